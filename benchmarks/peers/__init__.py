@@ -1,0 +1,62 @@
+"""The peers: who they are, what they need, what they can train.
+
+One file per peer holds ``train(task, arrays, clock) -> test accuracy``; this table is all that is known of it without
+importing it. Every timed process loads this module: nothing heavy here.
+"""
+
+from importlib.util import find_spec
+from typing import NamedTuple
+
+from benchmarks.workloads import Workload
+
+
+class Peer(NamedTuple):
+    """One way to train a workload."""
+
+    name: str
+    title: str
+    module: str  # in benchmarks.peers
+    requires: tuple[str, ...]  # modules that must be installed
+    optimizers: tuple[str, ...] = ("adam", "rmsprop")
+    uint8: bool = False  # trains on uint8 images, scaled and flattened inside the model
+    caches: bool = False  # keeps compiled code on disk, so that a warm start differs from a cold one
+    environment: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Required modules that are not installed."""
+        return tuple(name for name in self.requires if find_spec(name) is None)
+
+    def supports(self, workload: Workload) -> bool:
+        """Whether the peer has this optimizer and this form of the data."""
+        has_form = not self.uint8 or workload.source.image_shape is not None
+        return workload.optimizer.name in self.optimizers and has_form
+
+    def data_name(self, workload: Workload) -> str:
+        """Folder of the arrays that the peer trains on."""
+        return workload.source.name + ("_uint8" if self.uint8 else "")
+
+
+THALWEG = "thalweg"
+
+PEERS = {
+    peer.name: peer
+    for peer in (
+        Peer(THALWEG, "thalweg", "thalweg_fit", ("thalweg",), caches=True),
+        Peer("thalweg_uint8", "thalweg, uint8 data", "thalweg_fit", ("thalweg",), uint8=True, caches=True),
+        Peer("jax_scan", "JAX, hand-written, scan", "jax_scan", ("jax",), caches=True),
+        Peer(
+            "keras_jax",
+            "Keras on JAX",
+            "keras_jax",
+            ("keras", "jax"),
+            caches=True,
+            environment=(("KERAS_BACKEND", "jax"),),
+        ),
+        Peer("torch_memory", "PyTorch, in memory, fused", "torch_memory", ("torch",)),
+        Peer("torch_compiled", "PyTorch, torch.compile", "torch_compiled", ("torch",), caches=True),
+        Peer("torch_loader", "PyTorch, DataLoader", "torch_loader", ("torch",)),
+        Peer("sklearn_mlp", "scikit-learn", "sklearn_mlp", ("sklearn",), optimizers=("adam",)),
+        Peer("numpy_plain", "NumPy, hand-written", "numpy_plain", ("numpy",)),
+    )
+}

@@ -1,0 +1,12 @@
+"""Keras on the JAX backend: ``model.fit``, compiled by XLA (Keras's default on this backend)."""
+
+import keras
+
+from benchmarks.arrays import Arrays
+from benchmarks.peers.keras_like import train_with
+from benchmarks.peers.task import Clock, Task
+
+
+def train(task: Task, arrays: Arrays, clock: Clock) -> float:
+    """As Keras's documentation writes it."""
+    return train_with(keras, task, arrays, clock)

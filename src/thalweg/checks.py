@@ -1,0 +1,496 @@
+"""Argument rules, held where the argument is declared: in the annotation of a dataclass field.
+
+``rate: Annotated[float, In("[0, 1)")] = 0.5`` is the check, the error message, the line in the reference and the
+source of the test's bad values. :func:`check_fields` applies the rules of one instance; a base class calls it in
+``__post_init__``. :class:`Spelled` is the metaclass of those bases: it reads older spellings of argument names.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import inspect
+import math
+import re
+import types
+import typing
+import warnings
+from abc import ABCMeta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin, runtime_checkable
+
+import numpy as np
+
+from thalweg.errors import ArgumentError, did_you_mean
+
+__all__ = [
+    "In",
+    "OneOf",
+    "Reserved",
+    "Rule",
+    "Spelled",
+    "SpellingNotice",
+    "accept_spellings",
+    "bad_values",
+    "check_fields",
+    "check_value",
+    "rules",
+]
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """A marker inside ``Annotated``: what a value of the right type must also satisfy."""
+
+    def admits(self, value: Any) -> bool:
+        """Whether the value satisfies the rule."""
+
+    def describe(self, noun: str) -> str:
+        """The rule in words, given the noun for the type: ``"a number"`` -> ``"a number in [0, 1)"``."""
+
+    def outside(self) -> tuple[Any, ...]:
+        """Values of the right type that break the rule, for tests."""
+
+
+_INTERVAL = re.compile(r"\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*")
+
+
+@dataclass(frozen=True)
+class In:
+    """A number in an interval, written as in mathematics; NaN lies in none.
+
+    Example:
+        >>> In("[0, 1)").admits(0), In("[0, 1)").admits(1)
+        (True, False)
+    """
+
+    interval: str
+
+    def __post_init__(self) -> None:
+        low, high = self.bounds
+        assert low <= high, f"the interval {self.interval} is written with its bounds in ascending order"
+
+    @cached_property
+    def bounds(self) -> tuple[float, float]:
+        """The lower and the upper bound."""
+        _, low, high, _ = self._parts
+        return float(low), float(high)
+
+    @cached_property
+    def _parts(self) -> tuple[str, str, str, str]:
+        match = _INTERVAL.fullmatch(self.interval)
+        assert match is not None, f"an interval is written like '[0, 1)', not {self.interval!r}"
+        opening, low, high, closing = match.groups()
+        return opening, low, high, closing
+
+    def admits(self, value: Any) -> bool:
+        opening, _, _, closing = self._parts
+        low, high = self.bounds
+        above = value >= low if opening == "[" else value > low
+        below = value <= high if closing == "]" else value < high
+        return bool(above and below)
+
+    def describe(self, noun: str) -> str:
+        return f"{noun} in {self.interval}"
+
+    def outside(self) -> tuple[float, ...]:
+        low, high = self.bounds
+        beyond = [bound for bound in (low - 1, high + 1) if math.isfinite(bound)]
+        return tuple(value for value in (*beyond, low, high, math.nan) if not self.admits(value))
+
+
+class OneOf:
+    """One of a few values, compared with ``==``; mistyped strings get a suggestion.
+
+    Example:
+        >>> OneOf("sum", "none").describe("a string")
+        "one of 'sum', 'none'"
+    """
+
+    def __init__(self, *choices: Any) -> None:
+        self.choices = choices
+
+    def __repr__(self) -> str:
+        return f"OneOf({', '.join(map(repr, self.choices))})"
+
+    def admits(self, value: Any) -> bool:
+        # Compared by type as well: 1 == True in Python.
+        return any(type(value) is type(choice) and value == choice for choice in self.choices)
+
+    def describe(self, noun: str) -> str:
+        return "one of " + ", ".join(map(repr, self.choices))
+
+    def outside(self) -> tuple[str]:
+        return ("no such choice",)
+
+
+class Reserved:
+    """An argument whose name is kept for later: only its default is admitted.
+
+    Example:
+        >>> Reserved(False).describe("an object")
+        'False, because the rest is not there yet'
+    """
+
+    def __init__(self, default: Any = None) -> None:
+        self.default = default
+
+    def __repr__(self) -> str:
+        return f"Reserved({self.default!r})"
+
+    def admits(self, value: Any) -> bool:
+        return type(value) is type(self.default) and value == self.default
+
+    def describe(self, noun: str) -> str:
+        return f"{self.default!r}, because the rest is not there yet"
+
+    def outside(self) -> tuple[str]:
+        return ("not there yet",)
+
+
+# A checked value, or _REFUSED. Checking also converts: NumPy scalars and lists would otherwise end up in a frozen
+# dataclass, where they break hashing, equality and saving.
+_REFUSED: Any = type("Refused", (), {})()
+_INT = (int, np.integer)
+_REAL = (int, float, np.integer, np.floating)
+_BOOL = (bool, np.bool_)
+
+
+def _admit_bool(value: Any) -> Any:
+    return bool(value) if isinstance(value, _BOOL) else _REFUSED
+
+
+def _admit_int(value: Any) -> Any:
+    return int(value) if isinstance(value, _INT) and not isinstance(value, _BOOL) else _REFUSED
+
+
+def _admit_float(value: Any) -> Any:
+    if not isinstance(value, _REAL) or isinstance(value, _BOOL) or math.isnan(value):
+        return _REFUSED
+    return float(value)
+
+
+def _admit_str(value: Any) -> Any:
+    return str(value) if isinstance(value, str) else _REFUSED
+
+
+_SCALARS: dict[Any, tuple[str, Callable[[Any], Any]]] = {
+    bool: ("True or False", _admit_bool),
+    int: ("an integer", _admit_int),
+    float: ("a number", _admit_float),
+    str: ("a string", _admit_str),
+}
+
+
+def _admit(annotation: Any, value: Any) -> Any:
+    """The value as its annotation wants it, or ``_REFUSED``."""
+    if annotation in (Any, object) or isinstance(annotation, typing.TypeVar):
+        return value
+    if annotation is None or annotation is type(None):
+        return None if value is None else _REFUSED
+    if annotation in _SCALARS:
+        return _SCALARS[annotation][1](value)
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _admit_annotated(arguments, value)
+    if origin in (Union, types.UnionType):
+        return _admit_union(arguments, value)
+    if origin is Literal:
+        return value if OneOf(*arguments).admits(value) else _REFUSED
+    if origin is tuple:
+        return _admit_tuple(arguments, value)
+    if origin in (list, collections.abc.Sequence):
+        return _admit_list(arguments[0], value)
+    if origin in (dict, collections.abc.Mapping):
+        return _admit_mapping(arguments, value)
+    if origin is type:
+        return value if isinstance(value, type) and issubclass(value, arguments[0]) else _REFUSED
+    return value if _is_instance(value, origin or annotation) else _REFUSED
+
+
+def _admit_annotated(arguments: tuple[Any, ...], value: Any) -> Any:
+    admitted = _admit(arguments[0], value)
+    markers = [marker for marker in arguments[1:] if isinstance(marker, Rule)]
+    if admitted is _REFUSED or not all(marker.admits(admitted) for marker in markers):
+        return _REFUSED
+    return admitted
+
+
+def _admit_union(alternatives: tuple[Any, ...], value: Any) -> Any:
+    admitted = [checked for one in alternatives if (checked := _admit(one, value)) is not _REFUSED]
+    # An int given to `float | int` stays an int: the alternative that changes nothing wins.
+    same = [checked for checked in admitted if type(checked) is type(value)]
+    return (same or admitted or [_REFUSED])[0]
+
+
+def _admit_tuple(items: tuple[Any, ...], value: Any) -> Any:
+    if not isinstance(value, (tuple, list)):
+        return _REFUSED
+    if len(items) == 2 and items[1] is Ellipsis:
+        items = (items[0],) * len(value)
+    if len(items) != len(value):
+        return _REFUSED
+    admitted = tuple(map(_admit, items, value))
+    return _REFUSED if any(item is _REFUSED for item in admitted) else admitted
+
+
+def _admit_list(item: Any, value: Any) -> Any:
+    admitted = _admit_tuple((item, Ellipsis), value)
+    return admitted if admitted is _REFUSED or isinstance(value, tuple) else list(admitted)
+
+
+def _admit_mapping(arguments: tuple[Any, ...], value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return _REFUSED
+    keys = _admit_tuple((arguments[0], Ellipsis), tuple(value.keys()))
+    values = _admit_tuple((arguments[1], Ellipsis), tuple(value.values()))
+    return _REFUSED if keys is _REFUSED or values is _REFUSED else dict(zip(keys, values, strict=True))
+
+
+def _is_instance(value: Any, kind: Any) -> bool:
+    if kind is collections.abc.Callable:
+        return callable(value)
+    try:
+        return isinstance(value, kind)
+    except TypeError:  # a protocol that is not runtime-checkable, or another form that only a type checker can judge
+        return True
+
+
+def _describe(annotation: Any) -> str:
+    """The annotation in words: ``"a number in (0, inf), or a Schedule"``."""
+    if annotation is None or annotation is type(None):
+        return "None"
+    if annotation in _SCALARS:
+        return _SCALARS[annotation][0]
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _describe_annotated(arguments)
+    if origin in (Union, types.UnionType):
+        return ", or ".join(map(_describe, arguments))
+    if origin is Literal:
+        return OneOf(*arguments).describe("")
+    if origin is tuple:
+        return _describe_tuple(arguments)
+    if origin in (list, collections.abc.Sequence):
+        return f"a list, each item {_describe(arguments[0])}"
+    if origin is type:
+        return f"a class derived from {arguments[0].__name__}"
+    kind = origin or annotation
+    if kind is collections.abc.Callable:
+        return "a function"
+    name = getattr(kind, "__name__", str(kind))
+    return f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}"
+
+
+def _describe_annotated(arguments: tuple[Any, ...]) -> str:
+    text = _describe(arguments[0])
+    for marker in arguments[1:]:
+        text = marker.describe(text) if isinstance(marker, Rule) else text
+    return text
+
+
+def _describe_tuple(items: tuple[Any, ...]) -> str:
+    if len(items) == 2 and items[1] is Ellipsis:
+        return f"a tuple, each item {_describe(items[0])}"
+    return "a tuple of " + "; ".join(map(_describe, items))
+
+
+# Reading annotations takes some 50 microseconds a class; layers are built by the dozen.
+@lru_cache(maxsize=1024)
+def _annotations(cls: type) -> dict[str, Any]:
+    """Field name -> annotation, for every dataclass field that the constructor takes."""
+    try:
+        hints = typing.get_type_hints(cls, include_extras=True)
+    except NameError as error:
+        raise ArgumentError(
+            f"{cls.__name__}: an annotation of this class cannot be read",
+            expected="types that can be found from the module that defines the class",
+            got=str(error),
+            fix=f"define or import {error.name!r} at the top level of {cls.__module__!r}",
+        ) from error
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
+
+
+def rules(cls: type) -> dict[str, str]:
+    """Field name -> its rule in words, for reference pages.
+
+    Example:
+        >>> @dataclasses.dataclass
+        ... class Dropout:
+        ...     rate: Annotated[float, In("[0, 1)")]
+        >>> rules(Dropout)
+        {'rate': 'a number in [0, 1)'}
+    """
+    return {name: _describe(annotation) for name, annotation in _annotations(cls).items()}
+
+
+def bad_values(cls: type) -> dict[str, tuple[Any, ...]]:
+    """Field name -> values that :func:`check_fields` must refuse, read from the fields' own rules."""
+    refused = {}
+    for name, annotation in _annotations(cls).items():
+        candidates = [value for marker in _markers(annotation) for value in marker.outside()]
+        candidates += [True, math.nan, "no such choice", object()]
+        refused[name] = tuple(value for value in candidates if _admit(annotation, value) is _REFUSED)
+    return refused
+
+
+def _markers(annotation: Any) -> list[Rule]:
+    nested = [marker for argument in get_args(annotation) for marker in _markers(argument)]
+    return [annotation, *nested] if isinstance(annotation, Rule) and not isinstance(annotation, type) else nested
+
+
+def check_value(owner: str, name: str, annotation: Any, value: Any) -> Any:
+    """The value, converted as its annotation wants it: NumPy scalars become Python's, an int given for a float a float.
+
+    Arguments:
+        owner: the class or function whose argument it is, for the message.
+        annotation: a type, ``Annotated[type, rule]``, or a union of such.
+
+    Raises:
+        ArgumentError: if the value is of another type or breaks a rule.
+
+    Example:
+        >>> check_value("Dropout", "rate", Annotated[float, In("[0, 1)")], 0)
+        0.0
+    """
+    admitted = _admit(annotation, value)
+    if admitted is not _REFUSED:
+        return admitted
+    raise ArgumentError(
+        f"{owner}: argument {name!r} does not fit its rule",
+        expected=_describe(annotation),
+        got=_show(value),
+        fix=_fix(name, annotation, value),
+    )
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return f"{text if len(text) <= 80 else text[:77] + '...'} ({type(value).__name__})"
+
+
+def _fix(name: str, annotation: Any, value: Any) -> str:
+    choices = [choice for choice in _choices(annotation) if isinstance(choice, str)]
+    if choices and isinstance(value, str):
+        return did_you_mean(value, choices)
+    return f"give {name} {_describe(annotation)}"
+
+
+def _choices(annotation: Any) -> list[Any]:
+    if isinstance(annotation, OneOf):
+        return list(annotation.choices)
+    if get_origin(annotation) is Literal:
+        return list(get_args(annotation))
+    return [choice for argument in get_args(annotation) for choice in _choices(argument)]
+
+
+def check_fields(instance: Any) -> None:
+    """Check every field of a dataclass instance against its annotation, and store the converted values.
+
+    To be called in the ``__post_init__`` of a base class; frozen dataclasses are fine.
+
+    Raises:
+        ArgumentError: names the class and the first field that does not fit.
+    """
+    cls: type = type(instance)
+    for name, annotation in _annotations(cls).items():
+        given = getattr(instance, name)
+        checked = check_value(cls.__name__, name, annotation, given)
+        if checked is not given:
+            object.__setattr__(instance, name, checked)
+
+
+class SpellingNotice(UserWarning):
+    """An older spelling of an argument was read as the present one."""
+
+
+# Spellings that course material uses; accepted with a notice where the class has the new name and lacks the old one.
+OLDER_SPELLINGS: Mapping[str, str] = {"lr": "learning_rate", "alpha": "negative_slope"}
+
+# Names from other libraries whose meaning or default may differ: refused, naming what to use.
+FOREIGN_SPELLINGS: Mapping[str, tuple[str, ...]] = {
+    "eps": ("epsilon",),
+    "betas": ("beta_1", "beta_2"),
+    "alpha": ("rho",),
+    "p": ("rate",),
+    "bias": ("use_bias",),
+    "out_features": ("units",),
+}
+
+
+def accept_spellings(owner: str, known: typing.Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Keyword arguments under their present names.
+
+    Arguments:
+        owner: the class or function, for the message.
+        known: the names of its arguments.
+        given: the keywords as the caller wrote them.
+
+    Raises:
+        ArgumentError: for a foreign or unknown name, naming the right one, and for one argument in two spellings.
+
+    Example:
+        >>> accept_spellings("SGD", ["learning_rate", "momentum"], {"momentum": 0.9})
+        {'momentum': 0.9}
+    """
+    if given.keys() <= set(known):
+        return dict(given)
+    accepted: dict[str, Any] = {}
+    for name, value in given.items():
+        present = _present_spelling(owner, name, known)
+        if present in accepted or (present != name and present in given):
+            raise ArgumentError(
+                f"{owner}: argument {present!r} is given twice",
+                expected="one spelling of it",
+                got=f"{present!r} and {name!r}" if present != name else f"{name!r} and its older spelling",
+                fix=f"keep {present}= and drop the other",
+            )
+        if present != name:
+            # Three frames up: past this function and Spelled.__call__ to the caller's own line.
+            warnings.warn(f"{owner}: {name}= is read as {present}=", SpellingNotice, stacklevel=3)
+        accepted[present] = value
+    return accepted
+
+
+def _present_spelling(owner: str, name: str, known: typing.Collection[str]) -> str:
+    if name in known:
+        return name
+    present = OLDER_SPELLINGS.get(name)
+    if present in known:
+        return str(present)
+    right = [candidate for candidate in FOREIGN_SPELLINGS.get(name, ()) if candidate in known]
+    written = " and ".join(f"{candidate}=" for candidate in right)
+    raise ArgumentError(
+        f"{owner}: there is no argument {name!r}",
+        expected=", ".join(known) or "no arguments",
+        got=f"{name}=",
+        fix=f"use {written}" if right else did_you_mean(name, known),
+    )
+
+
+class Spelled(ABCMeta):
+    """Metaclass of the bases Layer, Loss, Optimizer ...: constructors read older spellings of their argument names.
+
+    A metaclass, because ``@dataclass`` writes ``__init__`` only after ``__init_subclass__`` has run: this way each
+    subclass stays a plain dataclass, and one with a handwritten ``__init__`` is served as well.
+    """
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs:
+            return super().__call__(*args)
+        known = _constructor_arguments(cls)
+        if known is None:
+            return super().__call__(*args, **kwargs)
+        return super().__call__(*args, **accept_spellings(cls.__name__, known, kwargs))
+
+
+@lru_cache(maxsize=1024)
+def _constructor_arguments(cls: type) -> tuple[str, ...] | None:
+    """The keywords that the constructor takes; None if it takes any."""
+    parameters = list(inspect.signature(inspect.getattr_static(cls, "__init__")).parameters.values())[1:]
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return tuple(parameter.name for parameter in parameters if parameter.kind in named)

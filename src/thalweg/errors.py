@@ -1,0 +1,129 @@
+"""Every error of thalweg: what is wrong, what was expected, what came instead, and how to mend it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from functools import partial
+
+__all__ = [
+    "ArgumentError",
+    "DTypeError",
+    "DataError",
+    "ExecutorError",
+    "FileFormatError",
+    "GraphError",
+    "NameNotFoundError",
+    "NonFiniteError",
+    "ShapeError",
+    "StorageError",
+    "ThalwegError",
+    "did_you_mean",
+]
+
+
+class ThalwegError(Exception):
+    """The base of all errors: four parts, none of which can be left out.
+
+    Arguments:
+        problem: one line, without the class name; no full stop.
+        expected: the value or kind of value that would have been right, with the reason where it is not plain.
+        got: what came instead, with its origin where known.
+        fix: one thing to do about it.
+        layer: the layer concerned, as printed: ``"layer 'dense_2' (Dense)"``.
+
+    Example:
+        >>> print(ThalwegError("too few rows", expected="at least 1", got="0", fix="pass some data"))
+        too few rows
+          expected: at least 1
+          got:      0
+          to fix:   pass some data
+    """
+
+    def __init__(self, problem: str, *, expected: str, got: str, fix: str, layer: str | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.expected = expected
+        self.got = got
+        self.fix = fix
+        self.layer = layer
+
+    def __str__(self) -> str:
+        head = self.problem if self.layer is None else f"{self.layer}: {self.problem}"
+        parts = (("expected:", self.expected), ("got:", self.got), ("to fix:", self.fix))
+        return "\n".join([head, *(f"  {label:<9} {_hang(text)}" for label, text in parts)])
+
+    def __reduce__(self) -> tuple[Callable[..., ThalwegError], tuple[str], dict[str, object]]:
+        # Exceptions are rebuilt from ``args`` alone, which cannot carry keyword-only arguments.
+        rebuild = partial(type(self), expected=self.expected, got=self.got, fix=self.fix, layer=self.layer)
+        return rebuild, (self.problem,), self.__dict__
+
+
+class ShapeError(ThalwegError, ValueError):
+    """A shape does not fit."""
+
+
+class DTypeError(ThalwegError, TypeError):
+    """A dtype does not fit."""
+
+
+class ArgumentError(ThalwegError, ValueError):
+    """An argument is of the wrong kind, outside its range, or unknown."""
+
+
+class NameNotFoundError(ThalwegError, ValueError, LookupError):
+    """A name stands for nothing registered. A ValueError as in Keras, a LookupError by nature."""
+
+
+class DataError(ThalwegError, ValueError):
+    """The data cannot be used: empty, not finite, labels out of range."""
+
+
+class NonFiniteError(ThalwegError, ArithmeticError):
+    """A computation gave NaN or infinity."""
+
+
+class FileFormatError(ThalwegError, ValueError):
+    """A file's bytes are not what its format prescribes."""
+
+
+class StorageError(ThalwegError, OSError):
+    """A file cannot be read or written: missing, not permitted, disk full."""
+
+
+class GraphError(ThalwegError, ValueError):
+    """A graph breaks one of its own rules."""
+
+
+class ExecutorError(ThalwegError, RuntimeError):
+    """An executor cannot compile or run a graph."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The ``fix`` for a mistyped name: the nearest known name, or all of them if none is near.
+
+    Case, spaces, ``_`` and ``-`` do not count, so that ``"MeanSquaredError"`` finds ``"mean_squared_error"``.
+
+    Example:
+        >>> did_you_mean("hubert", ["huber", "mse"])
+        "did you mean 'huber'?"
+        >>> did_you_mean("xyz", ["huber", "mse"])
+        "known names: 'huber', 'mse'"
+    """
+    names = sorted(set(known))
+    spelled = {_bare(candidate): candidate for candidate in names}
+    near = difflib.get_close_matches(_bare(name), spelled, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {spelled[near[0]]!r}?"
+    if not names:
+        return "no names are known here"
+    return "known names: " + ", ".join(map(repr, names))
+
+
+def _bare(name: str) -> str:
+    return "".join(character for character in name.casefold() if character not in "_- ")
+
+
+def _hang(text: str) -> str:
+    """Align further lines of a part under its first."""
+    return text.replace("\n", "\n" + " " * 12)

@@ -1,0 +1,53 @@
+"""What runs graphs: the numpy executor defines every operation, the native one compiles for this machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import warnings
+from typing import TYPE_CHECKING
+
+from thalweg.errors import ArgumentError, did_you_mean
+
+if TYPE_CHECKING:
+    from thalweg.executors.executor import Executor
+
+NAMES = ("native", "numpy")
+ENVIRONMENT = "THALWEG_EXECUTOR"
+
+
+class ExecutorNotice(UserWarning):
+    """Training runs on the slow executor because llvmlite is not installed."""
+
+
+def default() -> Executor:
+    """The native executor; the numpy one, with a notice, where llvmlite is not installed.
+
+    The environment variable ``THALWEG_EXECUTOR`` chooses one by name.
+    """
+    chosen = os.environ.get(ENVIRONMENT)
+    if chosen:
+        return named(chosen)
+    # find_spec does not import: loading llvmlite takes 50 ms, and cached programs may not need it at all.
+    if importlib.util.find_spec("llvmlite") is not None:
+        return named("native")
+    warnings.warn("llvmlite is not installed: thalweg runs on NumPy, many times slower", ExecutorNotice, stacklevel=2)
+    return named("numpy")
+
+
+def named(name: str) -> Executor:
+    """The executor of this name. Raises ArgumentError for an unknown one."""
+    if name == "numpy":
+        from thalweg.executors.numpy import NumpyExecutor
+
+        return NumpyExecutor()
+    if name == "native":
+        from thalweg.executors.native.executor import NativeExecutor  # the machinery of code generation
+
+        return NativeExecutor()
+    raise ArgumentError(
+        "there is no executor of this name",
+        expected=" or ".join(map(repr, NAMES)),
+        got=repr(name),
+        fix=did_you_mean(name, NAMES),
+    )

@@ -1,0 +1,109 @@
+"""What every executor does: make a graph ready once, run it often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from thalweg.errors import ExecutorError
+from thalweg.graph.node import Graph
+from thalweg.graph.types import TensorType
+from thalweg.ops.leaf import Input, State
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Program(Protocol):
+    """A graph made ready to run."""
+
+    def run(
+        self,
+        state: Arrays,
+        data: Arrays,
+        index: np.ndarray | None = None,
+        outputs: Arrays | None = None,
+        threads: int = 1,
+    ) -> None:
+        """Run the graph once for every row of ``index``, each time on the state that the last time left.
+
+        Arguments:
+            state: for each State of the graph (and each update) its array; changed in place.
+            data: for each Input its array. With ``index`` an Input of shape (batch, ...) stands for an array
+                (samples, ...), of which step s gets the rows ``index[s]``. Without, the arrays are the inputs.
+            index: (steps, batch) int64, or None for one step on the data as it is.
+            outputs: for each output of shape (...) an array (steps, ...), (...) without ``index``; filled.
+            threads: how many may be used; the results do not depend on it.
+
+        Raises: ExecutorError if an array is missing, does not fit, or an index lies outside the data.
+        """
+
+
+class Executor(Protocol):
+    name: str
+
+    def compile(self, graph: Graph, *, gather: bool) -> Program:
+        """A program for the graph; ``gather`` says whether it will run with an index."""
+
+
+def leaf_types(graph: Graph) -> tuple[dict[str, TensorType], dict[str, TensorType]]:
+    """The types of the graph's inputs and of its states, by name, in the order of the graph."""
+    inputs, states = {}, {}
+    for node in graph.nodes():
+        if isinstance(node.op, Input):
+            inputs[node.op.label] = node.type
+        elif isinstance(node.op, State):
+            states[node.op.label] = node.type
+    for name, node in graph.updates.items():
+        states.setdefault(name, node.type)
+    return inputs, states
+
+
+def check_arrays(graph_types: Mapping[str, TensorType], arrays: Arrays, what: str, rows: bool = False) -> None:
+    """Every name has an array of its type; with ``rows`` the first axis may have any size.
+
+    Raises: ExecutorError naming the array.
+    """
+    for name, kind in graph_types.items():
+        array = arrays.get(name)
+        if array is None:
+            raise _misfit(what, name, str(kind), f"only {', '.join(arrays) or 'nothing'}")
+        skip = 1 if rows else 0
+        if array.dtype.name != kind.dtype or array.shape[skip:] != kind.shape[skip:] or array.ndim != kind.rank:
+            raise _misfit(what, name, str(kind), str(TensorType.of(array)))
+
+
+def check_index(index: np.ndarray, inputs: Mapping[str, TensorType], data: Arrays) -> None:
+    """The index is (steps, batch) int64 and within every data array. Raises ExecutorError."""
+    for name, kind in inputs.items():
+        if kind.rank == 0:
+            raise _misfit("the input", name, "an axis of samples to take rows from by an index", str(kind))
+    batch = {kind.shape[0] for kind in inputs.values()}
+    if index.dtype != np.int64 or index.ndim != 2 or (batch and {index.shape[1]} != batch):
+        raise _misfit("the index", "index", f"int64[steps,{batch}]", f"{index.dtype}{list(index.shape)}")
+    rows = min((len(data[name]) for name in inputs), default=0)
+    if inputs and index.size and not 0 <= index.min() <= index.max() < rows:
+        raise _misfit("the index", "index", f"rows 0 to {rows - 1}", f"{index.min()} to {index.max()}")
+
+
+def check_outputs(graph: Graph, outputs: Arrays, steps: int | None) -> None:
+    """Every array to be filled is for an output and of its type, with an axis of ``steps`` before unless None.
+
+    Raises: ExecutorError naming the output.
+    """
+    for name, array in outputs.items():
+        node = graph.outputs.get(name)
+        if node is None:
+            raise _misfit("the output", name, f"one of {', '.join(graph.outputs) or 'none'}", repr(name))
+        shape = node.shape if steps is None else (steps, *node.shape)
+        check_arrays({name: node.type.with_shape(shape)}, {name: array}, "the output")
+
+
+def _misfit(what: str, name: str, expected: str, got: str) -> ExecutorError:
+    return ExecutorError(
+        f"{what} {name!r} does not fit the compiled step",
+        expected=expected,
+        got=got,
+        fix="pass arrays of the shapes and dtypes that the step was compiled for, or compile it for these",
+    )

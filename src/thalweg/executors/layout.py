@@ -1,0 +1,41 @@
+"""How arrays of state lie in memory: aligned to cache lines, rows a little apart where powers of two would collide."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from thalweg.graph.types import TensorType
+
+LINE_BYTES = 64
+"""A cache line, and the widest vector."""
+
+CONFLICT_BYTES = 1024
+"""Rows a multiple of this apart fall into few sets of the first cache, so that a column of them evicts itself."""
+
+
+def row_stride(kind: TensorType) -> int:
+    """Elements from one row (last axis) to the next: the row's size, plus a cache line where rows would collide.
+
+    Example:
+        >>> row_stride(TensorType((784, 512))), row_stride(TensorType((784, 500)))
+        (528, 500)
+    """
+    if kind.rank < 2:
+        return kind.size
+    item_bytes = np.dtype(kind.dtype).itemsize
+    columns = kind.shape[-1]
+    collide = columns > 0 and columns * item_bytes % CONFLICT_BYTES == 0
+    return columns + LINE_BYTES // item_bytes if collide else columns
+
+
+def empty(kind: TensorType) -> np.ndarray:
+    """An array of zeros for a state: aligned, a strided view where rows are padded."""
+    dtype = np.dtype(kind.dtype)
+    stored = (*kind.shape[:-1], row_stride(kind)) if kind.rank else ()
+    wanted_bytes = math.prod(stored) * dtype.itemsize
+    memory = np.zeros(wanted_bytes + LINE_BYTES, np.uint8)
+    start = -memory.ctypes.data % LINE_BYTES
+    array = memory[start : start + wanted_bytes].view(dtype).reshape(stored)
+    return array[..., : kind.shape[-1]] if kind.rank else array

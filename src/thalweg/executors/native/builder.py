@@ -1,0 +1,420 @@
+"""Writes LLVM IR as text: typed values, arithmetic, loops, loads and stores.
+
+Text rather than llvmlite's ``ir`` layer: it is quicker to write, and has vector FMA, opaque pointers and every type.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from thalweg.executors.native.host import Host
+
+ELEMENTS = {
+    "float32": "float",
+    "float64": "double",
+    "int32": "i32",
+    "uint32": "i32",
+    "int64": "i64",
+    "uint8": "i8",
+    "bool": "i1",
+}
+ITEMSIZE = {"float32": 4, "float64": 8, "int32": 4, "uint32": 4, "int64": 8, "uint8": 1, "bool": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An SSA value or a literal. ``lanes`` 0 is a scalar; n is a vector of n."""
+
+    text: str
+    dtype: str
+    lanes: int = 0
+
+    @property
+    def type(self) -> str:
+        return vector_type(ELEMENTS[self.dtype], self.lanes)
+
+    @property
+    def is_float(self) -> bool:
+        return self.dtype in ("float32", "float64")
+
+    @property
+    def is_signed(self) -> bool:
+        return self.dtype in ("int32", "int64")
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """An address inside the buffer ``buffer``, a parameter of the function; the checked build keeps it inside."""
+
+    text: str
+    buffer: str
+
+
+def vector_type(element: str, lanes: int) -> str:
+    return f"<{lanes} x {element}>" if lanes else element
+
+
+def literal(value: float | int | bool, dtype: str) -> str:
+    """A number as LLVM writes it. Floats are the hexadecimal digits of a double, the only form that is always exact."""
+    if dtype in ("float32", "float64"):
+        number = struct.unpack("f", struct.pack("f", value))[0] if dtype == "float32" else float(value)
+        return f"0x{struct.unpack('Q', struct.pack('d', number))[0]:016X}"
+    if dtype == "bool":
+        return "true" if value else "false"
+    bits = 8 * ITEMSIZE[dtype]
+    return str((int(value) + (1 << bits - 1)) % (1 << bits) - (1 << bits - 1))  # LLVM's integers have no sign
+
+
+@dataclass
+class Module:
+    """Functions and the declarations that they need."""
+
+    host: Host
+    checked: bool = False
+    functions: dict[str, str] = field(default_factory=dict)
+    declarations: dict[str, str] = field(default_factory=dict)
+    _names: dict[str, str] = field(default_factory=dict)
+
+    def add(self, stem: str, function: Builder) -> str:
+        """The name of the function; a function with the same text is shared."""
+        body = function.text()
+        if body not in self._names:
+            name = f"@{stem}.{len(self._names)}"
+            self._names[body] = name
+            self.functions[name] = f"define internal void {name}{body}"
+        return self._names[body]
+
+    def text(self) -> str:
+        return "\n".join([*self.functions.values(), *self.declarations.values()]) + "\n"
+
+
+class Builder:
+    """One function being written."""
+
+    def __init__(self, module: Module, pointers: Sequence[str], integers: Sequence[str] = ()) -> None:
+        """A function of the buffers ``pointers`` and the int64s ``integers``.
+
+        In the checked build each buffer has a second parameter, its end.
+        """
+        self.module = module
+        self.host = module.host
+        self.pointers = tuple(pointers)
+        self.integers = tuple(integers)
+        self.block = "entry"
+        self._lines: list[str] = ["entry:"]
+        self._count = 0
+
+    # --- text ---------------------------------------------------------------------------------------------------
+
+    def text(self) -> str:
+        ends = [f"ptr %{p}.end" for p in self.pointers] if self.module.checked else []
+        aliasing = "" if self.module.checked else " noalias"
+        parameters = [f"ptr{aliasing} %{p}" for p in self.pointers] + ends + [f"i64 %{i}" for i in self.integers]
+        return f"({', '.join(parameters)}) noinline nounwind {{\n" + "\n".join([*self._lines, "  ret void", "}"])
+
+    def line(self, text: str) -> None:
+        self._lines.append("  " + text)
+
+    def fresh(self, stem: str = "") -> str:
+        self._count += 1
+        return f"%{stem}{self._count}" if stem else f"%v{self._count}"
+
+    def emit(self, text: str, dtype: str, lanes: int = 0) -> Value:
+        name = self.fresh()
+        self._lines.append(f"  {name} = {text}")
+        return Value(name, dtype, lanes)
+
+    def intrinsic(self, name: str, dtype: str, lanes: int, *arguments: Value) -> Value:
+        """A call of ``llvm.<name>``, overloaded on the type of its result."""
+        short = {"float": "f32", "double": "f64"}.get(ELEMENTS[dtype], ELEMENTS[dtype])
+        full = f"@llvm.{name}.{f'v{lanes}' if lanes else ''}{short}"
+        result = vector_type(ELEMENTS[dtype], lanes)
+        self.declare(full, f"declare {result} {full}({', '.join(a.type for a in arguments)})")
+        return self.emit(f"call {result} {full}({', '.join(map(str, arguments))})", dtype, lanes)
+
+    def declare(self, name: str, text: str) -> None:
+        self.module.declarations[name] = text
+
+    # --- control ------------------------------------------------------------------------------------------------
+
+    def start_block(self, label: str) -> None:
+        self._lines.append(f"{label}:")
+        self.block = label
+
+    def loop(
+        self,
+        begin: Value,
+        end: Value,
+        step: int,
+        initial: Sequence[Value],
+        body: Callable[[Value, list[Value]], list[Value]],
+        *,
+        nonempty: bool = False,
+    ) -> list[Value]:
+        """``for i in range(begin, end, step)`` with values carried from turn to turn; returns the last ones."""
+        label = self.fresh("loop")[1:]
+        head, inside, after = f"{label}.head", f"{label}.body", f"{label}.end"
+        before = self.block
+        self.line(f"br label %{head}")
+        self.start_block(head)
+        i = Value(self.fresh("i"), "int64")
+        carried = [Value(self.fresh("c"), x.dtype, x.lanes) for x in initial]
+        at = len(self._lines)  # the phis go here, when the values at the end of the body are known
+        if not nonempty:
+            more = self.emit(f"icmp slt i64 {i.text}, {end.text}", "bool")
+            self.line(f"br i1 {more.text}, label %{inside}, label %{after}")
+            self.start_block(inside)
+        results = body(i, carried)
+        following = self.emit(f"add nsw i64 {i.text}, {step}", "int64")
+        if nonempty:
+            more = self.emit(f"icmp slt i64 {following.text}, {end.text}", "bool")
+            self.line(f"br i1 {more.text}, label %{head}, label %{after}")
+        else:
+            self.line(f"br label %{head}")
+        phis = [f"  {i.text} = phi i64 [ {begin.text}, %{before} ], [ {following.text}, %{self.block} ]"] + [
+            f"  {c.text} = phi {c.type} [ {x.text}, %{before} ], [ {r.text}, %{self.block} ]"
+            for c, x, r in zip(carried, initial, results, strict=True)
+        ]
+        self._lines[at:at] = phis
+        self.start_block(after)
+        return results if nonempty else carried
+
+    def when(self, condition: Value, then: Callable[[], None], otherwise: Callable[[], None] | None = None) -> None:
+        """``if condition: then() else: otherwise()``, without results."""
+        label = self.fresh("if")[1:]
+        other = f"{label}.else" if otherwise else f"{label}.end"
+        self.line(f"br i1 {condition.text}, label %{label}.then, label %{other}")
+        self.start_block(f"{label}.then")
+        then()
+        self.line(f"br label %{label}.end")
+        if otherwise:
+            self.start_block(f"{label}.else")
+            otherwise()
+            self.line(f"br label %{label}.end")
+        self.start_block(f"{label}.end")
+
+    # --- numbers ------------------------------------------------------------------------------------------------
+
+    def constant(self, value: float | int | bool, dtype: str, lanes: int = 0) -> Value:
+        text = literal(value, dtype)
+        return Value(f"splat ({ELEMENTS[dtype]} {text})" if lanes else text, dtype, lanes)
+
+    def index(self, value: int) -> Value:
+        return Value(str(value), "int64")
+
+    def like(self, value: float | int | bool, x: Value) -> Value:
+        """A number of the type of ``x``."""
+        return self.constant(value, x.dtype, x.lanes)
+
+    def splat(self, x: Value, lanes: int) -> Value:
+        if x.lanes == lanes:
+            return x
+        assert x.lanes == 0, f"cannot make {lanes} lanes of {x.lanes}"
+        if not x.text.startswith("%"):
+            return Value(f"splat ({x})", x.dtype, lanes)
+        kind = vector_type(ELEMENTS[x.dtype], lanes)
+        one = self.emit(f"insertelement {kind} poison, {x}, i64 0", x.dtype, lanes)
+        return self.emit(f"shufflevector {one}, {kind} poison, <{lanes} x i32> zeroinitializer", x.dtype, lanes)
+
+    def shuffle(self, x: Value, y: Value | None, order: Sequence[int]) -> Value:
+        """Lanes of ``x`` (0 ...) and ``y`` (after them) in the given order; -1 is any value."""
+        other = str(y) if y is not None else f"{x.type} poison"
+        mask = ", ".join(f"i32 {i}" if i >= 0 else "i32 poison" for i in order)
+        return self.emit(f"shufflevector {x}, {other}, <{len(order)} x i32> <{mask}>", x.dtype, len(order))
+
+    def binary(self, name: str, x: Value, y: Value) -> Value:
+        assert (x.dtype, x.lanes) == (y.dtype, y.lanes), f"{name} of {x} and {y}"
+        return self.emit(f"{name} {x}, {y.text}", x.dtype, x.lanes)
+
+    def add(self, x: Value, y: Value) -> Value:
+        return self.binary("fadd" if x.is_float else "add", x, y)
+
+    def subtract(self, x: Value, y: Value) -> Value:
+        return self.binary("fsub" if x.is_float else "sub", x, y)
+
+    def multiply(self, x: Value, y: Value) -> Value:
+        return self.binary("fmul" if x.is_float else "mul", x, y)
+
+    def divide(self, x: Value, y: Value) -> Value:
+        return self.binary("fdiv", x, y)
+
+    def negate(self, x: Value) -> Value:
+        return self.emit(f"fneg {x}", x.dtype, x.lanes) if x.is_float else self.subtract(self.like(0, x), x)
+
+    def fma(self, x: Value, y: Value, z: Value) -> Value:
+        """``x * y + z``: rounded once where the machine has such an instruction, else twice."""
+        return self.intrinsic("fma" if self.host.fma else "fmuladd", x.dtype, x.lanes, x, y, z)
+
+    def compare(self, relation: str, x: Value, y: Value) -> Value:
+        """A relation as ``fcmp`` names it (olt, ole, oeq, une ...); integers take its last two letters."""
+        if x.is_float:
+            return self.emit(f"fcmp {relation} {x}, {y.text}", "bool", x.lanes)
+        order = relation[1:]
+        sign = "" if order in ("eq", "ne") else "s" if x.is_signed else "u"
+        return self.emit(f"icmp {sign}{order} {x}, {y.text}", "bool", x.lanes)
+
+    def select(self, condition: Value, x: Value, y: Value) -> Value:
+        return self.emit(f"select {condition}, {x}, {y}", x.dtype, x.lanes)
+
+    def convert(self, name: str, x: Value, dtype: str) -> Value:
+        """An LLVM conversion (bitcast, zext, sitofp ...)."""
+        return self.emit(f"{name} {x} to {vector_type(ELEMENTS[dtype], x.lanes)}", dtype, x.lanes)
+
+    def bits(self, x: Value, dtype: str) -> Value:
+        """The same bits as another dtype of the same size."""
+        if ELEMENTS[x.dtype] == ELEMENTS[dtype]:
+            return Value(x.text, dtype, x.lanes)
+        return self.convert("bitcast", x, dtype)
+
+    # --- integers of addresses ------------------------------------------------------------------------------------
+
+    def i_add(self, x: Value, y: Value) -> Value:
+        if _known(x) and _known(y):
+            return self.index(int(x.text) + int(y.text))
+        if x.text == "0":
+            return y
+        return x if y.text == "0" else self.emit(f"add nsw i64 {x.text}, {y.text}", "int64")
+
+    def i_multiply(self, x: Value, factor: int) -> Value:
+        if _known(x):
+            return self.index(int(x.text) * factor)
+        if factor == 0:
+            return self.index(0)
+        return x if factor == 1 else self.emit(f"mul nsw i64 {x.text}, {factor}", "int64")
+
+    def i_divide(self, x: Value, divisor: int) -> tuple[Value, Value]:
+        """Quotient and remainder of two non-negative integers."""
+        if divisor == 1:
+            return x, self.index(0)
+        if _known(x):
+            return self.index(int(x.text) // divisor), self.index(int(x.text) % divisor)
+        quotient = self.emit(f"udiv i64 {x.text}, {divisor}", "int64")
+        product = self.i_multiply(quotient, divisor)
+        return quotient, self.emit(f"sub nsw i64 {x.text}, {product.text}", "int64")
+
+    def i_less(self, x: Value, y: Value) -> Value:
+        return self.emit(f"icmp slt i64 {x.text}, {y.text}", "bool")
+
+    def i_min(self, x: Value, y: Value) -> Value:
+        less = self.i_less(x, y)
+        return self.emit(f"select i1 {less.text}, i64 {x.text}, i64 {y.text}", "int64")
+
+    # --- memory -------------------------------------------------------------------------------------------------
+
+    def parameter(self, name: str) -> Pointer:
+        return Pointer(f"%{name}", name)
+
+    def offset(self, base: Pointer, elements: Value | int, dtype: str) -> Pointer:
+        """The address ``elements`` elements further on."""
+        count = self.index(elements) if isinstance(elements, int) else elements
+        if count.text == "0":
+            return base
+        name = self.fresh("p")
+        self._lines.append(f"  {name} = getelementptr {_stored(dtype)}, ptr {base.text}, i64 {count.text}")
+        return Pointer(name, base.buffer)
+
+    def load(self, at: Pointer, dtype: str, lanes: int = 0, count: int | None = None) -> Value:
+        """A scalar, or a vector of ``lanes`` of which only the first ``count`` are read and the others are 0."""
+        count = lanes if count is None else count
+        at = self._inside(at, dtype, max(count, 1))
+        stored, align = _stored(dtype), ITEMSIZE[dtype]
+        kept = "uint8" if dtype == "bool" else dtype
+        if count == lanes:
+            x = self.emit(f"load {vector_type(stored, lanes)}, ptr {at.text}, align {align}", kept, lanes)
+        elif self.host.masks:
+            x = self._masked_load(at, kept, lanes, count)
+        else:
+            part = self.emit(f"load {vector_type(stored, count)}, ptr {at.text}, align {align}", kept, count)
+            zeros = Value("zeroinitializer", kept, count)
+            x = self.shuffle(part, zeros, [*range(count), *[count] * (lanes - count)])
+        return self.convert("trunc", x, "bool") if dtype == "bool" else x
+
+    def store(self, at: Pointer, x: Value, count: int | None = None) -> None:
+        """Writes a scalar, or the first ``count`` lanes of a vector."""
+        count = x.lanes if count is None else count
+        at = self._inside(at, x.dtype, max(count, 1))
+        align = ITEMSIZE[x.dtype]
+        if x.dtype == "bool":
+            x = self.convert("zext", x, "uint8")
+        if count == x.lanes:
+            self.line(f"store {x}, ptr {at.text}, align {align}")
+        elif self.host.masks:
+            name = f"@llvm.masked.store.v{x.lanes}{_short(x)}.p0"
+            mask = f"<{x.lanes} x i1>"
+            self.declare(name, f"declare void {name}({x.type}, ptr, i32, {mask})")
+            self.line(f"call void {name}({x}, ptr {at.text}, i32 {align}, {mask} {_mask(x.lanes, count)})")
+        else:
+            part = self.shuffle(x, None, range(count))
+            self.line(f"store {part}, ptr {at.text}, align {align}")
+
+    def lane(self, x: Value, i: int) -> Value:
+        return self.emit(f"extractelement {x}, i64 {i}", x.dtype)
+
+    def with_lane(self, x: Value, i: int, scalar: Value) -> Value:
+        return self.emit(f"insertelement {x}, {scalar}, i64 {i}", x.dtype, x.lanes)
+
+    def first_lanes(self, x: Value, count: int, rest: Value) -> Value:
+        """``x`` in its first ``count`` lanes, ``rest`` in the others."""
+        return self.select(Value(_mask(x.lanes, count), "bool", x.lanes), x, rest)
+
+    def _masked_load(self, at: Pointer, dtype: str, lanes: int, count: int) -> Value:
+        like = Value("", dtype, lanes)
+        name = f"@llvm.masked.load.v{lanes}{_short(like)}.p0"
+        mask = f"<{lanes} x i1>"
+        self.declare(name, f"declare {like.type} {name}(ptr, i32, {mask}, {like.type})")
+        arguments = f"ptr {at.text}, i32 {ITEMSIZE[dtype]}, {mask} {_mask(lanes, count)}, {like.type} zeroinitializer"
+        return self.emit(f"call {like.type} {name}({arguments})", dtype, lanes)
+
+    def _inside(self, at: Pointer, dtype: str, count: int) -> Pointer:
+        """In the checked build: the address if all ``count`` elements lie in its buffer, else the trap's."""
+        if not self.module.checked:
+            return at
+        self.module.functions["@inside"] = INSIDE
+        name = self.fresh("q")
+        size = count * ITEMSIZE[dtype]
+        self.line(
+            f"{name} = call ptr @inside(ptr {at.text}, i64 {size}, ptr %{at.buffer}, ptr %{at.buffer}.end)"
+        )
+        return Pointer(name, at.buffer)
+
+
+INSIDE = """@trap = internal global [256 x i8] zeroinitializer, align 64
+@faults = internal global i64 0, align 8
+define internal ptr @inside(ptr %at, i64 %size, ptr %first, ptr %end) noinline nounwind {
+entry:
+  %a = ptrtoint ptr %at to i64
+  %f = ptrtoint ptr %first to i64
+  %e = ptrtoint ptr %end to i64
+  %b = add i64 %a, %size
+  %low = icmp uge i64 %a, %f
+  %high = icmp ule i64 %b, %e
+  %ok = and i1 %low, %high
+  br i1 %ok, label %good, label %bad
+good:
+  ret ptr %at
+bad:
+  %n = atomicrmw add ptr @faults, i64 1 seq_cst
+  ret ptr @trap
+}"""
+"""An address outside its buffer is counted and replaced, so that the checked build reports instead of crashing."""
+
+
+def _known(x: Value) -> bool:
+    return not x.text.startswith("%")
+
+
+def _stored(dtype: str) -> str:
+    return "i8" if dtype == "bool" else ELEMENTS[dtype]
+
+
+def _short(x: Value) -> str:
+    return {"float": "f32", "double": "f64"}.get(ELEMENTS[x.dtype], ELEMENTS[x.dtype])
+
+
+def _mask(lanes: int, count: int) -> str:
+    return "<" + ", ".join(f"i1 {int(i < count)}" for i in range(lanes)) + ">"

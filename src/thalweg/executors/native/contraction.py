@@ -1,0 +1,259 @@
+"""Code for a contraction: register-blocked tiles of fused multiply-adds, made for the exact shape.
+
+``out[..., row, lane] = sum over k of x[..., row, k] * y[..., k, lane]``, whatever the axes stand for: everything is a
+stride. A tile of R rows by C vectors is held in registers while k runs: per k it loads C vectors of y and R numbers of
+x, and does R * C multiply-adds. What follows elementwise (a bias, an activation, the optimizer's update after a weight
+gradient) is done on the tile before it leaves the registers.
+
+Each element adds up its products in the order of k, so the result depends on neither tiles nor threads.
+Source: Goto & van de Geijn (2008), "Anatomy of high-performance matrix multiplication", ACM TOMS 34(3).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from thalweg.executors.native.builder import Builder, Module, Pointer, Value, vector_type
+from thalweg.executors.native.evaluate import Lanes, Nest, Place, Values
+
+UNROLLED_EPILOGUE = 160
+"""The most operations after a tile that are written out for each of its vectors; more go in a loop over its rows."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """An axis cut into ``count`` nearly equal parts: the first ``longer`` of them have one more than ``size``."""
+
+    total: int
+    count: int
+
+    @property
+    def size(self) -> int:
+        return self.total // self.count
+
+    @property
+    def longer(self) -> int:
+        return self.total % self.count
+
+    @classmethod
+    def at_most(cls, total: int, limit: int) -> Split:
+        return cls(total, max(1, math.ceil(total / limit)))
+
+    def start(self, build: Builder, i: Value) -> Value:
+        """Where part ``i`` begins."""
+        plain = build.i_multiply(i, self.size)
+        return plain if not self.longer else build.i_add(plain, build.i_min(i, build.index(self.longer)))
+
+
+class Tiles:
+    """Writes the functions of one contraction: the tiles, and the loop over them."""
+
+    def __init__(self, nest: Nest, module: Module) -> None:
+        self.nest = nest
+        self.module = module
+        self.node = nest.kernel.contraction
+        assert self.node is not None, "a contraction kernel has a contraction"
+        self.x, self.y = nest.extra
+        self.width = module.host.lanes(self.node.dtype)
+        kept = [d for d, dim in enumerate(nest.dims) if not dim.swept]
+        self.summed = [d for d, dim in enumerate(nest.dims) if dim.swept]
+        self.lane = kept[-1]
+        if self.x.strides[self.lane]:
+            self.x, self.y = self.y, self.x
+        assert self.x.strides[self.lane] == 0 and self.y.strides[self.lane] == 1, "the planner lays out the lanes"
+        rows = [d for d in kept[:-1] if self.y.strides[d] == 0]
+        self.row = max(rows, key=lambda d: nest.dims[d].size)
+        self.outer = [d for d in kept[:-1] if d != self.row]
+        self.vectors = math.ceil(nest.dims[self.lane].size / self.width)
+        tall, wide = self._best_tile(nest.dims[self.row].size, self.vectors)
+        self.rows = Split.at_most(nest.dims[self.row].size, tall)
+        self.panels = Split.at_most(self.vectors, wide)
+
+    @property
+    def units(self) -> int:
+        """Tiles; the rows of a panel run fastest, so that the panel of y stays in the cache."""
+        return math.prod(self.nest.dims[d].size for d in self.outer) * self.rows.count * self.panels.count
+
+    def _best_tile(self, rows: int, vectors: int) -> tuple[int, int]:
+        """The tile that needs the fewest cycles for all of the output.
+
+        Per k a tile costs as many cycles as its multiply-adds or its loads take at two a cycle, and no fewer than
+        the four that a multiply-add takes to deliver to the next one on the same register.
+        """
+        registers = self.module.host.registers
+        best = (math.inf, 0, 0)
+        for wide in range(1, min(vectors, 8) + 1):
+            for tall in range(1, rows + 1):
+                if tall * wide + wide + 1 > registers:
+                    break
+                down, across = Split.at_most(rows, tall), Split.at_most(vectors, wide)
+                high, broad = math.ceil(rows / down.count), math.ceil(vectors / across.count)
+                per_k = max(high * broad / 2, (high + broad) / 2, 4)
+                cost = down.count * across.count * (per_k + 0.25)
+                best = min(best, (cost, -tall, wide))
+        return -best[1], best[2]
+
+    # --- the loop over the tiles ------------------------------------------------------------------------------------
+
+    def write(self, build: Builder) -> None:
+        begin, end = Value("%begin", "int64"), Value("%end", "int64")
+        build.loop(begin, end, 1, [], lambda unit, _: self._unit(build, unit))
+
+    def _unit(self, build: Builder, unit: Value) -> list[Value]:
+        rest, i = build.i_divide(unit, self.rows.count)
+        rest, j = build.i_divide(rest, self.panels.count)
+        outer: list[Value] = []
+        for d in reversed(self.outer):
+            if d == self.outer[0]:
+                outer.append(rest)
+            else:
+                rest, index = build.i_divide(rest, self.nest.dims[d].size)
+                outer.append(index)
+        starts = [self.rows.start(build, i), build.i_multiply(self.panels.start(build, j), self.width)]
+        self._by_height(build, i, j, [*starts, *reversed(outer)])
+        return []
+
+    def _by_height(self, build: Builder, i: Value, j: Value, starts: list[Value]) -> None:
+        """Calls the tile of the right height and width."""
+        short, tall = self.rows.size, self.rows.size + 1
+        if not self.rows.longer:
+            self._by_width(build, short, j, starts)
+            return
+        build.when(
+            build.i_less(i, build.index(self.rows.longer)),
+            lambda: self._by_width(build, tall, j, starts),
+            lambda: self._by_width(build, short, j, starts),
+        )
+
+    def _by_width(self, build: Builder, height: int, j: Value, starts: list[Value]) -> None:
+        part = self.nest.dims[self.lane].size % self.width or self.width
+        narrow, last = self.panels.size, self.panels.count - 1
+
+        def call(vectors: int, ending: int) -> None:
+            counts = (self.width,) * (vectors - 1) + (ending,)
+            self._call(build, height, counts, starts)
+
+        def full_or_last() -> None:
+            if part == self.width or last < self.panels.longer:
+                call(narrow, self.width)
+            elif self.panels.count - self.panels.longer == 1:
+                call(narrow, part)
+            else:
+                build.when(
+                    build.i_less(j, build.index(last)),
+                    lambda: call(narrow, self.width),
+                    lambda: call(narrow, part),
+                )
+
+        if self.panels.longer:
+            build.when(
+                build.i_less(j, build.index(self.panels.longer)),
+                lambda: call(narrow + 1, self.width),
+                full_or_last,
+            )
+        else:
+            full_or_last()
+
+    def _call(self, build: Builder, height: int, counts: tuple[int, ...], starts: list[Value]) -> None:
+        tile = Builder(self.module, build.pointers, ["row", "lane", *(f"outer{d}" for d in self.outer)])
+        self._tile(tile, height, counts)
+        name = self.module.add("tile", tile)
+        ends = [f"ptr %{p}.end" for p in build.pointers] if self.module.checked else []
+        arguments = [f"ptr %{p}" for p in build.pointers] + ends + [str(s) for s in starts]
+        build.line(f"call void {name}({', '.join(arguments)})")
+
+    # --- one tile ---------------------------------------------------------------------------------------------------
+
+    def _tile(self, build: Builder, height: int, counts: tuple[int, ...]) -> None:
+        moves = {self.row: Value("%row", "int64"), self.lane: Value("%lane", "int64")}
+        moves |= {d: Value(f"%outer{d}", "int64") for d in self.outer}
+        place = Place(build, self.nest).moved(moves, Lanes(self.lane, self.width, counts))
+        dtype = self.node.dtype  # type: ignore[union-attr]
+        zeros = [build.constant(0, dtype, self.width)] * (height * len(counts))
+        place.pointer(self.x), place.pointer(self.y)
+        sums = self._products(place, self.summed, height, zeros)
+        vectors = len(counts)
+        self._epilogue(place, [sums[r * vectors : (r + 1) * vectors] for r in range(height)])
+
+    def _products(self, place: Place, axes: Sequence[int], height: int, sums: Values) -> Values:
+        """The sums over the summed axes ``axes``, as nested loops."""
+        build = place.build
+        if not axes:
+            return self._multiply_add(place, height, sums)
+        end = build.index(self.nest.dims[axes[0]].size)
+
+        def body(k: Value, carried: list[Value]) -> list[Value]:
+            inner = place.moved({axes[0]: k})
+            inner.pointer(self.x), inner.pointer(self.y)
+            return self._products(inner, axes[1:], height, carried)
+
+        return build.loop(build.index(0), end, 1, sums, body, nonempty=True)
+
+    def _multiply_add(self, place: Place, height: int, sums: Values) -> Values:
+        build, lanes = place.build, place.lanes
+        assert lanes is not None, "a tile has lanes"
+        dtype = self.y.dtype
+        ys = place.load(self.y)
+        at = place.pointer(self.x)
+        result: Values = []
+        for r in range(height):
+            x = build.load(build.offset(at, r * self.x.strides[self.row], dtype), dtype)
+            spread = build.splat(x, self.width)
+            own = sums[r * len(ys) : (r + 1) * len(ys)]
+            result += [build.fma(spread, y, total) for y, total in zip(ys, own, strict=True)]
+        return result
+
+    def _epilogue(self, place: Place, sums: list[Values]) -> None:
+        """What follows elementwise, row by row; the last thing is to store the roots."""
+        build = place.build
+        place.prepare([self.row])
+        work = sum(not node.inputs == () for node in self.nest.needed) + 2 * len(self.nest.kernel.roots)
+        if work * len(sums) * len(sums[0]) <= UNROLLED_EPILOGUE:
+            for r, row in enumerate(sums):
+                self._finish(place.moved({self.row: build.index(r)}), row)
+            return
+        stack = self._spill(build, sums)
+        vectors = len(sums[0])
+
+        def body(r: Value, _: list[Value]) -> list[Value]:
+            self._finish(place.moved({self.row: r}), self._unspill(build, stack, r, vectors))
+            return []
+
+        build.loop(build.index(0), build.index(len(sums)), 1, [], body, nonempty=True)
+
+    def _finish(self, place: Place, row: Values) -> None:
+        kernel = self.nest.kernel
+        everything = tuple(range(len(kernel.space)))
+        assert self.node is not None, "a contraction kernel has a contraction"
+        place.values[(self.node, everything)] = row
+        results = [(root, place.value(root, everything)) for root in kernel.roots]
+        for root, value in results:
+            place.store(root, value)
+
+    def _spill(self, build: Builder, sums: list[Values]) -> Pointer:
+        """The tile in memory of this function's own, where a loop can index it."""
+        kind = sums[0][0].type
+        name = build.fresh("tile")
+        count = len(sums) * len(sums[0])
+        build.line(f"{name} = alloca {kind}, i64 {count}, align {self.module.host.vector_bytes}")
+        for i, x in enumerate(v for row in sums for v in row):
+            at = build.fresh("p")
+            build.line(f"{at} = getelementptr {kind}, ptr {name}, i64 {i}")
+            build.line(f"store {x}, ptr {at}")
+        return Pointer(name, "")
+
+    def _unspill(self, build: Builder, stack: Pointer, row: Value, vectors: int) -> Values:
+        assert self.node is not None, "a contraction kernel has a contraction"
+        dtype = self.node.dtype
+        kind = vector_type({"float32": "float", "float64": "double"}[dtype], self.width)
+        result = []
+        first = build.i_multiply(row, vectors)
+        for c in range(vectors):
+            at = build.fresh("p")
+            index = build.i_add(first, build.index(c))
+            build.line(f"{at} = getelementptr {kind}, ptr {stack.text}, {index}")
+            result.append(build.emit(f"load {kind}, ptr {at}", dtype, self.width))
+        return result
+

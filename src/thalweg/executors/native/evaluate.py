@@ -1,0 +1,359 @@
+"""The values of a kernel at one place of its index space: loads, elementwise operations on vectors, stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from thalweg.executors.native.builder import Builder, Pointer, Value
+from thalweg.executors.native.elementwise import lower, threefry
+from thalweg.executors.native.nest import Access, Buffer, Dim, View, dense_strides, merge
+from thalweg.graph.node import Node
+from thalweg.ops.broadcast import Broadcast, Reduction
+from thalweg.ops.elementwise import Cast
+from thalweg.ops.leaf import Constant, Iota
+from thalweg.ops.random import RandomBits
+from thalweg.passes.fuse import Kernel, is_view
+
+Mapping_ = tuple[int, ...]  # for each axis of a node, the axis of the kernel's space that it runs along
+Key = tuple[Node, Mapping_]
+Values = list[Value]  # one scalar that holds for all lanes, or one vector for each vector of the place
+
+
+@dataclass
+class Nest:
+    """A kernel with its operands resolved: loads and stores as accesses over merged axes."""
+
+    kernel: Kernel
+    dims: list[Dim]
+    loads: dict[Key, Access]
+    stores: dict[Node, Access]
+    extra: list[Access]  # a contraction's two operands
+    needed: set[Node]  # what is computed or loaded on the way to the roots
+
+    @property
+    def buffers(self) -> list[Buffer]:
+        """All buffers, each once, in order of first use."""
+        accesses = [*self.extra, *self.loads.values(), *self.stores.values()]
+        return list(dict.fromkeys(a.buffer for a in accesses if a.buffer is not None))
+
+
+def resolve(kernel: Kernel, views: Views, operands: Iterable[View] = (), reduced: Iterable[int] = ()) -> Nest:
+    """The nest of a kernel. A contraction adds its operands, over the space and then the axes ``reduced``.
+
+    Arguments:
+        views: where every stored value, leaf and view lies.
+        reduced: sizes of the axes that a contraction sums over.
+    """
+    sizes = list(reduced)
+    dims = [Dim(n, axis in kernel.swept) for axis, n in enumerate(kernel.space)] + [Dim(n, True) for n in sizes]
+    loads: dict[Key, Access] = {}
+    needed: set[Key] = set()
+    for root in kernel.roots:
+        _collect(kernel, views, root, root_mapping(kernel, root), loads, needed, len(dims))
+    nodes = {node for node, _ in needed}
+    stores = {
+        root: _access(views.target(root), root_mapping(kernel, root), len(dims)) for root in kernel.roots
+    }
+    extra = [Access(v.buffer, v.offset, v.strides, v.gathered) for v in operands]
+    if any(dim.size == 0 for dim in dims):
+        return Nest(kernel, dims, loads, stores, extra, nodes)
+    merged, accesses = merge(dims, [*extra, *loads.values(), *stores.values()])
+    first, second = len(extra), len(extra) + len(loads)
+    return Nest(
+        kernel,
+        merged,
+        dict(zip(loads, accesses[first:second], strict=True)),
+        dict(zip(stores, accesses[second:], strict=True)),
+        accesses[:first],
+        nodes,
+    )
+
+
+class Views:
+    """Where values lie; the planner implements it."""
+
+    def source(self, node: Node) -> View | None:
+        """Where to load a value from; None if it has to be computed."""
+        raise AssertionError("implemented by the planner")
+
+    def origin(self, node: Node) -> View | None:
+        """Where a kernel's root that is only a copy (of a leaf or a view) comes from; None if it is computed."""
+        raise AssertionError("implemented by the planner")
+
+    def target(self, node: Node) -> View:
+        """Where to store a kernel's root."""
+        raise AssertionError("implemented by the planner")
+
+
+def root_mapping(kernel: Kernel, root: Node) -> Mapping_:
+    everything = tuple(range(len(kernel.space)))
+    if root.shape == kernel.space:
+        return everything
+    return tuple(a for a in everything if a not in kernel.swept)
+
+
+def _steps(kernel: Kernel, node: Node, mapping: Mapping_) -> list[Key]:
+    """What the value of a computed node is made of."""
+    if node is kernel.contraction:
+        return []
+    if isinstance(node.op, Reduction):
+        return [(node.inputs[0], tuple(range(len(kernel.space))))]
+    if isinstance(node.op, Broadcast):
+        return [(node.inputs[0], tuple(mapping[a] for a in node.op.axes))]
+    if isinstance(node.op, RandomBits):
+        return [(x, ()) for x in node.inputs]
+    return [(x, mapping) for x in node.inputs]
+
+
+def _collect(
+    kernel: Kernel,
+    views: Views,
+    node: Node,
+    mapping: Mapping_,
+    loads: dict[Key, Access],
+    visited: set[Key],
+    rank: int,
+) -> None:
+    """Enters every load that the value of ``node`` needs, and every value on the way."""
+    stack = [(node, mapping)]
+    while stack:
+        key = stack.pop()
+        node, mapping = key
+        if key in visited:
+            continue
+        visited.add(key)
+        if isinstance(node.op, Constant) or node is kernel.contraction:
+            continue
+        if isinstance(node.op, Iota):
+            strides = [0] * rank
+            strides[mapping[node.op.axis]] = 1
+            loads[key] = Access(None, 0, tuple(strides))
+            continue
+        source = views.origin(node) if node in kernel.roots else views.source(node)
+        if source is not None:
+            loads[key] = _access(source, mapping, rank)
+            continue
+        if isinstance(node.op, RandomBits):
+            counter = View(None, 0, dense_strides(node.shape))  # type: ignore[arg-type]
+            loads[key] = _access(counter, mapping, rank)
+        stack += _steps(kernel, node, mapping)
+
+
+def _access(view: View, mapping: Mapping_, rank: int) -> Access:
+    strides = [0] * rank
+    for axis, stride in zip(mapping, view.strides, strict=True):
+        strides[axis] += stride
+    return Access(view.buffer, view.offset, tuple(strides), None if view.gathered is None else mapping[view.gathered])
+
+
+@dataclass
+class Lanes:
+    """The vectors of a place: how many elements each has along the axis ``dim``; the last may be a part of a vector."""
+
+    dim: int
+    width: int
+    counts: tuple[int, ...]
+
+
+@dataclass
+class Place:
+    """A point of the index space, reached from ``parent`` by moving along some axes.
+
+    Addresses and values that do not depend on the move are the parent's, so that they are computed outside the loop.
+    """
+
+    build: Builder
+    nest: Nest
+    parent: Place | None = None
+    moves: Mapping[int, Value] = field(default_factory=dict)
+    lanes: Lanes | None = None
+    values: dict[Key, Values] = field(default_factory=dict)
+    _pointers: dict[Access, Pointer] = field(default_factory=dict)
+    _loaded: dict[Access, Values] = field(default_factory=dict)
+    _indices: dict[tuple[int, ...], Value] = field(default_factory=dict)
+
+    def moved(self, moves: Mapping[int, Value], lanes: Lanes | None = None) -> Place:
+        return Place(self.build, self.nest, self, moves, lanes or self.lanes)
+
+    def prepare(self, varying: Iterable[int]) -> None:
+        """Computes here what is the same for all places that differ along the axes ``varying`` only."""
+        inner = set(varying)
+        for access in self.nest.loads.values():
+            if access.buffer is None or access.gathered in inner or self._gathers_lanes(access):
+                continue
+            if self.lanes and not any(access.strides[d] for d in inner):
+                self.load(access)
+            else:
+                self.pointer(access)
+
+    def index(self, strides: tuple[int, ...]) -> Value:
+        """``sum of index * stride`` at the first lane."""
+        if strides not in self._indices:
+            total = self.build.index(0) if self.parent is None else self.parent.index(strides)
+            for dim, by in self.moves.items():
+                total = self.build.i_add(total, self.build.i_multiply(by, strides[dim]))
+            self._indices[strides] = total
+        return self._indices[strides]
+
+    def pointer(self, access: Access) -> Pointer:
+        """The address of the first lane."""
+        if access not in self._pointers:
+            self._pointers[access] = self._pointer(access)
+        return self._pointers[access]
+
+    def _pointer(self, access: Access) -> Pointer:
+        assert access.buffer is not None, "counters have no address"
+        if self.parent is None:
+            return self.build.offset(self.build.parameter(self._name(access.buffer)), access.offset, access.dtype)
+        steps = {d: by for d, by in self.moves.items() if access.strides[d] or d == access.gathered}
+        if not steps:
+            return self.parent.pointer(access)
+        total = self.build.index(0)
+        for dim, by in steps.items():
+            if dim == access.gathered:
+                by = self._row(by)
+            total = self.build.i_add(total, self.build.i_multiply(by, access.strides[dim]))
+        return self.build.offset(self.parent.pointer(access), total, access.dtype)
+
+    def _row(self, i: Value) -> Value:
+        """The row of the data that is row i of the batch."""
+        at = self.build.offset(self.build.parameter("index"), i, "int64")
+        return self.build.load(at, "int64")
+
+    def _name(self, buffer: Buffer) -> str:
+        return f"b{self.nest.buffers.index(buffer)}"
+
+    # --- loads ----------------------------------------------------------------------------------------------------
+
+    def load(self, access: Access) -> Values:
+        moves = any(access.strides[d] or d == access.gathered for d in self.moves)
+        if self.parent is not None and not moves:
+            return self.parent.load(access)
+        if access not in self._loaded:
+            self._loaded[access] = self._load(access)
+        return self._loaded[access]
+
+    def _load(self, access: Access) -> Values:
+        build, lanes = self.build, self.lanes
+        if access.buffer is None:
+            return self._count(access)
+        if self._gathers_lanes(access):
+            return self._gather(access)
+        at = self.pointer(access)
+        stride = access.strides[lanes.dim] if lanes else 0
+        if lanes is None or stride == 0:
+            return [build.load(at, access.dtype)]
+        result = []
+        for j, count in enumerate(lanes.counts):
+            here = build.offset(at, j * lanes.width * stride, access.dtype)
+            if stride == 1:
+                result.append(build.load(here, access.dtype, lanes.width, count))
+            else:
+                x = build.constant(0, access.dtype, lanes.width)
+                for i in range(count):
+                    x = build.with_lane(x, i, build.load(build.offset(here, i * stride, access.dtype), access.dtype))
+                result.append(x)
+        return result
+
+    def _gathers_lanes(self, access: Access) -> bool:
+        return self.lanes is not None and access.gathered == self.lanes.dim
+
+    def _gather(self, access: Access) -> Values:
+        """Lanes that lie in rows of the data, each its own."""
+        build, lanes = self.build, self.lanes
+        assert lanes is not None and access.buffer is not None, "only lanes are gathered"
+        others = tuple(0 if d == lanes.dim else s for d, s in enumerate(access.strides))
+        first = self.index(tuple(int(d == lanes.dim) for d in range(len(access.strides))))
+        base = build.offset(build.parameter(self._name(access.buffer)), access.offset, access.dtype)
+        base = build.offset(base, self.index(others), access.dtype)
+        result = []
+        for j, count in enumerate(lanes.counts):
+            x = build.constant(0, access.dtype, lanes.width)
+            for i in range(count):
+                row = self._row(build.i_add(first, build.index(j * lanes.width + i)))
+                at = build.offset(base, build.i_multiply(row, access.strides[lanes.dim]), access.dtype)
+                x = build.with_lane(x, i, build.load(at, access.dtype))
+            result.append(x)
+        return result
+
+    def _count(self, access: Access) -> Values:
+        """A counter's numbers, as int32."""
+        build, lanes = self.build, self.lanes
+        start = build.convert("trunc", self._register(self.index(access.strides)), "int32")
+        stride = access.strides[lanes.dim] if lanes else 0
+        if lanes is None or stride == 0:
+            return [start]
+        result = []
+        for j in range(len(lanes.counts)):
+            steps = ", ".join(f"i32 {(j * lanes.width + i) * stride}" for i in range(lanes.width))
+            ladder = Value(f"<{steps}>", "int32", lanes.width)
+            result.append(build.add(build.splat(start, lanes.width), ladder))
+        return result
+
+    def _register(self, x: Value) -> Value:
+        return x if x.text.startswith("%") else self.build.emit(f"add i64 {x.text}, 0", "int64")
+
+    # --- values ---------------------------------------------------------------------------------------------------
+
+    def value(self, node: Node, mapping: Mapping_) -> Values:
+        """The value of a node here: loaded, or computed from its inputs."""
+        key = (node, mapping)
+        place: Place | None = self
+        while place is not None:
+            if key in place.values:
+                return place.values[key]
+            place = place.parent
+        self.values[key] = self._value(node, mapping)
+        return self.values[key]
+
+    def _value(self, node: Node, mapping: Mapping_) -> Values:
+        build, kernel = self.build, self.nest.kernel
+        if isinstance(node.op, Constant):
+            return [build.constant(node.op.value, node.dtype)]
+        access = self.nest.loads.get((node, mapping))
+        if isinstance(node.op, RandomBits) and access is not None and access.buffer is None:
+            (seed,), (step,) = (self.value(x, ()) for x in node.inputs)
+            return [threefry(build, seed, node.op.stream, build.bits(i, "uint32"), step) for i in self.load(access)]
+        if access is not None:
+            loaded = self.load(access)
+            return [self._cast(x, node.dtype) for x in loaded] if access.buffer is None else loaded
+        if isinstance(node.op, Reduction):  # over axes of size 1
+            return self.value(node.inputs[0], tuple(range(len(kernel.space))))
+        ((first, first_mapping), *rest) = _steps(kernel, node, mapping)
+        if is_view(node):
+            return self.value(first, first_mapping)
+        arguments = [self.value(first, first_mapping), *(self.value(x, m) for x, m in rest)]
+        if all(len(a) == 1 and a[0].lanes == 0 for a in arguments):
+            return [lower(node.op, build, *(a[0] for a in arguments))]
+        assert self.lanes is not None, "vectors have lanes"
+        spread = [self.spread(a) for a in arguments]
+        return [lower(node.op, build, *vectors) for vectors in zip(*spread, strict=True)]
+
+    def _cast(self, x: Value, dtype: str) -> Value:
+        return lower(Cast(dtype), self.build, x)
+
+    def spread(self, values: Values) -> Values:
+        """One vector for each vector of the place."""
+        assert self.lanes is not None, "a place without lanes has no vectors"
+        if values[0].lanes:
+            return values
+        return [self.build.splat(values[0], self.lanes.width)] * len(self.lanes.counts)
+
+    def store(self, root: Node, values: Values) -> None:
+        """Writes a root's values to its buffer."""
+        access = self.nest.stores[root]
+        at = self.pointer(access)
+        lanes = self.lanes
+        if lanes is None or access.strides[lanes.dim] == 0:
+            self.build.store(at, values[0])
+            return
+        stride = access.strides[lanes.dim]
+        for j, (x, count) in enumerate(zip(self.spread(values), lanes.counts, strict=True)):
+            here = self.build.offset(at, j * lanes.width * stride, access.dtype)
+            if stride == 1:
+                self.build.store(here, x, count)
+            else:
+                for i in range(count):
+                    self.build.store(self.build.offset(here, i * stride, access.dtype), self.build.lane(x, i))
+

@@ -1,0 +1,303 @@
+"""Code for a sweep: elementwise work, with reductions over the same axes.
+
+The innermost axis is the one that vectors run along. Where it is swept (a softmax over features), a unit of work is
+one row, and the lanes of a vector are added up at the end. Where it is kept (a bias gradient: a sum over the batch; or
+no reduction at all), a unit is a few vectors of columns, and the sweep runs over the rows.
+
+Reductions that need the result of another (the sum of e^(x - max)) go in a later *pass* over the same data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Container, Sequence
+
+from thalweg.executors.native.builder import Builder, Module, Value
+from thalweg.executors.native.elementwise import EXPENSIVE, extreme
+from thalweg.executors.native.evaluate import Lanes, Nest, Place, Values, root_mapping
+from thalweg.graph.node import Node
+from thalweg.ops.broadcast import Reduction, ReduceSum
+from thalweg.ops.random import RandomBits
+from thalweg.ops.reduce import ReduceMax, highest, lowest
+from thalweg.passes.fuse import Kernel, is_leaf
+
+GROUP = 4
+"""Vectors that one turn of the inner loop works on: enough independent sums to hide an addition's latency."""
+
+
+def passes(kernel: Kernel, stored: Container[Node]) -> dict[Node, int]:
+    """For each node of a kernel the number of passes over the data that must be over before its value is known."""
+    done: dict[Node, int] = {}
+    for root in kernel.nodes:
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            loaded = is_leaf(node) or (node in stored and node not in kernel.nodes)
+            waiting = [] if loaded or node in done else [x for x in node.inputs if x not in done]
+            if waiting:
+                stack += waiting
+                continue
+            stack.pop()
+            if node not in done:
+                before = 0 if loaded else max((done[x] for x in node.inputs), default=0)
+                done[node] = before + (isinstance(node.op, Reduction) and not loaded)
+    return done
+
+
+def kept_for_later(kernel: Kernel, stored: Container[Node]) -> list[Node]:
+    """Costly values that more than one pass needs: to be stored by the first and loaded by the others."""
+    done = passes(kernel, stored)
+    found = []
+    for node in kernel.nodes:
+        if node.shape != kernel.space or not isinstance(node.op, (*EXPENSIVE, RandomBits)):
+            continue
+        users = {done[n] - isinstance(n.op, Reduction) for n in kernel.nodes if node in n.inputs}
+        if len(users | {done[node]}) > 1:
+            found.append(node)
+    return found
+
+
+def rows_fit_registers(kernel: Kernel, lanes: int) -> bool:
+    """Whether one row stays in registers from pass to pass, so that nothing is stored in between."""
+    last = len(kernel.space) - 1
+    swept = math.prod(kernel.space[a] for a in kernel.swept)
+    return bool(kernel.swept) and kernel.swept[-1] == last and 0 < swept <= GROUP * lanes
+
+
+class Sweep:
+    """Writes the function of one sweep."""
+
+    def __init__(self, nest: Nest, module: Module, dtype: str, stored: Container[Node]) -> None:
+        self.nest = nest
+        self.kernel = nest.kernel
+        self.module = module
+        self.width = module.host.lanes(dtype)
+        self.done = passes(nest.kernel, stored)
+        self.last_pass = max((self.done[n] for n in nest.kernel.nodes if n in nest.needed), default=0)
+        dims = nest.dims
+        self.lane = len(dims) - 1 if dims else None
+        self.row_mode = self.lane is not None and dims[self.lane].swept
+        self.outer = [d for d, dim in enumerate(dims) if not dim.swept and d != self.lane]
+        self.inner = [d for d, dim in enumerate(dims) if dim.swept and d != self.lane]
+        self.reductions = [n for n in nest.kernel.nodes if isinstance(n.op, Reduction) and n in nest.needed]
+        self.swept = any(dim.swept for dim in dims)
+        self.nothing = any(dim.swept and dim.size == 0 for dim in dims)
+
+    @property
+    def units(self) -> int:
+        """Into how many pieces the work can be divided."""
+        outer = math.prod(self.nest.dims[d].size for d in self.outer)
+        return outer if self.row_mode or self.lane is None else outer * len(self._groups())
+
+    def write(self, build: Builder) -> None:
+        begin, end = Value("%begin", "int64"), Value("%end", "int64")
+        top = Place(build, self.nest)
+        build.loop(begin, end, 1, [], lambda unit, _: self._unit(build, top, unit))
+
+    def _groups(self) -> list[tuple[int, ...]]:
+        """The lane axis in groups of vectors; the last group may be shorter and its last vector a part."""
+        assert self.lane is not None, "there is an axis for the lanes"
+        size = self.nest.dims[self.lane].size
+        vectors = [min(self.width, size - start) for start in range(0, size, self.width)]
+        return [tuple(vectors[i : i + GROUP]) for i in range(0, len(vectors), GROUP)]
+
+    def _unit(self, build: Builder, top: Place, unit: Value) -> list[Value]:
+        if self.row_mode or self.lane is None:
+            self._run(top.moved(self._decode(build, unit)))
+            return []
+        groups = self._groups()
+        rest, group = build.i_divide(unit, len(groups))
+        moves = {**self._decode(build, rest), self.lane: build.i_multiply(group, GROUP * self.width)}
+
+        def columns(counts: tuple[int, ...]) -> Callable[[], None]:
+            assert self.lane is not None, "there is an axis for the lanes"
+            lanes = Lanes(self.lane, self.width, counts)
+            return lambda: self._run(top.moved(moves, lanes))
+
+        if groups[0] == groups[-1]:
+            columns(groups[0])()
+        elif len(groups) == 1:
+            columns(groups[-1])()
+        else:
+            build.when(build.i_less(group, build.index(len(groups) - 1)), columns(groups[0]), columns(groups[-1]))
+        return []
+
+    def _decode(self, build: Builder, unit: Value) -> dict[int, Value]:
+        """The indices of the outer axes, the last running fastest."""
+        moves: dict[int, Value] = {}
+        for d in reversed(self.outer):
+            if d == self.outer[0]:
+                moves[d] = unit
+            else:
+                unit, moves[d] = build.i_divide(unit, self.nest.dims[d].size)
+        return moves
+
+    def _run(self, place: Place) -> None:
+        """One unit: the passes, then what depends on the sums only."""
+        if not self.swept:
+            for root in self.kernel.roots:
+                place.store(root, place.value(root, root_mapping(self.kernel, root)))
+            return
+        in_registers = None if self.nothing else self._row_in_registers(place)
+        for turn in range(self.last_pass + 1):
+            reductions = [n for n in self.reductions if self.done[n] == turn + 1]
+            stores = [r for r in self.kernel.roots if r.shape == self.kernel.space and self.done[r] == turn]
+            if reductions or stores:
+                totals = self._pass(place, reductions, stores, in_registers)
+                kept = tuple(a for a in range(len(self.kernel.space)) if a not in self.kernel.swept)
+                for node, total in zip(reductions, totals, strict=True):
+                    place.values[(node, kept)] = total
+                self._settle(place, turn + 1)
+        for root in self.kernel.roots:
+            if root.shape != self.kernel.space:
+                place.store(root, place.value(root, root_mapping(self.kernel, root)))
+
+    def _settle(self, place: Place, turn: int) -> None:
+        """Computes what later passes need of the sums here, outside their loops."""
+        for node in self.kernel.nodes:
+            kept = node.shape == self.kernel.kept and node.shape != self.kernel.space
+            if kept and self.done[node] == turn and node in self.nest.needed:
+                place.value(node, root_mapping(self.kernel, node))
+
+    def _row_in_registers(self, place: Place) -> Place | None:
+        """The whole row as one place, if it is short: its values then stay from pass to pass."""
+        if not self.row_mode or self.inner or len(self._groups()) != 1:
+            return None
+        assert self.lane is not None, "row mode has a lane axis"
+        lanes = Lanes(self.lane, self.width, self._groups()[0])
+        return place.moved({self.lane: place.build.index(0)}, lanes)
+
+    def _pass(
+        self, place: Place, reductions: Sequence[Node], stores: Sequence[Node], whole: Place | None
+    ) -> list[Values]:
+        """One pass over the swept axes; the results of the reductions."""
+        if self.nothing:
+            count, lanes = (1, 0) if self.row_mode else self._accumulators(place)
+            return [[_identity(place.build, n, lanes)] * count for n in reductions]
+        if whole is not None:
+            sums = self._terms(whole, reductions, stores, None)
+            return self._finish(place.build, reductions, sums)
+        place.prepare([*self.inner, *([self.lane] if self.row_mode and self.lane is not None else [])])
+        start = self._identities(place, reductions)
+        sums = self._loops(place, self.inner, reductions, stores, start)
+        return self._finish(place.build, reductions, sums)
+
+    def _loops(
+        self, place: Place, axes: Sequence[int], reductions: Sequence[Node], stores: Sequence[Node], sums: Values
+    ) -> Values:
+        """Nested loops over the swept axes ``axes``, and in row mode over the lanes innermost."""
+        build = place.build
+        if axes:
+            end = build.index(self.nest.dims[axes[0]].size)
+
+            def body(i: Value, carried: list[Value]) -> list[Value]:
+                return self._loops(place.moved({axes[0]: i}), axes[1:], reductions, stores, carried)
+
+            return build.loop(build.index(0), end, 1, sums, body, nonempty=True)
+        if not self.row_mode:
+            return self._terms(place, reductions, stores, sums)
+        return self._along_lanes(place, reductions, stores, sums)
+
+    def _along_lanes(
+        self, place: Place, reductions: Sequence[Node], stores: Sequence[Node], sums: Values
+    ) -> Values:
+        assert self.lane is not None, "row mode has a lane axis"
+        build, groups, lane = place.build, self._groups(), self.lane
+        full = [g for g in groups if g == (self.width,) * GROUP]
+        if full:
+            lanes = Lanes(lane, self.width, full[0])
+
+            def body(i: Value, carried: list[Value]) -> list[Value]:
+                return self._terms(place.moved({lane: i}, lanes), reductions, stores, carried)
+
+            step = GROUP * self.width
+            sums = build.loop(build.index(0), build.index(len(full) * step), step, sums, body, nonempty=True)
+        if len(full) < len(groups):
+            start = build.index(len(full) * GROUP * self.width)
+            rest = place.moved({lane: start}, Lanes(lane, self.width, groups[-1]))
+            sums = self._terms(rest, reductions, stores, sums)
+        return sums
+
+    # --- sums -----------------------------------------------------------------------------------------------------
+
+    def _accumulators(self, place: Place) -> tuple[int, int]:
+        """How many partial sums a reduction has, and the lanes of each."""
+        if self.row_mode:
+            return GROUP, self.width
+        return (len(place.lanes.counts), self.width) if place.lanes else (1, 0)
+
+    def _identities(self, place: Place, reductions: Sequence[Node]) -> Values:
+        count, lanes = self._accumulators(place)
+        return [_identity(place.build, n, lanes) for n in reductions for _ in range(count)]
+
+    def _terms(
+        self, place: Place, reductions: Sequence[Node], stores: Sequence[Node], sums: Values | None
+    ) -> Values:
+        """Adds the terms at one place to the sums (or starts them), and stores what this pass stores."""
+        build = place.build
+        everything = tuple(range(len(self.kernel.space)))
+        result: Values = []
+        per_node = len(sums) // len(reductions) if sums and reductions else 0
+        for i, node in enumerate(reductions):
+            terms = place.value(node.inputs[0], everything)
+            if place.lanes is not None:
+                terms = self._without_padding(place, node, place.spread(terms))
+            if sums is None:
+                result += terms
+                continue
+            own = sums[i * per_node : (i + 1) * per_node]
+            combined = [combine(build, node, total, term) for total, term in zip(own, terms, strict=False)]
+            result += combined + own[len(combined) :]
+        for root in stores:
+            place.store(root, place.value(root, everything))
+        return result
+
+    def _without_padding(self, place: Place, node: Node, terms: Values) -> Values:
+        """Lanes beyond the end of a row do not count."""
+        if not self.row_mode:
+            return terms
+        assert place.lanes is not None, "row mode has lanes"
+        return [
+            x
+            if count == self.width
+            else place.build.first_lanes(x, count, _identity(place.build, node, self.width))
+            for x, count in zip(terms, place.lanes.counts, strict=True)
+        ]
+
+    def _finish(self, build: Builder, reductions: Sequence[Node], sums: Values) -> list[Values]:
+        """The partial sums of each reduction put together: in row mode one number, else a vector for each of columns."""
+        per_node = len(sums) // len(reductions) if reductions else 0
+        parts = [sums[i * per_node : (i + 1) * per_node] for i in range(len(reductions))]
+        if not self.row_mode:
+            return parts
+        return [[across(build, node, tree(build, node, part))] for node, part in zip(reductions, parts, strict=True)]
+
+
+def combine(build: Builder, node: Node, x: Value, y: Value) -> Value:
+    if isinstance(node.op, ReduceSum):
+        return build.binary("or", x, y) if x.dtype == "bool" else build.add(x, y)
+    return extreme(build, "ogt" if isinstance(node.op, ReduceMax) else "olt", x, y)
+
+
+def tree(build: Builder, node: Node, parts: Values) -> Value:
+    """Partial results combined in pairs, so that few of them wait for each other."""
+    while len(parts) > 1:
+        pairs = [combine(build, node, x, y) for x, y in zip(parts[::2], parts[1::2], strict=False)]
+        parts = pairs + (parts[-1:] if len(parts) % 2 else [])
+    return parts[0]
+
+
+def across(build: Builder, node: Node, x: Value) -> Value:
+    """All lanes of a vector combined into one number, halving them again and again."""
+    half = x.lanes // 2
+    while half:
+        x = combine(build, node, build.shuffle(x, None, range(half)), build.shuffle(x, None, range(half, 2 * half)))
+        half //= 2
+    return build.lane(x, 0)
+
+
+def _identity(build: Builder, node: Node, lanes: int) -> Value:
+    kind = 0 if isinstance(node.op, ReduceSum) else None
+    if kind is None:
+        kind = lowest(node.dtype) if isinstance(node.op, ReduceMax) else highest(node.dtype)  # type: ignore[assignment]
+    return build.constant(kind, node.dtype, lanes)

@@ -1,0 +1,197 @@
+"""The graph: operations applied to nodes, nothing else. Nodes are immutable and know which layer made them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from thalweg.errors import GraphError, ThalwegError
+from thalweg.graph.types import TensorType
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Operand = "Node | float | int | bool"
+
+Nodes = tuple["Node", ...]
+Gradients = tuple["Node | None", ...]
+
+OPS: dict[str, type[Op]] = {}
+"""Every primitive by the name under which graphs print it; a new subclass of Op enters by itself."""
+
+
+class Op:
+    """One primitive operation. A frozen dataclass whose fields are its attributes (axes, shapes, a name).
+
+    All that is true of a primitive stands in its class: the rule for its result's type, its definition in NumPy and
+    its vector-Jacobian product. Executors keep one table of lowerings each.
+    """
+
+    name: ClassVar[str]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.name = _snake_case(cls.__name__)
+        if not cls.__name__.startswith("_"):
+            OPS[cls.name] = cls
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """The type of the result. Raises ShapeError or DTypeError if the inputs do not fit."""
+        raise AssertionError(f"{type(self).__name__} has no type rule")
+
+    def reference(self, *inputs: np.ndarray) -> np.ndarray:
+        """The definition, in NumPy."""
+        raise AssertionError(f"{type(self).__name__} has no definition")
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        """``g`` times the Jacobian: one node per input, None for an input that has no gradient."""
+        raise GraphError(
+            f"the operation {self.name!r} has no gradient",
+            expected="an operation with a vector-Jacobian product on the way from the loss to the parameters",
+            got=f"{self} at {output}",
+            fix="keep this operation out of the loss, or wrap its result in stop_gradient",
+            layer=output.layer or None,
+        )
+
+    def decompose(self, *inputs: Node) -> Node | None:
+        """The same result from simpler operations, for executors without a lowering; None if this is a true primitive."""
+        return None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Node:
+    """One value: an operation, what it is applied to, the type of its result and the layer that made it."""
+
+    op: Op
+    inputs: Nodes
+    type: TensorType
+    layer: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.type.shape
+
+    @property
+    def dtype(self) -> str:
+        return self.type.dtype
+
+    @property
+    def rank(self) -> int:
+        return len(self.type.shape)
+
+    def __repr__(self) -> str:
+        made_by = f" of {self.layer}" if self.layer else ""
+        return f"<{self.op.name} {self.type}{made_by}>"
+
+    __hash__ = object.__hash__
+
+    if TYPE_CHECKING:  # the definitions are in thalweg.ops.operators, so that the graph need not import the operations
+
+        def __add__(self, other: Operand) -> Node: ...
+        def __radd__(self, other: Operand) -> Node: ...
+        def __sub__(self, other: Operand) -> Node: ...
+        def __rsub__(self, other: Operand) -> Node: ...
+        def __mul__(self, other: Operand) -> Node: ...
+        def __rmul__(self, other: Operand) -> Node: ...
+        def __truediv__(self, other: Operand) -> Node: ...
+        def __rtruediv__(self, other: Operand) -> Node: ...
+        def __pow__(self, other: Operand) -> Node: ...
+        def __rpow__(self, other: Operand) -> Node: ...
+        def __matmul__(self, other: Node) -> Node: ...
+        def __neg__(self) -> Node: ...
+        def __abs__(self) -> Node: ...
+        def __lt__(self, other: Operand) -> Node: ...
+        def __le__(self, other: Operand) -> Node: ...
+        def __gt__(self, other: Operand) -> Node: ...
+        def __ge__(self, other: Operand) -> Node: ...
+        def __and__(self, other: Operand) -> Node: ...
+        def __or__(self, other: Operand) -> Node: ...
+        def __invert__(self) -> Node: ...
+        def __getitem__(self, key: Any) -> Node: ...
+
+
+_scope: ContextVar[str] = ContextVar("thalweg_layer", default="")
+
+
+@contextmanager
+def scope(layer: str) -> Iterator[None]:
+    """Nodes made inside carry the name ``layer``; scopes nest as ``outer/inner``."""
+    outer = _scope.get()
+    token = _scope.set(f"{outer}/{layer}" if outer else layer)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+@contextmanager
+def exact_scope(layer: str) -> Iterator[None]:
+    """Nodes made inside carry just this name. For passes and back-propagation, which extend what a layer made."""
+    token = _scope.set(layer)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def apply(op: Op, *inputs: Node) -> Node:
+    """The node ``op(inputs)``, its type checked and inferred. Raises ShapeError or DTypeError naming the layer."""
+    layer = _scope.get()
+    try:
+        result = op.infer(*(x.type for x in inputs))
+    except ThalwegError as error:
+        if layer and error.layer is None:
+            error.layer = f"layer {layer!r}"
+        raise
+    return Node(op, inputs, result, layer)
+
+
+def topological(outputs: Iterable[Node]) -> list[Node]:
+    """All nodes that the outputs need, each after its inputs, in an order that depends only on the graph."""
+    order: list[Node] = []
+    done: set[Node] = set()
+    for root in outputs:
+        stack = [(root, False)]  # not recursive: a deep net is deeper than Python's stack
+        while stack:
+            node, inputs_done = stack.pop()
+            if node in done:
+                continue
+            if inputs_done:
+                done.add(node)
+                order.append(node)
+            else:
+                stack.append((node, True))
+                stack.extend((x, False) for x in reversed(node.inputs) if x not in done)
+    return order
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A pure function: inputs and state in; outputs and the state's new values out.
+
+    ``outputs`` are what the caller gets back. ``updates`` maps the name of a state to its new value; a state without
+    an entry keeps its value. Inputs and states are the ``Input`` and ``State`` leaves that these nodes reach.
+    """
+
+    outputs: Mapping[str, Node] = field(default_factory=dict)
+    updates: Mapping[str, Node] = field(default_factory=dict)
+
+    def roots(self) -> list[Node]:
+        return [*self.outputs.values(), *self.updates.values()]
+
+    def nodes(self) -> list[Node]:
+        return topological(self.roots())
+
+    def rebuilt(self, new: Mapping[Node, Node]) -> Graph:
+        """The same graph with its roots replaced through ``new``."""
+        return Graph(
+            {name: new[node] for name, node in self.outputs.items()},
+            {name: new[node] for name, node in self.updates.items()},
+        )
+
+
+def _snake_case(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))

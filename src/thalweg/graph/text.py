@@ -1,0 +1,83 @@
+"""Graphs as text that a person can read and that reads back as the same graph.
+
+One node a line, ``%3: float32[2,4] = contraction(%0, %1) {x=(0, 1), y=(1, 2), out=(0, 2)} @dense``; then the results,
+``output loss = %9`` and ``update kernel = %12``.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from dataclasses import fields
+
+from thalweg.errors import GraphError
+from thalweg.graph.node import OPS, Graph, Node
+from thalweg.graph.types import TensorType
+
+_LINE = re.compile(r"^%(\d+): (\w+)\[([\d,]*)\] = (\w+)\(([%\d, ]*)\)(?: \{(.*)\})?(?: @(.+))?$")
+_RESULT = re.compile(r"^(output|update) (.+) = %(\d+)$")
+
+
+def to_text(graph: Graph, *, layers: bool = True) -> str:
+    """The graph as text; ``layers=False`` leaves out which layer made a node."""
+    numbers: dict[Node, int] = {}
+    lines = []
+    for node in graph.nodes():
+        numbers[node] = len(numbers)
+        attributes = ", ".join(f"{f.name}={_literal(getattr(node.op, f.name))}" for f in fields(node.op))  # type: ignore[arg-type]
+        lines.append(
+            f"%{numbers[node]}: {node.type} = {node.op.name}({', '.join(f'%{numbers[x]}' for x in node.inputs)})"
+            + (f" {{{attributes}}}" if attributes else "")
+            + (f" @{node.layer}" if node.layer and layers else "")
+        )
+    lines += [f"output {name} = %{numbers[node]}" for name, node in graph.outputs.items()]
+    lines += [f"update {name} = %{numbers[node]}" for name, node in graph.updates.items()]
+    return "\n".join(lines) + "\n"
+
+
+def from_text(text: str) -> Graph:
+    """The graph that was printed. Raises GraphError naming the line that cannot be read."""
+    nodes: list[Node] = []
+    results: dict[str, dict[str, Node]] = {"output": {}, "update": {}}
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            if found := _LINE.match(line):
+                nodes.append(_node(found, nodes))
+            elif found := _RESULT.match(line):
+                results[found[1]][found[2]] = nodes[int(found[3])]
+            elif line.strip():
+                raise ValueError("neither a node nor a result")
+        except (ValueError, IndexError, KeyError, TypeError, SyntaxError, AssertionError) as error:
+            raise GraphError(
+                f"line {number} of a printed graph cannot be read ({error})",
+                expected="%n: dtype[sizes] = operation(%inputs) {attributes} @layer, or: output|update name = %n",
+                got=line,
+                fix="print graphs with to_text",
+            ) from error
+    return Graph(results["output"], results["update"])
+
+
+def _node(found: re.Match[str], nodes: list[Node]) -> Node:
+    number, dtype, sizes, name, inputs, attributes, layer = found.groups()
+    if int(number) != len(nodes):
+        raise ValueError(f"expected %{len(nodes)}")
+    kind = TensorType(tuple(int(n) for n in sizes.split(",") if n), dtype)
+    op = OPS[name](**_attributes(attributes or ""))
+    return Node(op, tuple(nodes[int(x.strip(" %"))] for x in inputs.split(",") if x), kind, layer or "")
+
+
+def _attributes(text: str) -> dict[str, object]:
+    call = ast.parse(f"f({text})", mode="eval").body
+    assert isinstance(call, ast.Call), "a call by construction"
+    return {str(k.arg): _value(k.value) for k in call.keywords}
+
+
+def _value(tree: ast.expr) -> object:
+    """A literal, or ``inf`` or ``nan`` with a sign, which Python has no literals for."""
+    sign, name = (-1, tree.operand) if isinstance(tree, ast.UnaryOp) else (1, tree)
+    return sign * float(name.id) if isinstance(name, ast.Name) else ast.literal_eval(tree)
+
+
+def _literal(value: object) -> str:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else repr(value)

@@ -1,0 +1,55 @@
+"""What a value in the graph is: a shape and a kind of number."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+FLOATS = ("float32", "float64")
+SIGNED = ("int32", "int64")
+UNSIGNED = ("uint8", "uint32")
+DTYPES = (*FLOATS, *SIGNED, *UNSIGNED, "bool")
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """Shape and dtype of one tensor. Both are known before anything runs; ``()`` is a scalar."""
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        assert self.dtype in DTYPES, f"the graph has no dtype {self.dtype!r}; it has {DTYPES}"
+        assert all(type(n) is int and n >= 0 for n in self.shape), f"not a shape: {self.shape!r}"
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * np.dtype(self.dtype).itemsize
+
+    @property
+    def is_float(self) -> bool:
+        return self.dtype in FLOATS
+
+    def with_shape(self, shape: tuple[int, ...]) -> TensorType:
+        return TensorType(shape, self.dtype)
+
+    def with_dtype(self, dtype: str) -> TensorType:
+        return TensorType(self.shape, dtype)
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]"
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> TensorType:
+        return cls(tuple(int(n) for n in array.shape), array.dtype.name)

@@ -1,0 +1,256 @@
+"""Where parameters start from. The numbers depend on the seed and the parameter's path in its model, on nothing else."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import numpy as np
+
+from thalweg import config
+from thalweg.checks import In, OneOf, Spelled, check_fields
+from thalweg.registry import Registry
+
+Shape = tuple[int, ...]
+Seed = Annotated[int, In("[0, inf)")]
+
+
+@dataclass(frozen=True)
+class Initializer(metaclass=Spelled):
+    """Makes the first value of a parameter. A subclass writes ``fill``."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
+        """The values, float64."""
+        raise NotImplementedError(f"{type(self).__name__} has no fill()")
+
+    def __call__(self, shape: Shape, dtype: str | None = None, *, seed: int = 0, path: str = "") -> np.ndarray:
+        """The value of a parameter.
+
+        Arguments:
+            dtype: floatx unless given.
+            seed: the model's; an initializer with a ``seed`` of its own uses that one.
+            path: of the parameter in the model. Part of the key, so that equal initializers of two parameters give
+                different numbers. Differs: Keras gives equal numbers to parameters that share a seeded initializer.
+        """
+        own = getattr(self, "seed", None)
+        key = np.random.SeedSequence([seed if own is None else own, zlib.crc32(path.encode())])
+        return self.fill(shape, np.random.Generator(np.random.Philox(key))).astype(dtype or config.floatx())
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments as JSON types."""
+        arguments: dict[str, Any] = registry.config(self)["config"]
+        return arguments
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Initializer:
+        return registry.from_config({"class_name": registry.name_of(cls), "config": config})
+
+
+registry: Registry[Initializer] = Registry("initializer", Initializer)
+get = registry.get
+
+
+@registry.register("zeros", "zero")
+@dataclass(frozen=True)
+class Zeros(Initializer):
+    """0 everywhere."""
+
+    def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
+        return np.zeros(shape)
+
+
+@registry.register("ones", "one")
+@dataclass(frozen=True)
+class Ones(Initializer):
+    """1 everywhere."""
+
+    def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
+        return np.ones(shape)
+
+
+@registry.register("constant")
+@dataclass(frozen=True)
+class Constant(Initializer):
+    """``value`` everywhere."""
+
+    value: float = 0.0
+
+    def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
+        return np.full(shape, self.value)
+
+
+@registry.register("random_normal", "normal")
+@dataclass(frozen=True)
+class RandomNormal(Initializer):
+    """Normal with this mean and standard deviation."""
+
+    mean: float = 0.0
+    stddev: Annotated[float, In("[0, inf)")] = 0.05
+    seed: Seed | None = None
+
+    def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
+        return random.normal(self.mean, self.stddev, shape)
+
+
+@registry.register("random_uniform", "uniform")
+@dataclass(frozen=True)
+class RandomUniform(Initializer):
+    """Uniform in [minval, maxval)."""
+
+    minval: float = -0.05
+    maxval: float = 0.05
+    seed: Seed | None = None
+
+    def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
+        return self.minval + (self.maxval - self.minval) * random.random(shape)
+
+
+@registry.register("truncated_normal")
+@dataclass(frozen=True)
+class TruncatedNormal(Initializer):
+    """Normal, drawn again where further than two ``stddev`` from the mean; its own deviation is 0.8796 ``stddev``."""
+
+    mean: float = 0.0
+    stddev: Annotated[float, In("[0, inf)")] = 0.05
+    seed: Seed | None = None
+
+    def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
+        return self.mean + self.stddev * truncated(shape, random)
+
+
+@registry.register("variance_scaling")
+@dataclass(frozen=True)
+class VarianceScaling(Initializer):
+    """Mean 0 and variance ``scale / n``, which keeps the size of activations or gradients from layer to layer.
+
+    n is the number of inputs of a unit (``"fan_in"``), of its outputs (``"fan_out"``) or the mean (``"fan_avg"``).
+    A kernel (..., in, out) has ``in * k`` inputs and ``out * k`` outputs, k being the product of the sizes before.
+
+    Arguments:
+        distribution: ``"truncated_normal"``: cut off at two deviations of the normal, which is widened by 1 / 0.87962566
+            so that the variance is right after the cut; ``"untruncated_normal"``; ``"uniform"`` in
+            ``(-sqrt(3 * scale / n), sqrt(3 * scale / n))``.
+
+    Source: Glorot & Bengio (2010), AISTATS; He et al. (2015), arXiv:1502.01852; form and constant as in Keras.
+    """
+
+    scale: Annotated[float, In("(0, inf)")] = 1.0
+    mode: Annotated[str, OneOf("fan_in", "fan_out", "fan_avg")] = "fan_in"
+    distribution: Annotated[str, OneOf("truncated_normal", "untruncated_normal", "uniform")] = "truncated_normal"
+    seed: Seed | None = None
+
+    def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
+        fan_in, fan_out = fans(shape)
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, n)
+        if self.distribution == "uniform":
+            limit = math.sqrt(3 * variance)
+            return limit * (2 * random.random(shape) - 1)
+        if self.distribution == "untruncated_normal":
+            return random.normal(0.0, math.sqrt(variance), shape)
+        return math.sqrt(variance) / TRUNCATED_DEVIATION * truncated(shape, random)
+
+
+@registry.register("glorot_uniform", "xavier_uniform")
+@dataclass(frozen=True)
+class GlorotUniform(VarianceScaling):
+    """Uniform in ``(-sqrt(6 / (in + out)), sqrt(6 / (in + out)))``.
+
+    Source: Glorot & Bengio (2010), AISTATS, equation 16.
+    """
+
+    mode: str = field(default="fan_avg", init=False)
+    scale: float = field(default=1.0, init=False)
+    distribution: str = field(default="uniform", init=False)
+
+
+@registry.register("glorot_normal", "xavier_normal")
+@dataclass(frozen=True)
+class GlorotNormal(VarianceScaling):
+    """Truncated normal with variance ``2 / (in + out)``.
+
+    Source: Glorot & Bengio (2010), AISTATS, equation 12.
+    """
+
+    mode: str = field(default="fan_avg", init=False)
+    scale: float = field(default=1.0, init=False)
+    distribution: str = field(default="truncated_normal", init=False)
+
+
+@registry.register("he_uniform")
+@dataclass(frozen=True)
+class HeUniform(VarianceScaling):
+    """Uniform in ``(-sqrt(6 / in), sqrt(6 / in))``, for ReLU layers.
+
+    Source: He et al. (2015), arXiv:1502.01852, equation 10.
+    """
+
+    mode: str = field(default="fan_in", init=False)
+    scale: float = field(default=2.0, init=False)
+    distribution: str = field(default="uniform", init=False)
+
+
+@registry.register("he_normal")
+@dataclass(frozen=True)
+class HeNormal(VarianceScaling):
+    """Truncated normal with variance ``2 / in``, for ReLU layers.
+
+    Source: He et al. (2015), arXiv:1502.01852, equation 10.
+    """
+
+    mode: str = field(default="fan_in", init=False)
+    scale: float = field(default=2.0, init=False)
+    distribution: str = field(default="truncated_normal", init=False)
+
+
+@registry.register("lecun_uniform")
+@dataclass(frozen=True)
+class LecunUniform(VarianceScaling):
+    """Uniform in ``(-sqrt(3 / in), sqrt(3 / in))``.
+
+    Source: LeCun et al. (1998), "Efficient BackProp", section 4.6.
+    """
+
+    mode: str = field(default="fan_in", init=False)
+    scale: float = field(default=1.0, init=False)
+    distribution: str = field(default="uniform", init=False)
+
+
+@registry.register("lecun_normal")
+@dataclass(frozen=True)
+class LecunNormal(VarianceScaling):
+    """Truncated normal with variance ``1 / in``.
+
+    Source: LeCun et al. (1998), "Efficient BackProp", section 4.6.
+    """
+
+    mode: str = field(default="fan_in", init=False)
+    scale: float = field(default=1.0, init=False)
+    distribution: str = field(default="truncated_normal", init=False)
+
+
+TRUNCATED_DEVIATION = 0.87962566103423978
+"""The standard deviation of a standard normal cut off at -2 and 2."""
+
+
+def truncated(shape: Shape, random: np.random.Generator) -> np.ndarray:
+    """Standard normal numbers within [-2, 2]: those outside are drawn again."""
+    values = random.standard_normal(shape)
+    while (outside := np.abs(values) > 2).any():
+        values = np.where(outside, random.standard_normal(shape), values)
+    return values
+
+
+def fans(shape: Shape) -> tuple[int, int]:
+    """How many inputs and outputs a unit of a kernel of this shape has. See VarianceScaling."""
+    if len(shape) < 2:
+        size = math.prod(shape)
+        return size, size
+    window = math.prod(shape[:-2])
+    return shape[-2] * window, shape[-1] * window

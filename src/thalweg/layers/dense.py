@@ -1,0 +1,76 @@
+"""Fully connected layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from thalweg import activations, initializers, ops
+from thalweg.activations import Activation
+from thalweg.checks import In, Reserved
+from thalweg.errors import ShapeError
+from thalweg.graph.node import Node
+from thalweg.graph.types import TensorType
+from thalweg.initializers import Initializer
+from thalweg.layers.layer import Layer, Parameter, registry
+
+
+@registry.register("dense")
+@dataclass(eq=False)
+class Dense(Layer):
+    """``activation(x @ kernel + bias)``: every unit sees every feature.
+
+    Shapes: x (batch, ..., features) -> (batch, ..., units); kernel (features, units), bias (units,). Inputs of any
+    dtype are cast to the layer's.
+
+    Arguments:
+        activation: a name, or a function from node to node; None for none.
+        kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint: Keras's names,
+            not there yet.
+    """
+
+    units: Annotated[int, In("[1, inf)")]
+    activation: str | Activation | None = None
+    use_bias: bool = True
+    kernel_initializer: str | Initializer = "glorot_uniform"
+    bias_initializer: str | Initializer = "zeros"
+    kernel_regularizer: Annotated[object, Reserved()] = None
+    bias_regularizer: Annotated[object, Reserved()] = None
+    activity_regularizer: Annotated[object, Reserved()] = None
+    kernel_constraint: Annotated[object, Reserved()] = None
+    bias_constraint: Annotated[object, Reserved()] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        activations.get(self.activation)  # a mistyped name is reported here, not when the model is built
+        initializers.get(self.kernel_initializer)
+        initializers.get(self.bias_initializer)
+
+    def build(self, *types: TensorType) -> None:
+        (x,) = types
+        if x.rank < 2:
+            raise self._misfit("(batch, ..., features), because a unit adds up features", x)
+        self.kernel = self.parameter("kernel", (x.shape[-1], self.units), self.kernel_initializer)
+        self.bias: Parameter | None = None
+        if self.use_bias:
+            self.bias = self.parameter("bias", (self.units,), self.bias_initializer)
+
+    def call(self, *inputs: Node, training: bool) -> Node:
+        (x,) = inputs
+        features, units = self.kernel.shape
+        if x.rank < 2 or x.shape[-1] != features:
+            raise self._misfit(
+                f"(batch, ..., {features}), because the kernel was built as ({features}, {units})", x.type
+            )
+        y = ops.matmul(ops.cast(x, self.compute_dtype), self.kernel.node)
+        if self.bias is not None:
+            y = y + self.bias.node
+        return activations.get(self.activation)(y)
+
+    def _misfit(self, expected: str, x: TensorType) -> ShapeError:
+        return ShapeError(
+            "the input does not fit the kernel" if self.built else "the input has no features",
+            expected=expected,
+            got=f"({', '.join(map(str, ('batch', *x.shape[1:])))})" if x.rank else "a scalar",
+            fix="check what the layer before gives; Flatten() makes (batch, features) of any shape",
+        )

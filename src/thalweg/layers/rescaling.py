@@ -1,0 +1,26 @@
+"""Scaling inside the model, so that data may stay as they are in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from thalweg import ops
+from thalweg.graph.node import Node
+from thalweg.layers.layer import Layer, registry
+
+
+@registry.register("rescaling")
+@dataclass(eq=False)
+class Rescaling(Layer):
+    """``x * scale + offset``, in floating point whatever the input's dtype: ``Rescaling(1 / 255)`` for images.
+
+    Shapes: x (batch, ...) -> (batch, ...).
+    """
+
+    scale: float
+    offset: float = 0.0
+
+    def call(self, *inputs: Node, training: bool) -> Node:
+        (x,) = inputs
+        scaled = ops.cast(x, self.compute_dtype) * self.scale
+        return scaled + self.offset if self.offset else scaled

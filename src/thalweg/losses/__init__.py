@@ -1,0 +1,39 @@
+"""Losses: as classes, and under every registered name as functions that give the values before reduction.
+
+    >>> from thalweg import losses
+    >>> losses.get("mse") == losses.MeanSquaredError()
+    True
+
+``losses.mse(y_true, y_pred)`` is ``losses.MeanSquaredError().per_sample(y_true, y_pred)`` with the shapes checked.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from thalweg.graph.node import Node
+from thalweg.losses.crossentropy import BinaryCrossentropy as BinaryCrossentropy
+from thalweg.losses.crossentropy import CategoricalCrossentropy as CategoricalCrossentropy
+from thalweg.losses.crossentropy import SparseCategoricalCrossentropy as SparseCategoricalCrossentropy
+from thalweg.losses.loss import Loss as Loss
+from thalweg.losses.loss import registry as registry
+from thalweg.losses.regression import MeanSquaredError as MeanSquaredError
+
+get = registry.get
+
+
+def __getattr__(name: str) -> Callable[..., Node]:
+    """The function of a registered name."""
+    if name.startswith("_"):
+        raise AttributeError(name)
+    try:
+        loss_class = registry.find(name)
+    except LookupError as error:
+        raise AttributeError(str(error)) from None
+
+    def function(y_true: Node, y_pred: Node, **options: Any) -> Node:
+        loss: Loss = loss_class(**options)
+        return loss.per_sample(loss.aligned(y_true, y_pred), y_pred)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = loss_class.__doc__
+    return function

@@ -1,0 +1,224 @@
+"""Losses between probability distributions.
+
+They work on logits wherever they can. Given probabilities that a softmax or sigmoid has just made, they take that
+function's input instead, which is exact where the probabilities are as good as 0 or 1. Only probabilities of another
+origin are clipped to [1e-7, 1 - 1e-7] as in Keras.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+
+from thalweg import config, ops
+from thalweg.checks import In
+from thalweg.errors import ArgumentError
+from thalweg.graph.node import Node
+from thalweg.graph.types import TensorType
+from thalweg.losses.loss import Loss, bad_target, registry
+from thalweg.ops.broadcast import Broadcast
+from thalweg.ops.contraction import Contraction
+from thalweg.ops.elementwise import Add, Relu, Sigmoid, Tanh
+from thalweg.ops.leaf import State
+from thalweg.ops.shape import Reshape
+from thalweg.ops.softmax import Softmax
+
+
+@dataclass(frozen=True)
+class Crossentropy(Loss):
+    """What the crossentropies share.
+
+    Arguments:
+        from_logits: whether predictions are logits, the input of a softmax or sigmoid, instead of probabilities.
+    """
+
+    from_logits: bool = False
+
+    activation: ClassVar[type[Softmax | Sigmoid]] = Softmax
+    """The function that makes this loss's probabilities of logits."""
+
+    def logits(self, y_pred: Node, axis: int) -> Node | None:
+        """The logits that the predictions are or were made of; None if there are only probabilities.
+
+        Raises: ArgumentError if the predictions are plainly not what ``from_logits`` says.
+        """
+        made_by = y_pred
+        while isinstance(made_by.op, Reshape):
+            (made_by,) = made_by.inputs
+        if isinstance(made_by.op, Softmax) and made_by.shape[made_by.op.axis] == 1:
+            raise self._wrong_output(y_pred, "probabilities that can change", "a softmax over one unit: always 1")
+        if self.from_logits:
+            if isinstance(made_by.op, Softmax | Sigmoid):
+                got = f"the probabilities of a {made_by.op.name}"
+                raise self._wrong_output(y_pred, "logits, because from_logits=True", got)
+            return y_pred
+        if unbounded := _unbounded(made_by):
+            raise self._wrong_output(
+                y_pred, "probabilities", f"the output of {unbounded}, which may lie outside [0, 1]"
+            )
+        if not isinstance(made_by.op, self.activation):
+            return None
+        if isinstance(made_by.op, Softmax) and not _same_axis(made_by, made_by.op.axis, y_pred, axis):
+            return None
+        return ops.reshape(made_by.inputs[0], y_pred.shape)
+
+    def _wrong_output(self, y_pred: Node, expected: str, got: str) -> ArgumentError:
+        if self.from_logits:
+            fix = "drop from_logits=True, or drop the activation of the last layer"
+        else:
+            fix = f"give the last layer activation={self.activation.name!r}, or the loss from_logits=True"
+        return ArgumentError(
+            f"loss {self.name!r} does not fit the last activation",
+            expected=expected,
+            got=got,
+            fix="use 'sigmoid' with 'binary_crossentropy', or one unit per class" if "one unit" in got else fix,
+            layer=f"layer {y_pred.layer!r}" if y_pred.layer else None,
+        )
+
+
+def _same_axis(x: Node, x_axis: int, y: Node, y_axis: int) -> bool:
+    """Whether the numbers along these axes of two tensors, one a reshape of the other, are the same groups."""
+    if x.shape == y.shape:
+        return x_axis == y_axis
+    return x_axis == x.rank - 1 and y_axis == y.rank - 1 and x.shape[-1] == y.shape[-1]
+
+
+def _unbounded(x: Node) -> str | None:
+    """What made ``x``, in words, if that can leave [0, 1]: a linear layer, relu or tanh."""
+    if isinstance(x.op, Relu | Tanh):
+        return x.op.name
+    biased = isinstance(x.op, Add) and any(
+        isinstance(y.op, Broadcast) and isinstance(y.inputs[0].op, State) for y in x.inputs
+    )
+    product = next((y for y in x.inputs if isinstance(y.op, Contraction)), x) if biased else x
+    return "a linear layer" if isinstance(product.op, Contraction) else None
+
+
+@dataclass(frozen=True)
+class _OverClasses(Crossentropy):
+    def log_probabilities(self, y_pred: Node, axis: int) -> Node:
+        """``log p`` of every class; where only p is known, normalised and clipped first, as in Keras."""
+        if y_pred.shape[axis] == 1:
+            raise ArgumentError(
+                f"loss {self.name!r}: the predictions have one class only, whose probability is always 1",
+                expected="at least two classes",
+                got=str(y_pred.shape),
+                fix="use one unit per class, or 'binary_crossentropy' with a sigmoid for two classes in one unit",
+                layer=f"layer {y_pred.layer!r}" if y_pred.layer else None,
+            )
+        logits = self.logits(y_pred, axis)
+        if logits is not None:
+            return ops.log_softmax(logits, axis)
+        p = y_pred / ops.reduce_sum(y_pred, axis, keepdims=True)
+        return ops.log(ops.clip(p, config.epsilon(), 1 - config.epsilon()))
+
+
+@registry.register("categorical_crossentropy")
+@dataclass(frozen=True)
+class CategoricalCrossentropy(_OverClasses):
+    """``-sum(y_true * log p)`` over the classes, for one-hot or soft targets.
+
+    Shapes: y_true, y_pred (batch, ..., classes) -> (batch, ...).
+
+    Arguments:
+        label_smoothing: s; targets become ``y_true * (1 - s) + s / classes``.
+        axis: of the classes.
+
+    Source: Szegedy et al. (2016), arXiv:1512.00567, section 7, for the smoothing.
+    """
+
+    label_smoothing: Annotated[float, In("[0, 1]")] = 0.0
+    axis: int = -1
+
+    def per_sample(self, y_true: Node, y_pred: Node) -> Node:
+        axis = self.axis % y_pred.rank
+        if self.label_smoothing:
+            y_true = y_true * (1 - self.label_smoothing) + self.label_smoothing / y_pred.shape[axis]
+        return -ops.reduce_sum(y_true * self.log_probabilities(y_pred, axis), axis)
+
+
+@registry.register("sparse_categorical_crossentropy")
+@dataclass(frozen=True)
+class SparseCategoricalCrossentropy(_OverClasses):
+    """``-log p`` of the right class, for targets that are class numbers 0, 1, 2 ...
+
+    Shapes: y_true (batch, ...) int32, y_pred (batch, ..., classes) -> (batch, ...).
+
+    Arguments:
+        ignore_class: a class number that marks targets to be left out; they do not count in means either.
+        axis: of the classes.
+    """
+
+    ignore_class: int | None = None
+    axis: int = -1
+    sparse: ClassVar[bool] = True
+
+    def target_type(self, output: TensorType) -> TensorType:
+        axis = self.axis % output.rank
+        return TensorType((*output.shape[:axis], *output.shape[axis + 1 :]), "int32")
+
+    def counted(self, y_true: Node) -> Node | None:
+        return None if self.ignore_class is None else ops.not_equal(y_true, self.ignore_class)
+
+    def per_sample(self, y_true: Node, y_pred: Node) -> Node:
+        axis = self.axis % y_pred.rank
+        log_p = self.log_probabilities(y_pred, axis)
+        wide = ops.broadcast(y_true, y_pred.shape, tuple(a for a in range(y_pred.rank) if a != axis))
+        right = ops.equal(ops.iota(y_pred.shape, axis), wide)
+        values = -ops.reduce_sum(ops.select(right, log_p, 0.0), axis)
+        counted = self.counted(y_true)
+        return values if counted is None else ops.select(counted, values, 0.0)
+
+    def check_targets(self, y: np.ndarray, output: TensorType) -> None:
+        classes = output.shape[self.axis % output.rank]
+        outside = (y < 0) | (y >= classes)
+        if self.ignore_class is not None:
+            outside &= y != self.ignore_class
+        if outside.any():
+            lowest_is_one = bool(y.min() == 1 and y.max() == classes)
+            fix = "number the classes from 0: y - 1" if lowest_is_one else f"use {int(y.max()) + 1} units, or mend y"
+            raise bad_target(
+                self,
+                y,
+                outside,
+                f"class numbers 0 to {classes - 1}, because the predictions have {classes} classes",
+                fix,
+            )
+
+
+@registry.register("binary_crossentropy", "bce")
+@dataclass(frozen=True)
+class BinaryCrossentropy(Crossentropy):
+    """``-y_true * log p - (1 - y_true) * log(1 - p)``, mean over ``axis``: one yes-or-no question for each unit.
+
+    Shapes: y_true, y_pred (batch, ..., n) -> (batch, ...).
+    Numerics: from logits x, ``y_true * softplus(-x) + (1 - y_true) * softplus(x)``, whose terms are never negative, so
+    nothing cancels.
+
+    Arguments:
+        label_smoothing: s; targets become ``y_true * (1 - s) + s / 2``.
+        axis: that is averaged.
+    """
+
+    label_smoothing: Annotated[float, In("[0, 1]")] = 0.0
+    axis: int = -1
+    activation: ClassVar[type[Softmax | Sigmoid]] = Sigmoid
+
+    def per_sample(self, y_true: Node, y_pred: Node) -> Node:
+        if self.label_smoothing:
+            y_true = y_true * (1 - self.label_smoothing) + self.label_smoothing / 2
+        x = self.logits(y_pred, self.axis % y_pred.rank)
+        if x is not None:
+            values = y_true * ops.softplus(-x) + (1.0 - y_true) * ops.softplus(x)
+        else:
+            p = ops.clip(y_pred, config.epsilon(), 1 - config.epsilon())
+            values = -(y_true * ops.log(p) + (1.0 - y_true) * ops.log(1.0 - p))
+        return ops.reduce_mean(values, self.axis)
+
+    def check_targets(self, y: np.ndarray, output: TensorType) -> None:
+        outside = (y < 0) | (y > 1)
+        if outside.any():
+            fix = "for labels -1 and 1 pass (y + 1) / 2" if y.min() == -1 else "scale the targets to 0 ... 1"
+            raise bad_target(self, y, outside, "targets in [0, 1]", fix)

@@ -1,0 +1,233 @@
+"""The base of all losses: shapes checked, samples weighted, values reduced to one number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+
+from thalweg import ops
+from thalweg.checks import OneOf, Spelled, check_fields
+from thalweg.errors import DataError, ShapeError
+from thalweg.graph.node import Node
+from thalweg.graph.types import TensorType
+from thalweg.registry import Registry
+
+REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss(metaclass=Spelled):
+    """A number that says how far predictions are from targets; training makes it smaller.
+
+    A subclass writes ``per_sample``; everything else is here.
+
+    Arguments:
+        reduction: of the values of a batch, n in number, weighted with w (1 without sample weights):
+            ``"sum_over_batch_size"`` and ``"mean"``: sum(w * value) / n, not / sum(w);
+            ``"mean_with_sample_weight"``: sum(w * value) / sum(w);  ``"sum"``;  ``"none"`` or None: no reduction.
+        name: in records and tables; the registered name unless given.
+    """
+
+    reduction: Annotated[str, OneOf(*REDUCTIONS)] | None = "sum_over_batch_size"
+    name: str | None = None
+
+    sparse: ClassVar[bool] = False
+    """Whether targets are class numbers, without the axis of the classes."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.name is None:
+            object.__setattr__(self, "name", registry.name_of(self) if _registered(self) else type(self).__name__)
+
+    # What a subclass writes.
+
+    def per_sample(self, y_true: Node, y_pred: Node) -> Node:
+        """The values before reduction: ``(batch, ...)``, the last axis (or the axis of the classes) averaged out.
+
+        ``y_true`` has the type that ``target_type`` says.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no per_sample()")
+
+    def counted(self, y_true: Node) -> Node | None:
+        """Which values count (bool, shaped like them); None if all do. Those that do not are 0 in ``per_sample``."""
+        return None
+
+    def target_type(self, output: TensorType) -> TensorType:
+        """The type of the targets that go with predictions of this type."""
+        return output
+
+    def check_targets(self, y: np.ndarray, output: TensorType) -> None:
+        """Raise DataError if a target, already of the right type, lies outside what the loss is defined for."""
+
+    # What the others use.
+
+    def __call__(self, y_true: Node, y_pred: Node, sample_weight: Node | None = None) -> Node:
+        """The loss of a batch: a scalar, unless the reduction is ``"none"``.
+
+        Shapes: y_true as ``target_type`` says, or with a last axis of size 1 more or less; y_pred (batch, ...);
+        sample_weight (batch,), or the shape of the values.
+        Raises: ShapeError if the targets do not fit. They are never broadcast.
+        """
+        y_true = self.aligned(y_true, y_pred)
+        values = self.per_sample(y_true, y_pred)
+        mask = self.counted(y_true)
+        weight = None if sample_weight is None else spread(ops.cast(sample_weight, values.dtype), values)
+        weighted = values if weight is None else values * weight
+        if self.reduction in ("none", None):
+            return weighted
+        total = ops.reduce_sum(weighted)
+        if self.reduction == "sum":
+            return total
+        counts = None if mask is None else ops.cast(mask, values.dtype)
+        if self.reduction == "mean_with_sample_weight" and weight is not None:
+            counts = weight if counts is None else weight * counts
+        if counts is None:
+            return total * (1.0 / max(values.type.size, 1))
+        return divide_or_zero(total, ops.reduce_sum(counts))
+
+    def aligned(self, y_true: Node, y_pred: Node) -> Node:
+        """``y_true`` with the shape and dtype of ``target_type``.
+
+        Only an axis of size 1 at the end may be added or left out, as in Keras: (n,) and (n, 1) say the same.
+        Raises: ShapeError.
+        """
+        wanted = self.target_type(y_pred.type)
+        if not _same_but_for_a_last_one(y_true.shape, wanted.shape):
+            raise self._misfit(y_true.shape, wanted, y_pred.type, y_pred.layer)
+        return ops.cast(ops.reshape(y_true, wanted.shape), wanted.dtype)
+
+    def prepare(self, y: Any, output: TensorType) -> np.ndarray:
+        """A user's targets as the array that the step takes. Called once, before training.
+
+        Arguments:
+            y: an array or nested list with one entry for each sample.
+            output: the type of the predictions; the size of its first axis does not matter.
+
+        Raises:
+            ShapeError: if the shape does not fit.
+            DataError: naming row and value, if a target is not finite or outside what the loss is defined for.
+        """
+        array = np.asarray(y)
+        kind = self.target_type(output)
+        wanted = kind.with_shape((len(array) if array.ndim else 0, *kind.shape[1:]))
+        if not array.ndim or not _same_but_for_a_last_one(array.shape, wanted.shape):
+            raise self._misfit(array.shape, wanted, output, "")
+        if array.dtype.kind not in "biuf":
+            raise DataError(
+                f"loss {self.name!r}: the targets are not numbers",
+                expected=f"{wanted.dtype} numbers",
+                got=f"dtype {array.dtype}, the first one {array.reshape(-1)[:1].tolist()!r}",
+                fix="number the classes from 0, or one-hot encode them, first",
+            )
+        array = array.reshape(wanted.shape)
+        _check_finite(self, array)
+        if not wanted.is_float and array.dtype.kind == "f":
+            _check_whole(self, array)
+        self.check_targets(array, output)
+        return np.ascontiguousarray(array, wanted.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments as JSON types."""
+        arguments: dict[str, Any] = registry.config(self)["config"]
+        return arguments
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Loss:
+        return registry.from_config({"class_name": registry.name_of(cls), "config": config})
+
+    def _misfit(self, shape: tuple[int, ...], wanted: TensorType, output: TensorType, layer: str) -> ShapeError:
+        target, prediction = (", ".join(map(str, ("batch", *s[1:]))) for s in (wanted.shape, output.shape))
+        return ShapeError(
+            f"loss {self.name!r}: the targets do not fit the predictions",
+            expected=f"targets of shape ({target}), because the predictions are ({prediction})",
+            got=f"targets of shape {shape}",
+            fix=self._advice(shape, output),
+            layer=f"layer {layer!r}" if layer else None,
+        )
+
+    def _advice(self, shape: tuple[int, ...], output: TensorType) -> str:
+        if self.sparse and shape[1:] == output.shape[1:]:
+            return "for one-hot targets use 'categorical_crossentropy'"
+        if not self.sparse and shape[1:] in ((), (1,)) and output.rank == 2 and "categorical" in str(self.name):
+            return "for class numbers use 'sparse_categorical_crossentropy'"
+        return "give the last layer as many units as a target has numbers, or reshape the targets"
+
+
+registry: Registry[Loss] = Registry("loss", Loss)
+
+
+def spread(weight: Node, values: Node) -> Node:
+    """Weights of samples (batch,) or of values, in the shape of the values.
+
+    Raises: ShapeError if they are shaped like neither.
+    """
+    if weight.shape == values.shape:
+        return weight
+    if _same_but_for_a_last_one(weight.shape, values.shape):
+        return ops.reshape(weight, values.shape)
+    if weight.rank <= values.rank and weight.shape == values.shape[: weight.rank]:
+        return ops.broadcast(weight, values.shape, tuple(range(weight.rank)))
+    raise ShapeError(
+        "the sample weights do not fit the targets",
+        expected=f"({values.shape[0]},), one for each sample, or {values.shape}",
+        got=str(weight.shape),
+        fix="pass one weight for each sample",
+    )
+
+
+def align(y_true: Node, like: TensorType, owner: str) -> Node:
+    """Targets in the shape of ``like``: a last axis of size 1 is added or left out, nothing is broadcast.
+
+    Arguments:
+        owner: who wants it, for the message: ``"metric 'accuracy'"``.
+
+    Raises: ShapeError.
+    """
+    if _same_but_for_a_last_one(y_true.shape, like.shape):
+        return ops.reshape(y_true, like.shape)
+    raise ShapeError(
+        f"{owner}: the targets do not fit the predictions",
+        expected=f"targets of shape {like.shape}",
+        got=str(y_true.shape),
+        fix="use 'accuracy', which chooses by the shapes; sparse kinds want class numbers, the others one column a unit",
+    )
+
+
+def divide_or_zero(x: Node, y: Node) -> Node:
+    """``x / y``, and 0 where y is 0."""
+    nothing = ops.equal(y, 0.0)
+    return ops.select(nothing, 0.0, x / ops.select(nothing, 1.0, y))
+
+
+def _same_but_for_a_last_one(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    return wanted in (shape, (*shape, 1)) or (*wanted, 1) == shape
+
+
+def _registered(loss: Loss) -> bool:
+    return any(entry is type(loss) for _, entry in registry.items())
+
+
+def _check_finite(loss: Loss, y: np.ndarray) -> None:
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise bad_target(loss, y, ~np.isfinite(y), "finite numbers", "remove or fill in the rows with missing targets")
+
+
+def _check_whole(loss: Loss, y: np.ndarray) -> None:
+    if (y != np.floor(y)).any():
+        raise bad_target(loss, y, y != np.floor(y), "whole numbers", "number the classes 0, 1, 2 ...")
+
+
+def bad_target(loss: Loss, y: np.ndarray, bad: np.ndarray, expected: str, fix: str) -> DataError:
+    """The error for targets of which ``bad`` marks the wrong ones; it names the first."""
+    where = np.argwhere(bad)
+    row, *rest = where[0].tolist()
+    place = f"row {row}" + (f", position {tuple(rest)}" if rest else "")
+    return DataError(
+        f"loss {loss.name!r}: a target is not what the loss is defined for",
+        expected=expected,
+        got=f"{y[tuple(where[0])].item()!r} in {place}; {len(where)} such in all",
+        fix=fix,
+    )

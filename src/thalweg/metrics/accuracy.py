@@ -1,0 +1,71 @@
+"""Shares of right answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from thalweg import ops
+from thalweg.graph.node import Node
+from thalweg.losses.loss import align
+from thalweg.metrics.metric import MeanMetric, registry
+
+
+@registry.register("accuracy")
+@dataclass(frozen=True)
+class Accuracy(MeanMetric):
+    """The share of predictions that equal their target, mean over the last axis.
+
+    Shapes: y_true, y_pred (batch, ..., n). As the string "accuracy" in ``compile`` this name stands for whichever
+    accuracy fits the shapes, see ``metrics.resolve``.
+    """
+
+    def values(self, y_true: Node, y_pred: Node) -> Node:
+        y_true = align(y_true, y_pred.type, f"metric {self.name!r}")
+        return _share(ops.equal(ops.cast(y_true, y_pred.dtype), y_pred))
+
+
+@registry.register("binary_accuracy")
+@dataclass(frozen=True)
+class BinaryAccuracy(MeanMetric):
+    """The share of yes-or-no questions answered right: yes where the prediction is above ``threshold``.
+
+    Shapes: y_true (0 or 1), y_pred (batch, ..., n); the mean over the last axis.
+    """
+
+    threshold: float = 0.5
+
+    def values(self, y_true: Node, y_pred: Node) -> Node:
+        y_true = align(y_true, y_pred.type, f"metric {self.name!r}")
+        said_yes = ops.cast(y_pred > self.threshold, y_pred.dtype)
+        return _share(ops.equal(ops.cast(y_true, y_pred.dtype), said_yes))
+
+
+@registry.register("categorical_accuracy")
+@dataclass(frozen=True)
+class CategoricalAccuracy(MeanMetric):
+    """The share of samples whose largest prediction is at the largest target (the first of equal ones).
+
+    Shapes: y_true (one-hot or soft), y_pred (batch, ..., classes).
+    """
+
+    def values(self, y_true: Node, y_pred: Node) -> Node:
+        y_true = align(y_true, y_pred.type, f"metric {self.name!r}")
+        return ops.cast(ops.equal(ops.argmax(y_true), ops.argmax(y_pred)), y_pred.dtype)
+
+
+@registry.register("sparse_categorical_accuracy")
+@dataclass(frozen=True)
+class SparseCategoricalAccuracy(MeanMetric):
+    """The share of samples whose largest prediction (the first of equal ones) is the class that the target names.
+
+    Shapes: y_true (batch, ...) class numbers, y_pred (batch, ..., classes).
+    """
+
+    def values(self, y_true: Node, y_pred: Node) -> Node:
+        answer = ops.argmax(y_pred)
+        y_true = align(y_true, answer.type, f"metric {self.name!r}")
+        return ops.cast(ops.equal(ops.cast(y_true, "int32"), answer), y_pred.dtype)
+
+
+def _share(right: Node) -> Node:
+    return ops.reduce_mean(ops.cast(right, "float32"), -1)

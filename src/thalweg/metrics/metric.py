@@ -1,0 +1,89 @@
+"""The base of all metrics: sums over an epoch in the graph, one formula on the host at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from thalweg import ops
+from thalweg.checks import Spelled, check_fields
+from thalweg.graph.node import Node
+from thalweg.losses.loss import spread
+from thalweg.registry import Registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(metaclass=Spelled):
+    """A number about predictions, exact over an epoch however it is cut into batches.
+
+    A subclass writes ``sums`` and ``result``, or, for a mean over samples, derives from ``MeanMetric``.
+
+    Arguments:
+        name: in records, tables and ``History``; the registered name unless given.
+    """
+
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.name is None:
+            known = any(entry is type(self) for _, entry in registry.items())
+            object.__setattr__(self, "name", registry.name_of(self) if known else type(self).__name__)
+
+    def sums(self, y_true: Node, y_pred: Node, weight: Node | None = None) -> dict[str, Node]:
+        """What one batch adds to each sum of the epoch: name -> float64 node.
+
+        Shapes: y_true and y_pred (batch, ...); weight (batch,) or None for 1 each.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no sums()")
+
+    def result(self, **sums: Any) -> float:
+        """The metric from the epoch's sums."""
+        raise NotImplementedError(f"{type(self).__name__} has no result()")
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments as JSON types."""
+        arguments: dict[str, Any] = registry.config(self)["config"]
+        return arguments
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Metric:
+        return registry.from_config({"class_name": registry.name_of(cls), "config": config})
+
+
+registry: Registry[Metric] = Registry("metric", Metric)
+
+
+@dataclass(frozen=True)
+class MeanMetric(Metric):
+    """A weighted mean over the samples of the epoch: sum(w * value) / sum(w). A subclass writes ``values``."""
+
+    def values(self, y_true: Node, y_pred: Node) -> Node:
+        """(batch,) or (batch, ...); further axes are averaged."""
+        raise NotImplementedError(f"{type(self).__name__} has no values()")
+
+    def counted(self, y_true: Node, y_pred: Node) -> Node | None:
+        """Which values count (bool); None if all do."""
+        return None
+
+    def sums(self, y_true: Node, y_pred: Node, weight: Node | None = None) -> dict[str, Node]:
+        return mean_sums(self.values(y_true, y_pred), weight, self.counted(y_true, y_pred))
+
+    def result(self, **sums: Any) -> float:
+        return float(sums["total"] / sums["weight"]) if sums["weight"] else 0.0  # Keras's answer for nothing
+
+
+def mean_sums(values: Node, weight: Node | None, counted: Node | None = None) -> dict[str, Node]:
+    """The sums of a weighted mean. They are float64: float32 would stop counting at 2^24 samples."""
+    share = 1.0 / max(values.type.size // max(values.shape[0], 1), 1)
+    if weight is None and counted is None:
+        total = ops.cast(ops.reduce_sum(values), "float64") * share
+        return {"total": total, "weight": ops.constant(float(values.shape[0]), "float64")}
+    weights = ops.full(values.shape, 1.0, values.dtype)
+    weights = weights if weight is None else spread(ops.cast(weight, values.dtype), values)
+    weights = weights if counted is None else weights * ops.cast(counted, values.dtype)
+    return {
+        "total": ops.cast(ops.reduce_sum(values * weights), "float64") * share,
+        "weight": ops.cast(ops.reduce_sum(weights), "float64") * share,
+    }

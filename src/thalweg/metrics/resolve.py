@@ -1,0 +1,65 @@
+"""What a user's word for a metric stands for, given the shapes of targets and predictions."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from thalweg import losses
+from thalweg.errors import NameNotFoundError, did_you_mean
+from thalweg.graph.types import TensorType
+from thalweg.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy
+from thalweg.metrics.accuracy import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
+from thalweg.metrics.mean import MeanLoss
+from thalweg.metrics.metric import Metric, registry
+
+ACCURACY = ("accuracy", "acc")
+CROSSENTROPY = ("crossentropy", "ce")
+
+
+def get(identifier: Any) -> Metric:
+    """The metric meant by a name, a class, a saved description or the object itself; every loss is also a metric.
+
+    Raises: NameNotFoundError if nothing has that name.
+    """
+    if isinstance(identifier, Loss) or (isinstance(identifier, type) and issubclass(identifier, Loss)):
+        return MeanLoss(losses.get(identifier))
+    if not isinstance(identifier, str):
+        return registry.get(identifier)
+    for find in (lambda: registry.get(identifier), lambda: MeanLoss(losses.get(identifier))):
+        try:
+            return dataclasses.replace(find(), name=identifier)
+        except NameNotFoundError:
+            continue
+    raise NameNotFoundError(
+        "there is no metric of this name",
+        expected="the name of a registered metric or loss",
+        got=repr(identifier),
+        fix=did_you_mean(identifier, [*registry.names(), *losses.registry.names(), *ACCURACY, *CROSSENTROPY]),
+    )
+
+
+def resolve(identifier: Any, target: TensorType, output: TensorType, loss: Loss | None = None) -> Metric:
+    """As ``get``, with "accuracy" ("acc") and "crossentropy" ("ce") standing for the kind that fits, as in Keras.
+
+    One prediction for each sample: binary. Targets without the axis of the classes, or with one number on it: sparse
+    categorical. Else categorical.
+
+    Arguments:
+        target, output: the types of targets and predictions, batch axis included.
+        loss: the model's; a crossentropy metric takes ``from_logits`` and ``axis`` from it. Differs: Keras's metric
+            takes logits for probabilities here.
+    """
+    if identifier not in (*ACCURACY, *CROSSENTROPY):
+        return get(identifier)
+    if output.shape[-1] == 1:
+        kinds: tuple[type[Metric], type[Loss]] = (BinaryAccuracy, BinaryCrossentropy)
+    elif target.rank < output.rank or target.shape[-1] == 1:
+        kinds = (SparseCategoricalAccuracy, SparseCategoricalCrossentropy)
+    else:
+        kinds = (CategoricalAccuracy, CategoricalCrossentropy)
+    accuracy, crossentropy = kinds
+    if identifier in ACCURACY:
+        return accuracy(name=identifier)
+    from_logits = getattr(loss, "from_logits", False)
+    return MeanLoss(crossentropy(from_logits=from_logits), name=identifier)  # type: ignore[call-arg]

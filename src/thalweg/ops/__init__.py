@@ -1,0 +1,46 @@
+"""The primitive operations and what is made of them. Functions take and give nodes."""
+
+from thalweg.ops import operators as operators  # gives nodes their + - * /
+from thalweg.ops.broadcast import broadcast, broadcast_to, full, reduce_sum
+from thalweg.ops.concatenate import concatenate
+from thalweg.ops.contraction import contract, matmul
+from thalweg.ops.elementwise import (
+    absolute,
+    add,
+    cast,
+    clip,
+    divide,
+    equal,
+    exp,
+    expm1,
+    floor,
+    less,
+    less_equal,
+    log,
+    log1p,
+    logical_and,
+    logical_not,
+    logical_or,
+    maximum,
+    minimum,
+    multiply,
+    negate,
+    not_equal,
+    power,
+    relu,
+    select,
+    sigmoid,
+    sign,
+    softplus,
+    sqrt,
+    square,
+    subtract,
+    tanh,
+)
+from thalweg.ops.leaf import constant, input_node, iota, state_node, stop_gradient
+from thalweg.ops.random import random_bits, random_uniform
+from thalweg.ops.reduce import argmax, reduce_max, reduce_mean, reduce_min
+from thalweg.ops.shape import flatten, pad, reshape, slice_axis, take_slice, transpose
+from thalweg.ops.softmax import log_softmax, log_sum_exp, softmax
+
+__all__ = [name for name in globals() if not name.startswith("_")]

@@ -1,0 +1,205 @@
+"""Operations that move numbers without changing them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from thalweg.errors import ShapeError
+from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
+from thalweg.graph.types import TensorType
+
+
+@dataclass(frozen=True)
+class Reshape(Op):
+    """The same numbers in the same (row-major) order under another shape."""
+
+    shape: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> TensorType:
+        if math.prod(self.shape) != x.size:
+            raise ShapeError(
+                "a tensor cannot take this shape",
+                expected=f"a shape of {x.size} elements, as {x.shape} has",
+                got=f"{self.shape}, which has {math.prod(self.shape)}",
+                fix="choose sizes whose product is the number of elements; -1 stands for one size to be worked out",
+            )
+        return x.with_shape(self.shape)
+
+    def reference(self, x: np.ndarray) -> np.ndarray:
+        return x.reshape(self.shape)
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        return (reshape(g, inputs[0].shape),)
+
+
+@dataclass(frozen=True)
+class Transpose(Op):
+    """Axis i of the result is axis ``axes[i]`` of the input."""
+
+    axes: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> TensorType:
+        if sorted(self.axes) != list(range(x.rank)):
+            raise ShapeError(
+                "axes cannot be put in this order",
+                expected=f"each of the {x.rank} axes of {x.shape} once",
+                got=f"{self.axes}",
+                fix="name every axis exactly once",
+            )
+        return x.with_shape(tuple(x.shape[a] for a in self.axes))
+
+    def reference(self, x: np.ndarray) -> np.ndarray:
+        return x.transpose(self.axes)
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        return (transpose(g, tuple(int(a) for a in np.argsort(self.axes))),)
+
+
+@dataclass(frozen=True)
+class Slice(Op):
+    """A box cut out: elements ``starts[i]``, ``starts[i] + steps[i]``, ... below ``stops[i]`` of every axis i."""
+
+    starts: tuple[int, ...]
+    stops: tuple[int, ...]
+    steps: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> TensorType:
+        fits = len(self.starts) == x.rank and all(
+            0 <= start <= stop <= n and step >= 1
+            for start, stop, step, n in zip(self.starts, self.stops, self.steps, x.shape, strict=True)
+        )
+        if not fits:
+            raise ShapeError(
+                "a slice lies outside its tensor",
+                expected=f"bounds within {x.shape}",
+                got=f"from {self.starts} to {self.stops} in steps of {self.steps}",
+                fix="check the order of the axes and the sizes",
+            )
+        return x.with_shape(tuple(len(range(*box)) for box in zip(self.starts, self.stops, self.steps, strict=True)))
+
+    def reference(self, x: np.ndarray) -> np.ndarray:
+        return x[tuple(slice(*box) for box in zip(self.starts, self.stops, self.steps, strict=True))]
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        (x,) = inputs
+        ends = [
+            start + max(n - 1, 0) * step + (1 if n else 0)
+            for start, n, step in zip(self.starts, output.shape, self.steps, strict=True)
+        ]
+        high = tuple(size - end for size, end in zip(x.shape, ends, strict=True))
+        return (pad(g, self.starts, high, tuple(step - 1 for step in self.steps)),)
+
+
+@dataclass(frozen=True)
+class Pad(Op):
+    """Zeros around the tensor: ``low[i]`` before and ``high[i]`` after axis i, and ``inner[i]`` between elements."""
+
+    low: tuple[int, ...]
+    high: tuple[int, ...]
+    inner: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> TensorType:
+        assert len(self.low) == len(self.high) == len(self.inner) == x.rank, f"{self} of {x}"
+        assert min((*self.low, *self.high, *self.inner), default=0) >= 0, f"{self} would cut; that is a Slice"
+        return x.with_shape(
+            tuple(
+                low + n + max(n - 1, 0) * inner + high
+                for low, n, inner, high in zip(self.low, x.shape, self.inner, self.high, strict=True)
+            )
+        )
+
+    def place(self, x: TensorType) -> tuple[slice, ...]:
+        """Where the input lies in the result."""
+        return tuple(
+            slice(low, low + max(n - 1, 0) * (inner + 1) + (1 if n else 0), inner + 1)
+            for low, n, inner in zip(self.low, x.shape, self.inner, strict=True)
+        )
+
+    def reference(self, x: np.ndarray) -> np.ndarray:
+        kind = TensorType.of(x)
+        result = np.zeros(self.infer(kind).shape, x.dtype)
+        result[self.place(kind)] = x
+        return result
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        place = self.place(inputs[0].type)
+        return (
+            apply(
+                Slice(
+                    tuple(p.start for p in place), tuple(p.stop for p in place), tuple(p.step for p in place)
+                ),
+                g,
+            ),
+        )
+
+
+def reshape(x: Node, shape: tuple[int, ...]) -> Node:
+    """``x`` under another shape; one size may be -1."""
+    if -1 in shape:
+        known = math.prod(n for n in shape if n != -1)
+        shape = tuple((x.type.size // known if known else 0) if n == -1 else n for n in shape)
+    while isinstance(x.op, Reshape):  # of two reshapes only the last counts
+        (x,) = x.inputs
+    return x if x.shape == shape else apply(Reshape(shape), x)
+
+
+def flatten(x: Node) -> Node:
+    """(batch, ...) -> (batch, features)."""
+    return reshape(x, (x.shape[0], math.prod(x.shape[1:])))
+
+
+def transpose(x: Node, axes: tuple[int, ...] | None = None) -> Node:
+    """Axes in another order; without ``axes``, reversed."""
+    axes = tuple(range(x.rank))[::-1] if axes is None else axes
+    return x if axes == tuple(range(x.rank)) else apply(Transpose(axes), x)
+
+
+def slice_axis(x: Node, axis: int, start: int, stop: int) -> Node:
+    """Elements ``start`` to ``stop`` (excluded) of one axis."""
+    box = [(start, stop) if a == axis else (0, n) for a, n in enumerate(x.shape)]
+    if all(b == (0, n) for b, n in zip(box, x.shape, strict=True)):
+        return x
+    return apply(Slice(tuple(b[0] for b in box), tuple(b[1] for b in box), (1,) * x.rank), x)
+
+
+def pad(x: Node, low: tuple[int, ...], high: tuple[int, ...], inner: tuple[int, ...] | None = None) -> Node:
+    """Zeros before, after and (``inner``) between the elements of each axis."""
+    inner = inner or (0,) * x.rank
+    return x if not any((*low, *high, *inner)) else apply(Pad(low, high, inner), x)
+
+
+def take_slice(x: Node, key: object) -> Node:
+    """``x[key]`` for integers, slices with positive steps, ``...`` and None, as in NumPy."""
+    keys = key if isinstance(key, tuple) else (key,)
+    if Ellipsis in keys:
+        gap, given = keys.index(Ellipsis), sum(k is not None and k is not Ellipsis for k in keys)
+        keys = (*keys[:gap], *(slice(None),) * (x.rank - given), *keys[gap + 1 :])
+    boxes: list[tuple[int, int, int]] = []
+    shape: list[int] = []
+    for k in keys:
+        if k is None:
+            shape.append(1)
+            continue
+        n = x.shape[len(boxes)] if len(boxes) < x.rank else 0
+        whole = isinstance(k, int) and not isinstance(k, bool) and -n <= k < n
+        if not whole and not (isinstance(k, slice) and (k.step is None or k.step > 0) and len(boxes) < x.rank):
+            raise ShapeError(
+                "a tensor cannot be indexed like this",
+                expected=f"integers within {x.shape} and slices with positive steps",
+                got=f"{k!r} for axis {len(boxes)}",
+                fix="index axes that exist; use take for an array of indices",
+            )
+        if isinstance(k, int):
+            boxes.append((k % n, k % n + 1, 1))
+        else:
+            assert isinstance(k, slice), "checked above"
+            start, stop, step = k.indices(n)
+            boxes.append((start, max(start, stop), step))
+            shape.append(len(range(start, stop, step)))
+    boxes += [(0, n, 1) for n in x.shape[len(boxes) :]]
+    cut = apply(Slice(*(tuple(b[i] for b in boxes) for i in range(3))), x)
+    rest = cut.shape[sum(k is not None for k in keys) :]
+    return reshape(cut, (*shape, *rest))

@@ -1,0 +1,87 @@
+"""Softmax and its relatives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
+from thalweg.graph.types import TensorType
+from thalweg.ops.broadcast import Reduction, reduce_sum
+from thalweg.ops.elementwise import exp, log, require_float
+from thalweg.ops.reduce import reduce_max
+from thalweg.ops.shape import reshape
+
+
+@dataclass(frozen=True)
+class Softmax(Op):
+    """``e^x / sum(e^x)`` along ``axis``: positive, adding up to 1.
+
+    Shapes: x (...) -> (...).
+    Numerics: the largest element is subtracted first, so nothing overflows.
+    """
+
+    # A primitive so that a loss can recognise it and work on its input, the logits.
+
+    axis: int
+
+    def infer(self, x: TensorType) -> TensorType:
+        Reduction((self.axis,)).infer(x)  # for its check of the axis
+        return require_float(self, x)
+
+    def reference(self, x: np.ndarray) -> np.ndarray:
+        e = np.exp(x - x.max(self.axis, keepdims=True, initial=-np.inf))
+        return np.asarray(e / e.sum(self.axis, keepdims=True))
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        return (output * (g - reduce_sum(g * output, self.axis, keepdims=True)),)
+
+    def decompose(self, *inputs: Node) -> Node:
+        (x,) = inputs
+        e = exp(x - reduce_max(x, self.axis, keepdims=True))
+        return e / reduce_sum(e, self.axis, keepdims=True)
+
+
+@dataclass(frozen=True)
+class LogSumExp(Reduction):
+    """``log(sum(e^x))`` over ``axes``, a smooth maximum.
+
+    Numerics: the largest element is subtracted first and added last.
+    """
+
+    # A primitive because its gradient is exactly softmax; the composite's would run through the maximum too.
+
+    def infer(self, x: TensorType) -> TensorType:
+        return super().infer(require_float(self, x))
+
+    def reference(self, x: np.ndarray) -> np.ndarray:
+        top = x.max(self.axes, keepdims=True, initial=-np.inf)
+        total = np.exp(x - top).sum(self.axes)
+        return np.asarray(np.log(total) + top.reshape(total.shape))
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        (x,) = inputs
+        if len(self.axes) == 1:
+            return (self.repeat(g, x) * softmax(x, self.axes[0]),)
+        return (self.repeat(g, x) * exp(x - self.repeat(output, x)),)
+
+    def decompose(self, *inputs: Node) -> Node:
+        (x,) = inputs
+        top = reduce_max(x, self.axes, keepdims=True)
+        total = reduce_sum(exp(x - top), self.axes)
+        return log(total) + reshape(top, total.shape)
+
+
+def softmax(x: Node, axis: int = -1) -> Node:
+    return apply(Softmax(axis % x.rank), x)
+
+
+def log_sum_exp(x: Node, axis: int = -1, keepdims: bool = False) -> Node:
+    result = apply(LogSumExp((axis % x.rank,)), x)
+    return reshape(result, tuple(1 if a == axis % x.rank else n for a, n in enumerate(x.shape))) if keepdims else result
+
+
+def log_softmax(x: Node, axis: int = -1) -> Node:
+    """``log(softmax(x))``, exact also where softmax is as good as 0."""
+    return x - log_sum_exp(x, axis, keepdims=True)

@@ -1,0 +1,45 @@
+"""RMSprop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from thalweg import ops
+from thalweg.checks import In
+from thalweg.graph.node import Node
+from thalweg.graph.types import TensorType
+from thalweg.optimizers.optimizer import Optimizer, Slots, registry
+
+
+@registry.register("rmsprop")
+@dataclass(frozen=True)
+class RMSprop(Optimizer):
+    """The gradient divided by a running root mean square of itself.
+
+    ``v = rho * v + (1 - rho) * g^2;  d = g / sqrt(v + epsilon);  w -= rate * d``. Centered: ``a = rho * a + (1 - rho) *
+    g`` and ``v - a^2`` in place of v, an estimate of the variance. With momentum: ``m = momentum * m + rate * d; w -= m``.
+
+    Source: Tieleman & Hinton (2012), Coursera lecture 6.5; centered: Graves (2013), arXiv:1308.0850, equations 38-45.
+    epsilon stands under the root, as in Keras; in PyTorch it is added to the root.
+    """
+
+    rho: Annotated[float, In("[0, 1)")] = 0.9
+    momentum: Annotated[float, In("[0, 1]")] = 0.0
+    epsilon: Annotated[float, In("(0, inf)")] = 1e-7
+    centered: bool = False
+
+    def slots(self, parameter: TensorType) -> tuple[str, ...]:
+        wanted = {"velocity": True, "momentum": self.momentum > 0, "average_gradient": self.centered}
+        return tuple(name for name, kept in wanted.items() if kept)
+
+    def update(self, w: Node, g: Node, t: Node, rate: Node, **slots: Node) -> tuple[Node, Slots]:
+        new = {"velocity": slots["velocity"] * self.rho + ops.square(g) * (1 - self.rho)}
+        variance = new["velocity"]
+        if self.centered:
+            new["average_gradient"] = slots["average_gradient"] * self.rho + g * (1 - self.rho)
+            variance = variance - ops.square(new["average_gradient"])
+        move = g * rate / ops.sqrt(variance + self.epsilon)
+        if self.momentum:
+            move = new["momentum"] = slots["momentum"] * self.momentum + move
+        return w - move, new

@@ -1,0 +1,34 @@
+"""The history of one call of ``fit``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class History:
+    """What ``fit`` returns: the logs of every finished epoch.
+
+    Attributes:
+        history: name -> one value per epoch, as in Keras: ``loss``, metrics, ``val_loss`` ...
+        epoch: the epochs' indices.
+        params: ``verbose``, ``epochs`` and ``steps``.
+        seed: what shuffling and dropout were drawn from; the same seed gives the same bits.
+        compile_seconds: how long making the programs took, which is no part of the epochs.
+        stopped_by: None if all epochs ran, else ``"user"`` (Ctrl-C), ``"callback"`` or ``"non-finite loss"``.
+    """
+
+    history: dict[str, list[float]] = field(default_factory=dict)
+    epoch: list[int] = field(default_factory=list)
+    params: dict[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    compile_seconds: float = 0.0
+    stopped_by: str | None = None
+
+    def append(self, epoch: int, logs: Mapping[str, float]) -> None:
+        """Add the logs of a finished epoch."""
+        self.epoch.append(epoch)
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(value)

@@ -1,0 +1,266 @@
+"""Name -> class or function: one registry per kind of thing, filled by decorators where the things are written."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, TypeVar, cast
+
+import numpy as np
+
+from thalweg.errors import ArgumentError, NameNotFoundError, did_you_mean
+
+__all__ = ["Registry"]
+
+T = TypeVar("T")
+Entry = TypeVar("Entry", bound=Callable[..., Any])
+
+# Kind -> registry, so that a saved description of one kind can hold an object of another (a layer its regularizer).
+# The last one made for a kind wins: a module that is reloaded makes its registry again.
+_registries: dict[str, Registry[Any]] = {}
+
+_PLAIN_DATA = (str, bytes, bool, int, float, complex, list, tuple, set, dict, np.ndarray, np.generic, type(None))
+
+
+class Registry(Generic[T]):
+    """The things of one kind (optimizers, losses ...) that a name can stand for.
+
+    Arguments:
+        kind: the word for messages and saved descriptions, singular: ``"optimizer"``.
+        base: what every instance derives from; None where the entries are functions or share no base.
+
+    Example:
+        >>> colours = Registry[object]("colour")
+        >>> @colours.register("red", "rouge")
+        ... @dataclasses.dataclass(frozen=True)
+        ... class Red:
+        ...     shade: float = 0.5
+        >>> colours.get("rouge")
+        Red(shade=0.5)
+        >>> colours.config(Red(0.25))
+        {'kind': 'colour', 'class_name': 'red', 'config': {'shade': 0.25}}
+    """
+
+    def __init__(self, kind: str, base: type[T] | None = None) -> None:
+        self.kind = kind
+        self.base = base
+        self._entries: dict[str, Callable[..., Any]] = {}  # by first name
+        self._first_names: dict[str, str] = {}  # any spelling, casefolded -> first name
+        _registries[kind] = self
+
+    def __repr__(self) -> str:
+        return f"Registry({self.kind!r}, {len(self._entries)} names)"
+
+    def register(self, name: str, *aliases: str) -> Callable[[Entry], Entry]:
+        """Class or function decorator: from now on the names stand for it. The first one is written into files.
+
+        Raises:
+            ArgumentError: if a name is taken by something else. The same definition again replaces the old one, as
+                when a notebook cell is run twice.
+        """
+
+        def decorate(entry: Entry) -> Entry:
+            for spelling in (name, *aliases):
+                self._claim(spelling, name, entry)
+            self._entries[name] = entry
+            # The Python name works too, unless another entry has claimed it: "MeanSquaredError", as in Keras.
+            self._first_names.setdefault(entry.__name__.casefold(), name)
+            return entry
+
+        return decorate
+
+    def _claim(self, spelling: str, name: str, entry: Callable[..., Any]) -> None:
+        taken = self._entries.get(self._first_names.get(spelling.casefold(), ""))
+        if taken is not None and _definition(taken) != _definition(entry):
+            raise ArgumentError(
+                f"the {self.kind} name {spelling!r} is taken",
+                expected="a name that stands for nothing else",
+                got=f"{spelling!r}, which stands for {'.'.join(_definition(taken))}",
+                fix="register under another name",
+            )
+        self._first_names[spelling.casefold()] = name
+
+    def names(self) -> tuple[str, ...]:
+        """The first name of every entry, sorted."""
+        return tuple(sorted(self._entries))
+
+    def items(self) -> Iterator[tuple[str, Callable[..., Any]]]:
+        """(first name, class or function), sorted by name."""
+        return iter(sorted(self._entries.items()))
+
+    def find(self, name: str) -> Callable[..., Any]:
+        """The class or function that a name stands for; upper and lower case are the same.
+
+        Raises:
+            NameNotFoundError: with the nearest known name.
+        """
+        first_name = self._first_names.get(name.casefold())
+        if first_name is not None:
+            return self._entries[first_name]
+        raise NameNotFoundError(
+            f"there is no {self.kind} of this name",
+            expected=f"the name of a registered {self.kind}",
+            got=repr(name),
+            fix=did_you_mean(name, self._spellings()),
+        )
+
+    def _spellings(self) -> list[str]:
+        python_names = {entry.__name__.casefold() for entry in self._entries.values()}
+        return sorted({*self._entries, *(set(self._first_names) - python_names)})
+
+    def get(self, identifier: Any) -> T:
+        """The object meant by a name, a class, a saved description, or the object itself.
+
+        A name or a class gives a new instance with default arguments; the name of a function gives the function.
+
+        Raises:
+            NameNotFoundError: if nothing has that name.
+            ArgumentError: if the identifier is none of the above.
+        """
+        if isinstance(identifier, str):
+            entry = self.find(identifier)
+            return cast(T, self._construct(entry) if isinstance(entry, type) else entry)
+        if isinstance(identifier, Mapping):
+            return self.from_config(identifier)
+        if isinstance(identifier, type) and (self.base is None or issubclass(identifier, self.base)):
+            return self._construct(identifier)
+        if self._passes(identifier):
+            return cast(T, identifier)
+        raise ArgumentError(
+            f"this is no {self.kind}",
+            expected=f"the name of a {self.kind}, or a {self.kind} object",
+            got=f"{identifier!r:.80} ({type(identifier).__name__})",
+            fix=f"pass one of {', '.join(map(repr, self.names()))}",
+        )
+
+    def _passes(self, identifier: Any) -> bool:
+        if self.base is not None and isinstance(identifier, self.base):
+            return True
+        if isinstance(identifier, (type, *_PLAIN_DATA)):
+            return False
+        return self.base is None or (callable(identifier) and not dataclasses.is_dataclass(identifier))
+
+    def _construct(self, cls: type) -> T:
+        try:
+            return cast(T, cls())
+        except TypeError as error:
+            raise ArgumentError(
+                f"the {self.kind} {cls.__name__} has no default arguments",
+                expected=f"{cls.__name__}(...) with its arguments",
+                got=str(error),
+                fix=f"pass an instance instead of the name: {cls.__name__}(...)",
+            ) from error
+
+    def config(self, instance: T) -> dict[str, Any]:
+        """A description from which :meth:`from_config` makes an equal object; only JSON types in it.
+
+        Raises:
+            ArgumentError: if the class is not registered, or a field's value cannot be described.
+        """
+        description: dict[str, Any] = {"kind": self.kind, "class_name": self.name_of(instance)}
+        if dataclasses.is_dataclass(instance):
+            where = type(instance).__name__
+            description["config"] = {
+                field.name: _describe(getattr(instance, field.name), f"{where}.{field.name}")
+                for field in dataclasses.fields(instance)
+                if field.init
+            }
+        return description
+
+    def name_of(self, instance: Any) -> str:
+        """The first name of an instance's class, of a class, or of a function.
+
+        Raises:
+            ArgumentError: if it is not registered here.
+        """
+        for name, entry in self._entries.items():
+            if instance is entry or type(instance) is entry:
+                return name
+        shown = getattr(instance, "__name__", type(instance).__name__)
+        raise ArgumentError(
+            f"the {self.kind} {shown} cannot be described: it is not registered",
+            expected=f"a registered {self.kind}",
+            got=repr(instance)[:80],
+            fix=f"put .register({shown.lower()!r}) of the {self.kind} registry as a decorator above its definition",
+        )
+
+    def from_config(self, description: Mapping[str, Any]) -> T:
+        """The object that a description stands for: ``{"class_name": ..., "config": {...}}``.
+
+        Only registered classes and functions are ever called, so a description from a hostile file runs nothing else.
+
+        Raises:
+            NameNotFoundError: if the class name is not registered.
+            ArgumentError: if the description has another form, or its arguments do not fit.
+        """
+        name, config = description.get("class_name"), description.get("config", {})
+        unknown = description.keys() - {"kind", "class_name", "config"}
+        if not isinstance(name, str) or not isinstance(config, Mapping) or unknown:
+            raise self._bad_description("its form is not known", repr(dict(description))[:200])
+        if description.get("kind", self.kind) != self.kind:
+            raise self._bad_description("it describes another kind of thing", repr(description["kind"]))
+        entry = self.find(name)
+        if not isinstance(entry, type):
+            if config:
+                raise self._bad_description(f"{name!r} is a function and takes no arguments", repr(dict(config))[:200])
+            return cast(T, entry)
+        arguments = {key: _restore(value) for key, value in config.items()}
+        if not dataclasses.is_dataclass(entry):
+            if arguments:
+                raise self._bad_description(f"{name!r} takes no arguments", repr(arguments)[:200])
+            return self._construct(entry)
+        known = {field.name for field in dataclasses.fields(entry) if field.init}
+        if not arguments.keys() <= known:
+            surplus = ", ".join(sorted(map(str, arguments.keys() - known)))
+            raise self._bad_description(f"{entry.__name__} has no argument {surplus}", surplus)
+        try:
+            return cast(T, entry(**arguments))
+        except TypeError as error:
+            raise self._bad_description(f"the arguments do not fit {entry.__name__}", str(error)) from error
+
+    def _bad_description(self, problem: str, got: str) -> ArgumentError:
+        return ArgumentError(
+            f"this description of the {self.kind} cannot be used: {problem}",
+            expected='{"class_name": a registered name, "config": its arguments}',
+            got=got,
+            fix="make descriptions with config(); a file from a newer version needs that version",
+        )
+
+
+def _definition(entry: Callable[..., Any]) -> tuple[str, str]:
+    return entry.__module__, entry.__qualname__
+
+
+def _describe(value: Any, where: str) -> Any:
+    """A field's value in JSON types; a registered object becomes its description."""
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.dtype):
+        return value.name
+    if isinstance(value, (list, tuple)):
+        return [_describe(item, where) for item in value]
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {key: _describe(item, f"{where}[{key!r}]") for key, item in value.items()}
+    for registry in _registries.values():
+        if any(value is entry or type(value) is entry for _, entry in registry.items()):
+            return registry.config(value)
+    raise ArgumentError(
+        f"the value of {where} cannot be saved",
+        expected="a number, a string, a list or mapping of these, or an object of a registered class",
+        got=f"{value!r:.80} ({type(value).__name__})",
+        fix="register its class or function, so that a file can name it",
+    )
+
+
+def _restore(value: Any) -> Any:
+    """The inverse of ``_describe``; lists stay lists, which ``check_fields`` turns into tuples where wanted."""
+    if isinstance(value, list):
+        return [_restore(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    registry = _registries.get(value["kind"]) if isinstance(value.get("kind"), str) else None
+    if registry is not None and "class_name" in value:
+        return registry.from_config(value)
+    return {key: _restore(item) for key, item in value.items()}

@@ -1,0 +1,290 @@
+"""The data of a fit, an evaluation or a prediction: checked, converted, split, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from thalweg.data.arrays import as_array, converted, require_finite
+from thalweg.errors import ArgumentError, DataError, DTypeError, ShapeError, did_you_mean
+from thalweg.graph.types import TensorType
+from thalweg.training.goals import Goal
+
+Arrays = dict[str, np.ndarray]
+Types = Mapping[str, TensorType]
+"""Label of an input ("x", "x/left") -> dtype and shape, here without the axis of the samples."""
+
+WEIGHT = "sample_weight"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Arrays by the label of the graph's input; equally many rows in each."""
+
+    arrays: Arrays
+    count: int
+
+    @property
+    def weighted(self) -> bool:
+        return any(label.startswith(WEIGHT) for label in self.arrays)
+
+    def take(self, index: np.ndarray | slice) -> Rows:
+        """Some of the rows: views for a slice, copies for an index."""
+        arrays = {label: np.ascontiguousarray(array[index]) for label, array in self.arrays.items()}
+        return Rows(arrays, len(next(iter(arrays.values()))))
+
+
+def prepare_inputs(x: Any, types: Types) -> Rows:
+    """The arrays of a model's inputs.
+
+    Arguments:
+        x: one array for a model of one input; else a list in the order of the inputs, or a mapping by their names.
+
+    Raises: ShapeError, DTypeError or DataError naming the input and what does not fit.
+    """
+    parts = _by_label(x, list(types), "x")
+    arrays = {label: _input_array(parts[label], kind, label) for label, kind in types.items()}
+    return Rows(arrays, _common_rows(arrays))
+
+
+def check_inputs(rows: Rows, x: Any) -> None:
+    """Raise DataError at a NaN or infinity. Apart from :func:`prepare_inputs`: prediction takes whatever it gets."""
+    for label, array in rows.arrays.items():
+        require_finite(array, label, getattr(x, "columns", None))
+
+
+def _input_array(value: Any, kind: TensorType, label: str) -> np.ndarray:
+    array = as_array(value, label)
+    fitted = _fit_rank(array, kind.shape)
+    if fitted is None:
+        raise _misfit(array, kind.shape, label)
+    return converted(fitted, kind.dtype, label)
+
+
+def _fit_rank(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The array, with a last axis of size 1 added or dropped as in Keras; None if it cannot be a batch of ``shape``."""
+    if array.ndim == 0:
+        return None
+    if array.shape[1:] == shape:
+        return array
+    if array.shape[1:] in ((*shape, 1), shape[:-1]) and (array.ndim > len(shape) or shape[-1:] == (1,)):
+        return array.reshape(array.shape[0], *shape)
+    return None
+
+
+def _misfit(array: np.ndarray, shape: tuple[int, ...], label: str) -> ShapeError:
+    wanted = f"({', '.join(['samples', *map(str, shape)])})"
+    if array.shape == shape:
+        fix = f"add the axis of the samples: {label}[None]"
+    elif array.shape[1:] and int(np.prod(array.shape[1:])) == int(np.prod(shape)):
+        fix = f"{label}.reshape({', '.join(['-1', *map(str, shape)])}), or build the model with Input({array.shape[1:]})"
+    else:
+        fix = f"pass data of this shape, or build the model with Input({array.shape[1:]})"
+    return ShapeError(f"{label} does not fit the model's input", expected=wanted, got=str(array.shape), fix=fix)
+
+
+def _by_label(value: Any, labels: Sequence[str], what: str) -> dict[str, Any]:
+    """The parts of ``value`` by label."""
+    names = [label.removeprefix(f"{what}/") for label in labels]
+    if isinstance(value, Mapping) and not hasattr(value, "columns"):
+        unknown = [name for name in value if name not in names]
+        missing = [name for name in names if name not in value]
+        if unknown or missing:
+            raise ArgumentError(
+                f"{what} does not name what the model has",
+                expected=", ".join(map(repr, names)),
+                got=", ".join(map(repr, value)) or "nothing",
+                fix=did_you_mean(str(unknown[0]), names) if unknown else f"add {missing[0]!r}",
+            )
+        return {label: value[name] for label, name in zip(labels, names, strict=True)}
+    if len(labels) == 1:
+        (label,) = labels
+        return {label: value}
+    if isinstance(value, list | tuple) and len(value) == len(labels):
+        return dict(zip(labels, value, strict=True))
+    raise ArgumentError(
+        f"{what} does not have as many parts as the model",
+        expected=f"a list of {len(labels)} arrays, or a mapping with the names {', '.join(map(repr, names))}",
+        got=f"{type(value).__name__}" + (f" of {len(value)}" if isinstance(value, list | tuple) else ""),
+        fix=f"pass one array for each of {', '.join(map(repr, names))}",
+    )
+
+
+def _common_rows(arrays: Arrays) -> int:
+    counts = {label: len(array) for label, array in arrays.items()}
+    if len(set(counts.values())) != 1:
+        raise ShapeError(
+            "the arrays do not have equally many rows",
+            expected="one row per sample in each",
+            got=", ".join(f"{label}: {count}" for label, count in counts.items()),
+            fix="check how the data were made: a row of one belongs to the same row of the others",
+        )
+    return next(iter(counts.values()))
+
+
+def prepare(x: Any, y: Any, sample_weight: Any, class_weight: Any, types: Types, goals: Sequence[Goal]) -> Rows:
+    """Everything that a step of training or evaluation takes.
+
+    Arguments:
+        y: shaped like ``x`` for a model of several outputs.
+        sample_weight: one number per sample, or one such array per output.
+        class_weight: class -> weight (classes without one count 1), or ``"balanced"``: n / (classes * samples of the
+            class), as in scikit-learn.
+
+    Raises: ShapeError, DTypeError, DataError or ArgumentError, before anything has run.
+    """
+    inputs = prepare_inputs(x, types)
+    _require_rows(inputs)
+    check_inputs(inputs, x)
+    targets = _prepare_targets(y, goals)
+    weights = _prepare_weights(sample_weight, class_weight, targets, goals)
+    arrays = {**inputs.arrays, **targets, **weights}
+    return Rows(arrays, _common_rows(arrays))
+
+
+def _require_rows(rows: Rows) -> None:
+    if rows.count == 0:
+        raise DataError("there are no data", expected="at least 1 row in x", got="0 rows", fix="pass some data")
+
+
+def _prepare_targets(y: Any, goals: Sequence[Goal]) -> Arrays:
+    if y is None:
+        raise DataError("there are no targets", expected="y, one row per sample", got="y=None", fix="pass y")
+    parts = _by_label(y, [goal.label for goal in goals], "y")
+    targets = {}
+    for goal in goals:
+        target = goal.prepare(as_array(parts[goal.label], goal.label))
+        require_finite(target, goal.label, getattr(parts[goal.label], "columns", None))
+        targets[goal.label] = np.ascontiguousarray(target)
+    return targets
+
+
+def _prepare_weights(sample_weight: Any, class_weight: Any, targets: Arrays, goals: Sequence[Goal]) -> Arrays:
+    if class_weight is None and sample_weight is None:
+        return {}
+    if class_weight is not None and sample_weight is not None:
+        raise ArgumentError(
+            "class_weight and sample_weight are given both",
+            expected="one of them, as in Keras",
+            got="both",
+            fix="multiply them: sample_weight * np.array([class_weight[c] for c in y])",
+        )
+    if class_weight is None:
+        several = isinstance(sample_weight, Mapping) or (len(goals) > 1 and isinstance(sample_weight, list | tuple))
+        labels = [goal.label for goal in goals]
+        parts = _by_label(sample_weight, labels, "y") if several else dict.fromkeys(labels, sample_weight)
+        return {goal.weight_label: _weights(parts[goal.label], len(targets[goal.label])) for goal in goals}
+    if len(goals) > 1:
+        raise ArgumentError(
+            "class_weight with a model of several outputs",
+            expected="a model of one output, as in Keras",
+            got=f"{len(goals)} outputs",
+            fix="pass sample_weight={output: weights} instead",
+        )
+    (goal,) = goals
+    return {goal.weight_label: _class_weights(class_weight, targets[goal.label])}
+
+
+def _weights(value: Any, rows: int) -> np.ndarray:
+    weights = converted(as_array(value, WEIGHT), "float32", WEIGHT)
+    if weights.shape == (rows, 1):
+        weights = weights.reshape(rows)
+    if weights.shape != (rows,):
+        raise ShapeError(
+            "sample_weight does not fit the data",
+            expected=f"({rows},), one number per sample",
+            got=str(weights.shape),
+            fix="pass one weight per row of x",
+        )
+    require_finite(weights, WEIGHT)
+    if weights.size and weights.min() < 0:
+        row = int(weights.argmin())
+        raise DataError(
+            "a sample weight is negative",
+            expected="numbers from 0 on",
+            got=f"{weights[row]} in row {row}",
+            fix="use 0 for samples that should not count",
+        )
+    return weights
+
+
+def _class_weights(class_weight: Any, target: np.ndarray) -> np.ndarray:
+    """One weight per row, by the row's class: a label, or the place of the largest number of a row."""
+    labels = target.argmax(-1) if target.ndim > 1 and target.shape[-1] > 1 else target.reshape(len(target), -1)[:, 0]
+    if labels.ndim != 1 or (labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels))):
+        raise ArgumentError(
+            "class_weight with targets that are no classes",
+            expected="y of class numbers or one-hot rows",
+            got=f"y of shape {target.shape} and dtype {target.dtype}",
+            fix="pass sample_weight instead",
+        )
+    classes, place, counts = np.unique(labels.astype(np.int64), return_inverse=True, return_counts=True)
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        per_class = len(labels) / (len(classes) * counts)
+    elif isinstance(class_weight, Mapping):
+        per_class = np.array([float(class_weight.get(int(c), 1.0)) for c in classes])
+    else:
+        raise ArgumentError(
+            "argument 'class_weight' does not fit its rule",
+            expected="a mapping from class numbers to weights, or 'balanced'",
+            got=f"{class_weight!r:.80} ({type(class_weight).__name__})",
+            fix="pass for example class_weight={0: 1.0, 1: 5.0}",
+        )
+    return _weights(per_class[place].astype(np.float32), len(target))
+
+
+def split_tail(rows: Rows, share: float) -> tuple[Rows, Rows]:
+    """Training and validation rows: the last ``n - floor(n * (1 - share))`` are held out, as in Keras.
+
+    Raises: ArgumentError if the share is not in (0, 1), DataError if one side would be empty.
+    """
+    if not isinstance(share, int | float) or not 0 < share < 1:
+        raise ArgumentError(
+            "argument 'validation_split' does not fit its rule",
+            expected="a number in [0, 1)",
+            got=repr(share),
+            fix="pass for example validation_split=0.1",
+        )
+    kept = int(np.floor(rows.count * (1 - share)))
+    if kept == 0 or kept == rows.count:
+        raise DataError(
+            "validation_split leaves one side without data",
+            expected="at least 1 row for training and 1 for validation",
+            got=f"{kept} and {rows.count - kept} of {rows.count} rows",
+            fix="use another share, or pass validation_data",
+        )
+    return rows.take(slice(kept)), rows.take(slice(kept, None))
+
+
+def unpack_validation(data: Any) -> tuple[Any, Any, Any]:
+    """``(x, y)`` or ``(x, y, sample_weight)``. Raises ArgumentError for anything else."""
+    if isinstance(data, tuple | list) and len(data) in (2, 3):
+        x, y, *weight = data
+        return x, y, weight[0] if weight else None
+    raise ArgumentError(
+        "argument 'validation_data' does not fit its rule",
+        expected="(x, y) or (x, y, sample_weight)",
+        got=type(data).__name__ + (f" of {len(data)}" if isinstance(data, tuple | list) else ""),
+        fix="pass validation_data=(x_val, y_val)",
+    )
+
+
+def input_type(x: Any) -> TensorType:
+    """The type of input that a model gets which is built on these data: uint8 stays, all else becomes float32.
+
+    Raises: ShapeError if there is no axis of samples; DTypeError if ``x`` cannot be one array.
+    """
+    if isinstance(x, Mapping) and not hasattr(x, "columns"):
+        raise DTypeError(
+            "a Sequential model takes one array",
+            expected="an array of samples",
+            got="a mapping",
+            fix="build a Model of several Inputs for data in several parts",
+        )
+    array = as_array(x, "x")
+    if array.ndim == 0:
+        raise ShapeError("x is one number", expected="(samples, ...)", got="()", fix="pass an array of samples")
+    return TensorType(array.shape[1:] or (1,), "uint8" if array.dtype == np.uint8 else "float32")

@@ -1,0 +1,205 @@
+"""What a model is trained for and measured by: the loss and the metrics of each output, as ``compile`` was told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from thalweg import losses, metrics
+from thalweg.errors import ArgumentError, did_you_mean
+from thalweg.graph.types import TensorType
+from thalweg.losses.loss import Loss
+from thalweg.metrics.metric import Metric
+
+LOSS = "loss"
+"""The name of the loss among the sums and in the logs."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric under the name that it has in the logs."""
+
+    name: str
+    metric: Metric
+    weighted: bool
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What one output should come near to.
+
+    Arguments:
+        name: the output's name; "" for a model with one output.
+        output: the output's type for some batch size.
+    """
+
+    name: str
+    output: TensorType
+    loss: Loss
+    loss_weight: float
+    measures: tuple[Measure, ...]
+
+    @property
+    def label(self) -> str:
+        """Of the graph's input for the targets."""
+        return f"y/{self.name}" if self.name else "y"
+
+    @property
+    def weight_label(self) -> str:
+        """Of the graph's input for the sample weights."""
+        return f"sample_weight/{self.name}" if self.name else "sample_weight"
+
+    @property
+    def loss_name(self) -> str:
+        """Of this output's loss in the logs."""
+        return f"{self.name}_{LOSS}" if self.name else LOSS
+
+    def target(self, batch: int) -> TensorType:
+        """The type of the targets of a batch."""
+        kind = self.loss.target_type(self.output)
+        return kind.with_shape((batch, *kind.shape[1:]))
+
+    def prepare(self, y: np.ndarray) -> np.ndarray:
+        """The targets as the graph takes them. Raises DataError or ShapeError if they do not fit the loss."""
+        return self.loss.prepare(y, self.output)
+
+
+@dataclass(frozen=True)
+class Goals:
+    """The goals of a model, in the order of its outputs."""
+
+    outputs: tuple[Goal, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the logs in the order of ``evaluate``: the loss, the outputs' losses, the metrics."""
+        parts = [goal.loss_name for goal in self.outputs if goal.name]
+        return [LOSS, *parts, *(measure.name for goal in self.outputs for measure in goal.measures)]
+
+    def results(self, sums: Mapping[str, float]) -> dict[str, float]:
+        """The logs from the sums of a step graph (see ``training.step``), by their names without a prefix."""
+        logs: dict[str, float] = {LOSS: 0.0}
+        for goal in self.outputs:
+            value = _mean(sums[f"{goal.loss_name}/total"], sums.get(f"{goal.loss_name}/weight", 1.0))
+            logs[LOSS] += goal.loss_weight * value
+            if goal.name:
+                logs[goal.loss_name] = value
+        for goal in self.outputs:
+            for measure in goal.measures:
+                own = f"{measure.name}/"
+                parts = {name.removeprefix(own): value for name, value in sums.items() if name.startswith(own)}
+                logs[measure.name] = measure.metric.result(**parts)
+        return logs
+
+
+def _mean(total: float, weight: float) -> float:
+    """0 over nothing, as in Keras."""
+    return total / weight if weight else 0.0
+
+
+def resolve(
+    outputs: Mapping[str, TensorType],
+    loss: Any,
+    loss_weights: Any,
+    measured: Any,
+    weighted: Any,
+) -> Goals:
+    """The goals that the arguments of ``compile`` mean.
+
+    Arguments:
+        outputs: name -> type; the only output of a model is called "".
+        loss, loss_weights, measured, weighted: for one output as they are; for several a list in their order, or a
+            mapping by their names; loss and metrics given once go for each.
+
+    Raises: ArgumentError or NameNotFoundError, naming the argument.
+    """
+    names = list(outputs)
+    of_loss = _per_output(loss, names, "loss")
+    of_weight = _per_output(1.0 if loss_weights is None else loss_weights, names, "loss_weights")
+    of_metrics = _metrics_per_output(measured, names, "metrics")
+    of_weighted = _metrics_per_output(weighted, names, "weighted_metrics")
+    taken: set[str] = {LOSS}
+    goals = []
+    for name, kind in outputs.items():
+        found = _loss(of_loss[name])
+        identifiers = [(m, False) for m in of_metrics[name]] + [(m, True) for m in of_weighted[name]]
+        measures = []
+        for identifier, is_weighted in identifiers:
+            metric = metrics.resolve(identifier, found.target_type(kind), kind, found)
+            label = _metric_name(identifier, metric, name, taken)
+            measures.append(Measure(label, metric, is_weighted))
+        goals.append(Goal(name, kind, found, float(of_weight[name]), tuple(measures)))
+    return Goals(tuple(goals))
+
+
+def _loss(identifier: Any) -> Loss:
+    if identifier is None:
+        raise ArgumentError(
+            "the model has no loss",
+            expected="a loss for each output",
+            got="loss=None",
+            fix="pass loss= to compile, for example loss='mse'",
+        )
+    found = losses.get(identifier)
+    if found.reduction in ("none", None):
+        raise ArgumentError(
+            f"loss {found.name!r} gives no single number to make smaller",
+            expected="a reduction, as 'sum_over_batch_size'",
+            got=f"reduction={found.reduction!r}",
+            fix="leave the argument reduction out",
+        )
+    return found
+
+
+def _metric_name(identifier: Any, metric: Metric, output: str, taken: set[str]) -> str:
+    """The name in the logs: as written ('acc' stays 'acc'), with the output's in front, distinct from others."""
+    own = identifier if isinstance(identifier, str) else str(metric.name)
+    base = f"{output}_{own}" if output else own
+    name, count = base, 1
+    while name in taken:
+        name, count = f"{base}_{count}", count + 1
+    taken.add(name)
+    return name
+
+
+def _per_output(value: Any, names: Sequence[str], what: str) -> dict[str, Any]:
+    if isinstance(value, Mapping) and "class_name" not in value:
+        unknown = [name for name in value if name not in names]
+        if unknown:
+            raise _unknown_output(what, unknown[0], names)
+        missing = 1.0 if what == "loss_weights" else None
+        return {name: value.get(name, missing) for name in names}
+    if isinstance(value, list | tuple):
+        if len(value) != len(names):
+            raise ArgumentError(
+                f"argument {what!r} does not fit the model's outputs",
+                expected=f"{len(names)} entries, one for each output",
+                got=f"{len(value)}",
+                fix=f"pass one entry for each of {', '.join(map(repr, names))}",
+            )
+        return dict(zip(names, value, strict=True))
+    return dict.fromkeys(names, value)
+
+
+def _metrics_per_output(value: Any, names: Sequence[str], what: str) -> dict[str, list[Any]]:
+    if value is None:
+        return {name: [] for name in names}
+    if isinstance(value, Mapping):
+        parts = _per_output(value, names, what)
+    elif isinstance(value, list | tuple) and len(names) > 1 and any(isinstance(v, list | tuple) for v in value):
+        parts = _per_output(value, names, what)
+    else:
+        parts = dict.fromkeys(names, value)
+    return {name: list(v) if isinstance(v, list | tuple) else [] if v is None else [v] for name, v in parts.items()}
+
+
+def _unknown_output(what: str, name: object, names: Sequence[str]) -> ArgumentError:
+    return ArgumentError(
+        f"argument {what!r} names an output that the model does not have",
+        expected=", ".join(map(repr, names)),
+        got=repr(name),
+        fix=did_you_mean(str(name), names),
+    )

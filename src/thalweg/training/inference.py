@@ -1,0 +1,213 @@
+"""Prediction and evaluation in pieces of fixed size: no number of rows compiles anything new.
+
+Inference does not couple the rows of a batch, so the batch size that a user asks for cannot change a result. One
+program takes a single row, one takes 128; a last piece with fewer rows is filled up with rows that do not count.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from thalweg.executors.executor import Program
+from thalweg.training.data import Arrays, Rows
+from thalweg.training.goals import Goals
+from thalweg.training.loop import Pace
+from thalweg.training.programs import Programs, State
+from thalweg.training.step import EVALUATION_SUMS, VALID, Net, evaluation_step, prediction_label, prediction_step
+
+PIECE = 128
+"""Rows per step: enough for the machine's peak, few enough for the caches."""
+
+FEW = 8
+"""Up to so many rows, one at a time is faster than a filled-up piece."""
+
+Watch = Callable[[int], bool]
+"""Called with the number of pieces done; whether to go on."""
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Steps over the same arrays."""
+
+    arrays: Arrays
+    index: np.ndarray
+
+
+def pieces(rows: Rows) -> list[Pieces]:
+    """All rows in steps of ``PIECE``; the rows that fill up the last one are copies of the first row of it."""
+    full, rest = divmod(rows.count, PIECE)
+    found = []
+    if full:
+        found.append(Pieces(rows.arrays, np.arange(full * PIECE).reshape(full, PIECE)))
+    if rest:
+        start = full * PIECE
+        index = np.full(PIECE, start)
+        index[:rest] = np.arange(start, rows.count)
+        found.append(Pieces(rows.take(index).arrays, np.arange(PIECE).reshape(1, PIECE)))
+    return found
+
+
+def run_paced(
+    program: Program, state: State, piece: Pieces, outputs: Arrays, threads: int, pace: Pace
+) -> Iterator[int]:
+    """Run the steps in calls of a tenth of a second; gives, after each call, how many steps it ran."""
+    step, count = 0, len(piece.index)
+    while step < count:
+        end = min(step + pace.steps, count)
+        began = time.perf_counter()
+        program.run(
+            state,
+            piece.arrays,
+            piece.index[step:end],
+            {label: array[step:end] for label, array in outputs.items()},
+            threads,
+        )
+        pace.measured(end - step, time.perf_counter() - began)
+        yield end - step
+        step = end
+
+
+class Evaluation:
+    """Loss and metrics over rows that stay: made once, run after every epoch."""
+
+    def __init__(self, net: Net, goals: Goals, programs: Programs, rows: Rows) -> None:
+        self.goals = goals
+        self.programs = programs
+        self.build = lambda: evaluation_step(net, goals, PIECE)
+        ones = np.ones(rows.count, np.float32)
+        weights = {goal.weight_label: rows.arrays.get(goal.weight_label, ones) for goal in goals.outputs}
+        self.pieces = pieces(Rows({**rows.arrays, **weights, VALID: ones}, rows.count))
+        rest = rows.count % PIECE
+        if rest:
+            self.pieces[-1].arrays[VALID][rest:] = 0
+        self.steps = sum(len(piece.index) for piece in self.pieces)
+
+    def run(self, threads: int, watch: Watch, single: bool = False) -> dict[str, float]:
+        """The logs; those of the rows so far, if ``watch`` says to stop."""
+        program = self.programs.program("evaluation", self.build)
+        state = self.programs.state
+        names = sums_of(state, EVALUATION_SUMS)
+        for name in names:
+            state[f"{EVALUATION_SUMS}/{name}"][...] = 0
+        pace, done = Pace(single), 0
+        for piece in self.pieces:
+            for count in run_paced(program, state, piece, {}, threads, pace):
+                done += count
+                if not watch(done):
+                    return self.logs()
+        return self.logs()
+
+    def logs(self) -> dict[str, float]:
+        state = self.programs.state
+        names = sums_of(state, EVALUATION_SUMS)
+        return self.goals.results({name: state[f"{EVALUATION_SUMS}/{name}"].item() for name in names})
+
+
+def sums_of(state: State, prefix: str) -> list[str]:
+    """The names of the running sums under a prefix, without it."""
+    return [name[len(prefix) + 1 :] for name in state if name.startswith(f"{prefix}/")]
+
+
+class Prediction:
+    """Predictions for any number of rows."""
+
+    def __init__(self, net: Net, programs: Programs) -> None:
+        self.net = net
+        self.programs = programs
+
+    def program(self, batch: int) -> Program:
+        return self.programs.program(
+            ("prediction", batch), lambda: prediction_step(self.net, batch), gather=batch == PIECE
+        )
+
+    def empty(self, rows: int) -> Arrays:
+        """Arrays for the predictions of so many rows."""
+        return {
+            prediction_label(name): np.empty((rows, *kind.shape[1:]), kind.dtype)
+            for name, kind in self.net.outputs.items()
+        }
+
+    def run(self, rows: Rows, threads: int, watch: Watch, single: bool = False) -> Arrays:
+        """The predictions of all rows, by the label of the output."""
+        if rows.count <= FEW:
+            return self._one_by_one(rows, threads)
+        results = self.empty(rows.count)
+        program, pace, start, done = self.program(PIECE), Pace(single), 0, 0
+        for piece in pieces(rows):
+            count = min(piece.index.size, rows.count - start)
+            outputs = self._views(results, start, piece.index) if count == piece.index.size else self.empty_piece()
+            for steps in run_paced(program, self.programs.state, piece, outputs, threads, pace):
+                done += steps
+                if not watch(done):
+                    return results
+            if count < piece.index.size:
+                for label, array in outputs.items():
+                    results[label][start:] = array[0, :count]
+            start += count
+        return results
+
+    def empty_piece(self) -> Arrays:
+        return {label: array[None] for label, array in self.empty(PIECE).items()}
+
+    def _views(self, results: Arrays, start: int, index: np.ndarray) -> Arrays:
+        """The part of the results that belongs to the steps of ``index``, with an axis of steps."""
+        return {
+            label: array[start : start + index.size].reshape(*index.shape, *array.shape[1:])
+            for label, array in results.items()
+        }
+
+    def _one_by_one(self, rows: Rows, threads: int) -> Arrays:
+        results = self.empty(rows.count)
+        if not rows.count:
+            return results
+        program = self.program(1)
+        for row in range(rows.count):
+            part = slice(row, row + 1)
+            program.run(
+                self.programs.state,
+                {label: array[part] for label, array in rows.arrays.items()},
+                None,
+                {label: array[part] for label, array in results.items()},
+                threads,
+            )
+        return results
+
+
+class OneRow:
+    """The prediction of a single row of a model with one input and one output, with nothing on the way.
+
+    What every call would look up again is looked up here once.
+    """
+
+    def __init__(self, prediction: Prediction, threads: int) -> None:
+        ((self.label, kind),) = prediction.net.inputs.items()
+        ((name, out),) = prediction.net.outputs.items()
+        self.shape = (1, *kind.shape[1:])
+        self.dtype = np.dtype(kind.dtype)
+        self.out_label = prediction_label(name)
+        self.out_shape = (1, *out.shape[1:])
+        self.out_dtype = np.dtype(out.dtype)
+        self.run = prediction.program(1).run
+        self.state = prediction.programs.state
+        self.threads = threads
+
+    def takes(self, x: object) -> bool:
+        """Whether ``x`` is such a row, in the form in which the program takes it."""
+        return (
+            type(x) is np.ndarray and x.shape == self.shape and x.dtype == self.dtype and x.flags.c_contiguous
+        )
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        result = np.empty(self.out_shape, self.out_dtype)
+        self.run(self.state, {self.label: x}, None, {self.out_label: result}, self.threads)
+        return result
+
+
+def only(parts: Sequence[np.ndarray]) -> np.ndarray | list[np.ndarray]:
+    """The one array, or a list of several, as Keras returns predictions."""
+    return parts[0] if len(parts) == 1 else list(parts)
+

@@ -1,0 +1,52 @@
+"""The compiled programs of one model, each made when it is first needed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from thalweg.executors import layout
+from thalweg.executors.executor import Executor, Program, leaf_types
+from thalweg.training.step import Step
+
+State = dict[str, np.ndarray]
+
+
+@dataclass
+class Programs:
+    """Steps and their programs by whatever tells them apart.
+
+    Arguments:
+        state: gets an array of zeros for every state of a step that it lacks (the running sums).
+    """
+
+    executor: Executor
+    state: State
+    compile_seconds: float = 0.0
+    _steps: dict[Hashable, Step] = field(default_factory=dict)
+    _programs: dict[Hashable, Program] = field(default_factory=dict)
+
+    def step(self, key: Hashable, build: Callable[[], Step]) -> Step:
+        """The step of this key, built by ``build`` if it is the first time."""
+        if key not in self._steps:
+            self._steps[key] = build()
+        return self._steps[key]
+
+    def program(self, key: Hashable, build: Callable[[], Step], *, gather: bool = True) -> Program:
+        """The program of this key; ``gather`` says whether it gets an index of rows."""
+        found = self._programs.get((key, gather))
+        return found if found is not None else self._compiled(key, build, gather)
+
+    def _compiled(self, key: Hashable, build: Callable[[], Step], gather: bool) -> Program:
+        began = time.perf_counter()
+        graph = self.step(key, build).graph
+        _, states = leaf_types(graph)
+        for name, kind in states.items():
+            if name not in self.state:
+                self.state[name] = layout.empty(kind)
+        self._programs[key, gather] = self.executor.compile(graph, gather=gather)
+        self.compile_seconds += time.perf_counter() - began
+        return self._programs[key, gather]

@@ -1,0 +1,186 @@
+"""The graphs of a step of training, of evaluation and of prediction. Everything a step does is in its graph.
+
+Besides parameters, optimizer slots and counters, the state holds running sums: ``metrics/<name>/<sum>`` while
+training, ``evaluation/<name>/<sum>`` in evaluation, from which the logs are computed (``Goals.results``). They are
+float64, so that adding one sample to millions still counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from thalweg import ops
+from thalweg.backprop import gradients
+from thalweg.graph.node import Graph, Node, scope
+from thalweg.graph.types import TensorType
+from thalweg.layers.layer import STEP_STATE, Parameter, tracing
+from thalweg.losses.loss import Loss, spread
+from thalweg.optimizers.optimizer import Optimizer
+from thalweg.training.goals import Goal, Goals
+
+TRAINING_SUMS = "metrics"
+EVALUATION_SUMS = "evaluation"
+
+Nodes = Mapping[str, Node]
+Call = Callable[[Nodes, bool], dict[str, Node]]
+
+
+@dataclass(frozen=True)
+class Net:
+    """What a step needs of a model: input types, parameters by path, and its layers as one function on nodes.
+
+    Attributes:
+        inputs: label ("x", "x/left") -> type for some batch size.
+        outputs: name ("" if there is one) -> type.
+        call: (label -> node, training) -> (output's name -> node); inside ``tracing`` only.
+    """
+
+    inputs: Mapping[str, TensorType]
+    outputs: Mapping[str, TensorType]
+    parameters: Mapping[str, Parameter]
+    trainable: frozenset[str]
+    call: Call
+
+
+@dataclass(frozen=True)
+class Step:
+    """A graph and the nodes of it that a message may want to name."""
+
+    graph: Graph
+    predictions: tuple[Node, ...] = ()
+    loss: Node | None = None
+    gradients: tuple[Node, ...] = ()
+
+
+def training_step(net: Net, goals: Goals, optimizer: Optimizer, batch: int, weighted: bool) -> Step:
+    """Forward, loss, back-propagation, update rule and sums, for one batch of this size.
+
+    Arguments:
+        weighted: whether there is an input for sample weights.
+    """
+    with tracing(net.parameters) as trace:
+        predictions = net.call(_inputs(net, batch), True)
+        parts = [_training_loss(goal, predictions[goal.name], batch, weighted) for goal in goals.outputs]
+        wrt = {path: trace.node(p) for path, p in net.parameters.items() if path in net.trainable}
+    with scope("loss"):
+        loss = _total(goals, [part.loss for part in parts])
+    slopes = gradients(loss, list(wrt.values()))
+    sums = {name: node for part in parts for name, node in part.sums.items()}
+    updates = {
+        **optimizer.updates(wrt, dict(zip(wrt, slopes, strict=True))),
+        **trace.updates,
+        **_running(TRAINING_SUMS, sums),
+        STEP_STATE: ops.cast(ops.cast(ops.state_node(STEP_STATE, (), "uint32"), "int64") + 1, "uint32"),
+    }
+    return Step(Graph({}, updates), tuple(predictions.values()), loss, tuple(slopes))
+
+
+def evaluation_step(net: Net, goals: Goals, batch: int) -> Step:
+    """Forward, loss and sums. Rows of weight 0 in the input "valid" are padding and count for nothing."""
+    with tracing(net.parameters):
+        predictions = net.call(_inputs(net, batch), False)
+        valid = ops.input_node(VALID, (batch,))
+        sums: dict[str, Node] = {}
+        for goal in goals.outputs:
+            sums |= _evaluation_sums(goal, predictions[goal.name], valid, batch)
+    return Step(Graph({}, _running(EVALUATION_SUMS, sums)), tuple(predictions.values()))
+
+
+def prediction_step(net: Net, batch: int) -> Step:
+    """Forward only; the outputs are called "prediction", or "prediction/<name>" where there are several."""
+    with tracing(net.parameters):
+        predictions = net.call(_inputs(net, batch), False)
+    return Step(Graph({prediction_label(name): node for name, node in predictions.items()}))
+
+
+VALID = "valid"
+"""The evaluation's input that says which rows are there: 1, and 0 for those that fill up the last batch."""
+
+
+def prediction_label(output: str) -> str:
+    return f"prediction/{output}" if output else "prediction"
+
+
+def _inputs(net: Net, batch: int) -> dict[str, Node]:
+    return {
+        label: ops.input_node(label, (batch, *kind.shape[1:]), kind.dtype) for label, kind in net.inputs.items()
+    }
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One output's share of a training step."""
+
+    loss: Node
+    sums: dict[str, Node]
+
+
+def _training_loss(goal: Goal, y_pred: Node, batch: int, weighted: bool) -> _Part:
+    kind = goal.target(batch)
+    y_true = ops.input_node(goal.label, kind.shape, kind.dtype)
+    weight = ops.input_node(goal.weight_label, (batch,)) if weighted else None
+    with scope(goal.loss_name):
+        loss = goal.loss(y_true, y_pred, weight)
+        # Keras's epoch loss: the mean of the batches' losses, each counted as often as it has samples
+        sums = {
+            f"{goal.loss_name}/total": ops.cast(loss, "float64") * float(batch),
+            f"{goal.loss_name}/weight": ops.constant(float(batch), "float64"),
+        }
+    return _Part(loss, sums | _measure(goal, y_true, y_pred, None, weight))
+
+
+def _evaluation_sums(goal: Goal, y_pred: Node, valid: Node, batch: int) -> dict[str, Node]:
+    kind = goal.target(batch)
+    y_true = ops.input_node(goal.label, kind.shape, kind.dtype)
+    weight = ops.input_node(goal.weight_label, (batch,))
+    with scope(goal.loss_name):
+        weight = weight * valid
+        sums = _exact_loss(goal.loss, y_true, y_pred, weight, valid)
+    named = {f"{goal.loss_name}/{name}": node for name, node in sums.items()}
+    return named | _measure(goal, y_true, y_pred, valid, weight)
+
+
+def _exact_loss(loss: Loss, y_true: Node, y_pred: Node, weight: Node, valid: Node) -> dict[str, Node]:
+    """The sums of the loss over all samples, however they are cut into batches.
+
+    With ``reduction="sum"`` that is the sum over the data, not, as in Keras, a mean of the batches' sums.
+    """
+    y_true = loss.aligned(y_true, y_pred)
+    values = loss.per_sample(y_true, y_pred)
+    counted = loss.counted(y_true)
+    weights, counts = (spread(ops.cast(w, values.dtype), values) for w in (weight, valid))
+    if loss.reduction == "mean_with_sample_weight":
+        counts = weights
+    if counted is not None:
+        counts = counts * ops.cast(counted, values.dtype)
+    total = ops.cast(ops.reduce_sum(values * weights), "float64")
+    if loss.reduction == "sum":
+        return {"total": total}
+    return {"total": total, "weight": ops.cast(ops.reduce_sum(counts), "float64")}
+
+
+def _measure(goal: Goal, y_true: Node, y_pred: Node, weight: Node | None, sample_weight: Node | None) -> dict[str, Node]:
+    """What the batch adds to the sums of the metrics; ``weight`` is for all, ``sample_weight`` for weighted ones."""
+    sums: dict[str, Node] = {}
+    for measure in goal.measures:
+        with scope(measure.name):
+            own = measure.metric.sums(y_true, y_pred, sample_weight if measure.weighted else weight)
+        sums |= {f"{measure.name}/{name}": ops.cast(node, "float64") for name, node in own.items()}
+    return sums
+
+
+def _total(goals: Goals, parts: list[Node]) -> Node:
+    weighted = [
+        part if goal.loss_weight == 1 else part * goal.loss_weight
+        for goal, part in zip(goals.outputs, parts, strict=True)
+    ]
+    return sum(weighted[1:], weighted[0])
+
+
+def _running(prefix: str, sums: Mapping[str, Node]) -> dict[str, Node]:
+    """The sums so far plus the batch's: state's name -> node."""
+    return {
+        f"{prefix}/{name}": ops.state_node(f"{prefix}/{name}", node.shape, node.dtype) + node
+        for name, node in sums.items()
+    }

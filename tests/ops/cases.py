@@ -1,0 +1,681 @@
+"""For every primitive: inputs, attributes, edge values, and how far an executor may be from the definition.
+
+``@cases(Op)`` registers a generator of Cases; an operation without one fails test_contracts.
+"""
+
+import itertools
+import math
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from thalweg.graph.node import Graph, Node, Op, apply
+from thalweg.graph.types import DTYPES, FLOATS, TensorType
+from thalweg.ops import elementwise as e
+from thalweg.ops import leaf, reduce
+from thalweg.ops import shape as s
+from thalweg.ops.broadcast import Broadcast, ReduceSum
+from thalweg.ops.concatenate import Concatenate
+from thalweg.ops.contraction import Contraction
+from thalweg.ops.leaf import input_node
+from thalweg.ops.random import RandomBits
+from thalweg.ops.softmax import LogSumExp, Softmax
+
+SHAPES = [(), (1,), (7,), (16,), (37,), (0,), (1, 1), (3, 5), (17, 31), (2, 0, 3), (2, 3, 5), (2, 3, 1, 7)]
+"""Size 1, primes, a whole vector, more than one, nothing, and each rank from 0 to 4."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """An operation on given arrays.
+
+    ``ulps``: the relative error that is allowed, in units of the last place; 0 for operations that IEEE 754 rounds
+    exactly or that only move numbers. ``bound``: an absolute error allowed beside it, for sums. ``signed_zeros``:
+    whether 0 and -0 must be told apart. ``defined``: where the definition says what comes out.
+    ``smooth``: whether the definition can be differentiated numerically at these inputs (no kinks, no edge values).
+    """
+
+    op: Op
+    arrays: tuple[np.ndarray, ...] = ()
+    ulps: float = 0
+    bound: np.ndarray | float = 0.0
+    signed_zeros: bool = True
+    defined: np.ndarray | bool = True
+    smooth: bool = False
+    note: str = ""
+
+    def __str__(self) -> str:
+        kinds = ", ".join(str(TensorType.of(x)) for x in self.arrays)
+        return f"{self.op}({kinds}){' ' + self.note if self.note else ''}"
+
+    def inputs(self, prefix: str = "x") -> tuple[Node, ...]:
+        kinds = [TensorType.of(x) for x in self.arrays]
+        return tuple(input_node(f"{prefix}{i}", k.shape, k.dtype) for i, k in enumerate(kinds))
+
+    def expected(self) -> np.ndarray:
+        if isinstance(self.op, leaf.Input | leaf.State):
+            return self.arrays[0]
+        with np.errstate(all="ignore"):
+            return np.asarray(self.op.reference(*self.arrays))
+
+    def check(self, got: np.ndarray, want: np.ndarray | None = None) -> None:
+        """``got`` is the definition's result, as closely as the case demands."""
+        want = self.expected() if want is None else want
+        assert got.shape == want.shape, f"{self}: shape {got.shape}, not {want.shape}"
+        assert got.dtype == want.dtype, f"{self}: dtype {got.dtype}, not {want.dtype}"
+        right = got == want
+        if want.dtype.kind == "f":
+            unit = np.finfo(want.dtype)
+            with np.errstate(all="ignore"):
+                size = np.abs(want.astype(np.float64))
+                allowed = self.ulps * (unit.eps * size + float(unit.smallest_subnormal)) + self.bound
+                close = np.isfinite(got) & np.isfinite(want) & (np.abs(got.astype(np.float64) - want) <= allowed)
+            right = right | close | (np.isnan(got) & np.isnan(want))
+            if self.signed_zeros:
+                right &= (np.signbit(got) == np.signbit(want)) | (want != 0) | (got != 0)
+        wrong = np.argwhere(~(right | ~np.broadcast_to(self.defined, want.shape)))
+        if len(wrong):
+            at = tuple(int(i) for i in wrong[0])
+            given = [x[at].item() for x in self.arrays if x.shape == want.shape]
+            raise AssertionError(
+                f"{self}: {len(wrong)} of {want.size} differ; at {at}{f' of {given}' if given else ''} "
+                f"{got[at].item()!r}, the definition says {want[at].item()!r}"
+            )
+
+
+@dataclass
+class Suite:
+    """One graph that computes several cases: compiling once for all of them saves most of the time."""
+
+    cases: list[Case]
+    outputs: dict[str, Node] = field(default_factory=dict)
+    data: dict[str, np.ndarray] = field(default_factory=dict)
+    state: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for i, case in enumerate(self.cases):
+            if isinstance(case.op, leaf.State):
+                self.state[case.op.label] = case.arrays[0].copy()
+                self.outputs[f"y{i}"] = apply(case.op)
+            elif isinstance(case.op, leaf.Input):
+                self.data[case.op.label] = case.arrays[0].copy()
+                self.outputs[f"y{i}"] = apply(case.op)
+            else:
+                nodes = case.inputs(f"x{i}_")
+                self.data |= {x.op.label: array for x, array in zip(nodes, case.arrays, strict=True)}
+                self.outputs[f"y{i}"] = apply(case.op, *nodes)
+        self.graph = Graph(self.outputs)
+
+    def run(self, executor, graph: Graph | None = None, threads: int = 1) -> dict[str, np.ndarray]:
+        graph = graph or self.graph
+        results = {name: np.full(y.shape, 77).astype(y.dtype) for name, y in graph.outputs.items()}
+        executor.compile(graph, gather=False).run(self.state, self.data, None, results, threads)
+        return results
+
+
+Generator = Callable[[], Iterator[Case]]
+CASES: dict[str, Generator] = {}
+
+
+def cases(op: type[Op]) -> Callable[[Generator], Generator]:
+    def register(make: Generator) -> Generator:
+        CASES[op.name] = make
+        return make
+
+    return register
+
+
+# --- numbers ------------------------------------------------------------------------------------------------------
+
+
+def rng(*key: object) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(repr(key).encode()))
+
+
+def away_from_zero(r: np.random.Generator, shape: tuple[int, ...], dtype: str = "float64") -> np.ndarray:
+    """Either sign, size 0.1 to 3."""
+    return np.asarray(r.uniform(0.1, 3, shape) * r.choice([-1, 1], shape)).astype(dtype)
+
+
+def positive(r: np.random.Generator, shape: tuple[int, ...], dtype: str = "float64") -> np.ndarray:
+    return np.asarray(r.uniform(0.1, 3, shape)).astype(dtype)
+
+
+def integers(r: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    if dtype == "bool":
+        return np.asarray(r.integers(0, 2, shape)).astype(bool)
+    low = 0 if dtype.startswith("u") else -100
+    return np.asarray(r.integers(low, 100, shape)).astype(dtype)
+
+
+def numbers(r: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    return away_from_zero(r, shape, dtype) if dtype in FLOATS else integers(r, shape, dtype)
+
+
+def edges(dtype: str) -> np.ndarray:
+    """The numbers at which arithmetic goes wrong, if it does."""
+    if dtype == "bool":
+        return np.array([False, True])
+    if dtype not in FLOATS:
+        ends = np.iinfo(dtype)
+        some = [0, 1, 2, 3, 7, 100, 127, 128, 255]
+        return np.unique(np.array([ends.min, ends.min + 1, *some, ends.max - 1, ends.max], dtype))
+    unit = np.finfo(dtype)
+    largest = math.log(float(unit.max))
+    sizes = [
+        0.0,
+        float(unit.smallest_subnormal),
+        float(unit.tiny) / 3,
+        float(unit.tiny),
+        float(unit.eps) / 3,
+        1e-5,
+        1e-3,
+        0.25,
+        0.3465,  # half of log 2, where exp changes its range reduction
+        0.5,
+        math.sqrt(0.5),
+        float(1 - unit.epsneg),
+        1.0,
+        float(1 + unit.eps),
+        1.5,
+        2.0,
+        2.5,
+        3.0,
+        9.99,
+        17.0,
+        largest - 0.01,
+        largest + 0.01,
+        largest * 1.06,  # e to the minus this is a denormal
+        1e4,
+        float(2**31),
+        float(unit.max) / 2,
+        float(unit.max),
+        math.inf,
+    ]
+    with np.errstate(all="ignore"):
+        return np.array([*sizes, *(-x for x in sizes), math.nan]).astype(dtype)
+
+
+def edge_pairs(dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    x, y = np.meshgrid(edges(dtype), edges(dtype), indexing="ij")
+    return x.ravel(), y.ravel()
+
+
+def sum_error(terms: int, sizes: np.ndarray | float, dtype: str) -> np.ndarray | float:
+    """What two orders of summation may differ by, with terms adding up to ``sizes`` in absolute value.
+
+    The error of a sum of n terms grows as sqrt(n) with a small factor, almost surely
+    (Higham & Mary 2019, SIAM J. Sci. Comput. 41, theorem 2.4); each of the two has one.
+    """
+    return (4 * math.sqrt(terms) + 4) * float(np.finfo(dtype).eps) * np.asarray(sizes, np.float64)
+
+
+# --- elementwise --------------------------------------------------------------------------------------------------
+
+# Where a function cannot be rounded exactly at a fair price, NumPy documents or shows up to 4 units of the last place,
+# and so does engine.md for ours: 4 + 4.
+FUNCTION_ULPS = 8
+
+
+def unary(op: type[Op], dtypes, ulps: float = 0, smooth=away_from_zero, **options) -> Generator:
+    def make() -> Iterator[Case]:
+        r = rng(op.name)
+        for dtype in dtypes:
+            for shape in SHAPES:
+                x = smooth(r, shape, dtype) if dtype in FLOATS else integers(r, shape, dtype)
+                yield Case(op(), (x,), ulps, smooth=dtype in FLOATS, **options)
+            yield Case(op(), (edges(dtype),), ulps, note="edges", **options)
+
+    return make
+
+
+def binary(op: type[Op], dtypes, ulps: float = 0, smooth=away_from_zero, **options) -> Generator:
+    def make() -> Iterator[Case]:
+        r = rng(op.name)
+        for dtype in dtypes:
+            for shape in SHAPES:
+                values = [smooth(r, shape, dtype) if dtype in FLOATS else integers(r, shape, dtype) for _ in range(2)]
+                if dtype in FLOATS and op in (e.Maximum, e.Minimum):
+                    values[1] = (values[0] + away_from_zero(r, shape, dtype)).astype(dtype)  # never a tie
+                yield Case(op(), tuple(values), ulps, smooth=dtype in FLOATS, **options)
+            yield Case(op(), edge_pairs(dtype), ulps, note="edges", **options)
+
+    return make
+
+
+def between_integers(r, shape, dtype="float64"):
+    return np.asarray(r.integers(-5, 5, shape) + r.uniform(0.2, 0.8, shape)).astype(dtype)
+
+
+def above_minus_one(r, shape, dtype="float64"):
+    return np.asarray(r.uniform(-0.9, 3, shape)).astype(dtype)
+
+
+ARITHMETIC = e._Elementwise.dtypes
+SIGNED = e.Absolute.dtypes
+
+for _op, _dtypes in ((e.Negate, ARITHMETIC), (e.Absolute, SIGNED), (e.Sign, SIGNED), (e.Sqrt, FLOATS)):
+    CASES[_op.name] = unary(_op, _dtypes, smooth=positive if _op is e.Sqrt else away_from_zero)
+for _op in (e.Exp, e.Expm1, e.Tanh, e.Sigmoid, e.Softplus):
+    CASES[_op.name] = unary(_op, FLOATS, FUNCTION_ULPS)
+CASES[e.Floor.name] = unary(e.Floor, FLOATS, smooth=between_integers)
+CASES[e.Log.name] = unary(e.Log, FLOATS, FUNCTION_ULPS, smooth=positive)
+CASES[e.Log1p.name] = unary(e.Log1p, FLOATS, FUNCTION_ULPS, smooth=above_minus_one)
+CASES[e.Relu.name] = unary(e.Relu, FLOATS)
+for _op in (e.Add, e.Subtract, e.Multiply):
+    CASES[_op.name] = binary(_op, ARITHMETIC)
+CASES[e.Divide.name] = binary(e.Divide, FLOATS)
+for _op in (e.Maximum, e.Minimum):  # which of 0 and -0 is the larger, IEEE 754-2008 leaves open, and so do NumPy and we
+    CASES[_op.name] = binary(_op, ARITHMETIC, signed_zeros=False)
+for _op in (e.Less, e.LessEqual, e.Equal):
+    CASES[_op.name] = binary(_op, e._Comparison.dtypes)
+for _op in (e.LogicalAnd, e.LogicalOr):
+    CASES[_op.name] = binary(_op, ("bool",))
+CASES[e.LogicalNot.name] = unary(e.LogicalNot, ("bool",))
+
+
+@cases(e.Power)
+def power_cases() -> Iterator[Case]:
+    # e^(y log x): an error of the last place in y log x, which is at most 745, is 745 of them in the result; in
+    # float32 the whole is worked out in double precision.
+    ulps = {"float32": FUNCTION_ULPS, "float64": 1500}
+    for case in binary(e.Power, FLOATS, smooth=positive)():
+        yield replace(case, ulps=ulps[case.arrays[0].dtype.name])
+    for dtype in FLOATS:
+        x = np.array([-2.0, -2.0, -2.0, -0.0, -0.0, 0.0, -1.0, -8.0, 1.0, 3.0], dtype)
+        y = np.array([2.0, 3.0, 0.5, 3.0, -1.0, 0.0, 1e9, 1 / 3, np.nan, -2.0], dtype)
+        yield Case(e.Power(), (x, y), ulps[dtype], note="signs")
+
+
+@cases(e.Select)
+def select_cases() -> Iterator[Case]:
+    r = rng("select")
+    for dtype in DTYPES:
+        for shape in SHAPES:
+            condition = integers(r, shape, "bool")
+            yield Case(e.Select(), (condition, numbers(r, shape, dtype), numbers(r, shape, dtype)), smooth=dtype in FLOATS)
+        x, y = edge_pairs(dtype)
+        yield Case(e.Select(), (np.arange(len(x)) % 2 == 0, x, y), note="edges")
+
+
+@cases(e.Cast)
+def cast_cases() -> Iterator[Case]:
+    r = rng("cast")
+    for old, new in itertools.product(DTYPES, DTYPES):
+        for shape in ((), (37,), (0,), (3, 5)):
+            x = numbers(r, shape, old)
+            if old in FLOATS and new.startswith("u"):
+                x = np.abs(x)  # a negative float has no unsigned integer
+            yield Case(e.Cast(new), (x,), smooth=old in FLOATS and new in FLOATS)
+        x, defined = edges(old), True
+        if old in FLOATS and new not in FLOATS and new != "bool":
+            ends = np.iinfo(new)
+            with np.errstate(all="ignore"):
+                defined = (np.trunc(x).astype(np.float64) >= float(ends.min)) & (x.astype(np.float64) < float(ends.max))
+                defined &= x > -1 if new.startswith("u") else True
+        yield Case(e.Cast(new), (x,), defined=defined, note="edges")
+
+
+# --- leaves -------------------------------------------------------------------------------------------------------
+
+
+@cases(leaf.Input)
+def input_cases() -> Iterator[Case]:
+    yield from leaf_cases(leaf.Input)
+
+
+@cases(leaf.State)
+def state_cases() -> Iterator[Case]:
+    yield from leaf_cases(leaf.State)
+
+
+def leaf_cases(op: type[Op]) -> Iterator[Case]:
+    r = rng("leaves")
+    for i, (dtype, shape) in enumerate(itertools.product(DTYPES, SHAPES)):
+        yield Case(op(f"leaf {i}", shape, dtype), (numbers(r, shape, dtype),))
+    for dtype in DTYPES:
+        yield Case(op(f"edges {dtype}", edges(dtype).shape, dtype), (edges(dtype),))
+
+
+@cases(leaf.Constant)
+def constant_cases() -> Iterator[Case]:
+    for dtype in DTYPES:
+        for value in edges(dtype):
+            yield Case(leaf.Constant(value.item(), dtype))
+
+
+@cases(leaf.Iota)
+def iota_cases() -> Iterator[Case]:
+    for dtype in (*FLOATS, "int32", "int64", "uint32", "uint8"):
+        for shape in SHAPES:
+            for axis in range(len(shape)):
+                yield Case(leaf.Iota(shape, axis, dtype))
+
+
+@cases(leaf.StopGradient)
+def stop_gradient_cases() -> Iterator[Case]:
+    r = rng("stop gradient")
+    for dtype, shape in itertools.product(DTYPES, SHAPES):
+        yield Case(leaf.StopGradient(), (numbers(r, shape, dtype),))
+
+
+@cases(RandomBits)
+def random_bits_cases() -> Iterator[Case]:
+    for shape in (*SHAPES, (1000,)):
+        for seed, step, stream in ((0, 0, 0), (1, 2, 3), (2**32 - 1, 2**32 - 1, 2**32 - 1)):
+            yield Case(RandomBits(shape, stream), (np.array(seed, np.uint32), np.array(step, np.uint32)))
+
+
+# --- reductions ---------------------------------------------------------------------------------------------------
+
+REDUCED = [
+    ((1,), (0,)),
+    ((7,), (0,)),
+    ((16,), (0,)),
+    ((333,), (0,)),
+    ((3, 5), (0,)),
+    ((3, 5), (1,)),
+    ((3, 5), (0, 1)),
+    ((37, 33), (0,)),
+    ((37, 33), (1,)),
+    ((1, 19), (0,)),
+    ((19, 1), (1,)),
+    ((2, 3, 5), (1,)),
+    ((2, 3, 5), (0, 2)),
+    ((2, 3, 5), (0, 1, 2)),
+    ((4, 3, 17), (1,)),
+    ((4, 3, 17), (0, 1)),
+    ((2, 3, 2, 7), (1, 3)),
+    ((2, 3, 2, 7), (0, 2)),
+    ((2, 3), ()),
+]
+"""Shapes and axes."""
+
+EMPTY = [((0,), (0,)), ((0, 3), (0,)), ((3, 0), (0,)), ((3, 0), (1,)), ((2, 0, 3), (0, 1))]
+
+
+@cases(ReduceSum)
+def reduce_sum_cases() -> Iterator[Case]:
+    r = rng("sum")
+    for dtype in DTYPES[:-1]:
+        for shape, axes in (*REDUCED, *EMPTY):
+            x = numbers(r, shape, dtype)
+            yield Case(
+                ReduceSum(axes),
+                (x,),
+                bound=sum_bound(np.abs(x), axes) if dtype in FLOATS else 0.0,
+                signed_zeros=False,  # what an empty or a padded sum starts from decides it
+                smooth=dtype in FLOATS,
+            )
+        yield from edge_columns(ReduceSum, dtype, signed_zeros=False)
+
+
+def sum_bound(sizes: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    terms = math.prod(sizes.shape[a] for a in axes)
+    return np.asarray(sum_error(terms, sizes.astype(np.float64).sum(axes), sizes.dtype.name))
+
+
+def edge_columns(op: type[Op], dtype: str, **options) -> Iterator[Case]:
+    """Each edge value among ordinary ones, along the first and along the last axis."""
+    ends = edges(dtype)
+    x = np.tile(np.array([1, 0, 1], dtype)[:, None], (1, len(ends)))
+    x[1] = ends
+    if dtype in FLOATS:  # the largest number plus 1 is itself, exactly; sums that overflow depend on the order
+        bound = np.nan_to_num(sum_error(3, np.abs(x.astype(np.float64)).sum(0), dtype), posinf=0.0)
+        options = {"bound": bound, **options} if op is ReduceSum else options
+    yield Case(op((0,)), (x,), note="edges", **options)
+    yield Case(op((1,)), (np.ascontiguousarray(x.T),), note="edges", **options)
+
+
+def extreme_cases(op: type[Op]) -> Generator:
+    def make() -> Iterator[Case]:
+        r = rng(op.name)
+        for dtype in DTYPES:
+            for shape, axes in (*REDUCED, *EMPTY):
+                distinct = r.permutation(math.prod(shape)).reshape(shape)
+                x = (distinct / 7 - 3).astype(dtype) if dtype in FLOATS else integers(r, shape, dtype)
+                yield Case(op(axes), (x,), signed_zeros=False, smooth=dtype in FLOATS)
+            yield from edge_columns(op, dtype, signed_zeros=False)
+            yield Case(op((1,)), (np.tile(np.array([[0], [1]], dtype), (1, 21)),), note="ties")
+
+    return make
+
+
+CASES[reduce.ReduceMax.name] = extreme_cases(reduce.ReduceMax)
+CASES[reduce.ReduceMin.name] = extreme_cases(reduce.ReduceMin)
+
+
+@cases(reduce.ArgMax)
+def argmax_cases() -> Iterator[Case]:
+    r = rng("argmax")
+    for dtype in DTYPES:
+        for shape in ((1,), (7,), (333,), (3, 5), (37, 10), (10, 37), (2, 3, 5), (0, 3)):
+            for axis in range(len(shape)):
+                if shape[axis]:
+                    yield Case(reduce.ArgMax(axis), (numbers(r, shape, dtype),))
+                    yield Case(reduce.ArgMax(axis), (np.ones(shape, dtype),), note="ties")
+        ends = edges(dtype)
+        yield Case(reduce.ArgMax(1), (np.stack([np.roll(ends, i) for i in range(len(ends))]),), note="edges")
+        yield Case(reduce.ArgMax(0), (np.stack([np.roll(ends, i) for i in range(len(ends))]),), note="edges")
+
+
+@cases(Softmax)
+def softmax_cases() -> Iterator[Case]:
+    r = rng("softmax")
+    for dtype in FLOATS:
+        for shape in ((1,), (10,), (33,), (5, 10), (33, 10), (4, 333), (2, 3, 5), (0, 3), (3, 0)):
+            for axis in range(len(shape)):
+                ulps = 2 * FUNCTION_ULPS + 4 * math.sqrt(shape[axis])
+                yield Case(Softmax(axis), (numbers(r, shape, dtype),), ulps, smooth=True)
+                large = (r.standard_normal(shape) * 1e4).astype(dtype)
+                yield Case(Softmax(axis), (large,), ulps, note="large")
+        yield Case(Softmax(1), (odd_rows(dtype),), 2 * FUNCTION_ULPS, note="edges")
+
+
+def odd_rows(dtype: str) -> np.ndarray:
+    """Rows with one odd number each, and ties."""
+    unit = np.finfo(dtype)
+    odd = [0.0, -0.0, np.nan, np.inf, -np.inf, float(unit.max), float(unit.min), float(unit.smallest_subnormal), 1.0]
+    return np.array([[x, 1.0, -1.0, 1.0] for x in odd] + [[-np.inf] * 4, [np.inf] * 4, [5.0] * 4], dtype)
+
+
+@cases(LogSumExp)
+def log_sum_exp_cases() -> Iterator[Case]:
+    r = rng("log_sum_exp")
+
+    def allowed(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+        """The sum's relative error, which the logarithm makes an absolute one, and the last addition's."""
+        terms = math.prod(x.shape[a] for a in axes)
+        top = np.nan_to_num(np.abs(x.max(axes, initial=-np.inf)), posinf=0.0)
+        return np.asarray(sum_error(terms, 1 + math.log(max(terms, 1)) + top.astype(np.float64), x.dtype.name))
+
+    for dtype in FLOATS:
+        for shape, axes in (*REDUCED[:-1], *EMPTY):
+            x = numbers(r, shape, dtype)
+            yield Case(LogSumExp(axes), (x,), bound=allowed(x, axes), signed_zeros=False, smooth=True)
+            x = (r.standard_normal(shape) * 1e4).astype(dtype)
+            yield Case(LogSumExp(axes), (x,), bound=allowed(x, axes), signed_zeros=False, note="large")
+        x = odd_rows(dtype)
+        yield Case(LogSumExp((1,)), (x,), bound=allowed(x, (1,)), signed_zeros=False, note="edges")
+
+
+# --- shapes -------------------------------------------------------------------------------------------------------
+
+
+def moved(op: Op, shape: tuple[int, ...], dtypes=DTYPES) -> Iterator[Case]:
+    """Random numbers, and edge values, of every dtype."""
+    r = rng(op, shape)
+    for dtype in dtypes:
+        yield Case(op, (numbers(r, shape, dtype),), smooth=dtype in FLOATS)
+        yield Case(op, (np.resize(edges(dtype), shape),), note="edges")
+
+
+@cases(Broadcast)
+def broadcast_cases() -> Iterator[Case]:
+    for shape, axes in (
+        ((), ()),
+        ((1,), ()),
+        ((7,), ()),
+        ((3, 37), (1,)),
+        ((37, 3), (0,)),
+        ((2, 3, 5), (1,)),
+        ((2, 3, 5), (0, 2)),
+        ((2, 3, 5), (0, 1, 2)),
+        ((4, 2, 1, 17), (0, 3)),
+        ((0, 3), (1,)),
+        ((3, 0), (0,)),
+        ((3, 0), (1,)),
+    ):
+        yield from moved(Broadcast(shape, axes), tuple(shape[a] for a in axes))
+
+
+@cases(s.Reshape)
+def reshape_cases() -> Iterator[Case]:
+    for old, new in (
+        ((), (1, 1)),
+        ((1,), ()),
+        ((6,), (2, 3)),
+        ((2, 3), (3, 2)),
+        ((2, 3, 35), (6, 5, 7)),
+        ((4, 28, 28), (4, 784)),
+        ((0, 3), (7, 0)),
+        ((5, 7), (5, 1, 7, 1)),
+    ):
+        yield from moved(s.Reshape(new), old)
+
+
+@cases(s.Transpose)
+def transpose_cases() -> Iterator[Case]:
+    for shape in ((), (5,), (1, 9), (17, 31), (64, 48), (2, 0, 3), (2, 3, 5), (2, 3, 5, 7)):
+        orders = list(itertools.permutations(range(len(shape))))
+        for axes in orders if len(orders) < 7 else orders[1::5]:
+            yield from moved(s.Transpose(axes), shape, ("float32", "float64", "uint8", "bool"))
+
+
+@cases(s.Slice)
+def slice_cases() -> Iterator[Case]:
+    for shape, starts, stops, steps in (
+        ((), (), (), ()),
+        ((7,), (0,), (7,), (1,)),
+        ((7,), (2,), (6,), (1,)),
+        ((7,), (1,), (7,), (3,)),
+        ((7,), (1,), (6,), (3,)),
+        ((7,), (3,), (3,), (2,)),
+        ((37, 33), (5, 1), (30, 32), (1, 1)),
+        ((37, 33), (5, 1), (30, 32), (7, 2)),
+        ((2, 3, 5), (1, 0, 4), (2, 3, 5), (1, 2, 1)),
+        ((0, 3), (0, 1), (0, 2), (1, 1)),
+        ((2, 3, 4, 17), (0, 1, 0, 3), (2, 3, 4, 17), (1, 1, 3, 5)),
+    ):
+        yield from moved(s.Slice(starts, stops, steps), shape)
+
+
+@cases(s.Pad)
+def pad_cases() -> Iterator[Case]:
+    for shape, low, high, inner in (
+        ((), (), (), ()),
+        ((5,), (0,), (0,), (0,)),
+        ((5,), (1,), (0,), (0,)),
+        ((5,), (2,), (3,), (2,)),
+        ((0,), (2,), (3,), (2,)),
+        ((1,), (0,), (0,), (3,)),
+        ((3, 17), (1, 0), (0, 15), (0, 0)),
+        ((3, 17), (0, 2), (1, 0), (2, 1)),
+        ((2, 3, 5), (0, 1, 0), (1, 0, 0), (0, 1, 2)),
+        ((2, 3, 2, 7), (0, 0, 1, 1), (0, 0, 1, 1), (0, 0, 0, 0)),
+    ):
+        yield from moved(s.Pad(low, high, inner), shape)
+
+
+@cases(Concatenate)
+def concatenate_cases() -> Iterator[Case]:
+    r = rng("concatenate")
+    for axis, shapes in (
+        (0, [(3,)]),
+        (0, [(3,), (1,), (0,), (20,)]),
+        (0, [(2, 5), (3, 5)]),
+        (1, [(3, 5), (3, 16), (3, 1)]),
+        (1, [(2, 1, 3), (2, 4, 3)]),
+        (3, [(2, 1, 3, 2), (2, 1, 3, 15)]),
+    ):
+        for dtype in DTYPES:
+            several = tuple(numbers(r, shape, dtype) for shape in shapes)
+            yield Case(Concatenate(axis), several, smooth=dtype in FLOATS)
+            several = tuple(np.resize(edges(dtype), shape) for shape in shapes)
+            # an executor may add up what is padded with zeros, and -0 + 0 is 0
+            yield Case(Concatenate(axis), several, signed_zeros=False, note="edges")
+
+
+# --- contractions -------------------------------------------------------------------------------------------------
+
+
+def contraction(labels: str, r: np.random.Generator, dtype: str, **sizes: int) -> Case:
+    """``"ij,jk->ik"`` with sizes by letter."""
+    given, out = labels.split("->")
+    x_labels, y_labels = given.split(",")
+    letters = sorted(set(x_labels + y_labels))
+    op = Contraction(*(tuple(map(letters.index, part)) for part in (x_labels, y_labels, out)))
+    x, y = (numbers(r, tuple(sizes[c] for c in part), dtype) for part in (x_labels, y_labels))
+    terms = math.prod(sizes[c] for c in letters if c not in out)
+    bound = sum_error(terms, op.reference(np.abs(x), np.abs(y)), dtype)
+    return Case(op, (x, y), bound=bound, signed_zeros=False, smooth=True)
+
+
+@cases(Contraction)
+def contraction_cases() -> Iterator[Case]:
+    r = rng("contraction")
+    for dtype in FLOATS:
+        for i, j, k in (
+            (1, 1, 1),
+            (1, 7, 1),
+            (3, 1, 5),
+            (5, 7, 3),
+            (1, 64, 10),
+            (16, 16, 16),
+            (33, 31, 17),
+            (13, 100, 48),
+            (8, 784, 32),
+            (50, 3, 130),
+            (2, 0, 3),
+            (0, 2, 3),
+            (2, 3, 0),
+        ):
+            yield contraction("ij,jk->ik", r, dtype, i=i, j=j, k=k)
+            yield contraction("ji,jk->ik", r, dtype, i=i, j=j, k=k)  # the gradient of the weights
+            yield contraction("ij,kj->ik", r, dtype, i=i, j=j, k=k)  # the gradient of the inputs
+            yield contraction("ij,jk->ki", r, dtype, i=i, j=j, k=k)
+        for n in (1, 7, 16, 37, 0):
+            yield contraction("i,i->", r, dtype, i=n)
+            yield contraction("i,i->i", r, dtype, i=n)
+            yield contraction("i,j->ij", r, dtype, i=n, j=5)
+            yield contraction("ij,j->i", r, dtype, i=n, j=19)
+            yield contraction("i,ij->j", r, dtype, i=19, j=n)
+            yield contraction(",i->i", r, dtype, i=n)
+        yield contraction(",->", r, dtype)
+        yield contraction("ij,ij->", r, dtype, i=5, j=17)
+        yield contraction("ij,ji->", r, dtype, i=5, j=17)
+        yield contraction("ij,ij->i", r, dtype, i=5, j=17)
+        yield contraction("ij,i->ij", r, dtype, i=5, j=17)
+        for n in (1, 3):
+            yield contraction("bij,bjk->bik", r, dtype, b=n, i=5, j=17, k=19)
+            yield contraction("bji,bjk->bik", r, dtype, b=n, i=5, j=17, k=19)
+            yield contraction("bij,bkj->bki", r, dtype, b=n, i=16, j=3, k=33)
+            yield contraction("bij,bjk->ik", r, dtype, b=n, i=5, j=17, k=19)
+            yield contraction("bij,jk->bik", r, dtype, b=n, i=5, j=17, k=19)
+            yield contraction("ibj,jbk->bik", r, dtype, b=n, i=5, j=7, k=11)
+        yield contraction("bhid,bhjd->bhij", r, dtype, b=2, h=3, i=5, j=7, d=4)
+        yield contraction("bhij,bhjd->bihd", r, dtype, b=2, h=3, i=5, j=7, d=4)
+        yield contraction("abcd,cdef->abef", r, dtype, a=2, b=3, c=4, d=5, e=3, f=2)
+        yield contraction("abc,dcb->ad", r, dtype, a=5, b=3, c=7, d=6)
+        odd = np.array([[1, np.inf], [np.nan, 1], [-np.inf, 1], [0, -0.0], [1, 2]], dtype)
+        weights = np.array([[0, 1, -1], [1, 0, -0.0]], dtype)
+        yield Case(Contraction((0, 1), (1, 2), (0, 2)), (odd, weights), signed_zeros=False, note="edges")
+
+
+# --- a suite for every operation ------------------------------------------------------------------------------------
+
+
+def suite(name: str) -> Suite:
+    return Suite(list(CASES[name]()))

@@ -1,0 +1,185 @@
+"""What every primitive promises, over all cases in cases.py."""
+
+import numpy as np
+import pytest
+
+from ops.cases import CASES, Case, Suite, suite
+from thalweg.backprop import gradients
+from thalweg.executors.numpy import NumpyExecutor, evaluate
+from thalweg.graph.node import OPS, Graph, apply
+from thalweg.graph.text import from_text, to_text
+from thalweg.graph.types import FLOATS, TensorType
+from thalweg.graph.verify import verify
+from thalweg.ops import input_node, leaf, reduce_sum
+from thalweg.passes.simplify import simplify
+
+NAMES = sorted(OPS)
+
+
+@pytest.fixture(scope="module")
+def suites():
+    """Each made once: suites["relu"]."""
+    made: dict[str, Suite] = {}
+
+    class Suites:
+        def __getitem__(self, name: str) -> Suite:
+            if name not in made:
+                made[name] = suite(name)
+            return made[name]
+
+    return Suites()
+
+
+def check(suite: Suite, results: dict[str, np.ndarray]) -> None:
+    """All cases, so that a fault's extent shows at once."""
+    wrong = []
+    for i, case in enumerate(suite.cases):
+        try:
+            case.check(results[f"y{i}"])
+        except AssertionError as error:
+            wrong.append(str(error))
+    assert not wrong, "\n".join([f"{len(wrong)} of {len(suite.cases)} cases", *wrong[:20]])
+
+
+def test_every_operation_has_cases():
+    assert set(CASES) == set(OPS)
+
+
+def test_every_operation_says_what_it_computes_and_what_its_result_is():
+    for op in OPS.values():
+        assert "infer" in {name for base in op.__mro__[:-2] for name in vars(base)}, op
+        assert op.reference is not None
+        assert op.__dataclass_params__.frozen, op
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_infer_is_the_type_of_the_reference(name, suites):
+    for case in suites[name].cases:
+        kinds = [] if isinstance(case.op, leaf.Input | leaf.State) else [TensorType.of(x) for x in case.arrays]
+        assert case.op.infer(*kinds) == TensorType.of(case.expected()), str(case)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_executor_computes_the_definition(name, suites, executor):
+    check(suites[name], suites[name].run(executor))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_threads_give_the_same_bits(name, suites, compiled):
+    one, two = (suites[name].run(compiled, threads=n) for n in (1, 2))
+    for key, array in one.items():
+        assert array.tobytes() == two[key].tobytes(), f"{key}: {suites[name].cases[int(key[1:])]}"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "decompose" in vars(OPS[name])])
+def test_decompose_is_the_same_function(name, suites):
+    outputs = {}
+    for i, case in enumerate(suites[name].cases):
+        node = case.op.decompose(*case.inputs(f"x{i}_"))
+        outputs[f"y{i}"] = node
+        assert node.type == case.op.infer(*(TensorType.of(x) for x in case.arrays)), str(case)
+        assert all(n.op != case.op for n in Graph({"y": node}).nodes()), f"{case} decomposes into itself"
+    check(suites[name], suites[name].run(NumpyExecutor(), Graph(outputs)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_text_round_trip(name, suites):
+    graph = suites[name].graph
+    text = to_text(graph)
+    again = from_text(text)
+    verify(again)
+    assert to_text(again) == text
+    assert [repr(n.op) for n in again.nodes()] == [repr(n.op) for n in graph.nodes()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_simplify_keeps_the_values(name, suites):
+    able = {other for other in OPS if other != name or "decompose" not in vars(OPS[name])}
+    better = simplify(suites[name].graph, able)
+    verify(better)
+    assert {n.op.name for n in better.nodes()} <= able
+    check(suites[name], suites[name].run(NumpyExecutor(), better))
+
+
+def smooth_cases(name: str) -> list[Case]:
+    """In double precision whatever they were made for; the same numbers twice would be a waste."""
+    return [c for c in CASES[name]() if c.smooth and all(x.dtype.name in ("float64", "bool") for x in c.arrays)]
+
+
+def weighted_sum(case: Case):
+    """A scalar made of all of the result's elements, its derivatives by the inputs, and the weights."""
+    xs = case.inputs()
+    y = apply(case.op, *xs)
+    loss = reduce_sum(y * input_node("w", y.shape, y.dtype))
+    return loss, gradients(loss, [x for x in xs if x.type.is_float])
+
+
+DIFFERENTIABLE = [name for name in NAMES if smooth_cases(name)]
+
+
+def test_only_these_are_not_differentiated():
+    """An operation whose cases nobody marked as smooth would escape the test below."""
+    discrete = {"less", "less_equal", "equal", "logical_and", "logical_or", "logical_not", "arg_max", "random_bits"}
+    leaves = {"input", "state", "constant", "iota", "stop_gradient"}
+    assert set(NAMES) - set(DIFFERENTIABLE) == discrete | leaves
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_vjp_is_the_central_difference_in_a_random_direction(name):
+    r = np.random.default_rng(len(name))
+    for case in smooth_cases(name):
+        if case.expected().dtype != np.float64:  # a cast to float32: too coarse for differences
+            continue
+        loss, slopes = weighted_sum(case)
+        arrays = {f"x{i}": x for i, x in enumerate(case.arrays)}
+        arrays["w"] = r.standard_normal(case.expected().shape)
+        moves = {key: r.standard_normal(x.shape) for key, x in arrays.items() if key != "w" and x.dtype == np.float64}
+        values = evaluate(Graph({"loss": loss, **{f"g{i}": g for i, g in enumerate(slopes)}}), arrays, {})
+        parts = [values[g] * move for g, move in zip(slopes, moves.values(), strict=True)]
+        slope, size = sum(p.sum() for p in parts), sum(np.abs(p).sum() for p in parts)
+
+        def at(t, arrays=arrays, moves=moves, loss=loss):
+            there = {k: x + t * moves[k] if k in moves else x for k, x in arrays.items()}
+            return float(evaluate(Graph({"loss": loss}), there, {})[loss])
+
+        h = 1e-5  # cube root of the precision: the formula's error, h^2 f''', and rounding's, eps f / h, are then alike
+        difference = (at(h) - at(-h)) / (2 * h)
+        rounding = np.abs(case.expected()).sum() * 2e-16 / h
+        assert slope == pytest.approx(difference, rel=1e-6, abs=1e-8 + 2e-8 * size + 10 * rounding), str(case)
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_executor_computes_the_derivatives(name, compiled):
+    """The gradients' graphs, against the numpy executor. In double precision: float32 has the cases themselves."""
+    r = np.random.default_rng(len(name))
+    outputs, data = {}, {}
+    for i, case in enumerate(smooth_cases(name)):
+        xs = case.inputs(f"x{i}_")
+        y = apply(case.op, *xs)
+        w = input_node(f"w{i}", y.shape, y.dtype)
+        data |= {x.op.label: array for x, array in zip(xs, case.arrays, strict=True)}
+        data[f"w{i}"] = r.standard_normal(y.shape).astype(y.dtype)
+        floats = [x for x in xs if x.type.is_float]
+        for j, g in enumerate(gradients(reduce_sum(y * w), floats)):
+            outputs[f"g{i}_{j}"] = g
+    graph = Graph(outputs)
+    results = []
+    for executor in (NumpyExecutor(), compiled):
+        filled = {k: np.full(n.shape, 77, n.dtype) for k, n in outputs.items()}
+        executor.compile(graph, gather=False).run({}, data, None, filled)
+        results.append(filled)
+    for key in outputs:
+        want = results[0][key]
+        coarse = 1e-5 if any(n.dtype == "float32" for n in Graph({key: outputs[key]}).nodes()) else 1e-11
+        scale = float(np.abs(want).max(initial=0.0))
+        np.testing.assert_allclose(results[1][key], want, rtol=coarse, atol=coarse * scale, err_msg=key)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_discrete_results_have_no_gradient(name):
+    """vjp answers None, it does not raise, for every input of a result that is no floating point number."""
+    for case in CASES[name]():
+        xs = () if isinstance(case.op, leaf.Input | leaf.State) else case.inputs()
+        y = apply(case.op, *xs)
+        if xs and y.dtype not in FLOATS and name in ("less", "less_equal", "equal", "arg_max", "random_bits", "cast"):
+            assert case.op.vjp(input_node("g", y.shape, y.dtype), xs, y) == (None,) * len(xs)
