@@ -97,8 +97,8 @@ def mean_loss(parameters: Parameters, x: jax.Array, y: jax.Array) -> jax.Array:
 def update(optimizer: Optimizer, state: State, gradients: Parameters) -> State:
     """One step of the optimizer."""
     steps = state.steps + 1
-    rule: Callable[..., tuple[Parameters, ...]] = {"adam": adam, "rmsprop": rmsprop}[optimizer.name]
-    parameters, *slots = rule(optimizer.learning_rate, steps, gradients, state.parameters, *state.slots)
+    rules: dict[str, Callable[..., tuple[Parameters, ...]]] = {"adam": adam, "rmsprop": rmsprop}
+    parameters, *slots = rules[optimizer.name](optimizer.learning_rate, steps, gradients, state.parameters, *state.slots)
     return State(parameters, tuple(slots), steps)
 
 

@@ -131,7 +131,7 @@ class Reserved:
 
     Example:
         >>> Reserved(False).describe("an object")
-        'False, because the rest is not there yet'
+        'False (other values are not there yet)'
     """
 
     def __init__(self, default: Any = None) -> None:
@@ -144,7 +144,7 @@ class Reserved:
         return type(value) is type(self.default) and value == self.default
 
     def describe(self, noun: str) -> str:
-        return f"{self.default!r}, because the rest is not there yet"
+        return f"{self.default!r} (other values are not there yet)"
 
     def outside(self) -> tuple[str]:
         return ("not there yet",)

@@ -1,4 +1,4 @@
-"""Where parameters start from. The numbers depend on the seed and the parameter's path in its model, on nothing else."""
+"""Where parameters start from: numbers that depend on the seed and the parameter's path in its model alone."""
 
 from __future__ import annotations
 
@@ -133,8 +133,8 @@ class VarianceScaling(Initializer):
     A kernel (..., in, out) has ``in * k`` inputs and ``out * k`` outputs, k being the product of the sizes before.
 
     Arguments:
-        distribution: ``"truncated_normal"``: cut off at two deviations of the normal, which is widened by 1 / 0.87962566
-            so that the variance is right after the cut; ``"untruncated_normal"``; ``"uniform"`` in
+        distribution: ``"truncated_normal"``: cut off at two deviations of the normal, which is widened by
+            1 / 0.87962566 so that the variance is right after the cut; ``"untruncated_normal"``; ``"uniform"`` in
             ``(-sqrt(3 * scale / n), sqrt(3 * scale / n))``.
 
     Source: Glorot & Bengio (2010), AISTATS; He et al. (2015), arXiv:1502.01852; form and constant as in Keras.

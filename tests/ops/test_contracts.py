@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ops.cases import CASES, Case, Suite, suite
+from tests.ops.cases import CASES, Case, Suite, suite
 from thalweg.backprop import gradients
 from thalweg.executors.numpy import NumpyExecutor, evaluate
 from thalweg.graph.node import OPS, Graph, apply

@@ -39,3 +39,9 @@ def empty(kind: TensorType) -> np.ndarray:
     start = -memory.ctypes.data % LINE_BYTES
     array = memory[start : start + wanted_bytes].view(dtype).reshape(stored)
     return array[..., : kind.shape[-1]] if kind.rank else array
+
+
+def strides(kind: TensorType) -> tuple[int, ...]:
+    """Elements from one index to the next along each axis of a state's array."""
+    row = row_stride(kind)
+    return (*(row * math.prod(kind.shape[a + 1 : -1]) for a in range(kind.rank - 1)), 1) if kind.rank else ()

@@ -20,7 +20,7 @@ Nodes = tuple["Node", ...]
 Gradients = tuple["Node | None", ...]
 
 OPS: dict[str, type[Op]] = {}
-"""Every primitive by the name under which graphs print it; a new subclass of Op enters by itself."""
+"""Every primitive by the name under which graphs print it; a new subclass of Op enters by itself, unless it is private or a base."""
 
 
 class Op:
@@ -32,10 +32,10 @@ class Op:
 
     name: ClassVar[str]
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, base: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.name = _snake_case(cls.__name__)
-        if not cls.__name__.startswith("_"):
+        if not base and not cls.__name__.startswith("_"):
             OPS[cls.name] = cls
 
     def infer(self, *inputs: TensorType) -> TensorType:

@@ -10,8 +10,8 @@ from thalweg.layers.layer import Layer as Layer
 from thalweg.layers.layer import Parameter as Parameter
 from thalweg.layers.layer import Symbol as Symbol
 from thalweg.layers.layer import registry as registry
+from thalweg.layers.rescaling import Rescaling as Rescaling
 from thalweg.layers.reshaping import Flatten as Flatten
 from thalweg.layers.reshaping import Reshape as Reshape
-from thalweg.layers.rescaling import Rescaling as Rescaling
 
 get = registry.get

@@ -25,8 +25,7 @@ class Activation(Layer):
         super().__post_init__()
         activations.get(self.activation)
 
-    def call(self, *inputs: Node, training: bool) -> Node:
-        (x,) = inputs
+    def call(self, x: Node, training: bool) -> Node:
         return activations.get(self.activation)(x)
 
 
@@ -42,8 +41,7 @@ class ReLU(Layer):
     negative_slope: Annotated[float, In("[0, inf)")] = 0.0
     threshold: Annotated[float, In("[0, inf)")] = 0.0
 
-    def call(self, *inputs: Node, training: bool) -> Node:
-        (x,) = inputs
+    def call(self, x: Node, training: bool) -> Node:
         return activations.relu(x, self.negative_slope, self.max_value, self.threshold)
 
 
@@ -57,6 +55,5 @@ class Softmax(Layer):
 
     axis: int = -1
 
-    def call(self, *inputs: Node, training: bool) -> Node:
-        (x,) = inputs
+    def call(self, x: Node, training: bool) -> Node:
         return ops.softmax(x, self.axis)

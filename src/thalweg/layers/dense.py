@@ -46,8 +46,7 @@ class Dense(Layer):
         initializers.get(self.kernel_initializer)
         initializers.get(self.bias_initializer)
 
-    def build(self, *types: TensorType) -> None:
-        (x,) = types
+    def build(self, x: TensorType) -> None:
         if x.rank < 2:
             raise self._misfit("(batch, ..., features), because a unit adds up features", x)
         self.kernel = self.parameter("kernel", (x.shape[-1], self.units), self.kernel_initializer)
@@ -55,8 +54,7 @@ class Dense(Layer):
         if self.use_bias:
             self.bias = self.parameter("bias", (self.units,), self.bias_initializer)
 
-    def call(self, *inputs: Node, training: bool) -> Node:
-        (x,) = inputs
+    def call(self, x: Node, training: bool) -> Node:
         features, units = self.kernel.shape
         if x.rank < 2 or x.shape[-1] != features:
             raise self._misfit(

@@ -34,13 +34,12 @@ class Dropout(Layer):
     noise_shape: tuple[Annotated[int, In("[1, inf)")] | None, ...] | None = None
     seed: Annotated[int, In("[0, inf)")] | None = None
 
-    def call(self, *inputs: Node, training: bool) -> Node:
-        (x,) = inputs
+    def call(self, x: Node, training: bool) -> Node:
         if not training or self.rate == 0:
             return x
-        kept = self.random_uniform(self._mask_shape(x.shape), self.seed) >= self.rate
-        kept = ops.broadcast_to(kept, x.shape)
-        return ops.select(kept, x * (1.0 / (1.0 - self.rate)), 0.0)
+        bits = ops.random_bits(self._mask_shape(x.shape), *self.random_key(self.seed))
+        kept = bits >= int(self.rate * 2**32)  # the same as comparing with the rate in [0, 1), without the floats
+        return ops.select(ops.broadcast_to(kept, x.shape), x * (1.0 / (1.0 - self.rate)), 0.0)
 
     def _mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if self.noise_shape is None:

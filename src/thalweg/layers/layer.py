@@ -156,7 +156,7 @@ class Symbol:
         return TensorType((batch, *_sample_shape(self.shape)), self.dtype)
 
 
-def Input(  # noqa: N802 - a function with a class's name, as in Keras
+def Input(
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
     dtype: str | None = None,
@@ -225,13 +225,16 @@ class Layer(metaclass=Spelled):
     def __post_init__(self) -> None:
         check_fields(self)
 
-    # What a subclass writes.
+    # What a subclass writes. (The signatures here let a subclass name its inputs: ``call(self, x, training)``.)
 
-    def build(self, *types: TensorType) -> None:
-        """Make the parameters. Called once, when the types of the inputs are known; their first axis is the batch."""
+    def build(self, *types: Any, **options: Any) -> None:
+        """Make the parameters. Called once, with the type of each input; their first axis is the batch."""
 
-    def call(self, *inputs: Node, training: bool) -> Node | Nodes:
-        """The result, or several. ``training`` says whether this is for a training step."""
+    def call(self, *inputs: Any, **options: Any) -> Node | Nodes:
+        """The result, or several, for one node per input.
+
+        ``training``, a keyword, says whether this is for a training step.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no call()")
 
     # What it uses.
@@ -258,16 +261,17 @@ class Layer(metaclass=Spelled):
         trace = _current()
         trace.updates[trace.path(parameter)] = value
 
-    def random_uniform(self, shape: Shape, seed: int | None = None) -> Node:
-        """Uniform numbers in [0, 1), others at each step and each draw, the same on every executor.
+    def random_key(self, seed: int | None = None) -> tuple[int, Node, Node]:
+        """What the random operations want: ``ops.random_uniform(shape, *self.random_key())``.
 
-        They depend on the model's seed (the state "random/seed"), the step ("random/step") and on where in the model
-        this layer stands, or, where given, on ``seed`` in place of the last.
+        The numbers are others at each step and each draw. They depend on the model's seed (the state "random/seed"),
+        the step ("random/step") and on where in the model this layer stands, or, where given, on ``seed`` in place
+        of the last.
         """
         seed_node, step_node = (ops.state_node(name, (), "uint32") for name in (SEED_STATE, STEP_STATE))
         source = seed_node.layer if seed is None else f"seed {seed}"
-        stream = zlib.crc32(f"{source}/{_current().draw(f'{id(self)} {source}')}".encode())
-        return ops.random_uniform(shape, stream, seed_node, step_node, self.compute_dtype)
+        draw = _current().draw(f"{id(self)} {source}")
+        return zlib.crc32(f"{source}/{draw}".encode()), seed_node, step_node
 
     # What models use.
 

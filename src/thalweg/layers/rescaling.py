@@ -20,7 +20,6 @@ class Rescaling(Layer):
     scale: float
     offset: float = 0.0
 
-    def call(self, *inputs: Node, training: bool) -> Node:
-        (x,) = inputs
+    def call(self, x: Node, training: bool) -> Node:
         scaled = ops.cast(x, self.compute_dtype) * self.scale
         return scaled + self.offset if self.offset else scaled

@@ -23,8 +23,7 @@ class Flatten(Layer):
 
     data_format: Annotated[object, Reserved()] = None
 
-    def call(self, *inputs: Node, training: bool) -> Node:
-        (x,) = inputs
+    def call(self, x: Node, training: bool) -> Node:
         return ops.flatten(x)
 
 
@@ -48,8 +47,7 @@ class Reshape(Layer):
                 fix="write out all sizes but one",
             )
 
-    def call(self, *inputs: Node, training: bool) -> Node:
-        (x,) = inputs
+    def call(self, x: Node, training: bool) -> Node:
         features = math.prod(x.shape[1:])
         known = math.prod(n for n in self.target_shape if n != -1)
         open_size = features // known if known else 0

@@ -192,7 +192,7 @@ def align(y_true: Node, like: TensorType, owner: str) -> Node:
         f"{owner}: the targets do not fit the predictions",
         expected=f"targets of shape {like.shape}",
         got=str(y_true.shape),
-        fix="use 'accuracy', which chooses by the shapes; sparse kinds want class numbers, the others one column a unit",
+        fix="use 'accuracy', which chooses by the shapes; sparse kinds want class numbers, others a column per unit",
     )
 
 

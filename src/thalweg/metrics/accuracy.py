@@ -21,7 +21,8 @@ class Accuracy(MeanMetric):
 
     def values(self, y_true: Node, y_pred: Node) -> Node:
         y_true = align(y_true, y_pred.type, f"metric {self.name!r}")
-        return _share(ops.equal(ops.cast(y_true, y_pred.dtype), y_pred))
+        right = ops.equal(ops.cast(y_true, y_pred.dtype), y_pred)
+        return ops.reduce_mean(ops.cast(right, y_pred.dtype), -1)
 
 
 @registry.register("binary_accuracy")
@@ -37,7 +38,8 @@ class BinaryAccuracy(MeanMetric):
     def values(self, y_true: Node, y_pred: Node) -> Node:
         y_true = align(y_true, y_pred.type, f"metric {self.name!r}")
         said_yes = ops.cast(y_pred > self.threshold, y_pred.dtype)
-        return _share(ops.equal(ops.cast(y_true, y_pred.dtype), said_yes))
+        right = ops.equal(ops.cast(y_true, y_pred.dtype), said_yes)
+        return ops.reduce_mean(ops.cast(right, y_pred.dtype), -1)
 
 
 @registry.register("categorical_accuracy")
@@ -65,7 +67,3 @@ class SparseCategoricalAccuracy(MeanMetric):
         answer = ops.argmax(y_pred)
         y_true = align(y_true, answer.type, f"metric {self.name!r}")
         return ops.cast(ops.equal(ops.cast(y_true, "int32"), answer), y_pred.dtype)
-
-
-def _share(right: Node) -> Node:
-    return ops.reduce_mean(ops.cast(right, "float32"), -1)

@@ -38,7 +38,7 @@ class Metric(metaclass=Spelled):
         """
         raise NotImplementedError(f"{type(self).__name__} has no sums()")
 
-    def result(self, **sums: Any) -> float:
+    def result(self, *arguments: Any, **sums: Any) -> float:
         """The metric from the epoch's sums."""
         raise NotImplementedError(f"{type(self).__name__} has no result()")
 
@@ -70,8 +70,8 @@ class MeanMetric(Metric):
     def sums(self, y_true: Node, y_pred: Node, weight: Node | None = None) -> dict[str, Node]:
         return mean_sums(self.values(y_true, y_pred), weight, self.counted(y_true, y_pred))
 
-    def result(self, **sums: Any) -> float:
-        return float(sums["total"] / sums["weight"]) if sums["weight"] else 0.0  # Keras's answer for nothing
+    def result(self, total: float, weight: float) -> float:
+        return float(total / weight) if weight else 0.0  # Keras's answer for nothing
 
 
 def mean_sums(values: Node, weight: Node | None, counted: Node | None = None) -> dict[str, Node]:

@@ -9,6 +9,7 @@ from thalweg import losses
 from thalweg.errors import NameNotFoundError, did_you_mean
 from thalweg.graph.types import TensorType
 from thalweg.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy
+from thalweg.losses.crossentropy import Crossentropy
 from thalweg.metrics.accuracy import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
 from thalweg.metrics.mean import MeanLoss
 from thalweg.metrics.metric import Metric, registry
@@ -26,17 +27,19 @@ def get(identifier: Any) -> Metric:
         return MeanLoss(losses.get(identifier))
     if not isinstance(identifier, str):
         return registry.get(identifier)
-    for find in (lambda: registry.get(identifier), lambda: MeanLoss(losses.get(identifier))):
+    try:
+        found = registry.get(identifier)
+    except NameNotFoundError:
         try:
-            return dataclasses.replace(find(), name=identifier)
+            found = MeanLoss(losses.get(identifier))
         except NameNotFoundError:
-            continue
-    raise NameNotFoundError(
-        "there is no metric of this name",
-        expected="the name of a registered metric or loss",
-        got=repr(identifier),
-        fix=did_you_mean(identifier, [*registry.names(), *losses.registry.names(), *ACCURACY, *CROSSENTROPY]),
-    )
+            raise NameNotFoundError(
+                "there is no metric of this name",
+                expected="the name of a registered metric or loss",
+                got=repr(identifier),
+                fix=did_you_mean(identifier, [*registry.names(), *losses.registry.names(), *ACCURACY, *CROSSENTROPY]),
+            ) from None
+    return dataclasses.replace(found, name=identifier)
 
 
 def resolve(identifier: Any, target: TensorType, output: TensorType, loss: Loss | None = None) -> Metric:
@@ -47,19 +50,22 @@ def resolve(identifier: Any, target: TensorType, output: TensorType, loss: Loss 
 
     Arguments:
         target, output: the types of targets and predictions, batch axis included.
-        loss: the model's; a crossentropy metric takes ``from_logits`` and ``axis`` from it. Differs: Keras's metric
-            takes logits for probabilities here.
+        loss: the model's. If its predictions are logits, the metrics take them for what they are: a crossentropy as
+            logits, binary accuracy with the threshold 0, where the probability is 1/2. Differs: Keras takes them for
+            probabilities.
     """
     if identifier not in (*ACCURACY, *CROSSENTROPY):
         return get(identifier)
     if output.shape[-1] == 1:
-        kinds: tuple[type[Metric], type[Loss]] = (BinaryAccuracy, BinaryCrossentropy)
+        kinds: tuple[type[Metric], type[Crossentropy]] = (BinaryAccuracy, BinaryCrossentropy)
     elif target.rank < output.rank or target.shape[-1] == 1:
         kinds = (SparseCategoricalAccuracy, SparseCategoricalCrossentropy)
     else:
         kinds = (CategoricalAccuracy, CategoricalCrossentropy)
     accuracy, crossentropy = kinds
-    if identifier in ACCURACY:
-        return accuracy(name=identifier)
     from_logits = getattr(loss, "from_logits", False)
-    return MeanLoss(crossentropy(from_logits=from_logits), name=identifier)  # type: ignore[call-arg]
+    if identifier in CROSSENTROPY:
+        return MeanLoss(crossentropy(from_logits=from_logits), name=identifier)
+    if accuracy is BinaryAccuracy and from_logits:
+        return BinaryAccuracy(threshold=0.0, name=identifier)
+    return accuracy(name=identifier)

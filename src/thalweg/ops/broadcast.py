@@ -49,7 +49,7 @@ class Broadcast(Op):
 
 
 @dataclass(frozen=True)
-class Reduction(Op):
+class Reduction(Op, base=True):
     """Shapes: x (...) -> the shape of x without ``axes``."""
 
     axes: tuple[int, ...]

@@ -70,8 +70,8 @@ class Optimizer(metaclass=Spelled):
         """The arrays kept for a parameter of this type: the names under which ``update`` gets and gives them."""
         return ()
 
-    def update(self, w: Node, g: Node, t: Node, rate: Node, **slots: Node) -> tuple[Node, Slots]:
-        """The new parameter and the new slots.
+    def update(self, *arguments: Any, **slots: Any) -> tuple[Node, Slots]:
+        """The new parameter and the new slots: ``update(self, w, g, t, rate, *, m, v)`` where m and v are the slots.
 
         Arguments:
             w, g: the parameter and its gradient.
@@ -84,7 +84,7 @@ class Optimizer(metaclass=Spelled):
     # What the training step uses.
 
     def states(self, parameters: Mapping[str, TensorType]) -> dict[str, tuple[TensorType, float | int]]:
-        """Every state the optimizer keeps for these parameters (path -> type): name -> (type, number to fill it with)."""
+        """What is kept for these parameters (path -> type): name of the state -> (type, number to fill it with)."""
         slots: dict[str, tuple[TensorType, float | int]] = {
             slot_state(path, slot): (kind, 0.0) for path, kind in parameters.items() for slot in self.slots(kind)
         }

@@ -19,8 +19,8 @@ class SGD(Optimizer):
     Plain: ``w -= rate * g``. With momentum: ``m = momentum * m - rate * g; w += m``, with Nesterov's
     ``w += momentum * m - rate * g`` instead.
 
-    Source: Polyak (1964), USSR Comp. Math. 4; Sutskever et al. (2013), ICML, for Nesterov's in this form. The slot holds
-    the rate, as in Keras; PyTorch's does not, which differs when the rate changes.
+    Source: Polyak (1964), USSR Comp. Math. 4; Sutskever et al. (2013), ICML, for Nesterov's in this form. The slot
+    holds the rate, as in Keras; PyTorch's does not, which differs when the rate changes.
     """
 
     learning_rate: Annotated[float, In("[0, inf)")] = field(default=0.01, kw_only=False)
@@ -30,9 +30,9 @@ class SGD(Optimizer):
     def slots(self, parameter: TensorType) -> tuple[str, ...]:
         return ("momentum",) if self.momentum else ()
 
-    def update(self, w: Node, g: Node, t: Node, rate: Node, **slots: Node) -> tuple[Node, Slots]:
+    def update(self, w: Node, g: Node, t: Node, rate: Node, *, momentum: Node | None = None) -> tuple[Node, Slots]:
         move = g * rate
-        if not self.momentum:
+        if momentum is None:
             return w - move, {}
-        m = slots["momentum"] * self.momentum - move
+        m = momentum * self.momentum - move
         return (w + (m * self.momentum - move) if self.nesterov else w + m), {"momentum": m}

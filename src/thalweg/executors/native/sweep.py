@@ -135,8 +135,7 @@ class Sweep:
     def _run(self, place: Place) -> None:
         """One unit: the passes, then what depends on the sums only."""
         if not self.swept:
-            for root in self.kernel.roots:
-                place.store(root, place.value(root, root_mapping(self.kernel, root)))
+            self._store(place, self.kernel.roots)
             return
         in_registers = None if self.nothing else self._row_in_registers(place)
         for turn in range(self.last_pass + 1):
@@ -148,9 +147,13 @@ class Sweep:
                 for node, total in zip(reductions, totals, strict=True):
                     place.values[(node, kept)] = total
                 self._settle(place, turn + 1)
-        for root in self.kernel.roots:
-            if root.shape != self.kernel.space:
-                place.store(root, place.value(root, root_mapping(self.kernel, root)))
+        self._store(place, [root for root in self.kernel.roots if root.shape != self.kernel.space])
+
+    def _store(self, place: Place, roots: Sequence[Node]) -> None:
+        """Computes all, then writes all: a root may replace the state that another one is computed from."""
+        values = [place.value(root, root_mapping(self.kernel, root)) for root in roots]
+        for root, value in zip(roots, values, strict=True):
+            place.store(root, value)
 
     def _settle(self, place: Place, turn: int) -> None:
         """Computes what later passes need of the sums here, outside their loops."""
@@ -248,8 +251,7 @@ class Sweep:
             own = sums[i * per_node : (i + 1) * per_node]
             combined = [combine(build, node, total, term) for total, term in zip(own, terms, strict=False)]
             result += combined + own[len(combined) :]
-        for root in stores:
-            place.store(root, place.value(root, everything))
+        self._store(place, stores)
         return result
 
     def _without_padding(self, place: Place, node: Node, terms: Values) -> Values:

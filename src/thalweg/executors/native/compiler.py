@@ -1,0 +1,81 @@
+"""LLVM IR to machine code and into this process, through llvmlite."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from typing import Any
+
+from thalweg.executors.native.host import Host
+
+_lock = threading.Lock()
+_ready = False
+
+
+def _llvm() -> Any:
+    """llvmlite's binding, made ready; loading it takes some 50 ms, so only when something has to be compiled."""
+    global _ready
+    import llvmlite.binding as llvm
+
+    with _lock:
+        if not _ready:
+            llvm.initialize_native_target()
+            llvm.initialize_native_asmprinter()
+            _ready = True
+    return llvm
+
+
+def llvm_version() -> str:
+    """The version of llvmlite that is installed, without loading it."""
+    from importlib.metadata import version
+
+    return version("llvmlite")
+
+
+def compile_object(ir: str, host: Host) -> bytes:
+    """Object code (ELF, Mach-O or COFF) of a module for this machine."""
+    llvm = _llvm()
+    machine = _target_machine(llvm, host)
+    module = llvm.parse_assembly(ir)
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    code: bytes = machine.emit_object(module)
+    return code
+
+
+def assembly(ir: str, host: Host) -> str:
+    """The machine code of a module as text, for people."""
+    llvm = _llvm()
+    module = llvm.parse_assembly(ir)
+    text: str = _target_machine(llvm, host).emit_assembly(module)
+    return text
+
+
+def _target_machine(llvm: Any, host: Host) -> Any:
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(
+        cpu=host.cpu or llvm.get_host_cpu_name(), features=host.features, opt=2, reloc="pic", codemodel="small"
+    )
+
+
+class LoadedObject:
+    """Object code made executable by llvmlite's linker. Its functions live as long as this does."""
+
+    def __init__(self, code: bytes) -> None:
+        llvm = _llvm()
+        self._engine = llvm.create_mcjit_compiler(
+            llvm.parse_assembly(""), llvm.Target.from_default_triple().create_target_machine()
+        )
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+
+    def address(self, name: str) -> int:
+        return int(self._engine.get_function_address(name))
+
+
+def system_yield() -> int:
+    """The address of the system's function that lets other threads run."""
+    library = ctypes.windll.kernel32 if hasattr(ctypes, "windll") else ctypes.CDLL(None)
+    function = library.SwitchToThread if hasattr(ctypes, "windll") else library.sched_yield
+    return ctypes.cast(function, ctypes.c_void_p).value or 0

@@ -1,0 +1,220 @@
+"""The compiled function: many steps, each the stages of a plan, on any number of threads at once.
+
+Every thread runs the same function and does its share of every task. A task's units are divided by their number, never
+within a sum, so the results do not depend on the number of threads. Between stages the threads meet at a barrier.
+"""
+
+from __future__ import annotations
+
+from thalweg.executors.native.builder import ITEMSIZE, Builder, Module, Value
+from thalweg.executors.native.contraction import Tiles
+from thalweg.executors.native.host import Host
+from thalweg.executors.native.nest import Buffer
+from thalweg.executors.native.plan import Plan, Task
+from thalweg.executors.native.sweep import Sweep
+
+SPINS = 100
+"""Turns that a thread waits at a barrier before it lets others run; more starves a second job on the same core."""
+
+FIXED = ("yield", "meeting", "arena", "index")
+"""The first entries of the table: the system's yield function, the barrier's counter, the arena, the index."""
+
+RUN = "run"
+FAULTS = "fault_count"
+
+
+def table_order(plan: Plan) -> list[Buffer]:
+    """The caller's arrays in the order of the table, after FIXED."""
+    return [*plan.states.values(), *plan.data.values(), *plan.outputs.values()]
+
+
+def generate(plan: Plan, host: Host, *, checked: bool) -> str:
+    """The LLVM IR of a plan."""
+    module = Module(host, checked)
+    calls = [[_kernel(task, plan, module) for task in stage] for stage in plan.stages]
+    entry = _entry(plan, calls, module)
+    text = _barrier(host) + entry
+    if checked:
+        module.functions.setdefault("@inside", _NO_FAULTS)
+        text += _FAULT_COUNT
+    return module.text() + text
+
+
+def _kernel(task: Task, plan: Plan, module: Module) -> tuple[str, int, list[Buffer | None]]:
+    """The name of a task's function, its number of units, and its buffers (None for the index)."""
+    nest = task.nest
+    assert nest is not None, "tasks are resolved"
+    gathers = any(b.gathered for b in nest.buffers)
+    pointers = [f"b{i}" for i in range(len(nest.buffers))] + (["index"] if gathers else [])
+    build = Builder(module, pointers, ["begin", "end"])
+    if task.kernel.contraction is not None:
+        writer: Tiles | Sweep = Tiles(nest, module)
+    else:
+        wide = any(x.dtype in ("float64", "int64") for x in task.kernel.roots)
+        writer = Sweep(nest, module, "float64" if wide else "float32", plan.stored)
+    if writer.units == 0:
+        return "", 0, []
+    writer.write(build)
+    buffers: list[Buffer | None] = [*nest.buffers, *([None] if gathers else [])]
+    return module.add("kernel", build), writer.units, buffers
+
+
+def _entry(plan: Plan, calls: list[list[tuple[str, int, list[Buffer | None]]]], module: Module) -> str:
+    """``run(table, thread, threads, first, last)``: the steps from ``first`` to ``last``."""
+    build = Builder(module, ["table"], ["thread", "threads", "first", "last"])
+    pointers = _table(build, plan)
+    build.line("%met = alloca i64")
+    build.line("store i64 0, ptr %met")
+    shares = _shares(build)
+    many = build.emit("icmp ugt i64 %threads, 1", "bool")
+
+    def step(s: Value, _: list[Value]) -> list[Value]:
+        here = _at_step(build, plan, pointers, s)
+        for stage in calls:
+            for turn, (name, units, buffers) in enumerate(stage):
+                if units:
+                    _call(build, name, units, buffers, here, shares[turn % 2])
+            if len(plan.stages) > 0:
+                build.when(many, lambda: build.line("call void @meet(ptr %table, i64 %threads, ptr %met)"))
+        return []
+
+    build.loop(Value("%first", "int64"), Value("%last", "int64"), 1, [], step)
+    body = build.text().replace(" noalias", "").replace("ptr %table, ptr %table.end", "ptr %table")
+    return f"define void @{RUN}{body}\n"
+
+
+Ends = tuple[str, str]  # the first byte of a buffer, and the one after its last
+
+
+def _table(build: Builder, plan: Plan) -> dict[Buffer | str, Ends]:
+    """Loads the callers' pointers: two entries each, begin and end."""
+    names: list[Buffer | str] = [*FIXED[2:], *table_order(plan)]
+    found: dict[Buffer | str, Ends] = {}
+    for i, name in enumerate(names, 2):
+        ends = []
+        for slot in (2 * i, 2 * i + 1):
+            at, value = build.fresh("t"), build.fresh("t")
+            build.line(f"{at} = getelementptr ptr, ptr %table, i64 {slot}")
+            build.line(f"{value} = load ptr, ptr {at}")
+            ends.append(value)
+        found[name] = (ends[0], ends[1])
+    return found
+
+
+def _shares(build: Builder) -> list[tuple[Value, Value]]:
+    """This thread's share as fractions of 2^32; and the same counted from the other end, for the odd tasks of a stage.
+
+    Of ``units`` a thread does those from ``units * low >> 32`` to ``units * high >> 32``. A task of one unit falls to
+    the last thread, or, counted from the other end, to the first.
+    """
+
+    def fraction(name: str, more: int) -> Value:
+        place = build.emit(f"add i64 {name}, {more}", "int64")
+        shifted = build.emit(f"shl i64 {place.text}, 32", "int64")
+        return build.emit(f"udiv i64 {shifted.text}, %threads", "int64")
+
+    mirrored = build.emit("sub i64 %threads, %thread", "int64")
+    other = build.emit(f"sub i64 {mirrored.text}, 1", "int64")
+    return [(fraction(name, 0), fraction(name, 1)) for name in ("%thread", other.text)]
+
+
+def _at_step(build: Builder, plan: Plan, pointers: dict[Buffer | str, Ends], s: Value) -> dict[Buffer | str, Ends]:
+    """The pointers of one step: the index and the outputs move on, the others stay."""
+    here = dict(pointers)
+
+    def advance(key: Buffer | str, step_bytes: int) -> None:
+        offset = build.i_multiply(s, step_bytes)
+        moved = build.fresh("s")
+        build.line(f"{moved} = getelementptr i8, ptr {pointers[key][0]}, {offset}")
+        here[key] = (moved, pointers[key][1])
+
+    if plan.batch is not None:
+        advance("index", 8 * plan.batch)
+    for buffer in plan.outputs.values():
+        advance(buffer, buffer.type.nbytes)
+    return here
+
+
+def _call(
+    build: Builder,
+    name: str,
+    units: int,
+    buffers: list[Buffer | None],
+    here: dict[Buffer | str, Ends],
+    share: tuple[Value, Value],
+) -> None:
+    """One task: the units of this thread's share."""
+    bounds = []
+    for part in share:
+        product = build.emit(f"mul i64 {part.text}, {units}", "int64")
+        bounds.append(build.emit(f"lshr i64 {product.text}, 32", "int64"))
+    ends = [_pointer(build, buffer, here) for buffer in buffers]
+    arguments = [f"ptr {first}" for first, _ in ends]
+    if build.module.checked:
+        arguments += [f"ptr {end}" for _, end in ends]
+    arguments += [f"i64 {b.text}" for b in bounds]
+    build.line(f"call void {name}({', '.join(arguments)})")
+
+
+def _pointer(build: Builder, buffer: Buffer | None, here: dict[Buffer | str, Ends]) -> Ends:
+    if buffer is None:
+        return here["index"]
+    if buffer.kind != "temporary":
+        return here[buffer]
+    begin = build.fresh("a")
+    build.line(f"{begin} = getelementptr i8, ptr {here['arena'][0]}, i64 {buffer.offset}")
+    if not build.module.checked:
+        return begin, ""
+    end = build.fresh("a")
+    build.line(f"{end} = getelementptr i8, ptr {begin}, i64 {buffer.span * ITEMSIZE[buffer.type.dtype]}")
+    return begin, end
+
+
+def _barrier(host: Host) -> str:
+    """``meet``: each thread adds 1 to the counter and waits until all have. The counter is never set back.
+
+    Spins a little, then gives way at every turn: of two threads on one core the waiting one must not hold up the other.
+    """
+    pause = "call void @llvm.aarch64.hint(i32 1)" if host.name == "neon" else "call void @llvm.x86.sse2.pause()"
+    declared = "declare void " + pause.removeprefix("call void ").replace("i32 1", "i32")
+    return f"""{declared}
+define internal void @meet(ptr %table, i64 %threads, ptr %met) noinline nounwind {{
+entry:
+  %slot = getelementptr ptr, ptr %table, i64 2
+  %counter = load ptr, ptr %slot
+  %yield = load ptr, ptr %table
+  %before = load i64, ptr %met
+  %meeting = add i64 %before, 1
+  store i64 %meeting, ptr %met
+  %all = mul i64 %meeting, %threads
+  %old = atomicrmw add ptr %counter, i64 1 acq_rel
+  br label %look
+look:
+  %turn = phi i64 [ 0, %entry ], [ %next, %wait ], [ %next, %give ]
+  %there = load atomic i64, ptr %counter acquire, align 8
+  %done = icmp uge i64 %there, %all
+  br i1 %done, label %over, label %again
+again:
+  %next = add i64 %turn, 1
+  %patient = icmp ult i64 %turn, {SPINS}
+  br i1 %patient, label %wait, label %give
+wait:
+  {pause}
+  br label %look
+give:
+  %ignored = call i32 %yield()
+  br label %look
+over:
+  ret void
+}}
+"""
+
+
+_NO_FAULTS = "@faults = internal global i64 0, align 8"
+
+_FAULT_COUNT = f"""
+define i64 @{FAULTS}() {{
+  %n = load i64, ptr @faults
+  ret i64 %n
+}}
+"""

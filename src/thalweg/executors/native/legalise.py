@@ -1,0 +1,108 @@
+"""Puts contractions into the form that the tiles are made for.
+
+A tile runs its vectors along the last axis of the result, which must lie evenly in one operand and not occur in the
+other. Where it does not lie so (the weights, in the gradient by a layer's input), a transposed copy is put in.
+A contraction in which one operand has no axis of its own (matrix times vector) becomes a product and a sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from thalweg.graph.node import Graph, Node, exact_scope
+from thalweg.ops import broadcast, contract, full, multiply, reduce_sum, reshape, transpose
+from thalweg.ops.contraction import Contraction, Labels
+from thalweg.ops.leaf import Input
+from thalweg.ops.shape import Transpose
+from thalweg.passes.fuse import behind
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A tensor whose axes carry labels."""
+
+    node: Node
+    labels: Labels
+
+    @property
+    def long(self) -> list[int]:
+        """Labels of the axes that are longer than 1, in order."""
+        return [label for label, n in zip(self.labels, self.node.shape, strict=True) if n != 1]
+
+    def untransposed(self) -> Operand:
+        """The same, with transpositions undone in the labels."""
+        node, labels = self.node, self.labels
+        while isinstance(node.op, Transpose):
+            labels = tuple(labels[node.op.axes.index(a)] for a in range(len(labels)))
+            (node,) = node.inputs
+        return Operand(node, labels)
+
+    def ordered(self, labels: Labels) -> Operand:
+        """The same, its axes in another order."""
+        return Operand(transpose(self.node, tuple(self.labels.index(label) for label in labels)), labels)
+
+    def squeezed(self) -> Operand:
+        """The same without axes of size 1."""
+        shape = tuple(n for n in self.node.shape if n != 1)
+        return Operand(reshape(self.node, shape), tuple(self.long))
+
+
+def legalise(graph: Graph, gather: bool) -> tuple[Graph, set[Node]]:
+    """The graph with contractions that tiles can do, and the nodes that have to be stored as they are for them."""
+    new: dict[Node, Node] = {}
+    dense: set[Node] = set()
+    copies: dict[tuple[Node, Labels], Node] = {}
+    for node in graph.nodes():
+        inputs = tuple(new[x] for x in node.inputs)
+        if isinstance(node.op, Contraction):
+            with exact_scope(node.layer):
+                new[node] = _contraction(Node(node.op, inputs, node.type, node.layer), dense, copies)
+        else:
+            new[node] = node if inputs == node.inputs else Node(node.op, inputs, node.type, node.layer)
+    graph = graph.rebuilt(new)
+    if gather:
+        for node in graph.nodes():
+            if isinstance(node.op, Contraction):
+                dense |= {s for x in node.inputs if isinstance((s := behind(x)).op, Input)}
+    return graph, dense
+
+
+def _contraction(node: Node, dense: set[Node], copies: dict[tuple[Node, Labels], Node]) -> Node:
+    op = node.op
+    assert isinstance(op, Contraction), "only contractions come here"
+    x, y = (Operand(n, labels).untransposed() for n, labels in zip(node.inputs, (op.x, op.y), strict=True))
+    if x.node.type.size == 0 or y.node.type.size == 0:
+        return full(node.shape, 0.0, node.dtype)
+    result = Operand(node, op.out)
+    if set(x.long) <= set(y.long) or set(y.long) <= set(x.long):
+        return _product_and_sum(x, y, result)
+    free = [label for label in result.long if (label in x.long) != (label in y.long)]
+    lane = result.long[-1] if result.long[-1] in free else free[-1]
+    out = tuple(label for label in op.out if label != lane) + (lane,)
+    x, y = (_lanes_last(operand, lane, dense, copies) for operand in (x, y))
+    product = Operand(contract(x.node, y.node, x.labels, y.labels, out), out)
+    return product.ordered(op.out).node
+
+
+def _lanes_last(operand: Operand, lane: int, dense: set[Node], copies: dict[tuple[Node, Labels], Node]) -> Operand:
+    """The operand with the lanes' axis last in memory, if it has that axis."""
+    if lane not in operand.long or operand.long[-1] == lane:
+        return operand
+    labels = tuple(label for label in operand.labels if label != lane) + (lane,)
+    order = tuple(operand.labels.index(label) for label in labels)
+    copy = copies.setdefault((operand.node, order), operand.ordered(labels).node)
+    dense.add(copy)
+    return Operand(copy, labels)
+
+
+def _product_and_sum(x: Operand, y: Operand, result: Operand) -> Node:
+    """The contraction as an elementwise product, summed."""
+    big, small = (x, y) if set(y.long) <= set(x.long) else (y, x)
+    big, small = big.squeezed(), small.squeezed()
+    small = small.ordered(tuple(label for label in big.labels if label in small.labels))
+    axes = tuple(big.labels.index(label) for label in small.labels)
+    product = multiply(big.node, broadcast(small.node, big.node.shape, axes))
+    kept = tuple(label for label in big.labels if label in result.labels)
+    summed = reduce_sum(product, tuple(a for a, label in enumerate(big.labels) if label not in result.labels))
+    order = tuple(label for label in result.labels if label in kept)
+    return reshape(Operand(summed, kept).ordered(order).node, result.node.shape)

@@ -1,0 +1,386 @@
+"""From a graph to tasks: what each kernel reads and writes, in which stage it runs, and where its results lie.
+
+A *task* is a kernel with its buffers. Tasks of one *stage* do not depend on each other; between stages the threads
+meet. A state's new value is written over the old one as soon as every reader of the old one is done; only where
+readers and writers wait for each other in a circle is it written aside first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from thalweg.executors.executor import leaf_types
+from thalweg.executors.layout import strides as state_strides
+from thalweg.executors.native.elementwise import EXPENSIVE, LOWERINGS
+from thalweg.executors.native.evaluate import Nest, Views, resolve
+from thalweg.executors.native.legalise import legalise
+from thalweg.executors.native.nest import Buffer, NotAffineError, View, dense_strides, view_of
+from thalweg.executors.native.sweep import kept_for_later, rows_fit_registers
+from thalweg.graph.node import Graph, Node
+from thalweg.graph.types import TensorType
+from thalweg.ops import full
+from thalweg.ops.concatenate import Concatenate
+from thalweg.ops.contraction import Contraction
+from thalweg.ops.leaf import Input, State
+from thalweg.ops.random import RandomBits
+from thalweg.ops.shape import Pad, Reshape
+from thalweg.passes.fuse import Kernel, behind, fuse, is_view, reads
+from thalweg.passes.memory import Lifetime, assign
+from thalweg.passes.simplify import simplify
+
+SUPPORTED = {op.name for op in LOWERINGS} | {
+    *("input", "state", "constant", "iota", "broadcast", "reshape", "transpose", "slice", "pad", "concatenate"),
+    *("reduce_sum", "reduce_max", "reduce_min", "contraction", "random_bits"),
+}
+
+
+@dataclass(eq=False)
+class Task:
+    """A kernel with what it reads and writes."""
+
+    kernel: Kernel
+    targets: dict[Node, View] = field(default_factory=dict)  # where roots go, if not to their own buffer
+    origins: dict[Node, View] = field(default_factory=dict)  # where copied roots come from
+    after: set[Task] = field(default_factory=set)
+    nest: Nest | None = None
+    stage: int = 0
+
+
+@dataclass
+class Plan:
+    """Everything that the code generator needs, and what a caller has to hand in."""
+
+    stages: list[list[Task]]
+    stored: set[Node]
+    arena_bytes: int
+    data: dict[str, Buffer]
+    states: dict[str, Buffer]
+    outputs: dict[str, Buffer]
+    batch: int | None  # rows of the index, if data is gathered
+
+
+class Planner(Views):
+    """Makes the plan of one graph."""
+
+    def __init__(self, graph: Graph, lanes: int, gather: bool) -> None:
+        self.lanes = lanes
+        self.gather = gather
+        self.inputs, self.state_types = leaf_types(graph)
+        self.graph, self.dense = legalise(simplify(graph, SUPPORTED), gather)
+        self.data = {n: self._data_buffer(n, t) for n, t in self.inputs.items()}
+        self.states = {n: Buffer(n, "state", t, state_strides(t)) for n, t in self.state_types.items()}
+        self.outputs = {
+            n: Buffer(n, "output", x.type, dense_strides(x.shape)) for n, x in self.graph.outputs.items()
+        }
+        self.buffers: dict[Node, Buffer] = {}
+        self.stored: set[Node] = set()
+        self.tasks: list[Task] = []
+        self.makers: dict[Node, list[Task]] = {}
+        self.current: Task | None = None
+
+    def plan(self) -> Plan:
+        kernels = self._kernels()
+        for kernel in kernels:
+            if kernel.contraction is None and not rows_fit_registers(kernel, self.lanes):
+                later = [n for n in kept_for_later(kernel, self.stored) if n not in kernel.roots]
+                kernel.roots[:0] = later
+                self.stored |= set(later)
+        self._make_tasks(kernels)
+        self._write_results()
+        self._schedule()
+        for task in self.tasks:
+            self._nest(task)
+        arena = self._place_buffers()
+        count = 1 + max((t.stage for t in self.tasks), default=-1)
+        stages = [[t for t in self.tasks if t.stage == s] for s in range(count)]
+        batch = next((t.shape[0] for t in self.inputs.values()), 0) if self.gather else None
+        return Plan(stages, self.stored, arena, self.data, self.states, self.outputs, batch)
+
+    def _data_buffer(self, name: str, kind: TensorType) -> Buffer:
+        return Buffer(name, "data", kind, dense_strides(kind.shape), gathered=self.gather and kind.rank > 0)
+
+    # --- kernels and their buffers ----------------------------------------------------------------------------------
+
+    def _kernels(self) -> list[Kernel]:
+        """The kernels; views that no strides describe are stored, one by one, until all of them can be read."""
+        while True:
+            kernels = fuse(self.graph, self.dense, _cheap)
+            self.stored = {root for kernel in kernels for root in kernel.roots}
+            self.buffers = {
+                root: Buffer(f"{root.op.name} of {root.layer}", "temporary", root.type, dense_strides(root.shape))
+                for root in self.stored
+            }
+            try:
+                self._check_views(kernels)
+            except NotAffineError as error:
+                assert error.node not in self.dense, f"{error.node} is stored and still cannot be read"
+                self.dense.add(error.node)
+            else:
+                return kernels
+
+    def _check_views(self, kernels: list[Kernel]) -> None:
+        for node in self.graph.nodes():
+            if is_view(node) and node not in self.stored:
+                self._try_view(node)
+        for kernel in kernels:
+            if kernel.contraction is not None:
+                self._check_operands(kernel.contraction)
+
+    def _try_view(self, node: Node) -> View | None:
+        """Where a view lies; None if it repeats something that is computed on the fly."""
+        source = node
+        while is_view(source) and source not in self.stored:
+            (source,) = source.inputs
+        return view_of(node, self._buffer) if self._buffer(source) is not None else None
+
+    def _check_operands(self, contraction: Node) -> None:
+        """The operand with the lanes' axis must run along it evenly."""
+        op = contraction.op
+        assert isinstance(op, Contraction), "only contractions come here"
+        lane = next(
+            label for label, n in zip(reversed(op.out), reversed(contraction.shape), strict=True) if n != 1
+        )
+        for x, labels in zip(contraction.inputs, (op.x, op.y), strict=True):
+            view = self._try_view(x) if is_view(x) else View(*_whole(self._buffer(x)))
+            assert view is not None, "an operand is stored"
+            if view.gathered is not None or (lane in labels and view.strides[labels.index(lane)] != 1):
+                raise NotAffineError(x)
+
+    def _buffer(self, node: Node) -> Buffer | None:
+        if node in self.buffers:
+            return self.buffers[node]
+        if isinstance(node.op, Input):
+            return self.data[node.op.label]
+        return self.states[node.op.label] if isinstance(node.op, State) else None
+
+    # --- Views: what the code generator asks ------------------------------------------------------------------------
+
+    def source(self, node: Node) -> View | None:
+        if node in self.buffers or isinstance(node.op, Input | State):
+            return view_of(node, self._buffer)
+        return self._try_view(node) if is_view(node) else None
+
+    def origin(self, node: Node) -> View | None:
+        assert self.current is not None, "asked while a task is resolved"
+        if node in self.current.origins:
+            return self.current.origins[node]
+        if isinstance(node.op, Input):
+            return view_of(node, lambda n: self.data[n.op.label] if n is node else None)  # type: ignore[attr-defined]
+        if is_view(node):
+            return view_of(node, lambda n: None if n is node else self._buffer(n)) if self._is_copy(node) else None
+        return None
+
+    def _is_copy(self, node: Node) -> bool:
+        """Whether a view's source is in memory, rather than computed on the fly."""
+        source = node.inputs[0]
+        while is_view(source) and source not in self.stored:
+            (source,) = source.inputs
+        return self._buffer(source) is not None
+
+    def target(self, node: Node) -> View:
+        assert self.current is not None, "asked while a task is resolved"
+        if node in self.current.targets:
+            return self.current.targets[node]
+        return View(*_whole(self.buffers[node]))
+
+    def _nest(self, task: Task) -> Nest:
+        if task.nest is None:
+            self.current = task
+            task.nest = self._resolve(task.kernel)
+        return task.nest
+
+    def _resolve(self, kernel: Kernel) -> Nest:
+        if kernel.contraction is None:
+            return resolve(kernel, self)
+        op = kernel.contraction.op
+        assert isinstance(op, Contraction), "a contraction kernel has a contraction"
+        sizes = {}
+        for x, labels in zip(kernel.contraction.inputs, (op.x, op.y), strict=True):
+            sizes |= dict(zip(labels, x.shape, strict=True))
+        summed = [label for label in sizes if label not in op.out]
+        order = [*op.out, *summed]
+        operands = []
+        for x, labels in zip(kernel.contraction.inputs, (op.x, op.y), strict=True):
+            view = self.source(x)
+            assert view is not None, "an operand is stored"
+            strides = dict(zip(labels, view.strides, strict=True))
+            operands.append(View(view.buffer, view.offset, tuple(strides.get(label, 0) for label in order)))
+        return resolve(kernel, self, operands, [sizes[label] for label in summed])
+
+    # --- tasks --------------------------------------------------------------------------------------------------------
+
+    def _make_tasks(self, kernels: list[Kernel]) -> None:
+        for kernel in kernels:
+            first = kernel.roots[0]
+            tasks = self._moves(first) if isinstance(first.op, Pad | Concatenate) else [Task(kernel)]
+            for root in kernel.roots:
+                self.makers[root] = tasks
+            self.tasks += tasks
+
+    def _moves(self, node: Node) -> list[Task]:
+        """Pad: zeros everywhere, then the input into its place. Concatenate: each input into its place."""
+        whole = self.buffers[node]
+        if isinstance(node.op, Pad):
+            zeros = full(node.shape, 0, node.dtype)
+            fill = self._copy(zeros, View(*_whole(whole)))
+            place = node.op.place(node.inputs[0].type)
+            box = View(
+                whole,
+                sum(p.start * s for p, s in zip(place, whole.strides, strict=True)),
+                tuple(p.step * s for p, s in zip(place, whole.strides, strict=True)),
+            )
+            copy = self._copy(node.inputs[0], box)
+            copy.after.add(fill)
+            return [fill, copy]
+        assert isinstance(node.op, Concatenate), "the other move"
+        tasks, start = [], 0
+        for x in node.inputs:
+            tasks.append(self._copy(x, View(whole, start * whole.strides[node.op.axis], whole.strides)))
+            start += x.shape[node.op.axis]
+        return tasks
+
+    def _copy(self, node: Node, target: View, origin: View | None = None) -> Task:
+        """A task that stores an existing value at another place."""
+        task = Task(Kernel(node.shape, nodes=[node], roots=[node]), {node: target})
+        origin = origin or self.source(node)
+        if origin is not None:
+            task.origins[node] = origin
+        return task
+
+    def _write_results(self) -> None:
+        """Sends outputs and new states to where the caller wants them: directly if possible, else by a copy."""
+        reshaped = {behind(x) for x in self.graph.nodes() if isinstance(x.op, Reshape)}
+        results = [(node, self.states[name]) for name, node in self.graph.updates.items()]
+        results += [(node, self.outputs[name]) for name, node in self.graph.outputs.items()]
+        taken: set[Node] = set()
+        for node, buffer in results:
+            moved = isinstance(node.op, Pad | Concatenate)
+            if node in self.makers and node not in taken and not moved and node not in reshaped:
+                self.buffers[node] = buffer
+                taken.add(node)
+            else:
+                self.tasks.append(self._copy(node, View(*_whole(buffer))))
+
+    # --- order --------------------------------------------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        """Stages; where a circle of readers and writers of states is found, new values are written aside first."""
+        while True:
+            edges = self._edges()
+            waiting = _levels(self.tasks, edges)
+            if not waiting:
+                return
+            assert self._write_aside(waiting), "tasks wait for each other, but not because of a state"
+
+    def _edges(self) -> dict[Task, set[Task]]:
+        """For each task those that must be over before it starts."""
+        edges: dict[Task, set[Task]] = {}
+        readers: dict[Buffer, set[Task]] = {}
+        for task in self.tasks:
+            edges[task] = set(task.after)
+            for node in self._reads(task):
+                if isinstance(node.op, State):
+                    readers.setdefault(self.states[node.op.label], set()).add(task)
+                for maker in self.makers.get(node, []):
+                    edges[task].add(maker)
+            edges[task].discard(task)
+        for task in self.tasks:
+            for buffer in self._writes(task):
+                edges[task] |= {r for r in readers.get(buffer, set()) if r is not task or not self._in_place(task, buffer)}
+        return edges
+
+    def _reads(self, task: Task) -> set[Node]:
+        """The stored values and leaves that a task loads."""
+        (first, *_) = task.kernel.roots
+        if first in task.origins or (first in task.targets and not first.inputs):
+            node = first
+            while is_view(node) and node not in self.stored:
+                (node,) = node.inputs
+            aside = first in task.origins and task.origins[first].buffer is not self._buffer(node)
+            return set() if aside else {node}
+        return reads(task.kernel, self.stored)
+
+    def _writes(self, task: Task) -> list[Buffer]:
+        """The states that a task writes."""
+        targets = [task.targets[r].buffer if r in task.targets else self.buffers[r] for r in task.kernel.roots]
+        return [b for b in targets if b.kind == "state"]
+
+    def _in_place(self, task: Task, buffer: Buffer) -> bool:
+        """Whether a task reads of a state that it writes just the element that it is about to replace."""
+        nest = self._nest(task)
+        stores = [a for a in nest.stores.values() if a.buffer is buffer]
+        loads = [a for a in [*nest.loads.values(), *nest.extra] if a.buffer is buffer]
+        (store,) = stores
+        one_pass = task.kernel.contraction is not None or all(
+            r.shape != task.kernel.space or not task.kernel.swept for r in task.kernel.roots
+        )
+        return one_pass and all((a.offset, a.strides) == (store.offset, store.strides) for a in loads)
+
+    def _write_aside(self, waiting: Iterable[Task]) -> bool:
+        """Gives new states of waiting tasks memory of their own, and copies them at the end. Whether there were any."""
+        changed = False
+        for task in list(waiting):
+            for root in list(task.kernel.roots):
+                target = task.targets.get(root) or View(*_whole(self.buffers[root]))
+                if target.buffer.kind != "state":
+                    continue
+                aside = Buffer(f"new {target.buffer.label}", "temporary", root.type, dense_strides(root.shape))
+                if root in task.targets:
+                    task.targets[root] = View(*_whole(aside))
+                else:
+                    self.buffers[root] = aside
+                copy = self._copy(root, target, View(*_whole(aside)))
+                copy.after.add(task)
+                self.tasks.append(copy)
+                changed = True
+        for task in self.tasks:
+            task.nest = None
+        return changed
+
+    # --- memory -------------------------------------------------------------------------------------------------------
+
+    def _place_buffers(self) -> int:
+        """Gives every temporary buffer its place in the arena; the arena's size in bytes."""
+        lives: dict[Buffer, Lifetime] = {}
+        for task in self.tasks:
+            assert task.nest is not None, "tasks are resolved"
+            for buffer in task.nest.buffers:
+                if buffer.kind == "temporary":
+                    life = lives.setdefault(buffer, Lifetime(task.stage, task.stage, buffer.type.nbytes))
+                    life.first, life.last = min(life.first, task.stage), max(life.last, task.stage)
+        offsets, total = assign(list(lives.values()))
+        for buffer, offset in zip(lives, offsets, strict=True):
+            buffer.offset = offset
+        return total
+
+
+def _cheap(node: Node) -> bool:
+    return type(node.op) in LOWERINGS and not isinstance(node.op, (*EXPENSIVE, RandomBits))
+
+
+def _whole(buffer: Buffer | None) -> tuple[Buffer, int, tuple[int, ...], int | None]:
+    assert buffer is not None, "a stored value has a buffer"
+    return buffer, 0, buffer.strides, 0 if buffer.gathered else None
+
+
+def _levels(tasks: list[Task], edges: dict[Task, set[Task]]) -> list[Task]:
+    """Sets each task's stage to one after its last predecessor's; returns the tasks that wait for each other."""
+    left = {task: set(edges[task]) for task in tasks}
+    followers: dict[Task, list[Task]] = {}
+    for task, before in edges.items():
+        for b in before:
+            followers.setdefault(b, []).append(task)
+    ready = [task for task in tasks if not left[task]]
+    for task in ready:
+        task.stage = 0
+    placed = 0
+    while placed < len(ready):
+        task = ready[placed]
+        placed += 1
+        for f in followers.get(task, []):
+            left[f].discard(task)
+            if not left[f]:
+                f.stage = 1 + max(b.stage for b in edges[f])
+                ready.append(f)
+    return [task for task in tasks if left[task]]

@@ -1,0 +1,690 @@
+"""The front door: models are built, compiled, trained, used and saved here. What they do stands in ``training``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from thalweg import config, executors, optimizers
+from thalweg.checks import SpellingNotice as SpellingNotice
+from thalweg.errors import ArgumentError, GraphError, ShapeError, did_you_mean
+from thalweg.executors import layout
+from thalweg.executors import threads as cores
+from thalweg.executors.executor import Executor
+from thalweg.graph.node import Node
+from thalweg.graph.types import TensorType
+from thalweg.layers.layer import SEED_STATE, STEP_STATE, TOKEN_BATCH, Call, Input, Layer, Parameter, Symbol, name_layers
+from thalweg.record.history import History
+from thalweg.summary import summary_lines
+from thalweg.training import checkpoint, data
+from thalweg.training.arguments import check_schedule
+from thalweg.training.callbacks import Callback, CallbackList
+from thalweg.training.data import Rows
+from thalweg.training.goals import Goals, resolve
+from thalweg.training.handle import OptimizerHandle
+from thalweg.training.inference import OneRow, Prediction, only
+from thalweg.training.programs import Programs
+from thalweg.training.progress import Counter, check_verbose
+from thalweg.training.step import Net, prediction_label
+from thalweg.training.trainer import Trainer, params
+
+EPOCH_STATE = "random/epoch"
+"""Epochs ever begun: with the seed it gives the next epoch's order, so 5 epochs are 2 and 3 more, to the bit."""
+
+Callbacks = Callback | CallbackList | Sequence[Callback] | None
+Parts = Symbol | Sequence[Symbol] | Mapping[str, Symbol]
+
+
+class Model:
+    """A network from inputs to outputs, made by calling layers on ``Input``.
+
+    Arguments:
+        inputs, outputs: a symbol, or a list or mapping of several.
+
+    Attributes:
+        history: the History of the last ``fit``.
+        stop_training: set to True by a callback to end training.
+        executor: what runs the model; set it before the first use, or leave it to ``thalweg.executors.default()``.
+
+    Raises: GraphError if an output does not come from the inputs.
+    """
+
+    def __init__(self, inputs: Parts, outputs: Parts, name: str | None = None) -> None:
+        self._begin(name or "functional", trainable=True)
+        self._connect(_parts(inputs, "inputs"), _parts(outputs, "outputs"))
+
+    def _begin(self, name: str, trainable: bool) -> None:
+        self.name = name
+        self.trainable = trainable
+        self.stop_training = False
+        self.history: History | None = None
+        self.optimizer: OptimizerHandle | None = None
+        self.state: dict[str, np.ndarray] = {}
+        self._executor: Executor | None = None
+        self._layers: list[Layer] = []
+        self._inputs: dict[str, Symbol] = {}
+        self._outputs: dict[str, Symbol] = {}
+        self._calls: list[Call] = []
+        self._compiled: dict[str, Any] | None = None
+        self._forget_programs()
+
+    # Structure
+
+    def _connect(self, inputs: dict[str, Symbol], outputs: dict[str, Symbol]) -> None:
+        """Make these the model's inputs and outputs, name its layers and give them values."""
+        self._inputs, self._outputs = inputs, outputs
+        self._calls = _calls(inputs, outputs)
+        self._layers = list(dict.fromkeys(call.layer for call in self._calls))
+        name_layers(self._layers)
+        self._forget_programs()
+
+    def _give_values(self, seed: int | None = None) -> None:
+        """Put every parameter, and the counters, into the state; new parameters get their initial values."""
+        if SEED_STATE in self.state:
+            return
+        for state, dtype in ((SEED_STATE, "uint32"), (STEP_STATE, "uint32"), (EPOCH_STATE, "int64")):
+            self.state[state] = layout.empty(TensorType((), dtype))
+        self.state[SEED_STATE][...] = config.new_seed() if seed is None else seed
+        for path, parameter in self._parameters().items():
+            if parameter.value is None:
+                parameter.value = layout.empty(parameter.type)
+                parameter.value[...] = parameter.initial(int(self.state[SEED_STATE]), path)
+            self.state[path] = parameter.value
+
+    def _forget_programs(self) -> None:
+        self._programs: Programs | None = None
+        self._prediction: Prediction | None = None
+        self._one_row: OneRow | None = None
+        self._trainer: Trainer | None = None
+
+    @property
+    def built(self) -> bool:
+        """Whether the type of the input is known, and with it all parameters."""
+        return bool(self._calls)
+
+    @property
+    def layers(self) -> list[Layer]:
+        return list(self._layers)
+
+    @property
+    def inputs(self) -> list[Symbol]:
+        return list(self._inputs.values())
+
+    @property
+    def outputs(self) -> list[Symbol]:
+        return list(self._outputs.values())
+
+    @property
+    def input_shape(self) -> Any:
+        return only([symbol.shape for symbol in self._inputs.values()])  # type: ignore[arg-type, misc]
+
+    @property
+    def output_shape(self) -> Any:
+        return only([symbol.shape for symbol in self._outputs.values()])  # type: ignore[arg-type, misc]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer by its name or its place.
+
+        Raises: ArgumentError if there is no such layer.
+        """
+        names = [layer.label for layer in self._layers]
+        if index is not None and name is None and -len(names) <= index < len(names):
+            return self._layers[index]
+        if name in names and index is None:
+            return self._layers[names.index(name)]
+        raise ArgumentError(
+            "there is no such layer",
+            expected=f"name= one of {', '.join(map(repr, names))}, or index= below {len(names)}",
+            got=f"name={name!r}, index={index!r}",
+            fix=did_you_mean(str(name), names) if name is not None else "pass name= or index=",
+        )
+
+    def _parameters(self, trainable_only: bool = False) -> dict[str, Parameter]:
+        if trainable_only and not self.trainable:
+            return {}
+        found: dict[str, Parameter] = {}
+        for layer in self._layers:
+            found |= layer.named_parameters(f"{layer.label}/", trainable_only=trainable_only)
+        return found
+
+    def count_params(self) -> int:
+        """How many numbers the parameters are."""
+        self._require_built("count_params")
+        return sum(parameter.type.size for parameter in self._parameters().values())
+
+    def _net(self) -> Net:
+        """What the steps need to know of the model."""
+        return Net(
+            inputs={label: symbol.type(TOKEN_BATCH) for label, symbol in self._inputs.items()},
+            outputs={name: symbol.type(TOKEN_BATCH) for name, symbol in self._outputs.items()},
+            parameters=self._parameters(),
+            trainable=frozenset(self._parameters(trainable_only=True)),
+            call=self._call,
+        )
+
+    def _call(self, inputs: Mapping[str, Node], training: bool) -> dict[str, Node]:
+        """The layers on nodes."""
+        values: dict[tuple[Call | None, int], Node] = {}
+        known = {symbol: inputs[label] for label, symbol in self._inputs.items()}
+
+        def value(symbol: Symbol) -> Node:
+            return known[symbol] if symbol in known else values[symbol.call, symbol.index]
+
+        for call in self._calls:
+            results = call.layer(*map(value, call.inputs), training=training)
+            for index, node in enumerate(results if isinstance(results, tuple) else (results,)):
+                values[call, index] = node
+        return {name: value(symbol) for name, symbol in self._outputs.items()}
+
+    # Compiling
+
+    @property
+    def executor(self) -> Executor:
+        if self._executor is None:
+            self._executor = executors.default()
+        return self._executor
+
+    @executor.setter
+    def executor(self, executor: Executor) -> None:
+        self._executor = executor
+        self._forget_programs()
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Say how to train: the optimizer starts anew, the weights stay.
+
+        Arguments:
+            loss: a name, a Loss or a function of two nodes; for several outputs a list or a mapping by their names.
+            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: accepted for Keras's sake; the whole step is
+                always compiled, and runs as often in one call as fits into a tenth of a second.
+
+        Raises: NameNotFoundError or ArgumentError for what is not known.
+        """
+        chosen = optimizer.rule if isinstance(optimizer, OptimizerHandle) else optimizers.get(optimizer)
+        self._compiled = {
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+        }
+        self.optimizer = OptimizerHandle(chosen)
+        for name in [name for name in self.state if name.startswith(("optimizer/", "metrics/", "evaluation/"))]:
+            del self.state[name]
+        self._forget_programs()
+        if self.built:
+            self._goals()
+
+    def _goals(self) -> Goals:
+        assert self._compiled is not None, "asked for compiled models only"
+        given = self._compiled
+        outputs = {name: symbol.type(TOKEN_BATCH) for name, symbol in self._outputs.items()}
+        return resolve(outputs, given["loss"], given["loss_weights"], given["metrics"], given["weighted_metrics"])
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what ``evaluate`` returns, in its order."""
+        self._require_compiled("metrics_names")
+        return self._goals().names
+
+    def metric_rises(self, name: str) -> bool | None:
+        """Whether larger values of a metric are better; None if that is not known."""
+        goals = self._goals()
+        if name == "loss" or any(name == goal.loss_name for goal in goals.outputs):
+            return False
+        metric = next((m.metric for goal in goals.outputs for m in goal.measures if m.name == name), None)
+        return getattr(metric, "rises", None)
+
+    def _ready(self) -> Programs:
+        if self._programs is None:
+            self._require_built("this")
+            self._give_values()
+            self._programs = Programs(self.executor, self.state)
+        return self._programs
+
+    def _ready_to_train(self, what: str) -> Trainer:
+        """The trainer, made anew after ``compile`` or a change of the layers."""
+        if self._trainer is None:
+            optimizer = self._require_compiled(what)
+            programs, net = self._ready(), self._net()
+            for path in net.trainable:
+                kind = net.parameters[path].type
+                for name, (slot, start) in optimizer.rule.states({path: kind}).items():
+                    if name in optimizer.scalars:
+                        self.state[name] = optimizer.scalars[name]
+                    elif name not in self.state:
+                        self.state[name] = layout.empty(slot)
+                        self.state[name][...] = start
+            self.state |= optimizer.scalars
+            self._trainer = Trainer(net, self._goals(), optimizer.rule, programs, lambda: self.stop_training)
+        return self._trainer
+
+    def _require_built(self, what: str) -> None:
+        if not self.built:
+            raise GraphError(
+                f"{what} needs a model that is built",
+                expected="a model that knows the shape of its input",
+                got="a Sequential without layers" if not self.layers else "a Sequential without an Input",
+                fix="put Input(shape=...) first, call build(input_shape), or fit the model to data",
+            )
+
+    def _require_compiled(self, what: str) -> OptimizerHandle:
+        if self.optimizer is None:
+            raise GraphError(
+                f"{what} needs a model that is compiled",
+                expected="compile(optimizer, loss) before",
+                got="a model without a loss",
+                fix="call model.compile(optimizer='adam', loss=...) first",
+            )
+        return self.optimizer
+
+    def _build_for(self, x: Any, seed: int | None = None) -> None:
+        """Build a model that has no Input yet for data like these."""
+        self._require_built("this")
+
+    # Training and use
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Callbacks = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | str | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+        *,
+        threads: int | None = None,
+        seed: int | None = None,
+    ) -> History:
+        """Train. Arguments as in Keras, and two more.
+
+        Arguments:
+            batch_size: 32 unless given.
+            epochs: the index after the last epoch: with ``initial_epoch=2``, ``epochs=5`` trains 3.
+            validation_batch_size: accepted; the results do not depend on it.
+            threads: at most so many; all cores unless given or set in ``THALWEG_THREADS``. Results do not depend on it.
+            seed: of the shuffling and of dropout, and of the weights of a model that is not built yet.
+
+        Ctrl-C finishes the step and returns what there is, with ``history.stopped_by == "user"``.
+
+        Raises: ShapeError, DTypeError, DataError or ArgumentError before anything has changed; NonFiniteError if a
+            loss is not finite, with the model as it was before that step.
+        """
+        schedule = check_schedule(
+            batch_size, epochs, initial_epoch, shuffle, steps_per_epoch, validation_steps, validation_freq, threads, verbose
+        )
+        watchers = CallbackList(callbacks)
+        self._require_compiled("fit")
+        self._build_for(x, seed)
+        trainer = self._ready_to_train("fit")
+        rows = self._prepare(x, y, sample_weight, class_weight)
+        rows, held_out = self._hold_out(rows, validation_split, validation_data, schedule.validation_steps)
+        if seed is not None:
+            self.state[SEED_STATE][...] = seed
+        self.stop_training = False
+        told = params(verbose, schedule.epochs, schedule.steps(rows.count))
+        self.history = History(params=told, seed=int(self.state[SEED_STATE]))
+        watchers.attach(self, told)
+        trainer.fit(rows, held_out, schedule, watchers, self.history)
+        return self.history
+
+    def _prepare(self, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Rows:
+        types = _sample_types(self._inputs)
+        return data.prepare(x, y, sample_weight, class_weight, types, self._ready_to_train("this").goals.outputs)
+
+    def _hold_out(self, rows: Rows, share: float, given: Any, steps: int | None) -> tuple[Rows, Rows | None]:
+        """The rows to train on and those to validate on, which ``validation_data`` gives before ``validation_split``."""
+        held_out: Rows | None = None
+        if given is not None:
+            held_out = self._prepare(*data.unpack_validation(given))
+        elif share:
+            rows, held_out = data.split_tail(rows, share)
+        return rows, held_out if held_out is None or steps is None else held_out.take(slice(steps))
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Callbacks = None,
+        return_dict: bool = False,
+    ) -> float | list[float] | dict[str, float]:
+        """Loss and metrics over all rows: a list in the order of ``metrics_names``, a number if there is only a loss.
+
+        The results do not depend on ``batch_size``.
+        """
+        verbose, watchers = check_verbose(verbose), CallbackList(callbacks)
+        self._require_compiled("evaluate")
+        self._build_for(x)
+        trainer = self._ready_to_train("evaluate")
+        rows = _first(self._prepare(x, y, sample_weight), steps, batch_size)
+        watchers.attach(self, {"verbose": verbose, "steps": rows.count})
+        logs = trainer.evaluate(rows, watchers, verbose)
+        return logs if return_dict else _flat(logs)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        steps: int | None = None,
+        callbacks: Callbacks = None,
+    ) -> Any:
+        """The outputs for all rows. The results do not depend on ``batch_size``, and no size compiles anything new."""
+        one_row = self._one_row
+        if one_row is not None and one_row.takes(x) and callbacks is None:
+            return one_row(x)  # type: ignore[arg-type]
+        self._build_for(x)
+        rows = _first(data.prepare_inputs(x, _sample_types(self._inputs)), steps, batch_size)
+        return self._predict(rows, check_verbose(verbose), CallbackList(callbacks))
+
+    def _predict(self, rows: Rows, verbose: int | str, watchers: CallbackList) -> Any:
+        if self._prediction is None:
+            self._prediction = Prediction(self._net(), self._ready())
+        threads = cores.wanted(None)
+        if len(self._inputs) == len(self._outputs) == 1 and rows.count == 1:
+            self._one_row = self._one_row or OneRow(self._prediction, threads)
+        watchers.attach(self, {"verbose": verbose, "steps": rows.count})
+        single = watchers.watches_batches("predict")
+        counter = Counter(verbose, "Predict", -(-rows.count // 128))
+
+        def watch(done: int) -> bool:
+            counter.update(done)
+            if single:
+                watchers.call("on_predict_batch_begin", done - 1)
+                watchers.call("on_predict_batch_end", done - 1)
+            return True
+
+        watchers.call("on_predict_begin")
+        results = self._prediction.run(rows, threads, watch, single)
+        watchers.call("on_predict_end")
+        counter.finish()
+        return only([results[prediction_label(name)] for name in self._outputs])
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for all rows."""
+        return self.predict(x, verbose=0)
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | str | None = None,
+        return_dict: bool = False,
+    ) -> float | list[float] | dict[str, float]:
+        """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
+        self._require_compiled("train_on_batch")
+        self._build_for(x)
+        trainer = self._ready_to_train("train_on_batch")
+        logs = trainer.train_on_batch(self._prepare(x, y, sample_weight, class_weight))
+        return logs if return_dict else _flat(logs)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> float | list[float] | dict[str, float]:
+        """Loss and metrics of the rows given, without training."""
+        return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict)
+
+    # Weights and files
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all parameters, layer by layer."""
+        self._require_built("get_weights")
+        self._give_values()
+        return [self.state[path].copy() for path in self._parameters()]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Put values into all parameters.
+
+        Raises: ShapeError, before any is changed.
+        """
+        self._require_built("set_weights")
+        self._give_values()
+        arrays = [np.asarray(array) for array in weights]
+        wanted = {path: parameter.shape for path, parameter in self._parameters().items()}
+        if [array.shape for array in arrays] != list(wanted.values()):
+            raise ShapeError(
+                "the arrays do not fit the model's weights",
+                expected=", ".join(f"{path} {shape}" for path, shape in wanted.items()),
+                got=", ".join(str(array.shape) for array in arrays) or "no arrays",
+                fix="pass what get_weights() of an equal model gives",
+            )
+        for path, array in zip(wanted, arrays, strict=True):
+            self.state[path][...] = array
+
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """The whole model in one file: layers, weights, and, if compiled, all that is needed to go on training.
+
+        Training goes on from it to the same bits as without the file between.
+        Raises: StorageError if it cannot be written (an older file then stays as it was); ArgumentError if something
+            in the model cannot be described in a file.
+        """
+        self._require_built("save")
+        self._give_values()
+        checkpoint.save(filepath, self.state, self._description(with_compile=True), overwrite)
+
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """The parameters alone, by their names, in a safetensors file."""
+        self._require_built("save_weights")
+        self._give_values()
+        checkpoint.save_weights(filepath, {path: self.state[path] for path in self._parameters()}, overwrite)
+
+    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+        """Parameters by their names from a file that ``save_weights`` or ``save`` wrote.
+
+        Arguments:
+            skip_mismatch: leave parameters as they are that the file lacks or has in another shape.
+
+        Raises: FileFormatError, before any is changed.
+        """
+        self._require_built("load_weights")
+        self._give_values()
+        wanted = {path: self.state[path] for path in self._parameters()}
+        checkpoint.load_weights(filepath, wanted, skip_mismatch)
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers and how they are connected, in JSON types."""
+        self._require_built("get_config")
+        return checkpoint.describe_structure(self)
+
+    def _description(self, with_compile: bool) -> dict[str, Any]:
+        description = {"class_name": type(self).__name__, "config": self.get_config()}
+        if with_compile and self.optimizer is not None and self._compiled is not None:
+            description["compile"] = checkpoint.describe_compile(self.optimizer.rule, self._compiled)
+        return description
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The layers and how they are connected, without weights; keywords go to ``json.dumps``."""
+        return json.dumps(self._description(with_compile=False), **kwargs)
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Print the layers, the shapes of their outputs and how many parameters they have."""
+        show = print_fn or print
+        for line in summary_lines(self, line_length, positions, show_trainable, layer_range):
+            show(line)
+
+
+class Sequential(Model):
+    """Layers one after the other. Without an Input in front the model is built when it first sees data.
+
+    Raises: ArgumentError for what is no layer.
+    """
+
+    def __init__(
+        self, layers: Sequence[Layer | Symbol] | None = None, trainable: bool = True, name: str | None = None
+    ) -> None:
+        self._begin(name or "sequential", trainable)
+        self._input: Symbol | None = None
+        for layer in layers or ():
+            self._append(layer)
+        self._rebuild()
+
+    def add(self, layer: Layer | Symbol, rebuild: bool = True) -> None:
+        """Put a layer behind the last one."""
+        self._append(layer)
+        if rebuild:
+            self._rebuild()
+
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Take the last layer away and return it."""
+        if not self._layers:
+            raise ArgumentError(
+                "there is no layer to take away", expected="at least one layer", got="none", fix="add layers first"
+            )
+        layer = self._layers.pop()
+        if rebuild:
+            self._rebuild()
+        return layer
+
+    def build(self, input_shape: Sequence[int | None] | None = None) -> None:
+        """Fix the shape of the input, batch axis included as in Keras: ``build((None, 784))``."""
+        if input_shape is not None:
+            self._input = Input(batch_shape=input_shape)
+            self._rebuild()
+        self._require_built("build")
+        self._give_values()
+
+    def _append(self, layer: Any) -> None:
+        if isinstance(layer, Symbol) and layer.call is None and not self._layers:
+            self._input = layer
+            return
+        if not isinstance(layer, Layer) or layer in self._layers:
+            problem = "is in the model already" if isinstance(layer, Layer) else "is no layer"
+            raise ArgumentError(
+                f"what is added to a Sequential {problem}",
+                expected="layers, each once, and an Input in front",
+                got=f"{layer!r:.80} ({type(layer).__name__}) at place {len(self._layers)}",
+                fix="use layers such as thalweg.layers.Dense(10); a layer used twice needs Model(inputs, outputs)",
+            )
+        if layer.input_shape is not None and not self._layers and self._input is None:
+            self._input = Input(shape=layer.input_shape)
+        self._layers.append(layer)
+
+    def _rebuild(self) -> None:
+        """Connect the layers, if the input is known. Values that parameters have stay."""
+        name_layers(self._layers)
+        layers = list(self._layers)
+        if self._input is None or not layers:
+            self._calls, self._inputs, self._outputs = [], {}, {}
+            self._forget_programs()
+            return
+        symbol = self._input
+        for layer in layers:
+            symbol = layer(symbol)
+        self._forget_state()
+        self._connect({"x": self._input}, {"": symbol})
+
+    def _forget_state(self) -> None:
+        """Drop what depends on the layers; their parameters keep their values themselves."""
+        if self.state and self.optimizer is not None:
+            self.optimizer = OptimizerHandle(self.optimizer.rule)
+        self.state.clear()
+
+    def _build_for(self, x: Any, seed: int | None = None) -> None:
+        if not self.built and self._layers:
+            kind = data.input_type(x)
+            self._input = Input(shape=kind.shape, dtype=kind.dtype)
+            self._rebuild()
+        self._require_built("this")
+        self._give_values(seed)
+
+
+def _parts(given: Any, what: str) -> dict[str, Symbol]:
+    """Symbols by label: "x" or "x/<name>" for inputs, "" or the name for outputs."""
+    if isinstance(given, Symbol):
+        return {"x" if what == "inputs" else "": given}
+    named = dict(given) if isinstance(given, Mapping) else None
+    symbols = list(named.values()) if named is not None else list(given) if isinstance(given, Sequence) else []
+    if not symbols or not all(isinstance(symbol, Symbol) for symbol in symbols):
+        raise ArgumentError(
+            f"Model: argument {what!r} does not fit its rule",
+            expected="what Input(...) or a layer called on it gave, or a list or mapping of these",
+            got=f"{given!r:.80} ({type(given).__name__})",
+            fix="call layers on Input(shape=...) and pass the results",
+        )
+    if len(symbols) == 1 and named is None:
+        return _parts(symbols[0], what)
+    names = list(named) if named is not None else _names(symbols, what)
+    return {f"x/{name}" if what == "inputs" else name: s for name, s in zip(names, symbols, strict=True)}
+
+
+def _names(symbols: Sequence[Symbol], what: str) -> list[str]:
+    """The symbols' own names, those of the layers that made them, or numbers."""
+    names: list[str] = []
+    for number, symbol in enumerate(symbols):
+        base = symbol.name or (symbol.call.layer.label if symbol.call else f"{what[:-1]}_{number}")
+        names.append(base if base not in names else f"{base}_{number}")
+    return names
+
+
+def _calls(inputs: Mapping[str, Symbol], outputs: Mapping[str, Symbol]) -> list[Call]:
+    """The layer calls between inputs and outputs, each after those that it needs."""
+    given = set(inputs.values())
+    order: dict[Call, None] = {}
+    stack = [(symbol, False) for symbol in reversed(outputs.values())]
+    while stack:
+        symbol, ready = stack.pop()
+        if symbol in given or symbol.call in order:
+            continue
+        if symbol.call is None:
+            raise GraphError(
+                "an output needs an Input that is none of the model's",
+                expected="outputs that come from the inputs alone",
+                got=f"Input of shape {symbol.shape}" + (f" called {symbol.name!r}" if symbol.name else ""),
+                fix="add it to inputs=",
+            )
+        if ready:
+            order[symbol.call] = None
+        else:
+            stack.append((symbol, True))
+            stack.extend((x, False) for x in reversed(symbol.call.inputs))
+    return list(order)
+
+
+def _sample_types(inputs: Mapping[str, Symbol]) -> dict[str, TensorType]:
+    return {label: TensorType(symbol.type(1).shape[1:], symbol.dtype) for label, symbol in inputs.items()}
+
+
+def _first(rows: Rows, steps: int | None, batch_size: int | None) -> Rows:
+    """The rows of the first ``steps`` batches; all without ``steps``."""
+    return rows if steps is None else rows.take(slice(steps * (batch_size or 32)))
+
+
+def _flat(logs: Mapping[str, float]) -> float | list[float]:
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values

@@ -1,0 +1,221 @@
+"""A compiled model: what ``fit`` does with it, stage by stage."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from thalweg.executors import threads as cores
+from thalweg.executors.executor import Program
+from thalweg.optimizers.optimizer import Optimizer
+from thalweg.record.history import History
+from thalweg.training.callbacks import CallbackList, Logs, TerminateOnNaN
+from thalweg.training.data import Rows
+from thalweg.training.goals import Goals
+from thalweg.training.inference import Evaluation, sums_of
+from thalweg.training.interrupt import Interrupt, interruptible
+from thalweg.training.loop import Pace, Plan, shuffled, train
+from thalweg.training.programs import Programs
+from thalweg.training.progress import Counter, Progress
+from thalweg.training.rescue import Divergence, Rescue
+from thalweg.training.step import TRAINING_SUMS, Net, Step, training_step
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The arguments of ``fit`` that say what runs when; names as there."""
+
+    batch_size: int
+    epochs: int
+    initial_epoch: int = 0
+    shuffle: bool = True
+    steps_per_epoch: int | None = None
+    validation_steps: int | None = None
+    validation_freq: int | tuple[int, ...] = 1
+    threads: int | None = None
+    verbose: int | str = "auto"
+
+    def steps(self, rows: int) -> int:
+        """Per epoch."""
+        whole = -(-rows // self.batch_size)
+        return whole if self.steps_per_epoch is None else min(whole, self.steps_per_epoch)
+
+    def validates(self, epoch: int) -> bool:
+        """Whether a validation follows this epoch."""
+        if isinstance(self.validation_freq, int):
+            return (epoch + 1) % self.validation_freq == 0
+        return epoch + 1 in self.validation_freq
+
+
+class Trainer:
+    """Trains and evaluates one model on one executor. Holds programs and state, nothing of the data.
+
+    Arguments:
+        stop_training: what ``model.stop_training`` says now.
+    """
+
+    def __init__(
+        self, net: Net, goals: Goals, optimizer: Optimizer, programs: Programs, stop_training: Callable[[], bool]
+    ) -> None:
+        self.net = net
+        self.goals = goals
+        self.optimizer = optimizer
+        self.programs = programs
+        self.stop_training = stop_training
+        self._sums: dict[str, np.ndarray] = {}
+
+    def fit(
+        self, rows: Rows, held_out: Rows | None, schedule: Schedule, callbacks: CallbackList, history: History
+    ) -> None:
+        """Train; ``history`` grows with every finished epoch.
+
+        Raises: NonFiniteError, the model being left on its last good state.
+        """
+        compiled_before = self.programs.compile_seconds
+        validation = None if held_out is None else Evaluation(self.net, self.goals, self.programs, held_out)
+        progress = Progress(schedule.verbose, schedule.initial_epoch, schedule.epochs, history.params["steps"])
+        try:
+            with interruptible() as interrupt:
+                plan = self._plan(rows, validation, schedule, callbacks, interrupt)
+                callbacks.call("on_train_begin")
+                self._train(plan, callbacks, progress, history, interrupt)
+                callbacks.call("on_train_end", {name: values[-1] for name, values in history.history.items()})
+        finally:
+            progress.close()
+            history.compile_seconds = self.programs.compile_seconds - compiled_before
+        if history.stopped_by == "user":
+            done = len(history.epoch)
+            print(f"Stopped by Ctrl-C after {done} finished epochs; the model is kept as it is.", file=sys.stderr)
+
+    def _train(
+        self, plan: Plan, callbacks: CallbackList, progress: Progress, history: History, interrupt: Interrupt
+    ) -> None:
+        try:
+            train(plan, callbacks, progress, history, interrupt)
+        except Divergence:
+            history.stopped_by = "non-finite loss"
+            error = plan.rescue.error()
+            quiet: TerminateOnNaN | None = callbacks.find(TerminateOnNaN)
+            if quiet is None or quiet.raise_error:
+                raise error from None
+            print(error, file=sys.stderr)
+
+    def _plan(
+        self,
+        rows: Rows,
+        validation: Evaluation | None,
+        schedule: Schedule,
+        callbacks: CallbackList,
+        interrupt: Interrupt,
+    ) -> Plan:
+        state, weighted = self.programs.state, rows.weighted
+        seed = int(state["random/seed"])
+        batch_size = min(schedule.batch_size, rows.count)
+        threads = cores.wanted(schedule.threads)
+        in_order = np.arange(rows.count)
+        self._program(batch_size, weighted)  # now, so that the running sums exist
+        totals = [self._sums[f"{goal.loss_name}/total"] for goal in self.goals.outputs]
+
+        def validate(epoch: int) -> Logs:
+            if validation is None or not schedule.validates(epoch):
+                return {}
+            logs = self._evaluate(validation, threads, callbacks, lambda done: not interrupt.requested)
+            return {f"val_{name}": value for name, value in logs.items()}
+
+        return Plan(
+            state=state,
+            data=rows.arrays,
+            batch_size=batch_size,
+            steps=schedule.steps(rows.count),
+            first_epoch=schedule.initial_epoch,
+            epochs=schedule.epochs,
+            threads=threads,
+            program=lambda batch: self._program(batch, weighted),
+            order=lambda epoch: shuffled(rows.count, seed, epoch) if schedule.shuffle else in_order,
+            logs=self.logs,
+            reset=self.reset,
+            loss_is_finite=lambda: all(map(np.isfinite, totals)),
+            validate=validate,
+            stop_training=self.stop_training,
+            rescue=Rescue(state, rows.arrays, lambda batch: self._step(batch, weighted)),
+            pace=Pace(callbacks.watches_batches("train")),
+        )
+
+    def evaluate(
+        self, rows: Rows, callbacks: CallbackList, verbose: int | str, threads: int | None = None
+    ) -> dict[str, float]:
+        """Loss and metrics over the rows, by name."""
+        evaluation = Evaluation(self.net, self.goals, self.programs, rows)
+        counter = Counter(verbose, "Evaluate", evaluation.steps)
+
+        def watch(done: int) -> bool:
+            counter.update(done)
+            return True
+
+        logs = self._evaluate(evaluation, cores.wanted(threads), callbacks, watch)
+        counter.finish(logs)
+        return logs
+
+    def _evaluate(
+        self, evaluation: Evaluation, threads: int, callbacks: CallbackList, watch: Callable[[int], bool]
+    ) -> dict[str, float]:
+        callbacks.call("on_test_begin")
+        single = callbacks.watches_batches("test")
+
+        def watched(done: int) -> bool:
+            callbacks.call("on_test_batch_begin", done - 1)
+            callbacks.call("on_test_batch_end", done - 1, evaluation.logs())
+            return watch(done)
+
+        logs = evaluation.run(threads, watched if single else watch, single)
+        callbacks.call("on_test_end", logs)
+        return logs
+
+    def train_on_batch(self, rows: Rows) -> dict[str, float]:
+        """One step on all the rows; the logs of this batch.
+
+        Raises: NonFiniteError, the model being left as it was before the step.
+        """
+        state, weighted = self.programs.state, rows.weighted
+        program = self._program(rows.count, weighted)
+        self.reset()
+        rescue = Rescue(state, rows.arrays, lambda batch: self._step(batch, weighted))
+        index = np.arange(rows.count).reshape(1, rows.count)
+        try:
+            rescue.before(program, index, 0.0)
+            program.run(state, rows.arrays, index, None, cores.wanted(None))
+            rescue.check()
+        except Divergence:
+            raise rescue.error() from None
+        return self.logs()
+
+    def logs(self) -> dict[str, float]:
+        """The means over the epoch so far."""
+        return self.goals.results({name: array.item() for name, array in self._sums.items()})
+
+    def reset(self) -> None:
+        """Set the running sums to zero."""
+        for array in self._sums.values():
+            array[...] = 0
+
+    def _step(self, batch: int, weighted: bool) -> Step:
+        return self.programs.step(("training", batch, weighted), lambda: self._build(batch, weighted))
+
+    def _build(self, batch: int, weighted: bool) -> Step:
+        return training_step(self.net, self.goals, self.optimizer, batch, weighted)
+
+    def _program(self, batch: int, weighted: bool) -> Program:
+        program = self.programs.program(("training", batch, weighted), lambda: self._build(batch, weighted))
+        if not self._sums:
+            state = self.programs.state
+            self._sums = {name: state[f"{TRAINING_SUMS}/{name}"] for name in sums_of(state, TRAINING_SUMS)}
+        return program
+
+
+def params(verbose: Any, epochs: int, steps: int) -> dict[str, Any]:
+    """What callbacks and the history are told about a fit, as in Keras."""
+    return {"verbose": verbose, "epochs": epochs, "steps": steps}
