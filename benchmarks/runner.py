@@ -128,7 +128,7 @@ def run_undisturbed(workspace: Workspace, job: Job, retries: int = RETRIES) -> R
         if not attempts[-1].disturbed:
             return attempts[-1]
         log("disturbed", describe(attempts[-1]))
-    return min(attempts, key=lambda run: run.foreign_seconds or 0.0)
+    return min(attempts, key=lambda run: (run.foreign_seconds or 0.0) / run.wall_seconds)
 
 
 def run_once(workspace: Workspace, job: Job) -> Run:

@@ -42,11 +42,12 @@ def summarize(runs: Sequence[Run]) -> list[Figures]:
 
 
 def medians(runs: Sequence[Run]) -> Figures:
-    """The medians of runs of the same job."""
+    """The medians of runs of the same job: of the undisturbed ones, if there are any."""
     job = runs[0].job
+    counted = [run for run in runs if not run.disturbed] or runs
 
     def median(value: Callable[[Run], float]) -> float:
-        return statistics.median(map(value, runs))
+        return statistics.median(map(value, counted))
 
     return Figures(
         workload=job.workload,
@@ -76,7 +77,8 @@ def section(figures: Sequence[Figures], limit: Limit) -> str:
     workload = figures[0].workload
     build = process_table if workload.whole_process else epoch_table
     notes = [
-        f"{entry.disturbed_runs} of {entry.runs} runs of {label(entry)} were disturbed by other processes."
+        f"{entry.disturbed_runs} of {entry.runs} runs of {label(entry)} were disturbed by other processes"
+        + (" and left out." if entry.disturbed_runs < entry.runs else "; the figures stand for little.")
         for entry in figures
         if entry.disturbed_runs
     ]

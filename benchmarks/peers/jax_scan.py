@@ -98,7 +98,9 @@ def update(optimizer: Optimizer, state: State, gradients: Parameters) -> State:
     """One step of the optimizer."""
     steps = state.steps + 1
     rules: dict[str, Callable[..., tuple[Parameters, ...]]] = {"adam": adam, "rmsprop": rmsprop}
-    parameters, *slots = rules[optimizer.name](optimizer.learning_rate, steps, gradients, state.parameters, *state.slots)
+    parameters, *slots = rules[optimizer.name](
+        optimizer.learning_rate, steps, gradients, state.parameters, *state.slots
+    )
     return State(parameters, tuple(slots), steps)
 
 

@@ -1,3 +1,60 @@
 """Neural-network training near the CPU's physical limit, with the API of Keras."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from thalweg import activations as activations
+    from thalweg import callbacks as callbacks
+    from thalweg import datasets as datasets
+    from thalweg import initializers as initializers
+    from thalweg import layers as layers
+    from thalweg import losses as losses
+    from thalweg import metrics as metrics
+    from thalweg import optimizers as optimizers
+    from thalweg import utils as utils
+    from thalweg.layers import Input as Input
+    from thalweg.model import Model as Model
+    from thalweg.model import Sequential as Sequential
+    from thalweg.model import clone_model as clone_model
+    from thalweg.model import load_model as load_model
+
 __version__ = "0.1.0"
+
+_MODULES = (
+    "activations",
+    "callbacks",
+    "config",
+    "datasets",
+    "errors",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "optimizers",
+    "utils",
+)
+_NAMES = {
+    "Input": "thalweg.layers",
+    "Model": "thalweg.model",
+    "Sequential": "thalweg.model",
+    "clone_model": "thalweg.model",
+    "load_model": "thalweg.model",
+}
+
+__all__ = ["__version__", *_MODULES, *_NAMES]
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are loaded when they are first used: a script that only asks for the version loads nothing."""
+    if name in _MODULES:
+        return importlib.import_module(f"thalweg.{name}")
+    if name in _NAMES:
+        return getattr(importlib.import_module(_NAMES[name]), name)
+    raise AttributeError(f"module 'thalweg' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

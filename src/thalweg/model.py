@@ -21,7 +21,6 @@ from thalweg.layers.layer import SEED_STATE, STEP_STATE, TOKEN_BATCH, Call, Inpu
 from thalweg.record.history import History
 from thalweg.summary import summary_lines
 from thalweg.training import checkpoint, data
-from thalweg.training.arguments import check_schedule
 from thalweg.training.callbacks import Callback, CallbackList
 from thalweg.training.data import Rows
 from thalweg.training.goals import Goals, resolve
@@ -30,7 +29,7 @@ from thalweg.training.inference import OneRow, Prediction, only
 from thalweg.training.programs import Programs
 from thalweg.training.progress import Counter, check_verbose
 from thalweg.training.step import Net, prediction_label
-from thalweg.training.trainer import Trainer, params
+from thalweg.training.trainer import Schedule, Trainer, params
 
 EPOCH_STATE = "random/epoch"
 """Epochs ever begun: with the seed it gives the next epoch's order, so 5 epochs are 2 and 3 more, to the bit."""
@@ -54,10 +53,11 @@ class Model:
     """
 
     def __init__(self, inputs: Parts, outputs: Parts, name: str | None = None) -> None:
-        self._begin(name or "functional", trainable=True)
-        self._connect(_parts(inputs, "inputs"), _parts(outputs, "outputs"))
+        self.begin(name or "functional", trainable=True)
+        self.connect(_parts(inputs, "inputs"), _parts(outputs, "outputs"))
 
-    def _begin(self, name: str, trainable: bool) -> None:
+    def begin(self, name: str, trainable: bool) -> None:
+        """Be a model without layers. A method of its own, because models from files are made without ``__init__``."""
         self.name = name
         self.trainable = trainable
         self.stop_training = False
@@ -70,30 +70,34 @@ class Model:
         self._outputs: dict[str, Symbol] = {}
         self._calls: list[Call] = []
         self._compiled: dict[str, Any] | None = None
+        self._has_values = False
         self._forget_programs()
 
     # Structure
 
-    def _connect(self, inputs: dict[str, Symbol], outputs: dict[str, Symbol]) -> None:
+    def connect(self, inputs: dict[str, Symbol], outputs: dict[str, Symbol]) -> None:
         """Make these the model's inputs and outputs, name its layers and give them values."""
         self._inputs, self._outputs = inputs, outputs
         self._calls = _calls(inputs, outputs)
         self._layers = list(dict.fromkeys(call.layer for call in self._calls))
+        self._has_values = False
         name_layers(self._layers)
         self._forget_programs()
 
     def _give_values(self, seed: int | None = None) -> None:
         """Put every parameter, and the counters, into the state; new parameters get their initial values."""
-        if SEED_STATE in self.state:
+        if self._has_values:
             return
-        for state, dtype in ((SEED_STATE, "uint32"), (STEP_STATE, "uint32"), (EPOCH_STATE, "int64")):
-            self.state[state] = layout.empty(TensorType((), dtype))
-        self.state[SEED_STATE][...] = config.new_seed() if seed is None else seed
-        for path, parameter in self._parameters().items():
+        if SEED_STATE not in self.state:
+            for state, dtype in ((SEED_STATE, "uint32"), (STEP_STATE, "uint32"), (EPOCH_STATE, "int64")):
+                self.state[state] = layout.empty(TensorType((), dtype))
+            self.state[SEED_STATE][...] = config.new_seed() if seed is None else seed
+        for path, parameter in self.parameters().items():
             if parameter.value is None:
                 parameter.value = layout.empty(parameter.type)
                 parameter.value[...] = parameter.initial(int(self.state[SEED_STATE]), path)
             self.state[path] = parameter.value
+        self._has_values = True
 
     def _forget_programs(self) -> None:
         self._programs: Programs | None = None
@@ -118,13 +122,25 @@ class Model:
     def outputs(self) -> list[Symbol]:
         return list(self._outputs.values())
 
+    def named_inputs(self) -> dict[str, Symbol]:
+        """By the labels that they have in the graph: "x", or "x/<name>" where there are several."""
+        return dict(self._inputs)
+
+    def named_outputs(self) -> dict[str, Symbol]:
+        """By their names; the only output of a model is called ""."""
+        return dict(self._outputs)
+
+    def calls(self) -> list[Call]:
+        """The uses of the layers, each after those that it needs."""
+        return list(self._calls)
+
     @property
     def input_shape(self) -> Any:
-        return only([symbol.shape for symbol in self._inputs.values()])  # type: ignore[arg-type, misc]
+        return only([symbol.shape for symbol in self._inputs.values()])
 
     @property
     def output_shape(self) -> Any:
-        return only([symbol.shape for symbol in self._outputs.values()])  # type: ignore[arg-type, misc]
+        return only([symbol.shape for symbol in self._outputs.values()])
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by its name or its place.
@@ -143,7 +159,8 @@ class Model:
             fix=did_you_mean(str(name), names) if name is not None else "pass name= or index=",
         )
 
-    def _parameters(self, trainable_only: bool = False) -> dict[str, Parameter]:
+    def parameters(self, trainable_only: bool = False) -> dict[str, Parameter]:
+        """Path, as ``"dense_1/kernel"``, -> parameter."""
         if trainable_only and not self.trainable:
             return {}
         found: dict[str, Parameter] = {}
@@ -154,15 +171,15 @@ class Model:
     def count_params(self) -> int:
         """How many numbers the parameters are."""
         self._require_built("count_params")
-        return sum(parameter.type.size for parameter in self._parameters().values())
+        return sum(parameter.type.size for parameter in self.parameters().values())
 
     def _net(self) -> Net:
         """What the steps need to know of the model."""
         return Net(
             inputs={label: symbol.type(TOKEN_BATCH) for label, symbol in self._inputs.items()},
             outputs={name: symbol.type(TOKEN_BATCH) for name, symbol in self._outputs.items()},
-            parameters=self._parameters(),
-            trainable=frozenset(self._parameters(trainable_only=True)),
+            parameters=self.parameters(),
+            trainable=frozenset(self.parameters(trainable_only=True)),
             call=self._call,
         )
 
@@ -333,15 +350,24 @@ class Model:
         Raises: ShapeError, DTypeError, DataError or ArgumentError before anything has changed; NonFiniteError if a
             loss is not finite, with the model as it was before that step.
         """
-        schedule = check_schedule(
-            batch_size, epochs, initial_epoch, shuffle, steps_per_epoch, validation_steps, validation_freq, threads, verbose
+        schedule = Schedule(
+            32 if batch_size is None else batch_size,
+            epochs,
+            initial_epoch,
+            shuffle,
+            steps_per_epoch,
+            validation_freq if isinstance(validation_freq, int) else tuple(validation_freq),
+            threads,
+            verbose,
         )
         watchers = CallbackList(callbacks)
         self._require_compiled("fit")
         self._build_for(x, seed)
         trainer = self._ready_to_train("fit")
         rows = self._prepare(x, y, sample_weight, class_weight)
-        rows, held_out = self._hold_out(rows, validation_split, validation_data, schedule.validation_steps)
+        rows, held_out = self._hold_out(rows, validation_split, validation_data)
+        if held_out is not None:
+            held_out = _first(held_out, validation_steps, validation_batch_size or schedule.batch_size)
         if seed is not None:
             self.state[SEED_STATE][...] = seed
         self.stop_training = False
@@ -355,14 +381,11 @@ class Model:
         types = _sample_types(self._inputs)
         return data.prepare(x, y, sample_weight, class_weight, types, self._ready_to_train("this").goals.outputs)
 
-    def _hold_out(self, rows: Rows, share: float, given: Any, steps: int | None) -> tuple[Rows, Rows | None]:
-        """The rows to train on and those to validate on, which ``validation_data`` gives before ``validation_split``."""
-        held_out: Rows | None = None
+    def _hold_out(self, rows: Rows, share: float, given: Any) -> tuple[Rows, Rows | None]:
+        """The rows to train on and those to validate on: ``validation_data`` wins over ``validation_split``."""
         if given is not None:
-            held_out = self._prepare(*data.unpack_validation(given))
-        elif share:
-            rows, held_out = data.split_tail(rows, share)
-        return rows, held_out if held_out is None or steps is None else held_out.take(slice(steps))
+            return rows, self._prepare(*data.unpack_validation(given))
+        return data.split_tail(rows, share) if share else (rows, None)
 
     def evaluate(
         self,
@@ -399,7 +422,7 @@ class Model:
         """The outputs for all rows. The results do not depend on ``batch_size``, and no size compiles anything new."""
         one_row = self._one_row
         if one_row is not None and one_row.takes(x) and callbacks is None:
-            return one_row(x)  # type: ignore[arg-type]
+            return one_row(x)
         self._build_for(x)
         rows = _first(data.prepare_inputs(x, _sample_types(self._inputs)), steps, batch_size)
         return self._predict(rows, check_verbose(verbose), CallbackList(callbacks))
@@ -458,7 +481,7 @@ class Model:
         """Copies of all parameters, layer by layer."""
         self._require_built("get_weights")
         self._give_values()
-        return [self.state[path].copy() for path in self._parameters()]
+        return [self.state[path].copy() for path in self.parameters()]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Put values into all parameters.
@@ -468,7 +491,7 @@ class Model:
         self._require_built("set_weights")
         self._give_values()
         arrays = [np.asarray(array) for array in weights]
-        wanted = {path: parameter.shape for path, parameter in self._parameters().items()}
+        wanted = {path: parameter.shape for path, parameter in self.parameters().items()}
         if [array.shape for array in arrays] != list(wanted.values()):
             raise ShapeError(
                 "the arrays do not fit the model's weights",
@@ -490,11 +513,29 @@ class Model:
         self._give_values()
         checkpoint.save(filepath, self.state, self._description(with_compile=True), overwrite)
 
+    def state_types(self) -> dict[str, TensorType]:
+        """The states that a file of this model must have: parameters, counters and, if compiled, the optimizer's."""
+        counters = {SEED_STATE: "uint32", STEP_STATE: "uint32", EPOCH_STATE: "int64"}
+        types = {name: TensorType((), dtype) for name, dtype in counters.items()}
+        types |= {path: parameter.type for path, parameter in self.parameters().items()}
+        if self.optimizer is not None:
+            trainable = {path: p.type for path, p in self.parameters(trainable_only=True).items()}
+            types |= {name: kind for name, (kind, _) in self.optimizer.rule.states(trainable).items()}
+        return types
+
+    def take_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Put the arrays of a file into the state; they have been checked against :meth:`state_types`."""
+        self._give_values(seed=0)
+        if self.optimizer is not None:
+            self._ready_to_train("this")
+        for name in self.state_types():
+            self.state[name][...] = arrays[name]
+
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """The parameters alone, by their names, in a safetensors file."""
         self._require_built("save_weights")
         self._give_values()
-        checkpoint.save_weights(filepath, {path: self.state[path] for path in self._parameters()}, overwrite)
+        checkpoint.save_weights(filepath, {path: self.state[path] for path in self.parameters()}, overwrite)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Parameters by their names from a file that ``save_weights`` or ``save`` wrote.
@@ -506,7 +547,7 @@ class Model:
         """
         self._require_built("load_weights")
         self._give_values()
-        wanted = {path: self.state[path] for path in self._parameters()}
+        wanted = {path: self.state[path] for path in self.parameters()}
         checkpoint.load_weights(filepath, wanted, skip_mismatch)
 
     def get_config(self) -> dict[str, Any]:
@@ -548,7 +589,7 @@ class Sequential(Model):
     def __init__(
         self, layers: Sequence[Layer | Symbol] | None = None, trainable: bool = True, name: str | None = None
     ) -> None:
-        self._begin(name or "sequential", trainable)
+        self.begin(name or "sequential", trainable)
         self._input: Symbol | None = None
         for layer in layers or ():
             self._append(layer)
@@ -607,13 +648,14 @@ class Sequential(Model):
         for layer in layers:
             symbol = layer(symbol)
         self._forget_state()
-        self._connect({"x": self._input}, {"": symbol})
+        self.connect({"x": self._input}, {"": symbol})
 
     def _forget_state(self) -> None:
-        """Drop what depends on the layers; their parameters keep their values themselves."""
+        """Drop what depends on the layers; they keep their parameters' values themselves. The optimizer starts anew."""
+        kept = {name: array for name, array in self.state.items() if name.startswith("random/")}
         if self.state and self.optimizer is not None:
             self.optimizer = OptimizerHandle(self.optimizer.rule)
-        self.state.clear()
+        self.state = kept
 
     def _build_for(self, x: Any, seed: int | None = None) -> None:
         if not self.built and self._layers:
@@ -656,7 +698,7 @@ def _calls(inputs: Mapping[str, Symbol], outputs: Mapping[str, Symbol]) -> list[
     """The layer calls between inputs and outputs, each after those that it needs."""
     given = set(inputs.values())
     order: dict[Call, None] = {}
-    stack = [(symbol, False) for symbol in reversed(outputs.values())]
+    stack = [(symbol, False) for symbol in reversed(list(outputs.values()))]
     while stack:
         symbol, ready = stack.pop()
         if symbol in given or symbol.call in order:
@@ -688,3 +730,48 @@ def _first(rows: Rows, steps: int | None, batch_size: int | None) -> Rows:
 def _flat(logs: Mapping[str, float]) -> float | list[float]:
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
+
+
+def load_model(
+    filepath: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Model:
+    """The model that ``save`` wrote; training goes on from it as if it had never stopped.
+
+    Arguments:
+        custom_objects: name -> class, for layers, losses, metrics and optimizers that are not registered.
+        compile: whether to restore optimizer, loss and metrics too.
+        safe_mode: accepted; a file never runs anything.
+
+    Raises: FileFormatError for a file that is damaged or no model, StorageError if it cannot be read.
+    """
+    arrays, description = checkpoint.read(filepath)
+    checkpoint.register_custom(custom_objects or {})
+    with checkpoint.reading(filepath):
+        model = _from_description(description)
+        if compile and "compile" in description:
+            model.compile(**checkpoint.restore_compile(description["compile"]))
+    checkpoint.check_arrays(filepath, model.state_types(), arrays)
+    model.take_state(arrays)
+    return model
+
+
+def clone_model(model: Model) -> Model:
+    """A model of the same layers with new initial weights, not compiled."""
+    return _from_description({"class_name": type(model).__name__, "config": model.get_config()})
+
+
+def _from_description(description: Mapping[str, Any]) -> Model:
+    settings = description["config"]
+    inputs, outputs = checkpoint.restore_structure(settings)
+    model: Model
+    if description["class_name"] == "Sequential":
+        model = Sequential.__new__(Sequential)
+        model._input = inputs["x"]
+    else:
+        model = Model.__new__(Model)
+    model.begin(str(settings["name"]), trainable=bool(settings["trainable"]))
+    model.connect(inputs, outputs)
+    return model

@@ -88,6 +88,13 @@ def test_table_has_medians_ratios_and_limit():
     assert "1 of 1 runs of thalweg were disturbed" in text
 
 
+def test_disturbed_runs_count_only_if_there_are_no_others():
+    calm = run_of("thalweg", epoch_seconds=[1.0, 2.0])
+    disturbed = run_of("thalweg", epoch_seconds=[1.0, 50.0], disturbed=True)
+    assert summarize([disturbed, calm, disturbed])[0].epoch_seconds == 2.0
+    assert summarize([disturbed])[0].epoch_seconds == 50.0
+
+
 def test_whole_processes_are_compared_with_the_same_state_of_the_cache():
     runs = [
         run_of("thalweg", "iris", "cold", wall=0.4),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from thalweg.executors.layout import empty
 from thalweg.graph.node import Graph, Node, Op, apply
 from thalweg.graph.types import DTYPES, FLOATS, TensorType
 from thalweg.ops import elementwise as e
@@ -97,7 +98,8 @@ class Suite:
     def __post_init__(self) -> None:
         for i, case in enumerate(self.cases):
             if isinstance(case.op, leaf.State):
-                self.state[case.op.label] = case.arrays[0].copy()
+                self.state[case.op.label] = empty(case.op.infer())
+                self.state[case.op.label][...] = case.arrays[0]
                 self.outputs[f"y{i}"] = apply(case.op)
             elif isinstance(case.op, leaf.Input):
                 self.data[case.op.label] = case.arrays[0].copy()

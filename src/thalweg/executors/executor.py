@@ -41,7 +41,8 @@ class Program(Protocol):
 
 
 class Executor(Protocol):
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def compile(self, graph: Graph, *, gather: bool) -> Program:
         """A program for the graph; ``gather`` says whether it will run with an index."""
@@ -60,18 +61,21 @@ def leaf_types(graph: Graph) -> tuple[dict[str, TensorType], dict[str, TensorTyp
     return inputs, states
 
 
-def check_arrays(graph_types: Mapping[str, TensorType], arrays: Arrays, what: str, rows: bool = False) -> None:
-    """Every name has an array of its type; with ``rows`` the first axis may have any size.
+def check_arrays(kinds: Mapping[str, TensorType], arrays: Arrays, what: str, rows: bool = False) -> None:
+    """Every name has an array of its type; with ``rows`` the first axis may have any size. Raises ExecutorError."""
+    for name, kind in kinds.items():
+        check_array(name, kind, arrays, what, rows)
 
-    Raises: ExecutorError naming the array.
-    """
-    for name, kind in graph_types.items():
-        array = arrays.get(name)
-        if array is None:
-            raise _misfit(what, name, str(kind), f"only {', '.join(arrays) or 'nothing'}")
-        skip = 1 if rows else 0
-        if array.dtype.name != kind.dtype or array.shape[skip:] != kind.shape[skip:] or array.ndim != kind.rank:
-            raise _misfit(what, name, str(kind), str(TensorType.of(array)))
+
+def check_array(name: str, kind: TensorType, arrays: Arrays, what: str, rows: bool = False) -> np.ndarray:
+    """The array of a name, if it is of its type. Raises ExecutorError naming it."""
+    array = arrays.get(name)
+    if array is None:
+        raise _misfit(what, name, str(kind), f"only {', '.join(arrays) or 'nothing'}")
+    first = 1 if rows else 0
+    if array.dtype != kind.dtype or array.shape[first:] != kind.shape[first:] or array.ndim != len(kind.shape):
+        raise _misfit(what, name, str(kind), str(TensorType.of(array)))
+    return array
 
 
 def check_index(index: np.ndarray, inputs: Mapping[str, TensorType], data: Arrays) -> None:
@@ -83,8 +87,12 @@ def check_index(index: np.ndarray, inputs: Mapping[str, TensorType], data: Array
     if index.dtype != np.int64 or index.ndim != 2 or (batch and {index.shape[1]} != batch):
         raise _misfit("the index", "index", f"int64[steps,{batch}]", f"{index.dtype}{list(index.shape)}")
     rows = min((len(data[name]) for name in inputs), default=0)
-    if inputs and index.size and not 0 <= index.min() <= index.max() < rows:
-        raise _misfit("the index", "index", f"rows 0 to {rows - 1}", f"{index.min()} to {index.max()}")
+    if not inputs or not index.size:
+        return
+    few = index.size <= 16  # plain Python is quicker for a single row
+    low, high = (min(index.flat), max(index.flat)) if few else (index.min(), index.max())
+    if not 0 <= low <= high < rows:
+        raise _misfit("the index", "index", f"rows 0 to {rows - 1}", f"{low} to {high}")
 
 
 def check_outputs(graph: Graph, outputs: Arrays, steps: int | None) -> None:

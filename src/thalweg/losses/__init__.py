@@ -32,7 +32,7 @@ def __getattr__(name: str) -> Callable[..., Node]:
 
     def function(y_true: Node, y_pred: Node, **options: Any) -> Node:
         loss: Loss = loss_class(**options)
-        return loss.per_sample(loss.aligned(y_true, y_pred), y_pred)
+        return loss.values(y_true, y_pred)[0]
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = loss_class.__doc__

@@ -56,7 +56,7 @@ class Loss(metaclass=Spelled):
         return None
 
     def target_type(self, output: TensorType) -> TensorType:
-        """The type of the targets that go with predictions of this type."""
+        """The type of the targets that go with predictions of this type, which has at least two axes."""
         return output
 
     def check_targets(self, y: np.ndarray, output: TensorType) -> None:
@@ -71,9 +71,7 @@ class Loss(metaclass=Spelled):
         sample_weight (batch,), or the shape of the values.
         Raises: ShapeError if the targets do not fit. They are never broadcast.
         """
-        y_true = self.aligned(y_true, y_pred)
-        values = self.per_sample(y_true, y_pred)
-        mask = self.counted(y_true)
+        values, mask = self.values(y_true, y_pred)
         weight = None if sample_weight is None else spread(ops.cast(sample_weight, values.dtype), values)
         weighted = values if weight is None else values * weight
         if self.reduction in ("none", None):
@@ -88,16 +86,18 @@ class Loss(metaclass=Spelled):
             return total * (1.0 / max(values.type.size, 1))
         return divide_or_zero(total, ops.reduce_sum(counts))
 
-    def aligned(self, y_true: Node, y_pred: Node) -> Node:
-        """``y_true`` with the shape and dtype of ``target_type``.
+    def values(self, y_true: Node, y_pred: Node) -> tuple[Node, Node | None]:
+        """``per_sample`` and ``counted`` after targets and predictions have been brought to fitting shapes.
 
         Only an axis of size 1 at the end may be added or left out, as in Keras: (n,) and (n, 1) say the same.
         Raises: ShapeError.
         """
+        y_pred = column(y_pred)
         wanted = self.target_type(y_pred.type)
         if not _same_but_for_a_last_one(y_true.shape, wanted.shape):
             raise self._misfit(y_true.shape, wanted, y_pred.type, y_pred.layer)
-        return ops.cast(ops.reshape(y_true, wanted.shape), wanted.dtype)
+        y_true = ops.cast(ops.reshape(y_true, wanted.shape), wanted.dtype)
+        return self.per_sample(y_true, y_pred), self.counted(y_true)
 
     def prepare(self, y: Any, output: TensorType) -> np.ndarray:
         """A user's targets as the array that the step takes. Called once, before training.
@@ -111,6 +111,7 @@ class Loss(metaclass=Spelled):
             DataError: naming row and value, if a target is not finite or outside what the loss is defined for.
         """
         array = np.asarray(y)
+        output = output if output.rank > 1 else output.with_shape((*output.shape, 1))
         kind = self.target_type(output)
         wanted = kind.with_shape((len(array) if array.ndim else 0, *kind.shape[1:]))
         if not array.ndim or not _same_but_for_a_last_one(array.shape, wanted.shape):
@@ -176,6 +177,11 @@ def spread(weight: Node, values: Node) -> Node:
         got=str(weight.shape),
         fix="pass one weight for each sample",
     )
+
+
+def column(y_pred: Node) -> Node:
+    """One prediction for each sample, (batch,), as (batch, 1); others as they are."""
+    return ops.reshape(y_pred, (*y_pred.shape, 1)) if y_pred.rank == 1 else y_pred
 
 
 def align(y_true: Node, like: TensorType, owner: str) -> Node:

@@ -30,8 +30,5 @@ class MeanLoss(MeanMetric):
             object.__setattr__(self, "name", self.loss.name)
         super().__post_init__()
 
-    def values(self, y_true: Node, y_pred: Node) -> Node:
-        return self.loss.per_sample(self.loss.aligned(y_true, y_pred), y_pred)
-
-    def counted(self, y_true: Node, y_pred: Node) -> Node | None:
-        return self.loss.counted(self.loss.aligned(y_true, y_pred))
+    def values(self, y_true: Node, y_pred: Node) -> Node | tuple[Node, Node | None]:
+        return self.loss.values(y_true, y_pred)

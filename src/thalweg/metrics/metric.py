@@ -9,7 +9,7 @@ from typing import Any
 from thalweg import ops
 from thalweg.checks import Spelled, check_fields
 from thalweg.graph.node import Node
-from thalweg.losses.loss import spread
+from thalweg.losses.loss import column, spread
 from thalweg.registry import Registry
 
 
@@ -59,16 +59,17 @@ registry: Registry[Metric] = Registry("metric", Metric)
 class MeanMetric(Metric):
     """A weighted mean over the samples of the epoch: sum(w * value) / sum(w). A subclass writes ``values``."""
 
-    def values(self, y_true: Node, y_pred: Node) -> Node:
-        """(batch,) or (batch, ...); further axes are averaged."""
+    def values(self, y_true: Node, y_pred: Node) -> Node | tuple[Node, Node | None]:
+        """(batch,) or (batch, ...), of which further axes are averaged; or that, and which of them count (bool).
+
+        y_pred has at least two axes: one prediction for each sample is (batch, 1).
+        """
         raise NotImplementedError(f"{type(self).__name__} has no values()")
 
-    def counted(self, y_true: Node, y_pred: Node) -> Node | None:
-        """Which values count (bool); None if all do."""
-        return None
-
     def sums(self, y_true: Node, y_pred: Node, weight: Node | None = None) -> dict[str, Node]:
-        return mean_sums(self.values(y_true, y_pred), weight, self.counted(y_true, y_pred))
+        values = self.values(y_true, column(y_pred))
+        values, counted = values if isinstance(values, tuple) else (values, None)
+        return mean_sums(values, weight, counted)
 
     def result(self, total: float, weight: float) -> float:
         return float(total / weight) if weight else 0.0  # Keras's answer for nothing

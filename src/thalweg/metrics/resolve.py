@@ -56,7 +56,7 @@ def resolve(identifier: Any, target: TensorType, output: TensorType, loss: Loss 
     """
     if identifier not in (*ACCURACY, *CROSSENTROPY):
         return get(identifier)
-    if output.shape[-1] == 1:
+    if output.rank == 1 or output.shape[-1] == 1:
         kinds: tuple[type[Metric], type[Crossentropy]] = (BinaryAccuracy, BinaryCrossentropy)
     elif target.rank < output.rank or target.shape[-1] == 1:
         kinds = (SparseCategoricalAccuracy, SparseCategoricalCrossentropy)

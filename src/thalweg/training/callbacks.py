@@ -6,7 +6,7 @@ import csv
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from thalweg.checks import check_value
 from thalweg.errors import ArgumentError, StorageError, did_you_mean
@@ -361,7 +361,8 @@ class CSVLogger(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._close()
         try:
-            self._file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")
+            mode: Literal["a", "w"] = "a" if self.append else "w"
+            self._file = open(self.filename, mode, newline="", encoding="utf-8")  # noqa: SIM115 - open all training
         except OSError as error:
             raise StorageError(
                 f"CSVLogger cannot write {self.filename!r}",

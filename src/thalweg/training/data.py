@@ -80,7 +80,9 @@ def _misfit(array: np.ndarray, shape: tuple[int, ...], label: str) -> ShapeError
     if array.shape == shape:
         fix = f"add the axis of the samples: {label}[None]"
     elif array.shape[1:] and int(np.prod(array.shape[1:])) == int(np.prod(shape)):
-        fix = f"{label}.reshape({', '.join(['-1', *map(str, shape)])}), or build the model with Input({array.shape[1:]})"
+        fix = (
+            f"{label}.reshape({', '.join(['-1', *map(str, shape)])}), or build the model with Input({array.shape[1:]})"
+        )
     else:
         fix = f"pass data of this shape, or build the model with Input({array.shape[1:]})"
     return ShapeError(f"{label} does not fit the model's input", expected=wanted, got=str(array.shape), fix=fix)

@@ -11,6 +11,7 @@ import numpy as np
 from thalweg import losses, metrics
 from thalweg.errors import ArgumentError, did_you_mean
 from thalweg.graph.types import TensorType
+from thalweg.losses.function import FunctionLoss
 from thalweg.losses.loss import Loss
 from thalweg.metrics.metric import Metric
 
@@ -143,7 +144,8 @@ def _loss(identifier: Any) -> Loss:
             got="loss=None",
             fix="pass loss= to compile, for example loss='mse'",
         )
-    found = losses.get(identifier)
+    given = losses.get(identifier)
+    found = given if isinstance(given, Loss) else FunctionLoss(given)
     if found.reduction in ("none", None):
         raise ArgumentError(
             f"loss {found.name!r} gives no single number to make smaller",
@@ -185,15 +187,16 @@ def _per_output(value: Any, names: Sequence[str], what: str) -> dict[str, Any]:
 
 
 def _metrics_per_output(value: Any, names: Sequence[str], what: str) -> dict[str, list[Any]]:
+    nested = isinstance(value, list | tuple) and any(isinstance(item, list | tuple) for item in value)
+    by_output = isinstance(value, Mapping) or (nested and len(names) > 1)
+    parts = _per_output(value, names, what) if by_output else dict.fromkeys(names, value)
+    return {name: _as_list(part) for name, part in parts.items()}
+
+
+def _as_list(value: Any) -> list[Any]:
     if value is None:
-        return {name: [] for name in names}
-    if isinstance(value, Mapping):
-        parts = _per_output(value, names, what)
-    elif isinstance(value, list | tuple) and len(names) > 1 and any(isinstance(v, list | tuple) for v in value):
-        parts = _per_output(value, names, what)
-    else:
-        parts = dict.fromkeys(names, value)
-    return {name: list(v) if isinstance(v, list | tuple) else [] if v is None else [v] for name, v in parts.items()}
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _unknown_output(what: str, name: object, names: Sequence[str]) -> ArgumentError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -24,6 +25,8 @@ PIECE = 128
 
 FEW = 8
 """Up to so many rows, one at a time is faster than a filled-up piece."""
+
+T = TypeVar("T")
 
 Watch = Callable[[int], bool]
 """Called with the number of pieces done; whether to go on."""
@@ -197,9 +200,7 @@ class OneRow:
 
     def takes(self, x: object) -> bool:
         """Whether ``x`` is such a row, in the form in which the program takes it."""
-        return (
-            type(x) is np.ndarray and x.shape == self.shape and x.dtype == self.dtype and x.flags.c_contiguous
-        )
+        return type(x) is np.ndarray and x.shape == self.shape and x.dtype == self.dtype and x.flags.c_contiguous
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         result = np.empty(self.out_shape, self.out_dtype)
@@ -207,7 +208,6 @@ class OneRow:
         return result
 
 
-def only(parts: Sequence[np.ndarray]) -> np.ndarray | list[np.ndarray]:
-    """The one array, or a list of several, as Keras returns predictions."""
+def only(parts: Sequence[T]) -> T | list[T]:
+    """The one thing, or a list of several, as Keras returns predictions."""
     return parts[0] if len(parts) == 1 else list(parts)
-

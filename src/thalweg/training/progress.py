@@ -1,4 +1,4 @@
-"""What training shows while it runs: one line redrawn on a terminal, an updating cell in a notebook, else plain lines."""
+"""What training shows: one line redrawn on a terminal, an updating cell in a notebook, else plain lines."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from thalweg.data.arrays import find_non_finite
 from thalweg.errors import NonFiniteError
-from thalweg.executors.executor import Program
+from thalweg.executors.executor import Arrays, Program
 from thalweg.executors.numpy import evaluate
 from thalweg.graph.node import Node, topological
 from thalweg.layers.layer import STEP_STATE
@@ -104,14 +104,13 @@ def _restore(state: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarray]) ->
         state[name][...] = array
 
 
-def _report(
-    step: Step | None, inputs: Mapping[str, np.ndarray], before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]
-) -> NonFiniteError:
+def _report(step: Step | None, inputs: Arrays, before: Arrays, after: Arrays) -> NonFiniteError:
     number = int(before[STEP_STATE]) + 1
     found = None if step is None else _origin(step, inputs, before)
     what, layer = found if found is not None else (_broken_state(after), None)
     rate = float(before[LEARNING_RATE_STATE])
-    largest = max((float(np.abs(x.astype(np.float64)).max()) for label, x in inputs.items() if label[0] == "x"), default=0)
+    sizes = [np.abs(x.astype(np.float64)).max(initial=0) for label, x in inputs.items() if label[0] == "x"]
+    largest = float(max(sizes, default=0))
     scaled = f"scale the inputs (the largest of this batch is {largest:g}), " if largest > 10 else ""
     return NonFiniteError(
         f"training step {number} gives numbers that are not finite",
@@ -144,7 +143,8 @@ def _origin(step: Step, inputs: Mapping[str, np.ndarray], state: Mapping[str, np
         node = cause
     where = find_non_finite(values[node])
     assert where is not None, "bad by construction"
-    return f"{values[node][where]} in {_kind(node, step)} at {where}, {node.shape} in shape", node.layer
+    place = f" at {list(where)} of shape {node.shape}" if where else ""
+    return f"{values[node][where]} in {_kind(node, step)}{place}", node.layer
 
 
 def _kind(node: Node, step: Step) -> str:
@@ -160,4 +160,4 @@ def _kind(node: Node, step: Step) -> str:
     if node in set(topological(step.gradients)):
         return f"a gradient (result of {node.op.name})"
     names = [name for name, new in step.graph.updates.items() if node in set(topological([new]))]
-    return f"the new value of {names[0]!r} (result of {node.op.name})"
+    return f"the update of the weight {names[0]!r} (result of {node.op.name})"

@@ -103,9 +103,7 @@ def prediction_label(output: str) -> str:
 
 
 def _inputs(net: Net, batch: int) -> dict[str, Node]:
-    return {
-        label: ops.input_node(label, (batch, *kind.shape[1:]), kind.dtype) for label, kind in net.inputs.items()
-    }
+    return {label: ops.input_node(label, (batch, *kind.shape[1:]), kind.dtype) for label, kind in net.inputs.items()}
 
 
 @dataclass(frozen=True)
@@ -160,7 +158,9 @@ def _exact_loss(loss: Loss, y_true: Node, y_pred: Node, weight: Node, valid: Nod
     return {"total": total, "weight": ops.cast(ops.reduce_sum(counts), "float64")}
 
 
-def _measure(goal: Goal, y_true: Node, y_pred: Node, weight: Node | None, sample_weight: Node | None) -> dict[str, Node]:
+def _measure(
+    goal: Goal, y_true: Node, y_pred: Node, weight: Node | None, sample_weight: Node | None
+) -> dict[str, Node]:
     """What the batch adds to the sums of the metrics; ``weight`` is for all, ``sample_weight`` for weighted ones."""
     sums: dict[str, Node] = {}
     for measure in goal.measures:

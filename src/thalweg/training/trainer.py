@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from thalweg.checks import In, check_fields
 from thalweg.executors import threads as cores
 from thalweg.executors.executor import Program
 from thalweg.optimizers.optimizer import Optimizer
@@ -20,24 +21,29 @@ from thalweg.training.inference import Evaluation, sums_of
 from thalweg.training.interrupt import Interrupt, interruptible
 from thalweg.training.loop import Pace, Plan, shuffled, train
 from thalweg.training.programs import Programs
-from thalweg.training.progress import Counter, Progress
+from thalweg.training.progress import Counter, Progress, check_verbose
 from thalweg.training.rescue import Divergence, Rescue
 from thalweg.training.step import TRAINING_SUMS, Net, Step, training_step
+
+Count = Annotated[int, In("[1, inf)")]
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """The arguments of ``fit`` that say what runs when; names as there."""
+    """The arguments of ``fit`` that say what runs when; names as there. Raises ArgumentError for a bad one."""
 
-    batch_size: int
-    epochs: int
-    initial_epoch: int = 0
+    batch_size: Count
+    epochs: Annotated[int, In("[0, inf)")]
+    initial_epoch: Annotated[int, In("[0, inf)")] = 0
     shuffle: bool = True
-    steps_per_epoch: int | None = None
-    validation_steps: int | None = None
-    validation_freq: int | tuple[int, ...] = 1
-    threads: int | None = None
+    steps_per_epoch: Count | None = None
+    validation_freq: Count | tuple[Count, ...] = 1
+    threads: Count | None = None
     verbose: int | str = "auto"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_verbose(self.verbose)
 
     def steps(self, rows: int) -> int:
         """Per epoch."""

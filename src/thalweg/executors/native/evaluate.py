@@ -177,15 +177,20 @@ class Place:
         return Place(self.build, self.nest, self, moves, lanes or self.lanes)
 
     def prepare(self, varying: Iterable[int]) -> None:
-        """Computes here what is the same for all places that differ along the axes ``varying`` only."""
+        """Computes here what is the same for all places that differ along the axes ``varying`` only.
+
+        What is first asked for inside a loop or a branch would be computed there, and be missing after it.
+        """
         inner = set(varying)
+        for access in self.nest.stores.values():
+            self.pointer(access)
         for access in self.nest.loads.values():
             if access.buffer is None or access.gathered in inner or self._gathers_lanes(access):
                 continue
-            if self.lanes and not any(access.strides[d] for d in inner):
-                self.load(access)
-            else:
+            if any(access.strides[d] for d in inner):
                 self.pointer(access)
+            else:
+                self.load(access)
 
     def index(self, strides: tuple[int, ...]) -> Value:
         """``sum of index * stride`` at the first lane."""

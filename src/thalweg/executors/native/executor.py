@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import ctypes
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from thalweg.errors import ExecutorError
-from thalweg.executors.executor import Arrays, check_arrays, check_index, leaf_types
-from thalweg.executors.native.compiler import LoadedObject, compile_object, system_yield
-from thalweg.executors.native.driver import FAULTS, RUN, generate
-from thalweg.executors.native.host import Host, this_host
+from thalweg.executors.executor import Arrays, check_array, check_index, leaf_types
+from thalweg.executors.layout import strides
+from thalweg.executors.native import cache
+from thalweg.executors.native.compiler import LoadedObject, compile_object, llvm_version, system_yield
+from thalweg.executors.native.driver import FAULTS, FIXED, RUN, generate
+from thalweg.executors.native.host import Host, cpu_features, cpu_name, this_host
+from thalweg.executors.native.loader import CannotLoadError, MappedObject
 from thalweg.executors.native.plan import Planner
 from thalweg.executors.native.team import run_on
 from thalweg.graph.node import Graph
+from thalweg.graph.text import to_text
+from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
 
 
@@ -27,28 +34,52 @@ class NativeExecutor:
     name: str = "native"
 
     def compile(self, graph: Graph, *, gather: bool) -> NativeProgram:
+        """The graph's program, from the cache if it was ever compiled on this machine."""
         verify(graph)
         host = self.host or this_host()
-        plan = Planner(graph, host.vector_bytes // 4, gather).plan()
-        ir = generate(plan, host, checked=self.checked)
-        return NativeProgram(graph, plan.arena_bytes, compile_object(ir, host), gather, self.checked)
+        features = " ".join(sorted(cpu_features()))
+        key = cache.key(to_text(graph), repr((host, gather, self.checked)), cpu_name(), features, llvm_version())
+        content = cache.load(key)
+        if content is None:
+            content = _compiled(graph, host, gather, self.checked)
+            cache.save(key, content)
+        return NativeProgram(graph, content, gather, self.checked)
+
+
+def _compiled(graph: Graph, host: Host, gather: bool, checked: bool) -> bytes:
+    """Arena size, seconds of a step on one thread in units of 2^-40, stages; then the object code."""
+    plan = Planner(graph, host.vector_bytes // 4, gather).plan()
+    head = np.array([plan.arena_bytes, int(plan.cost_seconds(host) * 2**40), len(plan.stages)], np.int64)
+    return head.tobytes() + compile_object(generate(plan, host, checked=checked), host)
+
+
+_SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 4)
+_YIELD = system_yield()
+
+MEETING_SECONDS = 0.4e-6
+"""What a stage costs more on several threads: the meeting at its end, and the slower one's lead."""
 
 
 class NativeProgram:
-    """A compiled graph with its arena."""
+    """A compiled graph with its arena. Calls from several threads take turns."""
 
-    def __init__(self, graph: Graph, arena_bytes: int, code: bytes, gather: bool, checked: bool) -> None:
+    def __init__(self, graph: Graph, content: bytes, gather: bool, checked: bool) -> None:
         self.inputs, self.states = leaf_types(graph)
         self.outputs = {name: node.type for name, node in graph.outputs.items()}
         self.gather = gather
         self.checked = checked
-        self._object = LoadedObject(code)
-        signature = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 4)
-        self._run = signature(self._object.address(RUN))
-        self._memory = np.zeros(arena_bytes + 128, np.uint8)
-        start = -self._memory.ctypes.data % 64
-        self._arena = self._memory[start : start + arena_bytes]
+        arena_bytes, cost, self._stages = (int(n) for n in np.frombuffer(content[:24], np.int64))
+        self._cost_seconds = cost * 2.0**-40
+        self._code = _load(content[24:])
+        self._run = _SIGNATURE(self._code.address(RUN))
+        self._arena = _aligned(arena_bytes)
         self._meeting = np.zeros(8, np.int64)
+        self._table = np.zeros(2 * (len(FIXED) + len(self.states) + len(self.inputs) + len(self.outputs)), np.int64)
+        self._table[0] = _YIELD
+        self._table[2:4] = _ends(self._meeting)
+        self._table[4:6] = _ends(self._arena)
+        self._bound: dict[str, np.ndarray] = {}  # the states whose addresses are in the table
+        self._lock = threading.Lock()
 
     def run(
         self,
@@ -59,43 +90,131 @@ class NativeProgram:
         threads: int = 1,
     ) -> None:
         """See Program.run."""
-        check_arrays(self.states, state, "the state")
-        check_arrays(self.inputs, data, "the input", rows=index is not None)
+        with self._lock:
+            self._bind_states(state)
+            kept = self._bind_data(data, index)
+            steps = 1 if index is None else len(index)
+            results = self._bind_outputs(outputs or {}, None if index is None else steps)
+            team = self._useful(threads) if threads > 1 else 1
+            self._call(team, steps)
+            for name, array in (outputs or {}).items():
+                if array is not results[name]:
+                    array[...] = results[name]
+            del kept
+        if self.checked:
+            self._raise_faults()
+
+    # --- the table of addresses -------------------------------------------------------------------------------------
+
+    def _bind_states(self, state: Arrays) -> None:
+        slot = 2 * len(FIXED)
+        for name, kind in self.states.items():
+            array = state.get(name)
+            if array is None or array is not self._bound.get(name):
+                array = check_array(name, kind, state, "the state")
+                if kind.size > 1 and array.strides != tuple(s * array.itemsize for s in strides(kind)):
+                    raise _misplaced(name, kind)
+                self._table[slot : slot + 2] = _ends(array)
+                self._bound[name] = array
+            slot += 2
+
+    def _bind_data(self, data: Arrays, index: np.ndarray | None) -> list[np.ndarray]:
+        """Enters the data and the index; the arrays that the addresses belong to."""
+        rows = index is not None
+        if rows is not self.gather:
+            raise ExecutorError(
+                "the step was compiled for another kind of data",
+                expected="an index" if self.gather else "no index",
+                got="an index" if rows else "none",
+                fix="compile the graph with gather=True to run it with an index",
+            )
+        kept = []
+        slot = 2 * (len(FIXED) + len(self.states))
+        for name, kind in self.inputs.items():
+            array = np.ascontiguousarray(check_array(name, kind, data, "the input", rows=rows)).reshape(-1)
+            kept.append(array)
+            self._table[slot : slot + 2] = _ends(array)
+            slot += 2
         if index is not None:
             check_index(index, self.inputs, data)
-        steps = 1 if index is None else len(index)
-        outputs = {} if outputs is None else outputs
-        arrays = [np.ascontiguousarray(index) if index is not None else self._meeting]
-        arrays += [state[name] for name in self.states]
-        arrays += [np.ascontiguousarray(data[name]) for name in self.inputs]
-        lead = (steps,) if index is not None else ()
-        results = {
-            name: np.empty((*lead, *kind.shape), kind.dtype)
-            for name, kind in self.outputs.items()
-        }
-        arrays += list(results.values())
-        self._meeting[:] = 0
-        entries = [(system_yield(), 0), _ends(self._meeting), _ends(self._arena), *map(_ends, arrays)]
-        table = np.array(entries, np.int64)
-        call = self._run
-        run_on(threads, lambda thread: call(table.ctypes.data, thread, threads, 0, steps))
-        for name, array in outputs.items():
-            array[...] = results[name]
-        if self.checked:
-            faults = ctypes.CFUNCTYPE(ctypes.c_int64)(self._object.address(FAULTS))()
-            if faults:
-                raise ExecutorError(
-                    "compiled code reached outside its memory",
-                    expected="every load and store within its buffer",
-                    got=f"{faults} outside",
-                    fix="this is a fault of thalweg; please report it with the printed graph",
-                )
+            index = np.ascontiguousarray(index)
+            kept.append(index)
+            self._table[6:8] = _ends(index)
+        return kept
+
+    def _bind_outputs(self, outputs: Arrays, steps: int | None) -> Mapping[str, np.ndarray]:
+        results = {}
+        slot = 2 * (len(FIXED) + len(self.states) + len(self.inputs))
+        for name, kind in self.outputs.items():
+            shape = kind.shape if steps is None else (steps, *kind.shape)
+            array = outputs.get(name)
+            if array is None or array.shape != shape or array.dtype != kind.dtype or not array.flags.c_contiguous:
+                array = np.empty(shape, kind.dtype)
+            results[name] = array
+            self._table[slot : slot + 2] = _ends(array)
+            slot += 2
+        return results
+
+    # --- the call -----------------------------------------------------------------------------------------------------
+
+    def _useful(self, threads: int) -> int:
+        """As many threads as make a step quicker."""
+        meetings = self._stages * MEETING_SECONDS
+        return threads if self._cost_seconds / threads + meetings < self._cost_seconds else 1
+
+    def _call(self, threads: int, steps: int) -> None:
+        table = _address(self._table)
+        if threads == 1:
+            self._run(table, 0, 1, 0, steps)
+            return
+        self._meeting[0] = 0
+        run_on(threads, lambda thread: self._run(table, thread, threads, 0, steps))
+
+    def _raise_faults(self) -> None:
+        faults = ctypes.CFUNCTYPE(ctypes.c_int64)(self._code.address(FAULTS))()
+        if faults:
+            raise ExecutorError(
+                "compiled code reached outside its memory",
+                expected="every load and store within its buffer",
+                got=f"{faults} outside",
+                fix="this is a fault of thalweg; please report it with the printed graph",
+            )
+
+
+def _load(code: bytes) -> MappedObject | LoadedObject:
+    try:
+        return MappedObject(code)
+    except CannotLoadError:
+        return LoadedObject(code)
+
+
+def _aligned(size: int) -> np.ndarray:
+    """Bytes that begin on a cache line."""
+    memory = np.zeros(size + 64, np.uint8)
+    start = -_address(memory) % 64
+    return memory[start : start + size]
+
+
+def _address(array: np.ndarray) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 def _ends(array: np.ndarray) -> tuple[int, int]:
     """The first byte of an array and the one after its last."""
-    first = array.ctypes.data
+    first = _address(array)
     if array.size == 0:
         return first, first
+    if array.flags.c_contiguous:
+        return first, first + array.nbytes
     last = sum((n - 1) * stride for n, stride in zip(array.shape, array.strides, strict=True))
     return first, first + last + array.itemsize
+
+
+def _misplaced(name: str, kind: TensorType) -> ExecutorError:
+    return ExecutorError(
+        f"the state {name!r} does not lie in memory as the compiled step expects",
+        expected=f"an array from executors.layout.empty({kind})",
+        got="other strides",
+        fix="create states with executors.layout.empty and write into them",
+    )

@@ -92,6 +92,7 @@ class Sweep:
     def write(self, build: Builder) -> None:
         begin, end = Value("%begin", "int64"), Value("%end", "int64")
         top = Place(build, self.nest)
+        top.prepare(range(len(self.nest.dims)))
         build.loop(begin, end, 1, [], lambda unit, _: self._unit(build, top, unit))
 
     def _groups(self) -> list[tuple[int, ...]]:

@@ -1,0 +1,11 @@
+"""The public names of callbacks: functions that ``fit`` calls on its way."""
+
+from thalweg.training.callbacks import Callback as Callback
+from thalweg.training.callbacks import CallbackList as CallbackList
+from thalweg.training.callbacks import CSVLogger as CSVLogger
+from thalweg.training.callbacks import EarlyStopping as EarlyStopping
+from thalweg.training.callbacks import History as History
+from thalweg.training.callbacks import LambdaCallback as LambdaCallback
+from thalweg.training.callbacks import LearningRateScheduler as LearningRateScheduler
+from thalweg.training.callbacks import ModelCheckpoint as ModelCheckpoint
+from thalweg.training.callbacks import TerminateOnNaN as TerminateOnNaN

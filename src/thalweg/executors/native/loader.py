@@ -1,0 +1,136 @@
+"""Makes object code executable without llvmlite: reads an ELF file into memory and resolves its addresses.
+
+The object refers to nothing outside itself (the one system function that it calls is handed in by the table), so a
+few hundred bytes of headers and one or two kinds of relocation are all there is. Memory is writable while it is filled
+and executable afterwards, never both. What this does not know, llvmlite's linker does (compiler.LoadedObject).
+
+Source: System V ABI, chapter 4, "Object files"; AMD64 supplement, section 4.4, "Relocation".
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import platform
+import struct
+import sys
+from dataclasses import dataclass
+
+_SECTION = struct.Struct("<IIQQQQIIQQ")
+_SYMBOL = struct.Struct("<IBBHQQ")
+_RELOCATION = struct.Struct("<QQq")
+_ALLOCATED, _WRITABLE = 0x2, 0x1
+_SYMBOLS, _NO_BITS, _RELOCATIONS = 2, 8, 4
+_UNDEFINED, _ABSOLUTE = 0, 0xFFF1
+_ADDRESS, _RELATIVE, _CALL = 1, 2, 4  # R_X86_64_64, R_X86_64_PC32, R_X86_64_PLT32
+_READ, _EXECUTE = 0x1, 0x4
+
+
+class CannotLoadError(Exception):
+    """The object needs more than this loader knows."""
+
+
+@dataclass
+class _Section:
+    kind: int
+    flags: int
+    offset: int
+    size: int
+    link: int
+    target: int
+    align: int
+    place: int = -1  # in the mapped memory
+
+
+class MappedObject:
+    """An object in executable memory. Its functions live as long as this does.
+
+    Raises: CannotLoadError if the platform or the object is not one that this loader knows.
+    """
+
+    def __init__(self, code: bytes) -> None:
+        if sys.platform != "linux" or platform.machine() != "x86_64":
+            raise CannotLoadError("only ELF on x86-64 Linux is read here")
+        try:
+            self._load(code)
+        except (struct.error, IndexError, ValueError, OSError) as error:
+            raise CannotLoadError(str(error)) from error
+
+    def address(self, name: str) -> int:
+        """Where a function begins."""
+        return self._base + self._functions[name]
+
+    def _load(self, code: bytes) -> None:
+        sections = _sections(code)
+        size, code_end = _lay_out(sections)
+        memory = mmap.mmap(-1, max(size, 1))
+        self._hold = (ctypes.c_char * len(memory)).from_buffer(memory)  # keeps the mapping as long as this object
+        self._base = ctypes.addressof(self._hold)
+        for s in sections:
+            if s.place >= 0 and s.kind != _NO_BITS:
+                memory[s.place : s.place + s.size] = code[s.offset : s.offset + s.size]
+        symbols = _symbols(code, sections)
+        for s in sections:
+            if s.kind == _RELOCATIONS and sections[s.target].place >= 0:
+                self._relocate(memory, code, s, sections[s.target], symbols)
+        self._functions = {name: place for name, place in symbols if name and place is not None}
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.mprotect(ctypes.c_void_p(self._base), ctypes.c_size_t(code_end), _READ | _EXECUTE):
+            raise CannotLoadError(f"memory cannot be made executable (errno {ctypes.get_errno()})")
+
+    def _relocate(
+        self, memory: mmap.mmap, code: bytes, table: _Section, within: _Section, symbols: list[tuple[str, int | None]]
+    ) -> None:
+        for offset, info, addend in _RELOCATION.iter_unpack(code[table.offset : table.offset + table.size]):
+            place = symbols[info >> 32][1]
+            if place is None:
+                raise CannotLoadError(f"{symbols[info >> 32][0]!r} is not in the object")
+            at, kind = within.place + offset, info & 0xFFFFFFFF
+            if kind == _ADDRESS:
+                memory[at : at + 8] = struct.pack("<Q", self._base + place + addend)
+            elif kind in (_RELATIVE, _CALL):
+                memory[at : at + 4] = struct.pack("<i", place + addend - at)
+            else:
+                raise CannotLoadError(f"relocation {kind} is not known")
+
+
+def _sections(code: bytes) -> list[_Section]:
+    if code[:6] != b"\x7fELF\x02\x01":
+        raise CannotLoadError("not a 64-bit little-endian ELF object")
+    (start,) = struct.unpack_from("<Q", code, 0x28)
+    size, count = struct.unpack_from("<HH", code, 0x3A)
+    found = []
+    for i in range(count):
+        _, kind, flags, _, offset, length, link, info, align, _ = _SECTION.unpack_from(code, start + i * size)
+        found.append(_Section(kind, flags, offset, length, link, info, max(align, 1)))
+    return found
+
+
+def _lay_out(sections: list[_Section]) -> tuple[int, int]:
+    """Gives the sections that belong in memory their places, the writable ones on pages of their own.
+
+    Returns the size of all, and where what may be executed ends.
+    """
+    at = code_end = 0
+    for writable in (False, True):
+        if writable:
+            at = code_end = -(-at // mmap.PAGESIZE) * mmap.PAGESIZE
+        for s in sections:
+            # unwinding tables (.eh_frame, kind 0x70000001) are for exceptions, of which there are none
+            if s.flags & _ALLOCATED and bool(s.flags & _WRITABLE) is writable and s.kind != 0x70000001:
+                s.place = at = -(-at // s.align) * s.align
+                at += s.size
+    return at, code_end
+
+
+def _symbols(code: bytes, sections: list[_Section]) -> list[tuple[str, int | None]]:
+    """Name and place in memory of each symbol; None for what the object does not define."""
+    table = next(s for s in sections if s.kind == _SYMBOLS)
+    names = sections[table.link]
+    found: list[tuple[str, int | None]] = []
+    for name, _, _, section, value, _ in _SYMBOL.iter_unpack(code[table.offset : table.offset + table.size]):
+        start = names.offset + name
+        text = code[start : code.index(b"\0", start)].decode()
+        defined = _UNDEFINED < section < _ABSOLUTE and sections[section].place >= 0
+        found.append((text, sections[section].place + value if defined else None))
+    return found

@@ -1,0 +1,263 @@
+"""A model as one file: its arrays in the safetensors format, a description of everything else in it as JSON.
+
+Reading makes only what the description names out of registered classes; it runs nothing from the file. The arrays
+are compared with what the description asks for before anything is made for them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thalweg import losses, metrics, optimizers
+from thalweg.data import safetensors
+from thalweg.errors import ArgumentError, FileFormatError, StorageError, ThalwegError
+from thalweg.graph.types import DTYPES, TensorType
+from thalweg.layers.layer import Call, Input, Layer, Symbol
+from thalweg.layers.layer import registry as layers
+from thalweg.losses.loss import Loss
+from thalweg.metrics.metric import Metric
+from thalweg.optimizers.optimizer import Optimizer
+from thalweg.training.step import EVALUATION_SUMS, TRAINING_SUMS
+
+if TYPE_CHECKING:
+    from thalweg.model import Model
+
+FORMAT = 1
+KEY = "thalweg"
+"""Of the description among the file's strings."""
+
+Path = str | os.PathLike[str]
+Arrays = Mapping[str, np.ndarray]
+
+
+def save(path: Path, state: Arrays, description: Mapping[str, Any], overwrite: bool) -> None:
+    """Write a model. The running sums of an epoch are not part of it.
+
+    Raises: StorageError if the file cannot be written, or is there and may not be replaced.
+    """
+    from thalweg import __version__  # the package imports this module
+
+    _may_write(path, overwrite)
+    sums = (f"{TRAINING_SUMS}/", f"{EVALUATION_SUMS}/")
+    kept = {name: array for name, array in state.items() if not name.startswith(sums)}
+    text = json.dumps({"format": FORMAT, "version": __version__, **description})
+    safetensors.write(path, kept, {KEY: text})
+
+
+def save_weights(path: Path, parameters: Arrays, overwrite: bool) -> None:
+    """Write parameters by their names. Raises StorageError."""
+    _may_write(path, overwrite)
+    safetensors.write(path, parameters, {})
+
+
+def _may_write(path: Path, overwrite: bool) -> None:
+    if not overwrite and os.path.exists(path):
+        raise StorageError(
+            f"the file {os.fspath(path)!r} exists",
+            expected="a new file name, as overwrite=False",
+            got="a file of this name",
+            fix="choose another name or pass overwrite=True",
+        )
+
+
+def load_weights(path: Path, parameters: Arrays, skip_mismatch: bool) -> None:
+    """Fill the parameters (path -> array) from a file. Raises FileFormatError before any is changed."""
+    arrays, _ = safetensors.read(path)
+    fitting = {
+        name: arrays[name] for name, array in parameters.items() if name in arrays and arrays[name].shape == array.shape
+    }
+    missing = [name for name in parameters if name not in fitting]
+    if missing and not skip_mismatch:
+        name = missing[0]
+        raise FileFormatError(
+            f"{os.fspath(path)!r} does not hold the weights of this model",
+            expected=f"{name!r} of shape {parameters[name].shape}",
+            got=f"shape {arrays[name].shape}" if name in arrays else f"only {', '.join(arrays) or 'nothing'}"[:200],
+            fix="build the model as it was when it was saved, or pass skip_mismatch=True",
+        )
+    for name, array in fitting.items():
+        parameters[name][...] = array
+
+
+def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays and the description of a model's file. Raises FileFormatError or StorageError."""
+    arrays, strings = safetensors.read(path)
+    if KEY not in strings:
+        raise _malformed(path, "it holds arrays only", "a description of the model", "none", "load_weights() reads it")
+    try:
+        description = json.loads(strings[KEY])
+    except (ValueError, RecursionError) as error:
+        raise _malformed(path, "its description is no JSON", "JSON", str(error)) from error
+    if not isinstance(description, dict) or not isinstance(description.get("format"), int):
+        raise _malformed(path, "its description has no format number", "a mapping with 'format'", str(description)[:80])
+    if description["format"] > FORMAT:
+        version = f"format {description['format']}, written by thalweg {description.get('version')!r:.20}"
+        raise _malformed(path, "it is from a newer version", f"format {FORMAT}", version, "install that version")
+    return arrays, description
+
+
+class reading:
+    """Turns whatever a bad description causes into a FileFormatError that names the file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, FileFormatError | MemoryError) or not isinstance(error, Exception):
+            return
+        got = f"{error.problem}: {error.got}" if isinstance(error, ThalwegError) else f"{type(error).__name__}: {error}"
+        fix = error.fix if isinstance(error, ThalwegError) else "make or fetch the file again"
+        raise _malformed(self.path, "its description does not make a model", "a model", got[:300], fix) from error
+
+
+def check_arrays(path: Path, wanted: Mapping[str, TensorType], arrays: Arrays) -> None:
+    """Raise FileFormatError unless the file has an array of the right type for each name."""
+    for name, kind in wanted.items():
+        got = arrays.get(name)
+        if got is None or got.shape != kind.shape or got.dtype != kind.dtype:
+            found = "none" if got is None else f"{got.dtype}{list(got.shape)}"
+            raise _malformed(path, f"its array {name!r} does not fit its description", str(kind), found)
+
+
+def _malformed(
+    path: Path, problem: str, expected: str, got: str, fix: str = "make or fetch the file again"
+) -> FileFormatError:
+    return FileFormatError(
+        f"{os.fspath(path)!r} is no model file that can be used: {problem}", expected=expected, got=got, fix=fix
+    )
+
+
+# Structure
+
+
+def describe_structure(model: Model) -> dict[str, Any]:
+    """Layers and how they are connected, in JSON types."""
+    symbols: dict[Symbol, list[Any]] = {symbol: ["input", label] for label, symbol in model.named_inputs().items()}
+
+    def where(symbol: Symbol) -> list[Any]:
+        return symbols.get(symbol) or ["call", numbers[symbol.call], symbol.index]
+
+    numbers: dict[Call | None, int] = {call: number for number, call in enumerate(model.calls())}
+    return {
+        "name": model.name,
+        "trainable": model.trainable,
+        "inputs": {
+            label: {"shape": list(symbol.shape[1:]), "dtype": symbol.dtype, "name": symbol.name}
+            for label, symbol in model.named_inputs().items()
+        },
+        "layers": [{"name": layer.label, **layers.config(layer)} for layer in model.layers],
+        "calls": [
+            {"layer": call.layer.label, "inputs": [where(symbol) for symbol in call.inputs]} for call in model.calls()
+        ],
+        "outputs": {name: where(symbol) for name, symbol in model.named_outputs().items()},
+    }
+
+
+def restore_structure(config: Mapping[str, Any]) -> tuple[dict[str, Symbol], dict[str, Symbol]]:
+    """The inputs and outputs of a structure, its layers made and called anew.
+
+    Raises: a ThalwegError, KeyError, TypeError, ValueError or IndexError if the description is bad.
+    """
+    inputs = {label: _input(entry) for label, entry in config["inputs"].items()}
+    made = {entry["name"]: _layer(entry) for entry in config["layers"]}
+    results: list[tuple[Symbol, ...]] = []
+
+    def symbol(where: list[Any]) -> Symbol:
+        found = inputs[where[1]] if where[0] == "input" else results[where[1]][where[2]]
+        assert isinstance(found, Symbol), "what layers give for symbols"
+        return found
+
+    for call in config["calls"]:
+        result = made[call["layer"]](*map(symbol, call["inputs"]))
+        results.append(result if isinstance(result, tuple) else (result,))
+    return inputs, {name: symbol(where) for name, where in config["outputs"].items()}
+
+
+def _input(entry: Mapping[str, Any]) -> Symbol:
+    if entry["dtype"] not in DTYPES:
+        raise ValueError(f"an input of dtype {entry['dtype']!r:.40}")
+    return Input(shape=tuple(entry["shape"]), dtype=entry["dtype"], name=entry["name"])
+
+
+def _layer(entry: Mapping[str, Any]) -> Layer:
+    layer = layers.from_config({key: value for key, value in entry.items() if key != "name"})
+    layer.name = str(entry["name"])
+    return layer
+
+
+# What compile was told
+
+
+def describe_compile(optimizer: Optimizer, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The optimizer and the arguments of ``compile``, in JSON types.
+
+    Raises: ArgumentError for a loss or metric that is not registered.
+    """
+    return {"optimizer": optimizers.registry.config(optimizer), **{key: _plain(value) for key, value in given.items()}}
+
+
+def _plain(value: Any) -> Any:
+    """Losses and metrics as descriptions, anything around them as it is."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Loss):
+        return losses.registry.config(value)
+    if isinstance(value, Metric):
+        return metrics.registry.config(value)
+    for registry in (losses.registry, metrics.registry):
+        if any(value is entry for _, entry in registry.items()):
+            return registry.name_of(value)
+    raise ArgumentError(
+        "the model cannot be saved: a loss or metric is not registered",
+        expected="names, and objects of registered classes",
+        got=f"{value!r:.80}",
+        fix="put @thalweg.losses.registry.register('its name') above its definition, or save_weights() only",
+    )
+
+
+def restore_compile(description: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments for ``compile``. Raises as :func:`restore_structure`."""
+    given = {key: _restored(value) for key, value in description.items() if key != "optimizer"}
+    unknown = given.keys() - {"loss", "loss_weights", "metrics", "weighted_metrics"}
+    if unknown:
+        raise ValueError(f"unknown arguments of compile: {sorted(unknown)}")
+    return {"optimizer": optimizers.registry.from_config(description["optimizer"]), **given}
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_restored(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    if "class_name" not in value:
+        return {key: _restored(item) for key, item in value.items()}
+    registry: Any = metrics.registry if value.get("kind") == "metric" else losses.registry
+    return registry.from_config(value)
+
+
+def register_custom(objects: Mapping[str, Any]) -> None:
+    """Let descriptions name these classes. Raises ArgumentError for what is no layer, loss, metric or optimizer."""
+    for name, entry in objects.items():
+        registries = (layers, losses.registry, metrics.registry, optimizers.registry)
+        found = [r for r in registries if r.base and isinstance(entry, type) and issubclass(entry, r.base)]
+        if not found:
+            raise ArgumentError(
+                "custom_objects holds something that a file cannot name",
+                expected="classes of layers, losses, metrics or optimizers by their names",
+                got=f"{name!r}: {entry!r:.80}",
+                fix="register functions with a decorator, as @thalweg.activations.registry.register('name')",
+            )
+        registry: Any = found[0]
+        registry.register(name)(entry)

@@ -1,0 +1,158 @@
+"""thalweg against the recorded answers of other libraries, and against fresh ones where they are installed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.compute import compute, inputs
+from tests.oracles.cases import CASES, KEPT_STEPS, STEPS, Case
+from tests.oracles.record import LIBRARIES, RECORDED, installed
+
+from thalweg import activations, initializers, losses, metrics, ops, optimizers
+from thalweg.backprop import gradients
+from thalweg.executors.numpy import NumpyExecutor
+from thalweg.graph.node import Graph
+from thalweg.graph.types import TensorType
+
+
+def answer(case: Case) -> dict[str, np.ndarray]:
+    return {
+        "activation": answer_activation,
+        "loss": answer_loss,
+        "metric": answer_metric,
+        "optimizer": answer_optimizer,
+        "initializer": answer_initializer,
+    }[case.kind](case)
+
+
+def answer_activation(case):
+    (x,) = inputs(x=case.inputs["x"])
+    value = activations.get(case.name)(x, **case.options)
+    cosine = ops.input_node("cosine", x.shape, x.dtype)
+    (gradient,) = gradients(ops.reduce_sum(value * cosine), [x])
+    return compute({"value": value, "gradient": gradient}, x=case.inputs["x"], cosine=np.cos(case.inputs["x"]))
+
+
+def answer_loss(case):
+    nodes = dict(zip(case.inputs, inputs(**case.inputs), strict=True))
+    value = losses.registry.find(case.name)(**case.options)(**nodes)
+    (gradient,) = gradients(ops.reduce_sum(value), [nodes["y_pred"]])
+    return compute({"value": value, "gradient": gradient}, **case.inputs)
+
+
+def answer_metric(case):
+    if metric_class := losses_as_metrics().get(case.name):
+        metric = metrics.MeanLoss(metric_class(**case.options))
+    else:
+        metric = metrics.registry.find(case.name)(**case.options)
+    totals = {}
+    for rows in np.array_split(np.arange(len(case.inputs["y_pred"])), 3):
+        batch = {name: array[rows] for name, array in case.inputs.items()}
+        y_true, y_pred, *weight = inputs(**batch)
+        for name, value in compute(metric.sums(y_true, y_pred, *weight), **batch).items():
+            totals[name] = totals.get(name, 0.0) + value
+    return {"value": np.array(metric.result(**totals))}
+
+
+def losses_as_metrics():
+    return {entry.__name__: entry for _, entry in losses.registry.items()}
+
+
+def answer_optimizer(case):
+    optimizer = optimizers.registry.find(case.name)(**case.options)
+    kinds = {name: TensorType.of(case.inputs[f"{name}_start"]) for name in ("kernel", "bias")}
+    state = {name: np.full(t.shape, number, t.dtype) for name, (t, number) in optimizer.states(kinds).items()}
+    state |= {name: case.inputs[f"{name}_start"].copy() for name in kinds}
+    parameters = {name: ops.state_node(name, kind.shape, kind.dtype) for name, kind in kinds.items()}
+    slopes = {name: ops.input_node(f"d_{name}", kind.shape, kind.dtype) for name, kind in kinds.items()}
+    program = NumpyExecutor().compile(Graph({}, optimizer.updates(parameters, slopes)), gather=False)
+    kept = []
+    for step in range(STEPS):
+        program.run(state, {f"d_{name}": case.inputs[name][step] for name in kinds})
+        if step in KEPT_STEPS:
+            kept.append({name: state[name].copy() for name in kinds})
+    assert state["optimizer/iterations"] == STEPS
+    return {name: np.stack([values[name] for values in kept]) for name in kinds}
+
+
+def answer_initializer(case):
+    make = initializers.registry.find(case.name)(**case.options)
+    values = make(tuple(case.inputs["shape"].tolist()), "float64", seed=1, path="dense/kernel")
+    return {"statistics": np.array([values.mean(), values.std(), values.min(), values.max()])}
+
+
+def compare(case: Case, recorded: dict[str, np.ndarray]) -> int:
+    """Compare with what is recorded for the case; gives how much that is."""
+    expected = {key.rpartition("/")[2]: value for key, value in recorded.items() if key.startswith(f"{case.key}/")}
+    if not expected:
+        return 0
+    ours = answer(case)
+    for what, value in expected.items():
+        if case.kind == "initializer":
+            compare_statistics(ours[what], value, case)
+            continue
+        # Both compute in float64: what differs is the order of a few dozen operations.
+        np.testing.assert_allclose(ours[what], value, rtol=1e-9, atol=1e-12, err_msg=what)
+    return len(expected)
+
+
+def compare_statistics(ours, theirs, case):
+    """Mean and deviation within five standard errors, extremes about the same."""
+    n = np.prod(case.inputs["shape"])
+    spread = theirs[1]
+    assert abs(ours[0] - theirs[0]) <= 5 * spread * np.sqrt(2 / n) + 1e-7
+    assert abs(ours[1] - theirs[1]) <= 5 * spread * np.sqrt(2 / n) + 1e-7
+    bounded = case.name != "RandomNormal" and case.options.get("distribution") != "untruncated_normal"
+    np.testing.assert_allclose(ours[2:], theirs[2:], atol=(0.02 if bounded else 1.2) * spread + 1e-7)
+
+
+def load(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
+
+
+RECORDINGS = {library: load(RECORDED / f"{library}.npz") for library in LIBRARIES}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
+def test_recorded(case):
+    assert sum(compare(case, recorded) for recorded in RECORDINGS.values()), "no library has answered this case"
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_recordings_are_of_these_cases(library):
+    known = {case.key for case in CASES}
+    assert RECORDINGS[library], "recorded by python -m tests.oracles.record"
+    assert {key.rpartition("/")[0] for key in RECORDINGS[library]} <= known
+
+
+def test_every_registered_name_has_a_case():
+    asked = {kind: {case.name.lower() for case in CASES if case.kind == kind} for kind in {c.kind for c in CASES}}
+    registries = {
+        "activation": activations.registry,
+        "loss": losses.registry,
+        "metric": metrics.registry,
+        "optimizer": optimizers.registry,
+        "initializer": initializers.registry,
+    }
+    for kind, registry in registries.items():
+        names = {entry.__name__.lower() for _, entry in registry.items()} - {"meanloss"}  # asked through the losses
+        assert names <= asked[kind], kind
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_live(library, tmp_path):
+    if not installed(library):
+        pytest.skip(f"{library} is not installed")
+    # A process of its own: Keras's float format and JAX's precision are settings of the whole process.
+    command = [sys.executable, "-m", "tests.oracles.record", library, "--into", str(tmp_path)]
+    root = Path(__file__).parent.parent.parent
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    live = load(tmp_path / f"{library}.npz")
+    assert live.keys() == RECORDINGS[library].keys()
+    for case in CASES:
+        compare(case, live)
