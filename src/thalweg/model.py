@@ -54,6 +54,7 @@ class Model:
 
     def __init__(self, inputs: Parts, outputs: Parts, name: str | None = None) -> None:
         self.begin(name or "functional", trainable=True)
+        self._seed = config.new_seed()
         self.connect(_parts(inputs, "inputs"), _parts(outputs, "outputs"))
 
     def begin(self, name: str, trainable: bool) -> None:
@@ -70,6 +71,7 @@ class Model:
         self._outputs: dict[str, Symbol] = {}
         self._calls: list[Call] = []
         self._compiled: dict[str, Any] | None = None
+        self._seed = 0
         self._has_values = False
         self._forget_programs()
 
@@ -91,7 +93,7 @@ class Model:
         if SEED_STATE not in self.state:
             for state, dtype in ((SEED_STATE, "uint32"), (STEP_STATE, "uint32"), (EPOCH_STATE, "int64")):
                 self.state[state] = layout.empty(TensorType((), dtype))
-            self.state[SEED_STATE][...] = config.new_seed() if seed is None else seed
+            self.state[SEED_STATE][...] = self._seed if seed is None else seed
         for path, parameter in self.parameters().items():
             if parameter.value is None:
                 parameter.value = layout.empty(parameter.type)
@@ -263,7 +265,7 @@ class Model:
         if name == "loss" or any(name == goal.loss_name for goal in goals.outputs):
             return False
         metric = next((m.metric for goal in goals.outputs for m in goal.measures if m.name == name), None)
-        return getattr(metric, "rises", None)
+        return None if metric is None else getattr(metric, "rises", "loss" not in type(metric).__name__.lower())
 
     def _ready(self) -> Programs:
         if self._programs is None:
@@ -590,6 +592,7 @@ class Sequential(Model):
         self, layers: Sequence[Layer | Symbol] | None = None, trainable: bool = True, name: str | None = None
     ) -> None:
         self.begin(name or "sequential", trainable)
+        self._seed = config.new_seed()
         self._input: Symbol | None = None
         for layer in layers or ():
             self._append(layer)
@@ -760,7 +763,9 @@ def load_model(
 
 def clone_model(model: Model) -> Model:
     """A model of the same layers with new initial weights, not compiled."""
-    return _from_description({"class_name": type(model).__name__, "config": model.get_config()})
+    clone = _from_description({"class_name": type(model).__name__, "config": model.get_config()})
+    clone._seed = config.new_seed()
+    return clone
 
 
 def _from_description(description: Mapping[str, Any]) -> Model:

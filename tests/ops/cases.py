@@ -258,10 +258,11 @@ def above_minus_one(r, shape, dtype="float64"):
 ARITHMETIC = e._Elementwise.dtypes
 SIGNED = e.Absolute.dtypes
 
-for _op, _dtypes in ((e.Negate, ARITHMETIC), (e.Absolute, SIGNED), (e.Sign, SIGNED), (e.Sqrt, FLOATS)):
+for _op, _dtypes in ((e.Negate, ARITHMETIC), (e.Absolute, SIGNED), (e.Sqrt, FLOATS)):
     CASES[_op.name] = unary(_op, _dtypes, smooth=positive if _op is e.Sqrt else away_from_zero)
 for _op in (e.Exp, e.Expm1, e.Tanh, e.Sigmoid, e.Softplus):
     CASES[_op.name] = unary(_op, FLOATS, FUNCTION_ULPS)
+CASES[e.Sign.name] = unary(e.Sign, SIGNED, signed_zeros=False)  # the sign of -0 may be 0 or -0
 CASES[e.Floor.name] = unary(e.Floor, FLOATS, smooth=between_integers)
 CASES[e.Log.name] = unary(e.Log, FLOATS, FUNCTION_ULPS, smooth=positive)
 CASES[e.Log1p.name] = unary(e.Log1p, FLOATS, FUNCTION_ULPS, smooth=above_minus_one)

@@ -54,6 +54,7 @@ def ask_keras(case: Case) -> dict[str, np.ndarray]:
         return {"value": metric.result()}
     if case.kind == "optimizer":
         optimizer = getattr(keras.optimizers, case.name)(**case.options)
+        optimizer.learning_rate = np.float32(optimizer.learning_rate)  # thalweg keeps it in float32
         variables = {name: keras.Variable(x[f"{name}_start"]) for name in ("kernel", "bias")}
         steps = []
         for step in range(cases.STEPS):

@@ -120,33 +120,30 @@ _scope: ContextVar[str] = ContextVar("thalweg_layer", default="")
 def scope(layer: str) -> Iterator[None]:
     """Nodes made inside carry the name ``layer``; scopes nest as ``outer/inner``."""
     outer = _scope.get()
-    token = _scope.set(f"{outer}/{layer}" if outer else layer)
-    try:
+    with exact_scope(f"{outer}/{layer}" if outer else layer):
         yield
-    finally:
-        _scope.reset(token)
 
 
 @contextmanager
 def exact_scope(layer: str) -> Iterator[None]:
-    """Nodes made inside carry just this name. For passes and back-propagation, which extend what a layer made."""
+    """Nodes made inside carry just this name. For passes and back-propagation, which extend what a layer made.
+
+    An error raised inside that does not say yet which layer it concerns says so from here on.
+    """
     token = _scope.set(layer)
     try:
         yield
+    except ThalwegError as error:
+        if layer and error.layer is None:
+            error.layer = f"layer {layer!r}"
+        raise
     finally:
         _scope.reset(token)
 
 
 def apply(op: Op, *inputs: Node) -> Node:
-    """The node ``op(inputs)``, its type checked and inferred. Raises ShapeError or DTypeError naming the layer."""
-    layer = _scope.get()
-    try:
-        result = op.infer(*(x.type for x in inputs))
-    except ThalwegError as error:
-        if layer and error.layer is None:
-            error.layer = f"layer {layer!r}"
-        raise
-    return Node(op, inputs, result, layer)
+    """The node ``op(inputs)``, its type checked and inferred. Raises ShapeError or DTypeError."""
+    return Node(op, inputs, op.infer(*(x.type for x in inputs)), _scope.get())
 
 
 def topological(outputs: Iterable[Node]) -> list[Node]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from thalweg import config, ops
 from thalweg.checks import In
-from thalweg.errors import ArgumentError
+from thalweg.errors import ArgumentError, ShapeError
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.losses.loss import Loss, bad_target, registry
@@ -78,6 +78,11 @@ class Crossentropy(Loss):
         )
 
 
+def _along(axis: int, x: Node, like: Node) -> Node:
+    """``x`` repeated along an axis that it lacks and ``like`` has."""
+    return ops.broadcast(x, like.shape, tuple(a for a in range(like.rank) if a != axis))
+
+
 def _same_axis(x: Node, x_axis: int, y: Node, y_axis: int) -> bool:
     """Whether the numbers along these axes of two tensors, one a reshape of the other, are the same groups."""
     if x.shape == y.shape:
@@ -98,8 +103,12 @@ def _unbounded(x: Node) -> str | None:
 
 @dataclass(frozen=True)
 class _OverClasses(Crossentropy):
-    def log_probabilities(self, y_pred: Node, axis: int) -> Node:
-        """``log p`` of every class; where only p is known, normalised and clipped first, as in Keras."""
+    def scores(self, y_pred: Node, axis: int) -> tuple[Node, Node | None]:
+        """Numbers s and t with ``log p = s - t`` for every class, t without the axis of the classes; None for t = 0.
+
+        From logits, ``s = x - max(x)`` and ``t = log(sum(e^s))``: exact also when all logits are large. Where only p
+        is known, it is normalised and clipped first, as in Keras.
+        """
         if y_pred.shape[axis] == 1:
             raise ArgumentError(
                 f"loss {self.name!r}: the predictions have one class only, whose probability is always 1",
@@ -109,10 +118,12 @@ class _OverClasses(Crossentropy):
                 layer=f"layer {y_pred.layer!r}" if y_pred.layer else None,
             )
         logits = self.logits(y_pred, axis)
-        if logits is not None:
-            return ops.log_softmax(logits, axis)
-        p = y_pred / ops.reduce_sum(y_pred, axis, keepdims=True)
-        return ops.log(ops.clip(p, config.epsilon(), 1 - config.epsilon()))
+        if logits is None:
+            p = y_pred / ops.reduce_sum(y_pred, axis, keepdims=True)
+            return ops.log(ops.clip(p, config.epsilon(), 1 - config.epsilon())), None
+        # The result does not depend on what is subtracted, so no gradient has to flow through the maximum.
+        shifted = logits - ops.stop_gradient(ops.reduce_max(logits, axis, keepdims=True))
+        return shifted, ops.log(ops.reduce_sum(ops.exp(shifted), axis))
 
 
 @registry.register("categorical_crossentropy")
@@ -136,7 +147,10 @@ class CategoricalCrossentropy(_OverClasses):
         axis = self.axis % y_pred.rank
         if self.label_smoothing:
             y_true = y_true * (1 - self.label_smoothing) + self.label_smoothing / y_pred.shape[axis]
-        return -ops.reduce_sum(y_true * self.log_probabilities(y_pred, axis), axis)
+        log_p, log_total = self.scores(y_pred, axis)
+        if log_total is not None:
+            log_p = log_p - _along(axis, log_total, log_p)
+        return -ops.reduce_sum(y_true * log_p, axis)
 
 
 @registry.register("sparse_categorical_crossentropy")
@@ -156,6 +170,13 @@ class SparseCategoricalCrossentropy(_OverClasses):
     sparse: ClassVar[bool] = True
 
     def target_type(self, output: TensorType) -> TensorType:
+        if output.rank < 2:
+            raise ShapeError(
+                f"loss {self.name!r}: the predictions have no axis for the classes",
+                expected="(batch, ..., classes)",
+                got=f"one number for each sample, {output}",
+                fix="use 'binary_crossentropy', or one unit per class",
+            )
         axis = self.axis % output.rank
         return TensorType((*output.shape[:axis], *output.shape[axis + 1 :]), "int32")
 
@@ -164,10 +185,10 @@ class SparseCategoricalCrossentropy(_OverClasses):
 
     def per_sample(self, y_true: Node, y_pred: Node) -> Node:
         axis = self.axis % y_pred.rank
-        log_p = self.log_probabilities(y_pred, axis)
-        wide = ops.broadcast(y_true, y_pred.shape, tuple(a for a in range(y_pred.rank) if a != axis))
-        right = ops.equal(ops.iota(y_pred.shape, axis), wide)
-        values = -ops.reduce_sum(ops.select(right, log_p, 0.0), axis)
+        scores, log_total = self.scores(y_pred, axis)
+        right = ops.equal(ops.iota(y_pred.shape, axis), _along(axis, y_true, y_pred))
+        score = ops.reduce_sum(ops.select(right, scores, 0.0), axis)
+        values = -score if log_total is None else log_total - score
         counted = self.counted(y_true)
         return values if counted is None else ops.select(counted, values, 0.0)
 

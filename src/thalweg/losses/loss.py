@@ -56,7 +56,7 @@ class Loss(metaclass=Spelled):
         return None
 
     def target_type(self, output: TensorType) -> TensorType:
-        """The type of the targets that go with predictions of this type, which has at least two axes."""
+        """The type of the targets that go with predictions of this type."""
         return output
 
     def check_targets(self, y: np.ndarray, output: TensorType) -> None:
@@ -111,7 +111,6 @@ class Loss(metaclass=Spelled):
             DataError: naming row and value, if a target is not finite or outside what the loss is defined for.
         """
         array = np.asarray(y)
-        output = output if output.rank > 1 else output.with_shape((*output.shape, 1))
         kind = self.target_type(output)
         wanted = kind.with_shape((len(array) if array.ndim else 0, *kind.shape[1:]))
         if not array.ndim or not _same_but_for_a_last_one(array.shape, wanted.shape):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from thalweg import ops
 from thalweg.graph.node import Node
@@ -19,6 +20,8 @@ class Accuracy(MeanMetric):
     accuracy fits the shapes, see ``metrics.resolve``.
     """
 
+    rises: ClassVar[bool | None] = True
+
     def values(self, y_true: Node, y_pred: Node) -> Node:
         y_true = align(y_true, y_pred.type, f"metric {self.name!r}")
         right = ops.equal(ops.cast(y_true, y_pred.dtype), y_pred)
@@ -33,6 +36,7 @@ class BinaryAccuracy(MeanMetric):
     Shapes: y_true (0 or 1), y_pred (batch, ..., n); the mean over the last axis.
     """
 
+    rises: ClassVar[bool | None] = True
     threshold: float = 0.5
 
     def values(self, y_true: Node, y_pred: Node) -> Node:
@@ -50,6 +54,8 @@ class CategoricalAccuracy(MeanMetric):
     Shapes: y_true (one-hot or soft), y_pred (batch, ..., classes).
     """
 
+    rises: ClassVar[bool | None] = True
+
     def values(self, y_true: Node, y_pred: Node) -> Node:
         y_true = align(y_true, y_pred.type, f"metric {self.name!r}")
         return ops.cast(ops.equal(ops.argmax(y_true), ops.argmax(y_pred)), y_pred.dtype)
@@ -62,6 +68,8 @@ class SparseCategoricalAccuracy(MeanMetric):
 
     Shapes: y_true (batch, ...) class numbers, y_pred (batch, ..., classes).
     """
+
+    rises: ClassVar[bool | None] = True
 
     def values(self, y_true: Node, y_pred: Node) -> Node:
         answer = ops.argmax(y_pred)

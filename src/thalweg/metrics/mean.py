@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from thalweg.graph.node import Node
 from thalweg.losses.loss import Loss
@@ -23,6 +24,7 @@ class Mean(MeanMetric):
 class MeanLoss(MeanMetric):
     """The mean of a loss, each sample counted once, without the loss's own reduction. Named after the loss."""
 
+    rises: ClassVar[bool | None] = False
     loss: Loss
 
     def __post_init__(self) -> None:

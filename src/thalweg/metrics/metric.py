@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from thalweg import ops
 from thalweg.checks import Spelled, check_fields
@@ -24,6 +24,9 @@ class Metric(metaclass=Spelled):
     """
 
     name: str | None = None
+
+    rises: ClassVar[bool | None] = None
+    """Whether more is better; None if that cannot be said."""
 
     def __post_init__(self) -> None:
         check_fields(self)

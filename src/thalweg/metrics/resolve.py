@@ -10,6 +10,7 @@ from thalweg.errors import NameNotFoundError, did_you_mean
 from thalweg.graph.types import TensorType
 from thalweg.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy
 from thalweg.losses.crossentropy import Crossentropy
+from thalweg.losses.function import FunctionLoss
 from thalweg.metrics.accuracy import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
 from thalweg.metrics.mean import MeanLoss
 from thalweg.metrics.metric import Metric, registry
@@ -21,10 +22,14 @@ CROSSENTROPY = ("crossentropy", "ce")
 def get(identifier: Any) -> Metric:
     """The metric meant by a name, a class, a saved description or the object itself; every loss is also a metric.
 
+    A function of y_true and y_pred is averaged over the samples.
+
     Raises: NameNotFoundError if nothing has that name.
     """
     if isinstance(identifier, Loss) or (isinstance(identifier, type) and issubclass(identifier, Loss)):
         return MeanLoss(losses.get(identifier))
+    if callable(identifier) and not isinstance(identifier, (type, Metric)):
+        return MeanLoss(FunctionLoss(identifier))
     if not isinstance(identifier, str):
         return registry.get(identifier)
     try:

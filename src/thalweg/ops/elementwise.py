@@ -35,6 +35,8 @@ class _Elementwise(Op):
     dtypes: ClassVar[tuple[str, ...]] = (*FLOATS, "int32", "int64", "uint32")
 
     def infer(self, *inputs: TensorType) -> TensorType:
+        count = type(self).reference.__code__.co_argcount - 1  # without self
+        assert len(inputs) == count, f"{self.name} takes {count} inputs, not {len(inputs)}"
         first = inputs[0]
         if len({x.shape for x in inputs}) != 1:
             raise ShapeError(

@@ -195,7 +195,7 @@ class _Grouping:
 
 def _required(graph: Graph) -> set[Node]:
     """Values that must be in memory: results, and what products, moves and views other than repetition read."""
-    found = set(graph.roots())
+    found = {behind(root) for root in graph.roots()}
     for node in graph.nodes():
         if isinstance(node.op, (Contraction, *MOVES)) or (is_view(node) and not isinstance(node.op, Broadcast)):
             found |= {behind(x) for x in node.inputs}

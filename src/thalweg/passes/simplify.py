@@ -44,7 +44,7 @@ def _rewritten(graph: Graph, supported: Container[str]) -> Graph:
                 continue
             with exact_scope(node.layer):
                 inputs = tuple(done[x] for x in node.inputs)
-                current = Node(node.op, inputs, node.type, node.layer)
+                current = node if inputs == node.inputs else Node(node.op, inputs, node.type, node.layer)
                 better = _simpler(current)
                 if better is current and node.op.name not in supported:
                     better = node.op.decompose(*inputs) or current

@@ -158,9 +158,7 @@ def _prepare_targets(y: Any, goals: Sequence[Goal]) -> Arrays:
     parts = _by_label(y, [goal.label for goal in goals], "y")
     targets = {}
     for goal in goals:
-        target = goal.prepare(as_array(parts[goal.label], goal.label))
-        require_finite(target, goal.label, getattr(parts[goal.label], "columns", None))
-        targets[goal.label] = np.ascontiguousarray(target)
+        targets[goal.label] = goal.prepare(as_array(parts[goal.label], goal.label))
     return targets
 
 

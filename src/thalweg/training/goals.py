@@ -60,7 +60,7 @@ class Goal:
 
     def target(self, batch: int) -> TensorType:
         """The type of the targets of a batch."""
-        kind = self.loss.target_type(self.output)
+        kind = _target(self.loss, self.output)
         return kind.with_shape((batch, *kind.shape[1:]))
 
     def prepare(self, y: np.ndarray) -> np.ndarray:
@@ -129,11 +129,16 @@ def resolve(
         identifiers = [(m, False) for m in of_metrics[name]] + [(m, True) for m in of_weighted[name]]
         measures = []
         for identifier, is_weighted in identifiers:
-            metric = metrics.resolve(identifier, found.target_type(kind), kind, found)
+            metric = metrics.resolve(identifier, _target(found, kind), kind, found)
             label = _metric_name(identifier, metric, name, taken)
             measures.append(Measure(label, metric, is_weighted))
         goals.append(Goal(name, kind, found, float(of_weight[name]), tuple(measures)))
     return Goals(tuple(goals))
+
+
+def _target(loss: Loss, output: TensorType) -> TensorType:
+    """The type of the targets. An output of one number a sample without an axis for it counts as a column."""
+    return loss.target_type(output if output.rank > 1 else output.with_shape((*output.shape, 1)))
 
 
 def _loss(identifier: Any) -> Loss:

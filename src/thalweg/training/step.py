@@ -144,9 +144,7 @@ def _exact_loss(loss: Loss, y_true: Node, y_pred: Node, weight: Node, valid: Nod
 
     With ``reduction="sum"`` that is the sum over the data, not, as in Keras, a mean of the batches' sums.
     """
-    y_true = loss.aligned(y_true, y_pred)
-    values = loss.per_sample(y_true, y_pred)
-    counted = loss.counted(y_true)
+    values, counted = loss.values(y_true, y_pred)
     weights, counts = (spread(ops.cast(w, values.dtype), values) for w in (weight, valid))
     if loss.reduction == "mean_with_sample_weight":
         counts = weights

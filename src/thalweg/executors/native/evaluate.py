@@ -130,7 +130,12 @@ def _collect(
             strides[mapping[node.op.axis]] = 1
             loads[key] = Access(None, 0, tuple(strides))
             continue
-        source = views.origin(node) if node in kernel.roots else views.source(node)
+        if node in kernel.roots:
+            source = views.origin(node)
+        elif isinstance(node.op, Broadcast) and node.inputs[0] in kernel.roots:
+            source = None  # of this kernel's own: it is in a register, and not yet in memory
+        else:
+            source = views.source(node)
         if source is not None:
             loads[key] = _access(source, mapping, rank)
             continue
@@ -185,12 +190,12 @@ class Place:
         for access in self.nest.stores.values():
             self.pointer(access)
         for access in self.nest.loads.values():
-            if access.buffer is None or access.gathered in inner or self._gathers_lanes(access):
+            if access.gathered in inner or self._gathers_lanes(access):
                 continue
-            if any(access.strides[d] for d in inner):
-                self.pointer(access)
-            else:
+            if not any(access.strides[d] for d in inner):
                 self.load(access)
+            elif access.buffer is not None:
+                self.pointer(access)
 
     def index(self, strides: tuple[int, ...]) -> Value:
         """``sum of index * stride`` at the first lane."""
@@ -214,12 +219,22 @@ class Place:
         steps = {d: by for d, by in self.moves.items() if access.strides[d] or d == access.gathered}
         if not steps:
             return self.parent.pointer(access)
+        if access.gathered in steps:  # rows of the data do not follow each other: this is not a step on from the parent
+            return self._row_pointer(access)
         total = self.build.index(0)
         for dim, by in steps.items():
-            if dim == access.gathered:
-                by = self._row(by)
             total = self.build.i_add(total, self.build.i_multiply(by, access.strides[dim]))
         return self.build.offset(self.parent.pointer(access), total, access.dtype)
+
+    def _row_pointer(self, access: Access) -> Pointer:
+        """The address within the row of the data that the index names."""
+        assert access.buffer is not None and access.gathered is not None, "only data is gathered"
+        rank = range(len(access.strides))
+        row = self._row(self.index(tuple(int(d == access.gathered) for d in rank)))
+        others = self.index(tuple(0 if d == access.gathered else access.strides[d] for d in rank))
+        total = self.build.i_add(others, self.build.i_multiply(row, access.strides[access.gathered]))
+        base = self.build.offset(self.build.parameter(self._name(access.buffer)), access.offset, access.dtype)
+        return self.build.offset(base, total, access.dtype)
 
     def _row(self, i: Value) -> Value:
         """The row of the data that is row i of the batch."""

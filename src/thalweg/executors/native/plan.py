@@ -42,8 +42,9 @@ class Task:
     """A kernel with what it reads and writes."""
 
     kernel: Kernel
+    copies: bool = False  # its one root exists already, and is stored at another place
+    aside: Buffer | None = None  # where the root of such a task lies, if not where it usually does
     targets: dict[Node, View] = field(default_factory=dict)  # where roots go, if not to their own buffer
-    origins: dict[Node, View] = field(default_factory=dict)  # where copied roots come from
     after: set[Task] = field(default_factory=set)
     nest: Nest | None = None
     stage: int = 0
@@ -101,6 +102,7 @@ class Planner(Views):
                 later = [n for n in kept_for_later(kernel, self.stored) if n not in kernel.roots]
                 kernel.roots[:0] = later
                 self.stored |= set(later)
+                self.buffers |= {node: _temporary(node) for node in later}
         self._make_tasks(kernels)
         self._write_results()
         self._schedule()
@@ -122,10 +124,7 @@ class Planner(Views):
         while True:
             kernels = fuse(self.graph, self.dense, _cheap)
             self.stored = {root for kernel in kernels for root in kernel.roots}
-            self.buffers = {
-                root: Buffer(f"{root.op.name} of {root.layer}", "temporary", root.type, dense_strides(root.shape))
-                for root in self.stored
-            }
+            self.buffers = {root: _temporary(root) for root in self.stored}
             try:
                 self._check_views(kernels)
             except NotAffineError as error:
@@ -178,8 +177,8 @@ class Planner(Views):
 
     def origin(self, node: Node) -> View | None:
         assert self.current is not None, "asked while a task is resolved"
-        if node in self.current.origins:
-            return self.current.origins[node]
+        if self.current.copies:
+            return self.source(node) if self.current.aside is None else View(*_whole(self.current.aside))
         if isinstance(node.op, Input):
             return view_of(node, lambda n: self.data[n.op.label] if n is node else None)  # type: ignore[attr-defined]
         if is_view(node):
@@ -255,13 +254,9 @@ class Planner(Views):
             start += x.shape[node.op.axis]
         return tasks
 
-    def _copy(self, node: Node, target: View, origin: View | None = None) -> Task:
+    def _copy(self, node: Node, target: View, aside: Buffer | None = None) -> Task:
         """A task that stores an existing value at another place."""
-        task = Task(Kernel(node.shape, nodes=[node], roots=[node]), {node: target})
-        origin = origin or self.source(node)
-        if origin is not None:
-            task.origins[node] = origin
-        return task
+        return Task(Kernel(node.shape, nodes=[node], roots=[node]), True, aside, {node: target})
 
     def _write_results(self) -> None:
         """Sends outputs and new states to where the caller wants them: directly if possible, else by a copy."""
@@ -308,12 +303,8 @@ class Planner(Views):
     def _reads(self, task: Task) -> set[Node]:
         """The stored values and leaves that a task loads."""
         (first, *_) = task.kernel.roots
-        if first in task.origins or (first in task.targets and not first.inputs):
-            node = first
-            while is_view(node) and node not in self.stored:
-                (node,) = node.inputs
-            aside = first in task.origins and task.origins[first].buffer is not self._buffer(node)
-            return set() if aside else {node}
+        if task.copies:
+            return set() if task.aside is not None else {behind(first, self.stored)}
         return reads(task.kernel, self.stored)
 
     def _writes(self, task: Task) -> list[Buffer]:
@@ -340,12 +331,12 @@ class Planner(Views):
                 target = task.targets.get(root) or View(*_whole(self.buffers[root]))
                 if target.buffer.kind != "state":
                     continue
-                aside = Buffer(f"new {target.buffer.label}", "temporary", root.type, dense_strides(root.shape))
+                aside = _temporary(root)
                 if root in task.targets:
                     task.targets[root] = View(*_whole(aside))
                 else:
                     self.buffers[root] = aside
-                copy = self._copy(root, target, View(*_whole(aside)))
+                copy = self._copy(root, target, aside)
                 copy.after.add(task)
                 self.tasks.append(copy)
                 changed = True
@@ -372,6 +363,10 @@ class Planner(Views):
 
 def _cheap(node: Node) -> bool:
     return type(node.op) in LOWERINGS and not isinstance(node.op, (*EXPENSIVE, RandomBits))
+
+
+def _temporary(node: Node) -> Buffer:
+    return Buffer(f"{node.op.name} of {node.layer}", "temporary", node.type, dense_strides(node.shape))
 
 
 def _whole(buffer: Buffer | None) -> tuple[Buffer, int, tuple[int, ...], int | None]:

@@ -1,0 +1,191 @@
+"""The commands. They read options, call the public API, and show what it gives."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import thalweg
+from thalweg import datasets, executors, layers, optimizers
+from thalweg.cli import images, machine
+from thalweg.errors import NameNotFoundError, StorageError, ThalwegError, did_you_mean
+from thalweg.model import Model, Sequential
+
+INTERRUPTED = 130
+"""The exit code of a program that was ended by Ctrl-C."""
+
+DATASETS = {"mnist": datasets.mnist.load_data}
+MODELS = ("mlp",)
+
+app = typer.Typer(
+    help="Train neural networks on this machine's CPU, and use them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def reports_errors(command: Command) -> Command:
+    """Print an error's four parts instead of a traceback, and end with exit code 1."""
+
+    @wraps(command)
+    def reporting(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except ThalwegError as error:
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(1) from None
+
+    return reporting  # type: ignore[return-value]
+
+
+Data = Annotated[str, typer.Argument(metavar="DATA", help="A data set by its name: mnist.")]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that train wrote.")]
+Threads = Annotated[int | None, typer.Option(help="At most so many. [default: all cores]", show_default=False)]
+ExecutorName = Annotated[
+    str | None, typer.Option("--executor", help="native or numpy. [default: native]", show_default=False)
+]
+
+
+@app.command()
+@reports_errors
+def train(
+    data: Data,
+    model: Annotated[str, typer.Option(help="The kind of network: mlp.")] = "mlp",
+    units: Annotated[list[int] | None, typer.Option(help="Of a hidden layer; again for each further one.")] = None,
+    activation: Annotated[str, typer.Option(help="Of the hidden layers.")] = "relu",
+    optimizer: Annotated[str, typer.Option(help="adam, rmsprop or sgd.")] = "adam",
+    learning_rate: Annotated[
+        float | None, typer.Option(help="[default: the optimizer's]", show_default=False)
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Passes over the data.")] = 5,
+    batch_size: Annotated[int, typer.Option(help="Samples per step.")] = 128,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
+    threads: Threads = None,
+    output: Annotated[Path, typer.Option(help="The file to write.")] = Path("digits.thalweg"),
+    executor: ExecutorName = None,
+) -> None:
+    """Train a network, print its accuracy on the test set, and save it.
+
+    Ctrl-C ends training early; what has been learned by then is saved.
+    """
+    _require_writable(output)
+    thalweg.utils.set_random_seed(seed)
+    net = _network(model, units or [512], activation)
+    net.compile(_optimizer(optimizer, learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    _choose_executor(net, executor)
+    (x_train, y_train), (x_test, y_test) = _load(data)
+    history = net.fit(x_train, y_train, batch_size=batch_size, epochs=epochs, threads=threads)
+    net.save(output)
+    results = net.evaluate(x_test, y_test, verbose=0, return_dict=True)
+    assert isinstance(results, dict), "return_dict"
+    typer.echo(f"Test accuracy {results['accuracy']:.4f}, loss {results['loss']:.4f}; saved to {output}")
+    if history.stopped_by == "user":
+        typer.echo(f"Training was stopped by Ctrl-C after {len(history.epoch)} of {epochs} epochs.", err=True)
+        raise typer.Exit(INTERRUPTED)
+
+
+@app.command()
+@reports_errors
+def evaluate(model: ModelFile, data: Data, executor: ExecutorName = None) -> None:
+    """Print loss and metrics of a trained model on a data set's test part."""
+    net = thalweg.load_model(model)
+    _choose_executor(net, executor)
+    _, (x_test, y_test) = _load(data)
+    results = net.evaluate(x_test, y_test, verbose=0, return_dict=True)
+    assert isinstance(results, dict), "return_dict"
+    for name, value in results.items():
+        typer.echo(f"{name}: {value:.4f}")
+
+
+@app.command()
+@reports_errors
+def predict(
+    model: ModelFile,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="Pictures (PNG ...), .npy or idx files of one or many.")
+    ],
+    executor: ExecutorName = None,
+) -> None:
+    """Print for each image the class that the model sees in it, and how sure it is."""
+    net = thalweg.load_model(model, compile=False)
+    _choose_executor(net, executor)
+    shape = tuple(int(n) for n in net.inputs[0].shape[1:] if n is not None)
+    names, pictures = images.read_all(files, shape)
+    probabilities = net.predict(pictures, verbose=0)
+    table = Table("Image", "Class", "Probability", "Next", box=None)
+    for name, row in zip(names, probabilities, strict=True):
+        first, second = np.argsort(row)[::-1][:2] if len(row) > 1 else (0, 0)
+        table.add_row(name, str(first), f"{row[first]:.4f}", f"{second} ({row[second]:.4f})")
+    Console(soft_wrap=True).print(table)
+
+
+@app.command()
+@reports_errors
+def info() -> None:
+    """Print versions, the processor and its vectors, threads, and the cache of compiled code."""
+    for name, value in machine.describe().items():
+        typer.echo(f"{name + ':':<10} {value}")
+
+
+def _load(name: str) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    if name not in DATASETS:
+        raise NameNotFoundError(
+            "there is no data set of this name",
+            expected=", ".join(DATASETS),
+            got=repr(name),
+            fix=did_you_mean(name, DATASETS),
+        )
+    return DATASETS[name]()
+
+
+def _network(kind: str, units: list[int], activation: str) -> Sequential:
+    """Images go in as they are in memory: scaling and flattening are layers."""
+    if kind not in MODELS:
+        raise NameNotFoundError(
+            "there is no model of this kind", expected=", ".join(MODELS), got=repr(kind), fix=did_you_mean(kind, MODELS)
+        )
+    return Sequential(
+        [
+            layers.Input(shape=(28, 28), dtype="uint8"),
+            layers.Rescaling(1 / 255),
+            layers.Flatten(),
+            *(layers.Dense(count, activation=activation) for count in units),
+            layers.Dense(10, activation="softmax"),
+        ],
+        name="digits",
+    )
+
+
+def _optimizer(name: str, learning_rate: float | None) -> optimizers.Optimizer:
+    entry = optimizers.registry.find(name)
+    made: optimizers.Optimizer = entry() if learning_rate is None else entry(learning_rate=learning_rate)
+    return made
+
+
+def _choose_executor(net: Model, name: str | None) -> None:
+    if name is not None:
+        net.executor = executors.named(name)
+
+
+def _require_writable(path: Path) -> None:
+    """Raise StorageError now rather than after the training."""
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        reason = "a folder" if path.is_dir() else "a folder that may not be written" if folder.is_dir() else "no folder"
+        raise StorageError(
+            f"cannot write {str(path)!r}",
+            expected="a file name in an existing, writable folder",
+            got=reason if path.is_dir() else f"{reason} at {str(folder)!r}",
+            fix="choose another file with --output",
+        )

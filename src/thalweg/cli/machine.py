@@ -1,0 +1,42 @@
+"""What ``thalweg info`` says about this installation and this machine."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+
+import thalweg
+from thalweg import executors
+from thalweg.executors import threads as cores
+
+
+def describe() -> dict[str, str]:
+    """Heading -> text, in the order to print."""
+    executor = executors.default().name
+    return {
+        "thalweg": thalweg.__version__,
+        "Python": f"{sys.version.split()[0]}, {platform.system()} {platform.machine()}",
+        "NumPy": importlib.metadata.version("numpy"),
+        "llvmlite": _version("llvmlite"),
+        "executor": executor,
+        **(_native() if executor == "native" else {}),
+        "threads": str(cores.wanted(None)),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _native() -> dict[str, str]:
+    """What the native executor knows: the processor, and where compiled code is kept."""
+    from thalweg.executors.native import cache, host  # only where it is the executor
+
+    folder = cache.directory()
+    files = [path for path in folder.glob("*") if path.is_file()] if folder.is_dir() else []
+    size = sum(path.stat().st_size for path in files)
+    return {**host.describe(), "cache": f"{folder} ({len(files)} files, {size / 1024:.0f} KB)"}
