@@ -2,8 +2,6 @@
 
 import importlib.util
 
-import pytest
-
 from thalweg.executors.numpy import NumpyExecutor
 
 
@@ -33,13 +31,11 @@ def pytest_addoption(parser):
 
 
 def pytest_generate_tests(metafunc):
-    """The argument ``executor`` stands for each executor, ``compiled`` for each but the numpy one."""
+    """``executor`` stands for each executor, ``compiled`` for each but the numpy one, ``native`` for the plain one."""
     if "executor" in metafunc.fixturenames:
         metafunc.parametrize("executor", EXECUTORS.values(), ids=EXECUTORS.keys())
     if "compiled" in metafunc.fixturenames:
         metafunc.parametrize("compiled", [EXECUTORS[name] for name in COMPILED], ids=COMPILED)
-
-
-@pytest.fixture
-def programs(request):
-    return request.config.getoption("programs")
+    if "native" in metafunc.fixturenames:
+        names = [name for name in COMPILED if name == "native"]
+        metafunc.parametrize("native", [EXECUTORS[name] for name in names], ids=names)

@@ -8,7 +8,6 @@ from typing import Annotated
 import numpy as np
 
 from thalweg.checks import In, OneOf, check_value
-from thalweg.graph.types import FLOATS
 
 __all__ = ["epsilon", "floatx", "new_seed", "set_floatx", "set_random_seed"]
 
@@ -38,7 +37,7 @@ def set_floatx(value: str) -> None:
 
     Raises: ArgumentError for another dtype.
     """
-    _settings.floatx = check_value("set_floatx", "value", Annotated[str, OneOf(*FLOATS)], value)
+    _settings.floatx = check_value("set_floatx", "value", Annotated[str, OneOf("float32", "float64")], value)
 
 
 def set_random_seed(seed: int) -> None:

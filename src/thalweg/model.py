@@ -279,17 +279,18 @@ class Model:
         if self._trainer is None:
             optimizer = self._require_compiled(what)
             programs, net = self._ready(), self._net()
-            for path in net.trainable:
-                kind = net.parameters[path].type
-                for name, (slot, start) in optimizer.rule.states({path: kind}).items():
-                    if name in optimizer.scalars:
-                        self.state[name] = optimizer.scalars[name]
-                    elif name not in self.state:
-                        self.state[name] = layout.empty(slot)
-                        self.state[name][...] = start
-            self.state |= optimizer.scalars
+            self._give_slots(optimizer)
             self._trainer = Trainer(net, self._goals(), optimizer.rule, programs, lambda: self.stop_training)
         return self._trainer
+
+    def _give_slots(self, optimizer: OptimizerHandle) -> None:
+        """Put the optimizer's counters and, for each parameter that it trains, its slots into the state."""
+        trained = {path: parameter.type for path, parameter in self.parameters(trainable_only=True).items()}
+        self.state |= optimizer.scalars
+        for name, (kind, start) in optimizer.rule.states(trained).items():
+            if name not in self.state:
+                self.state[name] = layout.empty(kind)
+                self.state[name][...] = start
 
     def _require_built(self, what: str) -> None:
         if not self.built:
@@ -513,6 +514,8 @@ class Model:
         """
         self._require_built("save")
         self._give_values()
+        if self.optimizer is not None:
+            self._give_slots(self.optimizer)
         checkpoint.save(filepath, self.state, self._description(with_compile=True), overwrite)
 
     def state_types(self) -> dict[str, TensorType]:
@@ -529,7 +532,7 @@ class Model:
         """Put the arrays of a file into the state; they have been checked against :meth:`state_types`."""
         self._give_values(seed=0)
         if self.optimizer is not None:
-            self._ready_to_train("this")
+            self._give_slots(self.optimizer)
         for name in self.state_types():
             self.state[name][...] = arrays[name]
 

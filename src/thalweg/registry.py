@@ -101,10 +101,11 @@ class Registry(Generic[T]):
             f"there is no {self.kind} of this name",
             expected=f"the name of a registered {self.kind}",
             got=repr(name),
-            fix=did_you_mean(name, self._spellings()),
+            fix=did_you_mean(name, self.spellings()),
         )
 
-    def _spellings(self) -> list[str]:
+    def spellings(self) -> list[str]:
+        """Every name to suggest for a mistyped one: first names and aliases, without the Python names."""
         python_names = {entry.__name__.casefold() for entry in self._entries.values()}
         return sorted({*self._entries, *(set(self._first_names) - python_names)})
 

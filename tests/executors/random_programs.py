@@ -76,7 +76,6 @@ from thalweg.ops import (
 from thalweg.ops.broadcast import ReduceSum
 from thalweg.ops.contraction import Contraction
 from thalweg.ops.leaf import Input, State
-from thalweg.ops.shape import Slice
 from thalweg.ops.softmax import LogSumExp, Softmax
 
 SIZES = (1, 1, 2, 3, 4, 5, 7, 8, 10, 13, 16, 17, 19, 31, 32, 33, 48, 64, 65)
@@ -144,9 +143,7 @@ class Maker:
         """Enter a node, and those that its function made below it, with what is known of them."""
         for n in Graph({"y": node}).nodes():
             if n not in self.exact:
-                self.exact[n] = all(self.exact[x] for x in n.inputs) and (
-                    n.op.name in EXACT or n.dtype not in FLOATS
-                )
+                self.exact[n] = all(self.exact[x] for x in n.inputs) and (n.op.name in EXACT or n.dtype not in FLOATS)
                 kink = n.op.name in KINKED and any(x.type.is_float and not self.exact[x] for x in n.inputs)
                 self.smooth[n] = not kink and all(self.smooth[x] for x in n.inputs)
         if node not in self.nodes and node.type.size <= LARGEST:
@@ -218,7 +215,9 @@ class Maker:
 
     def unary(self) -> Node:
         x = self.pick()
-        name = self.one(["negate", "absolute", "relu", "exp", "expm1", "log", "log1p", "sqrt", "tanh", "sigmoid", "softplus"])
+        name = self.one(
+            ["negate", "absolute", "relu", "exp", "expm1", "log", "log1p", "sqrt", "tanh", "sigmoid", "softplus"]
+        )
         if name in ("exp", "expm1"):
             return (exp if name == "exp" else expm1)(self.tame(x))
         if name in ("log", "log1p", "sqrt"):
@@ -239,7 +238,9 @@ class Maker:
         if kind == 5:
             return (maximum if self.chance(0.5) else minimum)(x, y)
         if kind == 6:
-            return power(absolute(self.tame(x)) + 0.5, self.tame(y) if self.chance(0.7) else self.one([2.0, 3.0, 0.5, -1.0]))
+            return power(
+                absolute(self.tame(x)) + 0.5, self.tame(y) if self.chance(0.7) else self.one([2.0, 3.0, 0.5, -1.0])
+            )
         return 0.9 * x + 0.1 * y
 
     def chain(self) -> Node:
@@ -320,7 +321,7 @@ class Maker:
         """Two tensors with random labels: some summed, some of a batch, some of one tensor only; axes in any order."""
         sizes: dict[int, int] = {}
         for _ in range(100):
-            x = self.pick(lambda n: 0 < n.rank)
+            x = self.pick(lambda n: n.rank > 0)
             x_labels = [int(i) for i in self.r.permutation(x.rank)]
             sizes = dict(zip(x_labels, x.shape, strict=True))
             out_x = [i for i in x_labels if self.chance(0.5)]
@@ -391,7 +392,9 @@ class Maker:
                 return broadcast(x, tuple(shape), tuple(axes))
         if x.rank:
             axis = int(self.r.integers(x.rank))
-            return cast(iota(x.shape, axis, self.one(["int32", "int64", "float32"])), self.one(["int32", self.float])) * self.one([1, 2])
+            return cast(
+                iota(x.shape, axis, self.one(["int32", "int64", "float32"])), self.one(["int32", self.float])
+            ) * self.one([1, 2])
         return reshape(x, (1,))
 
     def factored(self, size: int) -> tuple[int, ...]:
@@ -418,9 +421,9 @@ class Maker:
 
     def grow(self, count: int) -> None:
         kinds = {
-            self.unary: 4, self.binary: 5, self.chain: 2, self.integer: 1, self.compare: 1, self.logic: 1, self.choose: 1,
-            self.convert: 1, self.step_function: 0.5, self.reduce: 4, self.norm: 1, self.arg: 0.7, self.product: 4,
-            self.dense: 2, self.move: 4, self.random: 0.7,
+            self.unary: 4, self.binary: 5, self.chain: 2, self.integer: 1, self.compare: 1, self.logic: 1,
+            self.choose: 1, self.convert: 1, self.step_function: 0.5, self.reduce: 4, self.norm: 1, self.arg: 0.7,
+            self.product: 4, self.dense: 2, self.move: 4, self.random: 0.7,
         }  # fmt: skip
         weights = np.array(list(kinds.values())) / sum(kinds.values())
         made = 0
@@ -493,7 +496,11 @@ class Maker:
             self.keep(input_node("batch", (self.batch, *self.sizes[1:2]), self.float))
         if self.chance(0.5):
             dtype = self.one(["uint8", "int32", "uint8", "float32"])
-            x = self.keep(input_node("x", (self.batch, *(self.one(self.sizes[:3]) for _ in range(int(self.r.integers(0, 3))))), dtype))
+            x = self.keep(
+                input_node(
+                    "x", (self.batch, *(self.one(self.sizes[:3]) for _ in range(int(self.r.integers(0, 3))))), dtype
+                )
+            )
             self.keep(cast(x, self.float) * (1 / 255))
         self.grow(int(self.r.choice([2, 5, 10, 20, 35])))
         updates: dict[str, Node] = {}
@@ -704,7 +711,8 @@ def report(executor, program: Program, threads: tuple[int, ...] = (1,)) -> str:
     steps = "no index" if small.index is None else f"{len(small.index)} steps"
     return (
         f"random program {program.seed}, threads {threads}, shrunk ({steps}):\n{to_text(small.graph)}"
-        f"{fault(executor, small, threads)}\nagain: python -m tests.executors.random_programs --seed {program.seed} --count 1"
+        f"{fault(executor, small, threads)}\n"
+        f"again: python -m tests.executors.random_programs --seed {program.seed} --count 1"
     )
 
 

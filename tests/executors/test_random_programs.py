@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from tests.conftest import COMPILED, EXECUTORS
 from tests.executors import random_programs
+
 from thalweg.executors.numpy import NumpyExecutor, NumpyProgram
 from thalweg.graph.node import Graph, Op, apply
 from thalweg.graph.text import from_text, to_text
@@ -59,14 +59,28 @@ def test_they_use_every_operation():
     used = {n.op.name for seed in range(400) for n in random_programs.make(seed).graph.nodes()}
     assert used >= {
         *("contraction", "reduce_sum", "reduce_max", "reduce_min", "arg_max", "softmax", "log_sum_exp", "concatenate"),
-        *("broadcast", "reshape", "transpose", "slice", "pad", "select", "cast", "iota", "random_bits", "power", "floor"),
+        *(
+            "broadcast",
+            "reshape",
+            "transpose",
+            "slice",
+            "pad",
+            "select",
+            "cast",
+            "iota",
+            "random_bits",
+            "power",
+            "floor",
+        ),
     }
 
 
 def test_simplify_keeps_their_values():
     class Simplified(NumpyExecutor):
         def compile(self, graph, *, gather):
-            better = simplify(graph, {n.op.name for n in graph.nodes()} - {"softmax", "log_sum_exp", "concatenate", "arg_max"})
+            better = simplify(
+                graph, {n.op.name for n in graph.nodes()} - {"softmax", "log_sum_exp", "concatenate", "arg_max"}
+            )
             verify(better)
             return NumpyProgram(better, gather)
 

@@ -23,8 +23,6 @@ def test_an_input_and_a_state_may_share_a_name():
     verify(Graph({"y": add(input_node("a", (3,)), state_node("a", (2, 3))[0])}))
 
 
-
-
 def test_two_nodes_of_one_leaf_are_one():
     verify(Graph({"y": input_node("x", (3,)) + input_node("x", (3,))}))
 

@@ -298,7 +298,9 @@ def select_cases() -> Iterator[Case]:
     for dtype in DTYPES:
         for shape in SHAPES:
             condition = integers(r, shape, "bool")
-            yield Case(e.Select(), (condition, numbers(r, shape, dtype), numbers(r, shape, dtype)), smooth=dtype in FLOATS)
+            yield Case(
+                e.Select(), (condition, numbers(r, shape, dtype), numbers(r, shape, dtype)), smooth=dtype in FLOATS
+            )
         x, y = edge_pairs(dtype)
         yield Case(e.Select(), (np.arange(len(x)) % 2 == 0, x, y), note="edges")
 

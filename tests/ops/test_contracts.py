@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from tests.ops.cases import CASES, Case, Suite, suite
+
 from thalweg.backprop import gradients
 from thalweg.executors.numpy import NumpyExecutor, evaluate
 from thalweg.graph.node import OPS, Graph, apply
@@ -65,8 +65,8 @@ def test_executor_computes_the_definition(name, suites, executor):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_two_threads_give_the_same_bits(name, suites, compiled):
-    one, two = (suites[name].run(compiled, threads=n) for n in (1, 2))
+def test_two_threads_give_the_same_bits(name, suites, native):
+    one, two = (suites[name].run(native, threads=n) for n in (1, 2))
     for key, array in one.items():
         assert array.tobytes() == two[key].tobytes(), f"{key}: {suites[name].cases[int(key[1:])]}"
 
@@ -151,7 +151,7 @@ def test_vjp_is_the_central_difference_in_a_random_direction(name):
 
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
-def test_executor_computes_the_derivatives(name, compiled):
+def test_executor_computes_the_derivatives(name, native):
     """The gradients' graphs, against the numpy executor. In double precision: float32 has the cases themselves."""
     r = np.random.default_rng(len(name))
     outputs, data = {}, {}
@@ -166,7 +166,7 @@ def test_executor_computes_the_derivatives(name, compiled):
             outputs[f"g{i}_{j}"] = g
     graph = Graph(outputs)
     results = []
-    for executor in (NumpyExecutor(), compiled):
+    for executor in (NumpyExecutor(), native):
         filled = {k: np.full(n.shape, 77, n.dtype) for k, n in outputs.items()}
         executor.compile(graph, gather=False).run({}, data, None, filled)
         results.append(filled)

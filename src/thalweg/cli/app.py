@@ -10,8 +10,6 @@ from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.table import Table
 
 import thalweg
 from thalweg import datasets, executors, layers, optimizers
@@ -64,11 +62,10 @@ def train(
     model: Annotated[str, typer.Option(help="The kind of network: mlp.")] = "mlp",
     units: Annotated[list[int] | None, typer.Option(help="Of a hidden layer; again for each further one.")] = None,
     activation: Annotated[str, typer.Option(help="Of the hidden layers.")] = "relu",
+    dropout: Annotated[float, typer.Option(help="Share of a hidden layer left out in a step.")] = 0.2,
     optimizer: Annotated[str, typer.Option(help="adam, rmsprop or sgd.")] = "adam",
-    learning_rate: Annotated[
-        float | None, typer.Option(help="[default: the optimizer's]", show_default=False)
-    ] = None,
-    epochs: Annotated[int, typer.Option(help="Passes over the data.")] = 5,
+    learning_rate: Annotated[float | None, typer.Option(help="[default: the optimizer's]", show_default=False)] = None,
+    epochs: Annotated[int, typer.Option(help="Passes over the data.")] = 8,
     batch_size: Annotated[int, typer.Option(help="Samples per step.")] = 128,
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
     threads: Threads = None,
@@ -81,7 +78,7 @@ def train(
     """
     _require_writable(output)
     thalweg.utils.set_random_seed(seed)
-    net = _network(model, units or [512], activation)
+    net = _network(model, units or [512], activation, dropout)
     net.compile(_optimizer(optimizer, learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     _choose_executor(net, executor)
     (x_train, y_train), (x_test, y_test) = _load(data)
@@ -123,11 +120,11 @@ def predict(
     shape = tuple(int(n) for n in net.inputs[0].shape[1:] if n is not None)
     names, pictures = images.read_all(files, shape)
     probabilities = net.predict(pictures, verbose=0)
-    table = Table("Image", "Class", "Probability", "Next", box=None)
+    width = max(len("Image"), *map(len, names))
+    typer.echo(f"{'Image':<{width}}  Class  Probability  Next")
     for name, row in zip(names, probabilities, strict=True):
         first, second = np.argsort(row)[::-1][:2] if len(row) > 1 else (0, 0)
-        table.add_row(name, str(first), f"{row[first]:.4f}", f"{second} ({row[second]:.4f})")
-    Console(soft_wrap=True).print(table)
+        typer.echo(f"{name:<{width}}  {first:>5}  {row[first]:>11.4f}  {second} ({row[second]:.4f})")
 
 
 @app.command()
@@ -149,22 +146,21 @@ def _load(name: str) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, n
     return DATASETS[name]()
 
 
-def _network(kind: str, units: list[int], activation: str) -> Sequential:
+def _network(kind: str, units: list[int], activation: str, dropout: float) -> Sequential:
     """Images go in as they are in memory: scaling and flattening are layers."""
     if kind not in MODELS:
         raise NameNotFoundError(
             "there is no model of this kind", expected=", ".join(MODELS), got=repr(kind), fix=did_you_mean(kind, MODELS)
         )
-    return Sequential(
-        [
-            layers.Input(shape=(28, 28), dtype="uint8"),
-            layers.Rescaling(1 / 255),
-            layers.Flatten(),
-            *(layers.Dense(count, activation=activation) for count in units),
-            layers.Dense(10, activation="softmax"),
-        ],
-        name="digits",
+    net = Sequential(
+        [layers.Input(shape=(28, 28), dtype="uint8"), layers.Rescaling(1 / 255), layers.Flatten()], name="digits"
     )
+    for count in units:
+        net.add(layers.Dense(count, activation=activation))
+        if dropout:
+            net.add(layers.Dropout(dropout))
+    net.add(layers.Dense(10, activation="softmax"))
+    return net
 
 
 def _optimizer(name: str, learning_rate: float | None) -> optimizers.Optimizer:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+import os
 import platform
 import sys
 
@@ -36,7 +38,9 @@ def _native() -> dict[str, str]:
     """What the native executor knows: the processor, and where compiled code is kept."""
     from thalweg.executors.native import cache, host  # only where it is the executor
 
-    folder = cache.directory()
-    files = [path for path in folder.glob("*") if path.is_file()] if folder.is_dir() else []
-    size = sum(path.stat().st_size for path in files)
-    return {**host.describe(), "cache": f"{folder} ({len(files)} files, {size / 1024:.0f} KB)"}
+    sizes = []
+    with contextlib.suppress(OSError):  # no folder yet
+        for entry in os.scandir(cache.directory()):
+            with contextlib.suppress(OSError):  # other processes come and go
+                sizes.append(entry.stat().st_size)
+    return {**host.describe(), "cache": f"{cache.directory()} ({len(sizes)} files, {sum(sizes) / 1024:.0f} KB)"}

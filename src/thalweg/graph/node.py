@@ -12,15 +12,18 @@ from thalweg.errors import GraphError, ThalwegError
 from thalweg.graph.types import TensorType
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     import numpy as np
 
-    Operand = "Node | float | int | bool"
+    Operand: TypeAlias = "Node | float | int | bool"
 
 Nodes = tuple["Node", ...]
 Gradients = tuple["Node | None", ...]
 
 OPS: dict[str, type[Op]] = {}
-"""Every primitive by the name under which graphs print it; a new subclass of Op enters by itself, unless it is private or a base."""
+"""Every primitive by the name under which graphs print it; a new subclass of Op enters by itself,
+unless it is private or a base."""
 
 
 class Op:
@@ -57,7 +60,7 @@ class Op:
         )
 
     def decompose(self, *inputs: Node) -> Node | None:
-        """The same result from simpler operations, for executors without a lowering; None if this is a true primitive."""
+        """The same result from simpler operations, for executors without a lowering; None if there are none."""
         return None
 
 

@@ -198,8 +198,12 @@ class SparseCategoricalCrossentropy(_OverClasses):
         if self.ignore_class is not None:
             outside &= y != self.ignore_class
         if outside.any():
-            lowest_is_one = bool(y.min() == 1 and y.max() == classes)
-            fix = "number the classes from 0: y - 1" if lowest_is_one else f"use {int(y.max()) + 1} units, or mend y"
+            if y.min() == 1 and y.max() == classes:
+                fix = "number the classes from 0: y - 1"
+            elif y.min() < 0:
+                fix = f"mend or remove these rows; ignore_class={int(y.min())} leaves them out of the loss"
+            else:
+                fix = f"give the last layer {int(y.max()) + 1} units, or mend these rows"
             raise bad_target(
                 self,
                 y,

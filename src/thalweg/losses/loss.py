@@ -166,10 +166,10 @@ def spread(weight: Node, values: Node) -> Node:
     """
     if weight.shape == values.shape:
         return weight
-    if _same_but_for_a_last_one(weight.shape, values.shape):
-        return ops.reshape(weight, values.shape)
-    if weight.rank <= values.rank and weight.shape == values.shape[: weight.rank]:
-        return ops.broadcast(weight, values.shape, tuple(range(weight.rank)))
+    column = weight.rank > 1 and weight.shape[-1] == 1
+    leading = weight.shape[:-1] if column else weight.shape
+    if leading and leading == values.shape[: len(leading)]:
+        return ops.broadcast(ops.reshape(weight, leading), values.shape, tuple(range(len(leading))))
     raise ShapeError(
         "the sample weights do not fit the targets",
         expected=f"({values.shape[0]},), one for each sample, or {values.shape}",

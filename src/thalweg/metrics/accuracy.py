@@ -14,7 +14,7 @@ from thalweg.metrics.metric import MeanMetric, registry
 @registry.register("accuracy")
 @dataclass(frozen=True)
 class Accuracy(MeanMetric):
-    """The share of predictions that equal their target, mean over the last axis.
+    """The share of predictions that equal their target, mean over all axes.
 
     Shapes: y_true, y_pred (batch, ..., n). As the string "accuracy" in ``compile`` this name stands for whichever
     accuracy fits the shapes, see ``metrics.resolve``.
@@ -24,8 +24,7 @@ class Accuracy(MeanMetric):
 
     def values(self, y_true: Node, y_pred: Node) -> Node:
         y_true = align(y_true, y_pred.type, f"metric {self.name!r}")
-        right = ops.equal(ops.cast(y_true, y_pred.dtype), y_pred)
-        return ops.reduce_mean(ops.cast(right, y_pred.dtype), -1)
+        return ops.cast(ops.equal(ops.cast(y_true, y_pred.dtype), y_pred), y_pred.dtype)
 
 
 @registry.register("binary_accuracy")
@@ -33,7 +32,7 @@ class Accuracy(MeanMetric):
 class BinaryAccuracy(MeanMetric):
     """The share of yes-or-no questions answered right: yes where the prediction is above ``threshold``.
 
-    Shapes: y_true (0 or 1), y_pred (batch, ..., n); the mean over the last axis.
+    Shapes: y_true (0 or 1), y_pred (batch, ..., n); the mean over all axes.
     """
 
     rises: ClassVar[bool | None] = True
@@ -42,8 +41,7 @@ class BinaryAccuracy(MeanMetric):
     def values(self, y_true: Node, y_pred: Node) -> Node:
         y_true = align(y_true, y_pred.type, f"metric {self.name!r}")
         said_yes = ops.cast(y_pred > self.threshold, y_pred.dtype)
-        right = ops.equal(ops.cast(y_true, y_pred.dtype), said_yes)
-        return ops.reduce_mean(ops.cast(right, y_pred.dtype), -1)
+        return ops.cast(ops.equal(ops.cast(y_true, y_pred.dtype), said_yes), y_pred.dtype)
 
 
 @registry.register("categorical_accuracy")

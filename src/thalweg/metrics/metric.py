@@ -79,15 +79,17 @@ class MeanMetric(Metric):
 
 
 def mean_sums(values: Node, weight: Node | None, counted: Node | None = None) -> dict[str, Node]:
-    """The sums of a weighted mean. They are float64: float32 would stop counting at 2^24 samples."""
-    share = 1.0 / max(values.type.size // max(values.shape[0], 1), 1)
+    """The sums of a weighted mean over all numbers of ``values``: of w * value, and of w.
+
+    They are float64: float32 would stop counting at 2^24 samples.
+    """
     if weight is None and counted is None:
-        total = ops.cast(ops.reduce_sum(values), "float64") * share
-        return {"total": total, "weight": ops.constant(float(values.shape[0]), "float64")}
+        total = ops.cast(ops.reduce_sum(values), "float64")
+        return {"total": total, "weight": ops.constant(float(values.type.size), "float64")}
     weights = ops.full(values.shape, 1.0, values.dtype)
     weights = weights if weight is None else spread(ops.cast(weight, values.dtype), values)
     weights = weights if counted is None else weights * ops.cast(counted, values.dtype)
     return {
-        "total": ops.cast(ops.reduce_sum(values * weights), "float64") * share,
-        "weight": ops.cast(ops.reduce_sum(weights), "float64") * share,
+        "total": ops.cast(ops.reduce_sum(values * weights), "float64"),
+        "weight": ops.cast(ops.reduce_sum(weights), "float64"),
     }

@@ -42,7 +42,9 @@ def get(identifier: Any) -> Metric:
                 "there is no metric of this name",
                 expected="the name of a registered metric or loss",
                 got=repr(identifier),
-                fix=did_you_mean(identifier, [*registry.names(), *losses.registry.names(), *ACCURACY, *CROSSENTROPY]),
+                fix=did_you_mean(
+                    identifier, [*registry.spellings(), *losses.registry.spellings(), *ACCURACY, *CROSSENTROPY]
+                ),
             ) from None
     return dataclasses.replace(found, name=identifier)
 

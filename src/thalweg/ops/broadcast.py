@@ -134,5 +134,3 @@ def reduce_over(kind: type[Reduction], x: Node, axes: Axes, keepdims: bool) -> N
 
 def reduce_sum(x: Node, axes: Axes = None, keepdims: bool = False) -> Node:
     return reduce_over(ReduceSum, x, axes, keepdims)
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -45,9 +46,7 @@ class Concatenate(Op):
 
     def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
         ends = np.cumsum([0, *(x.shape[self.axis] for x in inputs)])
-        return tuple(
-            slice_axis(g, self.axis, int(start), int(stop)) for start, stop in zip(ends[:-1], ends[1:], strict=True)
-        )
+        return tuple(slice_axis(g, self.axis, int(start), int(stop)) for start, stop in pairwise(ends))
 
     def decompose(self, *inputs: Node) -> Node:
         dtype = inputs[0].dtype

@@ -28,7 +28,7 @@ class Contraction(Op):
     out: Labels
 
     def infer(self, x: TensorType, y: TensorType) -> TensorType:
-        assert len(self.x) == x.rank and len(self.y) == y.rank, f"{self} of {x} and {y}"
+        assert (len(self.x), len(self.y)) == (x.rank, y.rank), f"{self} of {x} and {y}"
         given = (self.x, self.y, self.out)
         assert all(len(set(labels)) == len(labels) for labels in given), f"{self} names an axis twice in one tensor"
         assert all(sum(label in labels for labels in given) >= 2 for label in {*self.x, *self.y, *self.out}), (

@@ -466,10 +466,12 @@ def square(x: Node) -> Node:
 
 
 def tanh(x: Node) -> Node:
+    """``(e^x - e^-x) / (e^x + e^-x)``, between -1 and 1."""
     return apply(Tanh(), x)
 
 
 def sigmoid(x: Node) -> Node:
+    """``1 / (1 + e^-x)``, between 0 and 1."""
     return apply(Sigmoid(), x)
 
 
@@ -516,8 +518,7 @@ def minimum(x: Operand, y: Operand) -> Node:
 
 def clip(x: Node, low: float = -math.inf, high: float = math.inf) -> Node:
     """``x`` held between two numbers; no gradient flows where it is held, nor a half of it at the very ends."""
-    held = select(x < low, low, select(x > high, high, x))
-    return held
+    return select(x < low, low, select(x > high, high, x))
 
 
 def less(x: Operand, y: Operand) -> Node:

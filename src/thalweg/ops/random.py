@@ -43,9 +43,7 @@ class RandomBits(Op):
         return (None, None)
 
 
-def threefry(
-    key: tuple[np.uint32, np.uint32], counter: tuple[np.ndarray, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
+def threefry(key: tuple[np.uint32, np.uint32], counter: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Threefry-2x32-20 on arrays of counters (uint32)."""
     keys = (key[0], key[1], np.uint32(PARITY) ^ key[0] ^ key[1])
     with np.errstate(over="ignore"):

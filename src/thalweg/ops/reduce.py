@@ -14,6 +14,7 @@ from thalweg.ops.broadcast import Axes, Reduction, full, normal_axes, reduce_ove
 from thalweg.ops.elementwise import cast, divide, equal, logical_or, multiply, not_equal, select
 from thalweg.ops.leaf import constant, iota
 
+
 @dataclass(frozen=True)
 class _Extreme(Reduction):
     """Numerics: NaN if any element is NaN. Ties share the gradient equally, as the mean of their one-sided choices."""

@@ -128,9 +128,7 @@ class Pad(Op):
         place = self.place(inputs[0].type)
         return (
             apply(
-                Slice(
-                    tuple(p.start for p in place), tuple(p.stop for p in place), tuple(p.step for p in place)
-                ),
+                Slice(tuple(p.start for p in place), tuple(p.stop for p in place), tuple(p.step for p in place)),
                 g,
             ),
         )

@@ -74,6 +74,7 @@ class LogSumExp(Reduction):
 
 
 def softmax(x: Node, axis: int = -1) -> Node:
+    """``e^x / sum(e^x)`` along ``axis``: positive, adding up to 1."""
     return apply(Softmax(axis % x.rank), x)
 
 

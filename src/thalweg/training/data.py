@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -76,16 +77,15 @@ def _fit_rank(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
 
 
 def _misfit(array: np.ndarray, shape: tuple[int, ...], label: str) -> ShapeError:
-    wanted = f"({', '.join(['samples', *map(str, shape)])})"
+    sizes = ", ".join(map(str, shape))
+    fix = f"build the model with Input({array.shape[1:] or (1,)}), or pass data of the expected shape"
     if array.shape == shape:
         fix = f"add the axis of the samples: {label}[None]"
-    elif array.shape[1:] and int(np.prod(array.shape[1:])) == int(np.prod(shape)):
-        fix = (
-            f"{label}.reshape({', '.join(['-1', *map(str, shape)])}), or build the model with Input({array.shape[1:]})"
-        )
-    else:
-        fix = f"pass data of this shape, or build the model with Input({array.shape[1:]})"
-    return ShapeError(f"{label} does not fit the model's input", expected=wanted, got=str(array.shape), fix=fix)
+    elif array.ndim > 1 and math.prod(array.shape[1:]) == math.prod(shape):
+        fix = f"{label}.reshape(-1, {sizes}), or build the model with Input({array.shape[1:]})"
+    return ShapeError(
+        f"{label} does not fit the model's input", expected=f"(samples, {sizes})", got=str(array.shape), fix=fix
+    )
 
 
 def _by_label(value: Any, labels: Sequence[str], what: str) -> dict[str, Any]:

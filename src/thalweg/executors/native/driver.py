@@ -16,8 +16,11 @@ from thalweg.executors.native.sweep import Sweep
 SPINS = 100
 """Turns that a thread waits at a barrier before it lets others run; more starves a second job on the same core."""
 
+MEETING_SHIFT = 7
+"""Each thread's number at a barrier has 2^7 bytes to itself: two cache lines, since processors fetch pairs of them."""
+
 FIXED = ("yield", "meeting", "arena", "index")
-"""The first entries of the table: the system's yield function, the barrier's counter, the arena, the index."""
+"""The first entries of the table: the system's yield function, the barrier's numbers, the arena, the index."""
 
 RUN = "run"
 FAULTS = "fault_count"
@@ -75,7 +78,7 @@ def _entry(plan: Plan, calls: list[list[tuple[str, int, list[Buffer | None]]]], 
                 if units:
                     _call(build, name, units, buffers, here, shares[turn % 2])
             if len(plan.stages) > 0:
-                build.when(many, lambda: build.line("call void @meet(ptr %table, i64 %threads, ptr %met)"))
+                build.when(many, lambda: build.line("call void @meet(ptr %table, i64 %thread, i64 %threads, ptr %met)"))
         return []
 
     build.loop(Value("%first", "int64"), Value("%last", "int64"), 1, [], step)
@@ -171,29 +174,40 @@ def _pointer(build: Builder, buffer: Buffer | None, here: dict[Buffer | str, End
 
 
 def _barrier(host: Host) -> str:
-    """``meet``: each thread adds 1 to the counter and waits until all have. The counter is never set back.
+    """``meet``: each thread raises its own number, then waits until every other's is as high.
 
+    A number of its own, on a cache line of its own: writing it takes the line from the readers once, where a shared
+    counter would travel to every thread for its addition and back again. Numbers are never set back within a call.
     Spins a little, then gives way at every turn: of two threads on one core the waiting one must not hold up the other.
     """
     pause = "call void @llvm.aarch64.hint(i32 1)" if host.name == "neon" else "call void @llvm.x86.sse2.pause()"
     declared = "declare void " + pause.removeprefix("call void ").replace("i32 1", "i32")
     return f"""{declared}
-define internal void @meet(ptr %table, i64 %threads, ptr %met) noinline nounwind {{
+define internal void @meet(ptr %table, i64 %thread, i64 %threads, ptr %met) noinline nounwind {{
 entry:
   %slot = getelementptr ptr, ptr %table, i64 2
-  %counter = load ptr, ptr %slot
+  %numbers = load ptr, ptr %slot
   %yield = load ptr, ptr %table
   %before = load i64, ptr %met
   %meeting = add i64 %before, 1
   store i64 %meeting, ptr %met
-  %all = mul i64 %meeting, %threads
-  %old = atomicrmw add ptr %counter, i64 1 acq_rel
+  %place = shl i64 %thread, {MEETING_SHIFT}
+  %own = getelementptr i8, ptr %numbers, i64 %place
+  store atomic i64 %meeting, ptr %own release, align 8
+  br label %who
+who:
+  %t = phi i64 [ 0, %entry ], [ %following, %there ]
+  %all = icmp eq i64 %t, %threads
+  br i1 %all, label %over, label %one
+one:
+  %its = shl i64 %t, {MEETING_SHIFT}
+  %number = getelementptr i8, ptr %numbers, i64 %its
   br label %look
 look:
-  %turn = phi i64 [ 0, %entry ], [ %next, %wait ], [ %next, %give ]
-  %there = load atomic i64, ptr %counter acquire, align 8
-  %done = icmp uge i64 %there, %all
-  br i1 %done, label %over, label %again
+  %turn = phi i64 [ 0, %one ], [ %next, %wait ], [ %next, %give ]
+  %now = load atomic i64, ptr %number acquire, align 8
+  %done = icmp uge i64 %now, %meeting
+  br i1 %done, label %there, label %again
 again:
   %next = add i64 %turn, 1
   %patient = icmp ult i64 %turn, {SPINS}
@@ -204,6 +218,9 @@ wait:
 give:
   %ignored = call i32 %yield()
   br label %look
+there:
+  %following = add i64 %t, 1
+  br label %who
 over:
   ret void
 }}

@@ -14,7 +14,7 @@ from thalweg.executors.executor import Arrays, check_array, check_index, leaf_ty
 from thalweg.executors.layout import strides
 from thalweg.executors.native import cache
 from thalweg.executors.native.compiler import LoadedObject, compile_object, llvm_version, system_yield
-from thalweg.executors.native.driver import FAULTS, FIXED, RUN, generate
+from thalweg.executors.native.driver import FAULTS, FIXED, MEETING_SHIFT, RUN, generate
 from thalweg.executors.native.host import Host, cpu_features, cpu_name, this_host
 from thalweg.executors.native.loader import CannotLoadError, MappedObject
 from thalweg.executors.native.plan import Planner
@@ -73,10 +73,9 @@ class NativeProgram:
         self._code = _load(content[24:])
         self._run = _SIGNATURE(self._code.address(RUN))
         self._arena = _aligned(arena_bytes)
-        self._meeting = np.zeros(8, np.int64)
+        self._meeting = _aligned(0)
         self._table = np.zeros(2 * (len(FIXED) + len(self.states) + len(self.inputs) + len(self.outputs)), np.int64)
         self._table[0] = _YIELD
-        self._table[2:4] = _ends(self._meeting)
         self._table[4:6] = _ends(self._arena)
         self._bound: dict[str, np.ndarray] = {}  # the states whose addresses are in the table
         self._lock = threading.Lock()
@@ -167,7 +166,10 @@ class NativeProgram:
         if threads == 1:
             self._run(table, 0, 1, 0, steps)
             return
-        self._meeting[0] = 0
+        if self._meeting.size < threads << MEETING_SHIFT:
+            self._meeting = _aligned(threads << MEETING_SHIFT)
+            self._table[2:4] = _ends(self._meeting)
+        self._meeting[:] = 0
         run_on(threads, lambda thread: self._run(table, thread, threads, 0, steps))
 
     def _raise_faults(self) -> None:

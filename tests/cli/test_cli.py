@@ -1,0 +1,233 @@
+"""The commands, in this process and as a real one: on a pipe, on a terminal, and interrupted."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import thalweg
+from thalweg.cli import app as cli
+from thalweg.cli import images
+from thalweg.layers import Dense, Flatten, Input, Rescaling
+
+SRC = Path(thalweg.__file__).parents[1]
+
+
+@pytest.fixture
+def digits(monkeypatch):
+    """MNIST's form with few, easy images: a bright row for each class."""
+    random = np.random.default_rng(0)
+    y = random.integers(0, 10, 400).astype(np.uint8)
+    x = random.integers(0, 60, (400, 28, 28)).astype(np.uint8)
+    x[np.arange(400), 2 * y.astype(int) + 4] += 180
+    data = (x[:300], y[:300]), (x[300:], y[300:])
+    monkeypatch.setitem(cli.DATASETS, "mnist", lambda: data)
+    return data
+
+
+def call(*arguments):
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def trained(tmp_path, digits):
+    path = tmp_path / "digits.thalweg"
+    options = ["--units", 16, "--units", 8, "--epochs", 20, "--batch-size", 32, "--learning-rate", 0.01, "--dropout", 0]
+    result = call("train", "mnist", *options, "--output", path)
+    assert result.exit_code == 0, result.output
+    return path, result
+
+
+def test_train_prints_an_accuracy_and_saves(trained):
+    path, result = trained
+    lines = result.stdout.splitlines()
+    assert len(lines) == 21
+    assert lines[0].startswith("Epoch  1/20")
+    found = re.fullmatch(r"Test accuracy (\d\.\d{4}), loss \S+; saved to .*digits.thalweg", lines[-1])
+    assert found is not None
+    assert float(found[1]) > 0.9
+    assert len(thalweg.load_model(path).layers) == 5
+
+
+def test_the_same_seed_gives_the_same_file(tmp_path, digits):
+    for name in ("a", "b"):
+        assert (
+            call("train", "mnist", "--units", 4, "--epochs", 1, "--seed", 3, "--output", tmp_path / name).exit_code == 0
+        )
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_evaluate(trained):
+    result = call("evaluate", trained[0], "mnist", "--executor", "numpy")
+    assert result.exit_code == 0
+    assert re.fullmatch(r"loss: \d+\.\d{4}\naccuracy: \d\.\d{4}\n", result.stdout)
+
+
+def test_predict_arrays_and_idx_files(trained, digits, tmp_path):
+    _, (x, y) = digits
+    np.save(tmp_path / "one.npy", x[0])
+    header = bytes([0, 0, 8, 3]) + b"".join(n.to_bytes(4, "big") for n in (2, 28, 28))
+    (tmp_path / "two-ubyte").write_bytes(header + x[1:3].tobytes())
+    result = call("predict", trained[0], tmp_path / "one.npy", tmp_path / "two-ubyte")
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.stdout.splitlines()[1:]]
+    expected = thalweg.load_model(trained[0]).predict(x[:3], verbose=0)
+    assert [row[0].rsplit("/")[-1] for row in rows] == ["one.npy", "two-ubyte[0]", "two-ubyte[1]"]
+    assert [int(row[1]) for row in rows] == expected.argmax(1).tolist()
+    assert [float(row[2]) for row in rows] == pytest.approx(expected.max(1), abs=1e-4)
+
+
+def test_predict_a_picture(trained, digits, tmp_path):
+    pillow = pytest.importorskip("PIL.Image")
+    _, (x, _) = digits
+    pillow.fromarray(x[0]).save(tmp_path / "digit.png")
+    result = call("predict", trained[0], tmp_path / "digit.png")
+    assert result.exit_code == 0
+    expected = thalweg.load_model(trained[0]).predict(x[:1], verbose=0).argmax()
+    assert result.stdout.splitlines()[1].split()[1] == str(expected)
+
+
+def test_predict_without_pillow(trained, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    (tmp_path / "digit.png").write_bytes(b"")
+    result = call("predict", trained[0], tmp_path / "digit.png")
+    assert result.exit_code == 1
+    assert "pip install 'thalweg[images]'" in result.stderr
+
+
+def test_info():
+    result = call("info")
+    assert result.exit_code == 0
+    for name in ("thalweg:", "Python:", "executor:", "threads:"):
+        assert name in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["train", "mnst"], "did you mean 'mnist'"),
+        (["train", "mnist", "--optimizer", "adm"], "did you mean 'adam'"),
+        (["train", "mnist", "--activation", "rely"], "did you mean 'relu'"),
+        (["train", "mnist", "--model", "cnn"], "mlp"),
+        (["train", "mnist", "--executor", "cuda"], "native"),
+        (["train", "mnist", "--epochs", "-1"], "epochs"),
+        (["train", "mnist", "--output", "missing/folder/x"], "missing"),
+        (["train", "mnist", "--output", "."], "a folder"),
+        (["evaluate", "none.thalweg", "mnist"], "none.thalweg"),
+    ],
+)
+def test_errors_have_four_parts_and_no_traceback(digits, tmp_path, monkeypatch, arguments, part):
+    monkeypatch.chdir(tmp_path)
+    result = call(*arguments)
+    assert result.exit_code == 1
+    assert part in result.stderr
+    for label in ("Error: ", "expected:", "got:", "to fix:"):
+        assert label in result.stderr
+    assert "Traceback" not in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_image_files_that_cannot_be_read(tmp_path):
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY rest")
+    np.save(tmp_path / "objects.npy", np.array([{}], object))
+    np.save(tmp_path / "shape.npy", np.zeros((3, 3)))
+    (tmp_path / "x-ubyte.gz").write_bytes(b"no gzip")
+    for name in ("a.npy", "objects.npy", "shape.npy", "x-ubyte.gz", "missing.png"):
+        with pytest.raises(thalweg.errors.ThalwegError, match=name):
+            images.read_all([tmp_path / name], (28, 28))
+
+
+SCRIPT = """
+import sys
+import numpy as np
+from thalweg.cli import app
+random = np.random.default_rng(0)
+x, y = random.integers(0, 255, (2000, 28, 28)).astype(np.uint8), random.integers(0, 10, 2000).astype(np.uint8)
+app.DATASETS["mnist"] = lambda: ((x, y), (x[:100], y[:100]))
+app.app(sys.argv[1:])
+"""
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": str(SRC), "TERM": "xterm", "COLUMNS": "100"}
+
+
+def command(*arguments):
+    return [sys.executable, "-c", SCRIPT, *map(str, arguments)]
+
+
+def test_a_pipe_gets_plain_lines(tmp_path):
+    result = subprocess.run(
+        command("train", "mnist", "--units", 8, "--epochs", 60, "--batch-size", 500, "--output", tmp_path / "m"),
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=True,
+    )
+    lines = result.stdout.splitlines()
+    assert len(lines) == 51
+    assert not {"\r", "\b", "\x1b"} & set(result.stdout)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo terminals")
+def test_a_terminal_gets_a_line_that_is_redrawn(tmp_path):
+    import pty
+
+    parent, child = pty.openpty()
+    arguments = command("train", "mnist", "--units", 256, "--epochs", 2, "--batch-size", 8, "--output", tmp_path / "m")
+    with subprocess.Popen(arguments, stdout=child, stderr=child, env=environment()) as process:
+        os.close(child)
+        shown = _read_all(parent)
+    assert process.returncode == 0, shown
+    assert "\rEpoch 1/2" in shown
+    assert "/250" in shown  # the bar, while it runs
+    assert shown.count("\n") == 3
+    assert "Test accuracy" in shown
+
+
+def _read_all(descriptor):
+    parts = []
+    while True:
+        try:
+            part = os.read(descriptor, 65536)
+        except OSError:  # Linux's way to say that the other end is closed
+            part = b""
+        if not part:
+            os.close(descriptor)
+            return b"".join(parts).decode()
+        parts.append(part)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_saves_the_model_and_says_so(tmp_path):
+    path = tmp_path / "m.thalweg"
+    arguments = command("train", "mnist", "--units", 4, "--epochs", 5_000, "--output", path)
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        process.stdout.readline()  # training has begun
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        output, error = process.communicate(timeout=30)
+    assert process.returncode == cli.INTERRUPTED
+    assert "Ctrl-C" in error
+    assert "saved to" in output
+    assert "Traceback" not in error
+    assert thalweg.load_model(path).optimizer.iterations > 0
+
+
+def test_a_model_that_takes_no_images(tmp_path):
+    pytest.importorskip("PIL.Image")
+    model = thalweg.Sequential([Input((4,)), Rescaling(1.0), Flatten(), Dense(2, activation="softmax")])
+    model.save(tmp_path / "m")
+    (tmp_path / "x.png").write_bytes(b"x")
+    result = call("predict", tmp_path / "m", tmp_path / "x.png")
+    assert result.exit_code == 1
+    assert "takes no images" in result.stderr

@@ -1,0 +1,63 @@
+"""One way to make each registered thing: a new one needs a row here, and then passes all contracts or fails."""
+
+import numpy as np
+
+from thalweg import layers, losses, metrics, optimizers
+
+# name -> (how to make one, shape of a sample, dtype of the input)
+LAYERS = {
+    "activation": (lambda: layers.Activation("tanh"), (5,), "float32"),
+    "dense": (lambda: layers.Dense(3, "tanh"), (5,), "float32"),
+    "dropout": (lambda: layers.Dropout(0.3, seed=1), (5,), "float32"),
+    "flatten": (lambda: layers.Flatten(), (2, 3), "float32"),
+    "re_lu": (lambda: layers.ReLU(negative_slope=0.1), (5,), "float32"),
+    "rescaling": (lambda: layers.Rescaling(0.5, 1.0), (5,), "uint8"),
+    "reshape": (lambda: layers.Reshape((3, -1)), (2, 3), "float32"),
+    "softmax": (lambda: layers.Softmax(), (5,), "float32"),
+}
+
+_RNG = np.random.RandomState(0)
+_PROBABILITIES = np.array([[0.2, 0.5, 0.3], [0.1, 0.1, 0.8], [0.9, 0.05, 0.05]])
+_NUMBERS = _RNG.standard_normal((3, 3))
+
+# name -> (how to make one, targets, predictions)
+LOSSES = {
+    "binary_crossentropy": (losses.BinaryCrossentropy, np.eye(3)[:, [0, 2, 1]], _PROBABILITIES),
+    "categorical_crossentropy": (losses.CategoricalCrossentropy, np.eye(3), _PROBABILITIES),
+    "mean_squared_error": (losses.MeanSquaredError, _NUMBERS, _NUMBERS[::-1]),
+    "sparse_categorical_crossentropy": (
+        losses.SparseCategoricalCrossentropy,
+        np.array([0, 1, 2], np.int32),
+        _PROBABILITIES,
+    ),
+}
+
+# name -> (how to make one, targets, predictions)
+METRICS = {
+    "accuracy": (metrics.Accuracy, np.eye(3), np.eye(3)[::-1]),
+    "binary_accuracy": (metrics.BinaryAccuracy, np.eye(3), _PROBABILITIES),
+    "categorical_accuracy": (metrics.CategoricalAccuracy, np.eye(3), _PROBABILITIES),
+    "mean": (metrics.Mean, np.eye(3), _PROBABILITIES),
+    "mean_loss": (lambda: metrics.MeanLoss(losses.MeanSquaredError()), _NUMBERS, _PROBABILITIES),
+    "sparse_categorical_accuracy": (metrics.SparseCategoricalAccuracy, np.array([0, 1, 2], np.int32), _PROBABILITIES),
+}
+
+# name -> ways to make one that take 400 steps from the start of a long narrow valley to its bottom
+OPTIMIZERS = {
+    "adam": (
+        lambda: optimizers.Adam(0.1),
+        lambda: optimizers.Adam(0.1, amsgrad=True),
+        lambda: optimizers.Adam(0.1, global_clipnorm=1.0),
+    ),
+    "rmsprop": (
+        lambda: optimizers.RMSprop(0.02),
+        lambda: optimizers.RMSprop(0.01, centered=True),
+        lambda: optimizers.RMSprop(0.002, momentum=0.9),
+    ),
+    "sgd": (
+        lambda: optimizers.SGD(0.05),
+        lambda: optimizers.SGD(0.02, momentum=0.9),
+        lambda: optimizers.SGD(0.02, momentum=0.9, nesterov=True),
+        lambda: optimizers.SGD(0.05, clipvalue=1.0),
+    ),
+}

@@ -1,0 +1,311 @@
+"""What every layer, loss, metric and optimizer must do, run over everything that is registered."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from tests.compute import compute, inputs
+from tests.contracts.cases import LAYERS, LOSSES, METRICS, OPTIMIZERS
+
+import thalweg.layers
+import thalweg.losses
+import thalweg.metrics
+import thalweg.optimizers
+from thalweg import activations, initializers, layers, losses, metrics, ops, optimizers
+from thalweg.backprop import gradients
+from thalweg.checks import bad_values
+from thalweg.errors import ArgumentError, ShapeError, ThalwegError
+from thalweg.executors.numpy import NumpyExecutor
+from thalweg.graph.node import Graph
+from thalweg.graph.types import TensorType
+from thalweg.layers.layer import TOKEN_BATCH, tracing
+from thalweg.losses import MeanSquaredError
+from thalweg.optimizers import SGD
+
+KINDS = {
+    "layer": (layers.registry, LAYERS),
+    "loss": (losses.registry, LOSSES),
+    "metric": (metrics.registry, METRICS),
+    "optimizer": (optimizers.registry, OPTIMIZERS),
+}
+PACKAGES = {
+    "layer": thalweg.layers,
+    "loss": thalweg.losses,
+    "metric": thalweg.metrics,
+    "optimizer": thalweg.optimizers,
+    "initializer": initializers,
+    "activation": activations,
+}
+REGISTRIES = {kind: registry for kind, (registry, _) in KINDS.items()} | {
+    "initializer": initializers.registry,
+    "activation": activations.registry,
+}
+OURS = [
+    (kind, name, entry)
+    for kind, registry in REGISTRIES.items()
+    for name, entry in registry.items()
+    if entry.__module__.startswith("thalweg")  # other tests register things of their own
+]
+
+
+def ids(value):
+    return value if isinstance(value, str) else ""
+
+
+def examples(kind, name):
+    case = KINDS[kind][1][name]
+    return [make() for make in case] if kind == "optimizer" else [case[0]()]
+
+
+@pytest.mark.parametrize(("kind", "name", "entry"), OURS, ids=ids)
+class TestEverything:
+    def test_is_public_under_its_name(self, kind, name, entry):
+        shown = {value for key, value in vars(PACKAGES[kind]).items() if not key.startswith("_")}
+        assert entry in shown
+
+    def test_has_a_docstring(self, kind, name, entry):
+        assert entry.__doc__, name
+
+    def test_has_a_case(self, kind, name, entry):
+        if kind in KINDS:
+            assert name in KINDS[kind][1], f"add {name} to tests/contracts/cases.py"
+
+    def test_description_is_json_and_gives_an_equal_one(self, kind, name, entry):
+        for thing in examples(kind, name) if kind in KINDS else [REGISTRIES[kind].get(name)]:
+            registry = REGISTRIES[kind]
+            description = registry.config(thing)
+            again = registry.from_config(json.loads(json.dumps(description)))
+            assert type(again) is type(thing)
+            assert registry.config(again) == description
+            if kind != "activation":
+                assert type(thing).from_config(thing.get_config()).get_config() == thing.get_config()
+
+    def test_bad_arguments_are_refused(self, kind, name, entry):
+        if not dataclasses.is_dataclass(entry):
+            return
+        good = examples(kind, name)[0].get_config() if kind in KINDS else {}
+        for argument, values in bad_values(entry).items():
+            for value in values:
+                with pytest.raises(ArgumentError, match=argument) as caught:
+                    entry(**{**good, argument: value})
+                assert four_parts(caught.value)
+
+    def test_unknown_argument(self, kind, name, entry):
+        if dataclasses.is_dataclass(entry):
+            with pytest.raises(ArgumentError) as caught:
+                entry(no_such_argument=1)
+            assert four_parts(caught.value)
+
+
+def four_parts(error):
+    return all((error.problem, error.expected, error.got, error.fix)) and len(str(error).splitlines()) >= 4
+
+
+def start(layer, shape, dtype, batch=6):
+    """A built layer, the state it starts from, and a batch for it."""
+    random = np.random.RandomState(1)
+    x = random.standard_normal((batch, *shape)) if dtype != "uint8" else random.randint(0, 255, (batch, *shape))
+    (result,) = layer.infer(TensorType((TOKEN_BATCH, *shape), dtype))
+    state = {path: p.initial(0, path) for path, p in layer.named_parameters("it/").items()}
+    state |= {"random/seed": np.array(0, np.uint32), "random/step": np.array(0, np.uint32)}
+    return state, x.astype(dtype), result
+
+
+@pytest.mark.parametrize("name", LAYERS)
+class TestEveryLayer:
+    def make(self, name):
+        make, shape, dtype = LAYERS[name]
+        return make(), shape, dtype
+
+    def test_result_has_the_declared_type(self, name):
+        layer, shape, dtype = self.make(name)
+        state, x, result = start(layer, shape, dtype)
+        for training in (False, True):
+            with tracing(layer.named_parameters("it/")):
+                y = layer(*inputs(x=x), training=training)
+            assert y.type == result.with_shape((len(x), *result.shape[1:]))
+            assert compute(y, state, x=x).shape == y.shape
+            assert y.layer == layer.label or y.op.name == "input"
+
+    def test_gradient_reaches_each_parameter_and_the_input(self, name):
+        layer, shape, dtype = self.make(name)
+        state, x, _ = start(layer, shape, dtype)
+        with tracing(layer.named_parameters("it/")) as trace:
+            (node,) = inputs(x=x)
+            y = layer(node, training=True)
+            trained = layer.named_parameters("it/", trainable_only=True)
+            wanted = {path: trace.node(p) for path, p in trained.items()} | ({"x": node} if node.type.is_float else {})
+            weights = ops.cast(ops.iota(y.shape, y.rank - 1), y.dtype)  # a plain sum of a softmax has no gradient
+            slopes = gradients(ops.reduce_sum(y * y * weights), list(wanted.values()))
+        for path, slope in compute(dict(zip(wanted, slopes, strict=True)), state, x=x).items():
+            assert np.isfinite(slope).all(), path
+            assert slope.any(), path
+
+    def test_one_step_lowers_the_loss(self, name):
+        layer, shape, dtype = self.make(name)
+        state, x, _ = start(layer, shape, dtype)
+        trained = layer.named_parameters("it/", trainable_only=True)
+        if not trained:
+            pytest.skip("nothing to train")
+        optimizer = SGD(0.05)
+        state |= {n: np.full(t.shape, v, t.dtype) for n, (t, v) in optimizer.states({}).items()}
+        with tracing(layer.named_parameters("it/")) as trace:
+            y = layer(*inputs(x=x), training=True)
+            loss = MeanSquaredError()(ops.full(y.shape, 0.5, y.dtype), y)
+            nodes = {path: trace.node(p) for path, p in trained.items()}
+            slopes = dict(zip(nodes, gradients(loss, list(nodes.values())), strict=True))
+        graph = Graph({"loss": loss}, optimizer.updates(nodes, slopes))
+        program = NumpyExecutor().compile(graph, gather=False)
+        seen = []
+        for _ in range(2):
+            out = np.zeros((), np.float32)
+            program.run(state, {"x": x}, outputs={"loss": out})
+            seen.append(float(out))
+        assert seen[1] < seen[0]
+
+    def test_one_object_serves_two_traces(self, name):
+        layer, shape, dtype = self.make(name)
+        state, x, _ = start(layer, shape, dtype)
+        values = []
+        for prefix in ("it/", "other/"):
+            with tracing(layer.named_parameters(prefix)):
+                y = layer(*inputs(x=x))
+            values.append(compute(y, {k.replace("it/", prefix): v for k, v in state.items()}, x=x))
+        np.testing.assert_array_equal(*values)
+
+    def test_parameters_are_made_once(self, name):
+        layer, shape, dtype = self.make(name)
+        start(layer, shape, dtype)
+        first = layer.named_parameters()
+        layer.infer(TensorType((3, *shape), dtype))
+        assert layer.named_parameters() == first
+
+
+@pytest.mark.parametrize("name", LOSSES)
+class TestEveryLoss:
+    def test_zero_weights_leave_samples_out(self, name):
+        make, y_true, y_pred = LOSSES[name]
+        weights = np.array([1.0, 0.0, 2.0])
+        for dtype in (np.float32, np.float64):
+            arrays = {"y_true": y_true, "y_pred": y_pred.astype(dtype), "weight": weights.astype(dtype)}
+            per_sample = compute(make(reduction="none")(*inputs(**arrays)), **arrays)
+            total = compute(make(reduction="sum")(*inputs(**arrays)), **arrays)
+            assert total.dtype == dtype
+            assert per_sample[1] == 0
+            np.testing.assert_allclose(total, per_sample.sum(), rtol=1e-6)
+
+    def test_gradient_against_differences(self, name):
+        make, y_true, y_pred = LOSSES[name]
+        direction = np.random.RandomState(2).standard_normal(y_pred.shape)
+        step = 1e-6
+
+        def value(p):
+            arrays = {"y_true": y_true, "y_pred": p}
+            return compute(make()(*inputs(**arrays)), **arrays)
+
+        arrays = {"y_true": y_true, "y_pred": y_pred}
+        nodes = inputs(**arrays)
+        slope = compute(gradients(make()(*nodes), [nodes[1]])[0], **arrays)
+        difference = (value(y_pred + step * direction) - value(y_pred - step * direction)) / (2 * step)
+        assert (slope * direction).sum() == pytest.approx(difference, rel=1e-6)
+
+    def test_targets_are_never_broadcast(self, name):
+        make, y_true, y_pred = LOSSES[name]
+        for wrong in (y_true[:1], np.repeat(y_true, 2, 0), np.stack([y_true, y_true], -1)):
+            arrays = {"y_true": wrong, "y_pred": y_pred}
+            with pytest.raises(ShapeError) as caught:
+                make()(*inputs(**arrays))
+            assert four_parts(caught.value)
+
+    def test_prepare_gives_the_declared_type(self, name):
+        make, y_true, y_pred = LOSSES[name]
+        kind = TensorType(y_pred.shape, "float32")
+        prepared = make().prepare(np.clip(y_true, 0, None), kind)
+        assert TensorType.of(prepared) == make().target_type(kind)
+        assert prepared.flags.c_contiguous
+
+    def test_prepare_refuses_what_is_no_target(self, name):
+        make, y_true, y_pred = LOSSES[name]
+        kind = TensorType(y_pred.shape, "float32")
+        broken = np.array(y_true, np.float64)
+        broken.flat[-1] = np.nan
+        for wrong in (broken, broken[..., None, None], np.full(y_true.shape, "cat")):
+            with pytest.raises(ThalwegError) as caught:
+                make().prepare(wrong, kind)
+            assert four_parts(caught.value)
+
+    def test_is_a_metric_and_a_function(self, name):
+        make, y_true, y_pred = LOSSES[name]
+        arrays = {"y_true": y_true, "y_pred": y_pred}
+        metric = metrics.get(name)
+        assert metric.name == name
+        sums = compute(metric.sums(*inputs(**arrays)), **arrays)
+        assert metric.result(**sums) == pytest.approx(float(compute(make()(*inputs(**arrays)), **arrays)))
+        values = compute(getattr(losses, name)(*inputs(**arrays)), **arrays)
+        np.testing.assert_array_equal(values, compute(make(reduction="none")(*inputs(**arrays)), **arrays))
+
+
+@pytest.mark.parametrize("name", METRICS)
+class TestEveryMetric:
+    def test_sums_over_batches_are_sums_over_all(self, name):
+        make, y_true, y_pred = METRICS[name]
+        metric = make()
+        arrays = {"y_true": y_true, "y_pred": y_pred, "weight": np.array([1.0, 0.5, 2.0])}
+        for names in (("y_true", "y_pred"), ("y_true", "y_pred", "weight")):
+            given = {key: arrays[key] for key in names}
+            whole = compute(metric.sums(*inputs(**given)), **given)
+            parts = []
+            for rows in (slice(0, 1), slice(1, 3)):
+                batch = {key: array[rows] for key, array in given.items()}
+                parts.append(compute(metric.sums(*inputs(**batch)), **batch))
+            for key, total in whole.items():
+                assert total.dtype == np.float64
+                assert sum(part[key] for part in parts) == pytest.approx(float(total))
+            assert isinstance(metric.result(**{key: float(total) for key, total in whole.items()}), float)
+
+
+@pytest.mark.parametrize(("name", "make"), [(name, make) for name, several in OPTIMIZERS.items() for make in several])
+class TestEveryOptimizer:
+    def test_solves_a_quadratic(self, name, make):
+        """``w0^2 / 2 + 10 * w1^2 / 2``, far from the middle: curvatures that differ by 10."""
+        optimizer, kind = make(), TensorType((2,), "float64")
+        state = {n: np.full(t.shape, v, t.dtype) for n, (t, v) in optimizer.states({"w": kind}).items()}
+        state["w"] = np.array([1.5, -1.0])
+        w = ops.state_node("w", (2,), "float64")
+        curvature = ops.cast(ops.iota((2,), 0), "float64") * 9.0 + 1.0
+        loss = ops.reduce_sum(ops.square(w) * curvature) * 0.5
+        (slope,) = gradients(loss, [w])
+        program = NumpyExecutor().compile(Graph({}, optimizer.updates({"w": w}, {"w": slope})), gather=False)
+        for _ in range(400):
+            program.run(state, {})
+        assert np.abs(state["w"]).max() < 0.02
+        assert state["optimizer/iterations"] == 400
+
+    def test_a_rate_of_zero_changes_nothing(self, name, make):
+        optimizer = dataclasses.replace(make(), learning_rate=0.0, weight_decay=0.1)
+        kind = TensorType((2,))
+        state = {n: np.full(t.shape, v, t.dtype) for n, (t, v) in optimizer.states({"w": kind}).items()}
+        state["w"] = np.array([1.5, -1.0], np.float32)
+        graph = Graph({}, optimizer.updates({"w": ops.state_node("w", (2,))}, {"w": ops.full((2,), 3.0)}))
+        NumpyExecutor().compile(graph, gather=False).run(state, {})
+        np.testing.assert_array_equal(state["w"], np.array([1.5, -1.0], np.float32))
+
+    def test_parameters_do_not_mix(self, name, make):
+        """Each moves as if it were alone (but for clipping by the common norm)."""
+        optimizer, kind = make(), TensorType((2,))
+        if optimizer.global_clipnorm is not None:
+            pytest.skip("the norm is of all gradients together")
+        ends = []
+        for paths in (["a"], ["b"], ["a", "b"]):
+            states = optimizer.states(dict.fromkeys(paths, kind))
+            state = {n: np.full(t.shape, v, t.dtype) for n, (t, v) in states.items()}
+            state |= {path: np.ones(2, np.float32) for path in paths}
+            slopes = {path: ops.full((2,), {"a": 1.0, "b": -3.0}[path]) for path in paths}
+            graph = Graph({}, optimizer.updates({p: ops.state_node(p, (2,)) for p in paths}, slopes))
+            program = NumpyExecutor().compile(graph, gather=False)
+            for _ in range(3):
+                program.run(state, {})
+            ends.append({path: state[path] for path in paths})
+        for path, end in ends[2].items():
+            np.testing.assert_array_equal(end, (ends[0] | ends[1])[path])

@@ -1,0 +1,201 @@
+"""Building, naming, weights and the summary of models."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests import nets
+
+import thalweg
+from thalweg import errors, layers
+
+X, Y = nets.points(40)
+
+
+def test_a_sequential_without_input_is_built_by_its_first_data():
+    model = thalweg.Sequential([layers.Dense(8, activation="relu"), layers.Dense(3, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    assert not model.built
+    with pytest.raises(errors.GraphError, match="built"):
+        model.get_weights()
+    model.fit(X, Y, verbose=0)
+    assert model.input_shape == (None, 4)
+    assert model.output_shape == (None, 3)
+
+
+def test_uint8_images_build_a_model_that_takes_uint8():
+    model = thalweg.Sequential([layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(2)])
+    assert model.predict(np.zeros((3, 4, 4), np.uint8), verbose=0).shape == (3, 2)
+    assert model.inputs[0].dtype == "uint8"
+
+
+def test_build_takes_the_batch_axis_too():
+    model = thalweg.Sequential([layers.Dense(2)])
+    model.build((None, 5))
+    assert [w.shape for w in model.get_weights()] == [(5, 2), (2,)]
+
+
+def test_the_older_way_to_give_the_input_shape():
+    model = thalweg.Sequential([layers.Dense(2, input_shape=(5,))])
+    assert model.built
+    assert model.count_params() == 12
+
+
+def test_add_and_pop_keep_the_weights_of_the_other_layers():
+    model = thalweg.Sequential([thalweg.Input((4,))])
+    model.add(layers.Dense(3))
+    model.add(layers.Dense(2))
+    kernel = model.get_weights()[0]
+    model.compile("sgd", "mse")
+    model.fit(X, np.zeros((40, 2)), verbose=0)
+    trained = model.get_weights()[0]
+    model.pop()
+    model.add(layers.Dense(1))
+    assert model.output_shape == (None, 1)
+    assert not np.array_equal(kernel, trained)
+    np.testing.assert_array_equal(model.get_weights()[0], trained)
+    model.fit(X, np.zeros(40), verbose=0)
+    with pytest.raises(errors.ArgumentError):
+        thalweg.Sequential().pop()
+
+
+@pytest.mark.parametrize("bad", ["dense", None, layers.Dense])
+def test_what_is_no_layer_is_refused(bad):
+    with pytest.raises(errors.ArgumentError, match="no layer"):
+        thalweg.Sequential([bad])
+
+
+def test_a_layer_cannot_be_added_twice():
+    layer = layers.Dense(2)
+    with pytest.raises(errors.ArgumentError, match="already"):
+        thalweg.Sequential([layer, layer])
+
+
+def test_layers_that_do_not_fit_name_themselves():
+    with pytest.raises(errors.ShapeError, match="reshape"):
+        thalweg.Sequential([thalweg.Input((4,)), layers.Reshape((3, 3))])
+
+
+def test_layers_by_name_and_index():
+    model = nets.classifier()
+    assert model.get_layer("dense_1") is model.layers[1] is model.get_layer(index=-1)
+    with pytest.raises(errors.ArgumentError, match="did you mean 'dense'"):
+        model.get_layer("dens")
+
+
+def test_weights_in_and_out():
+    model, other = nets.classifier(1), nets.classifier(2)
+    assert not nets.same_bits(model, other)
+    other.set_weights(model.get_weights())
+    assert nets.same_bits(model, other)
+    before = model.get_weights()
+    for wrong in (before[:-1], [w.T for w in before]):
+        with pytest.raises(errors.ShapeError, match="do not fit"):
+            model.set_weights(wrong)
+    before[0][...] = 7  # a copy
+    assert not np.array_equal(model.get_weights()[0], before[0])
+
+
+def test_the_same_seed_gives_the_same_weights_also_for_the_second_model():
+    thalweg.utils.set_random_seed(5)
+    first = [nets.classifier(seed=5), nets.classifier(seed=5)]
+    assert nets.same_bits(*first)
+    thalweg.utils.set_random_seed(5)
+    models = [thalweg.Sequential([thalweg.Input((4,)), layers.Dense(3)]) for _ in range(2)]
+    assert not nets.same_bits(*models)
+
+
+def test_layers_that_are_not_trained_stay():
+    model = nets.classifier()
+    model.layers[0].trainable = False
+    model.compile("adam", "sparse_categorical_crossentropy")
+    before = model.get_weights()
+    model.fit(X, Y, verbose=0)
+    after = model.get_weights()
+    np.testing.assert_array_equal(before[0], after[0])
+    assert not np.array_equal(before[2], after[2])
+
+
+def test_compile_starts_the_optimizer_anew_and_keeps_the_weights():
+    model = nets.classifier()
+    model.fit(X, Y, verbose=0)
+    weights = model.get_weights()
+    model.compile("rmsprop", "sparse_categorical_crossentropy")
+    assert model.optimizer.iterations == 0
+    assert all(np.array_equal(a, b) for a, b in zip(weights, model.get_weights(), strict=True))
+    model.fit(X, Y, verbose=0)
+
+
+def test_a_clone_has_the_layers_and_other_weights():
+    model = nets.classifier()
+    clone = thalweg.clone_model(model)
+    assert clone.to_json() == model.to_json()
+    assert not nets.same_bits(model, clone)
+    assert clone.optimizer is None
+
+
+def test_a_functional_model_of_two_inputs_and_outputs():
+    left, right = thalweg.Input((3,), name="left"), thalweg.Input((2,), name="right")
+    a = layers.Dense(1, name="a")(left)
+    b = layers.Dense(2, activation="softmax", name="b")(right)
+    model = thalweg.Model({"left": left, "right": right}, [a, b])
+    model.compile("sgd", {"a": "mse", "b": "sparse_categorical_crossentropy"}, {"a": 2.0}, metrics={"b": ["accuracy"]})
+    x = {"left": np.ones((6, 3)), "right": np.ones((6, 2))}
+    y = {"a": np.zeros(6), "b": np.zeros(6, int)}
+    logs = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert model.metrics_names == ["loss", "a_loss", "b_loss", "b_accuracy"] == list(logs)
+    assert logs["loss"] == pytest.approx(2 * logs["a_loss"] + logs["b_loss"])
+    history = model.fit(x, y, epochs=2, verbose=0)
+    assert history.history["loss"][1] < history.history["loss"][0]
+    assert [p.shape for p in model.predict(x, verbose=0)] == [(6, 1), (6, 2)]
+    with pytest.raises(errors.ArgumentError, match="did you mean 'left'"):
+        model.predict({"lef": x["left"], "right": x["right"]})
+
+
+def test_an_output_that_needs_another_input():
+    other = thalweg.Input((3,), name="other")
+    with pytest.raises(errors.GraphError, match="none of the model's"):
+        thalweg.Model(thalweg.Input((3,)), layers.Dense(1)(other))
+
+
+def test_the_summary():
+    model = nets.classifier()
+    model.fit(X, Y, verbose=0)
+    lines = []
+    model.summary(line_length=80, print_fn=lines.append)
+    text = "\n".join(lines)
+    assert lines[0] == 'Model: "sequential"'
+    for part in ("Layer (type)", "Output Shape", "Param #", "dense_1 (Dense)", "(None, 3)", "Trainable params: 67"):
+        assert part in text
+    assert "Total params: 203" in text  # and 2 * 67 + 2 of Adam's
+    assert all(len(line) <= 80 for line in lines)
+    model.summary(print_fn=lines.append, show_trainable=True, layer_range=("dense_1", "dense_1"))
+    with pytest.raises(errors.ArgumentError, match="layer_range"):
+        model.summary(print_fn=lines.append, layer_range=("x", "y"))
+
+
+def test_importing_is_light():
+    code = (
+        "import sys, thalweg\n"
+        "from thalweg import Sequential, layers, callbacks, datasets\n"
+        "print([m for m in ('llvmlite', 'rich', 'typer', 'pandas', 'PIL', 'IPython') if m in sys.modules])"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(thalweg.__file__).parents[1])}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert result.stdout.strip() == "[]"
+
+
+def test_public_names_are_there():
+    for name in thalweg.__all__:
+        assert getattr(thalweg, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Sequentail'"):
+        _ = thalweg.Sequentail
+
+
+def test_to_categorical():
+    np.testing.assert_array_equal(thalweg.utils.to_categorical([[1], [0]]), [[0, 1], [1, 0]])
+    with pytest.raises(errors.DataError, match="no class"):
+        thalweg.utils.to_categorical([0, 5], num_classes=3)

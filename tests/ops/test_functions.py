@@ -1,0 +1,160 @@
+"""The functions that make nodes: NumPy's conventions, and errors with all parts."""
+
+import numpy as np
+import pytest
+
+from thalweg.errors import DTypeError, ShapeError, ThalwegError
+from thalweg.executors.numpy import evaluate
+from thalweg.graph.node import Graph, scope
+from thalweg.ops import (
+    add,
+    argmax,
+    broadcast_to,
+    concatenate,
+    full,
+    input_node,
+    iota,
+    log_sum_exp,
+    matmul,
+    power,
+    reduce_mean,
+    reduce_sum,
+    relu,
+    reshape,
+    select,
+    softmax,
+    transpose,
+)
+
+A = np.arange(2 * 3 * 4, dtype=np.float64).reshape(2, 3, 4) / 7
+X = input_node("x", A.shape, "float64")
+
+
+def value(node):
+    return evaluate(Graph({"y": node}), {"x": A}, {})[node]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        np.s_[0],
+        np.s_[-1],
+        np.s_[:, 1],
+        np.s_[..., 2],
+        np.s_[1:, ::2],
+        np.s_[None],
+        np.s_[:, None, 1:3],
+        np.s_[0, -1, 3],
+        np.s_[..., None],
+        np.s_[:, 5:],
+        np.s_[:, -2:, 1:-1],
+        np.s_[2:1],
+        np.s_[0, ..., None, 1],
+    ],
+    ids=str,
+)
+def test_indexing_is_as_in_numpy(key):
+    np.testing.assert_array_equal(value(X[key]), A[key], strict=True)
+
+
+@pytest.mark.parametrize("key", [2, -3, (0, 3), (0, 0, 0, 0), np.s_[::-1], "a", 1.5, True, (0, [1, 2])], ids=str)
+def test_an_index_that_does_not_fit(key):
+    with pytest.raises(ShapeError):
+        X[key]
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (4,), (3, 1), (1, 1, 1), (2, 1, 4), ()])
+def test_arithmetic_broadcasts_as_in_numpy(shape):
+    y = np.arange(1, 1 + np.prod(shape, dtype=int), dtype=np.float64).reshape(shape)
+    other = input_node("y", shape, "float64")
+    for ours, numpys in ((X + other, A + y), (other - X, y - A), (X * other, A * y), (X / other, A / y)):
+        got = evaluate(Graph({"z": ours}), {"x": A, "y": y}, {})[ours]
+        np.testing.assert_array_equal(got, numpys, strict=True)
+
+
+def test_numbers_take_the_dtype_of_the_tensor():
+    n = input_node("n", (3,), "int32")
+    assert (n + 1).dtype == "int32"
+    assert (X * 2).dtype == "float64"
+    assert (1 - X).dtype == "float64"
+    assert (X > 0.5).dtype == "bool"
+    assert select(X > 0.5, X, 0.0).dtype == "float64"
+
+
+@pytest.mark.parametrize(("exponent", "op"), [(2, "multiply"), (0.5, "sqrt"), (-1, "divide"), (3, "power")])
+def test_powers_by_the_exact_operation(exponent, op):
+    y = power(X + 1.0, exponent)
+    assert y.op.name == op
+    np.testing.assert_allclose(value(y), (A + 1) ** exponent, rtol=1e-15)
+    assert power(X, 1) is X
+
+
+@pytest.mark.parametrize("axes", [None, 0, -1, (0, 2), (-1, 0), ()])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_reductions_are_as_in_numpy(axes, keepdims):
+    np.testing.assert_allclose(value(reduce_mean(X, axes, keepdims)), A.mean(axes, keepdims=keepdims), rtol=1e-14)
+
+
+def test_softmax_is_unchanged_by_adding_to_all():
+    np.testing.assert_allclose(value(softmax(X + 1e4)), value(softmax(X)), rtol=1e-11)
+    np.testing.assert_allclose(value(log_sum_exp(X + 1e4)), value(log_sum_exp(X)) + 1e4, rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "equation"),
+    [((5, 3), (3, 4), "ij,jk->ik"), ((2, 5, 3), (3, 4), "bij,jk->bik"), ((2, 5, 3), (2, 3, 4), "bij,bjk->bik")],
+)
+def test_matmul(x, y, equation):
+    r = np.random.default_rng(0)
+    a, b = r.standard_normal(x), r.standard_normal(y)
+    node = matmul(input_node("a", x, "float64"), input_node("b", y, "float64"))
+    got = evaluate(Graph({"z": node}), {"a": a, "b": b}, {})[node]
+    np.testing.assert_allclose(got, np.einsum(equation, a, b), rtol=1e-13)
+
+
+def node(*shape, dtype="float32"):
+    return input_node(f"n{shape}{dtype}", shape, dtype)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (lambda: add(node(3), node(4)), ShapeError),
+        (lambda: add(node(3), node(3, dtype="float64")), DTypeError),
+        (lambda: add(node(3, dtype="bool"), node(3, dtype="bool")), DTypeError),
+        (lambda: relu(node(3, dtype="int32")), DTypeError),
+        (lambda: softmax(node(3, dtype="int32")), DTypeError),
+        (lambda: log_sum_exp(node(3, dtype="int32")), DTypeError),
+        (lambda: reduce_sum(node(3, dtype="bool")), DTypeError),
+        (lambda: reduce_sum(node(3), 1), ShapeError),
+        (lambda: argmax(node(0)), ShapeError),
+        (lambda: select(node(3), node(3), node(3)), DTypeError),
+        (lambda: select(node(3, dtype="bool"), node(3), node(3, dtype="int32")), DTypeError),
+        (lambda: matmul(node(2, 3), node(4, 5)), ShapeError),
+        (lambda: matmul(node(3), node(3)), ShapeError),
+        (lambda: matmul(node(), node(3, 3)), ShapeError),
+        (lambda: matmul(node(7, 3), node(2, 3, 4)), ShapeError),
+        (lambda: matmul(node(2, 3), node(2, 3, 4)), ShapeError),
+        (lambda: matmul(node(2, 5, 3), node(4, 3, 4)), ShapeError),
+        (lambda: matmul(node(2, 3, dtype="int32"), node(3, 4, dtype="int32")), DTypeError),
+        (lambda: reshape(node(2, 3), (4,)), ShapeError),
+        (lambda: reshape(node(2, 3), (-1, 4)), ShapeError),
+        (lambda: transpose(node(2, 3), (0, 0)), ShapeError),
+        (lambda: broadcast_to(node(3), (4,)), ShapeError),
+        (lambda: broadcast_to(node(2, 3), (3,)), ShapeError),
+        (lambda: concatenate((node(2, 3), node(2, 4)), 0), ShapeError),
+        (lambda: concatenate((node(2), node(2, dtype="int32")), 0), ShapeError),
+    ],
+)
+def test_what_does_not_fit_is_an_error_with_all_parts_and_the_layer(make, kind):
+    with pytest.raises(ThalwegError) as caught, scope("dense_1"):
+        make()
+    error = caught.value
+    assert isinstance(error, kind)
+    assert all((error.problem, error.expected, error.got, error.fix))
+    assert error.layer == "layer 'dense_1'"
+
+
+def test_iota_and_full():
+    np.testing.assert_array_equal(value(iota((2, 3), 1)), [[0, 1, 2], [0, 1, 2]])
+    np.testing.assert_array_equal(value(full((2,), 1.5)), np.array([1.5, 1.5], np.float32), strict=True)

@@ -1,0 +1,158 @@
+"""Optimizers: first steps by hand, clipping, decay, states."""
+
+import math
+
+import numpy as np
+import pytest
+
+from thalweg import ops, optimizers
+from thalweg.checks import SpellingNotice
+from thalweg.errors import ArgumentError
+from thalweg.executors.numpy import NumpyExecutor
+from thalweg.graph.node import Graph
+from thalweg.graph.types import TensorType
+from thalweg.optimizers import SGD, Adam, RMSprop
+
+
+def steps(optimizer, start, slopes, iterations=0):
+    """The parameter after each step from ``start`` with these gradients, and the states at the end."""
+    start = {"w": np.asarray(start, np.float64)} if not isinstance(start, dict) else start
+    kinds = {name: TensorType.of(array) for name, array in start.items()}
+    state = {name: np.full(t.shape, number, t.dtype) for name, (t, number) in optimizer.states(kinds).items()}
+    state |= {name: array.copy() for name, array in start.items()}
+    state["optimizer/iterations"][...] = iterations
+    parameters = {name: ops.state_node(name, kind.shape, kind.dtype) for name, kind in kinds.items()}
+    gradients = {name: ops.input_node(f"d_{name}", kind.shape, kind.dtype) for name, kind in kinds.items()}
+    graph = Graph({}, optimizer.updates(parameters, gradients))
+    assert graph.updates.keys() == state.keys() - {"optimizer/learning_rate"}
+    program = NumpyExecutor().compile(graph, gather=False)
+    values = []
+    for slope in slopes:
+        slope = slope if isinstance(slope, dict) else {"w": slope}
+        program.run(state, {f"d_{name}": np.asarray(array, kinds[name].dtype) for name, array in slope.items()})
+        values.append(state["w"].copy())
+    return np.array(values), state
+
+
+class TestByHand:
+    def test_sgd(self):
+        values, _ = steps(SGD(0.25), [1.0, 2.0], [[4.0, 0.0], [-4.0, 2.0]])
+        np.testing.assert_allclose(values, [[0.0, 2.0], [1.0, 1.5]])
+
+    def test_momentum(self):
+        values, state = steps(SGD(0.25, momentum=0.5), [1.0], [[4.0], [0.0], [0.0]])
+        np.testing.assert_allclose(values[:, 0], [0.0, -0.5, -0.75])
+        np.testing.assert_allclose(state["optimizer/w/momentum"], [-0.25])
+
+    def test_nesterov(self):
+        values, _ = steps(SGD(0.25, momentum=0.5, nesterov=True), [1.0], [[4.0], [0.0]])
+        np.testing.assert_allclose(values[:, 0], [-0.5, -0.75])
+
+    def test_rmsprop(self):
+        values, state = steps(RMSprop(0.25, rho=0.75, epsilon=1e-12), [0.0], [[2.0], [2.0]])
+        first = -0.25 * 2 / math.sqrt(0.25 * 4)
+        np.testing.assert_allclose(values[:, 0], [first, first - 0.25 * 2 / math.sqrt(0.75 + 1)])
+        np.testing.assert_allclose(state["optimizer/w/velocity"], [1.75])
+
+    def test_adam_moves_by_the_rate_at_first(self):
+        """Whatever the size of the gradient (Kingma & Ba, section 2.1)."""
+        values, state = steps(Adam(0.25, epsilon=1e-12), [0.0, 0.0, 0.0], [[1e-3, -1.0, 1e3]])
+        np.testing.assert_allclose(values[0], [-0.25, 0.25, -0.25], rtol=1e-6)
+        np.testing.assert_allclose(state["optimizer/w/m"], [1e-4, -0.1, 1e2])
+        np.testing.assert_allclose(state["optimizer/w/v"], [1e-9, 1e-3, 1e3])
+
+    def test_adam_second_step(self):
+        """Algorithm 1 written out."""
+        g = np.array([1.0, 3.0])
+        m, v, w = 0.0, 0.0, 0.0
+        for t in (1, 2):
+            m, v = 0.9 * m + 0.1 * g[t - 1], 0.999 * v + 0.001 * g[t - 1] ** 2
+            w -= 0.25 * (m / (1 - 0.9**t)) / math.sqrt(v / (1 - 0.999**t))
+        values, _ = steps(Adam(0.25, epsilon=1e-15), [0.0], g[:, None])
+        assert values[1, 0] == pytest.approx(w, rel=1e-9)
+
+    def test_amsgrad_never_forgets(self):
+        _, state = steps(Adam(amsgrad=True, beta_2=0.5), [0.0], [[2.0], [0.0]])
+        np.testing.assert_allclose([state["optimizer/w/v"], state["optimizer/w/v_max"]], [[1.0], [2.0]])
+
+
+class TestBase:
+    def test_decay_comes_first_and_takes_the_rate(self):
+        values, _ = steps(SGD(0.25, weight_decay=0.5), [2.0], [[4.0]])
+        np.testing.assert_allclose(values[0], [2.0 - 2.0 * 0.25 * 0.5 - 1.0])
+
+    def test_clipvalue(self):
+        values, _ = steps(SGD(1.0, clipvalue=0.5), [0.0, 0.0], [[4.0, -0.25]])
+        np.testing.assert_allclose(values[0], [-0.5, 0.25])
+
+    def test_clipnorm_is_per_parameter(self):
+        start = {"w": np.zeros(2), "b": np.zeros(1)}
+        values, state = steps(SGD(1.0, clipnorm=1.0), start, [{"w": [3.0, 4.0], "b": [0.5]}])
+        np.testing.assert_allclose(values[0], [-0.6, -0.8])
+        np.testing.assert_allclose(state["b"], [-0.5])
+
+    def test_global_clipnorm(self):
+        start = {"w": np.zeros(2), "b": np.zeros(1)}
+        values, state = steps(SGD(1.0, global_clipnorm=6.5), start, [{"w": [3.0, 4.0], "b": [12.0]}])
+        np.testing.assert_allclose(values[0], [-1.5, -2.0])
+        np.testing.assert_allclose(state["b"], [-6.0])
+
+    @pytest.mark.parametrize("how", ["clipnorm", "global_clipnorm"])
+    def test_clipping_of_nothing(self, how):
+        values, _ = steps(SGD(1.0, **{how: 1.0}), [1.0], [[0.0]])
+        np.testing.assert_array_equal(values[0], [1.0])
+
+    @pytest.mark.parametrize("how", ["clipnorm", "global_clipnorm"])
+    @pytest.mark.parametrize("value", [np.inf, np.nan])
+    def test_clipping_does_not_hide_overflow(self, how, value):
+        values, _ = steps(SGD(1.0, **{how: 1.0}), [1.0, 1.0], [[value, 1.0]])
+        assert np.isnan(values).all()
+
+    def test_one_way_of_clipping(self):
+        with pytest.raises(ArgumentError, match="one way only"):
+            SGD(clipnorm=1.0, clipvalue=1.0)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("use_ema", True),
+            ("ema_momentum", 0.9),
+            ("ema_overwrite_frequency", 10),
+            ("loss_scale_factor", 2.0),
+            ("gradient_accumulation_steps", 4),
+        ],
+    )
+    @pytest.mark.parametrize("optimizer", [SGD, RMSprop, Adam])
+    def test_reserved(self, optimizer, name, value):
+        with pytest.raises(ArgumentError, match="not there yet"):
+            optimizer(**{name: value})
+
+    def test_the_rate_is_a_state(self):
+        optimizer = SGD(0.5)
+        kind = TensorType((2,))
+        assert optimizer.states({"w": kind}) == {
+            "optimizer/iterations": (TensorType((), "int64"), 0),
+            "optimizer/learning_rate": (TensorType((), "float32"), 0.5),
+        }
+        assert Adam().states({"a/kernel": kind})["optimizer/a/kernel/v"] == (kind, 0.0)
+
+    @pytest.mark.parametrize("t", [1, 2, 3, 1000, 10**9, 2**40])
+    def test_correction_is_exact_at_any_step(self, t):
+        """In float32 ``1 - beta_2**t`` would be off by 6e-5 at first, and t itself from 2^24 on."""
+        values, state = steps(Adam(0.5, epsilon=1e-15), {"w": np.zeros(1, np.float32)}, [[1.0]], iterations=t - 1)
+        alpha = 0.5 * math.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+        assert values[0, 0] == pytest.approx(-alpha * 0.1 / math.sqrt(0.001), rel=5e-7)
+        assert state["optimizer/iterations"] == t
+
+    def test_spellings(self):
+        with pytest.warns(SpellingNotice, match="lr= is read as learning_rate="):
+            assert Adam(lr=0.5).learning_rate == 0.5
+        with pytest.raises(ArgumentError, match="beta_1= and beta_2="):
+            Adam(betas=(0.9, 0.99))
+        with pytest.raises(ArgumentError, match="epsilon="):
+            RMSprop(eps=1e-8)
+
+    def test_names(self):
+        assert optimizers.get("Adam") == Adam()
+        assert optimizers.get("sgd") == SGD()
+        assert optimizers.get(RMSprop) == RMSprop()

@@ -1,0 +1,46 @@
+"""The settings of the process."""
+
+import pytest
+
+from thalweg import config
+from thalweg.errors import ArgumentError
+from thalweg.layers import Dense, Input
+
+
+@pytest.fixture(autouse=True)
+def restored():
+    before = vars(config._settings).copy()
+    yield
+    vars(config._settings).update(before)
+
+
+def test_root_seed_repeats_the_models_of_a_program():
+    runs = []
+    for _ in range(2):
+        config.set_random_seed(7)
+        runs.append([config.new_seed() for _ in range(3)])
+    assert runs[0] == runs[1]
+    assert len(set(runs[0])) == 3
+    config.set_random_seed(8)
+    assert config.new_seed() not in runs[0]
+
+
+def test_without_a_root_seed_models_differ():
+    config._settings.root_seed = None
+    seeds = {config.new_seed() for _ in range(4)}
+    assert len(seeds) == 4
+    assert all(0 <= seed < 2**32 for seed in seeds)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.5, "x", None])
+def test_bad_seed(seed):
+    with pytest.raises(ArgumentError, match="seed"):
+        config.set_random_seed(seed)
+
+
+def test_floatx():
+    assert config.floatx() == "float32"
+    config.set_floatx("float64")
+    assert Dense(2)(Input((3,))).dtype == "float64"
+    with pytest.raises(ArgumentError, match="did you mean 'float64'"):
+        config.set_floatx("float6")

@@ -1,0 +1,219 @@
+"""The hooks in Keras's order, and callbacks that stop, save and log."""
+
+import csv
+
+import numpy as np
+import pytest
+from tests import nets
+
+import thalweg
+from thalweg import callbacks, errors
+
+
+class Recorder(callbacks.Callback):
+    """Notes every hook that is called."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __getattribute__(self, name):
+        if name.startswith("on_"):
+            return lambda *args: self.calls.append((name, *args[:-1]) if name.endswith("batch_end") else (name, *args))
+        return super().__getattribute__(name)
+
+    def watches_batches(self, phase):
+        return True
+
+
+X, Y = nets.points(40)
+
+
+def test_the_order_of_the_hooks():
+    recorder, model = Recorder(), nets.classifier()
+    model.fit(X, Y, epochs=1, validation_split=0.5, verbose=0, callbacks=recorder)
+    names = [call[0] for call in recorder.calls]
+    assert names == [
+        "on_train_begin",
+        "on_epoch_begin",
+        "on_train_batch_begin",
+        "on_train_batch_end",
+        "on_test_begin",
+        "on_test_batch_begin",
+        "on_test_batch_end",
+        "on_test_end",
+        "on_epoch_end",
+        "on_train_end",
+    ]
+    assert recorder.model is model
+    assert recorder.params == {"verbose": 0, "epochs": 1, "steps": 1}
+
+
+def test_batches_are_counted_and_logs_are_running_means():
+    seen = []
+    watch = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append((batch, logs["loss"])))
+    model = nets.classifier()
+    history = model.fit(X, Y, batch_size=16, verbose=0, callbacks=[watch])
+    assert [batch for batch, _ in seen] == [0, 1, 2]
+    assert seen[-1][1] == history.history["loss"][0]
+
+
+def test_on_batch_end_is_the_older_name():
+    class Older(callbacks.Callback):
+        batches = 0
+
+        def on_batch_end(self, batch, logs=None):
+            self.batches += 1
+
+    older = Older()
+    nets.classifier().fit(X, Y, batch_size=10, verbose=0, callbacks=[older])
+    assert older.batches == 4
+
+
+def test_predict_and_evaluate_call_their_hooks():
+    recorder, model = Recorder(), nets.classifier()
+    model.predict(X, callbacks=[recorder])
+    model.evaluate(X, Y, callbacks=[recorder], verbose=0)
+    names = [call[0] for call in recorder.calls]
+    assert names[0] == "on_predict_begin"
+    assert "on_predict_end" in names
+    assert names[-1] == "on_test_end"
+
+
+def test_stop_training_from_a_batch_ends_at_once():
+    class Stop(callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = True
+
+    model = nets.classifier()
+    history = model.fit(X, Y, batch_size=4, epochs=5, verbose=0, callbacks=[Stop()])
+    assert model.optimizer.iterations == 1
+    assert history.epoch == [0]
+    assert history.stopped_by == "callback"
+
+
+def run(values, **arguments):
+    """EarlyStopping over these values of val_loss, as Keras's own tests do it; the stopped epoch, or None."""
+
+    class Model:
+        stop_training = False
+        weights = 0
+
+        def get_weights(self):
+            return [np.array(self.weights)]
+
+        def set_weights(self, weights):
+            self.weights = int(weights[0])
+
+        def metric_rises(self, name):
+            return False
+
+    stopping = callbacks.EarlyStopping(**arguments)
+    model = Model()
+    stopping.set_model(model)
+    stopping.on_train_begin()
+    stopped = None
+    for epoch, value in enumerate(values):
+        model.weights = epoch
+        stopping.on_epoch_end(epoch, {"val_loss": value})
+        if model.stop_training:
+            stopped = epoch
+            break
+    stopping.on_train_end()
+    return stopped, model.weights
+
+
+@pytest.mark.parametrize(
+    ("values", "arguments", "stopped"),
+    [
+        ([1.0, 0.9, 0.95, 0.8], {}, 2),
+        ([1.0, 0.9, 0.95, 0.96, 0.8], {"patience": 2}, 3),
+        ([1.0, 0.9, 0.95, 0.85, 0.9, 0.9], {"patience": 2}, 5),
+        ([1.0, 0.95, 0.94], {"min_delta": 0.1}, 1),
+        ([0.9, 0.9, 0.9], {"baseline": 0.5, "patience": 2}, 1),
+        ([1.0, 2.0], {"mode": "max"}, None),
+        ([1.0, 2.0, 1.0], {"mode": "max"}, 2),
+        ([1.0, 2.0, 3.0], {"start_from_epoch": 2}, None),
+        ([1.0], {}, None),  # never after the first epoch
+    ],
+)
+def test_early_stopping_as_in_keras(values, arguments, stopped):
+    assert run(values, **arguments)[0] == stopped
+
+
+def test_the_best_weights_come_back_also_when_nothing_stopped():
+    assert run([1.0, 0.5, 0.7], patience=5, restore_best_weights=True) == (None, 1)
+    assert run([1.0, 0.5, 0.7], restore_best_weights=True) == (2, 1)
+
+
+def test_early_stopping_in_a_fit():
+    model = nets.classifier(optimizer=thalweg.optimizers.SGD(1e-9))
+    stopping = callbacks.EarlyStopping("val_accuracy", patience=2, restore_best_weights=True)
+    history = model.fit(X, Y, epochs=50, validation_split=0.5, verbose=0, callbacks=[stopping])
+    assert history.epoch == [0, 1, 2]
+    assert history.stopped_by == "callback"
+
+
+def test_a_name_that_is_not_logged_gives_one_warning():
+    stopping = callbacks.EarlyStopping("val_loss")
+    with pytest.warns(UserWarning, match="val_loss") as caught:
+        nets.classifier().fit(X, Y, epochs=3, verbose=0, callbacks=[stopping])
+    assert len(caught) == 1
+
+
+def test_a_checkpoint_of_every_epoch(tmp_path):
+    saver = callbacks.ModelCheckpoint(tmp_path / "new" / "{epoch:02d}-{loss:.3f}.thalweg")
+    model = nets.classifier()
+    history = model.fit(X, Y, epochs=2, verbose=0, callbacks=[saver])
+    expected = [f"{e + 1:02d}-{loss:.3f}.thalweg" for e, loss in enumerate(history.history["loss"])]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == expected
+    loaded = thalweg.load_model(tmp_path / "new" / expected[0])
+    loaded.fit(X, Y, epochs=2, initial_epoch=1, verbose=0)
+    assert nets.same_bits(loaded, model)
+
+
+def test_a_checkpoint_of_the_best_epoch(tmp_path):
+    path = tmp_path / "best.safetensors"
+    saved = []
+    saver = callbacks.ModelCheckpoint(path, monitor="loss", save_best_only=True, save_weights_only=True, mode="max")
+    note = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: saved.append(path.stat().st_mtime_ns))
+    nets.classifier().fit(X, Y, epochs=3, verbose=0, callbacks=[saver, note])  # the loss falls: only the first is best
+    assert len(set(saved)) == 1
+
+
+def test_a_checkpoint_every_few_batches(tmp_path):
+    saver = callbacks.ModelCheckpoint(str(tmp_path / "{epoch}-{batch}.thalweg"), save_freq=2)
+    nets.classifier().fit(X, Y, batch_size=10, epochs=1, verbose=0, callbacks=[saver])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1-2.thalweg", "1-4.thalweg"]
+
+
+def test_a_file_name_with_an_unknown_value(tmp_path):
+    saver = callbacks.ModelCheckpoint(str(tmp_path / "{val_los}.thalweg"))
+    with pytest.raises(errors.ArgumentError, match="val_los"):
+        nets.classifier().fit(X, Y, verbose=0, callbacks=[saver])
+
+
+def test_the_csv_has_a_row_per_epoch(tmp_path):
+    path = tmp_path / "log.csv"
+    model = nets.classifier()
+    history = model.fit(X, Y, epochs=2, validation_split=0.2, verbose=0, callbacks=[callbacks.CSVLogger(path)])
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
+    assert [float(row["val_loss"]) for row in rows] == history.history["val_loss"]
+    model.fit(X, Y, epochs=3, initial_epoch=2, verbose=0, callbacks=[callbacks.CSVLogger(path, append=True)])
+    assert path.read_text().count("epoch") == 1
+    assert path.read_text().splitlines()[-1].startswith("2,")
+
+
+def test_a_schedule_sets_and_logs_the_rate():
+    scheduler = callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    model = nets.classifier(optimizer=thalweg.optimizers.SGD(0.5))
+    history = model.fit(X, Y, epochs=2, verbose=0, callbacks=[scheduler])
+    assert history.history["learning_rate"] == [0.25, 0.125]
+
+
+def test_what_is_no_callback_or_hook_is_refused():
+    with pytest.raises(errors.ArgumentError, match="no callback"):
+        nets.classifier().fit(X, Y, callbacks=[print])
+    with pytest.raises(errors.ArgumentError, match="did you mean 'on_epoch_end'"):
+        callbacks.LambdaCallback(on_epoch_ends=print)

@@ -1,0 +1,230 @@
+"""One file holds everything: training goes on from it to the same bits; a damaged or hostile one does nothing."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+from tests import nets
+
+import thalweg
+from thalweg import errors, layers, losses
+from thalweg.data import safetensors
+
+X, Y = nets.points(40)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", thalweg.optimizers.SGD(0.1, momentum=0.9), "rmsprop", "adam"])
+def test_training_goes_on_to_the_same_bits(tmp_path, optimizer):
+    whole, cut = (nets.classifier(optimizer=optimizer, dropout=0.3) for _ in range(2))
+    whole.fit(X, Y, epochs=4, batch_size=8, verbose=0)
+    cut.fit(X, Y, epochs=2, batch_size=8, verbose=0)
+    cut.optimizer.learning_rate = whole.optimizer.learning_rate
+    cut.save(tmp_path / "m.thalweg")
+    loaded = thalweg.load_model(tmp_path / "m.thalweg")
+    history = loaded.fit(X, Y, epochs=4, initial_epoch=2, batch_size=8, verbose=0)
+    assert nets.same_bits(whole, loaded)
+    assert history.history["loss"] == whole.history.history["loss"][2:]
+    for name, array in whole.state.items():
+        if not name.startswith("evaluation/"):
+            np.testing.assert_array_equal(array, loaded.state[name])
+
+
+def test_a_rate_that_was_set_is_saved(tmp_path):
+    model = nets.classifier()
+    model.optimizer.learning_rate = 0.125
+    model.save(tmp_path / "m.thalweg")
+    assert thalweg.load_model(tmp_path / "m.thalweg").optimizer.learning_rate == 0.125
+
+
+def test_predictions_layers_and_settings_survive(tmp_path):
+    model = thalweg.Sequential(
+        [
+            thalweg.Input((2, 2), dtype="uint8"),
+            layers.Rescaling(1 / 255, offset=-0.5),
+            layers.Flatten(name="flat"),
+            layers.Dense(3, activation="tanh", use_bias=False),
+            layers.Dropout(0.1, seed=3),
+            layers.Dense(2),
+        ],
+        name="mine",
+    )
+    model.compile(thalweg.optimizers.Adam(0.01, beta_1=0.8), losses.MeanSquaredError(), metrics=["mse"])
+    model.save(tmp_path / "m.thalweg")
+    loaded = thalweg.load_model(tmp_path / "m.thalweg")
+    assert type(loaded) is thalweg.Sequential
+    assert loaded.name == "mine"
+    assert [layer.name for layer in loaded.layers] == [layer.name for layer in model.layers]
+    assert repr(loaded.optimizer) == repr(model.optimizer)
+    assert loaded.metrics_names == ["loss", "mse"]
+    assert loaded.to_json() == model.to_json()
+    x = np.arange(12, dtype=np.uint8).reshape(3, 2, 2)
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_a_model_without_compile(tmp_path):
+    model = nets.classifier()
+    model.save(tmp_path / "m.thalweg")
+    loaded = thalweg.load_model(tmp_path / "m.thalweg", compile=False)
+    assert loaded.optimizer is None
+    assert nets.same_bits(loaded, model)
+
+
+def test_a_functional_model_with_two_branches(tmp_path):
+    left, right = thalweg.Input((3,)), thalweg.Input((2,), name="right")
+    shared = layers.Dense(4, name="shared")
+    first = layers.Dense(4)(left)
+    model = thalweg.Model([left, right], [shared(first), layers.Dense(1)(shared(layers.Dense(4)(right)))])
+    model.compile("sgd", "mse")
+    x = [np.ones((5, 3)), np.ones((5, 2))]
+    y = [np.ones((5, 4)), np.ones(5)]
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "m.thalweg")
+    loaded = thalweg.load_model(tmp_path / "m.thalweg")
+    for a, b in zip(model.predict(x, verbose=0), loaded.predict(x, verbose=0), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_custom_classes_by_registration_or_by_name(tmp_path):
+    from dataclasses import dataclass
+
+    @dataclass(eq=False)
+    class Doubled(layers.Layer):
+        def call(self, x, training):
+            return x * 2
+
+    layers.registry.register("doubled_for_this_test")(Doubled)
+    model = thalweg.Sequential([thalweg.Input((2,)), Doubled()])
+    model.save(tmp_path / "m.thalweg")
+    loaded = thalweg.load_model(tmp_path / "m.thalweg", custom_objects={"doubled_for_this_test": Doubled})
+    np.testing.assert_array_equal(loaded.predict(np.ones((1, 2))), [[2, 2]])
+
+
+def test_a_loss_that_cannot_be_named_is_refused_and_the_old_file_stays(tmp_path):
+    path = tmp_path / "m.thalweg"
+    model = nets.regressor()
+    model.save(path)
+    before = path.read_bytes()
+    model.compile("sgd", lambda y_true, y_pred: (y_true - y_pred) ** 2)
+    with pytest.raises(errors.ArgumentError, match="register"):
+        model.save(path)
+    assert path.read_bytes() == before
+    with pytest.raises(errors.StorageError, match="exists"):
+        nets.regressor().save(path, overwrite=False)
+
+
+def test_a_loss_function_of_ones_own_trains():
+    model = nets.regressor()
+    model.compile(thalweg.optimizers.SGD(0.1), lambda y_true, y_pred: (y_true - y_pred) ** 2)
+    usual = nets.regressor(optimizer=thalweg.optimizers.SGD(0.1))
+    x, y = np.random.default_rng(0).normal(size=(20, 2)), np.ones(20)
+    for each in (model, usual):
+        each.fit(x, y, verbose=0)
+    assert nets.same_bits(model, usual)
+
+
+def test_weights_alone(tmp_path):
+    path = tmp_path / "w.safetensors"
+    model, other = nets.classifier(1), nets.classifier(2)
+    model.save_weights(path)
+    other.load_weights(path)
+    assert nets.same_bits(model, other)
+    model.save(tmp_path / "m.thalweg")
+    nets.classifier(3).load_weights(tmp_path / "m.thalweg")
+    before = nets.regressor()
+    weights = before.get_weights()
+    with pytest.raises(errors.FileFormatError, match="weights of this model"):
+        before.load_weights(path)
+    assert all(np.array_equal(a, b) for a, b in zip(weights, before.get_weights(), strict=True))
+    before.load_weights(path, skip_mismatch=True)
+    with pytest.raises(errors.FileFormatError, match="arrays only"):
+        thalweg.load_model(path)
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """The arrays, the description and the path of a good file."""
+    path = tmp_path / "m.thalweg"
+    model = nets.classifier()
+    model.fit(X, Y, verbose=0)
+    model.save(path)
+    arrays, strings = safetensors.read(path)
+    return arrays, json.loads(strings["thalweg"]), path
+
+
+def refused(arrays, description, path, match=None):
+    text = description if isinstance(description, str) else json.dumps(description)
+    safetensors.write(path, arrays, {"thalweg": text})
+    with pytest.raises(errors.FileFormatError, match=match) as caught:
+        thalweg.load_model(path)
+    assert caught.value.fix
+
+
+def test_every_truncation_is_an_error(parts):
+    _, _, path = parts
+    content = path.read_bytes()
+    for length in [*range(64), *range(64, len(content), 97)]:
+        path.write_bytes(content[:length])
+        with pytest.raises(errors.FileFormatError):
+            thalweg.load_model(path)
+
+
+def test_a_pickle_runs_nothing(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return open, (str(tmp_path / "sprung"), "w")
+
+    path = tmp_path / "m.thalweg"
+    path.write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(errors.FileFormatError):
+        thalweg.load_model(path)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(errors.StorageError):
+        thalweg.load_model(tmp_path / "none.thalweg")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, '{"format": "1"}', '{"format": 1}'])
+def test_a_description_that_is_none(parts, text):
+    arrays, _, path = parts
+    refused(arrays, text, path)
+
+
+def test_a_newer_format(parts):
+    arrays, description, path = parts
+    refused(arrays, description | {"format": 99}, path, "newer version")
+
+
+def test_an_unknown_class(parts):
+    arrays, description, path = parts
+    description["config"]["layers"][0]["class_name"] = "os.system"
+    refused(arrays, description, path, "does not make a model")
+
+
+def test_a_layer_that_would_take_all_memory(parts):
+    arrays, description, path = parts
+    description["config"]["layers"][0]["config"]["units"] = 10**12
+    refused(arrays, description, path)
+
+
+def test_missing_and_wrong_arrays(parts):
+    arrays, description, path = parts
+    refused({k: v for k, v in arrays.items() if k != "dense/kernel"}, description, path, "dense/kernel")
+    refused(arrays | {"dense/bias": np.zeros(9, np.float32)}, description, path, "dense/bias")
+    refused(arrays | {"optimizer/iterations": np.zeros((), np.float32)}, description, path, "iterations")
+
+
+def test_random_damage_of_the_description_never_does_more_than_an_error(parts):
+    arrays, description, path = parts
+    text = json.dumps(description)
+    random = np.random.default_rng(0)
+    for _ in range(150):
+        at, count = int(random.integers(len(text))), int(random.integers(1, 6))
+        damaged = text[:at] + "".join(map(chr, random.integers(32, 127, count))) + text[at + count :]
+        safetensors.write(path, arrays, {"thalweg": damaged})
+        try:
+            thalweg.load_model(path)  # harmless damage, as of a name, may load
+        except errors.ThalwegError as error:
+            assert error.fix

@@ -1,0 +1,90 @@
+"""Ctrl-C: the first ends training and keeps everything, the second raises."""
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+from tests import nets
+
+from thalweg import callbacks
+from thalweg.training.interrupt import interruptible
+
+X, Y = nets.points(40)
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are sent with os.kill")
+
+
+@pytest.fixture(autouse=True)
+def usual_handler():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
+def press():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_the_first_finishes_the_step_and_keeps_model_and_history(capsys):
+    ended = []
+    hooks = callbacks.LambdaCallback(
+        on_train_batch_begin=lambda batch, logs=None: press() if batch == 2 else None,
+        on_train_end=lambda logs: ended.append(True),
+    )
+    model = nets.classifier()
+    history = model.fit(X, Y, epochs=100, batch_size=8, verbose=0, callbacks=[hooks])
+    assert history.stopped_by == "user"
+    assert history.epoch == []
+    assert model.optimizer.iterations == 3
+    assert ended == [True]
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "Ctrl-C" in error
+    model.fit(X, Y, verbose=0)  # goes on
+
+
+def test_in_a_fit_without_callbacks():
+    model = nets.classifier()
+    timer = threading.Timer(0.3, press)
+    timer.start()
+    history = model.fit(X, Y, epochs=10**7, verbose=0)
+    assert history.stopped_by == "user"
+    assert len(history.epoch) == len(history.history["loss"]) > 0
+
+
+def test_the_best_weights_come_back():
+    stopping = callbacks.EarlyStopping("loss", patience=100, mode="max", restore_best_weights=True)
+    kept = []
+    hooks = callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: kept.append(model.get_weights()) if epoch == 0 else None,
+        on_epoch_begin=lambda epoch, logs=None: press() if epoch == 3 else None,
+    )
+    model = nets.classifier()
+    model.fit(X, Y, epochs=10, verbose=0, callbacks=[stopping, hooks])
+    assert all(np.array_equal(a, b) for a, b in zip(kept[0], model.get_weights(), strict=True))
+
+
+def test_the_second_raises():
+    with pytest.raises(KeyboardInterrupt), interruptible() as interrupt:
+        press()
+        assert interrupt.requested
+        press()
+
+
+def test_a_handler_of_ones_own_stays():
+    seen = []
+    signal.signal(signal.SIGINT, lambda *_: seen.append(True))
+    try:
+        with interruptible() as interrupt:
+            press()
+        assert seen == [True]
+        assert not interrupt.requested
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def test_an_error_inside_restores_the_handler():
+    with pytest.raises(ZeroDivisionError), interruptible():
+        raise ZeroDivisionError
