@@ -14,6 +14,7 @@ SOURCE = Path(__file__).parent.parent / "src"
 # Top to bottom as the data flows (style.md, section 2). A module imports only what stands above it, or its own stage.
 # "thalweg" is the package's __init__: the public names. What shows things to people may use those.
 ORDER = (
+    "version",
     "errors",
     "checks",
     "registry",
@@ -38,6 +39,8 @@ ORDER = (
     "training",
     "diagnosis",
     "model",
+    "callbacks",  # the public names of training.callbacks
+    "utils",  # the public names that Keras's users look for there
     "sklearn",
     "thalweg",
     "cli",

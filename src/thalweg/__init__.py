@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from thalweg.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from thalweg import activations as activations
     from thalweg import callbacks as callbacks
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from thalweg.model import Sequential as Sequential
     from thalweg.model import clone_model as clone_model
     from thalweg.model import load_model as load_model
-
-__version__ = "0.1.0"
 
 _MODULES = (
     "activations",

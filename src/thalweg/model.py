@@ -18,8 +18,8 @@ from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import SEED_STATE, STEP_STATE, TOKEN_BATCH, Call, Input, Layer, Parameter, Symbol, name_layers
+from thalweg.layers.summary import table_lines, total_lines
 from thalweg.record.history import History
-from thalweg.summary import summary_lines
 from thalweg.training import checkpoint, data
 from thalweg.training.callbacks import Callback, CallbackList
 from thalweg.training.data import Rows
@@ -67,9 +67,9 @@ class Model:
         self.state: dict[str, np.ndarray] = {}
         self._executor: Executor | None = None
         self._layers: list[Layer] = []
-        self._inputs: dict[str, Symbol] = {}
-        self._outputs: dict[str, Symbol] = {}
-        self._calls: list[Call] = []
+        self._inputs: dict[str, Symbol] = {}  # by their labels in the graph: "x", or "x/<name>" if there are several
+        self._outputs: dict[str, Symbol] = {}  # by their names; the only output of a model is called ""
+        self._calls: list[Call] = []  # the uses of the layers, each after those that it needs
         self._compiled: dict[str, Any] | None = None
         self._seed = 0
         self._has_values = False
@@ -123,18 +123,6 @@ class Model:
     @property
     def outputs(self) -> list[Symbol]:
         return list(self._outputs.values())
-
-    def named_inputs(self) -> dict[str, Symbol]:
-        """By the labels that they have in the graph: "x", or "x/<name>" where there are several."""
-        return dict(self._inputs)
-
-    def named_outputs(self) -> dict[str, Symbol]:
-        """By their names; the only output of a model is called ""."""
-        return dict(self._outputs)
-
-    def calls(self) -> list[Call]:
-        """The uses of the layers, each after those that it needs."""
-        return list(self._calls)
 
     @property
     def input_shape(self) -> Any:
@@ -269,7 +257,7 @@ class Model:
 
     def _ready(self) -> Programs:
         if self._programs is None:
-            self._require_built("this")
+            self._require_built("running a model")
             self._give_values()
             self._programs = Programs(self.executor, self.state)
         return self._programs
@@ -295,7 +283,7 @@ class Model:
     def _require_built(self, what: str) -> None:
         if not self.built:
             raise GraphError(
-                f"{what} needs a model that is built",
+                f"{what}: the model is not built",
                 expected="a model that knows the shape of its input",
                 got="a Sequential without layers" if not self.layers else "a Sequential without an Input",
                 fix="put Input(shape=...) first, call build(input_shape), or fit the model to data",
@@ -304,7 +292,7 @@ class Model:
     def _require_compiled(self, what: str) -> OptimizerHandle:
         if self.optimizer is None:
             raise GraphError(
-                f"{what} needs a model that is compiled",
+                f"{what}: the model is not compiled",
                 expected="compile(optimizer, loss) before",
                 got="a model without a loss",
                 fix="call model.compile(optimizer='adam', loss=...) first",
@@ -313,7 +301,7 @@ class Model:
 
     def _build_for(self, x: Any, seed: int | None = None) -> None:
         """Build a model that has no Input yet for data like these."""
-        self._require_built("this")
+        self._require_built("running a model")
 
     # Training and use
 
@@ -382,7 +370,7 @@ class Model:
 
     def _prepare(self, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Rows:
         types = _sample_types(self._inputs)
-        return data.prepare(x, y, sample_weight, class_weight, types, self._ready_to_train("this").goals.outputs)
+        return data.prepare(x, y, sample_weight, class_weight, types, self._ready_to_train("training").goals.outputs)
 
     def _hold_out(self, rows: Rows, share: float, given: Any) -> tuple[Rows, Rows | None]:
         """The rows to train on and those to validate on: ``validation_data`` wins over ``validation_split``."""
@@ -435,7 +423,7 @@ class Model:
             self._prediction = Prediction(self._net(), self._ready())
         threads = cores.wanted(None)
         if len(self._inputs) == len(self._outputs) == 1 and rows.count == 1:
-            self._one_row = self._one_row or OneRow(self._prediction, threads)
+            self._one_row = self._one_row or OneRow(self._prediction)
         watchers.attach(self, {"verbose": verbose, "steps": rows.count})
         single = watchers.watches_batches("predict")
         counter = Counter(verbose, "Predict", -(-rows.count // 128))
@@ -558,7 +546,10 @@ class Model:
     def get_config(self) -> dict[str, Any]:
         """The layers and how they are connected, in JSON types."""
         self._require_built("get_config")
-        return checkpoint.describe_structure(self)
+        structure = checkpoint.Structure(
+            self.name, self.trainable, self._inputs, self._outputs, self._layers, self._calls
+        )
+        return checkpoint.describe_structure(structure)
 
     def _description(self, with_compile: bool) -> dict[str, Any]:
         description = {"class_name": type(self).__name__, "config": self.get_config()}
@@ -581,7 +572,10 @@ class Model:
     ) -> None:
         """Print the layers, the shapes of their outputs and how many parameters they have."""
         show = print_fn or print
-        for line in summary_lines(self, line_length, positions, show_trainable, layer_range):
+        table = table_lines(self._layers, line_length, positions, show_trainable, layer_range)
+        optimizer = [array for name, array in self.state.items() if name.startswith("optimizer/")]
+        totals = total_lines(self.parameters(), list(self.parameters(trainable_only=True)), optimizer)
+        for line in [f'Model: "{self.name}"', *table, *totals]:
             show(line)
 
 
@@ -668,7 +662,7 @@ class Sequential(Model):
             kind = data.input_type(x)
             self._input = Input(shape=kind.shape, dtype=kind.dtype)
             self._rebuild()
-        self._require_built("this")
+        self._require_built("running a model")
         self._give_values(seed)
 
 

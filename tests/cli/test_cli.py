@@ -71,7 +71,7 @@ def test_evaluate(trained):
 
 
 def test_predict_arrays_and_idx_files(trained, digits, tmp_path):
-    _, (x, y) = digits
+    _, (x, _) = digits
     np.save(tmp_path / "one.npy", x[0])
     header = bytes([0, 0, 8, 3]) + b"".join(n.to_bytes(4, "big") for n in (2, 28, 28))
     (tmp_path / "two-ubyte").write_bytes(header + x[1:3].tobytes())

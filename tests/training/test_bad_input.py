@@ -42,7 +42,9 @@ def test_wrong_dtype(x):
 def test_a_table_with_text_names_the_column():
     class Table:
         columns = ("a", "city")
-        dtypes = {"a": np.dtype("f8"), "city": np.dtype("O")}
+
+        def __init__(self):
+            self.dtypes = {"a": np.dtype("f8"), "city": np.dtype("O")}
 
         def __array__(self, dtype=None, copy=None):
             return np.array([[1.0, "Ulm"]], dtype or object)

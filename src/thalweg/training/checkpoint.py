@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +24,7 @@ from thalweg.losses.loss import Loss
 from thalweg.metrics.metric import Metric
 from thalweg.optimizers.optimizer import Optimizer
 from thalweg.training.step import EVALUATION_SUMS, TRAINING_SUMS
-
-if TYPE_CHECKING:
-    from thalweg.model import Model
+from thalweg.version import __version__
 
 FORMAT = 1
 KEY = "thalweg"
@@ -40,8 +39,6 @@ def save(path: Path, state: Arrays, description: Mapping[str, Any], overwrite: b
 
     Raises: StorageError if the file cannot be written, or is there and may not be replaced.
     """
-    from thalweg import __version__  # the package imports this module
-
     _may_write(path, overwrite)
     sums = (f"{TRAINING_SUMS}/", f"{EVALUATION_SUMS}/")
     kept = {name: array for name, array in state.items() if not name.startswith(sums)}
@@ -138,26 +135,38 @@ def _malformed(
 # Structure
 
 
-def describe_structure(model: Model) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Structure:
+    """What a model is made of, before there are numbers. The calls stand in an order in which they can be made."""
+
+    name: str
+    trainable: bool
+    inputs: Mapping[str, Symbol]
+    outputs: Mapping[str, Symbol]
+    layers: Sequence[Layer]
+    calls: Sequence[Call]
+
+
+def describe_structure(structure: Structure) -> dict[str, Any]:
     """Layers and how they are connected, in JSON types."""
-    symbols: dict[Symbol, list[Any]] = {symbol: ["input", label] for label, symbol in model.named_inputs().items()}
+    given = {symbol: label for label, symbol in structure.inputs.items()}
+    numbers: dict[Call | None, int] = {call: number for number, call in enumerate(structure.calls)}
 
     def where(symbol: Symbol) -> list[Any]:
-        return symbols.get(symbol) or ["call", numbers[symbol.call], symbol.index]
+        return ["input", given[symbol]] if symbol in given else ["call", numbers[symbol.call], symbol.index]
 
-    numbers: dict[Call | None, int] = {call: number for number, call in enumerate(model.calls())}
     return {
-        "name": model.name,
-        "trainable": model.trainable,
+        "name": structure.name,
+        "trainable": structure.trainable,
         "inputs": {
             label: {"shape": list(symbol.shape[1:]), "dtype": symbol.dtype, "name": symbol.name}
-            for label, symbol in model.named_inputs().items()
+            for label, symbol in structure.inputs.items()
         },
-        "layers": [{"name": layer.label, **layers.config(layer)} for layer in model.layers],
+        "layers": [{"name": layer.label, **layers.config(layer)} for layer in structure.layers],
         "calls": [
-            {"layer": call.layer.label, "inputs": [where(symbol) for symbol in call.inputs]} for call in model.calls()
+            {"layer": call.layer.label, "inputs": [where(symbol) for symbol in call.inputs]} for call in structure.calls
         ],
-        "outputs": {name: where(symbol) for name, symbol in model.named_outputs().items()},
+        "outputs": {name: where(symbol) for name, symbol in structure.outputs.items()},
     }
 
 

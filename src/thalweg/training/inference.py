@@ -137,7 +137,7 @@ class Prediction:
     def run(self, rows: Rows, threads: int, watch: Watch, single: bool = False) -> Arrays:
         """The predictions of all rows, by the label of the output."""
         if rows.count <= FEW:
-            return self._one_by_one(rows, threads)
+            return self._one_by_one(rows)
         results = self.empty(rows.count)
         program, pace, start, done = self.program(PIECE), Pace(single), 0, 0
         for piece in pieces(rows):
@@ -163,7 +163,8 @@ class Prediction:
             for label, array in results.items()
         }
 
-    def _one_by_one(self, rows: Rows, threads: int) -> Arrays:
+    def _one_by_one(self, rows: Rows) -> Arrays:
+        """On one thread: waking a second one takes longer than its half of a row saves."""
         results = self.empty(rows.count)
         if not rows.count:
             return results
@@ -175,7 +176,7 @@ class Prediction:
                 {label: array[part] for label, array in rows.arrays.items()},
                 None,
                 {label: array[part] for label, array in results.items()},
-                threads,
+                1,
             )
         return results
 
@@ -186,7 +187,7 @@ class OneRow:
     What every call would look up again is looked up here once.
     """
 
-    def __init__(self, prediction: Prediction, threads: int) -> None:
+    def __init__(self, prediction: Prediction) -> None:
         ((self.label, kind),) = prediction.net.inputs.items()
         ((name, out),) = prediction.net.outputs.items()
         self.shape = (1, *kind.shape[1:])
@@ -196,7 +197,6 @@ class OneRow:
         self.out_dtype = np.dtype(out.dtype)
         self.run = prediction.program(1).run
         self.state = prediction.programs.state
-        self.threads = threads
 
     def takes(self, x: object) -> bool:
         """Whether ``x`` is such a row, in the form in which the program takes it."""
@@ -204,7 +204,7 @@ class OneRow:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         result = np.empty(self.out_shape, self.out_dtype)
-        self.run(self.state, {self.label: x}, None, {self.out_label: result}, self.threads)
+        self.run(self.state, {self.label: x}, None, {self.out_label: result}, 1)
         return result
 
 

@@ -34,7 +34,7 @@ def table_order(plan: Plan) -> list[Buffer]:
 def generate(plan: Plan, host: Host, *, checked: bool) -> str:
     """The LLVM IR of a plan."""
     module = Module(host, checked)
-    calls = [[_kernel(task, plan, module) for task in stage] for stage in plan.stages]
+    calls = [[(task, _kernel(task, plan, module)) for task in stage] for stage in plan.stages]
     entry = _entry(plan, calls, module)
     text = _barrier(host) + entry
     if checked:
@@ -43,7 +43,7 @@ def generate(plan: Plan, host: Host, *, checked: bool) -> str:
     return module.text() + text
 
 
-def _kernel(task: Task, plan: Plan, module: Module) -> tuple[str, int, list[Buffer | None]]:
+def _kernel(task: Task, plan: Plan, module: Module) -> Call:
     """The name of a task's function, its number of units, and its buffers (None for the index)."""
     nest = task.nest
     assert nest is not None, "tasks are resolved"
@@ -62,7 +62,10 @@ def _kernel(task: Task, plan: Plan, module: Module) -> tuple[str, int, list[Buff
     return module.add("kernel", build), writer.units, buffers
 
 
-def _entry(plan: Plan, calls: list[list[tuple[str, int, list[Buffer | None]]]], module: Module) -> str:
+Call = tuple[str, int, list[Buffer | None]]  # a function, its number of units, its buffers
+
+
+def _entry(plan: Plan, calls: list[list[tuple[Task, Call]]], module: Module) -> str:
     """``run(table, thread, threads, first, last)``: the steps from ``first`` to ``last``."""
     build = Builder(module, ["table"], ["thread", "threads", "first", "last"])
     pointers = _table(build, plan)
@@ -74,10 +77,12 @@ def _entry(plan: Plan, calls: list[list[tuple[str, int, list[Buffer | None]]]], 
     def step(s: Value, _: list[Value]) -> list[Value]:
         here = _at_step(build, plan, pointers, s)
         for stage in calls:
-            for turn, (name, units, buffers) in enumerate(stage):
-                if units:
-                    _call(build, name, units, buffers, here, shares[turn % 2])
-            if len(plan.stages) > 0:
+            for turn, (task, (name, units, buffers)) in enumerate(stage):
+                if task.private:
+                    _call(build, name, (build.index(0), build.index(units)), buffers, here)
+                elif units:
+                    _call(build, name, _share(build, units, shares[turn % 2 if units == 1 else 0]), buffers, here)
+            if not all(task.private for task, _ in stage):
                 build.when(many, lambda: build.line("call void @meet(ptr %table, i64 %thread, i64 %threads, ptr %met)"))
         return []
 
@@ -101,14 +106,19 @@ def _table(build: Builder, plan: Plan) -> dict[Buffer | str, Ends]:
             build.line(f"{value} = load ptr, ptr {at}")
             ends.append(value)
         found[name] = (ends[0], ends[1])
+    own = build.fresh("own")
+    behind = build.i_add(build.i_multiply(Value("%thread", "int64"), plan.private_bytes), build.index(plan.arena_bytes))
+    build.line(f"{own} = getelementptr i8, ptr {found['arena'][0]}, {behind}")
+    found["own"] = (own, found["arena"][1])
     return found
 
 
 def _shares(build: Builder) -> list[tuple[Value, Value]]:
-    """This thread's share as fractions of 2^32; and the same counted from the other end, for the odd tasks of a stage.
+    """This thread's share as fractions of 2^32; and the same counted from the other end.
 
-    Of ``units`` a thread does those from ``units * low >> 32`` to ``units * high >> 32``. A task of one unit falls to
-    the last thread, or, counted from the other end, to the first.
+    Of ``units`` a thread does those from ``units * low >> 32`` to ``units * high >> 32``: the same part of every task,
+    so that what it reads is mostly what it wrote. A task of one unit falls to the last thread, or, counted from the
+    other end, to the first; a stage's tasks of one unit take turns.
     """
 
     def fraction(name: str, more: int) -> Value:
@@ -138,19 +148,21 @@ def _at_step(build: Builder, plan: Plan, pointers: dict[Buffer | str, Ends], s: 
     return here
 
 
+def _share(build: Builder, units: int, share: tuple[Value, Value]) -> tuple[Value, Value]:
+    """The first unit of this thread's share, and the one after its last."""
+    products = [build.emit(f"mul i64 {part.text}, {units}", "int64") for part in share]
+    low, high = (build.emit(f"lshr i64 {product.text}, 32", "int64") for product in products)
+    return low, high
+
+
 def _call(
     build: Builder,
     name: str,
-    units: int,
+    bounds: tuple[Value, Value],
     buffers: list[Buffer | None],
     here: dict[Buffer | str, Ends],
-    share: tuple[Value, Value],
 ) -> None:
-    """One task: the units of this thread's share."""
-    bounds = []
-    for part in share:
-        product = build.emit(f"mul i64 {part.text}, {units}", "int64")
-        bounds.append(build.emit(f"lshr i64 {product.text}, 32", "int64"))
+    """One task, from one unit to another."""
     ends = [_pointer(build, buffer, here) for buffer in buffers]
     arguments = [f"ptr {first}" for first, _ in ends]
     if build.module.checked:
@@ -162,10 +174,11 @@ def _call(
 def _pointer(build: Builder, buffer: Buffer | None, here: dict[Buffer | str, Ends]) -> Ends:
     if buffer is None:
         return here["index"]
-    if buffer.kind != "temporary":
+    if buffer.kind not in ("temporary", "private"):
         return here[buffer]
     begin = build.fresh("a")
-    build.line(f"{begin} = getelementptr i8, ptr {here['arena'][0]}, i64 {buffer.offset}")
+    region = here["own" if buffer.kind == "private" else "arena"][0]
+    build.line(f"{begin} = getelementptr i8, ptr {region}, i64 {buffer.offset}")
     if not build.module.checked:
         return begin, ""
     end = build.fresh("a")

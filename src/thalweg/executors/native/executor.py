@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,11 +48,13 @@ class NativeExecutor:
 
 
 def _compiled(graph: Graph, host: Host, gather: bool, checked: bool) -> bytes:
-    """Arena size, seconds of a step on one thread in units of 2^-40, stages; then the object code."""
+    """What a program needs to know besides its object code, and that."""
     plan = Planner(graph, host.vector_bytes // 4, gather).plan()
-    head = np.array([plan.arena_bytes, int(plan.cost_seconds(host) * 2**40), len(plan.stages)], np.int64)
-    return head.tobytes() + compile_object(generate(plan, host, checked=checked), host)
+    return _HEAD.pack(plan.arena_bytes, plan.private_bytes, plan.cost_seconds(host), len(plan.stages)) + compile_object(generate(plan, host, checked=checked), host)
 
+
+_HEAD = struct.Struct("<qqdq")
+"""Bytes of the arena, more bytes for each thread, seconds of a step on one thread, stages."""
 
 _SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 4)
 _YIELD = system_yield()
@@ -68,15 +71,13 @@ class NativeProgram:
         self.outputs = {name: node.type for name, node in graph.outputs.items()}
         self.gather = gather
         self.checked = checked
-        arena_bytes, cost, self._stages = (int(n) for n in np.frombuffer(content[:24], np.int64))
-        self._cost_seconds = cost * 2.0**-40
-        self._code = _load(content[24:])
+        self._shared_bytes, self._private_bytes, self._cost_seconds, self._stages = _HEAD.unpack_from(content)
+        self._code = _load(content[_HEAD.size :])
         self._run = _SIGNATURE(self._code.address(RUN))
-        self._arena = _aligned(arena_bytes)
-        self._meeting = _aligned(0)
+        self._members = 0  # threads that there is memory for
         self._table = np.zeros(2 * (len(FIXED) + len(self.states) + len(self.inputs) + len(self.outputs)), np.int64)
         self._table[0] = _YIELD
-        self._table[4:6] = _ends(self._arena)
+        self._make_room(1)
         self._bound: dict[str, np.ndarray] = {}  # the states whose addresses are in the table
         self._lock = threading.Lock()
 
@@ -166,11 +167,18 @@ class NativeProgram:
         if threads == 1:
             self._run(table, 0, 1, 0, steps)
             return
-        if self._meeting.size < threads << MEETING_SHIFT:
-            self._meeting = _aligned(threads << MEETING_SHIFT)
-            self._table[2:4] = _ends(self._meeting)
+        if threads > self._members:
+            self._make_room(threads)
         self._meeting[:] = 0
         run_on(threads, lambda thread: self._run(table, thread, threads, 0, steps))
+
+    def _make_room(self, threads: int) -> None:
+        """Memory for so many threads."""
+        self._members = threads
+        self._meeting = _aligned(threads << MEETING_SHIFT)
+        self._arena = _aligned(self._shared_bytes + threads * self._private_bytes)
+        self._table[2:4] = _ends(self._meeting)
+        self._table[4:6] = _ends(self._arena)
 
     def _raise_faults(self) -> None:
         faults = ctypes.CFUNCTYPE(ctypes.c_int64)(self._code.address(FAULTS))()

@@ -23,7 +23,8 @@ Strides = tuple[int, ...]
 class Buffer:
     """Memory that kernels read and write.
 
-    ``kind`` is "temporary" (in the arena), "state", "data" or "output" (the caller's arrays) or "index".
+    ``kind`` is "temporary" or "private" (in the arena; of a private one every thread has a copy of its own), "state",
+    "data" or "output" (the caller's arrays).
     ``strides`` are in elements. A ``gathered`` buffer is an array of samples of which row i of the batch is row
     ``index[i]``.
     """

@@ -1,31 +1,29 @@
-"""A model as a table of its layers."""
+"""A model's layers as a table."""
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
 
 from thalweg.errors import ArgumentError
-from thalweg.layers.layer import Layer
-
-if TYPE_CHECKING:
-    from thalweg.model import Model
+from thalweg.layers.layer import Layer, Parameter
 
 NARROWEST = 40
 
 
-def summary_lines(
-    model: Model,
+def table_lines(
+    layers: Sequence[Layer],
     line_length: int | None,
     positions: Sequence[float] | None,
     show_trainable: bool,
     layer_range: Sequence[str] | None,
 ) -> list[str]:
-    """The lines that ``Model.summary`` prints; arguments as there.
+    """The table that ``Model.summary`` prints; arguments as there.
 
-    Raises: ArgumentError if ``layer_range`` names no layers.
+    Raises: ArgumentError if ``layer_range`` names no layers, or ``positions`` no columns.
     """
     header = ["Layer (type)", "Output Shape", "Param #"]
     ends = list(positions or (0.45, 0.80, 1.0))
@@ -41,16 +39,8 @@ def summary_lines(
             fix="leave positions out",
         )
     columns = [int(end * width if end <= 1 else end) for end in ends]
-    rows = [_cells(layer, show_trainable) for layer in _in_range(model.layers, layer_range)]
-    return [
-        f'Model: "{model.name}"',
-        "=" * width,
-        _row(header, columns),
-        "-" * width,
-        *(_row(cells, columns) for cells in rows),
-        "=" * width,
-        *_totals(model),
-    ]
+    rows = [_cells(layer, show_trainable) for layer in _in_range(layers, layer_range)]
+    return ["=" * width, _row(header, columns), "-" * width, *(_row(cells, columns) for cells in rows), "=" * width]
 
 
 def _cells(layer: Layer, show_trainable: bool) -> list[str]:
@@ -71,18 +61,21 @@ def _row(cells: Sequence[str], ends: Sequence[int]) -> str:
     return line.rstrip()
 
 
-def _totals(model: Model) -> list[str]:
-    """Numbers and bytes: all, trained, kept without training, and those of the optimizer, as far as they exist."""
-    parameters = model.parameters()
-    trained = set(model.parameters(trainable_only=True))
-    optimizer = [array for name, array in model.state.items() if name.startswith("optimizer/")]
-    train = [p.type for path, p in parameters.items() if path in trained]
-    rest = [p.type for path, p in parameters.items() if path not in trained]
-    counts = [sum(t.size for t in train), sum(t.size for t in rest), sum(array.size for array in optimizer)]
-    sizes = [sum(t.nbytes for t in train), sum(t.nbytes for t in rest), sum(array.nbytes for array in optimizer)]
-    names = ["Trainable", "Non-trainable", "Optimizer"]
-    shown = [("Total", sum(counts), sum(sizes)), *zip(names, counts, sizes, strict=True)]
-    return [f"{name} params: {count:,} ({_bytes(size)})" for name, count, size in shown if name != "Optimizer" or count]
+def total_lines(
+    parameters: Mapping[str, Parameter], trained: Iterable[str], optimizer: Sequence[np.ndarray]
+) -> list[str]:
+    """How many numbers and bytes: all, trained, kept without training, and the optimizer's if there are any."""
+    types = {path: parameter.type for path, parameter in parameters.items()}
+    train = [types[path] for path in trained]
+    rest = [kind for path, kind in types.items() if path not in set(trained)]
+    parts = {
+        "Trainable": (sum(kind.size for kind in train), sum(kind.nbytes for kind in train)),
+        "Non-trainable": (sum(kind.size for kind in rest), sum(kind.nbytes for kind in rest)),
+    }
+    if optimizer:
+        parts["Optimizer"] = (sum(array.size for array in optimizer), sum(array.nbytes for array in optimizer))
+    total = sum(count for count, _ in parts.values()), sum(size for _, size in parts.values())
+    return [f"{name} params: {count:,} ({_bytes(size)})" for name, (count, size) in {"Total": total, **parts}.items()]
 
 
 def _bytes(count: float) -> str:
