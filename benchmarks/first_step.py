@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 from time import perf_counter
 
-import thalweg.callbacks
-
 import thalweg
+import thalweg.callbacks
 import thalweg.layers
 import thalweg.optimizers
 from benchmarks.arrays import load_arrays

@@ -1,11 +1,10 @@
 """thalweg through its public API."""
 
-import thalweg.callbacks
-import thalweg.utils
-
 import thalweg
+import thalweg.callbacks
 import thalweg.layers
 import thalweg.optimizers
+import thalweg.utils
 from benchmarks.arrays import Arrays
 from benchmarks.peers.keras_like import train_with
 from benchmarks.peers.task import Clock, Task

@@ -78,11 +78,15 @@ def check_array(name: str, kind: TensorType, arrays: Arrays, what: str, rows: bo
     return array
 
 
-def check_index(index: np.ndarray, inputs: Mapping[str, TensorType], data: Arrays) -> None:
-    """The index is (steps, batch) int64 and within every data array. Raises ExecutorError."""
+def check_samples(inputs: Mapping[str, TensorType]) -> None:
+    """Every input has rows for an index to choose from. Raises ExecutorError naming the input."""
     for name, kind in inputs.items():
         if kind.rank == 0:
             raise _misfit("the input", name, "an axis of samples to take rows from by an index", str(kind))
+
+
+def check_index(index: np.ndarray, inputs: Mapping[str, TensorType], data: Arrays) -> None:
+    """The index is (steps, batch) int64 and within every data array. Raises ExecutorError."""
     batch = {kind.shape[0] for kind in inputs.values()}
     if index.dtype != np.int64 or index.ndim != 2 or (batch and {index.shape[1]} != batch):
         raise _misfit("the index", "index", f"int64[steps,{batch}]", f"{index.dtype}{list(index.shape)}")
@@ -95,17 +99,17 @@ def check_index(index: np.ndarray, inputs: Mapping[str, TensorType], data: Array
         raise _misfit("the index", "index", f"rows 0 to {rows - 1}", f"{low} to {high}")
 
 
-def check_outputs(graph: Graph, outputs: Arrays, steps: int | None) -> None:
-    """Every array to be filled is for an output and of its type, with an axis of ``steps`` before unless None.
+def check_outputs(kinds: Mapping[str, TensorType], outputs: Arrays, steps: int | None) -> None:
+    """Every array to be filled is for one of the outputs and of its type, with an axis of ``steps`` before unless None.
 
     Raises: ExecutorError naming the output.
     """
     for name, array in outputs.items():
-        node = graph.outputs.get(name)
-        if node is None:
-            raise _misfit("the output", name, f"one of {', '.join(graph.outputs) or 'none'}", repr(name))
-        shape = node.shape if steps is None else (steps, *node.shape)
-        check_arrays({name: node.type.with_shape(shape)}, {name: array}, "the output")
+        kind = kinds.get(name)
+        if kind is None:
+            raise _misfit("the output", name, f"one of {', '.join(kinds) or 'none'}", repr(name))
+        shape = kind.shape if steps is None else (steps, *kind.shape)
+        check_array(name, kind.with_shape(shape), {name: array}, "the output")
 
 
 def _misfit(what: str, name: str, expected: str, got: str) -> ExecutorError:

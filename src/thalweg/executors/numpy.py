@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thalweg.executors.executor import Arrays, check_arrays, check_index, check_outputs, leaf_types
+from thalweg.executors.executor import Arrays, check_arrays, check_index, check_outputs, check_samples, leaf_types
 from thalweg.graph.node import Graph, Node
 from thalweg.graph.verify import verify
 from thalweg.ops.leaf import Input, State
@@ -47,7 +47,8 @@ class NumpyProgram:
         outputs = {} if outputs is None else outputs
         check_arrays(states, state, "the state")
         check_arrays(inputs, data, "the input", rows=index is not None)
-        check_outputs(self.graph, outputs, None if index is None else len(index))
+        kinds = {name: node.type for name, node in self.graph.outputs.items()}
+        check_outputs(kinds, outputs, None if index is None else len(index))
         if index is None:
             self._step({name: data[name] for name in inputs}, state, outputs)
             return
@@ -75,4 +76,6 @@ class NumpyExecutor:
 
     def compile(self, graph: Graph, *, gather: bool) -> NumpyProgram:
         verify(graph)
+        if gather:
+            check_samples(leaf_types(graph)[0])
         return NumpyProgram(graph, gather)

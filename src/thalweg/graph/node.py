@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -41,13 +41,11 @@ class Op:
         if not base and not cls.__name__.startswith("_"):
             OPS[cls.name] = cls
 
-    def infer(self, *inputs: TensorType) -> TensorType:
-        """The type of the result. Raises ShapeError or DTypeError if the inputs do not fit."""
-        raise AssertionError(f"{type(self).__name__} has no type rule")
-
-    def reference(self, *inputs: np.ndarray) -> np.ndarray:
-        """The definition, in NumPy."""
-        raise AssertionError(f"{type(self).__name__} has no definition")
+    # Annotations, not methods: each operation names its own inputs, and a type checker accepts that only so.
+    infer: ClassVar[Callable[..., TensorType]]
+    """``infer(self, *types)``: the type of the result. Raises ShapeError or DTypeError if the inputs do not fit."""
+    reference: ClassVar[Callable[..., np.ndarray]]
+    """``reference(self, *arrays)``: the definition, in NumPy."""
 
     def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
         """``g`` times the Jacobian: one node per input, None for an input that has no gradient."""

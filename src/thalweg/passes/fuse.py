@@ -71,7 +71,7 @@ def is_view(node: Node) -> bool:
 
 def behind(node: Node, stored: Iterable[Node] = ()) -> Node:
     """The stored or computed node, or the leaf, that a view looks at."""
-    while is_view(node) and node not in stored:  # type: ignore[operator]
+    while is_view(node) and node not in stored:
         (node,) = node.inputs
     return node
 
@@ -203,12 +203,12 @@ def _required(graph: Graph) -> set[Node]:
 
 
 def _inline(graph: Graph, stored: set[Node], required: set[Node], cheap: Callable[[Node], bool]) -> None:
-    """Takes values out of ``stored`` that are quicker computed again, from stored values, by each kernel that uses them."""
+    """Takes out of ``stored`` what each kernel that uses it computes again, from stored values, more quickly."""
     nodes = graph.nodes()
     through_views = {behind(x) for node in nodes for x in node.inputs if is_view(x)}
 
     def work(node: Node, budget: int) -> int:
-        """How many operations it takes to have the value of ``node`` in a register; more than ``budget`` if too many."""
+        """How many operations it takes to have the value of ``node`` in a register; counted up to ``budget``."""
         if node in stored or is_leaf(node):
             return 0
         if is_view(node):
@@ -224,9 +224,10 @@ def _inline(graph: Graph, stored: set[Node], required: set[Node], cheap: Callabl
         return total
 
     for node in nodes:
-        if node in stored and node not in required and node not in through_views and node.shape != ():
-            if operations(node, INLINED_OPERATIONS) <= INLINED_OPERATIONS:
-                stored.discard(node)
+        if node not in stored or node in required or node in through_views or node.shape == ():
+            continue
+        if operations(node, INLINED_OPERATIONS) <= INLINED_OPERATIONS:
+            stored.discard(node)
 
 
 INLINED_OPERATIONS = 4

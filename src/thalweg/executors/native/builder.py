@@ -377,9 +377,7 @@ class Builder:
         self.module.functions["@inside"] = INSIDE
         name = self.fresh("q")
         size = count * ITEMSIZE[dtype]
-        self.line(
-            f"{name} = call ptr @inside(ptr {at.text}, i64 {size}, ptr %{at.buffer}, ptr %{at.buffer}.end)"
-        )
+        self.line(f"{name} = call ptr @inside(ptr {at.text}, i64 {size}, ptr %{at.buffer}, ptr %{at.buffer}.end)")
         return Pointer(name, at.buffer)
 
 

@@ -77,10 +77,11 @@ class Tiles:
         return math.prod(self.nest.dims[d].size for d in self.outer) * self.rows.count * self.panels.count
 
     def _best_tile(self, rows: int, vectors: int) -> tuple[int, int]:
-        """The tile that needs the fewest cycles for all of the output.
+        """The tile that needs the fewest cycles for all of the output, on one thread and on two together.
 
         Per k a tile costs as many cycles as its multiply-adds or its loads take at two a cycle, and no fewer than
-        the four that a multiply-add takes to deliver to the next one on the same register.
+        the four that a multiply-add takes to deliver to the next one on the same register. Threads divide the panels,
+        so that each keeps to its own columns of the weights; a tile that leaves one panel for two threads costs twice.
         """
         registers = self.module.host.registers
         best = (math.inf, 0, 0)
@@ -90,9 +91,10 @@ class Tiles:
                     break
                 down, across = Split.at_most(rows, tall), Split.at_most(vectors, wide)
                 high, broad = math.ceil(rows / down.count), math.ceil(vectors / across.count)
-                per_k = max(high * broad / 2, (high + broad) / 2, 4)
-                cost = down.count * across.count * (per_k + 0.25)
-                best = min(best, (cost, -tall, wide))
+                per_tile = max(high * broad / 2, (high + broad) / 2, 4) + 0.25
+                panels = across.count if vectors > 1 else down.count
+                of_two = 2 * math.ceil(panels / 2) / panels
+                best = min(best, (down.count * across.count * per_tile * (1 + of_two), -tall, wide))
         return -best[1], best[2]
 
     # --- the loop over the tiles ------------------------------------------------------------------------------------
@@ -209,7 +211,7 @@ class Tiles:
         """What follows elementwise, row by row; the last thing is to store the roots."""
         build = place.build
         place.prepare([self.row])
-        work = sum(not node.inputs == () for node in self.nest.needed) + 2 * len(self.nest.kernel.roots)
+        work = sum(node.inputs != () for node in self.nest.needed) + 2 * len(self.nest.kernel.roots)
         if work * len(sums) * len(sums[0]) <= UNROLLED_EPILOGUE:
             for r, row in enumerate(sums):
                 self._finish(place.moved({self.row: build.index(r)}), row)
@@ -256,4 +258,3 @@ class Tiles:
             build.line(f"{at} = getelementptr {kind}, ptr {stack.text}, {index}")
             result.append(build.emit(f"load {kind}, ptr {at}", dtype, self.width))
         return result
-

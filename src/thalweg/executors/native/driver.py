@@ -12,6 +12,7 @@ from thalweg.executors.native.host import Host
 from thalweg.executors.native.nest import Buffer
 from thalweg.executors.native.plan import Plan, Task
 from thalweg.executors.native.sweep import Sweep
+from thalweg.executors.native.transpose import Turn
 
 SPINS = 100
 """Turns that a thread waits at a barrier before it lets others run; more starves a second job on the same core."""
@@ -34,7 +35,7 @@ def table_order(plan: Plan) -> list[Buffer]:
 def generate(plan: Plan, host: Host, *, checked: bool) -> str:
     """The LLVM IR of a plan."""
     module = Module(host, checked)
-    calls = [[(task, _kernel(task, plan, module)) for task in stage] for stage in plan.stages]
+    calls = [[_kernel(task, plan, module) for task in stage] for stage in plan.stages]
     entry = _entry(plan, calls, module)
     text = _barrier(host) + entry
     if checked:
@@ -51,7 +52,9 @@ def _kernel(task: Task, plan: Plan, module: Module) -> Call:
     pointers = [f"b{i}" for i in range(len(nest.buffers))] + (["index"] if gathers else [])
     build = Builder(module, pointers, ["begin", "end"])
     if task.kernel.contraction is not None:
-        writer: Tiles | Sweep = Tiles(nest, module)
+        writer: Tiles | Turn | Sweep = Tiles(nest, module)
+    elif Turn.fits(nest):
+        writer = Turn(nest, module)
     else:
         wide = any(x.dtype in ("float64", "int64") for x in task.kernel.roots)
         writer = Sweep(nest, module, "float64" if wide else "float32", plan.stored)
@@ -65,7 +68,7 @@ def _kernel(task: Task, plan: Plan, module: Module) -> Call:
 Call = tuple[str, int, list[Buffer | None]]  # a function, its number of units, its buffers
 
 
-def _entry(plan: Plan, calls: list[list[tuple[Task, Call]]], module: Module) -> str:
+def _entry(plan: Plan, calls: list[list[Call]], module: Module) -> str:
     """``run(table, thread, threads, first, last)``: the steps from ``first`` to ``last``."""
     build = Builder(module, ["table"], ["thread", "threads", "first", "last"])
     pointers = _table(build, plan)
@@ -77,12 +80,10 @@ def _entry(plan: Plan, calls: list[list[tuple[Task, Call]]], module: Module) -> 
     def step(s: Value, _: list[Value]) -> list[Value]:
         here = _at_step(build, plan, pointers, s)
         for stage in calls:
-            for turn, (task, (name, units, buffers)) in enumerate(stage):
-                if task.private:
-                    _call(build, name, (build.index(0), build.index(units)), buffers, here)
-                elif units:
+            for turn, (name, units, buffers) in enumerate(stage):
+                if units:
                     _call(build, name, _share(build, units, shares[turn % 2 if units == 1 else 0]), buffers, here)
-            if not all(task.private for task, _ in stage):
+            if len(plan.stages) > 0:
                 build.when(many, lambda: build.line("call void @meet(ptr %table, i64 %thread, i64 %threads, ptr %met)"))
         return []
 
@@ -106,10 +107,6 @@ def _table(build: Builder, plan: Plan) -> dict[Buffer | str, Ends]:
             build.line(f"{value} = load ptr, ptr {at}")
             ends.append(value)
         found[name] = (ends[0], ends[1])
-    own = build.fresh("own")
-    behind = build.i_add(build.i_multiply(Value("%thread", "int64"), plan.private_bytes), build.index(plan.arena_bytes))
-    build.line(f"{own} = getelementptr i8, ptr {found['arena'][0]}, {behind}")
-    found["own"] = (own, found["arena"][1])
     return found
 
 
@@ -174,11 +171,10 @@ def _call(
 def _pointer(build: Builder, buffer: Buffer | None, here: dict[Buffer | str, Ends]) -> Ends:
     if buffer is None:
         return here["index"]
-    if buffer.kind not in ("temporary", "private"):
+    if buffer.kind != "temporary":
         return here[buffer]
     begin = build.fresh("a")
-    region = here["own" if buffer.kind == "private" else "arena"][0]
-    build.line(f"{begin} = getelementptr i8, ptr {region}, i64 {buffer.offset}")
+    build.line(f"{begin} = getelementptr i8, ptr {here['arena'][0]}, i64 {buffer.offset}")
     if not build.module.checked:
         return begin, ""
     end = build.fresh("a")

@@ -128,7 +128,14 @@ def _saturating(build: Builder, kind: str, x: Value, to: str) -> Value:
 # Cody & Waite (1980), "Software manual for the elementary functions", chapter 6: x = n log 2 + r, |r| <= log(2) / 2,
 # with log 2 in two parts, of which n times the first is exact.
 _EXP = {
-    "float32": {"magic": 1.5 * 2**23, "high": 0.693359375, "low": -2.12194440e-4, "bias": 127, "digits": 23, "terms": 7},
+    "float32": {
+        "magic": 1.5 * 2**23,
+        "high": 0.693359375,
+        "low": -2.12194440e-4,
+        "bias": 127,
+        "digits": 23,
+        "terms": 7,
+    },
     "float64": {
         "magic": 1.5 * 2**52,
         "high": 6.93147180369123816490e-01,
@@ -147,7 +154,9 @@ def _integer(x: Value) -> str:
 
 def _bits(number: float, dtype: str) -> int:
     """The bits of a float as an integer."""
-    return struct.unpack("i", struct.pack("f", number))[0] if dtype == "float32" else struct.unpack("q", struct.pack("d", number))[0]
+    integer, real = ("i", "f") if dtype == "float32" else ("q", "d")
+    bits: int = struct.unpack(integer, struct.pack(real, number))[0]
+    return bits
 
 
 def _polynomial(build: Builder, x: Value, coefficients: list[float]) -> Value:
@@ -166,7 +175,8 @@ def _reduce_exponent(build: Builder, x: Value) -> tuple[Value, Value]:
     n = build.subtract(shifted, magic)
     r = build.fma(n, build.like(-k["high"], x), x)
     r = build.fma(n, build.like(-k["low"], x), r)
-    integer = build.subtract(build.bits(shifted, _integer(x)), build.constant(_bits(k["magic"], x.dtype), _integer(x), x.lanes))
+    magic = build.constant(_bits(k["magic"], x.dtype), _integer(x), x.lanes)
+    integer = build.subtract(build.bits(shifted, _integer(x)), magic)
     series = [1 / math.factorial(i) for i in range(k["terms"], 1, -1)]
     return integer, build.fma(build.multiply(r, r), _polynomial(build, r, series), r)
 
@@ -335,7 +345,7 @@ def lower_power(op: Op, build: Builder, x: Value, y: Value) -> Value:
 
 
 def threefry(build: Builder, seed: Value, stream: int, index: Value, step: Value) -> Value:
-    """The first word of Threefry-2x32-20, see ops.random.RandomBits. ``index`` has the lanes, seed and step have none."""
+    """The first word of Threefry-2x32-20, see ops.random.RandomBits. Only ``index`` has lanes."""
     lanes = index.lanes
 
     def spread(x: Value) -> Value:

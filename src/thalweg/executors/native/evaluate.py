@@ -52,9 +52,7 @@ def resolve(kernel: Kernel, views: Views, operands: Iterable[View] = (), reduced
     for root in kernel.roots:
         _collect(kernel, views, root, root_mapping(kernel, root), loads, needed, len(dims))
     nodes = {node for node, _ in needed}
-    stores = {
-        root: _access(views.target(root), root_mapping(kernel, root), len(dims)) for root in kernel.roots
-    }
+    stores = {root: _access(views.target(root), root_mapping(kernel, root), len(dims)) for root in kernel.roots}
     extra = [Access(v.buffer, v.offset, v.strides, v.gathered) for v in operands]
     if any(dim.size == 0 for dim in dims):
         return Nest(kernel, dims, loads, stores, extra, nodes)
@@ -376,4 +374,3 @@ class Place:
             else:
                 for i in range(count):
                     self.build.store(self.build.offset(here, i * stride, access.dtype), self.build.lane(x, i))
-

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thalweg.errors import ExecutorError
-from thalweg.executors.executor import Arrays, check_array, check_index, leaf_types
+from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
 from thalweg.executors.layout import strides
 from thalweg.executors.native import cache
 from thalweg.executors.native.compiler import LoadedObject, compile_object, llvm_version, system_yield
@@ -28,7 +28,10 @@ from thalweg.graph.verify import verify
 
 @dataclass(frozen=True)
 class NativeExecutor:
-    """Compiles for ``host`` (None: this machine's widest vectors). ``checked`` bounds every load and store, for tests."""
+    """Compiles for ``host``; None is this machine with its widest vectors.
+
+    ``checked`` bounds every load and store, for tests.
+    """
 
     host: Host | None = None
     checked: bool = False
@@ -37,6 +40,8 @@ class NativeExecutor:
     def compile(self, graph: Graph, *, gather: bool) -> NativeProgram:
         """The graph's program, from the cache if it was ever compiled on this machine."""
         verify(graph)
+        if gather:
+            check_samples(leaf_types(graph)[0])
         host = self.host or this_host()
         features = " ".join(sorted(cpu_features()))
         key = cache.key(to_text(graph), repr((host, gather, self.checked)), cpu_name(), features, llvm_version())
@@ -50,11 +55,12 @@ class NativeExecutor:
 def _compiled(graph: Graph, host: Host, gather: bool, checked: bool) -> bytes:
     """What a program needs to know besides its object code, and that."""
     plan = Planner(graph, host.vector_bytes // 4, gather).plan()
-    return _HEAD.pack(plan.arena_bytes, plan.private_bytes, plan.cost_seconds(host), len(plan.stages)) + compile_object(generate(plan, host, checked=checked), host)
+    head = _HEAD.pack(plan.arena_bytes, plan.cost_seconds(host), len(plan.stages))
+    return head + compile_object(generate(plan, host, checked=checked), host)
 
 
-_HEAD = struct.Struct("<qqdq")
-"""Bytes of the arena, more bytes for each thread, seconds of a step on one thread, stages."""
+_HEAD = struct.Struct("<qdq")
+"""Bytes of the arena, seconds of a step on one thread, stages."""
 
 _SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 4)
 _YIELD = system_yield()
@@ -71,13 +77,14 @@ class NativeProgram:
         self.outputs = {name: node.type for name, node in graph.outputs.items()}
         self.gather = gather
         self.checked = checked
-        self._shared_bytes, self._private_bytes, self._cost_seconds, self._stages = _HEAD.unpack_from(content)
+        arena_bytes, self._cost_seconds, self._stages = _HEAD.unpack_from(content)
         self._code = _load(content[_HEAD.size :])
         self._run = _SIGNATURE(self._code.address(RUN))
-        self._members = 0  # threads that there is memory for
+        self._arena = _aligned(arena_bytes)
+        self._meeting = _aligned(0)
         self._table = np.zeros(2 * (len(FIXED) + len(self.states) + len(self.inputs) + len(self.outputs)), np.int64)
         self._table[0] = _YIELD
-        self._make_room(1)
+        self._table[4:6] = _ends(self._arena)
         self._bound: dict[str, np.ndarray] = {}  # the states whose addresses are in the table
         self._lock = threading.Lock()
 
@@ -112,7 +119,8 @@ class NativeProgram:
             array = state.get(name)
             if array is None or array is not self._bound.get(name):
                 array = check_array(name, kind, state, "the state")
-                if kind.size > 1 and array.strides != tuple(s * array.itemsize for s in strides(kind)):
+                in_place = kind.size < 2 or array.strides == tuple(s * array.itemsize for s in strides(kind))
+                if not in_place or not array.flags.writeable:
                     raise _misplaced(name, kind)
                 self._table[slot : slot + 2] = _ends(array)
                 self._bound[name] = array
@@ -144,15 +152,23 @@ class NativeProgram:
 
     def _bind_outputs(self, outputs: Arrays, steps: int | None) -> Mapping[str, np.ndarray]:
         results = {}
+        missing = 0
         slot = 2 * (len(FIXED) + len(self.states) + len(self.inputs))
         for name, kind in self.outputs.items():
             shape = kind.shape if steps is None else (steps, *kind.shape)
             array = outputs.get(name)
-            if array is None or array.shape != shape or array.dtype != kind.dtype or not array.flags.c_contiguous:
+            if array is None:
+                missing += 1
+                array = np.empty(shape, kind.dtype)
+            elif array.shape != shape or array.dtype != kind.dtype:
+                check_outputs(self.outputs, outputs, steps)
+            elif not array.flags.carray:  # results are copied into it afterwards
                 array = np.empty(shape, kind.dtype)
             results[name] = array
             self._table[slot : slot + 2] = _ends(array)
             slot += 2
+        if len(outputs) + missing != len(results):
+            check_outputs(self.outputs, outputs, steps)
         return results
 
     # --- the call -----------------------------------------------------------------------------------------------------
@@ -167,18 +183,11 @@ class NativeProgram:
         if threads == 1:
             self._run(table, 0, 1, 0, steps)
             return
-        if threads > self._members:
-            self._make_room(threads)
+        if self._meeting.size < threads << MEETING_SHIFT:
+            self._meeting = _aligned(threads << MEETING_SHIFT)
+            self._table[2:4] = _ends(self._meeting)
         self._meeting[:] = 0
         run_on(threads, lambda thread: self._run(table, thread, threads, 0, steps))
-
-    def _make_room(self, threads: int) -> None:
-        """Memory for so many threads."""
-        self._members = threads
-        self._meeting = _aligned(threads << MEETING_SHIFT)
-        self._arena = _aligned(self._shared_bytes + threads * self._private_bytes)
-        self._table[2:4] = _ends(self._meeting)
-        self._table[4:6] = _ends(self._arena)
 
     def _raise_faults(self) -> None:
         faults = ctypes.CFUNCTYPE(ctypes.c_int64)(self._code.address(FAULTS))()
@@ -225,6 +234,6 @@ def _misplaced(name: str, kind: TensorType) -> ExecutorError:
     return ExecutorError(
         f"the state {name!r} does not lie in memory as the compiled step expects",
         expected=f"an array from executors.layout.empty({kind})",
-        got="other strides",
+        got="other strides, or an array that cannot be written",
         fix="create states with executors.layout.empty and write into them",
     )

@@ -78,7 +78,7 @@ def _contraction(node: Node, dense: set[Node], copies: dict[tuple[Node, Labels],
         return _product_and_sum(x, y, result)
     free = [label for label in result.long if (label in x.long) != (label in y.long)]
     lane = result.long[-1] if result.long[-1] in free else free[-1]
-    out = tuple(label for label in op.out if label != lane) + (lane,)
+    out = (*(label for label in op.out if label != lane), lane)
     x, y = (_lanes_last(operand, lane, dense, copies) for operand in (x, y))
     product = Operand(contract(x.node, y.node, x.labels, y.labels, out), out)
     return product.ordered(op.out).node
@@ -88,7 +88,7 @@ def _lanes_last(operand: Operand, lane: int, dense: set[Node], copies: dict[tupl
     """The operand with the lanes' axis last in memory, if it has that axis."""
     if lane not in operand.long or operand.long[-1] == lane:
         return operand
-    labels = tuple(label for label in operand.labels if label != lane) + (lane,)
+    labels = (*(label for label in operand.labels if label != lane), lane)
     order = tuple(operand.labels.index(label) for label in labels)
     copy = copies.setdefault((operand.node, order), operand.ordered(labels).node)
     dense.add(copy)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
@@ -23,8 +24,7 @@ Strides = tuple[int, ...]
 class Buffer:
     """Memory that kernels read and write.
 
-    ``kind`` is "temporary" or "private" (in the arena; of a private one every thread has a copy of its own), "state",
-    "data" or "output" (the caller's arrays).
+    ``kind`` is "temporary" (in the arena), "state", "data" or "output" (the caller's arrays).
     ``strides`` are in elements. A ``gathered`` buffer is an array of samples of which row i of the batch is row
     ``index[i]``.
     """
@@ -47,7 +47,7 @@ class Buffer:
 
 @dataclass(frozen=True)
 class View:
-    """A tensor as it lies in a buffer: element offset and a stride for each axis. Axis ``gathered`` goes by the index."""
+    """A tensor as it lies in a buffer: element offset, a stride for each axis. Axis ``gathered`` goes by the index."""
 
     buffer: Buffer
     offset: int
@@ -112,7 +112,7 @@ def _reshaped(view: View, x: Node, node: Node) -> View:
             gathered = new[place]
             strides += [axes[0][1] if i == place else 0 for i in range(len(new))]
             continue
-        for (_, outer, _), (n, inner, _) in zip(axes, axes[1:], strict=False):
+        for (_, outer, _), (n, inner, _) in pairwise(axes):
             if outer != n * inner:
                 raise NotAffineError(x)
         last = axes[-1][1] if axes else 0

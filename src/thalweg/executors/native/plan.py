@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from thalweg.executors.executor import leaf_types
 from thalweg.executors.layout import strides as state_strides
 from thalweg.executors.native.elementwise import EXPENSIVE, LOWERINGS
-from thalweg.executors.native.host import Host
 from thalweg.executors.native.evaluate import Nest, Views, resolve
+from thalweg.executors.native.host import Host
 from thalweg.executors.native.legalise import legalise
 from thalweg.executors.native.nest import Buffer, NotAffineError, View, dense_strides, view_of
 from thalweg.executors.native.sweep import kept_for_later, rows_fit_registers
@@ -49,11 +49,6 @@ class Task:
     nest: Nest | None = None
     stage: int = 0
 
-    @property
-    def private(self) -> bool:
-        """Whether every thread does all of it, for itself."""
-        return self.nest is not None and all(a.buffer.kind == "private" for a in self.nest.stores.values())  # type: ignore[union-attr]
-
 
 @dataclass
 class Plan:
@@ -62,7 +57,6 @@ class Plan:
     stages: list[list[Task]]
     stored: set[Node]
     arena_bytes: int
-    private_bytes: int  # more in the arena for each thread
     data: dict[str, Buffer]
     states: dict[str, Buffer]
     outputs: dict[str, Buffer]
@@ -92,9 +86,7 @@ class Planner(Views):
         self.graph, self.dense = legalise(simplify(graph, SUPPORTED), gather)
         self.data = {n: self._data_buffer(n, t) for n, t in self.inputs.items()}
         self.states = {n: Buffer(n, "state", t, state_strides(t)) for n, t in self.state_types.items()}
-        self.outputs = {
-            n: Buffer(n, "output", x.type, dense_strides(x.shape)) for n, x in self.graph.outputs.items()
-        }
+        self.outputs = {n: Buffer(n, "output", x.type, dense_strides(x.shape)) for n, x in self.graph.outputs.items()}
         self.buffers: dict[Node, Buffer] = {}
         self.stored: set[Node] = set()
         self.tasks: list[Task] = []
@@ -114,12 +106,11 @@ class Planner(Views):
         self._schedule()
         for task in self.tasks:
             self._nest(task)
-        self._make_private()
-        arena, private = (self._place_buffers(kind) for kind in ("temporary", "private"))
+        arena = self._place_buffers()
         count = 1 + max((t.stage for t in self.tasks), default=-1)
         stages = [[t for t in self.tasks if t.stage == s] for s in range(count)]
         batch = next((t.shape[0] for t in self.inputs.values()), 0) if self.gather else None
-        return Plan(stages, self.stored, arena, private, self.data, self.states, self.outputs, batch)
+        return Plan(stages, self.stored, arena, self.data, self.states, self.outputs, batch)
 
     def _data_buffer(self, name: str, kind: TensorType) -> Buffer:
         return Buffer(name, "data", kind, dense_strides(kind.shape), gathered=self.gather and kind.rank > 0)
@@ -159,9 +150,7 @@ class Planner(Views):
         """The operand with the lanes' axis must run along it evenly."""
         op = contraction.op
         assert isinstance(op, Contraction), "only contractions come here"
-        lane = next(
-            label for label, n in zip(reversed(op.out), reversed(contraction.shape), strict=True) if n != 1
-        )
+        lane = next(label for label, n in zip(reversed(op.out), reversed(contraction.shape), strict=True) if n != 1)
         for x, labels in zip(contraction.inputs, (op.x, op.y), strict=True):
             view = self._try_view(x) if is_view(x) else View(*_whole(self._buffer(x)))
             assert view is not None, "an operand is stored"
@@ -216,7 +205,7 @@ class Planner(Views):
             return resolve(kernel, self)
         op = kernel.contraction.op
         assert isinstance(op, Contraction), "a contraction kernel has a contraction"
-        sizes = {}
+        sizes: dict[int, int] = {}
         for x, labels in zip(kernel.contraction.inputs, (op.x, op.y), strict=True):
             sizes |= dict(zip(labels, x.shape, strict=True))
         summed = [label for label in sizes if label not in op.out]
@@ -304,7 +293,9 @@ class Planner(Views):
             edges[task].discard(task)
         for task in self.tasks:
             for buffer in self._writes(task):
-                edges[task] |= {r for r in readers.get(buffer, set()) if r is not task or not self._in_place(task, buffer)}
+                edges[task] |= {
+                    r for r in readers.get(buffer, set()) if r is not task or not self._in_place(task, buffer)
+                }
         return edges
 
     def _reads(self, task: Task) -> set[Node]:
@@ -353,29 +344,13 @@ class Planner(Views):
 
     # --- memory -------------------------------------------------------------------------------------------------------
 
-    def _make_private(self) -> None:
-        """Batches gathered from the data are gathered by every thread for itself.
-
-        Reading what another core has just written takes longer than reading the data again: measured 9 ns a cache
-        line out of another core's second cache, against 1.4 ns out of the shared third.
-        """
-        for task in self.tasks:
-            nest = task.nest
-            assert nest is not None, "tasks are resolved"
-            sources = {a.buffer for a in nest.loads.values()}
-            gathers = bool(sources) and all(b is None or (b.kind == "data" and b.gathered) for b in sources)
-            targets = [a.buffer for a in nest.stores.values() if a.buffer is not None]
-            if gathers and not task.kernel.swept and all(b.kind == "temporary" for b in targets):
-                for buffer in targets:
-                    buffer.kind = "private"
-
-    def _place_buffers(self, kind: str) -> int:
-        """Gives every buffer of a kind its place in the arena; the size of all in bytes."""
+    def _place_buffers(self) -> int:
+        """Gives every temporary buffer its place in the arena; the arena's size in bytes."""
         lives: dict[Buffer, Lifetime] = {}
         for task in self.tasks:
             assert task.nest is not None, "tasks are resolved"
             for buffer in task.nest.buffers:
-                if buffer.kind == kind:
+                if buffer.kind == "temporary":
                     life = lives.setdefault(buffer, Lifetime(task.stage, task.stage, buffer.type.nbytes))
                     life.first, life.last = min(life.first, task.stage), max(life.last, task.stage)
         offsets, total = assign(list(lives.values()))

@@ -16,7 +16,7 @@ from thalweg.executors.native.builder import Builder, Module, Value
 from thalweg.executors.native.elementwise import EXPENSIVE, extreme
 from thalweg.executors.native.evaluate import Lanes, Nest, Place, Values, root_mapping
 from thalweg.graph.node import Node
-from thalweg.ops.broadcast import Reduction, ReduceSum
+from thalweg.ops.broadcast import ReduceSum, Reduction
 from thalweg.ops.random import RandomBits
 from thalweg.ops.reduce import ReduceMax, highest, lowest
 from thalweg.passes.fuse import Kernel, is_leaf
@@ -202,9 +202,7 @@ class Sweep:
             return self._terms(place, reductions, stores, sums)
         return self._along_lanes(place, reductions, stores, sums)
 
-    def _along_lanes(
-        self, place: Place, reductions: Sequence[Node], stores: Sequence[Node], sums: Values
-    ) -> Values:
+    def _along_lanes(self, place: Place, reductions: Sequence[Node], stores: Sequence[Node], sums: Values) -> Values:
         assert self.lane is not None, "row mode has a lane axis"
         build, groups, lane = place.build, self._groups(), self.lane
         full = [g for g in groups if g == (self.width,) * GROUP]
@@ -234,9 +232,7 @@ class Sweep:
         count, lanes = self._accumulators(place)
         return [_identity(place.build, n, lanes) for n in reductions for _ in range(count)]
 
-    def _terms(
-        self, place: Place, reductions: Sequence[Node], stores: Sequence[Node], sums: Values | None
-    ) -> Values:
+    def _terms(self, place: Place, reductions: Sequence[Node], stores: Sequence[Node], sums: Values | None) -> Values:
         """Adds the terms at one place to the sums (or starts them), and stores what this pass stores."""
         build = place.build
         everything = tuple(range(len(self.kernel.space)))
@@ -261,14 +257,12 @@ class Sweep:
             return terms
         assert place.lanes is not None, "row mode has lanes"
         return [
-            x
-            if count == self.width
-            else place.build.first_lanes(x, count, _identity(place.build, node, self.width))
+            x if count == self.width else place.build.first_lanes(x, count, _identity(place.build, node, self.width))
             for x, count in zip(terms, place.lanes.counts, strict=True)
         ]
 
     def _finish(self, build: Builder, reductions: Sequence[Node], sums: Values) -> list[Values]:
-        """The partial sums of each reduction put together: in row mode one number, else a vector for each of columns."""
+        """The partial sums of each reduction put together: in row mode one number, else a vector per column group."""
         per_node = len(sums) // len(reductions) if reductions else 0
         parts = [sums[i * per_node : (i + 1) * per_node] for i in range(len(reductions))]
         if not self.row_mode:
@@ -300,7 +294,7 @@ def across(build: Builder, node: Node, x: Value) -> Value:
 
 
 def _identity(build: Builder, node: Node, lanes: int) -> Value:
-    kind = 0 if isinstance(node.op, ReduceSum) else None
-    if kind is None:
-        kind = lowest(node.dtype) if isinstance(node.op, ReduceMax) else highest(node.dtype)  # type: ignore[assignment]
-    return build.constant(kind, node.dtype, lanes)
+    if isinstance(node.op, ReduceSum):
+        return build.constant(0, node.dtype, lanes)
+    start = lowest(node.dtype) if isinstance(node.op, ReduceMax) else highest(node.dtype)
+    return build.constant(start, node.dtype, lanes)

@@ -1,0 +1,118 @@
+"""Code for a transposed copy: square blocks, loaded along one axis, turned in registers, stored along the other.
+
+Element by element a transposition would take longer than the product that needs it; in registers it takes a few
+shuffles a vector.
+"""
+
+from __future__ import annotations
+
+import math
+
+from thalweg.executors.native.builder import ITEMSIZE, Builder, Module, Value
+from thalweg.executors.native.evaluate import Nest, Place, Values
+
+
+class Turn:
+    """Writes the function of one transposed copy."""
+
+    def __init__(self, nest: Nest, module: Module) -> None:
+        self.nest = nest
+        self.module = module
+        (self.source,) = nest.loads.values()
+        (self.target,) = nest.stores.values()
+        self.width = module.host.lanes(self.target.dtype)
+        self.to = len(nest.dims) - 1  # the axis that the target runs along
+        self.along = _run_of_source(nest)
+        self.outer = [d for d in range(len(nest.dims)) if d not in (self.to, self.along)]
+        self.blocks = [math.ceil(nest.dims[d].size / self.width) for d in (self.along, self.to)]
+
+    @staticmethod
+    def fits(nest: Nest) -> bool:
+        """Whether a kernel is nothing but a copy whose source runs along another axis than its target."""
+        if (
+            len(nest.stores) != 1
+            or len(nest.loads) != 1
+            or nest.extra
+            or any(d.swept or d.size == 0 for d in nest.dims)
+        ):
+            return False
+        ((source,), (target,)) = (nest.loads.values(), nest.stores.values())
+        copied = next(iter(nest.loads))[0].dtype == next(iter(nest.stores)).dtype
+        plain = source.buffer is not None and source.gathered is None and len(nest.needed) <= 2
+        if not (copied and plain and len(nest.dims) >= 2 and ITEMSIZE[target.dtype] in (4, 8)):
+            return False
+        return target.strides[-1] == 1 and source.strides[-1] != 1 and _run_of_source(nest) >= 0
+
+    @property
+    def units(self) -> int:
+        """Blocks."""
+        return math.prod(self.nest.dims[d].size for d in self.outer) * self.blocks[0] * self.blocks[1]
+
+    def write(self, build: Builder) -> None:
+        top = Place(build, self.nest)
+        top.pointer(self.source), top.pointer(self.target)
+        begin, end = Value("%begin", "int64"), Value("%end", "int64")
+        build.loop(begin, end, 1, [], lambda unit, _: self._unit(top, unit))
+
+    def _unit(self, top: Place, unit: Value) -> list[Value]:
+        build = top.build
+        moves: dict[int, Value] = {}
+        for axis, blocks in ((self.along, self.blocks[0]), (self.to, self.blocks[1])):
+            unit, block = build.i_divide(unit, blocks)
+            moves[axis] = build.i_multiply(block, self.width)
+        for d in reversed(self.outer):
+            unit, moves[d] = build.i_divide(unit, self.nest.dims[d].size)
+        self._by_size(top.moved(moves), [self.along, self.to], moves, [])
+        return []
+
+    def _by_size(self, place: Place, axes: list[int], moves: dict[int, Value], sizes: list[int]) -> None:
+        """Branches to whole blocks and to the parts at the ends of both axes."""
+        if not axes:
+            self._block(place, *sizes)
+            return
+        (axis, *rest) = axes
+        size, build = self.nest.dims[axis].size, place.build
+        full, part = size // self.width, size % self.width
+        if full == 0 or part == 0:
+            self._by_size(place, rest, moves, [*sizes, part or self.width])
+            return
+        place.pointer(self.source), place.pointer(self.target)  # before the branch, for both sides
+        build.when(
+            build.i_less(moves[axis], build.index(full * self.width)),
+            lambda: self._by_size(place, rest, moves, [*sizes, self.width]),
+            lambda: self._by_size(place, rest, moves, [*sizes, part]),
+        )
+
+    def _block(self, place: Place, rows: int, columns: int) -> None:
+        """``rows`` elements along the source's run, ``columns`` of its lines."""
+        build, dtype = place.build, self.target.dtype
+        start, end = place.pointer(self.source), place.pointer(self.target)
+        zero = build.constant(0, dtype, self.width)
+        lines: Values = []
+        for i in range(self.width):
+            at = build.offset(start, i * self.source.strides[self.to], dtype) if i < columns else start
+            lines.append(build.load(at, dtype, self.width, rows) if i < columns else zero)
+        for i, turned in enumerate(turn(build, lines)[:rows]):
+            build.store(build.offset(end, i * self.target.strides[self.along], dtype), turned, columns)
+
+
+def turn(build: Builder, lines: Values) -> Values:
+    """The transpose of a square of vectors: bit by bit, row and column numbers change places."""
+    width = len(lines)
+    bit = width // 2
+    while bit:
+        for i in range(width):
+            if not i & bit:
+                a, b = lines[i], lines[i + bit]
+                low = [width + (j ^ bit) if j & bit else j for j in range(width)]
+                high = [width + j if j & bit else j | bit for j in range(width)]
+                lines[i], lines[i + bit] = build.shuffle(a, b, low), build.shuffle(a, b, high)
+        bit //= 2
+    return lines
+
+
+def _run_of_source(nest: Nest) -> int:
+    """The axis along which the source's elements follow each other; -1 if there is none."""
+    (source,) = nest.loads.values()
+    runs = [d for d, stride in enumerate(source.strides[:-1]) if stride == 1 and nest.dims[d].size > 1]
+    return runs[-1] if runs else -1
