@@ -14,12 +14,13 @@ __all__ = ["write"]
 Chunk = bytes | bytearray | memoryview
 
 
-def write(path: str | os.PathLike[str], chunks: Iterable[Chunk]) -> None:
+def write(path: str | os.PathLike[str], chunks: Iterable[Chunk], *, durable: bool = True) -> None:
     """Write the chunks, one after the other, as the new content of a file; it appears complete or not at all.
 
     They go to a temporary file in the same directory (``os.replace`` is atomic only within one file system), which
     is flushed to the disk before it takes the name. If anything fails on the way, the old file stands unchanged and
-    the temporary one is removed. A link is followed: the file that it points to is replaced.
+    the temporary one is removed. A link is followed: the file that it points to is replaced. Without ``durable``
+    nothing is flushed, which is quicker; should the machine stop just then, the file may be damaged.
 
     Raises:
         StorageError: if the directory is missing or not writable, the disk is full, or the path is not a plain file.
@@ -29,7 +30,7 @@ def write(path: str | os.PathLike[str], chunks: Iterable[Chunk]) -> None:
     directory, name = os.path.split(target)
     temporary = os.path.join(directory, f".{name[:50]}.{os.urandom(6).hex()}.tmp")
     try:
-        _write_whole(temporary, chunks, mode)
+        _write_whole(temporary, chunks, mode, durable)
         os.replace(temporary, target)
     except OSError as error:
         _remove(temporary)
@@ -37,7 +38,8 @@ def write(path: str | os.PathLike[str], chunks: Iterable[Chunk]) -> None:
     except BaseException:
         _remove(temporary)
         raise
-    _flush_directory(directory)
+    if durable:
+        _flush_directory(directory)
 
 
 def _mode_of(target: str) -> int | None:
@@ -57,14 +59,15 @@ def _mode_of(target: str) -> int | None:
     return stat.S_IMODE(mode)
 
 
-def _write_whole(temporary: str, chunks: Iterable[Chunk], mode: int | None) -> None:
+def _write_whole(temporary: str, chunks: Iterable[Chunk], mode: int | None, durable: bool) -> None:
     # Created like any other file, so that the user's umask decides who may read a new one.
     with open(temporary, "xb") as file:
         file.writelines(chunks)
-        file.flush()
         if mode is not None:
             os.chmod(temporary, mode)
-        os.fsync(file.fileno())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _flush_directory(directory: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import itertools
 import os
 import sys
 import warnings
@@ -21,6 +22,10 @@ ENVIRONMENT = "THALWEG_CACHE_DIR"
 LIMIT_BYTES = 64 << 20
 """When the files take more than this together, the ones that were not used for longest go."""
 
+SAVES_PER_PRUNE = 64
+"""A process looks at all files after its first save, then after so many more: that takes milliseconds when many."""
+
+_saves = itertools.count()
 _MAGIC = b"thalweg object 1\n"
 
 
@@ -79,8 +84,9 @@ def save(name: str, body: bytes) -> None:
     folder = directory()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        atomic.write(folder / name, [_MAGIC, hashlib.sha256(body).digest(), body])
-        _prune(folder)
+        atomic.write(folder / name, [_MAGIC, hashlib.sha256(body).digest(), body], durable=False)
+        if next(_saves) % SAVES_PER_PRUNE == 0:
+            prune(folder)
     except (OSError, StorageError) as error:
         _notice(str(error.args[0] if error.args else error), folder)
 
@@ -92,19 +98,19 @@ def _notice(reason: str, folder: Path) -> None:
     warnings.warn(message, CacheNotice, stacklevel=2)
 
 
-def _prune(folder: Path) -> None:
+def prune(folder: Path) -> None:
     """Removes what was not used for longest while all files together are too large."""
     files = []
-    for path in folder.iterdir():
+    for entry in os.scandir(folder):
         with contextlib.suppress(OSError):  # another process may be removing it too
-            status = path.stat()
-            files.append((status.st_mtime, status.st_size, path))
+            status = entry.stat()
+            files.append((status.st_mtime, status.st_size, entry.path))
     total = sum(size for _, size, _ in files)
     for _, size, path in sorted(files):
         if total <= LIMIT_BYTES:
             return
         with contextlib.suppress(OSError):
-            path.unlink()
+            os.unlink(path)
         total -= size
 
 

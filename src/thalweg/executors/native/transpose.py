@@ -36,10 +36,10 @@ class Turn:
             or any(d.swept or d.size == 0 for d in nest.dims)
         ):
             return False
-        ((source,), (target,)) = (nest.loads.values(), nest.stores.values())
-        copied = next(iter(nest.loads))[0].dtype == next(iter(nest.stores)).dtype
-        plain = source.buffer is not None and source.gathered is None and len(nest.needed) <= 2
-        if not (copied and plain and len(nest.dims) >= 2 and ITEMSIZE[target.dtype] in (4, 8)):
+        (((node, _), source),) = nest.loads.items()
+        ((root, target),) = nest.stores.items()
+        plain = node is root and source.buffer is not None and source.gathered is None
+        if not plain or len(nest.dims) < 2 or ITEMSIZE[target.dtype] not in (4, 8):
             return False
         return target.strides[-1] == 1 and source.strides[-1] != 1 and _run_of_source(nest) >= 0
 
