@@ -1,24 +1,29 @@
 """Fixtures and options that several stages' tests share."""
 
 import importlib.util
+import os
+import tempfile
+
+import pytest
 
 from thalweg.executors.numpy import NumpyExecutor
 
+if importlib.util.find_spec("thalweg.executors.native.executor"):
+    # As soon as the module exists, failing to import it is a failure and not a reason to skip.
+    from thalweg.executors.native import executor as native_executor
+    from thalweg.executors.native.host import executable_hosts
+else:
+    native_executor = None
+
 
 def all_executors():
-    """Every executor that can run here, by name; the numpy one is what the others are compared with.
-
-    As soon as the native one's module exists, failing to import it is a failure and not a reason to skip.
-    """
+    """Every executor that can run here, by name; the numpy one is what the others are compared with."""
     found = {"numpy": NumpyExecutor()}
-    if importlib.util.find_spec("thalweg.executors.native.executor"):
-        from thalweg.executors.native.executor import NativeExecutor
-        from thalweg.executors.native.host import executable_hosts
-
-        found["native"] = NativeExecutor()
-        found["checked"] = NativeExecutor(checked=True)
+    if native_executor:
+        found["native"] = native_executor.NativeExecutor()
+        found["checked"] = native_executor.NativeExecutor(checked=True)
         for host in executable_hosts()[1:]:  # the first is what NativeExecutor() takes
-            found[f"native-{host.name}"] = NativeExecutor(host=host)
+            found[f"native-{host.name}"] = native_executor.NativeExecutor(host=host)
     return found
 
 
@@ -30,6 +35,21 @@ def pytest_addoption(parser):
     parser.addoption("--programs", type=int, default=300, help="how many random programs each executor runs")
 
 
+def pytest_configure(config):
+    """Compiled code goes to a folder of this run, so that the user's stays as it is; processes started inherit it."""
+    folder = tempfile.TemporaryDirectory(prefix="thalweg-tests-", ignore_cleanup_errors=True)
+    before = os.environ.get("THALWEG_CACHE_DIR")
+    os.environ["THALWEG_CACHE_DIR"] = folder.name
+
+    def restore():
+        del os.environ["THALWEG_CACHE_DIR"]
+        if before is not None:
+            os.environ["THALWEG_CACHE_DIR"] = before
+        folder.cleanup()
+
+    config.add_cleanup(restore)
+
+
 def pytest_generate_tests(metafunc):
     """``executor`` stands for each executor, ``compiled`` for each but the numpy one, ``native`` for the plain one."""
     if "executor" in metafunc.fixturenames:
@@ -39,3 +59,24 @@ def pytest_generate_tests(metafunc):
     if "native" in metafunc.fixturenames:
         names = [name for name in COMPILED if name == "native"]
         metafunc.parametrize("native", [EXECUTORS[name] for name in names], ids=names)
+
+
+@pytest.fixture
+def no_step_too_small(monkeypatch):
+    """Native programs run on as many threads as they are given, even where one alone would be quicker."""
+    if native_executor:
+        monkeypatch.setattr(native_executor, "MEETING_SECONDS", -1.0)
+
+
+@pytest.fixture
+def teams(monkeypatch):
+    """With how many threads the native programs were entered, each number once."""
+    seen = set()
+    run_on = native_executor.run_on
+
+    def record(threads, work):
+        seen.add(threads)
+        run_on(threads, work)
+
+    monkeypatch.setattr(native_executor, "run_on", record)
+    return seen

@@ -71,7 +71,7 @@ def test_an_unknown_name_gets_a_suggestion():
         animals.get("big_cats")
     assert str(caught.value) == (
         "there is no test animal of this name\n"
-        "  expected: the name of a registered test animal\n"
+        "  expected: one of 'big_cat', 'lion', 'zebra'\n"
         "  got:      'big_cats'\n"
         "  to fix:   did you mean 'big_cat'?"
     )

@@ -386,10 +386,13 @@ def _choices(annotation: Any) -> list[Any]:
     return [choice for argument in get_args(annotation) for choice in _choices(argument)]
 
 
-def check_fields(instance: Any) -> None:
+def check_fields(instance: Any, owner: str | None = None) -> None:
     """Check every field of a dataclass instance against its annotation, and store the converted values.
 
     To be called in the ``__post_init__`` of a base class; frozen dataclasses are fine.
+
+    Arguments:
+        owner: whose arguments the message says they are; the class unless given.
 
     Raises:
         ArgumentError: names the class and the first field that does not fit.
@@ -397,7 +400,7 @@ def check_fields(instance: Any) -> None:
     cls: type = type(instance)
     for name, annotation in _annotations(cls).items():
         given = getattr(instance, name)
-        checked = check_value(cls.__name__, name, annotation, given)
+        checked = check_value(owner or cls.__name__, name, annotation, given)
         if checked is not given:
             object.__setattr__(instance, name, checked)
 
@@ -417,6 +420,7 @@ FOREIGN_SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "p": ("rate",),
     "bias": ("use_bias",),
     "out_features": ("units",),
+    "input_dim": ("input_shape",),
 }
 
 

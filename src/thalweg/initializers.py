@@ -11,15 +11,15 @@ from typing import Annotated, Any
 import numpy as np
 
 from thalweg import config
-from thalweg.checks import In, OneOf, Spelled, check_fields
-from thalweg.registry import Registry
+from thalweg.checks import In, OneOf, check_fields
+from thalweg.registry import Registered, Registry
 
 Shape = tuple[int, ...]
 Seed = Annotated[int, In("[0, inf)")]
 
 
 @dataclass(frozen=True)
-class Initializer(metaclass=Spelled):
+class Initializer(Registered):
     """Makes the first value of a parameter. A subclass writes ``fill``."""
 
     def __post_init__(self) -> None:
@@ -41,15 +41,6 @@ class Initializer(metaclass=Spelled):
         own = getattr(self, "seed", None)
         key = np.random.SeedSequence([seed if own is None else own, zlib.crc32(path.encode())])
         return self.fill(shape, np.random.Generator(np.random.Philox(key))).astype(dtype or config.floatx())
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments as JSON types."""
-        arguments: dict[str, Any] = registry.config(self)["config"]
-        return arguments
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Initializer:
-        return registry.from_config({"class_name": registry.name_of(cls), "config": config})
 
 
 registry: Registry[Initializer] = Registry("initializer", Initializer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 
 from thalweg import config, executors, optimizers
 from thalweg.checks import SpellingNotice as SpellingNotice
+from thalweg.checks import check_value
+from thalweg.data.arrays import as_array, converted
 from thalweg.errors import ArgumentError, GraphError, ShapeError, did_you_mean
 from thalweg.executors import layout
 from thalweg.executors import threads as cores
@@ -23,13 +26,13 @@ from thalweg.record.history import History
 from thalweg.training import checkpoint, data
 from thalweg.training.callbacks import Callback, CallbackList
 from thalweg.training.data import Rows
-from thalweg.training.goals import Goals, resolve
+from thalweg.training.goals import Goals, check_names, resolve
 from thalweg.training.handle import OptimizerHandle
 from thalweg.training.inference import OneRow, Prediction, only
 from thalweg.training.programs import Programs
 from thalweg.training.progress import Counter, check_verbose
-from thalweg.training.step import Net, prediction_label
-from thalweg.training.trainer import Schedule, Trainer, params
+from thalweg.training.step import Net, evaluation_step, prediction_label
+from thalweg.training.trainer import Count, Schedule, Trainer, params
 
 EPOCH_STATE = "random/epoch"
 """Epochs ever begun: with the seed it gives the next epoch's order, so 5 epochs are 2 and 3 more, to the bit."""
@@ -56,6 +59,10 @@ class Model:
         self.begin(name or "functional", trainable=True)
         self._seed = config.new_seed()
         self.connect(_parts(inputs, "inputs"), _parts(outputs, "outputs"))
+        self._give_values()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}, {len(self._layers)} layers{'' if self.built else ', not built'}>"
 
     def begin(self, name: str, trainable: bool) -> None:
         """Be a model without layers. A method of its own, because models from files are made without ``__init__``."""
@@ -73,6 +80,7 @@ class Model:
         self._compiled: dict[str, Any] | None = None
         self._seed = 0
         self._has_values = False
+        self._goals_fit = False
         self._forget_programs()
 
     # Structure
@@ -82,7 +90,7 @@ class Model:
         self._inputs, self._outputs = inputs, outputs
         self._calls = _calls(inputs, outputs)
         self._layers = list(dict.fromkeys(call.layer for call in self._calls))
-        self._has_values = False
+        self._has_values = self._goals_fit = False
         name_layers(self._layers)
         self._forget_programs()
 
@@ -175,10 +183,13 @@ class Model:
 
     def _call(self, inputs: Mapping[str, Node], training: bool) -> dict[str, Node]:
         """The layers on nodes."""
-        values: dict[tuple[Call | None, int], Node] = {}
-        known = {symbol: inputs[label] for label, symbol in self._inputs.items()}
+        return self._through_layers({symbol: inputs[label] for label, symbol in self._inputs.items()}, training)
 
-        def value(symbol: Symbol) -> Node:
+    def _through_layers(self, known: Mapping[Symbol, Any], training: bool) -> dict[str, Any]:
+        """The outputs by name, made by calling the layers on what stands for the inputs: nodes, or other symbols."""
+        values: dict[tuple[Call | None, int], Any] = {}
+
+        def value(symbol: Symbol) -> Any:
             return known[symbol] if symbol in known else values[symbol.call, symbol.index]
 
         for call in self._calls:
@@ -186,6 +197,21 @@ class Model:
             for index, node in enumerate(results if isinstance(results, tuple) else (results,)):
                 values[call, index] = node
         return {name: value(symbol) for name, symbol in self._outputs.items()}
+
+    def __call__(self, inputs: Any) -> Any:
+        """The model on arrays: predictions. On symbols: its layers become part of another model, weights shared."""
+        parts = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+        if not all(isinstance(part, Symbol) for part in parts):
+            return self.predict(inputs, verbose=0)
+        self._require_built("calling a model on symbols")
+        if len(parts) != len(self._inputs):
+            raise ArgumentError(
+                "a model is called on another number of symbols than it has inputs",
+                expected=f"{len(self._inputs)}",
+                got=f"{len(parts)}",
+                fix="pass one symbol for each input",
+            )
+        return only(list(self._through_layers(dict(zip(self._inputs.values(), parts, strict=True)), False).values()))
 
     # Compiling
 
@@ -219,27 +245,46 @@ class Model:
             run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: accepted for Keras's sake; the whole step is
                 always compiled, and runs as often in one call as fits into a tenth of a second.
 
-        Raises: NameNotFoundError or ArgumentError for what is not known.
+        Raises: NameNotFoundError or ArgumentError for what is not known; ArgumentError or ShapeError for a loss or
+            metric that does not fit the last layer (in ``fit``, if the model is not built yet). Nothing has changed
+            then.
         """
         chosen = optimizer.rule if isinstance(optimizer, OptimizerHandle) else optimizers.get(optimizer)
-        self._compiled = {
+        compiled = {
             "loss": loss,
             "loss_weights": loss_weights,
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
+        if self.built:
+            self._check_goals(self._goals(compiled))
+        else:
+            check_names(compiled)
+        self._goals_fit = self.built
+        self._compiled = compiled
         self.optimizer = OptimizerHandle(chosen)
         for name in [name for name in self.state if name.startswith(("optimizer/", "metrics/", "evaluation/"))]:
             del self.state[name]
         self._forget_programs()
-        if self.built:
-            self._goals()
 
-    def _goals(self) -> Goals:
-        assert self._compiled is not None, "asked for compiled models only"
-        given = self._compiled
+    def _goals(self, compiled: Mapping[str, Any] | None = None) -> Goals:
+        given = compiled or self._compiled
+        assert given is not None, "asked for compiled models only"
         outputs = {name: symbol.type(TOKEN_BATCH) for name, symbol in self._outputs.items()}
+        if self._outputs.keys() == {""}:
+            given = {what: self._of_only_output(value) for what, value in given.items()}
         return resolve(outputs, given["loss"], given["loss_weights"], given["metrics"], given["weighted_metrics"])
+
+    def _of_only_output(self, value: Any) -> Any:
+        """Of a mapping that names the only output after its layer, as Keras allows, what it maps to."""
+        call = self._outputs[""].call
+        if isinstance(value, Mapping) and call is not None and set(value) == {call.layer.label}:
+            return value[call.layer.label]
+        return value
+
+    def _check_goals(self, goals: Goals) -> None:
+        """Raise if a loss or metric does not fit the layers, by drawing the graph of a step, which takes a millisecond."""
+        evaluation_step(self._net(), goals, 32)
 
     @property
     def metrics_names(self) -> list[str]:
@@ -266,9 +311,12 @@ class Model:
         """The trainer, made anew after ``compile`` or a change of the layers."""
         if self._trainer is None:
             optimizer = self._require_compiled(what)
-            programs, net = self._ready(), self._net()
+            programs, net, goals = self._ready(), self._net(), self._goals()
+            if not self._goals_fit:
+                self._check_goals(goals)
+                self._goals_fit = True
             self._give_slots(optimizer)
-            self._trainer = Trainer(net, self._goals(), optimizer.rule, programs, lambda: self.stop_training)
+            self._trainer = Trainer(net, goals, optimizer.rule, programs, lambda: self.stop_training)
         return self._trainer
 
     def _give_slots(self, optimizer: OptimizerHandle) -> None:
@@ -358,7 +406,8 @@ class Model:
         rows = self._prepare(x, y, sample_weight, class_weight)
         rows, held_out = self._hold_out(rows, validation_split, validation_data)
         if held_out is not None:
-            held_out = _first(held_out, validation_steps, validation_batch_size or schedule.batch_size)
+            size = schedule.batch_size if validation_batch_size is None else validation_batch_size
+            held_out = _first(held_out, validation_steps, size, "fit: of the validation")
         if seed is not None:
             self.state[SEED_STATE][...] = seed
         self.stop_training = False
@@ -397,7 +446,7 @@ class Model:
         self._require_compiled("evaluate")
         self._build_for(x)
         trainer = self._ready_to_train("evaluate")
-        rows = _first(self._prepare(x, y, sample_weight), steps, batch_size)
+        rows = _first(self._prepare(x, y, sample_weight), steps, batch_size, "evaluate")
         watchers.attach(self, {"verbose": verbose, "steps": rows.count})
         logs = trainer.evaluate(rows, watchers, verbose)
         return logs if return_dict else _flat(logs)
@@ -415,7 +464,7 @@ class Model:
         if one_row is not None and one_row.takes(x) and callbacks is None:
             return one_row(x)
         self._build_for(x)
-        rows = _first(data.prepare_inputs(x, _sample_types(self._inputs)), steps, batch_size)
+        rows = _first(data.prepare_inputs(x, _sample_types(self._inputs)), steps, batch_size, "predict")
         return self._predict(rows, check_verbose(verbose), CallbackList(callbacks))
 
     def _predict(self, rows: Rows, verbose: int | str, watchers: CallbackList) -> Any:
@@ -477,11 +526,11 @@ class Model:
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Put values into all parameters.
 
-        Raises: ShapeError, before any is changed.
+        Raises: ShapeError or DTypeError, before any is changed.
         """
         self._require_built("set_weights")
         self._give_values()
-        arrays = [np.asarray(array) for array in weights]
+        arrays = [as_array(array, f"weights[{number}]") for number, array in enumerate(weights)]
         wanted = {path: parameter.shape for path, parameter in self.parameters().items()}
         if [array.shape for array in arrays] != list(wanted.values()):
             raise ShapeError(
@@ -491,7 +540,7 @@ class Model:
                 fix="pass what get_weights() of an equal model gives",
             )
         for path, array in zip(wanted, arrays, strict=True):
-            self.state[path][...] = array
+            self.state[path][...] = converted(array, str(self.state[path].dtype), path)
 
     def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """The whole model in one file: layers, weights, and, if compiled, all that is needed to go on training.
@@ -621,6 +670,10 @@ class Sequential(Model):
         self._give_values()
 
     def _append(self, layer: Any) -> None:
+        if isinstance(layer, Sequential):  # its layers, shared, as in Sequential([model, Softmax()])
+            for inner in ([layer._input] if layer._input and not self._layers else []) + layer._layers:
+                self._append(inner)
+            return
         if isinstance(layer, Symbol) and layer.call is None and not self._layers:
             self._input = layer
             return
@@ -633,6 +686,8 @@ class Sequential(Model):
                 fix="use layers such as thalweg.layers.Dense(10); a layer used twice needs Model(inputs, outputs)",
             )
         if layer.input_shape is not None and not self._layers and self._input is None:
+            kind = type(layer).__name__
+            warnings.warn(f"{kind}: input_shape= is read as a first Input(shape=...)", SpellingNotice, stacklevel=4)
             self._input = Input(shape=layer.input_shape)
         self._layers.append(layer)
 
@@ -649,6 +704,7 @@ class Sequential(Model):
             symbol = layer(symbol)
         self._forget_state()
         self.connect({"x": self._input}, {"": symbol})
+        self._give_values()
 
     def _forget_state(self) -> None:
         """Drop what depends on the layers; they keep their parameters' values themselves. The optimizer starts anew."""
@@ -660,10 +716,11 @@ class Sequential(Model):
     def _build_for(self, x: Any, seed: int | None = None) -> None:
         if not self.built and self._layers:
             kind = data.input_type(x)
+            if seed is not None:
+                self._seed = seed
             self._input = Input(shape=kind.shape, dtype=kind.dtype)
             self._rebuild()
         self._require_built("running a model")
-        self._give_values(seed)
 
 
 def _parts(given: Any, what: str) -> dict[str, Symbol]:
@@ -722,8 +779,10 @@ def _sample_types(inputs: Mapping[str, Symbol]) -> dict[str, TensorType]:
     return {label: TensorType(symbol.type(1).shape[1:], symbol.dtype) for label, symbol in inputs.items()}
 
 
-def _first(rows: Rows, steps: int | None, batch_size: int | None) -> Rows:
-    """The rows of the first ``steps`` batches; all without ``steps``."""
+def _first(rows: Rows, steps: int | None, batch_size: int | None, owner: str) -> Rows:
+    """The rows of the first ``steps`` batches; all without ``steps``. Raises ArgumentError for a bad number."""
+    batch_size = check_value(owner, "batch_size", Count | None, batch_size)
+    steps = check_value(owner, "steps", Count | None, steps)
     return rows if steps is None else rows.take(slice(steps * (batch_size or 32)))
 
 
@@ -762,6 +821,7 @@ def clone_model(model: Model) -> Model:
     """A model of the same layers with new initial weights, not compiled."""
     clone = _from_description({"class_name": type(model).__name__, "config": model.get_config()})
     clone._seed = config.new_seed()
+    clone._give_values()
     return clone
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
 
+from thalweg.checks import Spelled
 from thalweg.errors import ArgumentError, NameNotFoundError, did_you_mean
 
-__all__ = ["Registry"]
+__all__ = ["Registered", "Registry"]
 
 T = TypeVar("T")
 Entry = TypeVar("Entry", bound=Callable[..., Any])
@@ -47,6 +48,8 @@ class Registry(Generic[T]):
         self._entries: dict[str, Callable[..., Any]] = {}  # by first name
         self._first_names: dict[str, str] = {}  # any spelling, casefolded -> first name
         _registries[kind] = self
+        if base is not None and issubclass(base, Registered):
+            base._registry = self
 
     def __repr__(self) -> str:
         return f"Registry({self.kind!r}, {len(self._entries)} names)"
@@ -99,7 +102,7 @@ class Registry(Generic[T]):
             return self._entries[first_name]
         raise NameNotFoundError(
             f"there is no {self.kind} of this name",
-            expected=f"the name of a registered {self.kind}",
+            expected=f"one of {', '.join(map(repr, self.spellings()))}",
             got=repr(name),
             fix=did_you_mean(name, self.spellings()),
         )
@@ -129,7 +132,9 @@ class Registry(Generic[T]):
             return cast(T, identifier)
         raise ArgumentError(
             f"this is no {self.kind}",
-            expected=f"the name of a {self.kind}, or a {self.kind} object",
+            expected=f"the name of one, or an object of class {self.base.__name__}"
+            if self.base
+            else "a name or a function",
             got=f"{identifier!r:.80} ({type(identifier).__name__})",
             fix=f"pass one of {', '.join(map(repr, self.names()))}",
         )
@@ -226,6 +231,27 @@ class Registry(Generic[T]):
             got=got,
             fix="make descriptions with config(); a file from a newer version needs that version",
         )
+
+
+class Registered(metaclass=Spelled):
+    """What Layer, Loss, Optimizer ... have in common: a registry knows their subclasses by name."""
+
+    _registry: ClassVar[Registry[Any]]  # the one that was made for the base
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments as JSON types, from which ``from_config`` makes an equal object (a layer without weights)."""
+        arguments: dict[str, Any] = self._registry.config(self)["config"]
+        return arguments
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """An object with the arguments that ``get_config`` gave."""
+        return cast(Self, cls._registry.from_config({"class_name": cls._registry.name_of(cls), "config": config}))
+
+    def _default_name(self) -> str:
+        """The registered name; the class's where it is not registered."""
+        known = any(entry is type(self) for _, entry in self._registry.items())
+        return self._registry.name_of(self) if known else type(self).__name__
 
 
 def _definition(entry: Callable[..., Any]) -> tuple[str, str]:

@@ -47,8 +47,8 @@ def test_every_operation_has_cases():
 
 def test_every_operation_says_what_it_computes_and_what_its_result_is():
     for op in OPS.values():
-        assert "infer" in {name for base in op.__mro__[:-2] for name in vars(base)}, op
-        assert op.reference is not None
+        assert hasattr(op, "infer"), op
+        assert hasattr(op, "reference") is not issubclass(op, leaf.Input | leaf.State), op
         assert op.__dataclass_params__.frozen, op
 
 
@@ -64,6 +64,7 @@ def test_executor_computes_the_definition(name, suites, executor):
     check(suites[name], suites[name].run(executor))
 
 
+@pytest.mark.usefixtures("no_step_too_small")
 @pytest.mark.parametrize("name", NAMES)
 def test_two_threads_give_the_same_bits(name, suites, native):
     one, two = (suites[name].run(native, threads=n) for n in (1, 2))

@@ -13,12 +13,13 @@ from typing import Annotated, Any
 import numpy as np
 
 from thalweg import config, initializers, ops
-from thalweg.checks import In, OneOf, Spelled, check_fields, check_value
+from thalweg.checks import In, OneOf, check_fields, check_value
+from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
 from thalweg.graph.node import Node, Nodes, scope
 from thalweg.graph.types import DTYPES, FLOATS, TensorType
 from thalweg.initializers import Initializer
-from thalweg.registry import Registry
+from thalweg.registry import Registered, Registry
 
 Shape = tuple[int, ...]
 SymbolicShape = tuple[int | None, ...]
@@ -198,7 +199,7 @@ def Input(
 
 
 @dataclass(kw_only=True, eq=False)
-class Layer(metaclass=Spelled):
+class Layer(Registered):
     """A function of tensors that may keep parameters.
 
     A subclass is a dataclass (``@dataclass(eq=False)``: two layers are never the same one) whose fields are its
@@ -320,10 +321,10 @@ class Layer(metaclass=Spelled):
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Put values into the parameters.
 
-        Raises: ShapeError if number or shapes do not fit, before any is changed.
+        Raises: ShapeError or DTypeError if number, shapes or dtypes do not fit, before any is changed.
         """
         parameters = list(self.named_parameters().values())
-        arrays = [np.asarray(array) for array in weights]
+        arrays = [as_array(array, f"weights[{number}]") for number, array in enumerate(weights)]
         if [array.shape for array in arrays] != [parameter.shape for parameter in parameters]:
             raise ShapeError(
                 "these weights do not fit the layer",
@@ -334,15 +335,6 @@ class Layer(metaclass=Spelled):
             )
         for parameter, array in zip(parameters, arrays, strict=True):
             _value(self, parameter)[...] = array
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments as JSON types, from which ``from_config`` makes an equal layer, without its weights."""
-        arguments: dict[str, Any] = registry.config(self)["config"]
-        return arguments
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Layer:
-        return registry.from_config({"class_name": registry.name_of(cls), "config": config})
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         """The types of the results for inputs of these types; builds the layer if nothing has.

@@ -18,7 +18,13 @@ from thalweg.losses.loss import Loss as Loss
 from thalweg.losses.loss import registry as registry
 from thalweg.losses.regression import MeanSquaredError as MeanSquaredError
 
-get = registry.get
+
+def get(identifier: Any) -> Loss:
+    """The loss meant by a name, a class, a saved description, one of the functions below, or the object itself.
+
+    Raises: NameNotFoundError or ArgumentError.
+    """
+    return registry.get(getattr(identifier, "loss_class", identifier))
 
 
 def __getattr__(name: str) -> Callable[..., Node]:
@@ -35,5 +41,6 @@ def __getattr__(name: str) -> Callable[..., Node]:
         return loss.values(y_true, y_pred)[0]
 
     function.__name__ = function.__qualname__ = name
+    function.loss_class = loss_class  # type: ignore[attr-defined]  # so that `loss=losses.mse` means the whole loss
     function.__doc__ = loss_class.__doc__
     return function

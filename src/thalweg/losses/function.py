@@ -26,12 +26,20 @@ class FunctionLoss(Loss):
         super().__post_init__()
 
     def per_sample(self, y_true: Node, y_pred: Node) -> Node:
-        values = self.function(y_true, y_pred)
+        try:
+            values = self.function(y_true, y_pred)
+        except (TypeError, AttributeError) as error:  # what NumPy's functions raise for a node
+            raise GraphError(
+                f"the loss function {self.name!r} cannot be applied to nodes of the graph",
+                expected="an expression of y_true and y_pred, made with + - * / and thalweg.ops",
+                got=f"{type(error).__name__}: {error}",
+                fix="replace NumPy's functions by those of thalweg.ops: ops.square, ops.reduce_mean ...",
+            ) from error
         if not isinstance(values, Node):
             raise GraphError(
                 f"the loss function {self.name!r} gives no node of the graph",
                 expected="an expression of y_true and y_pred, made with + - * / and thalweg.ops",
                 got=type(values).__name__,
-                fix="replace NumPy's functions by those of the same names in thalweg.ops",
+                fix="replace NumPy's functions by those of thalweg.ops: ops.square, ops.reduce_mean ...",
             )
         return values if values.rank else ops.broadcast(values, y_pred.shape[:1], ())

@@ -9,17 +9,17 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 
 from thalweg import ops
-from thalweg.checks import OneOf, Spelled, check_fields
+from thalweg.checks import OneOf, check_fields
 from thalweg.errors import DataError, ShapeError
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.registry import Registry
+from thalweg.registry import Registered, Registry
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Loss(metaclass=Spelled):
+class Loss(Registered):
     """A number that says how far predictions are from targets; training makes it smaller.
 
     A subclass writes ``per_sample``; everything else is here.
@@ -40,7 +40,7 @@ class Loss(metaclass=Spelled):
     def __post_init__(self) -> None:
         check_fields(self)
         if self.name is None:
-            object.__setattr__(self, "name", registry.name_of(self) if _registered(self) else type(self).__name__)
+            object.__setattr__(self, "name", self._default_name())
 
     # What a subclass writes.
 
@@ -129,15 +129,6 @@ class Loss(metaclass=Spelled):
         self.check_targets(array, output)
         return np.ascontiguousarray(array, wanted.dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments as JSON types."""
-        arguments: dict[str, Any] = registry.config(self)["config"]
-        return arguments
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Loss:
-        return registry.from_config({"class_name": registry.name_of(cls), "config": config})
-
     def _misfit(self, shape: tuple[int, ...], wanted: TensorType, output: TensorType, layer: str) -> ShapeError:
         target, prediction = (", ".join(map(str, ("batch", *s[1:]))) for s in (wanted.shape, output.shape))
         return ShapeError(
@@ -209,10 +200,6 @@ def divide_or_zero(x: Node, y: Node) -> Node:
 
 def _same_but_for_a_last_one(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     return wanted in (shape, (*shape, 1)) or (*wanted, 1) == shape
-
-
-def _registered(loss: Loss) -> bool:
-    return any(entry is type(loss) for _, entry in registry.items())
 
 
 def _check_finite(loss: Loss, y: np.ndarray) -> None:

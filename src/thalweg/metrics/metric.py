@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from thalweg import ops
-from thalweg.checks import Spelled, check_fields
+from thalweg.checks import check_fields
 from thalweg.graph.node import Node
 from thalweg.losses.loss import column, spread
-from thalweg.registry import Registry
+from thalweg.registry import Registered, Registry
 
 
 @dataclass(frozen=True, kw_only=True)
-class Metric(metaclass=Spelled):
+class Metric(Registered):
     """A number about predictions, exact over an epoch however it is cut into batches.
 
     A subclass writes ``sums`` and ``result``, or, for a mean over samples, derives from ``MeanMetric``.
@@ -31,8 +31,7 @@ class Metric(metaclass=Spelled):
     def __post_init__(self) -> None:
         check_fields(self)
         if self.name is None:
-            known = any(entry is type(self) for _, entry in registry.items())
-            object.__setattr__(self, "name", registry.name_of(self) if known else type(self).__name__)
+            object.__setattr__(self, "name", self._default_name())
 
     def sums(self, y_true: Node, y_pred: Node, weight: Node | None = None) -> dict[str, Node]:
         """What one batch adds to each sum of the epoch: name -> float64 node.
@@ -44,15 +43,6 @@ class Metric(metaclass=Spelled):
     def result(self, *arguments: Any, **sums: Any) -> float:
         """The metric from the epoch's sums."""
         raise NotImplementedError(f"{type(self).__name__} has no result()")
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments as JSON types."""
-        arguments: dict[str, Any] = registry.config(self)["config"]
-        return arguments
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Metric:
-        return registry.from_config({"class_name": registry.name_of(cls), "config": config})
 
 
 registry: Registry[Metric] = Registry("metric", Metric)

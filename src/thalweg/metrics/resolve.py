@@ -26,6 +26,7 @@ def get(identifier: Any) -> Metric:
 
     Raises: NameNotFoundError if nothing has that name.
     """
+    identifier = getattr(identifier, "loss_class", identifier)
     if isinstance(identifier, Loss) or (isinstance(identifier, type) and issubclass(identifier, Loss)):
         return MeanLoss(losses.get(identifier))
     if callable(identifier) and not isinstance(identifier, (type, Metric)):
@@ -38,13 +39,12 @@ def get(identifier: Any) -> Metric:
         try:
             found = MeanLoss(losses.get(identifier))
         except NameNotFoundError:
+            known = sorted({*registry.spellings(), *losses.registry.spellings(), *ACCURACY, *CROSSENTROPY})
             raise NameNotFoundError(
                 "there is no metric of this name",
-                expected="the name of a registered metric or loss",
+                expected=f"one of {', '.join(map(repr, known))}",
                 got=repr(identifier),
-                fix=did_you_mean(
-                    identifier, [*registry.spellings(), *losses.registry.spellings(), *ACCURACY, *CROSSENTROPY]
-                ),
+                fix=did_you_mean(identifier, known),
             ) from None
     return dataclasses.replace(found, name=identifier)
 

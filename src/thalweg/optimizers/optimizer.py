@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from thalweg import ops
-from thalweg.checks import In, Reserved, Spelled, check_fields
+from thalweg.checks import In, Reserved, check_fields
 from thalweg.errors import ArgumentError
 from thalweg.graph.node import Node, exact_scope
 from thalweg.graph.types import TensorType
-from thalweg.registry import Registry
+from thalweg.registry import Registered, Registry
 
 ITERATIONS_STATE = "optimizer/iterations"
 LEARNING_RATE_STATE = "optimizer/learning_rate"
@@ -20,7 +20,7 @@ Slots = dict[str, Node]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Optimizer(metaclass=Spelled):
+class Optimizer(Registered):
     """A rule that makes new parameters from old ones and gradients.
 
     A subclass names its ``slots`` and writes ``update``.
@@ -61,8 +61,7 @@ class Optimizer(metaclass=Spelled):
                 fix=f"keep {given[0]} and drop the other",
             )
         if self.name is None:
-            known = any(entry is type(self) for _, entry in registry.items())
-            object.__setattr__(self, "name", registry.name_of(self) if known else type(self).__name__)
+            object.__setattr__(self, "name", self._default_name())
 
     # What a subclass writes.
 
@@ -127,15 +126,6 @@ class Optimizer(metaclass=Spelled):
             shrinkage = _shrinkage(sum(squares[1:], squares[0]), self.global_clipnorm)
             return {path: g * ops.cast(shrinkage, g.dtype) for path, g in gradients.items()}
         return gradients
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments as JSON types."""
-        arguments: dict[str, Any] = registry.config(self)["config"]
-        return arguments
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
-        return registry.from_config({"class_name": registry.name_of(cls), "config": config})
 
 
 registry: Registry[Optimizer] = Registry("optimizer", Optimizer)

@@ -103,7 +103,7 @@ class _Grouping:
         self.dense = dense
         self._after: dict[Kernel, set[Kernel]] = {}  # the kernels that each reads from
         for node in graph.nodes():
-            if node in dense and (is_view(node) or isinstance(node.op, Input)):
+            if node in dense and (is_view(node) or is_leaf(node)):
                 self._start(node, Kernel(node.shape))
             elif not is_leaf(node) and not is_view(node):
                 self._place(node)

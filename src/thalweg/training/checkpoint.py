@@ -215,6 +215,7 @@ def describe_compile(optimizer: Optimizer, given: Mapping[str, Any]) -> dict[str
 
 def _plain(value: Any) -> Any:
     """Losses and metrics as descriptions, anything around them as it is."""
+    value = getattr(value, "loss_class", value)
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, Mapping):

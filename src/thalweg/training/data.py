@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,10 @@ def check_inputs(rows: Rows, x: Any) -> None:
 
 
 def _input_array(value: Any, kind: TensorType, label: str) -> np.ndarray:
+    if value is None:
+        raise DataError(
+            f"there are no data for {label}", expected="an array of samples", got="None", fix=f"pass {label}"
+        )
     array = as_array(value, label)
     fitted = _fit_rank(array, kind.shape)
     if fitted is None:
@@ -99,7 +104,11 @@ def _by_label(value: Any, labels: Sequence[str], what: str) -> dict[str, Any]:
                 f"{what} does not name what the model has",
                 expected=", ".join(map(repr, names)),
                 got=", ".join(map(repr, value)) or "nothing",
-                fix=did_you_mean(str(unknown[0]), names) if unknown else f"add {missing[0]!r}",
+                fix=f"pass the array itself, without a mapping: {what}={what}[{next(iter(value), None)!r}]"
+                if names == [what]
+                else did_you_mean(str(unknown[0]), names)
+                if unknown
+                else f"add {missing[0]!r}",
             )
         return {label: value[name] for label, name in zip(labels, names, strict=True)}
     if len(labels) == 1:
@@ -224,7 +233,9 @@ def _class_weights(class_weight: Any, target: np.ndarray) -> np.ndarray:
     classes, place, counts = np.unique(labels.astype(np.int64), return_inverse=True, return_counts=True)
     if isinstance(class_weight, str) and class_weight == "balanced":
         per_class = len(labels) / (len(classes) * counts)
-    elif isinstance(class_weight, Mapping):
+    elif isinstance(class_weight, Mapping) and all(
+        isinstance(c, Integral) and isinstance(w, Real) for c, w in class_weight.items()
+    ):
         per_class = np.array([float(class_weight.get(int(c), 1.0)) for c in classes])
     else:
         raise ArgumentError(
@@ -275,7 +286,8 @@ def unpack_validation(data: Any) -> tuple[Any, Any, Any]:
 def input_type(x: Any) -> TensorType:
     """The type of input that a model gets which is built on these data: uint8 stays, all else becomes float32.
 
-    Raises: ShapeError if there is no axis of samples; DTypeError if ``x`` cannot be one array.
+    Raises: ShapeError if there is no axis of samples; DTypeError if ``x`` cannot be one array; DataError at a NaN or
+        infinity. All before there is a model that would take no other shape.
     """
     if isinstance(x, Mapping) and not hasattr(x, "columns"):
         raise DTypeError(
@@ -284,7 +296,10 @@ def input_type(x: Any) -> TensorType:
             got="a mapping",
             fix="build a Model of several Inputs for data in several parts",
         )
+    if x is None:
+        raise DataError("there are no data", expected="an array of samples", got="x=None", fix="pass x")
     array = as_array(x, "x")
     if array.ndim == 0:
         raise ShapeError("x is one number", expected="(samples, ...)", got="()", fix="pass an array of samples")
+    require_finite(array, "x", getattr(x, "columns", None))
     return TensorType(array.shape[1:] or (1,), "uint8" if array.dtype == np.uint8 else "float32")

@@ -14,6 +14,7 @@ from thalweg.graph.types import TensorType
 from thalweg.losses.function import FunctionLoss
 from thalweg.losses.loss import Loss
 from thalweg.metrics.metric import Metric
+from thalweg.metrics.resolve import ACCURACY, CROSSENTROPY
 
 LOSS = "loss"
 """The name of the loss among the sums and in the logs."""
@@ -136,6 +137,27 @@ def resolve(
     return Goals(tuple(goals))
 
 
+def check_names(compiled: Mapping[str, Any]) -> None:
+    """What can be said about the arguments of ``compile`` before the model has outputs.
+
+    Raises: NameNotFoundError for a loss or metric that does not exist.
+    """
+    for name in _names_in(compiled["loss"]):
+        losses.get(name)
+    for name in [*_names_in(compiled["metrics"]), *_names_in(compiled["weighted_metrics"])]:
+        if name not in (*ACCURACY, *CROSSENTROPY):
+            metrics.get(name)
+
+
+def _names_in(value: Any) -> list[str]:
+    """The strings in nested lists and mappings, without the keys; descriptions of objects are left alone."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [] if "class_name" in value else [name for item in value.values() for name in _names_in(item)]
+    return [name for item in value for name in _names_in(item)] if isinstance(value, list | tuple) else []
+
+
 def _target(loss: Loss, output: TensorType) -> TensorType:
     """The type of the targets. An output of one number a sample without an axis for it counts as a column."""
     return loss.target_type(output if output.rank > 1 else output.with_shape((*output.shape, 1)))
@@ -205,9 +227,10 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _unknown_output(what: str, name: object, names: Sequence[str]) -> ArgumentError:
+    several = list(names) != [""]
     return ArgumentError(
         f"argument {what!r} names an output that the model does not have",
-        expected=", ".join(map(repr, names)),
+        expected=", ".join(map(repr, names)) if several else "the name of the last layer, or no mapping",
         got=repr(name),
-        fix=did_you_mean(str(name), names),
+        fix=did_you_mean(str(name), names) if several else "the model has one output: pass it without a mapping",
     )

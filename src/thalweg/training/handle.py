@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
 
-from thalweg.checks import In, check_value
+from thalweg.checks import In, SpellingNotice, check_value
+from thalweg.errors import ArgumentError, did_you_mean
 from thalweg.executors import layout
 from thalweg.optimizers.optimizer import ITERATIONS_STATE, LEARNING_RATE_STATE, Optimizer
+
+
+class Rate(float):
+    """A learning rate that was read: a float, with the methods that Keras's variable has."""
+
+    def __new__(cls, value: float, assign: Callable[[float], None]) -> Rate:
+        self = super().__new__(cls, value)
+        self.assign = assign
+        return self
+
+    assign: Callable[[float], None]
+    """``model.optimizer.learning_rate.assign(0.01)`` sets the rate, as in Keras."""
+
+    def numpy(self) -> np.float32:
+        """The rate as a NumPy number."""
+        return np.float32(self)
 
 
 class OptimizerHandle:
@@ -25,18 +44,44 @@ class OptimizerHandle:
             self.scalars[name][...] = start
 
     @property
-    def learning_rate(self) -> float:
-        return float(self.scalars[LEARNING_RATE_STATE])
+    def learning_rate(self) -> Rate:
+        return Rate(float(self.scalars[LEARNING_RATE_STATE]), self._set_rate)
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
+        self._set_rate(value)
+
+    def _set_rate(self, value: float) -> None:
         rate = check_value(type(self.rule).__name__, "learning_rate", Annotated[float, In("[0, inf)")], value)
         self.scalars[LEARNING_RATE_STATE][...] = rate
+
+    @property
+    def lr(self) -> Rate:
+        """The older spelling of ``learning_rate``."""
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        warnings.warn("optimizer.lr is read as optimizer.learning_rate", SpellingNotice, stacklevel=2)
+        self._set_rate(value)
 
     @property
     def iterations(self) -> int:
         """How many steps it has made."""
         return int(self.scalars[ITERATIONS_STATE])
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Only the rate changes. Anything else would look as if it had an effect, and have none."""
+        if name not in ("rule", "scalars", "learning_rate", "lr"):
+            raise ArgumentError(
+                f"optimizer.{name} cannot be set",
+                expected="learning_rate, which may change at any time",
+                got=f"{name} = {value!r:.80}",
+                fix=f"compile with a new {type(self.rule).__name__}({name}=...)"
+                if hasattr(self.rule, name)
+                else did_you_mean(name, ["learning_rate"]),
+            )
+        super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.rule, name)

@@ -39,10 +39,10 @@ class Schedule:
     steps_per_epoch: Count | None = None
     validation_freq: Count | tuple[Count, ...] = 1
     threads: Count | None = None
-    verbose: int | str = "auto"
+    verbose: int | bool | str = "auto"
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        check_fields(self, "fit")
         check_verbose(self.verbose)
 
     def steps(self, rows: int) -> int:

@@ -12,19 +12,11 @@ from thalweg.executors.native.host import Host
 from thalweg.executors.native.nest import Buffer
 from thalweg.executors.native.plan import Plan, Task
 from thalweg.executors.native.sweep import Sweep
+from thalweg.executors.native.table import FAULTS, FIXED, MEETING_SHIFT, RUN
 from thalweg.executors.native.transpose import Turn
 
 SPINS = 100
 """Turns that a thread waits at a barrier before it lets others run; more starves a second job on the same core."""
-
-MEETING_SHIFT = 7
-"""Each thread's number at a barrier has 2^7 bytes to itself: two cache lines, since processors fetch pairs of them."""
-
-FIXED = ("yield", "meeting", "arena", "index")
-"""The first entries of the table: the system's yield function, the barrier's numbers, the arena, the index."""
-
-RUN = "run"
-FAULTS = "fault_count"
 
 
 def table_order(plan: Plan) -> list[Buffer]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import struct
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,10 +16,10 @@ from thalweg.executors.executor import Arrays, check_array, check_index, check_o
 from thalweg.executors.layout import strides
 from thalweg.executors.native import cache
 from thalweg.executors.native.compiler import LoadedObject, compile_object, llvm_version, system_yield
-from thalweg.executors.native.driver import FAULTS, FIXED, MEETING_SHIFT, RUN, generate
 from thalweg.executors.native.host import Host, cpu_features, cpu_name, this_host
 from thalweg.executors.native.loader import CannotLoadError, MappedObject
-from thalweg.executors.native.plan import Planner
+from thalweg.executors.native.pace import Pace
+from thalweg.executors.native.table import FAULTS, FIXED, MEETING_SHIFT, RUN
 from thalweg.executors.native.team import run_on
 from thalweg.graph.node import Graph
 from thalweg.graph.text import to_text
@@ -54,20 +55,23 @@ class NativeExecutor:
 
 def _compiled(graph: Graph, host: Host, gather: bool, checked: bool) -> bytes:
     """What a program needs to know besides its object code, and that."""
+    # The code generator is loaded only when there is something to compile.
+    from thalweg.executors.native.driver import generate
+    from thalweg.executors.native.plan import Planner
+
     plan = Planner(graph, host.vector_bytes // 4, gather).plan()
-    head = _HEAD.pack(plan.arena_bytes, plan.cost_seconds(host), len(plan.stages))
+    head = _HEAD.pack(plan.arena_bytes, plan.cost_seconds(host), plan.sharing_seconds())
     return head + compile_object(generate(plan, host, checked=checked), host)
 
 
-_HEAD = struct.Struct("<qdq")
-"""Bytes of the arena, seconds of a step on one thread, stages."""
+_HEAD = struct.Struct("<qdd")
+"""Bytes of the arena, seconds of a step on one thread, seconds that it takes longer on several."""
+
+SMALL_SECONDS = 5e-6
+"""Steps predicted to be shorter than this stay on one thread: meeting the others alone takes longer."""
 
 _SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 4)
 _YIELD = system_yield()
-
-MEETING_SECONDS = 0.4e-6
-"""What a stage costs more on several threads: the meeting at its end, and the slower one's lead."""
-
 
 class NativeProgram:
     """A compiled graph with its arena. Calls from several threads take turns."""
@@ -77,7 +81,7 @@ class NativeProgram:
         self.outputs = {name: node.type for name, node in graph.outputs.items()}
         self.gather = gather
         self.checked = checked
-        arena_bytes, self._cost_seconds, self._stages = _HEAD.unpack_from(content)
+        arena_bytes, self._cost_seconds, self._sharing_seconds = _HEAD.unpack_from(content)
         self._code = _load(content[_HEAD.size :])
         self._run = _SIGNATURE(self._code.address(RUN))
         self._arena = _aligned(arena_bytes)
@@ -86,6 +90,7 @@ class NativeProgram:
         self._table[0] = _YIELD
         self._table[4:6] = _ends(self._arena)
         self._bound: dict[str, np.ndarray] = {}  # the states whose addresses are in the table
+        self._paces: dict[int, Pace] = {}
         self._lock = threading.Lock()
 
     def run(
@@ -102,8 +107,7 @@ class NativeProgram:
             kept = self._bind_data(data, index)
             steps = 1 if index is None else len(index)
             results = self._bind_outputs(outputs or {}, None if index is None else steps)
-            team = self._useful(threads) if threads > 1 else 1
-            self._call(team, steps)
+            self._run_steps(threads, steps)
             for name, array in (outputs or {}).items():
                 if array is not results[name]:
                     array[...] = results[name]
@@ -173,21 +177,30 @@ class NativeProgram:
 
     # --- the call -----------------------------------------------------------------------------------------------------
 
-    def _useful(self, threads: int) -> int:
-        """As many threads as make a step quicker."""
-        meetings = self._stages * MEETING_SECONDS
-        return threads if self._cost_seconds / threads + meetings < self._cost_seconds else 1
+    def _run_steps(self, threads: int, steps: int) -> None:
+        if threads == 1 or self._cost_seconds < SMALL_SECONDS:
+            self._call(1, 0, steps)
+            return
+        pace = self._paces.setdefault(
+            threads, Pace(self._cost_seconds, self._cost_seconds / threads + self._sharing_seconds)
+        )
+        first = 0
+        for everyone, last in pace.parts(steps):
+            start = time.perf_counter()
+            self._call(threads if everyone else 1, first, last)
+            pace.note(everyone, last - first, time.perf_counter() - start)
+            first = last
 
-    def _call(self, threads: int, steps: int) -> None:
+    def _call(self, threads: int, first: int, last: int) -> None:
         table = _address(self._table)
         if threads == 1:
-            self._run(table, 0, 1, 0, steps)
+            self._run(table, 0, 1, first, last)
             return
         if self._meeting.size < threads << MEETING_SHIFT:
             self._meeting = _aligned(threads << MEETING_SHIFT)
             self._table[2:4] = _ends(self._meeting)
         self._meeting[:] = 0
-        run_on(threads, lambda thread: self._run(table, thread, threads, 0, steps))
+        run_on(threads, lambda thread: self._run(table, thread, threads, first, last))
 
     def _raise_faults(self) -> None:
         faults = ctypes.CFUNCTYPE(ctypes.c_int64)(self._code.address(FAULTS))()

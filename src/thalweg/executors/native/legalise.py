@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from thalweg.graph.node import Graph, Node, exact_scope
 from thalweg.ops import broadcast, contract, full, multiply, reduce_sum, reshape, transpose
 from thalweg.ops.contraction import Contraction, Labels
-from thalweg.ops.leaf import Input
+from thalweg.ops.leaf import Constant, Input, Iota
 from thalweg.ops.shape import Transpose
 from thalweg.passes.fuse import behind
 
@@ -60,10 +60,13 @@ def legalise(graph: Graph, gather: bool) -> tuple[Graph, set[Node]]:
         else:
             new[node] = node if inputs == node.inputs else Node(node.op, inputs, node.type, node.layer)
     graph = graph.rebuilt(new)
-    if gather:
-        for node in graph.nodes():
-            if isinstance(node.op, Contraction):
-                dense |= {s for x in node.inputs if isinstance((s := behind(x)).op, Input)}
+    for node in graph.nodes():
+        for x in node.inputs if isinstance(node.op, Contraction) else ():
+            source = behind(x, dense)
+            if gather and isinstance(source.op, Input):
+                dense.add(source)  # its rows lie all over the data
+            elif isinstance(source.op, Constant | Iota):
+                dense.add(x)
     return graph, dense
 
 

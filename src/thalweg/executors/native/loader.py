@@ -53,7 +53,7 @@ class MappedObject:
             raise CannotLoadError("only ELF on x86-64 Linux is read here")
         try:
             self._load(code)
-        except (struct.error, IndexError, ValueError, OSError) as error:
+        except (struct.error, IndexError, ValueError, OverflowError, OSError) as error:
             raise CannotLoadError(str(error)) from error
 
     def address(self, name: str) -> int:
@@ -125,7 +125,9 @@ def _lay_out(sections: list[_Section]) -> tuple[int, int]:
 
 def _symbols(code: bytes, sections: list[_Section]) -> list[tuple[str, int | None]]:
     """Name and place in memory of each symbol; None for what the object does not define."""
-    table = next(s for s in sections if s.kind == _SYMBOLS)
+    table = next((s for s in sections if s.kind == _SYMBOLS), None)
+    if table is None:
+        raise CannotLoadError("no table of symbols")
     names = sections[table.link]
     found: list[tuple[str, int | None]] = []
     for name, _, _, section, value, _ in _SYMBOL.iter_unpack(code[table.offset : table.offset + table.size]):

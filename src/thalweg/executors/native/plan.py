@@ -63,17 +63,40 @@ class Plan:
     batch: int | None  # rows of the index, if data is gathered
 
     def cost_seconds(self, host: Host) -> float:
-        """About how long a step takes on one thread: multiply-adds at the usual rate, other work by its memory."""
+        """About how long a step takes on one thread: multiply-adds at the usual rate, other work by its operations."""
         rate = 3.5e9 * host.lanes("float32")
         total = 0.0
         for task in (t for stage in self.stages for t in stage):
             assert task.nest is not None, "tasks are resolved"
             size = math.prod(dim.size for dim in task.nest.dims)
             if task.kernel.contraction is not None:
-                total += size / (2 * rate) * 1.25
+                total += size / (2 * rate)
             else:
                 total += size * len(task.nest.needed) / rate + 10e-9
         return total
+
+    def sharing_seconds(self) -> float:
+        """About how much longer a step takes on several threads: meetings, and fetching what others have written.
+
+        A product needs all of its first operand, half of which another thread has just computed.
+        """
+        fetched: list[Buffer] = []
+        batches: set[Buffer] = set()
+        for task in (t for stage in self.stages for t in stage):
+            assert task.nest is not None, "tasks are resolved"
+            sources = [a.buffer for a in task.nest.loads.values() if a.buffer is not None]
+            if task.kernel.contraction is None and sources and all(b.kind == "data" for b in sources):
+                batches |= {a.buffer for a in task.nest.stores.values() if a.buffer is not None}
+            fetched += [a.buffer for a in task.nest.extra[:1] if a.buffer is not None and a.buffer.kind == "temporary"]
+        once = [b for b in fetched if b not in batches] + list(batches & set(fetched))
+        return sum(b.type.nbytes for b in once) / 2 / 64 * LINE_SECONDS + len(self.stages) * MEETING_SECONDS
+
+
+MEETING_SECONDS = 0.6e-6
+"""What a meeting costs, with the wait for the slower thread."""
+
+LINE_SECONDS = 12e-9
+"""What it costs to take a cache line over from another core: measured 9 ns to read, and some to write it again."""
 
 
 class Planner(Views):

@@ -1,0 +1,96 @@
+"""What loader.py does with objects that are not as LLVM makes them: CannotLoadError, and nothing worse."""
+
+import platform
+import struct
+import sys
+
+import numpy as np
+import pytest
+
+from thalweg.executors.native import executor as native
+from thalweg.executors.native.table import RUN
+from thalweg.executors.native.host import this_host
+from thalweg.executors.native.loader import CannotLoadError, MappedObject
+from thalweg.graph.node import Graph
+from thalweg.ops import exp, input_node, reduce_sum
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() != "x86_64", reason="it reads ELF for x86-64 only"
+)
+
+
+@pytest.fixture(scope="module")
+def code():
+    """A sound object, with constants and so with relocations."""
+    graph = Graph({"y": reduce_sum(exp(input_node("x", (40, 30))), 1)})
+    return native._compiled(graph, this_host(), gather=False, checked=False)[native._HEAD.size :]
+
+
+def loads(content):
+    try:
+        MappedObject(content)
+    except CannotLoadError:
+        return False
+    return True
+
+
+def test_a_sound_object_loads(code):
+    assert MappedObject(code).address(RUN) > 0
+
+
+def test_a_truncated_object_does_not_load(code):
+    (table,) = struct.unpack_from("<Q", code, 0x28)  # of sections; it stands last
+    assert table > len(code) / 2
+    cuts = [*range(64), *range(64, len(code), 61), len(code) - 1]
+    assert [cut for cut in cuts if loads(code[:cut])] == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 5000, b"\x7fELF\x02\x01", b"\x7fELF\x02\x01" + b"\xff" * 5000])
+def test_what_is_no_object_does_not_load(content):
+    assert not loads(content)
+
+
+def test_random_bytes_behind_a_sound_beginning_do_not_load(code):
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        assert not loads(code[:64] + random.bytes(len(code) - 64))
+
+
+def test_flipped_bytes_do_no_harm(code):
+    """It may load (a byte of the machine code itself tells nothing; the cache's hash is for that) or raise."""
+    (table,) = struct.unpack_from("<Q", code, 0x28)
+    random = np.random.default_rng(0)
+    places = [*range(64), *range(table, len(code)), *random.integers(64, table, 500)]
+    results = set()
+    for place in places:
+        changed = bytearray(code)
+        changed[place] ^= int(random.integers(1, 256))
+        results.add(loads(bytes(changed)))
+    assert results == {False, True}
+
+
+def test_an_object_for_another_system_goes_to_llvms_linker(code, monkeypatch):
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    with pytest.raises(CannotLoadError, match="x86-64"):
+        MappedObject(code)
+    assert native._load(code).address(RUN) > 0
+
+
+def test_both_linkers_give_the_same_results(native_and_llvm):
+    ours, llvms = native_and_llvm
+    assert ours.tobytes() == llvms.tobytes()
+
+
+@pytest.fixture
+def native_and_llvm(monkeypatch):
+    """The result of one program, loaded by loader.py and by llvmlite."""
+    results = []
+    x = np.random.default_rng(0).normal(size=(40, 30)).astype(np.float32)
+    graph = Graph({"y": reduce_sum(exp(input_node("x", (40, 30))), 1)})
+    for machine in (platform.machine(), "riscv64"):
+        with monkeypatch.context() as patch:
+            patch.setattr(platform, "machine", lambda name=machine: name)
+            program = native.NativeExecutor().compile(graph, gather=False)
+        results.append(np.zeros(40, np.float32))
+        program.run({}, {"x": x}, None, {"y": results[-1]})
+    return results

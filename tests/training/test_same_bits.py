@@ -1,0 +1,62 @@
+"""The same seed gives the same bits: on one thread and on several, compiled anew or loaded, in one fit or in parts.
+
+Here with real steps, large enough that the native executor does use its threads; test_fit.py has the small nets.
+"""
+
+import pytest
+
+pytest.importorskip("llvmlite")
+
+from tests import nets
+
+import thalweg
+from thalweg.executors.native import cache
+from thalweg.executors.native import executor as native
+from thalweg.layers import Dense, Dropout, Flatten, Input, Rescaling
+
+ROWS = 1000  # seven batches of 128, and one of 104
+
+
+@pytest.fixture(autouse=True)
+def native_is_the_default(monkeypatch):
+    monkeypatch.setenv("THALWEG_EXECUTOR", "native")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    (x, y), _ = thalweg.datasets.mnist.load_data()
+    return x[:ROWS], y[:ROWS]
+
+
+def trained(digits, optimizer, threads, *epochs):
+    """A net after fit was called up to each number of ``epochs``, one after the other."""
+    thalweg.utils.set_random_seed(3)
+    hidden = [Dense(512, activation="relu"), Dropout(0.2)]
+    model = thalweg.Sequential([Input((28, 28), dtype="uint8"), Rescaling(1 / 255), Flatten(), *hidden, Dense(10)])
+    loss = thalweg.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, metrics=["accuracy"])
+    for first, last in zip((0, *epochs), epochs, strict=False):
+        model.fit(*digits, batch_size=128, initial_epoch=first, epochs=last, threads=threads, verbose=0)
+    return model
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "sgd"])
+def test_threads_and_parts_do_not_change_a_bit(optimizer, digits, teams):
+    one = trained(digits, optimizer, 1, 5)
+    assert teams == set()
+    for other in (
+        trained(digits, optimizer, 2, 5),
+        trained(digits, optimizer, 2, 2, 5),
+        trained(digits, optimizer, 3, 5),
+    ):
+        assert nets.same_bits(one, other)
+    assert teams == {2, 3}
+
+
+def test_a_cold_and_a_warm_cache_do_not_change_a_bit(digits, tmp_path, monkeypatch):
+    monkeypatch.setenv(cache.ENVIRONMENT, str(tmp_path))
+    cold = trained(digits, "adam", 2, 2)
+    monkeypatch.setattr(native, "_compiled", None)  # all comes from the cache, or this fails
+    warm = trained(digits, "adam", 2, 2)
+    assert nets.same_bits(cold, warm)
+    assert cold.history.history == warm.history.history
