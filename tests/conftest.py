@@ -62,10 +62,11 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture
-def no_step_too_small(monkeypatch):
+def on_all_threads(monkeypatch):
     """Native programs run on as many threads as they are given, even where one alone would be quicker."""
     if native_executor:
-        monkeypatch.setattr(native_executor, "MEETING_SECONDS", -1.0)
+        program = native_executor.NativeProgram
+        monkeypatch.setattr(program, "_run_steps", lambda self, threads, steps: self._call(threads, 0, steps))
 
 
 @pytest.fixture

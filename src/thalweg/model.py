@@ -600,6 +600,14 @@ class Model:
         )
         return checkpoint.describe_structure(structure)
 
+    def __reduce__(self) -> tuple[Callable[..., Model], tuple[dict[str, Any], dict[str, np.ndarray]]]:
+        """Copies and pickles hold what a file holds: compiled code and addresses must not be copied."""
+        description = self._description(with_compile=True)
+        self._give_values()
+        if self.optimizer is not None:
+            self._give_slots(self.optimizer)
+        return _revived, (description, {name: self.state[name].copy() for name in self.state_types()})
+
     def _description(self, with_compile: bool) -> dict[str, Any]:
         description = {"class_name": type(self).__name__, "config": self.get_config()}
         if with_compile and self.optimizer is not None and self._compiled is not None:
@@ -809,9 +817,7 @@ def load_model(
     arrays, description = checkpoint.read(filepath)
     checkpoint.register_custom(custom_objects or {})
     with checkpoint.reading(filepath):
-        model = _from_description(description)
-        if compile and "compile" in description:
-            model.compile(**checkpoint.restore_compile(description["compile"]))
+        model = _from_description(description, compile)
     checkpoint.check_arrays(filepath, model.state_types(), arrays)
     model.take_state(arrays)
     return model
@@ -819,13 +825,20 @@ def load_model(
 
 def clone_model(model: Model) -> Model:
     """A model of the same layers with new initial weights, not compiled."""
-    clone = _from_description({"class_name": type(model).__name__, "config": model.get_config()})
+    clone = _from_description({"class_name": type(model).__name__, "config": model.get_config()}, compile=False)
     clone._seed = config.new_seed()
     clone._give_values()
     return clone
 
 
-def _from_description(description: Mapping[str, Any]) -> Model:
+def _revived(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Model:
+    """The model of a copy or a pickle."""
+    model = _from_description(description, compile=True)
+    model.take_state(arrays)
+    return model
+
+
+def _from_description(description: Mapping[str, Any], compile: bool) -> Model:
     settings = description["config"]
     inputs, outputs = checkpoint.restore_structure(settings)
     model: Model
@@ -836,4 +849,6 @@ def _from_description(description: Mapping[str, Any]) -> Model:
         model = Model.__new__(Model)
     model.begin(str(settings["name"]), trainable=bool(settings["trainable"]))
     model.connect(inputs, outputs)
+    if compile and "compile" in description:
+        model.compile(**checkpoint.restore_compile(description["compile"]))
     return model

@@ -37,7 +37,7 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize(("runs_on", "first_seed", "count"), cases)
 
 
-@pytest.mark.usefixtures("no_step_too_small")
+@pytest.mark.usefixtures("on_all_threads")
 def test_random_programs(runs_on, first_seed, count):
     """With one thread as numpy computes them, and with two to the same bits."""
     for seed in range(first_seed, first_seed + count):
@@ -200,7 +200,7 @@ def hazards():
 
 @pytest.mark.parametrize("steps", [None, 1, 3])
 @pytest.mark.parametrize("name", hazards())
-@pytest.mark.usefixtures("no_step_too_small")
+@pytest.mark.usefixtures("on_all_threads")
 def test_hazard(name, steps, compiled):
     graph = hazards()[name]
     maker = random_programs.Maker(7)

@@ -39,7 +39,8 @@ def test_build_takes_the_batch_axis_too():
 
 
 def test_the_older_way_to_give_the_input_shape():
-    model = thalweg.Sequential([layers.Dense(2, input_shape=(5,))])
+    with pytest.warns(thalweg.model.SpellingNotice, match="input_shape= is read as a first Input"):
+        model = thalweg.Sequential([layers.Dense(2, input_shape=(5,))])
     assert model.built
     assert model.count_params() == 12
 

@@ -9,6 +9,7 @@ from thalweg import ops
 from thalweg.graph.node import Node
 from thalweg.losses.loss import align
 from thalweg.metrics.metric import MeanMetric, registry
+from thalweg.ops.softmax import Softmax
 
 
 @registry.register("accuracy")
@@ -56,7 +57,7 @@ class CategoricalAccuracy(MeanMetric):
 
     def values(self, y_true: Node, y_pred: Node) -> Node:
         y_true = align(y_true, y_pred.type, f"metric {self.name!r}")
-        return ops.cast(ops.equal(ops.argmax(y_true), ops.argmax(y_pred)), y_pred.dtype)
+        return ops.cast(ops.equal(ops.argmax(y_true), _choice(y_pred)), y_pred.dtype)
 
 
 @registry.register("sparse_categorical_accuracy")
@@ -70,6 +71,12 @@ class SparseCategoricalAccuracy(MeanMetric):
     rises: ClassVar[bool | None] = True
 
     def values(self, y_true: Node, y_pred: Node) -> Node:
-        answer = ops.argmax(y_pred)
+        answer = _choice(y_pred)
         y_true = align(y_true, answer.type, f"metric {self.name!r}")
         return ops.cast(ops.equal(ops.cast(y_true, "int32"), answer), y_pred.dtype)
+
+
+def _choice(y_pred: Node) -> Node:
+    """Where the largest prediction is. Softmax keeps the order, so its input tells, also where rounding makes two equal."""
+    scores = y_pred.inputs[0] if isinstance(y_pred.op, Softmax) and y_pred.op.axis == y_pred.rank - 1 else y_pred
+    return ops.argmax(scores)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -393,10 +394,14 @@ def _columns(logs: Logs) -> list[str]:
 
 
 class LearningRateScheduler(Callback):
-    """Sets the rate at the start of every epoch to ``schedule(epoch, rate)``; it appears in the logs."""
+    """Sets the rate at the start of every epoch to ``schedule(epoch, rate)``; it appears in the logs.
 
-    def __init__(self, schedule: Callable[[int, float], float], verbose: int = 0) -> None:
-        self.schedule = schedule
+    Arguments:
+        schedule: of the epoch, counted from 0, and the present rate; or of the epoch alone.
+    """
+
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+        self.schedule = schedule if _takes(schedule, 2) else lambda epoch, rate: schedule(epoch)
         self.verbose = verbose
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
@@ -409,6 +414,17 @@ class LearningRateScheduler(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if logs is not None:
             logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+
+
+def _takes(function: Callable[..., Any], arguments: int) -> bool:
+    """Whether a function can be called with so many positional arguments; yes, where that cannot be found out."""
+    try:
+        inspect.signature(function).bind(*range(arguments))
+    except TypeError:
+        return False
+    except ValueError:  # some built-in functions have no signature
+        return True
+    return True
 
 
 class TerminateOnNaN(Callback):

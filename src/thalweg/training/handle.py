@@ -84,6 +84,7 @@ class OptimizerHandle:
         super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Any:
+        """The optimizer's arguments."""
         return getattr(self.rule, name)
 
     def __repr__(self) -> str:

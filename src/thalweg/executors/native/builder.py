@@ -352,6 +352,11 @@ class Builder:
             part = self.shuffle(x, None, range(count))
             self.line(f"store {part}, ptr {at.text}, align {align}")
 
+    def prefetch(self, at: Pointer) -> None:
+        """Asks for the cache line at an address, which may lie anywhere."""
+        self.declare("@llvm.prefetch.p0", "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        self.line(f"call void @llvm.prefetch.p0(ptr {at.text}, i32 0, i32 3, i32 1)")
+
     def lane(self, x: Value, i: int) -> Value:
         return self.emit(f"extractelement {x}, i64 {i}", x.dtype)
 

@@ -18,7 +18,7 @@ from thalweg.executors.native import cache
 from thalweg.executors.native.compiler import LoadedObject, compile_object, llvm_version, system_yield
 from thalweg.executors.native.host import Host, cpu_features, cpu_name, this_host
 from thalweg.executors.native.loader import CannotLoadError, MappedObject
-from thalweg.executors.native.pace import Pace
+from thalweg.executors.native.pace import FEWEST_STEPS, Pace
 from thalweg.executors.native.table import FAULTS, FIXED, MEETING_SHIFT, RUN
 from thalweg.executors.native.team import run_on
 from thalweg.graph.node import Graph
@@ -184,12 +184,21 @@ class NativeProgram:
         pace = self._paces.setdefault(
             threads, Pace(self._cost_seconds, self._cost_seconds / threads + self._sharing_seconds)
         )
-        first = 0
-        for everyone, last in pace.parts(steps):
-            start = time.perf_counter()
-            self._call(threads if everyone else 1, first, last)
-            pace.note(everyone, last - first, time.perf_counter() - start)
-            first = last
+        team = {False: 1, True: threads}
+        trial = pace.trial(steps)
+        if trial:
+            other = not pace.best
+            pace.tried(other, self._timed(team[other], 0, trial))
+        everyone = pace.best
+        seconds = self._timed(team[everyone], trial, steps)
+        if steps >= FEWEST_STEPS:
+            pace.took(everyone, seconds)
+
+    def _timed(self, threads: int, first: int, last: int) -> float:
+        """Runs some steps; seconds that each has taken."""
+        start = time.perf_counter()
+        self._call(threads, first, last)
+        return (time.perf_counter() - start) / (last - first)
 
     def _call(self, threads: int, first: int, last: int) -> None:
         table = _address(self._table)

@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Container, Sequence
 
-from thalweg.executors.native.builder import Builder, Module, Value
+from thalweg.executors.layout import LINE_BYTES
+from thalweg.executors.native.builder import ITEMSIZE, Builder, Module, Value
 from thalweg.executors.native.elementwise import EXPENSIVE, extreme
 from thalweg.executors.native.evaluate import Lanes, Nest, Place, Values, root_mapping
 from thalweg.graph.node import Node
@@ -23,6 +24,10 @@ from thalweg.passes.fuse import Kernel, is_leaf
 
 GROUP = 4
 """Vectors that one turn of the inner loop works on: enough independent sums to hide an addition's latency."""
+
+
+ROWS_AHEAD = 3
+"""How many rows of a batch ahead of the one being copied are asked for: they lie anywhere in the data."""
 
 
 def passes(kernel: Kernel, stored: Container[Node]) -> dict[Node, int]:
@@ -113,7 +118,7 @@ class Sweep:
         def columns(counts: tuple[int, ...]) -> Callable[[], None]:
             assert self.lane is not None, "there is an axis for the lanes"
             lanes = Lanes(self.lane, self.width, counts)
-            return lambda: self._run(top.moved(moves, lanes))
+            return lambda: self._columns(top, moves, lanes)
 
         if groups[0] == groups[-1]:
             columns(groups[0])()
@@ -122,6 +127,20 @@ class Sweep:
         else:
             build.when(build.i_less(group, build.index(len(groups) - 1)), columns(groups[0]), columns(groups[-1]))
         return []
+
+    def _columns(self, top: Place, moves: dict[int, Value], lanes: Lanes) -> None:
+        """A few vectors of columns; rows gathered from the data are asked for some rows ahead."""
+        build = top.build
+        for access in self.nest.loads.values():
+            if access.buffer is None or access.gathered not in self.outer or access.strides[lanes.dim] != 1:
+                continue
+            last = build.index(self.nest.dims[access.gathered].size - 1)
+            later = build.i_min(build.i_add(moves[access.gathered], build.index(ROWS_AHEAD)), last)
+            ahead = top.moved({**moves, access.gathered: later}, lanes)
+            at = ahead.pointer(access)
+            for start in range(0, len(lanes.counts) * lanes.width * ITEMSIZE[access.dtype], LINE_BYTES):
+                build.prefetch(build.offset(at, start // ITEMSIZE[access.dtype], access.dtype))
+        self._run(top.moved(moves, lanes))
 
     def _decode(self, build: Builder, unit: Value) -> dict[int, Value]:
         """The indices of the outer axes, the last running fastest."""
