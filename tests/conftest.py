@@ -51,14 +51,18 @@ def pytest_configure(config):
 
 
 def pytest_generate_tests(metafunc):
-    """``executor`` stands for each executor, ``compiled`` for each but the numpy one, ``native`` for the plain one."""
-    if "executor" in metafunc.fixturenames:
-        metafunc.parametrize("executor", EXECUTORS.values(), ids=EXECUTORS.keys())
-    if "compiled" in metafunc.fixturenames:
-        metafunc.parametrize("compiled", [EXECUTORS[name] for name in COMPILED], ids=COMPILED)
-    if "native" in metafunc.fixturenames:
-        names = [name for name in COMPILED if name == "native"]
-        metafunc.parametrize("native", [EXECUTORS[name] for name in names], ids=names)
+    """``executor`` stands for each executor, ``compiled`` for each but the numpy one, ``native`` for the plain one.
+
+    The checked build and the narrower vectors are slow: every program is compiled once more for each of them.
+    """
+    plain = [name for name in COMPILED if name == "native"]
+    for fixture, names in {"executor": EXECUTORS, "compiled": COMPILED, "native": plain}.items():
+        if fixture in metafunc.fixturenames:
+            cases = [
+                pytest.param(EXECUTORS[name], id=name, marks=() if name in ("numpy", "native") else pytest.mark.slow)
+                for name in names
+            ]
+            metafunc.parametrize(fixture, cases)
 
 
 @pytest.fixture

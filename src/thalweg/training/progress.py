@@ -31,34 +31,48 @@ class Screen(Protocol):
         """Leave the cursor at the start of a line of its own."""
 
 
-class Lines:
-    """A pipe, a file, a dumb terminal: only lines that stay."""
+class Output:
+    """Standard output, or nothing once that cannot be written any more (a full disk, a pipe whose reader has gone).
 
-    def __init__(self, stream: TextIO) -> None:
+    A training of hours must not end because nobody watches it.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
         self.stream = stream
+
+    def write(self, text: str) -> None:
+        if self.stream is None:
+            return
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except (OSError, ValueError):  # ValueError: the stream has been closed
+            self.stream = None
+
+
+class Lines(Output):
+    """A pipe, a file, a dumb terminal: only lines that stay."""
 
     def redraw(self, line: str) -> None:
         pass
 
     def keep(self, line: str) -> None:
-        self.stream.write(line + "\n")
-        self.stream.flush()
+        self.write(line + "\n")
 
     def close(self) -> None:
         pass
 
 
-class Terminal:
+class Terminal(Output):
     """A terminal: the line is redrawn from its start, and cut to the width, because a wrapped line cannot be."""
 
     def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
+        super().__init__(stream)
         self.drawn = False
 
     def redraw(self, line: str) -> None:
         width = shutil.get_terminal_size().columns - 1
-        self.stream.write(f"\r{line[:width]}\x1b[K")
-        self.stream.flush()
+        self.write(f"\r{line[:width]}\x1b[K")
         self.drawn = True
 
     def keep(self, line: str) -> None:
@@ -67,8 +81,7 @@ class Terminal:
 
     def close(self) -> None:
         if self.drawn:
-            self.stream.write("\n")
-            self.stream.flush()
+            self.write("\n")
         self.drawn = False
 
 
@@ -95,7 +108,7 @@ def screen() -> Screen:
     display = _notebook_display()
     if display is not None:
         return Notebook(display)
-    if sys.stdout.isatty():
+    if sys.stdout is not None and sys.stdout.isatty():
         return Terminal(sys.stdout)
     return Lines(sys.stdout)
 

@@ -73,6 +73,7 @@ SMALL_SECONDS = 5e-6
 _SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 4)
 _YIELD = system_yield()
 
+
 class NativeProgram:
     """A compiled graph with its arena. Calls from several threads take turns."""
 
