@@ -283,7 +283,7 @@ class Model:
         return value
 
     def _check_goals(self, goals: Goals) -> None:
-        """Raise if a loss or metric does not fit the layers, by drawing the graph of a step, which takes a millisecond."""
+        """Raise if a loss or metric does not fit the layers: draws the graph of a step, which takes a millisecond."""
         evaluation_step(self._net(), goals, 32)
 
     @property

@@ -217,10 +217,41 @@ def test_ctrl_c_saves_the_model_and_says_so(tmp_path):
         process.send_signal(signal.SIGINT)
         output, error = process.communicate(timeout=30)
     assert process.returncode == cli.INTERRUPTED
-    assert "Ctrl-C" in error
+    assert error.count("Ctrl-C") == 1
     assert "saved to" in output
     assert "Traceback" not in error
     assert thalweg.load_model(path).optimizer.iterations > 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
+def test_an_output_that_cannot_be_written_loses_no_training(tmp_path):
+    path = tmp_path / "m.thalweg"
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            command("train", "mnist", "--units", 4, "--epochs", 3, "--output", path),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+            check=False,
+        )
+    assert result.returncode == 1
+    assert "No space left" in result.stderr
+    assert "to fix:" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert thalweg.load_model(path).optimizer.iterations > 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_before_training_ends_without_a_traceback(tmp_path):
+    code = "import os, signal, sys; from thalweg import cli\n"
+    code += "class Stop:\n    def find_spec(self, *rest):\n        os.kill(os.getpid(), signal.SIGINT)\n"
+    code += "sys.meta_path.insert(0, Stop()); cli.main()"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=False
+    )
+    assert result.returncode == cli.INTERRUPTED
+    assert result.stderr == ""
 
 
 def test_a_model_that_takes_no_images(tmp_path):

@@ -1,40 +1,59 @@
-"""executors/native/pace.py: predicted at first, then whatever was quicker; trials stay few."""
+"""How many threads: predicted, then measured."""
 
-from thalweg.executors.native.pace import FEWEST_STEPS, TRIAL_EVERY, TRIAL_SHARE, Pace
-
-
-def run(pace, steps, one, all_of):
-    """One call in which a step takes so many seconds on one thread and on all; the parts that it ran in."""
-    parts, first = pace.parts(steps), 0
-    for everyone, last in parts:
-        pace.note(everyone, last - first, (last - first) * (all_of if everyone else one))
-        first = last
-    assert first == steps, "every step runs, once"
-    return parts
+from thalweg.executors.native.pace import FEWEST_STEPS, SLOWER, TRIAL_SECONDS, WAIT_CALLS, Pace
 
 
-def test_short_calls_go_by_the_prediction_and_try_nothing():
-    for one, all_of in ((1.0, 0.6), (1.0, 1.1)):
-        assert Pace(one, all_of).parts(FEWEST_STEPS - 1) == [(all_of < one, FEWEST_STEPS - 1)]
-        assert Pace(one, all_of).parts(0) == [(all_of < one, 0)]
+def measured(pace: Pace, one: float, everyone: float, calls: int, steps: int = 1000) -> int:
+    """Runs calls on a machine that takes these seconds a step; how many steps ran with the slower number."""
+    slow = 0
+    seconds = {False: one, True: everyone}
+    slower = one < everyone
+    for _ in range(calls):
+        trial = pace.trial(steps)
+        if trial:
+            other = not pace.best
+            slow += trial * (other is slower)
+            pace.tried(other, seconds[other])
+        slow += (steps - trial) * (pace.best is slower)
+        pace.took(pace.best, seconds[pace.best])
+    return slow
 
 
-def test_a_wrong_prediction_is_found_in_the_first_call():
-    pace = Pace(1.0, 0.6)
-    run(pace, 400, one=1.0, all_of=1.5)
-    everyone = [parts[-1][0] for parts in (run(pace, 400, one=1.0, all_of=1.5) for _ in range(50))]
-    assert not any(everyone)
+def test_a_wrong_prediction_is_put_right_by_the_first_trial():
+    pace = Pace(one=1e-3, everyone=2e-3)
+    assert not pace.best
+    measured(pace, one=1e-3, everyone=0.6e-3, calls=1)
+    assert pace.best
 
 
-def test_it_follows_when_another_program_comes_and_goes():
-    pace = Pace(1.0, 0.6)
-    for all_of, best in ((0.6, True), (2.0, False), (0.6, True)):
-        for _ in range(2 * TRIAL_EVERY):
-            parts = run(pace, 400, one=1.0, all_of=all_of)
-        assert parts[-1][0] is best
+def test_trials_become_rare_and_cost_little():
+    pace = Pace(one=1e-3, everyone=0.5e-3)
+    calls = 400
+    assert measured(pace, one=1e-3, everyone=0.5e-3, calls=calls) <= 0.01 * calls * 1000
 
 
-def test_trials_cost_little():
-    pace = Pace(1.0, 0.6)
-    tried = sum(parts[0][1] for parts in (run(pace, 640, 1.0, 0.6) for _ in range(80)) if len(parts) > 1)
-    assert tried <= 80 * 640 / TRIAL_SHARE / TRIAL_EVERY + 3 * 640 / TRIAL_SHARE
+def test_a_trial_outlasts_a_time_slice_but_not_half_the_call():
+    pace = Pace(one=1e-3, everyone=0.5e-3)
+    assert pace.trial(10_000) >= TRIAL_SECONDS / 1e-3
+    assert Pace(one=1e-3, everyone=0.5e-3).trial(FEWEST_STEPS) == FEWEST_STEPS // 2
+
+
+def test_calls_too_short_to_measure_keep_the_prediction():
+    pace = Pace(one=1e-3, everyone=0.5e-3)
+    assert all(pace.trial(FEWEST_STEPS - 1) == 0 for _ in range(100))
+
+
+def test_when_another_program_takes_a_core_one_thread_takes_over_at_once():
+    pace = Pace(one=1e-3, everyone=0.5e-3)
+    measured(pace, one=1e-3, everyone=0.5e-3, calls=200)
+    assert pace.best
+    measured(pace, one=1e-3, everyone=0.5e-3 * SLOWER * 4, calls=3)
+    assert not pace.best
+
+
+def test_all_threads_return_when_the_core_is_free_again():
+    pace = Pace(one=1e-3, everyone=0.5e-3)
+    measured(pace, one=1e-3, everyone=4e-3, calls=10)
+    assert not pace.best
+    measured(pace, one=1e-3, everyone=0.5e-3, calls=WAIT_CALLS[1] + 1)
+    assert pace.best

@@ -196,3 +196,10 @@ def test_the_numpy_executor_in_float32_is_within_the_tolerance_of_float64():
     for net in NETS:
         wide = in_float64(net)
         np.testing.assert_allclose(defined(net)[0], defined(wide)[0], rtol=tolerance("float32"), err_msg=str(net))
+
+
+def test_no_steps_on_two_threads(native):
+    net = Net((784, 512, 10), 128, "adam")
+    state, data, index = net.arrays()
+    native.compile(net.graph(), gather=True).run(state, data, index[:0], {"loss": np.zeros(0, net.dtype)}, 2)
+    assert state["t"] == 0

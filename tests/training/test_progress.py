@@ -118,3 +118,19 @@ def test_numbers_keep_four_digits():
     assert progress._number(0.12345) == "0.1235"
     assert progress._number(1.5e-5) == "1.500e-05"
     assert progress._number(0.0) == "0.0000"
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("I/O operation on closed file")])
+def test_a_screen_that_fails_falls_silent(error):
+    """Training goes on when the disk is full or the reader of the pipe has gone."""
+
+    class Broken(io.StringIO):
+        def write(self, text):
+            raise error
+
+    for kind in (progress.Lines, progress.Terminal):
+        screen = kind(Broken())
+        screen.redraw("1")
+        screen.keep("2")
+        screen.close()
+    progress.Lines(None).keep("a program without a standard output")

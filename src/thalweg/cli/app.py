@@ -13,12 +13,9 @@ import typer
 
 import thalweg
 from thalweg import datasets, executors, layers, optimizers
-from thalweg.cli import images, machine
+from thalweg.cli import INTERRUPTED, images, machine
 from thalweg.errors import NameNotFoundError, StorageError, ThalwegError, did_you_mean
 from thalweg.model import Model, Sequential
-
-INTERRUPTED = 130
-"""The exit code of a program that was ended by Ctrl-C."""
 
 DATASETS = {"mnist": datasets.mnist.load_data}
 MODELS = ("mlp",)
@@ -42,6 +39,17 @@ def reports_errors(command: Command) -> Command:
             return command(*args, **kwargs)
         except ThalwegError as error:
             typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(1) from None
+        except BrokenPipeError:
+            raise  # the reader of the output has gone, as with `| head`: typer ends quietly
+        except OSError as error:
+            full = StorageError(
+                "what there is to say cannot be written",
+                expected="a standard output that takes text",
+                got=error.strerror or str(error),
+                fix="look whether the disk is full; a model that was trained has been saved",
+            )
+            typer.echo(f"Error: {full}", err=True)
             raise typer.Exit(1) from None
 
     return reporting  # type: ignore[return-value]
@@ -88,7 +96,6 @@ def train(
     assert isinstance(results, dict), "return_dict"
     typer.echo(f"Test accuracy {results['accuracy']:.4f}, loss {results['loss']:.4f}; saved to {output}")
     if history.stopped_by == "user":
-        typer.echo(f"Training was stopped by Ctrl-C after {len(history.epoch)} of {epochs} epochs.", err=True)
         raise typer.Exit(INTERRUPTED)
 
 

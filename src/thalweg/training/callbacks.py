@@ -401,7 +401,7 @@ class LearningRateScheduler(Callback):
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
-        self.schedule = schedule if _takes(schedule, 2) else lambda epoch, rate: schedule(epoch)
+        self.schedule: Callable[..., float] = schedule if _takes(schedule, 2) else lambda epoch, rate: schedule(epoch)
         self.verbose = verbose
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:

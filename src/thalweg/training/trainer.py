@@ -94,8 +94,8 @@ class Trainer:
             progress.close()
             history.compile_seconds = self.programs.compile_seconds - compiled_before
         if history.stopped_by == "user":
-            done = len(history.epoch)
-            print(f"Stopped by Ctrl-C after {done} finished epochs; the model is kept as it is.", file=sys.stderr)
+            at = f"epoch {schedule.initial_epoch + len(history.epoch) + 1} of {schedule.epochs}"
+            print(f"Stopped by Ctrl-C in {at}; model and history are kept as they are.", file=sys.stderr)
 
     def _train(
         self, plan: Plan, callbacks: CallbackList, progress: Progress, history: History, interrupt: Interrupt

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
 
 from thalweg.executors.native.builder import Builder, Pointer, Value
 from thalweg.executors.native.elementwise import lower, threefry
@@ -15,8 +17,8 @@ from thalweg.ops.leaf import Constant, Iota
 from thalweg.ops.random import RandomBits
 from thalweg.passes.fuse import Kernel, is_view
 
-Mapping_ = tuple[int, ...]  # for each axis of a node, the axis of the kernel's space that it runs along
-Key = tuple[Node, Mapping_]
+AxisMap = tuple[int, ...]  # for each axis of a node, the axis of the kernel's space that it runs along
+Key = tuple[Node, AxisMap]
 Values = list[Value]  # one scalar that holds for all lanes, or one vector for each vector of the place
 
 
@@ -31,7 +33,7 @@ class Nest:
     extra: list[Access]  # a contraction's two operands
     needed: set[Node]  # what is computed or loaded on the way to the roots
 
-    @property
+    @cached_property
     def buffers(self) -> list[Buffer]:
         """All buffers, each once, in order of first use."""
         accesses = [*self.extra, *self.loads.values(), *self.stores.values()]
@@ -68,30 +70,27 @@ def resolve(kernel: Kernel, views: Views, operands: Iterable[View] = (), reduced
     )
 
 
-class Views:
-    """Where values lie; the planner implements it."""
+class Views(Protocol):
+    """Where values lie; the planner knows."""
 
     def source(self, node: Node) -> View | None:
         """Where to load a value from; None if it has to be computed."""
-        raise AssertionError("implemented by the planner")
 
     def origin(self, node: Node) -> View | None:
         """Where a kernel's root that is only a copy (of a leaf or a view) comes from; None if it is computed."""
-        raise AssertionError("implemented by the planner")
 
     def target(self, node: Node) -> View:
         """Where to store a kernel's root."""
-        raise AssertionError("implemented by the planner")
 
 
-def root_mapping(kernel: Kernel, root: Node) -> Mapping_:
+def root_mapping(kernel: Kernel, root: Node) -> AxisMap:
     everything = tuple(range(len(kernel.space)))
     if root.shape == kernel.space:
         return everything
     return tuple(a for a in everything if a not in kernel.swept)
 
 
-def _steps(kernel: Kernel, node: Node, mapping: Mapping_) -> list[Key]:
+def _steps(kernel: Kernel, node: Node, mapping: AxisMap) -> list[Key]:
     """What the value of a computed node is made of."""
     if node is kernel.contraction:
         return []
@@ -108,7 +107,7 @@ def _collect(
     kernel: Kernel,
     views: Views,
     node: Node,
-    mapping: Mapping_,
+    mapping: AxisMap,
     loads: dict[Key, Access],
     visited: set[Key],
     rank: int,
@@ -143,7 +142,7 @@ def _collect(
         stack += _steps(kernel, node, mapping)
 
 
-def _access(view: View, mapping: Mapping_, rank: int) -> Access:
+def _access(view: View, mapping: AxisMap, rank: int) -> Access:
     strides = [0] * rank
     for axis, stride in zip(mapping, view.strides, strict=True):
         strides[axis] += stride
@@ -314,7 +313,7 @@ class Place:
 
     # --- values ---------------------------------------------------------------------------------------------------
 
-    def value(self, node: Node, mapping: Mapping_) -> Values:
+    def value(self, node: Node, mapping: AxisMap) -> Values:
         """The value of a node here: loaded, or computed from its inputs."""
         key = (node, mapping)
         place: Place | None = self
@@ -325,7 +324,7 @@ class Place:
         self.values[key] = self._value(node, mapping)
         return self.values[key]
 
-    def _value(self, node: Node, mapping: Mapping_) -> Values:
+    def _value(self, node: Node, mapping: AxisMap) -> Values:
         build, kernel = self.build, self.nest.kernel
         if isinstance(node.op, Constant):
             return [build.constant(node.op.value, node.dtype)]

@@ -179,7 +179,7 @@ class NativeProgram:
     # --- the call -----------------------------------------------------------------------------------------------------
 
     def _run_steps(self, threads: int, steps: int) -> None:
-        if threads == 1 or self._cost_seconds < SMALL_SECONDS:
+        if threads == 1 or steps == 0 or self._cost_seconds < SMALL_SECONDS:
             self._call(1, 0, steps)
             return
         pace = self._paces.setdefault(

@@ -97,7 +97,7 @@ def view_of(node: Node, buffer_of: Callable[[Node], Buffer | None]) -> View:
 def _reshaped(view: View, x: Node, node: Node) -> View:
     """Axes are matched in groups of equal size; a group keeps its order in memory if it runs on evenly."""
     if node.type.size == 0:
-        return View(view.buffer, view.offset, (0,) * node.rank, view.gathered and None)
+        return View(view.buffer, view.offset, (0,) * node.rank)
     strides: list[int] = []
     gathered = None
     before = [(n, s, a == view.gathered) for a, (n, s) in enumerate(zip(x.shape, view.strides, strict=True))]

@@ -7,7 +7,7 @@ inputs and the outputs, each in the order of executor.leaf_types and of the grap
 from __future__ import annotations
 
 RUN = "run"
-"""``run(table, thread, threads, first, last)``: the steps from ``first`` up to ``last``, this thread's share of them."""
+"""``run(table, thread, threads, first, last)``: this thread's share of the steps from ``first`` up to ``last``."""
 
 FAULTS = "fault_count"
 """How many loads and stores of the checked build lay outside their buffers."""
