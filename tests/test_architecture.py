@@ -34,11 +34,13 @@ ORDER = (
     "statistics",
     "passes",
     "executors",
+    "functions",
     "export",
     "record",
     "training",
     "diagnosis",
     "model",
+    "numdiff",
     "callbacks",  # the public names of training.callbacks
     "utils",  # the public names that Keras's users look for there
     "sklearn",
