@@ -16,6 +16,7 @@ SOURCE = Path(__file__).parent.parent / "src"
 ORDER = (
     "version",
     "errors",
+    "fields",
     "checks",
     "registry",
     "config",
