@@ -16,9 +16,12 @@ SOURCE = Path(__file__).parent.parent / "src"
 ORDER = (
     "version",
     "errors",
+    "fields",
     "checks",
     "registry",
     "config",
+    "table",
+    "plotting",
     "data",
     "datasets",
     "graph",

@@ -100,7 +100,7 @@ class ExecutorError(ThalwegError, RuntimeError):
     """An executor cannot compile or run a graph."""
 
 
-class MissingPackageError(ExecutorError):
+class MissingPackageError(ThalwegError, ImportError):
     """A package that an optional feature needs is not installed."""
 
 

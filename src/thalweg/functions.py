@@ -11,9 +11,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError
 from thalweg.executors import threads as cores
 from thalweg.executors.executor import Executor, Program
+from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, apply
 from thalweg.graph.types import DTYPES, TensorType
 from thalweg.ops.elementwise import Cast
@@ -35,9 +35,8 @@ Tree = Any
 """A leaf (array, number, node), or a list, tuple, named tuple or dict of trees; None is a tree without leaves."""
 
 
-@dataclass(frozen=True)
-class Structure:
-    """A tree without its leaves: of each container its type and keys."""
+class Structure(NamedTuple):
+    """A tree without its leaves: of each container its type and keys. A tuple, because each call looks one up."""
 
     kind: type | None = None  # None for a leaf
     keys: tuple[Any, ...] = ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from thalweg.checks import In, check_value
 from thalweg.errors import GraphError, NonFiniteError
 from thalweg.executors.numpy import evaluate
+from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
 from thalweg.model import Model

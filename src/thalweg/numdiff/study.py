@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from thalweg import plotting
 from thalweg.checks import check_value
-from thalweg.errors import DataError, MissingPackageError
+from thalweg.errors import DataError
+from thalweg.fields import dataclass
 from thalweg.numdiff.differences import backward, central, forward, richardson
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 FORMULAS: dict[str, tuple[Callable[..., np.ndarray], int]] = {
     "forward": (forward, 1),
@@ -81,26 +78,23 @@ class ErrorStudy:
             lines.append(f"{label:<8}" + "".join(f"{text(self.formulas[name]):>12}" for name in names))
         return "\n".join(lines)
 
-    def plot(self, file: str | os.PathLike[str] | None = None) -> Figure:
-        """The errors over h, both logarithmic, as a matplotlib Figure: falling lines of slope p, then the floor.
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the errors over h, both logarithmic: lines falling with slope p, then the noise of rounding.
 
         Arguments:
-            file: where to save it too, as PNG, SVG, PDF ... by its ending.
+            axes: matplotlib axes to draw on; those of a new figure unless given.
 
+        Returns the axes; ``study.plot().figure.savefig("errors.png")`` saves the drawing.
         Raises: MissingPackageError without matplotlib.
         """
-        figure = _figure()
-        axes = figure.add_subplot(
-            xlabel="step h", ylabel="error of the derivative", xscale="log", yscale="log", title=f"x = {self.x:g}"
-        )
+        axes = plotting.axes(axes)
+        axes.set(xlabel="step h", ylabel="error of the derivative", xscale="log", yscale="log", title=f"x = {self.x:g}")
         for name, study in self.formulas.items():
             shown = study.errors > 0  # an error of exactly 0 has no place on the axis
             (line,) = axes.plot(self.steps[shown], study.errors[shown], ".-", label=name)
             axes.plot(study.best_h, study.floor, "o", color=line.get_color(), markersize=9, fillstyle="none")
         axes.legend(title="circle: best h")
-        if file is not None:
-            figure.savefig(file)
-        return figure
+        return axes
 
 
 def error_study(function: Callable[[Any], Any], x: float, exact: float | Callable[[float], Any]) -> ErrorStudy:
@@ -167,16 +161,3 @@ def _require_finite(what: str, value: float, x: float) -> None:
             got=str(value),
             fix="choose an x farther from where the function ends",
         )
-
-
-def _figure() -> Figure:
-    try:
-        from matplotlib.figure import Figure  # an extra: only drawings need it
-    except ImportError as error:
-        raise MissingPackageError(
-            "drawing needs the package matplotlib",
-            expected="matplotlib",
-            got="matplotlib is not installed",
-            fix="pip install 'thalweg[plots]'; print() shows the same as a table",
-        ) from error
-    return Figure(layout="constrained")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 _team: ThreadPoolExecutor | None = None
 _size = 0
@@ -24,6 +27,8 @@ def run_on(threads: int, work: Callable[[int], None]) -> None:
 def _members(count: int) -> ThreadPoolExecutor:
     global _team, _size
     if _team is None or _size < count:
+        from concurrent.futures import ThreadPoolExecutor  # here, because a small program runs on one thread
+
         _team, _size = ThreadPoolExecutor(count, "thalweg"), count
     return _team
 
