@@ -58,13 +58,34 @@ class Surface(layers.Layer):
 
 
 # Rates that suit this surface. An optimizer that is not named here gets 0.01.
-OPTIMIZER_RATES = {"sgd": 5e-4, "rmsprop": 0.01, "adam": 0.1}
+RATES_HERE = {
+    "sgd": 5e-4,
+    "adagrad": 1.0,
+    "adadelta": 1.0,
+    "rmsprop": 0.01,
+    "adam": 0.1,
+    "adam_w": 0.1,
+    "adamax": 1.0,
+    "nadam": 0.1,
+    "lion": 0.005,
+    "lamb": 0.02,
+    "muon": 0.1,
+}
 
 
-def path_of(name, steps=1500):
+def every_optimizer():
+    """Label -> optimizer: all that are registered, and the two kinds of momentum."""
+    registry = thalweg.optimizers.registry
+    found = {name: registry.find(name)(learning_rate=RATES_HERE.get(name, 0.01)) for name, _ in registry.items()}
+    momentum = {"learning_rate": RATES_HERE["sgd"], "momentum": 0.9}
+    found["sgd, momentum"] = thalweg.optimizers.SGD(**momentum)
+    found["sgd, Nesterov"] = thalweg.optimizers.SGD(**momentum, nesterov=True)
+    return found
+
+
+def path_of(optimizer, steps=1500):
     """The places that an optimizer goes through, (steps + 1, 2)."""
     model = thalweg.Sequential([thalweg.Input((1,)), Surface()])
-    optimizer = thalweg.optimizers.registry.find(name)(learning_rate=OPTIMIZER_RATES.get(name, 0.01))
     model.compile(optimizer, loss=lambda y_true, y_pred: y_pred)
     model.set_weights([np.array(START, np.float32)])
     one = np.zeros((1, 1), np.float32)
@@ -98,12 +119,11 @@ def main(arguments=None):
         lingered = int(np.sum(np.abs(places[:, 1]) < 0.1))
         print(f"  from {start}: ends at ({places[-1][0]:.3f}, {places[-1][1]:.3f}), {lingered} steps near the ridge")
 
-    names = [name for name, _ in thalweg.optimizers.registry.items()]
-    paths = {name: path_of(name) for name in names}
+    paths = {name: path_of(optimizer) for name, optimizer in every_optimizer().items()}
     print(f"On Rosenbrock's valley from {START}, 1500 steps:")
     for name, places in paths.items():
         x, y = map(float, places[-1])
-        print(f"  {name:<10} ends at ({x:6.3f}, {y:6.3f}), height {rosenbrock((x, y)):.2e}")
+        print(f"  {name:<13} ends at ({x:6.3f}, {y:6.3f}), height {rosenbrock((x, y)):.2e}")
     if options.plot:
         draw(rates, saddles, paths, options.plot)
     return {"rates": rates, "starts": starts, "saddles": saddles, "paths": paths}
