@@ -213,6 +213,7 @@ def test_saturated_units_have_gradients_too_small_to_see():
     check = check_gradients(model, x[:, :3], np.zeros(8))
     assert check.passed
     assert {tensor.verdict for tensor in check.tensors} == {"too small"}
+    assert "nothing wrong found: 0 of 4" in str(check)
     assert "cannot be told from rounding" in str(check)
 
 
