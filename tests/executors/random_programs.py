@@ -70,6 +70,7 @@ from thalweg.ops import (
     sqrt,
     state_node,
     subtract,
+    take,
     tanh,
     transpose,
 )
@@ -86,7 +87,7 @@ EXACT = {
     *("input", "state", "constant", "iota", "stop_gradient", "random_bits", "broadcast", "reshape", "transpose"),
     *("slice", "pad", "concatenate", "select", "negate", "absolute", "sign", "floor", "relu", "maximum", "minimum"),
     *("less", "less_equal", "equal", "logical_and", "logical_or", "logical_not", "reduce_max", "reduce_min"),
-    *("arg_max", "cast"),
+    *("arg_max", "cast", "take", "add_rows"),
 }
 """What gives equal bits for equal bits on every executor. A cast does not round differently either."""
 
@@ -359,7 +360,14 @@ class Maker:
     def move(self) -> Node:
         dtype = self.one([self.float, self.float, self.float, "int32", "uint8"])
         x = self.pick(dtype=dtype)
-        kind = int(self.r.integers(7))
+        kind = int(self.r.integers(8))
+        if kind == 7 and x.rank and x.dtype == self.float:
+            axis = int(self.r.integers(x.rank))
+            index = cast(self.pick(dtype="int32"), "int32")
+            if self.chance(0.9):  # else most rows are NaN
+                index = clip(index, 0, max(x.shape[axis] - 1, 0))
+            if x.type.size // max(x.shape[axis], 1) * index.type.size <= LARGEST and x.rank + index.rank <= 6:
+                return take(x, index, axis)
         if kind == 0 and x.type.size:
             return reshape(x, self.factored(x.type.size))
         if kind == 1:

@@ -21,6 +21,7 @@ from thalweg.ops.broadcast import Broadcast, ReduceSum
 from thalweg.ops.concatenate import Concatenate
 from thalweg.ops.contraction import Contraction
 from thalweg.ops.leaf import input_node
+from thalweg.ops.lookup import AddRows, Take
 from thalweg.ops.random import RandomBits
 from thalweg.ops.softmax import LogSumExp, Softmax
 
@@ -611,6 +612,36 @@ def concatenate_cases() -> Iterator[Case]:
             several = tuple(np.resize(edges(dtype), shape) for shape in shapes)
             # an executor may add up what is padded with zeros, and -0 + 0 is 0
             yield Case(Concatenate(axis), several, signed_zeros=False, note="edges")
+
+
+# --- rows by number ---------------------------------------------------------------------------------------------------
+
+ROWS = [(1, 1, 1), (5, 3, 7), (7, 16, 20), (3, 37, 100), (64, 5, 3), (10, 0, 4), (10, 4, 0), (0, 4, 3)]
+"""Rows of the table, columns, numbers."""
+
+
+@cases(Take)
+def take_cases() -> Iterator[Case]:
+    r = rng("take")
+    for dtype in FLOATS:
+        for n, width, k in ROWS:
+            table, index = numbers(r, (n, width), dtype), r.integers(0, max(n, 1), k)
+            yield Case(Take(), (table, index.astype(np.int32)), smooth=n > 0)
+            yield Case(Take(), (np.resize(edges(dtype), (n, width)), index), note="edges")
+        outside = np.array([-1, 3, 0, np.iinfo(np.int32).max, np.iinfo(np.int32).min, 2], np.int32)
+        yield Case(Take(), (numbers(r, (3, 17), dtype), outside), note="outside")
+
+
+@cases(AddRows)
+def add_rows_cases() -> Iterator[Case]:
+    r = rng("add_rows")
+    for dtype in FLOATS:
+        for n, width, k in ROWS:
+            rows, index = numbers(r, (k, width), dtype), r.integers(0, max(n, 1), k)
+            yield Case(AddRows(n), (rows, index.astype(np.int32)), smooth=n > 0)
+            yield Case(AddRows(n), (rows, index), note="int64")
+        outside = np.array([-1, 3, 0, np.iinfo(np.int64).max, np.iinfo(np.int64).min, 0], np.int64)
+        yield Case(AddRows(3), (numbers(r, (6, 17), dtype), outside), note="outside")
 
 
 # --- contractions -------------------------------------------------------------------------------------------------
