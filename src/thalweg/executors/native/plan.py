@@ -158,8 +158,12 @@ class Planner(Views):
 
     def _check_views(self, kernels: list[Kernel]) -> None:
         for node in self.graph.nodes():
-            if is_view(node) and node not in self.stored:
+            if not is_view(node):
+                continue
+            if node not in self.stored:
                 self._try_view(node)
+            elif self._is_copy(node):
+                self._copied(node)
         for kernel in kernels:
             if kernel.contraction is not None:
                 self._check_operands(kernel.contraction)
@@ -203,8 +207,12 @@ class Planner(Views):
         if isinstance(node.op, Input):
             return view_of(node, lambda n: self.data[n.op.label] if n is node else None)  # type: ignore[attr-defined]
         if is_view(node):
-            return view_of(node, lambda n: None if n is node else self._buffer(n)) if self._is_copy(node) else None
+            return self._copied(node) if self._is_copy(node) else None
         return None
+
+    def _copied(self, node: Node) -> View:
+        """Where a stored view is copied from. Raises NotAffineError."""
+        return view_of(node, lambda n: None if n is node else self._buffer(n))
 
     def _is_copy(self, node: Node) -> bool:
         """Whether a view's source is in memory, rather than computed on the fly."""
