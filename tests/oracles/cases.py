@@ -53,8 +53,18 @@ def _one_hot(classes, n):
 
 def _activations():
     x = np.concatenate([_numbers(1, 6, 5, scale=3.0), [[0.0, -0.0, 1e-30, 1e4, -1e4]]])
-    for name in ("linear", "relu", "sigmoid", "tanh", "softmax"):
+    for name in (
+        *("linear", "relu", "sigmoid", "tanh", "softmax", "log_softmax", "softplus", "silu", "mish"),
+        *("gelu", "softsign", "selu"),
+    ):
         yield Case("activation", name, {}, {"x": x})
+    yield Case("activation", "gelu", {"approximate": True}, {"x": x})
+    # Keras takes another one-sided derivative where the pieces of these meet, at 0, 6 and +-3.
+    for name in ("relu6", "hard_sigmoid", "leaky_relu", "elu"):
+        yield Case("activation", name, {}, {"x": x + 0.01})
+    yield Case("activation", "leaky_relu", {"negative_slope": 0.01}, {"x": x + 0.01})
+    yield Case("activation", "elu", {"alpha": 0.001}, {"x": x + 0.01})
+    yield Case("activation", "exponential", {}, {"x": np.clip(x, -20, 20)})
     for options in ({"negative_slope": 0.2}, {"max_value": 2.0}, {"negative_slope": 0.1, "threshold": 0.5}):
         yield Case("activation", "relu", options, {"x": x + 0.01})
 

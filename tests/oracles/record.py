@@ -70,10 +70,20 @@ def ask_torch(case: Case) -> dict[str, np.ndarray] | None:
     import torch
 
     x = {name: torch.tensor(array) for name, array in case.inputs.items()}
-    if case.kind == "activation" and not case.options and case.name != "linear":
-        function = (lambda x: torch.softmax(x, -1)) if case.name == "softmax" else getattr(torch, case.name)
+    if case.kind == "activation" and case.name != "linear":
+        functions = torch.nn.functional
+        known = {
+            "exponential": torch.exp,
+            "gelu": lambda x, approximate=False: functions.gelu(x, approximate="tanh" if approximate else "none"),
+            "hard_sigmoid": lambda x: functions.relu6(x + 3) / 6,  # hardsigmoid's own gradient has a float32 1/6
+            "leaky_relu": lambda x, negative_slope=0.2: functions.leaky_relu(x, negative_slope),
+            "log_softmax": lambda x: torch.log_softmax(x, -1),
+            "softmax": lambda x: torch.softmax(x, -1),
+        }
+        if case.name == "relu" and case.options:
+            return None
         point = x["x"].requires_grad_()
-        value = function(point)
+        value = (known.get(case.name) or getattr(functions, case.name))(point, **case.options)
         value.backward(torch.cos(x["x"].detach()))
         return {"value": value.detach().numpy(), "gradient": point.grad.numpy()}
     plain = case.kind == "loss" and case.options.keys() <= {"from_logits", "label_smoothing"}

@@ -11,6 +11,7 @@ from thalweg.ops.elementwise import (
     clip,
     divide,
     equal,
+    erf,
     exp,
     expm1,
     floor,
