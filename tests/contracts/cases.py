@@ -25,6 +25,40 @@ _NUMBERS = _RNG.standard_normal((3, 3))
 
 # name -> (how to make one, targets, predictions)
 LOSSES = {
+    "binary_focal_crossentropy": (
+        lambda **more: losses.BinaryFocalCrossentropy(apply_class_balancing=True, **more),
+        np.eye(3)[:, [0, 2, 1]],
+        _PROBABILITIES,
+    ),
+    "categorical_focal_crossentropy": (losses.CategoricalFocalCrossentropy, np.eye(3), _PROBABILITIES),
+    "categorical_hinge": (losses.CategoricalHinge, np.eye(3), _NUMBERS),
+    "cosine_similarity": (losses.CosineSimilarity, _NUMBERS, _NUMBERS[::-1]),
+    "dice": (losses.Dice, np.eye(3), _PROBABILITIES),
+    "gaussian_negative_log_likelihood": (
+        losses.GaussianNegativeLogLikelihood,
+        _NUMBERS[:, :2],
+        np.concatenate([_NUMBERS, _NUMBERS[::-1]], 1)[:, :4],
+    ),
+    "hinge": (losses.Hinge, np.sign(_NUMBERS), _NUMBERS[::-1]),
+    "huber": (losses.Huber, _NUMBERS, _NUMBERS[::-1]),
+    "kl_divergence": (losses.KLDivergence, _PROBABILITIES[::-1], _PROBABILITIES),
+    "log_cosh": (losses.LogCosh, _NUMBERS, _NUMBERS[::-1]),
+    "mean_absolute_error": (losses.MeanAbsoluteError, _NUMBERS, 0.9 * _NUMBERS[::-1]),
+    "mean_absolute_percentage_error": (losses.MeanAbsolutePercentageError, _NUMBERS, 0.9 * _NUMBERS[::-1]),
+    "mean_squared_logarithmic_error": (losses.MeanSquaredLogarithmicError, np.abs(_NUMBERS), 0.1 + _PROBABILITIES),
+    # All of the batch: with less, the value as a metric, where nothing is left out, is another.
+    "online_hard_examples": (lambda **more: losses.OnlineHardExamples(keep=1.0, **more), np.eye(3), _PROBABILITIES),
+    "poisson": (losses.Poisson, np.arange(9.0).reshape(3, 3), 0.1 + _PROBABILITIES),
+    "quantile": (lambda **more: losses.QuantileLoss(0.9, **more), _NUMBERS, 0.9 * _NUMBERS[::-1]),
+    "root_mean_squared_error": (losses.RootMeanSquaredError, _NUMBERS, _NUMBERS[::-1]),
+    "sparse_categorical_focal_crossentropy": (
+        losses.SparseCategoricalFocalCrossentropy,
+        np.array([0, 1, 2], np.int32),
+        _PROBABILITIES,
+    ),
+    "squared_hinge": (losses.SquaredHinge, np.sign(_NUMBERS), _NUMBERS[::-1]),
+    "tversky": (lambda **more: losses.Tversky(0.3, 0.7, **more), np.eye(3), _PROBABILITIES),
+    "weighted_sum": (losses.WeightedSum, np.eye(3), _PROBABILITIES),
     "binary_crossentropy": (losses.BinaryCrossentropy, np.eye(3)[:, [0, 2, 1]], _PROBABILITIES),
     "categorical_crossentropy": (losses.CategoricalCrossentropy, np.eye(3), _PROBABILITIES),
     "mean_squared_error": (losses.MeanSquaredError, _NUMBERS, _NUMBERS[::-1]),
