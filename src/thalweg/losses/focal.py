@@ -6,12 +6,12 @@ subtraction, so it keeps its digits where p_t is nearly 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from thalweg import ops
 from thalweg.checks import In
 from thalweg.errors import ArgumentError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.losses.crossentropy import Binary, OverClasses, SparseCategoricalCrossentropy
 from thalweg.losses.loss import choices, registry

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from thalweg import activations, config, ops
 from thalweg.checks import In, OneOf
 from thalweg.errors import ShapeError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.losses.crossentropy import OverClasses, refuse_unbounded, share_targets

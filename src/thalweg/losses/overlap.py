@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from thalweg import config, ops
 from thalweg.checks import In
 from thalweg.errors import ArgumentError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.losses.crossentropy import refuse_unbounded
 from thalweg.losses.loss import Loss, registry, spread

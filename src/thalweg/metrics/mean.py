@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from thalweg import ops
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.losses.loss import Loss
 from thalweg.metrics.metric import MeanMetric, Metric, mean_sums, registry

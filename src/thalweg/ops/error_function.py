@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+
+from thalweg.fields import dataclass
 
 CENTRE = 2.0
 """What the far polynomial is expanded around."""
