@@ -26,12 +26,12 @@ from thalweg.record.history import History
 from thalweg.training import checkpoint, data
 from thalweg.training.callbacks import Callback, CallbackList
 from thalweg.training.data import Rows
-from thalweg.training.goals import Goals, check_names, resolve
+from thalweg.training.goals import Goals, check_names, chosen, is_open, resolve
 from thalweg.training.handle import OptimizerHandle
 from thalweg.training.inference import OneRow, Prediction, only
 from thalweg.training.programs import Programs
 from thalweg.training.progress import Counter, check_verbose
-from thalweg.training.step import Net, evaluation_step, prediction_label
+from thalweg.training.step import Net, evaluation_step, prediction_label, prediction_step
 from thalweg.training.trainer import Count, Schedule, Trainer, params
 
 EPOCH_STATE = "random/epoch"
@@ -69,6 +69,7 @@ class Model:
         self.name = name
         self.trainable = trainable
         self.stop_training = False
+        self.loss_choice: str | None = None
         self.history: History | None = None
         self.optimizer: OptimizerHandle | None = None
         self.state: dict[str, np.ndarray] = {}
@@ -242,6 +243,8 @@ class Model:
 
         Arguments:
             loss: a name, a Loss or a function of two nodes; for several outputs a list or a mapping by their names.
+                ``"auto"``: chosen by the last layer and the first targets, see ``losses.automatic.choose``; what was
+                chosen is printed, and stands in ``model.loss_choice``.
             run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: accepted for Keras's sake; the whole step is
                 always compiled, and runs as often in one call as fits into a tenth of a second.
 
@@ -256,11 +259,13 @@ class Model:
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
-        if self.built:
+        open_loss = is_open(loss)
+        if self.built and not open_loss:
             self._check_goals(self._goals(compiled))
         else:
             check_names(compiled)
-        self._goals_fit = self.built
+        self._goals_fit = self.built and not open_loss
+        self.loss_choice = None
         self._compiled = compiled
         self.optimizer = OptimizerHandle(chosen)
         for name in [name for name in self.state if name.startswith(("optimizer/", "metrics/", "evaluation/"))]:
@@ -274,6 +279,17 @@ class Model:
         if self._outputs.keys() == {""}:
             given = {what: self._of_only_output(value) for what, value in given.items()}
         return resolve(outputs, given["loss"], given["loss_weights"], given["metrics"], given["weighted_metrics"])
+
+    def _choose_loss(self, y: Any, verbose: int | str) -> None:
+        """Put in place of ``loss="auto"`` what it means for these targets, and say what that is."""
+        assert self._compiled is not None, "asked for compiled models only"
+        if is_open(self._compiled["loss"]):
+            outputs = prediction_step(self._net(), TOKEN_BATCH).graph.outputs
+            nodes = {name: outputs[prediction_label(name)] for name in self._outputs}
+            loss, self.loss_choice = chosen(self._of_only_output(self._compiled["loss"]), nodes, data.targets(y, nodes))
+            self._compiled = {**self._compiled, "loss": loss}
+            if verbose:
+                print(self.loss_choice)
 
     def _of_only_output(self, value: Any) -> Any:
         """Of a mapping that names the only output after its layer, as Keras allows, what it maps to."""
@@ -402,6 +418,7 @@ class Model:
         watchers = CallbackList(callbacks)
         self._require_compiled("fit")
         self._build_for(x, seed)
+        self._choose_loss(y, verbose)
         trainer = self._ready_to_train("fit")
         rows = self._prepare(x, y, sample_weight, class_weight)
         rows, held_out = self._hold_out(rows, validation_split, validation_data)
@@ -445,6 +462,7 @@ class Model:
         verbose, watchers = check_verbose(verbose), CallbackList(callbacks)
         self._require_compiled("evaluate")
         self._build_for(x)
+        self._choose_loss(y, verbose)
         trainer = self._ready_to_train("evaluate")
         rows = _first(self._prepare(x, y, sample_weight), steps, batch_size, "evaluate")
         watchers.attach(self, {"verbose": verbose, "steps": rows.count})
@@ -505,6 +523,7 @@ class Model:
         """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
         self._require_compiled("train_on_batch")
         self._build_for(x)
+        self._choose_loss(y, verbose=0)
         trainer = self._ready_to_train("train_on_batch")
         logs = trainer.train_on_batch(self._prepare(x, y, sample_weight, class_weight))
         return logs if return_dict else _flat(logs)

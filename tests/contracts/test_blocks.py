@@ -238,11 +238,12 @@ class TestEveryLoss:
     def test_is_a_metric_and_a_function(self, name):
         make, y_true, y_pred = LOSSES[name]
         arrays = {"y_true": y_true, "y_pred": y_pred}
-        metric = metrics.get(name)
-        assert metric.name == name
+        assert metrics.get(name).name == name
+        metric = metrics.get(make())
         sums = compute(metric.sums(*inputs(**arrays)), **arrays)
         assert metric.result(**sums) == pytest.approx(float(compute(make()(*inputs(**arrays)), **arrays)))
-        values = compute(getattr(losses, name)(*inputs(**arrays)), **arrays)
+        options = {key: value for key, value in make().get_config().items() if key not in ("reduction", "name")}
+        values = compute(getattr(losses, name)(*inputs(**arrays), **options), **arrays)
         np.testing.assert_array_equal(values, compute(make(reduction="none")(*inputs(**arrays)), **arrays))
 
 

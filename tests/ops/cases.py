@@ -261,7 +261,7 @@ SIGNED = e.Absolute.dtypes
 
 for _op, _dtypes in ((e.Negate, ARITHMETIC), (e.Absolute, SIGNED), (e.Sqrt, FLOATS)):
     CASES[_op.name] = unary(_op, _dtypes, smooth=positive if _op is e.Sqrt else away_from_zero)
-for _op in (e.Exp, e.Expm1, e.Tanh, e.Sigmoid, e.Softplus):
+for _op in (e.Exp, e.Expm1, e.Tanh, e.Sigmoid, e.Softplus, e.Erf):
     CASES[_op.name] = unary(_op, FLOATS, FUNCTION_ULPS)
 CASES[e.Sign.name] = unary(e.Sign, SIGNED, signed_zeros=False)  # the sign of -0 may be 0 or -0
 CASES[e.Floor.name] = unary(e.Floor, FLOATS, smooth=between_integers)

@@ -53,8 +53,18 @@ def _one_hot(classes, n):
 
 def _activations():
     x = np.concatenate([_numbers(1, 6, 5, scale=3.0), [[0.0, -0.0, 1e-30, 1e4, -1e4]]])
-    for name in ("linear", "relu", "sigmoid", "tanh", "softmax"):
+    for name in (
+        *("linear", "relu", "sigmoid", "tanh", "softmax", "log_softmax", "softplus", "silu", "mish"),
+        *("gelu", "softsign", "selu"),
+    ):
         yield Case("activation", name, {}, {"x": x})
+    yield Case("activation", "gelu", {"approximate": True}, {"x": x})
+    # Keras takes another one-sided derivative where the pieces of these meet, at 0, 6 and +-3.
+    for name in ("relu6", "hard_sigmoid", "leaky_relu", "elu"):
+        yield Case("activation", name, {}, {"x": x + 0.01})
+    yield Case("activation", "leaky_relu", {"negative_slope": 0.01}, {"x": x + 0.01})
+    yield Case("activation", "elu", {"alpha": 0.001}, {"x": x + 0.01})
+    yield Case("activation", "exponential", {}, {"x": np.clip(x, -20, 20)})
     for options in ({"negative_slope": 0.2}, {"max_value": 2.0}, {"negative_slope": 0.1, "threshold": 0.5}):
         yield Case("activation", "relu", options, {"x": x + 0.01})
 
@@ -106,15 +116,83 @@ def _loss_inputs():
     yield "BinaryCrossentropy", {"from_logits": True}, "huge", {"y_true": one_hot, "y_pred": logits * 1e4}
 
 
+def _more_loss_inputs():
+    """The same for the other losses."""
+    numbers, other = _numbers(40, 6, 4), _numbers(41, 6, 4, scale=2.0)
+    long, longer = _numbers(42, 3, 5, 4), _numbers(43, 3, 5, 4, scale=2.0)
+    for name in ("MeanAbsoluteError", "MeanAbsolutePercentageError", "LogCosh", "CosineSimilarity", "Huber"):
+        yield name, {}, "", {"y_true": numbers, "y_pred": other}
+        yield name, {}, "temporal", {"y_true": long, "y_pred": longer}
+    yield "Huber", {"delta": 0.3}, "", {"y_true": numbers, "y_pred": other}
+    yield "CosineSimilarity", {"axis": 1}, "temporal", {"y_true": long, "y_pred": longer}
+    yield "LogCosh", {}, "huge", {"y_true": numbers * 1e4, "y_pred": other * 1e4}
+    yield "MeanAbsolutePercentageError", {}, "zeros", {"y_true": numbers * (numbers > 0), "y_pred": other}
+    yield "RootMeanSquaredError", {}, "", {"y_true": numbers, "y_pred": other}
+    counts = np.floor(np.exp(numbers) * 2)
+    for name in ("Poisson", "MeanSquaredLogarithmicError"):
+        yield name, {}, "", {"y_true": counts, "y_pred": np.exp(other)}
+    yield "MeanSquaredLogarithmicError", {}, "either-sign", {"y_true": counts, "y_pred": other}
+    signs = np.where(numbers > 0, 1.0, -1.0)
+    for name in ("Hinge", "SquaredHinge"):
+        yield name, {}, "", {"y_true": signs, "y_pred": other}
+        yield name, {}, "zeros-and-ones", {"y_true": (signs + 1) / 2, "y_pred": other}
+    classes = _classes(44, 4, 6)
+    one_hot, soft, p = _one_hot(classes, 4), _probabilities(45, 6, 4), _probabilities(46, 6, 4)
+    yield "CategoricalHinge", {}, "", {"y_true": one_hot, "y_pred": other}
+    yield "KLDivergence", {}, "", {"y_true": soft, "y_pred": p}
+    yield "KLDivergence", {}, "one-hot", {"y_true": one_hot, "y_pred": p}
+    yes = (signs + 1) / 2
+    for from_logits in (False, True):
+        options = {"from_logits": from_logits}
+        answers, shares = (other, other) if from_logits else (1 / (1 + np.exp(-other)), p)
+        for more in ({}, {"apply_class_balancing": True}, {"gamma": 0.5}, {"gamma": 0.0}, {"label_smoothing": 0.1}):
+            yield "BinaryFocalCrossentropy", {**more, **options}, "", {"y_true": yes, "y_pred": answers}
+        for more in ({}, {"alpha": (0.1, 0.2, 0.3, 0.4)}, {"gamma": 1.5, "label_smoothing": 0.1}, {"gamma": 0.0}):
+            yield "CategoricalFocalCrossentropy", {**more, **options}, "", {"y_true": one_hot, "y_pred": shares}
+        for more in ({}, {"alpha": (0.1, 0.2, 0.3, 0.4), "gamma": 1.5}):
+            yield "SparseCategoricalFocalCrossentropy", {**more, **options}, "", {"y_true": classes, "y_pred": shares}
+    answers = 1 / (1 + np.exp(-other))
+    for options in ({}, {"axis": 1}):
+        yield "Dice", options, "", {"y_true": yes, "y_pred": answers}
+    for options in ({}, {"alpha": 0.3, "beta": 0.8}, {"axis": (1,), "alpha": 0.2}):
+        yield "Tversky", options, "", {"y_true": yes, "y_pred": answers}
+    yield "Dice", {"axis": (1, 2)}, "temporal", {"y_true": (long > 0) * 1.0, "y_pred": 1 / (1 + np.exp(-longer))}
+    yield "Dice", {}, "nothing", {"y_true": np.zeros((6, 4)), "y_pred": answers}
+    yield "WeightedSum", {}, "", {"y_true": yes, "y_pred": answers}
+    yield (
+        "WeightedSum",
+        {"losses": ("tversky", "categorical_crossentropy"), "weights": (0.5, 2.0)},
+        "",
+        {"y_true": one_hot, "y_pred": p},
+    )
+    yield "QuantileLoss", {"quantiles": 0.9}, "", {"y_true": numbers, "y_pred": other}
+    yield "QuantileLoss", {"quantiles": (0.1, 0.5, 0.7, 0.9)}, "several", {"y_true": numbers[:, :1], "y_pred": other}
+    yield (
+        "QuantileLoss",
+        {"quantiles": (0.1, 0.5, 0.7, 0.9)},
+        "several-flat",
+        {"y_true": numbers[:, 0], "y_pred": other},
+    )
+    for options in ({}, {"full": True}, {"variance": "exponential"}):
+        yield "GaussianNegativeLogLikelihood", options, "", {"y_true": numbers[:, :2], "y_pred": other}
+    positive = np.concatenate([other[:, :2], np.exp(other[:, 2:])], 1)
+    options = {"variance": "linear", "epsilon": 0.1}
+    yield "GaussianNegativeLogLikelihood", options, "", {"y_true": numbers[:, :2], "y_pred": positive}
+    many = {"y_true": (_numbers(47, 40, 1) > 0.8) * 1.0, "y_pred": 1 / (1 + np.exp(-_numbers(48, 40, 1)))}
+    for options in ({"keep": 0.3}, {"ratio": 2.0}, {"ratio": 0.5}):
+        yield "OnlineHardExamples", options, "", many
+    yield "OnlineHardExamples", {"loss": "mse", "keep": 0.5}, "", {"y_true": numbers, "y_pred": other}
+
+
 def _losses():
-    for name, options, label, inputs in _loss_inputs():
+    for name, options, label, inputs in (*_loss_inputs(), *_more_loss_inputs()):
         yield Case("loss", name, options, inputs, label)
         yield (
             Case(
                 "loss",
                 name,
                 options,
-                {**inputs, "sample_weight": _weights(15, 6)[: len(inputs["y_true"])]},
+                {**inputs, "sample_weight": _weights(15, max(6, len(inputs["y_true"])))[: len(inputs["y_true"])]},
                 f"{label}-weighted",
             )
             if inputs["y_pred"].ndim < 3

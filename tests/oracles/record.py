@@ -8,6 +8,7 @@ import argparse
 import importlib.metadata
 import importlib.util
 import json
+import math
 import os
 from pathlib import Path
 
@@ -18,7 +19,20 @@ from tests.oracles.cases import CASES, Case
 RECORDED = Path(__file__).parent / "recorded"
 
 
-def ask_keras(case: Case) -> dict[str, np.ndarray]:
+def keras_losses(case: Case) -> list:
+    """(weight, Keras's loss) whose sum is the loss that is asked for; none if Keras has nothing like it."""
+    import keras
+
+    if case.name == "WeightedSum":
+        names = case.options.get("losses", ("dice", "binary_crossentropy"))
+        classes = [getattr(keras.losses, "".join(map(str.title, name.split("_")))) for name in names]
+        return list(zip(case.options.get("weights", (1, 1)), [kind() for kind in classes], strict=True))
+    name = case.name.removeprefix("Sparse") if case.name.startswith("SparseCategoricalFocal") else case.name
+    found = getattr(keras.losses, name, None)
+    return [(1, found(**case.options))] if found else []
+
+
+def ask_keras(case: Case) -> dict[str, np.ndarray] | None:
     """Keras 3 on JAX, in float64."""
     os.environ["KERAS_BACKEND"] = "jax"
     import jax
@@ -36,12 +50,18 @@ def ask_keras(case: Case) -> dict[str, np.ndarray]:
         gradient = pull(jax.numpy.cos(x["x"]))[0]
         return {"value": value, "gradient": gradient}
     if case.kind == "loss":
-        loss = getattr(keras.losses, case.name)(**case.options)
+        parts = keras_losses(case)
+        if not parts:
+            return None
+        y_true = np.eye(4)[x["y_true"]] if case.name == "SparseCategoricalFocalCrossentropy" else x["y_true"]
+
+        def asked(y_pred):
+            return sum(weight * loss(y_true, y_pred, x.get("sample_weight")) for weight, loss in parts)
 
         def total(y_pred):
-            return loss(x["y_true"], y_pred, x.get("sample_weight")).sum()
+            return asked(y_pred).sum()
 
-        value = loss(x["y_true"], x["y_pred"], x.get("sample_weight"))
+        value = asked(x["y_pred"])
         return {"value": value, "gradient": jax.grad(total)(x["y_pred"])}
     if case.kind == "metric":
         metric = getattr(keras.metrics, case.name)(**case.options)
@@ -66,18 +86,84 @@ def ask_keras(case: Case) -> dict[str, np.ndarray]:
     return {"statistics": np.array([values.mean(), values.std(), values.min(), values.max()])}
 
 
+def torch_gaussian(y_true, y_pred, weight, variance="softplus", full=False, epsilon=1e-6):
+    import torch
+
+    mean, spread = y_pred.chunk(2, -1)
+    spread = {"softplus": torch.nn.functional.softplus, "exponential": torch.exp}.get(variance, lambda v: v)(spread)
+    loss = torch.nn.functional.gaussian_nll_loss(mean, y_true, spread, full=full, eps=epsilon, reduction="none")
+    return loss.mean(-1) * weight
+
+
+def torch_quantiles(y_true, y_pred, weight, quantiles):
+    import torch
+
+    y_true = y_true[:, None] if y_true.ndim < y_pred.ndim else y_true
+    q, error = torch.tensor(quantiles, dtype=torch.float64), y_true - y_pred
+    return torch.maximum(q * error, (q - 1) * error).mean(-1) * weight
+
+
+def torch_hard(y_true, y_pred, weight, loss="bce", keep=0.25, ratio=None):
+    """By sorting, where thalweg counts; the mean of the chosen ones, so it is one number."""
+    import torch
+
+    functions = torch.nn.functional
+    function = functions.mse_loss if loss == "mse" else functions.binary_cross_entropy
+    values = function(y_pred, y_true, reduction="none").mean(-1)
+    weight = weight.expand(values.shape)
+    if ratio is None:
+        chosen = values.argsort(descending=True)[: math.ceil(keep * len(values))]
+    else:
+        positive, negative = (torch.nonzero(y_true[:, 0] == answer)[:, 0] for answer in (1, 0))
+        hardest = negative[values[negative].argsort(descending=True)]
+        chosen = torch.cat([positive, hardest[: int(ratio * len(positive))]])
+    return (values * weight)[chosen]
+
+
+def torch_root(y_true, y_pred, weight):
+    return ((y_pred - y_true).square().mean(-1) * weight).mean().sqrt()
+
+
+TORCH_LOSSES = {
+    "GaussianNegativeLogLikelihood": torch_gaussian,
+    "OnlineHardExamples": torch_hard,
+    "QuantileLoss": torch_quantiles,
+    "RootMeanSquaredError": torch_root,
+}
+
+
 def ask_torch(case: Case) -> dict[str, np.ndarray] | None:
     """PyTorch in float64, where it defines the same thing."""
     import torch
 
     x = {name: torch.tensor(array) for name, array in case.inputs.items()}
-    if case.kind == "activation" and not case.options and case.name != "linear":
-        function = (lambda x: torch.softmax(x, -1)) if case.name == "softmax" else getattr(torch, case.name)
+    if case.kind == "activation" and case.name != "linear":
+        functions = torch.nn.functional
+        known = {
+            "exponential": torch.exp,
+            "gelu": lambda x, approximate=False: functions.gelu(x, approximate="tanh" if approximate else "none"),
+            "hard_sigmoid": lambda x: functions.relu6(x + 3) / 6,  # hardsigmoid's own gradient has a float32 1/6
+            "leaky_relu": lambda x, negative_slope=0.2: functions.leaky_relu(x, negative_slope),
+            "log_softmax": lambda x: torch.log_softmax(x, -1),
+            "softmax": lambda x: torch.softmax(x, -1),
+        }
+        if case.name == "relu" and case.options:
+            return None
         point = x["x"].requires_grad_()
-        value = function(point)
+        value = (known.get(case.name) or getattr(functions, case.name))(point, **case.options)
         value.backward(torch.cos(x["x"].detach()))
         return {"value": value.detach().numpy(), "gradient": point.grad.numpy()}
-    plain = case.kind == "loss" and case.options.keys() <= {"from_logits", "label_smoothing"}
+    if case.kind == "loss" and case.name in TORCH_LOSSES:
+        options = {key: value for key, value in case.options.items() if key != "reduction"}
+        point = x["y_pred"].requires_grad_()
+        weight = x.get("sample_weight", torch.ones(()))
+        value = TORCH_LOSSES[case.name](x["y_true"], point, weight, **options)
+        value = value.sum() if case.options.get("reduction") == "sum" else value.mean()
+        value.backward()
+        return {"value": value.detach().numpy(), "gradient": point.grad.numpy()}
+    crossentropies = ("BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy")
+    known = case.kind == "loss" and case.name in ("MeanSquaredError", *crossentropies)
+    plain = known and case.options.keys() <= {"from_logits", "label_smoothing"}
     if plain and "sample_weight" not in x and x["y_pred"].ndim == x["y_true"].ndim + (case.name[:6] == "Sparse"):
         losses = torch.nn.functional
         smoothing = case.options.get("label_smoothing", 0.0)

@@ -1,6 +1,9 @@
 """Layers. Importing a module registers what is in it; the same line makes it public."""
 
+from thalweg.layers.activation import ELU as ELU
 from thalweg.layers.activation import Activation as Activation
+from thalweg.layers.activation import LeakyReLU as LeakyReLU
+from thalweg.layers.activation import PReLU as PReLU
 from thalweg.layers.activation import ReLU as ReLU
 from thalweg.layers.activation import Softmax as Softmax
 from thalweg.layers.dense import Dense as Dense
@@ -10,8 +13,25 @@ from thalweg.layers.layer import Layer as Layer
 from thalweg.layers.layer import Parameter as Parameter
 from thalweg.layers.layer import Symbol as Symbol
 from thalweg.layers.layer import registry as registry
+from thalweg.layers.merging import Add as Add
+from thalweg.layers.merging import Average as Average
+from thalweg.layers.merging import Concatenate as Concatenate
+from thalweg.layers.merging import Dot as Dot
+from thalweg.layers.merging import Maximum as Maximum
+from thalweg.layers.merging import Minimum as Minimum
+from thalweg.layers.merging import Multiply as Multiply
+from thalweg.layers.merging import Subtract as Subtract
+from thalweg.layers.noise import AlphaDropout as AlphaDropout
+from thalweg.layers.noise import GaussianDropout as GaussianDropout
+from thalweg.layers.noise import GaussianNoise as GaussianNoise
+from thalweg.layers.normalization import BatchNormalization as BatchNormalization
+from thalweg.layers.normalization import GroupNormalization as GroupNormalization
+from thalweg.layers.normalization import LayerNormalization as LayerNormalization
+from thalweg.layers.normalization import RMSNormalization as RMSNormalization
 from thalweg.layers.rescaling import Rescaling as Rescaling
 from thalweg.layers.reshaping import Flatten as Flatten
+from thalweg.layers.reshaping import Permute as Permute
+from thalweg.layers.reshaping import RepeatVector as RepeatVector
 from thalweg.layers.reshaping import Reshape as Reshape
 
 get = registry.get

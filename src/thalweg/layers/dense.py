@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from thalweg import activations, initializers, ops
+from thalweg import initializers, ops
 from thalweg.activations import Activation
 from thalweg.checks import In, Reserved
 from thalweg.errors import ShapeError
@@ -12,6 +12,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.initializers import Initializer
+from thalweg.layers.activation import activate, check_activation
 from thalweg.layers.layer import Layer, Parameter, registry
 
 
@@ -24,7 +25,7 @@ class Dense(Layer):
     dtype are cast to the layer's.
 
     Arguments:
-        activation: a name, or a function from node to node; None for none.
+        activation: a name, a function from node to node, or a layer as ``LeakyReLU(0.1)``; None for none.
         kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint: Keras's names,
             not there yet.
     """
@@ -42,7 +43,7 @@ class Dense(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        activations.get(self.activation)  # a mistyped name is reported here, not when the model is built
+        check_activation(self.activation)
         initializers.get(self.kernel_initializer)
         initializers.get(self.bias_initializer)
 
@@ -63,7 +64,7 @@ class Dense(Layer):
         y = ops.matmul(ops.cast(x, self.compute_dtype), self.kernel.node)
         if self.bias is not None:
             y = y + self.bias.node
-        return activations.get(self.activation)(y)
+        return activate(self.activation, y, training)
 
     def _misfit(self, expected: str, x: TensorType) -> ShapeError:
         return ShapeError(

@@ -37,9 +37,13 @@ class Dropout(Layer):
     def call(self, x: Node, training: bool) -> Node:
         if not training or self.rate == 0:
             return x
-        bits = ops.random_bits(self._mask_shape(x.shape), *self.random_key(self.seed))
+        return ops.select(self.kept(x.shape), x * (1.0 / (1.0 - self.rate)), 0.0)
+
+    def kept(self, shape: tuple[int, ...]) -> Node:
+        """Which numbers stay in this step, for an input of this shape."""
+        bits = ops.random_bits(self._mask_shape(shape), *self.random_key(self.seed))
         kept = bits >= int(self.rate * 2**32)  # the same as comparing with the rate in [0, 1), without the floats
-        return ops.select(ops.broadcast_to(kept, x.shape), x * (1.0 / (1.0 - self.rate)), 0.0)
+        return ops.broadcast_to(kept, shape)
 
     def _mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if self.noise_shape is None:

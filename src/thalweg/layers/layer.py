@@ -263,6 +263,11 @@ class Layer(Registered):
         trace = _current()
         trace.updates[trace.path(parameter)] = value
 
+    def latest(self, parameter: Parameter) -> Node:
+        """What the step is going to store in a parameter so far: the last ``update``, else what it holds."""
+        trace = _current()
+        return trace.updates.get(trace.path(parameter), parameter.node)
+
     def random_key(self, seed: int | None = None) -> tuple[int, Node, Node]:
         """What the random operations want: ``ops.random_uniform(shape, *self.random_key())``.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from thalweg import losses
@@ -64,7 +65,7 @@ def resolve(identifier: Any, target: TensorType, output: TensorType, loss: Loss 
     if identifier not in (*ACCURACY, *CROSSENTROPY):
         return get(identifier)
     if output.rank == 1 or output.shape[-1] == 1:
-        kinds: tuple[type[Metric], type[Crossentropy]] = (BinaryAccuracy, BinaryCrossentropy)
+        kinds: tuple[type[Metric], Callable[..., Crossentropy]] = (BinaryAccuracy, BinaryCrossentropy)
     elif target.rank < output.rank or target.shape[-1] == 1:
         kinds = (SparseCategoricalAccuracy, SparseCategoricalCrossentropy)
     else:

@@ -11,6 +11,7 @@ from thalweg.ops.elementwise import (
     clip,
     divide,
     equal,
+    erf,
     exp,
     expm1,
     floor,
@@ -39,7 +40,7 @@ from thalweg.ops.elementwise import (
 )
 from thalweg.ops.leaf import constant, input_node, iota, state_node, stop_gradient
 from thalweg.ops.lookup import take
-from thalweg.ops.random import random_bits, random_uniform
+from thalweg.ops.random import random_bits, random_normal, random_uniform
 from thalweg.ops.reduce import argmax, reduce_max, reduce_mean, reduce_min
 from thalweg.ops.shape import flatten, pad, reshape, slice_axis, take_slice, transpose
 from thalweg.ops.softmax import log_softmax, log_sum_exp, softmax

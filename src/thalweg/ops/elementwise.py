@@ -12,6 +12,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
 from thalweg.graph.types import FLOATS, TensorType
 from thalweg.ops.broadcast import broadcast_to
+from thalweg.ops.error_function import error_function
 from thalweg.ops.leaf import constant
 
 Operand = Node | float | int | bool
@@ -230,6 +231,20 @@ class Softplus(_Float):
 
     def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
         return (g * sigmoid(inputs[0]),)
+
+
+@dataclass(frozen=True)
+class Erf(_Float):
+    """``2 / sqrt(pi)`` times the integral of ``e^(-t^2)`` from 0 to x: twice the normal distribution, between -1 and 1.
+
+    Numerics: see ``ops.error_function``.
+    """
+
+    def reference(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(error_function(x), x.dtype)
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        return (g * exp(-square(inputs[0])) * (2.0 / math.sqrt(math.pi)),)
 
 
 @dataclass(frozen=True)
@@ -480,7 +495,13 @@ def relu(x: Node) -> Node:
 
 
 def softplus(x: Node) -> Node:
+    """``log(1 + e^x)``, a smooth ReLU."""
     return apply(Softplus(), x)
+
+
+def erf(x: Node) -> Node:
+    """The error function."""
+    return apply(Erf(), x)
 
 
 def add(x: Operand, y: Operand) -> Node:

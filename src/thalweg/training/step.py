@@ -15,7 +15,6 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, scope
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import STEP_STATE, Parameter, tracing
-from thalweg.losses.loss import Loss, spread
 from thalweg.optimizers.optimizer import Optimizer
 from thalweg.training.goals import Goal, Goals
 
@@ -123,7 +122,7 @@ def _training_loss(goal: Goal, y_pred: Node, batch: int, weighted: bool) -> _Par
         # Keras's epoch loss: the mean of the batches' losses, each counted as often as it has samples
         sums = {
             f"{goal.loss_name}/total": ops.cast(loss, "float64") * float(batch),
-            f"{goal.loss_name}/weight": ops.constant(float(batch), "float64"),
+            f"{goal.loss_name}/samples": ops.constant(float(batch), "float64"),
         }
     return _Part(loss, sums | _measure(goal, y_true, y_pred, None, weight))
 
@@ -134,26 +133,9 @@ def _evaluation_sums(goal: Goal, y_pred: Node, valid: Node, batch: int) -> dict[
     weight = ops.input_node(goal.weight_label, (batch,))
     with scope(goal.loss_name):
         weight = weight * valid
-        sums = _exact_loss(goal.loss, y_true, y_pred, weight, valid)
+        sums = goal.loss.totals(y_true, y_pred, weight, valid)
     named = {f"{goal.loss_name}/{name}": node for name, node in sums.items()}
     return named | _measure(goal, y_true, y_pred, valid, weight)
-
-
-def _exact_loss(loss: Loss, y_true: Node, y_pred: Node, weight: Node, valid: Node) -> dict[str, Node]:
-    """The sums of the loss over all samples, however they are cut into batches.
-
-    With ``reduction="sum"`` that is the sum over the data, not, as in Keras, a mean of the batches' sums.
-    """
-    values, counted = loss.values(y_true, y_pred)
-    weights, counts = (spread(ops.cast(w, values.dtype), values) for w in (weight, valid))
-    if loss.reduction == "mean_with_sample_weight":
-        counts = weights
-    if counted is not None:
-        counts = counts * ops.cast(counted, values.dtype)
-    total = ops.cast(ops.reduce_sum(values * weights), "float64")
-    if loss.reduction == "sum":
-        return {"total": total}
-    return {"total": total, "weight": ops.cast(ops.reduce_sum(counts), "float64")}
 
 
 def _measure(

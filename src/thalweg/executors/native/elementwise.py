@@ -10,12 +10,13 @@ from typing import Any
 from thalweg.executors.native.builder import Builder, Value
 from thalweg.graph.node import Op
 from thalweg.ops import elementwise as e
+from thalweg.ops.error_function import CENTRE, ERROR_FUNCTION
 from thalweg.ops.random import PARITY, ROTATIONS, ROUNDS
 
 Lowering = Callable[..., Value]
 LOWERINGS: dict[type[Op], Lowering] = {}
 
-EXPENSIVE = (e.Exp, e.Expm1, e.Log, e.Log1p, e.Tanh, e.Sigmoid, e.Softplus, e.Power, e.Divide, e.Sqrt)
+EXPENSIVE = (e.Exp, e.Expm1, e.Log, e.Log1p, e.Tanh, e.Sigmoid, e.Softplus, e.Erf, e.Power, e.Divide, e.Sqrt)
 """Operations that are better kept than computed again."""
 
 
@@ -237,6 +238,19 @@ def lower_sigmoid(op: Op, build: Builder, x: Value) -> Value:
 def lower_softplus(op: Op, build: Builder, x: Value) -> Value:
     top = extreme(build, "ogt", x, build.like(0, x))
     return build.add(top, lower_log1p(op, build, _exp_of_minus_absolute(build, x)))
+
+
+@lowers(e.Erf)
+def lower_erf(op: Op, build: Builder, x: Value) -> Value:
+    """Both branches of ``ops.error_function``, and the right one chosen."""
+    k = ERROR_FUNCTION[x.dtype]
+    size = lower_absolute(op, build, x)
+    near = build.fma(x, _polynomial(build, build.multiply(x, x), k.near), x)
+    t = build.select(build.compare("ogt", size, build.like(k.limit, x)), build.like(k.limit, x), size)
+    exponent = _polynomial(build, build.subtract(t, build.like(CENTRE, x)), k.far)
+    far = build.subtract(build.like(1, x), lower_exp(op, build, exponent))
+    far = build.intrinsic("copysign", x.dtype, x.lanes, far, x)
+    return build.select(build.compare("olt", size, build.like(1, x)), near, far)
 
 
 # --- logarithms -------------------------------------------------------------------------------------------------
