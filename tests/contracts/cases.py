@@ -44,11 +44,20 @@ METRICS = {
 
 # name -> ways to make one that take 400 steps from the start of a long narrow valley to its bottom
 OPTIMIZERS = {
+    "adadelta": (lambda: optimizers.Adadelta(0.3, epsilon=1e-4),),
+    "adagrad": (lambda: optimizers.Adagrad(0.3),),
     "adam": (
         lambda: optimizers.Adam(0.1),
         lambda: optimizers.Adam(0.1, amsgrad=True),
         lambda: optimizers.Adam(0.1, global_clipnorm=1.0),
+        lambda: optimizers.Adam(0.1, gradient_accumulation_steps=2),
     ),
+    "adam_w": (lambda: optimizers.AdamW(0.1, 0.001), lambda: optimizers.AdamW(0.1, use_ema=True, ema_momentum=0.5)),
+    "adamax": (lambda: optimizers.Adamax(0.1),),
+    "lamb": (lambda: optimizers.Lamb(0.05),),
+    "lion": (lambda: optimizers.Lion(0.01),),
+    "muon": (lambda: optimizers.Muon(0.1), lambda: optimizers.Muon(0.1, adam_lr_ratio=0.5)),
+    "nadam": (lambda: optimizers.Nadam(0.05),),
     "rmsprop": (
         lambda: optimizers.RMSprop(0.02),
         lambda: optimizers.RMSprop(0.01, centered=True),
@@ -59,5 +68,6 @@ OPTIMIZERS = {
         lambda: optimizers.SGD(0.02, momentum=0.9),
         lambda: optimizers.SGD(0.02, momentum=0.9, nesterov=True),
         lambda: optimizers.SGD(0.05, clipvalue=1.0),
+        lambda: optimizers.SGD(0.05, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=3),
     ),
 }

@@ -8,6 +8,7 @@ import numpy as np
 
 STEPS = 20
 KEPT_STEPS = (0, 1, 9, 19)  # whose parameters are compared
+TINY = 1e-20  # an epsilon so small that it does not matter whether it is added to a root or under it
 
 
 @dataclass(frozen=True)
@@ -174,10 +175,12 @@ def _optimizers():
             {"clipvalue": 0.05},
             {"global_clipnorm": 0.5, "momentum": 0.5},
             {"weight_decay": 0.01, "momentum": 0.9},
+            {"gradient_accumulation_steps": 4, "global_clipnorm": 0.5, "use_ema": True, "ema_overwrite_frequency": 3},
         ),
         "RMSprop": (
             {},
             {"rho": 0.5, "epsilon": 1e-3},
+            {"centered": True, "momentum": 0.5, "epsilon": TINY},
             {"momentum": 0.9},
             {"centered": True},
             {"centered": True, "momentum": 0.9, "weight_decay": 0.004},
@@ -187,6 +190,21 @@ def _optimizers():
             {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3},
             {"amsgrad": True},
             {"weight_decay": 0.004, "clipnorm": 1.0},
+            {"epsilon": TINY},
+            {"gradient_accumulation_steps": 3, "weight_decay": 0.01},
+            {"use_ema": True, "ema_momentum": 0.8, "ema_overwrite_frequency": 4},
+        ),
+        "AdamW": ({}, {"weight_decay": 0.1, "amsgrad": True, "epsilon": TINY}),
+        "Adamax": ({}, {"beta_1": 0.5, "beta_2": 0.9, "epsilon": TINY}),
+        "Nadam": ({}, {"learning_rate": 0.1, "beta_1": 0.5, "beta_2": 0.9}),
+        "Adagrad": ({}, {"learning_rate": 0.1, "initial_accumulator_value": 0.5, "epsilon": TINY}),
+        "Adadelta": ({}, {"learning_rate": 1.0, "rho": 0.5, "epsilon": 1e-3}),
+        "Lion": ({}, {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.9, "weight_decay": 0.1}),
+        "Lamb": ({}, {"learning_rate": 0.1, "beta_1": 0.5, "weight_decay": 0.01}, {"epsilon": 0.1}),
+        "Muon": (
+            {},
+            {"learning_rate": 0.1, "nesterov": False, "ns_steps": 3, "adam_lr_ratio": 0.1},
+            {"rms_rate": None, "weight_decay": None, "momentum": 0.5},
         ),
     }
     for name, several in all_options.items():

@@ -94,29 +94,53 @@ def ask_torch(case: Case) -> dict[str, np.ndarray] | None:
             value = losses.cross_entropy(*flat, label_smoothing=smoothing)
         value.backward()
         return {"value": value.detach().numpy(), "gradient": point.grad.numpy()}
-    if (
-        case.kind == "optimizer"
-        and case.name == "SGD"
-        and case.options.keys()
-        <= {
-            "learning_rate",
-            "momentum",
-            "nesterov",
-        }
-    ):
-        variables = {name: x[f"{name}_start"].clone().requires_grad_() for name in ("kernel", "bias")}
-        # The same float32 number as the learning rate that thalweg and Keras keep.
-        options = {"lr": float(np.float32(case.options.get("learning_rate", 0.01)))}
-        options |= {name: case.options[name] for name in ("momentum", "nesterov") if name in case.options}
-        optimizer = torch.optim.SGD(variables.values(), **options)
-        steps = []
-        for step in range(cases.STEPS):
-            for name, variable in variables.items():
-                variable.grad = x[name][step].clone()
-            optimizer.step()
-            steps.append({name: variable.detach().numpy().copy() for name, variable in variables.items()})
-        return {name: np.stack([steps[i][name] for i in cases.KEPT_STEPS]) for name in variables}
-    return None
+    return ask_torch_optimizer(case) if case.kind == "optimizer" else None
+
+
+def torch_options(case: Case) -> dict | None:
+    """The arguments that make PyTorch's optimizer of this name do the same; None if none do."""
+    given = dict(case.options)
+    same_everywhere = {"learning_rate": "lr", "momentum": "momentum", "nesterov": "nesterov", "amsgrad": "amsgrad"}
+    options = {same_everywhere[name]: given.pop(name) for name in list(given) if name in same_everywhere}
+    options.setdefault("lr", 0.01 if case.name == "SGD" else 0.001)
+    options["lr"] = float(np.float32(options["lr"]))  # the same float32 number that thalweg and Keras keep
+    if case.name in ("Adam", "AdamW", "Adamax", "Nadam"):
+        options["betas"] = (given.pop("beta_1", 0.9), given.pop("beta_2", 0.999))
+    renamed = {
+        "Adagrad": {"initial_accumulator_value": 0.1},
+        "Adadelta": {"rho": 0.95},
+        "RMSprop": {"rho": 0.9, "centered": False},
+        "AdamW": {"weight_decay": 0.004},
+    }.get(case.name, {})
+    for name, default in renamed.items():
+        options["alpha" if (case.name, name) == ("RMSprop", "rho") else name] = given.pop(name, default)
+    if case.name != "SGD":
+        options["eps"] = given.pop("epsilon", 1e-7)
+    if case.name == "Nadam":
+        options["momentum_decay"] = 1.0  # its decay is this times Keras's
+    # Elsewhere PyTorch adds epsilon somewhere else than Keras does.
+    same_place = case.name in ("SGD", "Adadelta", "Nadam") or options.get("eps", 1.0) <= cases.TINY
+    known = case.name in ("SGD", "Adam", "AdamW", "Adamax", "Nadam", "Adagrad", "Adadelta", "RMSprop")
+    return options if known and same_place and not given else None
+
+
+def ask_torch_optimizer(case: Case) -> dict[str, np.ndarray] | None:
+    import torch
+
+    options = torch_options(case)
+    if options is None:
+        return None
+    torch.set_default_dtype(torch.float64)  # in which it then keeps the scalars of its state, too
+    x = {name: torch.tensor(array) for name, array in case.inputs.items()}
+    variables = {name: x[f"{name}_start"].clone().requires_grad_() for name in ("kernel", "bias")}
+    optimizer = getattr(torch.optim, {"Nadam": "NAdam"}.get(case.name, case.name))(variables.values(), **options)
+    steps = []
+    for step in range(cases.STEPS):
+        for name, variable in variables.items():
+            variable.grad = x[name][step].clone()
+        optimizer.step()
+        steps.append({name: variable.detach().numpy().copy() for name, variable in variables.items()})
+    return {name: np.stack([steps[i][name] for i in cases.KEPT_STEPS]) for name in variables}
 
 
 def ask_sklearn(case: Case) -> dict[str, np.ndarray] | None:

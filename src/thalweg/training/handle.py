@@ -67,8 +67,17 @@ class OptimizerHandle:
 
     @property
     def iterations(self) -> int:
-        """How many steps it has made."""
-        return int(self.scalars[ITERATIONS_STATE])
+        """How many steps it has made; with ``gradient_accumulation_steps`` a step takes so many batches."""
+        return int(self.scalars[ITERATIONS_STATE]) // (self.rule.gradient_accumulation_steps or 1)
+
+    def exclude_from_weight_decay(self, *arguments: Any, **named: Any) -> None:
+        """Raises ArgumentError: after ``compile`` it is too late for that, as in Keras."""
+        raise ArgumentError(
+            "exclude_from_weight_decay comes too late",
+            expected="a call before compile",
+            got="a call on the optimizer of a compiled model",
+            fix=f"compile with {type(self.rule).__name__}(..., decay_exclusions=('bias',))",
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Only the rate changes. Anything else would look as if it had an effect, and have none."""

@@ -12,7 +12,7 @@ import numpy as np
 from thalweg.checks import In, check_fields
 from thalweg.executors import threads as cores
 from thalweg.executors.executor import Program
-from thalweg.optimizers.optimizer import Optimizer
+from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE, Optimizer, slot_state
 from thalweg.record.history import History
 from thalweg.training.callbacks import CallbackList, Logs, TerminateOnNaN
 from thalweg.training.data import Rows
@@ -89,6 +89,7 @@ class Trainer:
                 plan = self._plan(rows, validation, schedule, callbacks, interrupt)
                 callbacks.call("on_train_begin")
                 self._train(plan, callbacks, progress, history, interrupt)
+                self._take_averages()
                 callbacks.call("on_train_end", {name: values[-1] for name, values in history.history.items()})
         finally:
             progress.close()
@@ -109,6 +110,13 @@ class Trainer:
             if quiet is None or quiet.raise_error:
                 raise error from None
             print(error, file=sys.stderr)
+
+    def _take_averages(self) -> None:
+        """With ``use_ema`` the moving averages become the parameters at the end, as in Keras."""
+        state = self.programs.state
+        if self.optimizer.use_ema and state[ITERATIONS_STATE] > 0:
+            for path in self.net.trainable:
+                state[path][...] = state[slot_state(path, AVERAGE)]
 
     def _plan(
         self,
