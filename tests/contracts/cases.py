@@ -3,6 +3,7 @@
 import numpy as np
 
 from thalweg import layers, losses, metrics, optimizers
+from thalweg.optimizers import schedules
 
 # name -> (how to make one, shape of a sample, dtype of the input)
 LAYERS = {
@@ -70,4 +71,20 @@ OPTIMIZERS = {
         lambda: optimizers.SGD(0.05, clipvalue=1.0),
         lambda: optimizers.SGD(0.05, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=3),
     ),
+}
+
+# name -> ways to make one
+SCHEDULES = {
+    "constant_rate": (lambda: schedules.ConstantRate(0.5),),
+    "cosine_decay": (lambda: schedules.CosineDecay(0.5, 10, warmup_target=0.6, warmup_steps=5),),
+    "cosine_decay_restarts": (lambda: schedules.CosineDecayRestarts(0.5, 10, m_mul=0.5),),
+    "exponential_decay": (lambda: schedules.ExponentialDecay(0.5, 10, 0.9),),
+    "inverse_time_decay": (lambda: schedules.InverseTimeDecay(0.5, 10, 0.9, staircase=True),),
+    "linear_warmup": (
+        lambda: schedules.LinearWarmup(0.5, 5),
+        lambda: schedules.LinearWarmup(schedules.CosineDecay(0.5, 10), 5, start=0.1),
+    ),
+    "one_cycle": (lambda: schedules.OneCycle(0.5, 20), lambda: schedules.OneCycle(0.5, 20, three_phase=True)),
+    "piecewise_constant_decay": (lambda: schedules.PiecewiseConstantDecay([3, 6], [0.5, 0.2, 0.1]),),
+    "polynomial_decay": (lambda: schedules.PolynomialDecay(0.5, 10, power=0.5),),
 }

@@ -212,6 +212,54 @@ def _optimizers():
             yield Case("optimizer", name, options, {**gradients, **start})
 
 
+def _schedules():
+    steps = {"steps": np.array([0, 1, 2, 5, 9, 10, 11, 15, 20, 21, 29, 30, 31, 45, 69, 71, 99, 100, 101, 150, 1000])}
+    questions = {
+        "ExponentialDecay": (
+            {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.9},
+            {"initial_learning_rate": 0.1, "decay_steps": 30.5, "decay_rate": 0.5, "staircase": True},
+        ),
+        "InverseTimeDecay": (
+            {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.9},
+            {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 2.0, "staircase": True},
+        ),
+        "PiecewiseConstantDecay": (
+            {"boundaries": [10, 30, 100], "values": [0.5, 0.1, 0.2, 0.001]},
+            {"boundaries": [1], "values": [0.5, 0.0]},
+        ),
+        "PolynomialDecay": (
+            {"initial_learning_rate": 0.1, "decay_steps": 100},
+            {"initial_learning_rate": 0.1, "decay_steps": 30, "end_learning_rate": 0.01, "power": 0.5},
+            {"initial_learning_rate": 0.1, "decay_steps": 30, "power": 2.0, "cycle": True},
+        ),
+        "CosineDecay": (
+            {"initial_learning_rate": 0.1, "decay_steps": 100},
+            {"initial_learning_rate": 0.1, "decay_steps": 30, "alpha": 0.25},
+            {"initial_learning_rate": 0.0, "decay_steps": 60, "alpha": 0.1, "warmup_target": 0.2, "warmup_steps": 30},
+            {"initial_learning_rate": 0.1, "decay_steps": 60, "warmup_target": 0.2},
+        ),
+        "CosineDecayRestarts": (
+            {"initial_learning_rate": 0.1, "first_decay_steps": 10},
+            {"initial_learning_rate": 0.1, "first_decay_steps": 11, "t_mul": 1.0, "m_mul": 0.9, "alpha": 0.1},
+            {"initial_learning_rate": 0.1, "first_decay_steps": 7.5, "t_mul": 1.5, "m_mul": 0.8, "alpha": 0.05},
+        ),
+    }
+    for name, several in questions.items():
+        for options in several:
+            yield Case("schedule", name, options, steps)
+    early = {"steps": np.arange(0, 100, 3)}  # PyTorch's ends with an error
+    one_cycle = {"max_learning_rate": 0.5, "total_steps": 100}
+    for options in (
+        {},
+        {"anneal_strategy": "linear", "div_factor": 10.0, "final_div_factor": 100.0},
+        {"pct_start": 0.4, "three_phase": True},
+        {"pct_start": 0.0},
+    ):
+        yield Case("schedule", "OneCycle", one_cycle | options, early)
+    yield Case("schedule", "LinearWarmup", {"then": 0.5, "warmup_steps": 20, "start": 0.1}, early)
+    yield Case("schedule", "ConstantRate", {"learning_rate": 0.25}, early)
+
+
 def _initializers():
     for name, options in (
         ("Zeros", {}),
@@ -232,4 +280,4 @@ def _initializers():
     yield Case("initializer", "GlorotUniform", {}, {"shape": np.array([20000])}, "vector")
 
 
-CASES = [*_activations(), *_losses(), *_metrics(), *_optimizers(), *_initializers()]
+CASES = [*_activations(), *_losses(), *_metrics(), *_optimizers(), *_schedules(), *_initializers()]

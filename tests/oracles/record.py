@@ -18,7 +18,7 @@ from tests.oracles.cases import CASES, Case
 RECORDED = Path(__file__).parent / "recorded"
 
 
-def ask_keras(case: Case) -> dict[str, np.ndarray]:
+def ask_keras(case: Case) -> dict[str, np.ndarray] | None:
     """Keras 3 on JAX, in float64."""
     os.environ["KERAS_BACKEND"] = "jax"
     import jax
@@ -61,6 +61,9 @@ def ask_keras(case: Case) -> dict[str, np.ndarray]:
             optimizer.apply([x[name][step] for name in variables], list(variables.values()))
             steps.append({name: np.asarray(variable.value) for name, variable in variables.items()})
         return {name: np.stack([steps[i][name] for i in cases.KEPT_STEPS]) for name in variables}
+    if case.kind == "schedule":
+        schedule = getattr(keras.optimizers.schedules, case.name, None)
+        return schedule and {"value": np.array([schedule(**case.options)(int(step)) for step in x["steps"]])}
     values = np.asarray(getattr(keras.initializers, case.name)(**case.options)(tuple(x["shape"].tolist())))
     return {"statistics": np.array([values.mean(), values.std(), values.min(), values.max()])}
 
@@ -94,7 +97,35 @@ def ask_torch(case: Case) -> dict[str, np.ndarray] | None:
             value = losses.cross_entropy(*flat, label_smoothing=smoothing)
         value.backward()
         return {"value": value.detach().numpy(), "gradient": point.grad.numpy()}
+    if case.kind == "schedule":
+        return ask_torch_schedule(case)
     return ask_torch_optimizer(case) if case.kind == "optimizer" else None
+
+
+def ask_torch_schedule(case: Case) -> dict[str, np.ndarray] | None:
+    import torch
+    from torch.optim import lr_scheduler
+
+    options = dict(case.options)
+    if case.name == "OneCycle":
+        options["max_lr"] = options.pop("max_learning_rate")
+        start, make = 1.0, lambda optimizer: lr_scheduler.OneCycleLR(optimizer, **options)
+    elif case.name == "LinearWarmup":
+        top, first, steps = options["then"], options["start"], options["warmup_steps"]
+        start, make = top, lambda optimizer: lr_scheduler.LinearLR(optimizer, first / top, total_iters=steps)
+    elif case.name == "ConstantRate":
+        start, make = options["learning_rate"], lambda optimizer: lr_scheduler.ConstantLR(optimizer, 1.0)
+    else:
+        return None
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=start, momentum=0.5)
+    scheduler = make(optimizer)
+    rates = []
+    for _ in range(max(case.inputs["steps"]) + 1):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if len(rates) <= max(case.inputs["steps"]):
+            scheduler.step()
+    return {"value": np.array(rates)[case.inputs["steps"]]}
 
 
 def torch_options(case: Case) -> dict | None:

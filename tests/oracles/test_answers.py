@@ -23,6 +23,7 @@ def answer(case: Case) -> dict[str, np.ndarray]:
         "loss": answer_loss,
         "metric": answer_metric,
         "optimizer": answer_optimizer,
+        "schedule": answer_schedule,
         "initializer": answer_initializer,
     }[case.kind](case)
 
@@ -75,6 +76,11 @@ def answer_optimizer(case):
             kept.append({name: state[name].copy() for name in kinds})
     assert state["optimizer/iterations"] == STEPS
     return {name: np.stack([values[name] for values in kept]) for name in kinds}
+
+
+def answer_schedule(case):
+    schedule = optimizers.schedules.registry.find(case.name)(**case.options)
+    return {"value": np.array([schedule(step) for step in case.inputs["steps"]])}
 
 
 def answer_initializer(case):
@@ -135,6 +141,7 @@ def test_every_registered_name_has_a_case():
         "loss": losses.registry,
         "metric": metrics.registry,
         "optimizer": optimizers.registry,
+        "schedule": optimizers.schedules.registry,
         "initializer": initializers.registry,
     }
     for kind, registry in registries.items():

@@ -1,5 +1,6 @@
 """Optimizers."""
 
+from thalweg.optimizers import schedules as schedules
 from thalweg.optimizers.adagrad import Adadelta as Adadelta
 from thalweg.optimizers.adagrad import Adagrad as Adagrad
 from thalweg.optimizers.adam import Adam as Adam

@@ -12,6 +12,7 @@ from thalweg.checks import In, Reserved, check_fields, check_value
 from thalweg.errors import ArgumentError
 from thalweg.graph.node import Node, exact_scope
 from thalweg.graph.types import TensorType
+from thalweg.optimizers.schedules import Schedule
 from thalweg.registry import Registered, Registry
 
 ITERATIONS_STATE = "optimizer/iterations"
@@ -23,7 +24,7 @@ ACCUMULATED = "accumulated_gradient"
 """The slot of ``gradient_accumulation_steps``."""
 
 Slots = dict[str, Node]
-Rate = Annotated[float, In("[0, inf)")]
+Rate = Annotated[float, In("[0, inf)")] | Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,8 @@ class Optimizer(Registered):
     ``w -= learning_rate * weight_decay * w``; then the update rule; then the average.
 
     Arguments:
-        learning_rate: the size of a step. It becomes a state of the model, so that changing it compiles nothing.
+        learning_rate: the size of a step: a number, or a Schedule. It becomes a state of the model, so that changing
+            it compiles nothing; with a schedule each step computes that of the next one.
         weight_decay: the decay's factor; applies to every parameter, biases too, but for those left out by
             ``exclude_from_weight_decay``.
         clipnorm: every gradient g with a norm above it becomes ``g * clipnorm / norm(g)``, each parameter for itself.
@@ -135,9 +137,10 @@ class Optimizer(Registered):
 
     def states(self, parameters: Mapping[str, TensorType]) -> dict[str, tuple[TensorType, float | int]]:
         """What is kept for these parameters (path -> type): name of the state -> (type, number to fill it with)."""
+        rate = self.learning_rate
         states: dict[str, tuple[TensorType, float | int]] = {
             ITERATIONS_STATE: (TensorType((), "int64"), 0),
-            LEARNING_RATE_STATE: (TensorType((), "float32"), self.learning_rate),
+            LEARNING_RATE_STATE: (TensorType((), "float32"), rate(0) if isinstance(rate, Schedule) else rate),
         }
         for path, kind in parameters.items():
             for slot in self.slots(kind, path):
@@ -154,8 +157,10 @@ class Optimizer(Registered):
         iterations = ops.state_node(ITERATIONS_STATE, (), "int64")
         batch = iterations + 1
         t = ops.cast(batch, "float64")
-        rate = self._rate(iterations)
+        rate = ops.state_node(LEARNING_RATE_STATE, (), "float32")
         new: dict[str, Node] = {ITERATIONS_STATE: batch}
+        if isinstance(self.learning_rate, Schedule):
+            new[LEARNING_RATE_STATE] = ops.cast(self.learning_rate.rate(t), "float32")
         due: Node | None = None
         if self.gradient_accumulation_steps is not None:
             due = _divides(self.gradient_accumulation_steps, t)
@@ -170,9 +175,6 @@ class Optimizer(Registered):
                 if self.use_ema:
                     new |= self._averaged(path, new[path], t)
         return new
-
-    def _rate(self, iterations: Node) -> Node:
-        return ops.state_node(LEARNING_RATE_STATE, (), "float32")
 
     def _moved(self, path: str, w: Node, g: Node, t: Node, rate: Node, due: Node | None) -> dict[str, Node]:
         """The parameter and its slots after the step; as they were, where the step is not ``due``."""
