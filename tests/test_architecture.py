@@ -26,6 +26,7 @@ ORDER = (
     "activations",
     "initializers",
     "regularizers",
+    "constraints",
     "layers",
     "losses",
     "metrics",

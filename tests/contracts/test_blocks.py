@@ -14,7 +14,7 @@ import thalweg.layers
 import thalweg.losses
 import thalweg.metrics
 import thalweg.optimizers
-from thalweg import activations, initializers, layers, losses, metrics, ops, optimizers
+from thalweg import activations, constraints, initializers, layers, losses, metrics, ops, optimizers, regularizers
 from thalweg.backprop import gradients
 from thalweg.checks import bad_values
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
@@ -39,10 +39,14 @@ PACKAGES = {
     "optimizer": thalweg.optimizers,
     "schedule": thalweg.optimizers.schedules,
     "initializer": initializers,
+    "regularizer": regularizers,
+    "constraint": constraints,
     "activation": activations,
 }
 REGISTRIES = {kind: registry for kind, (registry, _) in KINDS.items()} | {
     "initializer": initializers.registry,
+    "regularizer": regularizers.registry,
+    "constraint": constraints.registry,
     "activation": activations.registry,
 }
 OURS = [

@@ -260,6 +260,36 @@ def _schedules():
     yield Case("schedule", "ConstantRate", {"learning_rate": 0.25}, early)
 
 
+def _regularizers():
+    kernel = {"x": np.concatenate([_numbers(31, 4, 3), [[1e-30, -1e-30, 100.0]]])}
+    for name, options in (
+        ("L1", {}),
+        ("L2", {}),
+        ("L1", {"l1": 0.5}),
+        ("L2", {"l2": 0.5}),
+        ("L1L2", {"l1": 0.3, "l2": 0.2}),
+        ("L1L2", {"l2": 0.2}),
+        ("OrthogonalRegularizer", {"mode": "columns"}),
+    ):
+        yield Case("regularizer", name, options, kernel)
+    yield Case("regularizer", "OrthogonalRegularizer", {"factor": 0.5}, {"x": _numbers(32, 3, 4)})
+
+
+def _constraints():
+    kernel = {"x": _numbers(33, 4, 3) * [0.1, 1.0, 10.0]}
+    for name, options in (
+        ("MaxNorm", {}),
+        ("MaxNorm", {"max_value": 0.5, "axis": 1}),
+        ("NonNeg", {}),
+        ("UnitNorm", {}),
+        ("UnitNorm", {"axis": [0, 1]}),
+        ("MinMaxNorm", {}),
+        ("MinMaxNorm", {"min_value": 0.5, "max_value": 2.0, "rate": 0.25, "axis": 1}),
+    ):
+        yield Case("constraint", name, options, kernel)
+    yield Case("constraint", "UnitNorm", {}, {"x": np.zeros((3, 2))}, "zeros")
+
+
 def _initializers():
     for name, options in (
         ("Zeros", {}),
@@ -280,4 +310,5 @@ def _initializers():
     yield Case("initializer", "GlorotUniform", {}, {"shape": np.array([20000])}, "vector")
 
 
-CASES = [*_activations(), *_losses(), *_metrics(), *_optimizers(), *_schedules(), *_initializers()]
+CASES = [*_activations(), *_losses(), *_metrics(), *_optimizers(), *_schedules()]
+CASES += [*_regularizers(), *_constraints(), *_initializers()]

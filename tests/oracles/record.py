@@ -61,6 +61,11 @@ def ask_keras(case: Case) -> dict[str, np.ndarray] | None:
             optimizer.apply([x[name][step] for name in variables], list(variables.values()))
             steps.append({name: np.asarray(variable.value) for name, variable in variables.items()})
         return {name: np.stack([steps[i][name] for i in cases.KEPT_STEPS]) for name in variables}
+    if case.kind == "regularizer":
+        value, gradient = jax.value_and_grad(getattr(keras.regularizers, case.name)(**case.options))(x["x"])
+        return {"value": value, "gradient": gradient}
+    if case.kind == "constraint":
+        return {"value": getattr(keras.constraints, case.name)(**case.options)(x["x"])}
     if case.kind == "schedule":
         schedule = getattr(keras.optimizers.schedules, case.name, None)
         return schedule and {"value": np.array([schedule(**case.options)(int(step)) for step in x["steps"]])}

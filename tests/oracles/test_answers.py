@@ -10,7 +10,7 @@ from tests.compute import compute, inputs
 from tests.oracles.cases import CASES, KEPT_STEPS, STEPS, Case
 from tests.oracles.record import LIBRARIES, RECORDED, installed
 
-from thalweg import activations, initializers, losses, metrics, ops, optimizers
+from thalweg import activations, constraints, initializers, losses, metrics, ops, optimizers, regularizers
 from thalweg.backprop import gradients
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
@@ -24,6 +24,8 @@ def answer(case: Case) -> dict[str, np.ndarray]:
         "metric": answer_metric,
         "optimizer": answer_optimizer,
         "schedule": answer_schedule,
+        "regularizer": answer_regularizer,
+        "constraint": answer_constraint,
         "initializer": answer_initializer,
     }[case.kind](case)
 
@@ -81,6 +83,18 @@ def answer_optimizer(case):
 def answer_schedule(case):
     schedule = optimizers.schedules.registry.find(case.name)(**case.options)
     return {"value": np.array([schedule(step) for step in case.inputs["steps"]])}
+
+
+def answer_regularizer(case):
+    (x,) = inputs(x=case.inputs["x"])
+    value = regularizers.registry.find(case.name)(**case.options)(x)
+    (gradient,) = gradients(value, [x])
+    return compute({"value": value, "gradient": gradient}, x=case.inputs["x"])
+
+
+def answer_constraint(case):
+    (x,) = inputs(x=case.inputs["x"])
+    return {"value": compute(constraints.registry.find(case.name)(**case.options)(x), x=case.inputs["x"])}
 
 
 def answer_initializer(case):
@@ -142,6 +156,8 @@ def test_every_registered_name_has_a_case():
         "metric": metrics.registry,
         "optimizer": optimizers.registry,
         "schedule": optimizers.schedules.registry,
+        "regularizer": regularizers.registry,
+        "constraint": constraints.registry,
         "initializer": initializers.registry,
     }
     for kind, registry in registries.items():

@@ -7,12 +7,14 @@ from typing import Annotated
 
 from thalweg import activations, initializers, ops
 from thalweg.activations import Activation
-from thalweg.checks import In, Reserved
+from thalweg.checks import In
+from thalweg.constraints import Projection
 from thalweg.errors import ShapeError
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.initializers import Initializer
 from thalweg.layers.layer import Layer, Parameter, registry
+from thalweg.regularizers import Penalty
 
 
 @registry.register("dense")
@@ -25,8 +27,9 @@ class Dense(Layer):
 
     Arguments:
         activation: a name, or a function from node to node; None for none.
-        kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint: Keras's names,
-            not there yet.
+        kernel_regularizer, bias_regularizer, activity_regularizer: penalties added to the loss; the last one on the
+            result, divided by the batch size. A name, a Regularizer or a function from a node to a scalar node.
+        kernel_constraint, bias_constraint: what the parameters are projected onto after every step.
     """
 
     units: Annotated[int, In("[1, inf)")]
@@ -34,11 +37,11 @@ class Dense(Layer):
     use_bias: bool = True
     kernel_initializer: str | Initializer = "glorot_uniform"
     bias_initializer: str | Initializer = "zeros"
-    kernel_regularizer: Annotated[object, Reserved()] = None
-    bias_regularizer: Annotated[object, Reserved()] = None
-    activity_regularizer: Annotated[object, Reserved()] = None
-    kernel_constraint: Annotated[object, Reserved()] = None
-    bias_constraint: Annotated[object, Reserved()] = None
+    kernel_regularizer: str | Penalty | None = None
+    bias_regularizer: str | Penalty | None = None
+    activity_regularizer: str | Penalty | None = None
+    kernel_constraint: str | Projection | None = None
+    bias_constraint: str | Projection | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

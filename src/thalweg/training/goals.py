@@ -18,6 +18,10 @@ from thalweg.metrics.resolve import ACCURACY, CROSSENTROPY
 
 LOSS = "loss"
 """The name of the loss among the sums and in the logs."""
+PENALTY = f"{LOSS}/penalty"
+"""The sum of what the regularizers add to the loss, where there are any."""
+PENALIZED = f"{LOSS}/penalized"
+"""How many rows that sum is of."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ class Goals:
 
     def results(self, sums: Mapping[str, float]) -> dict[str, float]:
         """The logs from the sums of a step graph (see ``training.step``), by their names without a prefix."""
-        logs: dict[str, float] = {LOSS: 0.0}
+        logs = {LOSS: _mean(sums.get(PENALTY, 0.0), sums.get(PENALIZED, 0.0))}
         for goal in self.outputs:
             value = _mean(sums[f"{goal.loss_name}/total"], sums.get(f"{goal.loss_name}/weight", 1.0))
             logs[LOSS] += goal.loss_weight * value

@@ -16,7 +16,7 @@ from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE, Optimizer, s
 from thalweg.record.history import History
 from thalweg.training.callbacks import CallbackList, Logs, TerminateOnNaN
 from thalweg.training.data import Rows
-from thalweg.training.goals import Goals
+from thalweg.training.goals import PENALTY, Goals
 from thalweg.training.inference import Evaluation, sums_of
 from thalweg.training.interrupt import Interrupt, interruptible
 from thalweg.training.loop import Pace, Plan, shuffled, train
@@ -132,7 +132,8 @@ class Trainer:
         threads = cores.wanted(schedule.threads)
         in_order = np.arange(rows.count)
         self._program(batch_size, weighted)  # now, so that the running sums exist
-        totals = [self._sums[f"{goal.loss_name}/total"] for goal in self.goals.outputs]
+        names = [*(f"{goal.loss_name}/total" for goal in self.goals.outputs), PENALTY]
+        totals = [self._sums[name] for name in names if name in self._sums]
 
         def validate(epoch: int) -> Logs:
             if validation is None or not schedule.validates(epoch):
