@@ -92,6 +92,21 @@ def test_a_batch_larger_than_the_data_is_one_step():
     assert model.optimizer.iterations == 1
 
 
+def test_full_batches_are_gradient_descent():
+    """One step an epoch, by the mean gradient of all rows; single rows are as many steps."""
+    x, y = np.random.default_rng(0).normal(size=(40, 2)), np.ones(40)
+    model, single = (nets.regressor(optimizer=thalweg.optimizers.SGD(0.1)) for _ in range(2))
+    kernel, bias = model.get_weights()
+    error = (x @ kernel)[:, 0] + bias - y
+    history = model.fit(x, y, batch_size="full", epochs=1, verbose=0)
+    assert history.params["steps"] == model.optimizer.iterations == 1
+    np.testing.assert_allclose(model.get_weights()[0][:, 0], kernel[:, 0] - 0.2 * (error @ x) / 40, rtol=1e-4)
+    single.fit(x, y, batch_size=1, verbose=0)
+    assert single.optimizer.iterations == 40
+    with pytest.raises(thalweg.errors.ArgumentError, match="did you mean 'full'"):
+        model.fit(x, y, batch_size="ful", verbose=0)
+
+
 def test_steps_per_epoch_ends_an_epoch_early():
     x, y = nets.points(96)
     model = nets.classifier()

@@ -64,7 +64,11 @@ class Parameter:
 
     def initial(self, seed: int, path: str) -> np.ndarray:
         """The value to start from: a function of the model's seed and of the parameter's path in the model."""
-        return self.initializer(self.shape, self.dtype, seed=seed, path=path)
+        try:
+            return self.initializer(self.shape, self.dtype, seed=seed, path=path)
+        except ThalwegError as error:
+            error.layer = f"layer {path.rpartition('/')[0]!r}"
+            raise
 
 
 class Trace:
