@@ -6,12 +6,12 @@ They are ``kernel_constraint``, ``bias_constraint`` ... of a layer, and part of 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 from thalweg import config, ops
 from thalweg.checks import In, check_fields
 from thalweg.errors import ArgumentError, ShapeError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.registry import Registered, Registry
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from thalweg import config
 from thalweg.checks import In, OneOf, check_fields
 from thalweg.errors import ShapeError
+from thalweg.fields import dataclass
 from thalweg.registry import Registered, Registry
 
 Shape = tuple[int, ...]

@@ -7,12 +7,12 @@ is added once. ``activity_regularizer`` goes by what the layer gives: that penal
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 from thalweg import config, ops
 from thalweg.checks import In, OneOf, check_fields
 from thalweg.errors import ShapeError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.registry import Registered, Registry
 

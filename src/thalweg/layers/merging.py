@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import reduce
 from typing import ClassVar
 
 from thalweg import ops
 from thalweg.errors import ShapeError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer, registry

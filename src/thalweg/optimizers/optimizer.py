@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any
 
 from thalweg import ops
 from thalweg.checks import In, Reserved, check_fields, check_value
 from thalweg.errors import ArgumentError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node, exact_scope
 from thalweg.graph.types import TensorType
 from thalweg.optimizers.schedules import Schedule

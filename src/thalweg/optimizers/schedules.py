@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from thalweg import ops
 from thalweg.checks import In, OneOf, check_fields
 from thalweg.errors import ArgumentError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.registry import Registered, Registry
 
