@@ -27,6 +27,7 @@ ORDER = (
     "activations",
     "initializers",
     "regularizers",
+    "constraints",
     "layers",
     "losses",
     "metrics",

@@ -10,12 +10,14 @@ from thalweg.version import __version__ as __version__
 if TYPE_CHECKING:
     from thalweg import activations as activations
     from thalweg import callbacks as callbacks
+    from thalweg import constraints as constraints
     from thalweg import datasets as datasets
     from thalweg import initializers as initializers
     from thalweg import layers as layers
     from thalweg import losses as losses
     from thalweg import metrics as metrics
     from thalweg import optimizers as optimizers
+    from thalweg import regularizers as regularizers
     from thalweg import utils as utils
     from thalweg.layers import Input as Input
     from thalweg.model import Model as Model
@@ -27,6 +29,7 @@ _MODULES = (
     "activations",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "errors",
     "initializers",
@@ -34,6 +37,7 @@ _MODULES = (
     "losses",
     "metrics",
     "optimizers",
+    "regularizers",
     "utils",
 )
 _NAMES = {

@@ -373,7 +373,7 @@ class Model:
         self,
         x: Any = None,
         y: Any = None,
-        batch_size: int | None = None,
+        batch_size: int | str | None = None,
         epochs: int = 1,
         verbose: int | str = "auto",
         callbacks: Callbacks = None,
@@ -394,7 +394,7 @@ class Model:
         """Train. Arguments as in Keras, and two more.
 
         Arguments:
-            batch_size: 32 unless given.
+            batch_size: 32 unless given; 1 for stochastic gradient descent, ``"full"`` for all rows in one step.
             epochs: the index after the last epoch: with ``initial_epoch=2``, ``epochs=5`` trains 3.
             validation_batch_size: accepted; the results do not depend on it.
             threads: at most so many; all cores unless given or set in ``THALWEG_THREADS``. Results do not depend on it.
@@ -423,7 +423,7 @@ class Model:
         rows = self._prepare(x, y, sample_weight, class_weight)
         rows, held_out = self._hold_out(rows, validation_split, validation_data)
         if held_out is not None:
-            size = schedule.batch_size if validation_batch_size is None else validation_batch_size
+            size = schedule.batch(rows.count) if validation_batch_size is None else validation_batch_size
             held_out = _first(held_out, validation_steps, size, "fit: of the validation")
         if seed is not None:
             self.state[SEED_STATE][...] = seed

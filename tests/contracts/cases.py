@@ -3,6 +3,7 @@
 import numpy as np
 
 from thalweg import layers, losses, metrics, optimizers
+from thalweg.optimizers import schedules
 
 # name -> (how to make one, shape of a sample, dtype of the input)
 LAYERS = {
@@ -81,11 +82,20 @@ METRICS = {
 
 # name -> ways to make one that take 400 steps from the start of a long narrow valley to its bottom
 OPTIMIZERS = {
+    "adadelta": (lambda: optimizers.Adadelta(0.3, epsilon=1e-4),),
+    "adagrad": (lambda: optimizers.Adagrad(0.3),),
     "adam": (
         lambda: optimizers.Adam(0.1),
         lambda: optimizers.Adam(0.1, amsgrad=True),
         lambda: optimizers.Adam(0.1, global_clipnorm=1.0),
+        lambda: optimizers.Adam(0.1, gradient_accumulation_steps=2),
     ),
+    "adam_w": (lambda: optimizers.AdamW(0.1, 0.001), lambda: optimizers.AdamW(0.1, use_ema=True, ema_momentum=0.5)),
+    "adamax": (lambda: optimizers.Adamax(0.1),),
+    "lamb": (lambda: optimizers.Lamb(0.05),),
+    "lion": (lambda: optimizers.Lion(0.01),),
+    "muon": (lambda: optimizers.Muon(0.1), lambda: optimizers.Muon(0.1, adam_lr_ratio=0.5)),
+    "nadam": (lambda: optimizers.Nadam(0.05),),
     "rmsprop": (
         lambda: optimizers.RMSprop(0.02),
         lambda: optimizers.RMSprop(0.01, centered=True),
@@ -96,5 +106,22 @@ OPTIMIZERS = {
         lambda: optimizers.SGD(0.02, momentum=0.9),
         lambda: optimizers.SGD(0.02, momentum=0.9, nesterov=True),
         lambda: optimizers.SGD(0.05, clipvalue=1.0),
+        lambda: optimizers.SGD(0.05, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=3),
     ),
+}
+
+# name -> ways to make one
+SCHEDULES = {
+    "constant_rate": (lambda: schedules.ConstantRate(0.5),),
+    "cosine_decay": (lambda: schedules.CosineDecay(0.5, 10, warmup_target=0.6, warmup_steps=5),),
+    "cosine_decay_restarts": (lambda: schedules.CosineDecayRestarts(0.5, 10, m_mul=0.5),),
+    "exponential_decay": (lambda: schedules.ExponentialDecay(0.5, 10, 0.9),),
+    "inverse_time_decay": (lambda: schedules.InverseTimeDecay(0.5, 10, 0.9, staircase=True),),
+    "linear_warmup": (
+        lambda: schedules.LinearWarmup(0.5, 5),
+        lambda: schedules.LinearWarmup(schedules.CosineDecay(0.5, 10), 5, start=0.1),
+    ),
+    "one_cycle": (lambda: schedules.OneCycle(0.5, 20), lambda: schedules.OneCycle(0.5, 20, three_phase=True)),
+    "piecewise_constant_decay": (lambda: schedules.PiecewiseConstantDecay([3, 6], [0.5, 0.2, 0.1]),),
+    "polynomial_decay": (lambda: schedules.PolynomialDecay(0.5, 10, power=0.5),),
 }

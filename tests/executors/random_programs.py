@@ -32,6 +32,7 @@ from thalweg.ops import (
     clip,
     concatenate,
     contract,
+    cos,
     divide,
     equal,
     exp,
@@ -65,6 +66,7 @@ from thalweg.ops import (
     select,
     sigmoid,
     sign,
+    sin,
     softmax,
     softplus,
     sqrt,
@@ -217,12 +219,28 @@ class Maker:
     def unary(self) -> Node:
         x = self.pick()
         name = self.one(
-            ["negate", "absolute", "relu", "exp", "expm1", "log", "log1p", "sqrt", "tanh", "sigmoid", "softplus"]
+            [
+                "negate",
+                "absolute",
+                "relu",
+                "exp",
+                "expm1",
+                "log",
+                "log1p",
+                "sqrt",
+                "sin",
+                "cos",
+                "tanh",
+                "sigmoid",
+                "softplus",
+            ]
         )
         if name in ("exp", "expm1"):
             return (exp if name == "exp" else expm1)(self.tame(x))
         if name in ("log", "log1p", "sqrt"):
             return {"log": log, "log1p": log1p, "sqrt": sqrt}[name](absolute(x) + 0.5)
+        if name in ("sin", "cos"):
+            return (sin if name == "sin" else cos)(self.tame(x))
         functions = {"negate": negate, "absolute": absolute, "relu": relu, "tanh": tanh, "sigmoid": sigmoid}
         return functions.get(name, softplus)(x)
 

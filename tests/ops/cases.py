@@ -263,6 +263,27 @@ for _op, _dtypes in ((e.Negate, ARITHMETIC), (e.Absolute, SIGNED), (e.Sqrt, FLOA
     CASES[_op.name] = unary(_op, _dtypes, smooth=positive if _op is e.Sqrt else away_from_zero)
 for _op in (e.Exp, e.Expm1, e.Tanh, e.Sigmoid, e.Softplus, e.Erf):
     CASES[_op.name] = unary(_op, FLOATS, FUNCTION_ULPS)
+
+
+def angles(r, shape, dtype="float64"):
+    """Of all sizes; many turns, too, but not so many that a difference quotient's step is lost."""
+    return np.asarray(r.uniform(-8, 8, shape) * 10.0 ** r.integers(-3, 3, shape)).astype(dtype)
+
+
+def near_quarter_turns(op: type[Op]) -> Iterator[Case]:
+    """Where the range reduction cancels: the nearest numbers to multiples of pi / 2, and the largest angle."""
+    turns = np.concatenate([np.arange(-40, 41), 2.0 ** np.arange(3, 49), -(3.0 ** np.arange(3, 31))]) * (math.pi / 2)
+    ends = np.array([e.LARGEST_ANGLE, -e.LARGEST_ANGLE, 2 * e.LARGEST_ANGLE, 6381956970095103 * 2.0**-3])
+    for dtype in FLOATS:
+        yield Case(op(), (np.concatenate([turns, ends]).astype(dtype),), 4, note="quarter turns")
+
+
+def trigonometric(op: type[Op]) -> Generator:
+    return lambda: itertools.chain(unary(op, FLOATS, 2, smooth=angles)(), near_quarter_turns(op))
+
+
+for _op in (e.Sin, e.Cos):
+    CASES[_op.name] = trigonometric(_op)
 CASES[e.Sign.name] = unary(e.Sign, SIGNED, signed_zeros=False)  # the sign of -0 may be 0 or -0
 CASES[e.Floor.name] = unary(e.Floor, FLOATS, smooth=between_integers)
 CASES[e.Log.name] = unary(e.Log, FLOATS, FUNCTION_ULPS, smooth=positive)

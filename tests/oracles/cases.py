@@ -8,6 +8,7 @@ import numpy as np
 
 STEPS = 20
 KEPT_STEPS = (0, 1, 9, 19)  # whose parameters are compared
+TINY = 1e-20  # an epsilon so small that it does not matter whether it is added to a root or under it
 
 
 @dataclass(frozen=True)
@@ -252,10 +253,12 @@ def _optimizers():
             {"clipvalue": 0.05},
             {"global_clipnorm": 0.5, "momentum": 0.5},
             {"weight_decay": 0.01, "momentum": 0.9},
+            {"gradient_accumulation_steps": 4, "global_clipnorm": 0.5, "use_ema": True, "ema_overwrite_frequency": 3},
         ),
         "RMSprop": (
             {},
             {"rho": 0.5, "epsilon": 1e-3},
+            {"centered": True, "momentum": 0.5, "epsilon": TINY},
             {"momentum": 0.9},
             {"centered": True},
             {"centered": True, "momentum": 0.9, "weight_decay": 0.004},
@@ -265,11 +268,104 @@ def _optimizers():
             {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3},
             {"amsgrad": True},
             {"weight_decay": 0.004, "clipnorm": 1.0},
+            {"epsilon": TINY},
+            {"gradient_accumulation_steps": 3, "weight_decay": 0.01},
+            {"use_ema": True, "ema_momentum": 0.8, "ema_overwrite_frequency": 4},
+        ),
+        "AdamW": ({}, {"weight_decay": 0.1, "amsgrad": True, "epsilon": TINY}),
+        "Adamax": ({}, {"beta_1": 0.5, "beta_2": 0.9, "epsilon": TINY}),
+        "Nadam": ({}, {"learning_rate": 0.1, "beta_1": 0.5, "beta_2": 0.9}),
+        "Adagrad": ({}, {"learning_rate": 0.1, "initial_accumulator_value": 0.5, "epsilon": TINY}),
+        "Adadelta": ({}, {"learning_rate": 1.0, "rho": 0.5, "epsilon": 1e-3}),
+        "Lion": ({}, {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.9, "weight_decay": 0.1}),
+        "Lamb": ({}, {"learning_rate": 0.1, "beta_1": 0.5, "weight_decay": 0.01}, {"epsilon": 0.1}),
+        "Muon": (
+            {},
+            {"learning_rate": 0.1, "nesterov": False, "ns_steps": 3, "adam_lr_ratio": 0.1},
+            {"rms_rate": None, "weight_decay": None, "momentum": 0.5},
         ),
     }
     for name, several in all_options.items():
         for options in several:
             yield Case("optimizer", name, options, {**gradients, **start})
+
+
+def _schedules():
+    steps = {"steps": np.array([0, 1, 2, 5, 9, 10, 11, 15, 20, 21, 29, 30, 31, 45, 69, 71, 99, 100, 101, 150, 1000])}
+    questions = {
+        "ExponentialDecay": (
+            {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.9},
+            {"initial_learning_rate": 0.1, "decay_steps": 30.5, "decay_rate": 0.5, "staircase": True},
+        ),
+        "InverseTimeDecay": (
+            {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.9},
+            {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 2.0, "staircase": True},
+        ),
+        "PiecewiseConstantDecay": (
+            {"boundaries": [10, 30, 100], "values": [0.5, 0.1, 0.2, 0.001]},
+            {"boundaries": [1], "values": [0.5, 0.0]},
+        ),
+        "PolynomialDecay": (
+            {"initial_learning_rate": 0.1, "decay_steps": 100},
+            {"initial_learning_rate": 0.1, "decay_steps": 30, "end_learning_rate": 0.01, "power": 0.5},
+            {"initial_learning_rate": 0.1, "decay_steps": 30, "power": 2.0, "cycle": True},
+        ),
+        "CosineDecay": (
+            {"initial_learning_rate": 0.1, "decay_steps": 100},
+            {"initial_learning_rate": 0.1, "decay_steps": 30, "alpha": 0.25},
+            {"initial_learning_rate": 0.0, "decay_steps": 60, "alpha": 0.1, "warmup_target": 0.2, "warmup_steps": 30},
+            {"initial_learning_rate": 0.1, "decay_steps": 60, "warmup_target": 0.2},
+        ),
+        "CosineDecayRestarts": (
+            {"initial_learning_rate": 0.1, "first_decay_steps": 10},
+            {"initial_learning_rate": 0.1, "first_decay_steps": 11, "t_mul": 1.0, "m_mul": 0.9, "alpha": 0.1},
+            {"initial_learning_rate": 0.1, "first_decay_steps": 7.5, "t_mul": 1.5, "m_mul": 0.8, "alpha": 0.05},
+        ),
+    }
+    for name, several in questions.items():
+        for options in several:
+            yield Case("schedule", name, options, steps)
+    early = {"steps": np.arange(0, 100, 3)}  # PyTorch's ends with an error
+    one_cycle = {"max_learning_rate": 0.5, "total_steps": 100}
+    for options in (
+        {},
+        {"anneal_strategy": "linear", "div_factor": 10.0, "final_div_factor": 100.0},
+        {"pct_start": 0.4, "three_phase": True},
+        {"pct_start": 0.0},
+    ):
+        yield Case("schedule", "OneCycle", one_cycle | options, early)
+    yield Case("schedule", "LinearWarmup", {"then": 0.5, "warmup_steps": 20, "start": 0.1}, early)
+    yield Case("schedule", "ConstantRate", {"learning_rate": 0.25}, early)
+
+
+def _regularizers():
+    kernel = {"x": np.concatenate([_numbers(31, 4, 3), [[1e-30, -1e-30, 100.0]]])}
+    for name, options in (
+        ("L1", {}),
+        ("L2", {}),
+        ("L1", {"l1": 0.5}),
+        ("L2", {"l2": 0.5}),
+        ("L1L2", {"l1": 0.3, "l2": 0.2}),
+        ("L1L2", {"l2": 0.2}),
+        ("OrthogonalRegularizer", {"mode": "columns"}),
+    ):
+        yield Case("regularizer", name, options, kernel)
+    yield Case("regularizer", "OrthogonalRegularizer", {"factor": 0.5}, {"x": _numbers(32, 3, 4)})
+
+
+def _constraints():
+    kernel = {"x": _numbers(33, 4, 3) * [0.1, 1.0, 10.0]}
+    for name, options in (
+        ("MaxNorm", {}),
+        ("MaxNorm", {"max_value": 0.5, "axis": 1}),
+        ("NonNeg", {}),
+        ("UnitNorm", {}),
+        ("UnitNorm", {"axis": [0, 1]}),
+        ("MinMaxNorm", {}),
+        ("MinMaxNorm", {"min_value": 0.5, "max_value": 2.0, "rate": 0.25, "axis": 1}),
+    ):
+        yield Case("constraint", name, options, kernel)
+    yield Case("constraint", "UnitNorm", {}, {"x": np.zeros((3, 2))}, "zeros")
 
 
 def _initializers():
@@ -282,6 +378,9 @@ def _initializers():
         ("RandomUniform", {}),
         ("RandomUniform", {"minval": 1.0, "maxval": 3.0}),
         ("TruncatedNormal", {}),
+        ("Orthogonal", {}),
+        ("Orthogonal", {"gain": 2.0}),
+        ("Identity", {"gain": 0.5}),
         ("VarianceScaling", {}),
         ("VarianceScaling", {"scale": 3.0, "mode": "fan_out", "distribution": "uniform"}),
         ("VarianceScaling", {"mode": "fan_avg", "distribution": "untruncated_normal"}),
@@ -292,4 +391,5 @@ def _initializers():
     yield Case("initializer", "GlorotUniform", {}, {"shape": np.array([20000])}, "vector")
 
 
-CASES = [*_activations(), *_losses(), *_metrics(), *_optimizers(), *_initializers()]
+CASES = [*_activations(), *_losses(), *_metrics(), *_optimizers(), *_schedules()]
+CASES += [*_regularizers(), *_constraints(), *_initializers()]

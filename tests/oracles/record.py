@@ -82,6 +82,14 @@ def ask_keras(case: Case) -> dict[str, np.ndarray] | None:
             steps.append({name: np.asarray(variable.value) for name, variable in variables.items()})
         return {name: np.stack([steps[i][name] for i in cases.KEPT_STEPS]) for name in variables}
     keras.utils.set_random_seed(1)  # extremes of random numbers are compared: not by luck
+    if case.kind == "regularizer":
+        value, gradient = jax.value_and_grad(getattr(keras.regularizers, case.name)(**case.options))(x["x"])
+        return {"value": value, "gradient": gradient}
+    if case.kind == "constraint":
+        return {"value": getattr(keras.constraints, case.name)(**case.options)(x["x"])}
+    if case.kind == "schedule":
+        schedule = getattr(keras.optimizers.schedules, case.name, None)
+        return schedule and {"value": np.array([schedule(**case.options)(int(step)) for step in x["steps"]])}
     values = np.asarray(getattr(keras.initializers, case.name)(**case.options)(tuple(x["shape"].tolist())))
     return {"statistics": np.array([values.mean(), values.std(), values.min(), values.max()])}
 
@@ -181,29 +189,81 @@ def ask_torch(case: Case) -> dict[str, np.ndarray] | None:
             value = losses.cross_entropy(*flat, label_smoothing=smoothing)
         value.backward()
         return {"value": value.detach().numpy(), "gradient": point.grad.numpy()}
-    if (
-        case.kind == "optimizer"
-        and case.name == "SGD"
-        and case.options.keys()
-        <= {
-            "learning_rate",
-            "momentum",
-            "nesterov",
-        }
-    ):
-        variables = {name: x[f"{name}_start"].clone().requires_grad_() for name in ("kernel", "bias")}
-        # The same float32 number as the learning rate that thalweg and Keras keep.
-        options = {"lr": float(np.float32(case.options.get("learning_rate", 0.01)))}
-        options |= {name: case.options[name] for name in ("momentum", "nesterov") if name in case.options}
-        optimizer = torch.optim.SGD(variables.values(), **options)
-        steps = []
-        for step in range(cases.STEPS):
-            for name, variable in variables.items():
-                variable.grad = x[name][step].clone()
-            optimizer.step()
-            steps.append({name: variable.detach().numpy().copy() for name, variable in variables.items()})
-        return {name: np.stack([steps[i][name] for i in cases.KEPT_STEPS]) for name in variables}
-    return None
+    if case.kind == "schedule":
+        return ask_torch_schedule(case)
+    return ask_torch_optimizer(case) if case.kind == "optimizer" else None
+
+
+def ask_torch_schedule(case: Case) -> dict[str, np.ndarray] | None:
+    import torch
+    from torch.optim import lr_scheduler
+
+    options = dict(case.options)
+    if case.name == "OneCycle":
+        options["max_lr"] = options.pop("max_learning_rate")
+        start, make = 1.0, lambda optimizer: lr_scheduler.OneCycleLR(optimizer, **options)
+    elif case.name == "LinearWarmup":
+        top, first, steps = options["then"], options["start"], options["warmup_steps"]
+        start, make = top, lambda optimizer: lr_scheduler.LinearLR(optimizer, first / top, total_iters=steps)
+    elif case.name == "ConstantRate":
+        start, make = options["learning_rate"], lambda optimizer: lr_scheduler.ConstantLR(optimizer, 1.0)
+    else:
+        return None
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=start, momentum=0.5)
+    scheduler = make(optimizer)
+    rates = []
+    for _ in range(max(case.inputs["steps"]) + 1):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if len(rates) <= max(case.inputs["steps"]):
+            scheduler.step()
+    return {"value": np.array(rates)[case.inputs["steps"]]}
+
+
+def torch_options(case: Case) -> dict | None:
+    """The arguments that make PyTorch's optimizer of this name do the same; None if none do."""
+    given = dict(case.options)
+    same_everywhere = {"learning_rate": "lr", "momentum": "momentum", "nesterov": "nesterov", "amsgrad": "amsgrad"}
+    options = {same_everywhere[name]: given.pop(name) for name in list(given) if name in same_everywhere}
+    options.setdefault("lr", 0.01 if case.name == "SGD" else 0.001)
+    options["lr"] = float(np.float32(options["lr"]))  # the same float32 number that thalweg and Keras keep
+    if case.name in ("Adam", "AdamW", "Adamax", "Nadam"):
+        options["betas"] = (given.pop("beta_1", 0.9), given.pop("beta_2", 0.999))
+    renamed = {
+        "Adagrad": {"initial_accumulator_value": 0.1},
+        "Adadelta": {"rho": 0.95},
+        "RMSprop": {"rho": 0.9, "centered": False},
+        "AdamW": {"weight_decay": 0.004},
+    }.get(case.name, {})
+    for name, default in renamed.items():
+        options["alpha" if (case.name, name) == ("RMSprop", "rho") else name] = given.pop(name, default)
+    if case.name != "SGD":
+        options["eps"] = given.pop("epsilon", 1e-7)
+    if case.name == "Nadam":
+        options["momentum_decay"] = 1.0  # its decay is this times Keras's
+    # Elsewhere PyTorch adds epsilon somewhere else than Keras does.
+    same_place = case.name in ("SGD", "Adadelta", "Nadam") or options.get("eps", 1.0) <= cases.TINY
+    known = case.name in ("SGD", "Adam", "AdamW", "Adamax", "Nadam", "Adagrad", "Adadelta", "RMSprop")
+    return options if known and same_place and not given else None
+
+
+def ask_torch_optimizer(case: Case) -> dict[str, np.ndarray] | None:
+    import torch
+
+    options = torch_options(case)
+    if options is None:
+        return None
+    torch.set_default_dtype(torch.float64)  # in which it then keeps the scalars of its state, too
+    x = {name: torch.tensor(array) for name, array in case.inputs.items()}
+    variables = {name: x[f"{name}_start"].clone().requires_grad_() for name in ("kernel", "bias")}
+    optimizer = getattr(torch.optim, {"Nadam": "NAdam"}.get(case.name, case.name))(variables.values(), **options)
+    steps = []
+    for step in range(cases.STEPS):
+        for name, variable in variables.items():
+            variable.grad = x[name][step].clone()
+        optimizer.step()
+        steps.append({name: variable.detach().numpy().copy() for name, variable in variables.items()})
+    return {name: np.stack([steps[i][name] for i in cases.KEPT_STEPS]) for name in variables}
 
 
 def ask_sklearn(case: Case) -> dict[str, np.ndarray] | None:

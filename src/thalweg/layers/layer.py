@@ -12,8 +12,9 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from thalweg import config, initializers, ops
+from thalweg import config, constraints, initializers, ops, regularizers
 from thalweg.checks import In, OneOf, check_fields, check_value
+from thalweg.constraints import Projection
 from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
@@ -21,6 +22,7 @@ from thalweg.graph.node import Node, Nodes, scope
 from thalweg.graph.types import DTYPES, FLOATS, TensorType
 from thalweg.initializers import Initializer
 from thalweg.registry import Registered, Registry
+from thalweg.regularizers import Penalty
 
 Shape = tuple[int, ...]
 SymbolicShape = tuple[int | None, ...]
@@ -48,6 +50,8 @@ class Parameter:
     dtype: str
     initializer: Initializer
     trainable: bool = True
+    regularizer: Penalty | None = None
+    constraint: Projection | None = None
     value: np.ndarray | None = field(default=None, repr=False)
 
     @property
@@ -61,7 +65,11 @@ class Parameter:
 
     def initial(self, seed: int, path: str) -> np.ndarray:
         """The value to start from: a function of the model's seed and of the parameter's path in the model."""
-        return self.initializer(self.shape, self.dtype, seed=seed, path=path)
+        try:
+            return self.initializer(self.shape, self.dtype, seed=seed, path=path)
+        except ThalwegError as error:
+            error.layer = f"layer {path.rpartition('/')[0]!r}"
+            raise
 
 
 class Trace:
@@ -69,6 +77,7 @@ class Trace:
 
     def __init__(self, parameters: Mapping[str, Parameter] | None) -> None:
         self.updates: dict[str, Node] = {}
+        self.activities: list[tuple[Penalty, Node]] = []
         self._paths = None if parameters is None else {parameter: path for path, parameter in parameters.items()}
         self._nodes: dict[Parameter, Node] = {}
         self._draws: dict[str, int] = {}
@@ -108,7 +117,8 @@ def tracing(parameters: Mapping[str, Parameter] | None = None) -> Iterator[Trace
         parameters: path -> parameter, as ``named_parameters`` of the model gives it: the names of the states. Without,
             parameters get throw-away names, which is enough to work out shapes.
 
-    Gives the ``Trace``: its ``updates`` are the new values of states that layers update themselves (path -> node).
+    Gives the ``Trace``: its ``updates`` are the new values of states that layers update themselves (path -> node), its
+    ``activities`` the results of layers that have an activity regularizer, with that.
     """
     trace = Trace(parameters)
     token = _trace.set(trace)
@@ -226,6 +236,9 @@ class Layer(Registered):
 
     def __post_init__(self) -> None:
         check_fields(self)
+        for name, value in vars(self).items():  # a mistyped name is reported here, not when the model is built
+            if value is not None and name.endswith(("_regularizer", "_constraint")):
+                (regularizers if name.endswith("_regularizer") else constraints).get(value)
 
     # What a subclass writes. (The signatures here let a subclass name its inputs: ``call(self, x, training)``.)
 
@@ -253,8 +266,20 @@ class Layer(Registered):
         trainable: bool = True,
         dtype: str | None = None,
     ) -> Parameter:
-        """A new parameter of this layer; its node in the graph is ``parameter.node``."""
-        new = Parameter(name, shape, dtype or self.compute_dtype, initializers.get(initializer), trainable)
+        """A new parameter of this layer; its node in the graph is ``parameter.node``.
+
+        The fields ``<name>_regularizer`` and ``<name>_constraint`` of the layer, if it has them, are the parameter's.
+        """
+        regularizer, constraint = (getattr(self, f"{name}_{what}", None) for what in ("regularizer", "constraint"))
+        new = Parameter(
+            name,
+            shape,
+            dtype or self.compute_dtype,
+            initializers.get(initializer),
+            trainable,
+            None if regularizer is None else regularizers.get(regularizer),
+            None if constraint is None else constraints.get(constraint),
+        )
         self.own_parameters[name] = new
         return new
 
@@ -380,7 +405,13 @@ class Layer(Registered):
                 if not self.built:
                     self.build(*(x.type for x in inputs))
                     self.built = True
-                return self.call(*inputs, training=training)
+                results = self.call(*inputs, training=training)
+                regularizer = getattr(self, "activity_regularizer", None)
+                if regularizer is not None:
+                    penalty = regularizers.get(regularizer)
+                    each = results if isinstance(results, tuple) else (results,)
+                    _current().activities.extend((penalty, result) for result in each)
+                return results
             except ThalwegError as error:
                 if error.layer in (None, f"layer {here!r}"):
                     error.layer = str(self)

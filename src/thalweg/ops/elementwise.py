@@ -174,6 +174,42 @@ class Sqrt(_Float):
         return (g * 0.5 / output,)
 
 
+LARGEST_ANGLE = 2.0**50
+"""Up to here sine and cosine are defined. Beyond, neighbouring double-precision numbers are a quarter apart or more."""
+
+
+@dataclass(frozen=True)
+class Sin(_Float):
+    """The sine of an angle in radians; NaN beyond ``LARGEST_ANGLE``.
+
+    Numerics: computed in double precision, and rounded.
+    """
+
+    def reference(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(np.sin(_known_angle(x)), x.dtype)
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        return (g * cos(inputs[0]),)
+
+
+@dataclass(frozen=True)
+class Cos(_Float):
+    """The cosine of an angle in radians; NaN beyond ``LARGEST_ANGLE``.
+
+    Numerics: computed in double precision, and rounded.
+    """
+
+    def reference(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(np.cos(_known_angle(x)), x.dtype)
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        return (-g * sin(inputs[0]),)
+
+
+def _known_angle(x: np.ndarray) -> np.ndarray:
+    return np.where(np.abs(x) <= LARGEST_ANGLE, x.astype(np.float64), np.nan)
+
+
 @dataclass(frozen=True)
 class Tanh(_Float):
     def reference(self, x: np.ndarray) -> np.ndarray:
@@ -478,6 +514,14 @@ def sqrt(x: Node) -> Node:
 
 def square(x: Node) -> Node:
     return multiply(x, x)
+
+
+def sin(x: Node) -> Node:
+    return apply(Sin(), x)
+
+
+def cos(x: Node) -> Node:
+    return apply(Cos(), x)
 
 
 def tanh(x: Node) -> Node:

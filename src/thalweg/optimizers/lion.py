@@ -26,7 +26,7 @@ class Lion(Optimizer):
     beta_1: Annotated[float, In("(0, 1]")] = 0.9
     beta_2: Annotated[float, In("[0, 1]")] = 0.99
 
-    def slots(self, parameter: TensorType) -> tuple[str, ...]:
+    def slots(self, parameter: TensorType, path: str) -> tuple[str, ...]:
         return ("m",)
 
     def update(self, w: Node, g: Node, t: Node, rate: Node, *, m: Node) -> tuple[Node, Slots]:

@@ -20,6 +20,10 @@ from thalweg.metrics.resolve import ACCURACY, CROSSENTROPY
 
 LOSS = "loss"
 """The name of the loss among the sums and in the logs."""
+PENALTY = f"{LOSS}/penalty"
+"""The sum of what the regularizers add to the loss, where there are any."""
+PENALIZED = f"{LOSS}/penalized"
+"""How many rows that sum is of."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class Goals:
 
     def results(self, sums: Mapping[str, float]) -> dict[str, float]:
         """The logs from the sums of a step graph (see ``training.step``), by their names without a prefix."""
-        logs: dict[str, float] = {LOSS: 0.0}
+        logs = {LOSS: sums[PENALTY] / sums[PENALIZED] if sums.get(PENALIZED) else 0.0}
         for goal in self.outputs:
             parts = _parts(sums, goal.loss_name)
             # While training these are the batches' losses, in evaluation what the loss itself adds up.

@@ -13,6 +13,7 @@ from dataclasses import field
 
 from thalweg.executors.executor import leaf_types
 from thalweg.executors.layout import strides as state_strides
+from thalweg.executors.native import trigonometry as trigonometry  # fills LOWERINGS
 from thalweg.executors.native.elementwise import EXPENSIVE, LOWERINGS
 from thalweg.executors.native.evaluate import Nest, Views, resolve
 from thalweg.executors.native.host import Host
