@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.compute import compute, inputs
-from tests.oracles.cases import CASES, KEPT_STEPS, STEPS, Case
+from tests.oracles.cases import CASES, KEPT_STEPS, STEPS, Case, layer_weights
 from tests.oracles.record import LIBRARIES, RECORDED, installed
 
-from thalweg import activations, initializers, losses, metrics, ops, optimizers
+from thalweg import activations, initializers, layers, losses, metrics, ops, optimizers
 from thalweg.backprop import gradients
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
+from thalweg.layers.layer import tracing
 
 
 def answer(case: Case) -> dict[str, np.ndarray]:
@@ -24,6 +25,7 @@ def answer(case: Case) -> dict[str, np.ndarray]:
         "metric": answer_metric,
         "optimizer": answer_optimizer,
         "initializer": answer_initializer,
+        "layer": answer_layer,
     }[case.kind](case)
 
 
@@ -83,6 +85,31 @@ def answer_initializer(case):
     return {"statistics": np.array([values.mean(), values.std(), values.min(), values.max()])}
 
 
+def answer_layer(case):
+    layer = layers.registry.find(case.name)(**case.options, dtype="float64")
+    layer.infer(*map(TensorType.of, case.inputs.values()))
+    trained = layer.named_parameters(trainable_only=True)
+    kept = {path: p for path, p in layer.named_parameters().items() if path not in trained}
+    weights = dict(zip(trained, layer_weights([p.shape for p in trained.values()]), strict=True))
+    weights |= dict(zip(kept, layer_weights([p.shape for p in kept.values()], positive=True), strict=True))
+    with tracing(layer.named_parameters()):
+        inference = layer(*inputs(**case.inputs), training=False)
+    answers = {"inference": compute(inference, weights, **case.inputs)}
+    if any(x.dtype.kind != "f" for x in case.inputs.values()):
+        return answers
+    with tracing(layer.named_parameters()) as trace:
+        nodes = inputs(**case.inputs)
+        value = layer(*nodes, training=True)
+        slopes_from = ops.input_node("cosine", value.shape, value.dtype)
+        wrt = [*map(trace.node, trained.values()), *nodes]
+        slopes = gradients(ops.reduce_sum(value * slopes_from), wrt)
+        state = {f"state{i}": trace.updates[path] for i, path in enumerate(kept)}
+    answers["value"] = compute(value, weights, **case.inputs)
+    names = [*(f"gradient_parameter{i}" for i in range(len(trained))), *(f"gradient_{name}" for name in case.inputs)]
+    asked = {**dict(zip(names, slopes, strict=True)), **state}
+    return answers | compute(asked, weights, **case.inputs, cosine=np.cos(answers["value"]))
+
+
 def compare(case: Case, recorded: dict[str, np.ndarray]) -> int:
     """Compare with what is recorded for the case; gives how much that is."""
     expected = {key.rpartition("/")[2]: value for key, value in recorded.items() if key.startswith(f"{case.key}/")}
@@ -106,6 +133,10 @@ def compare_statistics(ours, theirs, case):
     assert abs(ours[1] - theirs[1]) <= 5 * spread * np.sqrt(2 / n) + 1e-7
     bounded = case.name != "RandomNormal" and case.options.get("distribution") != "untruncated_normal"
     np.testing.assert_allclose(ours[2:], theirs[2:], atol=(0.02 if bounded else 1.2) * spread + 1e-7)
+
+
+# No two libraries draw the same numbers: tests/layers looks at what these do on average, and exactly where they can.
+RANDOM_LAYERS = {"dropout", "spatialdropout1d", "spatialdropout2d", "alphadropout", "gaussiandropout", "gaussiannoise"}
 
 
 def load(path: Path) -> dict[str, np.ndarray]:
@@ -140,6 +171,8 @@ def test_every_registered_name_has_a_case():
     for kind, registry in registries.items():
         names = {entry.__name__.lower() for _, entry in registry.items()} - {"meanloss"}  # asked through the losses
         assert names <= asked[kind], kind
+    ours = {entry.__name__.lower() for _, entry in layers.registry.items() if entry.__module__.startswith("thalweg")}
+    assert ours - asked["layer"] <= RANDOM_LAYERS, "add a case, or a test of what it draws"
 
 
 @pytest.mark.slow
