@@ -11,8 +11,10 @@ LAYERS = {
     "alpha_dropout": (lambda: layers.AlphaDropout(0.3, seed=1), (5,), "float32"),
     "average": (layers.Average, [(2, 3), (2, 3), (1, 3)], "float32"),
     "batch_normalization": (layers.BatchNormalization, (3, 5), "float32"),
+    "category_encoding": (lambda: layers.CategoryEncoding(5), (3,), "int32"),
     "concatenate": (lambda: layers.Concatenate(1), [(2, 3), (4, 3)], "float32"),
     "dense": (lambda: layers.Dense(3, "tanh"), (5,), "float32"),
+    "discretization": (lambda: layers.Discretization((-0.5, 0.5)), (5,), "float32"),
     "dot": (lambda: layers.Dot((1, 2), normalize=True), [(3, 2), (4, 3)], "float32"),
     "dropout": (lambda: layers.Dropout(0.3, seed=1), (5,), "float32"),
     "flatten": (lambda: layers.Flatten(), (2, 3), "float32"),
@@ -24,6 +26,7 @@ LAYERS = {
     "maximum": (layers.Maximum, [(2, 3), (2, 3)], "float32"),
     "minimum": (layers.Minimum, [(2, 3), (2, 3)], "float32"),
     "multiply": (layers.Multiply, [(2, 3), (2, 1)], "float32"),
+    "normalization": (lambda: layers.Normalization(mean=1.0, variance=4.0), (3, 5), "float32"),
     "permute": (lambda: layers.Permute((2, 1)), (2, 3), "float32"),
     "re_lu": (lambda: layers.ReLU(negative_slope=0.1), (5,), "float32"),
     "repeat_vector": (lambda: layers.RepeatVector(3), (4,), "float32"),
@@ -38,7 +41,7 @@ LAYERS = {
 }
 
 # Layers whose results are steps, or numbers of classes: their gradient is 0 or missing.
-WITHOUT_GRADIENT = ()
+WITHOUT_GRADIENT = ("category_encoding", "discretization")
 
 _RNG = np.random.RandomState(0)
 _PROBABILITIES = np.array([[0.2, 0.5, 0.3], [0.1, 0.1, 0.8], [0.9, 0.05, 0.05]])

@@ -214,6 +214,9 @@ def _initializers():
     yield Case("initializer", "GlorotUniform", {}, {"shape": np.array([20000])}, "vector")
 
 
+STEPWISE = ("Discretization",)  # layers without a gradient
+
+
 def layer_weights(shapes, positive=False):
     """What the parameters of a layer are set to: trained ones, or (``positive``) those that are only kept."""
     values = [_numbers(40 + number, *shape) for number, shape in enumerate(shapes)]
@@ -252,6 +255,21 @@ def _layers():
         yield Case("layer", "Dot", options, pair)
     yield Case("layer", "Dot", {"axes": -1, "normalize": True}, {"x0": x, "x1": _numbers(37, 6, 5)}, "vectors")
     yield Case("layer", "Dot", {"axes": (2, 1)}, {"x0": pair["x0"], "x1": _numbers(38, 3, 2, 5)})
+    for options in (
+        {"mean": 0.5, "variance": 4.0},
+        {"mean": (1.0, 2.0, 0.0, -1.0, 5.0), "variance": (1.0, 4.0, 0.25, 9.0, 1e-4)},
+        {"mean": 0.5, "variance": 4.0, "invert": True, "axis": None},
+    ):
+        yield Case("layer", "Normalization", options, {"x0": x})
+    yield Case("layer", "Normalization", {"axis": (1, 3), "mean": 1.0, "variance": 2.0}, {"x0": image})
+    for mode in ("multi_hot", "one_hot", "count"):
+        options = {"num_tokens": 5, "output_mode": mode}
+        yield Case("layer", "CategoryEncoding", options, {"x0": _classes(39, 5, 6, 3)})
+        yield Case("layer", "CategoryEncoding", options, {"x0": _classes(39, 5, 6, 1)}, "column")
+    bins = {"bin_boundaries": (-1.0, 0.0, 1.5)}
+    places = np.array([[-2.0, -1.0, -0.5], [0.0, 1.5, 7.0]])
+    for mode in ("int", "multi_hot", "one_hot", "count"):
+        yield Case("layer", "Discretization", {**bins, "output_mode": mode}, {"x0": places})
     yield Case("layer", "Permute", {"dims": (3, 1, 2)}, {"x0": image})
     yield Case("layer", "RepeatVector", {"n": 3}, {"x0": x})
     yield Case("layer", "Flatten", {}, {"x0": image})

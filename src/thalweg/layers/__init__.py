@@ -28,6 +28,9 @@ from thalweg.layers.normalization import GroupNormalization as GroupNormalizatio
 from thalweg.layers.normalization import LayerNormalization as LayerNormalization
 from thalweg.layers.normalization import RMSNormalization as RMSNormalization
 from thalweg.layers.normalization import UnitNormalization as UnitNormalization
+from thalweg.layers.preprocessing import CategoryEncoding as CategoryEncoding
+from thalweg.layers.preprocessing import Discretization as Discretization
+from thalweg.layers.preprocessing import Normalization as Normalization
 from thalweg.layers.rescaling import Rescaling as Rescaling
 from thalweg.layers.reshaping import Flatten as Flatten
 from thalweg.layers.reshaping import Identity as Identity
