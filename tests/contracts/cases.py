@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from thalweg import layers, losses, metrics, optimizers
+from thalweg import Sequential, layers, losses, metrics, optimizers
 
 # name -> (how to make one, shape of a sample, dtype of the input); a list of shapes for a layer of several inputs
 LAYERS = {
@@ -25,6 +25,11 @@ LAYERS = {
     "layer_normalization": (layers.LayerNormalization, (3, 5), "float32"),
     "maximum": (layers.Maximum, [(2, 3), (2, 3)], "float32"),
     "minimum": (layers.Minimum, [(2, 3), (2, 3)], "float32"),
+    "model": (
+        lambda: layers.Nested(Sequential([layers.Input((5,)), layers.Dense(3, "tanh"), layers.Dense(2)])),
+        (5,),
+        "float32",
+    ),
     "multiply": (layers.Multiply, [(2, 3), (2, 1)], "float32"),
     "normalization": (lambda: layers.Normalization(mean=1.0, variance=4.0), (3, 5), "float32"),
     "permute": (lambda: layers.Permute((2, 1)), (2, 3), "float32"),

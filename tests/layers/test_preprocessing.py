@@ -1,9 +1,14 @@
 """Layers that learn from data before training: what adapt finds, what it refuses. Formulas: tests/oracles."""
 
+import json
+import os
+import subprocess
+import sys
 import warnings
 
 import numpy as np
 import pytest
+from tests.oracles.record import installed
 
 import thalweg
 from thalweg import layers
@@ -128,22 +133,18 @@ def test_numbers_without_a_category_have_no_column():
 
 @pytest.mark.slow
 def test_adapt_against_keras():
-    pytest.importorskip("keras")
-    import os
-    import subprocess
-    import sys
+    if not installed("keras"):
+        pytest.skip("keras is not installed")
 
     x = RANDOM.normal(3.0, 2.0, (97, 3)).astype(np.float32)
     code = (
         "import sys, json, numpy as np, keras\n"
         "x = np.array(json.loads(sys.stdin.read()), np.float32)\n"
         "n = keras.layers.Normalization(); n.adapt(x)\n"
-        "d = keras.layers.Discretization(num_bins=5, epsilon=1e-4); d.adapt(x)\n"
+        "d = keras.layers.Discretization(num_bins=5, epsilon=1e-4); d.update_state(x); d.finalize_state()\n"
         "print(json.dumps([np.asarray(n.mean).ravel().tolist(), np.asarray(n.variance).ravel().tolist(), "
         "d.bin_boundaries]))"
     )
-    import json
-
     done = subprocess.run(
         [sys.executable, "-c", code],
         input=json.dumps(x.tolist()),

@@ -20,6 +20,7 @@ from thalweg.layers.merging import Maximum as Maximum
 from thalweg.layers.merging import Minimum as Minimum
 from thalweg.layers.merging import Multiply as Multiply
 from thalweg.layers.merging import Subtract as Subtract
+from thalweg.layers.nested import Nested as Nested
 from thalweg.layers.noise import AlphaDropout as AlphaDropout
 from thalweg.layers.noise import GaussianDropout as GaussianDropout
 from thalweg.layers.noise import GaussianNoise as GaussianNoise

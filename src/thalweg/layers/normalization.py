@@ -74,7 +74,7 @@ class BatchNormalization(Layer):
     def call(self, x: Node, training: bool) -> Node:
         x = ops.cast(x, self.compute_dtype)
         require_size(x.type, {self.features: self.moving_mean.shape[0]})
-        if training and self.trainable:
+        if training and self.learns:
             others = tuple(a for a in range(x.rank) if a != self.features)
             moments = moments_over(x, others)
             self._follow(self.moving_mean, moments.centre)
