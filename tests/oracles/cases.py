@@ -391,5 +391,74 @@ def _initializers():
     yield Case("initializer", "GlorotUniform", {}, {"shape": np.array([20000])}, "vector")
 
 
-CASES = [*_activations(), *_losses(), *_metrics(), *_optimizers(), *_schedules()]
+STEPWISE = ("Discretization",)  # layers without a gradient
+
+
+def layer_weights(shapes, positive=False):
+    """What the parameters of a layer are set to: trained ones, or (``positive``) those that are only kept."""
+    values = [_numbers(40 + number, *shape) for number, shape in enumerate(shapes)]
+    return [value**2 + 0.5 for value in values] if positive else values
+
+
+def _layers():
+    x, image = _numbers(31, 6, 5, scale=2.0) + 1.0, _numbers(32, 3, 4, 2, 6)
+    pair, wide = {"x0": _numbers(33, 3, 4, 2), "x1": _numbers(34, 3, 4, 2)}, {"x0": _numbers(33, 3, 4), "x1": x[:3]}
+    far = {"x0": _numbers(35, 64, 3) + 1e4}
+    for options, inputs, label in (
+        ({}, {"x0": x}, ""),
+        ({"momentum": 0.6, "epsilon": 1e-5}, {"x0": x}, ""),
+        ({"center": False}, {"x0": x}, ""),
+        ({"scale": False}, {"x0": x}, ""),
+        ({}, {"x0": image}, "image"),
+        ({"axis": 1}, {"x0": image}, "image"),
+        ({}, far, "far"),
+    ):
+        yield Case("layer", "BatchNormalization", options, inputs, label)
+    for options, label in (({}, ""), ({"axis": (1, 2)}, ""), ({"epsilon": 1e-6, "center": False}, "")):
+        yield Case("layer", "LayerNormalization", options, {"x0": image}, label)
+    yield Case("layer", "RMSNormalization", {}, {"x0": image})
+    for options in ({"groups": 2}, {"groups": 6, "scale": False}, {"groups": -1}, {"groups": 1}):
+        yield Case("layer", "GroupNormalization", options, {"x0": image})
+    for options in ({}, {"axis": 1}, {"axis": (2, 3)}):
+        yield Case("layer", "UnitNormalization", options, {"x0": image})
+    for name in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"):
+        yield Case("layer", name, {}, pair)
+        yield Case("layer", name, {}, {"x0": pair["x0"], "x1": pair["x1"][:, :1]}, "repeated")
+    yield Case("layer", "Add", {}, {**pair, "x2": _numbers(36, 3, 4, 2)}, "three")
+    yield Case("layer", "Average", {}, {**pair, "x2": _numbers(36, 3, 4, 2)}, "three")
+    yield Case("layer", "Concatenate", {}, wide)
+    yield Case("layer", "Concatenate", {"axis": 1}, {**pair, "x2": _numbers(36, 3, 1, 2)})
+    for options in ({"axes": 1}, {"axes": 2}, {"axes": (1, 1), "normalize": True}):
+        yield Case("layer", "Dot", options, pair)
+    yield Case("layer", "Dot", {"axes": -1, "normalize": True}, {"x0": x, "x1": _numbers(37, 6, 5)}, "vectors")
+    yield Case("layer", "Dot", {"axes": (2, 1)}, {"x0": pair["x0"], "x1": _numbers(38, 3, 2, 5)})
+    for options in (
+        {"mean": 0.5, "variance": 4.0},
+        {"mean": (1.0, 2.0, 0.0, -1.0, 5.0), "variance": (1.0, 4.0, 0.25, 9.0, 1e-4)},
+        {"mean": 0.5, "variance": 4.0, "invert": True, "axis": None},
+    ):
+        yield Case("layer", "Normalization", options, {"x0": x})
+    yield Case("layer", "Normalization", {"axis": (1, 3), "mean": 1.0, "variance": 2.0}, {"x0": image})
+    for mode in ("multi_hot", "one_hot", "count"):
+        options = {"num_tokens": 5, "output_mode": mode}
+        yield Case("layer", "CategoryEncoding", options, {"x0": _classes(39, 5, 6, 3)})
+        yield Case("layer", "CategoryEncoding", options, {"x0": _classes(39, 5, 6, 1)}, "column")
+    bins = {"bin_boundaries": (-1.0, 0.0, 1.5)}
+    places = np.array([[-2.0, -1.0, -0.5], [0.0, 1.5, 7.0]])
+    for mode in ("int", "multi_hot", "one_hot", "count"):
+        yield Case("layer", "Discretization", {**bins, "output_mode": mode}, {"x0": places})
+    yield Case("layer", "Permute", {"dims": (3, 1, 2)}, {"x0": image})
+    yield Case("layer", "RepeatVector", {"n": 3}, {"x0": x})
+    yield Case("layer", "Flatten", {}, {"x0": image})
+    yield Case("layer", "Reshape", {"target_shape": (6, -1)}, {"x0": image})
+    yield Case("layer", "Identity", {}, {"x0": x})
+    yield Case("layer", "Rescaling", {"scale": 0.5, "offset": -1.0}, {"x0": x})
+    yield Case("layer", "Dense", {"units": 3, "activation": "tanh"}, {"x0": x})
+    yield Case("layer", "Dense", {"units": 3, "use_bias": False}, {"x0": image}, "image")
+    yield Case("layer", "Softmax", {"axis": 1}, {"x0": image})
+    yield Case("layer", "ReLU", {"max_value": 2.0, "negative_slope": 0.1, "threshold": 0.3}, {"x0": x})
+    yield Case("layer", "Activation", {"activation": "sigmoid"}, {"x0": x})
+
+
+CASES = [*_activations(), *_losses(), *_metrics(), *_optimizers(), *_schedules(), *_layers()]
 CASES += [*_regularizers(), *_constraints(), *_initializers()]

@@ -7,6 +7,7 @@ thalweg with the recorded answers always, and with fresh ones where the librarie
 import argparse
 import importlib.metadata
 import importlib.util
+import inspect
 import json
 import math
 import os
@@ -81,6 +82,8 @@ def ask_keras(case: Case) -> dict[str, np.ndarray] | None:
             optimizer.apply([x[name][step] for name in variables], list(variables.values()))
             steps.append({name: np.asarray(variable.value) for name, variable in variables.items()})
         return {name: np.stack([steps[i][name] for i in cases.KEPT_STEPS]) for name in variables}
+    if case.kind == "layer":
+        return ask_keras_layer(getattr(keras.layers, case.name)(**case.options), list(x.values()))
     keras.utils.set_random_seed(1)  # extremes of random numbers are compared: not by luck
     if case.kind == "regularizer":
         value, gradient = jax.value_and_grad(getattr(keras.regularizers, case.name)(**case.options))(x["x"])
@@ -140,6 +143,33 @@ TORCH_LOSSES = {
 }
 
 
+def ask_keras_layer(layer, inputs: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """What the layer gives in inference and in training, its gradients and what it keeps of the batch."""
+    import jax
+
+    def given(xs):
+        return xs if len(xs) > 1 else xs[0]
+
+    layer(given(inputs))  # which builds it
+    trained = cases.layer_weights([v.shape for v in layer.trainable_variables])
+    kept = cases.layer_weights([v.shape for v in layer.non_trainable_variables], positive=True)
+
+    asks = "training" in inspect.signature(layer.call).parameters
+
+    def run(trained, xs, training=True):
+        return layer.stateless_call(trained, kept, given(xs), **({"training": training} if asks else {}))
+
+    answer = {"inference": run(trained, inputs, training=False)[0]}
+    if any(x.dtype.kind != "f" for x in inputs) or type(layer).__name__ in cases.STEPWISE:
+        return answer
+    value, pull, state = jax.vjp(run, trained, inputs, has_aux=True)
+    by_trained, by_inputs = pull(jax.numpy.cos(value))
+    answer |= {"value": value}
+    answer |= {f"state{i}": array for i, array in enumerate(state)}
+    answer |= {f"gradient_parameter{i}": array for i, array in enumerate(by_trained)}
+    return answer | {f"gradient_x{i}": array for i, array in enumerate(by_inputs)}
+
+
 def ask_torch(case: Case) -> dict[str, np.ndarray] | None:
     """PyTorch in float64, where it defines the same thing."""
     import torch
@@ -189,6 +219,8 @@ def ask_torch(case: Case) -> dict[str, np.ndarray] | None:
             value = losses.cross_entropy(*flat, label_smoothing=smoothing)
         value.backward()
         return {"value": value.detach().numpy(), "gradient": point.grad.numpy()}
+    if case.kind == "layer":
+        return ask_torch_layer(case)
     if case.kind == "schedule":
         return ask_torch_schedule(case)
     return ask_torch_optimizer(case) if case.kind == "optimizer" else None
@@ -264,6 +296,31 @@ def ask_torch_optimizer(case: Case) -> dict[str, np.ndarray] | None:
         optimizer.step()
         steps.append({name: variable.detach().numpy().copy() for name, variable in variables.items()})
     return {name: np.stack([steps[i][name] for i in cases.KEPT_STEPS]) for name in variables}
+
+
+def ask_torch_layer(case: Case) -> dict[str, np.ndarray] | None:
+    """PyTorch's normalizations in training, over the last axis of a table or of images."""
+    import torch
+
+    if not case.name.endswith("Normalization") or case.name == "Normalization":
+        return None
+    functions = torch.nn.functional
+    point = torch.tensor(case.inputs["x0"]).requires_grad_()
+    shape = (point.shape[-1],)
+    if case.name == "BatchNormalization" and case.options == {} and point.ndim == 2:
+        gamma, beta = (torch.tensor(w).requires_grad_() for w in cases.layer_weights([shape, shape]))
+        value = functions.batch_norm(point, None, None, gamma, beta, training=True, eps=1e-3)
+    elif case.name == "LayerNormalization" and case.options == {}:
+        gamma, beta = (torch.tensor(w).requires_grad_() for w in cases.layer_weights([shape, shape]))
+        value = functions.layer_norm(point, shape, gamma, beta, eps=1e-3)
+    elif case.name == "GroupNormalization" and case.options == {"groups": 2}:
+        gamma, beta = (torch.tensor(w).requires_grad_() for w in cases.layer_weights([shape, shape]))
+        value = functions.group_norm(point.movedim(-1, 1), 2, gamma, beta, eps=1e-3).movedim(1, -1)
+    else:
+        return None
+    value.backward(torch.cos(value.detach()))
+    slopes = {f"gradient_parameter{i}": p.grad.numpy() for i, p in enumerate((gamma, beta))}
+    return {"value": value.detach().numpy(), "gradient_x0": point.grad.numpy(), **slopes}
 
 
 def ask_sklearn(case: Case) -> dict[str, np.ndarray] | None:

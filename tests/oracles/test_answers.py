@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.compute import compute, inputs
-from tests.oracles.cases import CASES, KEPT_STEPS, STEPS, Case
+from tests.oracles.cases import CASES, KEPT_STEPS, STEPS, STEPWISE, Case, layer_weights
 from tests.oracles.record import LIBRARIES, RECORDED, installed
 
-from thalweg import activations, constraints, initializers, losses, metrics, ops, optimizers, regularizers
+from thalweg import activations, constraints, initializers, layers, losses, metrics, ops, optimizers, regularizers
 from thalweg.backprop import gradients
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
+from thalweg.layers.layer import tracing
+from thalweg.layers.preprocessing import Given
 
 
 def answer(case: Case) -> dict[str, np.ndarray]:
@@ -27,6 +29,7 @@ def answer(case: Case) -> dict[str, np.ndarray]:
         "regularizer": answer_regularizer,
         "constraint": answer_constraint,
         "initializer": answer_initializer,
+        "layer": answer_layer,
     }[case.kind](case)
 
 
@@ -103,6 +106,32 @@ def answer_initializer(case):
     return {"statistics": np.array([values.mean(), values.std(), values.min(), values.max()])}
 
 
+def answer_layer(case):
+    layer = layers.registry.find(case.name)(**case.options, dtype="float64")
+    layer.infer(*map(TensorType.of, case.inputs.values()))
+    trained = layer.named_parameters(trainable_only=True)
+    kept = {path: p for path, p in layer.named_parameters().items() if path not in trained}
+    weights = dict(zip(trained, layer_weights([p.shape for p in trained.values()]), strict=True))
+    weights |= dict(zip(kept, layer_weights([p.shape for p in kept.values()], positive=True), strict=True))
+    weights |= {path: p.initial(0, path) for path, p in kept.items() if isinstance(p.initializer, Given)}
+    with tracing(layer.named_parameters()):
+        inference = layer(*inputs(**case.inputs), training=False)
+    answers = {"inference": compute(inference, weights, **case.inputs)}
+    if any(x.dtype.kind != "f" for x in case.inputs.values()) or case.name in STEPWISE:
+        return answers
+    with tracing(layer.named_parameters()) as trace:
+        nodes = inputs(**case.inputs)
+        value = layer(*nodes, training=True)
+        slopes_from = ops.input_node("cosine", value.shape, value.dtype)
+        wrt = [*map(trace.node, trained.values()), *nodes]
+        slopes = gradients(ops.reduce_sum(value * slopes_from), wrt)
+        state = {f"state{i}": node for i, node in enumerate(trace.updates.values())}
+    answers["value"] = compute(value, weights, **case.inputs)
+    names = [*(f"gradient_parameter{i}" for i in range(len(trained))), *(f"gradient_{name}" for name in case.inputs)]
+    asked = {**dict(zip(names, slopes, strict=True)), **state}
+    return answers | compute(asked, weights, **case.inputs, cosine=np.cos(answers["value"]))
+
+
 def compare(case: Case, recorded: dict[str, np.ndarray]) -> int:
     """Compare with what is recorded for the case; gives how much that is."""
     expected = {key.rpartition("/")[2]: value for key, value in recorded.items() if key.startswith(f"{case.key}/")}
@@ -128,6 +157,18 @@ def compare_statistics(ours, theirs, case):
         case.name not in ("RandomNormal", "Orthogonal") and case.options.get("distribution") != "untruncated_normal"
     )
     np.testing.assert_allclose(ours[2:], theirs[2:], atol=(0.02 if bounded else 1.2) * spread + 1e-7)
+
+
+# No two libraries draw the same numbers: tests/layers looks at what these do on average, and exactly where they can.
+# A model inside another (tests/model/test_nested.py) is no layer of Keras's.
+OTHERWISE_PROVED = {"nested"} | {
+    "dropout",
+    "spatialdropout1d",
+    "spatialdropout2d",
+    "alphadropout",
+    "gaussiandropout",
+    "gaussiannoise",
+}
 
 
 def load(path: Path) -> dict[str, np.ndarray]:
@@ -165,6 +206,8 @@ def test_every_registered_name_has_a_case():
     for kind, registry in registries.items():
         names = {entry.__name__.lower() for _, entry in registry.items()} - {"meanloss"}  # asked through the losses
         assert names <= asked[kind], kind
+    ours = {entry.__name__.lower() for _, entry in layers.registry.items() if entry.__module__.startswith("thalweg")}
+    assert ours - asked["layer"] <= OTHERWISE_PROVED, "add a case, or a test of what it draws"
 
 
 @pytest.mark.slow

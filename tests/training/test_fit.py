@@ -176,9 +176,9 @@ def test_weighted_metrics_are_weighted_and_metrics_are_not():
     weights = np.linspace(0, 1, 40)
     right = model.predict(x, verbose=0).argmax(1) == y
     logs = model.evaluate(x, y, sample_weight=weights, verbose=0, return_dict=True)
-    assert model.metrics_names == ["loss", "accuracy", "accuracy_1"]
+    assert model.metrics_names == ["loss", "accuracy", "weighted_accuracy"]
     assert logs["accuracy"] == pytest.approx(right.mean())
-    assert logs["accuracy_1"] == pytest.approx((right * weights).sum() / weights.sum())
+    assert logs["weighted_accuracy"] == pytest.approx((right * weights).sum() / weights.sum())
 
 
 def test_the_epochs_loss_is_the_mean_over_samples_of_the_batches_losses():

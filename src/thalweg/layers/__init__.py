@@ -8,6 +8,8 @@ from thalweg.layers.activation import ReLU as ReLU
 from thalweg.layers.activation import Softmax as Softmax
 from thalweg.layers.dense import Dense as Dense
 from thalweg.layers.dropout import Dropout as Dropout
+from thalweg.layers.dropout import SpatialDropout1D as SpatialDropout1D
+from thalweg.layers.dropout import SpatialDropout2D as SpatialDropout2D
 from thalweg.layers.layer import Input as Input
 from thalweg.layers.layer import Layer as Layer
 from thalweg.layers.layer import Parameter as Parameter
@@ -21,6 +23,7 @@ from thalweg.layers.merging import Maximum as Maximum
 from thalweg.layers.merging import Minimum as Minimum
 from thalweg.layers.merging import Multiply as Multiply
 from thalweg.layers.merging import Subtract as Subtract
+from thalweg.layers.nested import Nested as Nested
 from thalweg.layers.noise import AlphaDropout as AlphaDropout
 from thalweg.layers.noise import GaussianDropout as GaussianDropout
 from thalweg.layers.noise import GaussianNoise as GaussianNoise
@@ -28,8 +31,13 @@ from thalweg.layers.normalization import BatchNormalization as BatchNormalizatio
 from thalweg.layers.normalization import GroupNormalization as GroupNormalization
 from thalweg.layers.normalization import LayerNormalization as LayerNormalization
 from thalweg.layers.normalization import RMSNormalization as RMSNormalization
+from thalweg.layers.normalization import UnitNormalization as UnitNormalization
+from thalweg.layers.preprocessing import CategoryEncoding as CategoryEncoding
+from thalweg.layers.preprocessing import Discretization as Discretization
+from thalweg.layers.preprocessing import Normalization as Normalization
 from thalweg.layers.rescaling import Rescaling as Rescaling
 from thalweg.layers.reshaping import Flatten as Flatten
+from thalweg.layers.reshaping import Identity as Identity
 from thalweg.layers.reshaping import Permute as Permute
 from thalweg.layers.reshaping import RepeatVector as RepeatVector
 from thalweg.layers.reshaping import Reshape as Reshape

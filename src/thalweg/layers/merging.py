@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import reduce
-from typing import ClassVar
 
 from thalweg import ops
 from thalweg.errors import ShapeError
@@ -12,10 +10,10 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer, registry
-from thalweg.layers.normalization import normal_axis
+from thalweg.layers.normalization import normal_axis, unit
 
-EPSILON = 1e-12
-"""Below which a squared length counts as this, so that the zero vector stays zero (Keras's number)."""
+EPSILON = 1e-7
+"""Lengths below this count as this, so that the zero vector stays zero (Keras's number)."""
 
 
 @dataclass(eq=False)
@@ -25,11 +23,12 @@ class Merge(Layer):
     Shapes: each (batch, ...), where a size of 1 repeats -> their common shape.
     """
 
-    together: ClassVar[Callable[[Node, Node], Node]]
+    def together(self, x: Node, y: Node) -> Node:
+        """What becomes of two inputs."""
+        raise NotImplementedError(f"{type(self).__name__} has no together()")
 
     def call(self, *inputs: Node, training: bool) -> Node:
-        xs = _same_rank(inputs)
-        return reduce(type(self).together, xs)
+        return reduce(self.together, _fitting(inputs))
 
 
 @registry.register("add")
@@ -40,7 +39,8 @@ class Add(Merge):
     Shapes: each (batch, ...), where a size of 1 repeats -> their common shape.
     """
 
-    together = staticmethod(ops.add)
+    def together(self, x: Node, y: Node) -> Node:
+        return x + y
 
 
 @registry.register("subtract")
@@ -51,7 +51,8 @@ class Subtract(Merge):
     Shapes: each (batch, ...), where a size of 1 repeats -> their common shape.
     """
 
-    together = staticmethod(ops.subtract)
+    def together(self, x: Node, y: Node) -> Node:
+        return x - y
 
     def build(self, *types: TensorType) -> None:
         require_two(types)
@@ -65,7 +66,8 @@ class Multiply(Merge):
     Shapes: each (batch, ...), where a size of 1 repeats -> their common shape.
     """
 
-    together = staticmethod(ops.multiply)
+    def together(self, x: Node, y: Node) -> Node:
+        return x * y
 
 
 @registry.register("average")
@@ -76,7 +78,8 @@ class Average(Merge):
     Shapes: each (batch, ...), where a size of 1 repeats -> their common shape.
     """
 
-    together = staticmethod(ops.add)
+    def together(self, x: Node, y: Node) -> Node:
+        return x + y
 
     def call(self, *inputs: Node, training: bool) -> Node:
         total = super().call(*inputs, training=training)
@@ -91,7 +94,8 @@ class Maximum(Merge):
     Shapes: each (batch, ...), where a size of 1 repeats -> their common shape.
     """
 
-    together = staticmethod(ops.maximum)
+    def together(self, x: Node, y: Node) -> Node:
+        return ops.maximum(x, y)
 
 
 @registry.register("minimum")
@@ -102,7 +106,8 @@ class Minimum(Merge):
     Shapes: each (batch, ...), where a size of 1 repeats -> their common shape.
     """
 
-    together = staticmethod(ops.minimum)
+    def together(self, x: Node, y: Node) -> Node:
+        return ops.minimum(x, y)
 
 
 @registry.register("concatenate")
@@ -117,7 +122,7 @@ class Concatenate(Layer):
 
     def call(self, *inputs: Node, training: bool) -> Node:
         axis = normal_axis(self.axis, inputs[0].type)
-        return ops.concatenate(inputs, axis)
+        return ops.concatenate(_one_dtype(inputs), axis)
 
 
 @registry.register("dot")
@@ -143,7 +148,7 @@ class Dot(Layer):
     def call(self, *inputs: Node, training: bool) -> Node:
         x, y = (ops.cast(node, self.compute_dtype) for node in inputs)
         if self.normalize:
-            x, y = (_unit(node, axis) for node, axis in zip((x, y), self.summed, strict=True))
+            x, y = (unit(node, (axis,), EPSILON) for node, axis in zip((x, y), self.summed, strict=True))
         here, there = self.summed
         if x.shape[here] != y.shape[there]:
             raise ShapeError(
@@ -170,7 +175,7 @@ def require_two(types: tuple[TensorType, ...]) -> None:
         )
 
 
-def _same_rank(inputs: tuple[Node, ...]) -> tuple[Node, ...]:
+def _fitting(inputs: tuple[Node, ...]) -> tuple[Node, ...]:
     """The inputs, after a check that they fit. (Keras lets a tensor lack axes behind the batch's; this does not.)"""
     first = inputs[0]
     for x in inputs[1:]:
@@ -182,15 +187,12 @@ def _same_rank(inputs: tuple[Node, ...]) -> tuple[Node, ...]:
                 got=", ".join(str(("batch", *x.shape[1:])) for x in inputs),
                 fix="put a Dense or Reshape layer before one of them",
             )
-    dtypes = {x.dtype for x in inputs}
-    return inputs if len(dtypes) == 1 else tuple(ops.cast(x, _widest(inputs)) for x in inputs)
+    return _one_dtype(inputs)
 
 
-def _widest(inputs: tuple[Node, ...]) -> str:
-    floats = [x.dtype for x in inputs if x.type.is_float]
-    return max(floats) if floats else "float32"
-
-
-def _unit(x: Node, axis: int) -> Node:
-    squared = ops.reduce_sum(ops.square(x), axis, keepdims=True)
-    return x * (1.0 / ops.sqrt(ops.maximum(squared, EPSILON)))
+def _one_dtype(inputs: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The inputs in one dtype: the layer's, in which floating point ones are already, where they differ."""
+    if len({x.dtype for x in inputs}) == 1:
+        return inputs
+    widest = max((x.dtype for x in inputs if x.type.is_float), default="float32")
+    return tuple(ops.cast(x, widest) for x in inputs)

@@ -85,5 +85,5 @@ class AlphaDropout(Dropout):
             return x
         x = ops.cast(x, self.compute_dtype)
         lowest = -SELU_ALPHA * SELU_SCALE
-        a = ((1.0 - self.rate) * (1.0 + self.rate * lowest**2)) ** -0.5
+        a: float = ((1.0 - self.rate) * (1.0 + self.rate * lowest**2)) ** -0.5
         return ops.select(self.kept(x.shape), x, lowest) * a - a * self.rate * lowest

@@ -74,24 +74,15 @@ class BatchNormalization(Layer):
     def call(self, x: Node, training: bool) -> Node:
         x = ops.cast(x, self.compute_dtype)
         require_size(x.type, {self.features: self.moving_mean.shape[0]})
-        if training and self.trainable:
+        if training and self.learns:
             others = tuple(a for a in range(x.rank) if a != self.features)
-            mean = ops.reduce_mean(x, others)
-            centred = x - self._along(mean, x)
-            variance = ops.reduce_mean(ops.square(centred), others)
-            self._follow(self.moving_mean, mean)
-            self._follow(self.moving_variance, variance)
+            moments = moments_over(x, others)
+            self._follow(self.moving_mean, moments.centre)
+            self._follow(self.moving_variance, moments.variance)
         else:
-            centred = x - self._along(self.moving_mean.node, x)
-            variance = self.moving_variance.node
-        factor = 1.0 / ops.sqrt(variance + self.epsilon)
-        if self.gamma is not None:
-            factor = factor * self.gamma.node
-        y = centred * self._along(factor, x)
-        return y if self.beta is None else y + self._along(self.beta.node, x)
-
-    def _along(self, vector: Node, x: Node) -> Node:
-        return ops.broadcast(vector, x.shape, (self.features,))
+            moments = Moments(x, self.moving_mean.node, None, self.moving_variance.node, (self.features,))
+        gamma, beta = (None if p is None else p.node for p in (self.gamma, self.beta))
+        return moments.normalised(self.epsilon, gamma, beta)
 
     def _follow(self, moving: Parameter, now: Node) -> None:
         """A shared layer that is called twice in a step moves twice."""
@@ -137,7 +128,7 @@ class LayerNormalization(Layer):
     def call(self, x: Node, training: bool) -> Node:
         x = ops.cast(x, self.compute_dtype)
         require_size(x.type, dict(zip(self.axes, self.sizes, strict=True)))
-        y = standardised(x, self.axes, self.epsilon)
+        y = moments_over(x, self.axes).normalised(self.epsilon)
         return _scaled(y, self.gamma, self.beta, self.axes)
 
 
@@ -162,8 +153,9 @@ class RMSNormalization(Layer):
     def call(self, x: Node, training: bool) -> Node:
         x = ops.cast(x, self.compute_dtype)
         require_size(x.type, dict(zip(self.axes, self.sizes, strict=True)))
-        power = ops.reduce_mean(ops.square(x), self.axes, keepdims=True)
-        return _scaled(x * (1.0 / ops.sqrt(power + self.epsilon)), self.scale, None, self.axes)
+        factor = 1.0 / ops.sqrt(ops.reduce_mean(ops.square(x), self.axes) + self.epsilon)
+        kept = tuple(a for a in range(x.rank) if a not in self.axes)
+        return _scaled(x * ops.broadcast(factor, x.shape, kept), self.scale, None, self.axes)
 
 
 @registry.register("group_normalization")
@@ -222,18 +214,85 @@ class GroupNormalization(Layer):
         axis = self.channels
         parted = ops.reshape(x, (*x.shape[:axis], groups, size // groups, *x.shape[axis + 1 :]))
         within = tuple(a for a in range(1, parted.rank) if a != axis)
-        y = ops.reshape(standardised(parted, within, self.epsilon), x.shape)
+        y = ops.reshape(moments_over(parted, within).normalised(self.epsilon), x.shape)
         return _scaled(y, self.gamma, self.beta, (axis,))
 
 
-def standardised(x: Node, axes: tuple[int, ...], epsilon: float) -> Node:
-    """``(x - mean) / sqrt(variance + epsilon)`` with mean and variance over ``axes``.
+@registry.register("unit_normalization")
+@dataclass(eq=False)
+class UnitNormalization(Layer):
+    """``x / |x|``: each sample's vectors along ``axis`` get length 1; the zero vector stays zero.
 
-    Numerics: the variance is the mean of squared deviations, which loses no digits when the mean is large.
+    Shapes: x (batch, ...) -> the same.
+
+    Arguments:
+        axis: of the vectors; one or several.
     """
-    centred = x - ops.reduce_mean(x, axes, keepdims=True)
-    variance = ops.reduce_mean(ops.square(centred), axes, keepdims=True)
-    return centred * (1.0 / ops.sqrt(variance + epsilon))
+
+    axis: int | tuple[int, ...] = -1
+
+    def call(self, x: Node, training: bool) -> Node:
+        return unit(ops.cast(x, self.compute_dtype), normal_axes(self.axis, x.type), 1e-12)
+
+
+def unit(x: Node, axes: tuple[int, ...], epsilon: float) -> Node:
+    """``x / max(|x|, epsilon)``, the length being taken over ``axes``."""
+    length = ops.sqrt(ops.maximum(ops.reduce_sum(ops.square(x), axes), epsilon**2))
+    kept = tuple(a for a in range(x.rank) if a not in axes)
+    return x * ops.broadcast(1.0 / length, x.shape, kept)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and variance of ``x`` along the axes that are not ``kept``; the mean is ``shift + mean``.
+
+    Shapes: shift, mean and variance: the sizes of ``kept``. A mean of None is 0.
+    """
+
+    x: Node
+    shift: Node
+    mean: Node | None
+    variance: Node
+    kept: tuple[int, ...]
+
+    @property
+    def centre(self) -> Node:
+        """The mean as it is."""
+        return self.shift if self.mean is None else self.shift + self.mean
+
+    def normalised(self, epsilon: float, gamma: Node | None = None, beta: Node | None = None) -> Node:
+        """``gamma * (x - shift - mean) / sqrt(variance + epsilon) + beta``, gamma and beta shaped like the mean.
+
+        Numerics and speed: written as ``(x - shift) * a + b``, whose derivatives need two sums over the data and no
+        more; b is small, because the shift has taken the mean away before.
+        """
+        a = 1.0 / ops.sqrt(self.variance + epsilon)
+        a = a if gamma is None else a * gamma
+        b = beta
+        if self.mean is not None:
+            b = -(self.mean * a) if beta is None else beta - self.mean * a
+        y = (self.x - self._along(self.shift)) * self._along(a)
+        return y if b is None else y + self._along(b)
+
+    def _along(self, vector: Node) -> Node:
+        return ops.broadcast(vector, self.x.shape, self.kept)
+
+
+def moments_over(x: Node, axes: tuple[int, ...]) -> Moments:
+    """Mean and variance (the mean squared deviation) over ``axes``, in two passes over the data.
+
+    Numerics: the corrected two-pass algorithm. The first pass gives a mean that may be off by rounding; the second one
+    sums deviations from it and their squares, and corrects both. What the first pass gave is, for the derivatives, a
+    constant: mean and variance do not depend on the shift.
+    Source: Chan, Golub & LeVeque (1983), The American Statistician 37(3), equation 1.7.
+    """
+    kept = tuple(a for a in range(x.rank) if a not in axes)
+    shift = ops.stop_gradient(ops.reduce_mean(x, axes))
+    deviation = x - ops.broadcast(shift, x.shape, kept)
+    mean = ops.reduce_mean(deviation, axes)
+    # Rounding may leave less than nothing where all numbers are equal and large.
+    variance = ops.maximum(ops.reduce_mean(ops.square(deviation), axes) - ops.square(mean), 0.0)
+    return Moments(x, shift, mean, variance, kept)
 
 
 def normal_axis(axis: int, x: TensorType) -> int:

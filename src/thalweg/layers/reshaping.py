@@ -13,6 +13,18 @@ from thalweg.graph.node import Node
 from thalweg.layers.layer import Layer, registry
 
 
+@registry.register("identity")
+@dataclass(eq=False)
+class Identity(Layer):
+    """Its input: a place to name, or what is put where a layer was.
+
+    Shapes: x (batch, ...) -> the same. The dtype stays.
+    """
+
+    def call(self, x: Node, training: bool) -> Node:
+        return x
+
+
 @registry.register("flatten")
 @dataclass(eq=False)
 class Flatten(Layer):

@@ -145,6 +145,7 @@ class Structure:
     outputs: Mapping[str, Symbol]
     layers: Sequence[Layer]
     calls: Sequence[Call]
+    named_outputs: bool
 
 
 def describe_structure(structure: Structure) -> dict[str, Any]:
@@ -164,9 +165,11 @@ def describe_structure(structure: Structure) -> dict[str, Any]:
         },
         "layers": [{"name": layer.label, **layers.config(layer)} for layer in structure.layers],
         "calls": [
-            {"layer": call.layer.label, "inputs": [where(symbol) for symbol in call.inputs]} for call in structure.calls
+            {"layer": call.layer.label, "inputs": [where(symbol) for symbol in call.inputs], "training": call.training}
+            for call in structure.calls
         ],
         "outputs": {name: where(symbol) for name, symbol in structure.outputs.items()},
+        "named_outputs": structure.named_outputs,
     }
 
 
@@ -185,7 +188,10 @@ def restore_structure(config: Mapping[str, Any]) -> tuple[dict[str, Symbol], dic
         return found
 
     for call in config["calls"]:
-        result = made[call["layer"]](*map(symbol, call["inputs"]))
+        training = call.get("training")
+        result = made[call["layer"]](
+            *map(symbol, call["inputs"]), training=None if training is None else bool(training)
+        )
         results.append(result if isinstance(result, tuple) else (result,))
     return inputs, {name: symbol(where) for name, where in config["outputs"].items()}
 

@@ -47,7 +47,7 @@ def prepare_inputs(x: Any, types: Types) -> Rows:
 
     Raises: ShapeError, DTypeError or DataError naming the input and what does not fit.
     """
-    parts = _by_label(x, list(types), "x")
+    parts = by_label(x, list(types), "x")
     arrays = {label: _input_array(parts[label], kind, label) for label, kind in types.items()}
     return Rows(arrays, _common_rows(arrays))
 
@@ -93,7 +93,7 @@ def _misfit(array: np.ndarray, shape: tuple[int, ...], label: str) -> ShapeError
     )
 
 
-def _by_label(value: Any, labels: Sequence[str], what: str) -> dict[str, Any]:
+def by_label(value: Any, labels: Sequence[str], what: str) -> dict[str, Any]:
     """The parts of ``value`` by label."""
     names = [label.removeprefix(f"{what}/") for label in labels]
     if isinstance(value, Mapping) and not hasattr(value, "columns"):
@@ -167,7 +167,7 @@ def targets(y: Any, outputs: Iterable[str]) -> dict[str, np.ndarray]:
     if y is None:
         raise DataError("there are no targets", expected="y, one row per sample", got="y=None", fix="pass y")
     labels = [f"y/{name}" if name else "y" for name in names]
-    parts = _by_label(y, labels, "y")
+    parts = by_label(y, labels, "y")
     arrays = {name: as_array(parts[label], label) for name, label in zip(names, labels, strict=True)}
     for name, array in arrays.items():
         if not array.size or array.dtype.kind not in "biuf" or not np.isfinite(array).all():
@@ -183,7 +183,7 @@ def targets(y: Any, outputs: Iterable[str]) -> dict[str, np.ndarray]:
 def _prepare_targets(y: Any, goals: Sequence[Goal]) -> Arrays:
     if y is None:
         raise DataError("there are no targets", expected="y, one row per sample", got="y=None", fix="pass y")
-    parts = _by_label(y, [goal.label for goal in goals], "y")
+    parts = by_label(y, [goal.label for goal in goals], "y")
     targets = {}
     for goal in goals:
         targets[goal.label] = goal.prepare(as_array(parts[goal.label], goal.label))
@@ -203,7 +203,7 @@ def _prepare_weights(sample_weight: Any, class_weight: Any, targets: Arrays, goa
     if class_weight is None:
         several = isinstance(sample_weight, Mapping) or (len(goals) > 1 and isinstance(sample_weight, list | tuple))
         labels = [goal.label for goal in goals]
-        parts = _by_label(sample_weight, labels, "y") if several else dict.fromkeys(labels, sample_weight)
+        parts = by_label(sample_weight, labels, "y") if several else dict.fromkeys(labels, sample_weight)
         return {goal.weight_label: _weights(parts[goal.label], len(targets[goal.label])) for goal in goals}
     if len(goals) > 1:
         raise ArgumentError(

@@ -137,7 +137,7 @@ def resolve(
         measures = []
         for identifier, is_weighted in identifiers:
             metric = metrics.resolve(identifier, _target(found, kind), kind, found)
-            label = _metric_name(identifier, metric, name, taken)
+            label = _metric_name(identifier, metric, name, is_weighted, taken)
             measures.append(Measure(label, metric, is_weighted))
         goals.append(Goal(name, kind, found, float(of_weight[name]), tuple(measures)))
     return Goals(tuple(goals))
@@ -218,10 +218,14 @@ def _loss(identifier: Any) -> Loss:
     return found
 
 
-def _metric_name(identifier: Any, metric: Metric, output: str, taken: set[str]) -> str:
-    """The name in the logs: as written ('acc' stays 'acc'), with the output's in front, distinct from others."""
+def _metric_name(identifier: Any, metric: Metric, output: str, weighted: bool, taken: set[str]) -> str:
+    """The name in the logs: as written ('acc' stays 'acc'), with the output's in front, distinct from others.
+
+    A weighted metric that is measured without weights too is called ``weighted_<name>``, as in Keras.
+    """
     own = identifier if isinstance(identifier, str) else str(metric.name)
-    base = f"{output}_{own}" if output else own
+    front = f"{output}_" if output else ""
+    base = f"{front}weighted_{own}" if weighted and f"{front}{own}" in taken else f"{front}{own}"
     name, count = base, 1
     while name in taken:
         name, count = f"{base}_{count}", count + 1
@@ -249,10 +253,10 @@ def _per_output(value: Any, names: Sequence[str], what: str) -> dict[str, Any]:
 
 
 def _metrics_per_output(value: Any, names: Sequence[str], what: str) -> dict[str, list[Any]]:
-    nested = isinstance(value, list | tuple) and any(isinstance(item, list | tuple) for item in value)
-    by_output = isinstance(value, Mapping) or (nested and len(names) > 1)
-    parts = _per_output(value, names, what) if by_output else dict.fromkeys(names, value)
-    return {name: _as_list(part) for name, part in parts.items()}
+    """For several outputs a list has one entry (a metric or a list of them) for each; one name goes for each."""
+    if len(names) == 1 and not isinstance(value, Mapping):
+        return {names[0]: _as_list(value)}
+    return {name: _as_list(part) for name, part in _per_output(value, names, what).items()}
 
 
 def _as_list(value: Any) -> list[Any]:
