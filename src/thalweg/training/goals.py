@@ -81,9 +81,12 @@ class Goals:
         parts = [goal.loss_name for goal in self.outputs if goal.name]
         return [LOSS, *parts, *(measure.name for goal in self.outputs for measure in goal.measures)]
 
-    def results(self, sums: Mapping[str, float]) -> dict[str, float]:
-        """The logs from the sums of a step graph (see ``training.step``), by their names without a prefix."""
-        logs: dict[str, float] = {LOSS: 0.0}
+    def results(self, sums: Mapping[str, Any]) -> dict[str, Any]:
+        """The logs from the sums of a step graph (see ``training.step``), by their names without a prefix.
+
+        Values are floats, and arrays for metrics with one number for each class, threshold or output.
+        """
+        logs: dict[str, Any] = {LOSS: 0.0}
         for goal in self.outputs:
             value = _mean(sums[f"{goal.loss_name}/total"], sums.get(f"{goal.loss_name}/weight", 1.0))
             logs[LOSS] += goal.loss_weight * value
