@@ -19,6 +19,8 @@ ORDER = (
     "checks",
     "registry",
     "config",
+    "table",
+    "plotting",
     "data",
     "datasets",
     "graph",

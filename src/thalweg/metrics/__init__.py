@@ -41,6 +41,12 @@ from thalweg.metrics.regression import BrierScore as BrierScore
 from thalweg.metrics.regression import DiceCoefficient as DiceCoefficient
 from thalweg.metrics.regression import R2Score as R2Score
 from thalweg.metrics.regression import RootMeanSquaredError as RootMeanSquaredError
+from thalweg.metrics.report import ClassificationReport as ClassificationReport
+from thalweg.metrics.report import ConfusionTable as ConfusionTable
+from thalweg.metrics.report import average_precision_score as average_precision_score
+from thalweg.metrics.report import classification_report as classification_report
+from thalweg.metrics.report import confusion_matrix as confusion_matrix
+from thalweg.metrics.report import roc_auc_score as roc_auc_score
 from thalweg.metrics.resolve import get as get
 from thalweg.metrics.resolve import resolve as resolve
 
