@@ -42,6 +42,7 @@ ORDER = (
     "diagnosis",
     "model",
     "callbacks",  # the public names of training.callbacks
+    "evaluation",  # many models
     "utils",  # the public names that Keras's users look for there
     "sklearn",
     "thalweg",

@@ -93,7 +93,7 @@ class Trainer:
         finally:
             progress.close()
             history.compile_seconds = self.programs.compile_seconds - compiled_before
-        if history.stopped_by == "user":
+        if history.stopped_by == "user" and not interrupt.shared:
             at = f"epoch {schedule.initial_epoch + len(history.epoch) + 1} of {schedule.epochs}"
             print(f"Stopped by Ctrl-C in {at}; model and history are kept as they are.", file=sys.stderr)
 
