@@ -17,13 +17,13 @@ import typing
 import warnings
 from abc import ABCMeta
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin, runtime_checkable
 
 import numpy as np
 
 from thalweg.errors import ArgumentError, did_you_mean
+from thalweg.fields import dataclass
 
 __all__ = [
     "In",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 
 from thalweg.checks import In, OneOf, check_value
+from thalweg.fields import dataclass
 
 __all__ = ["epsilon", "floatx", "new_seed", "seeded", "set_floatx", "set_random_seed"]
 

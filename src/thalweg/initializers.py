@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated
 
 import numpy as np
 
 from thalweg import config
 from thalweg.checks import In, OneOf, check_fields
+from thalweg.fields import dataclass
 from thalweg.registry import Registered, Registry
 
 Shape = tuple[int, ...]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from thalweg.fields import dataclass
 
 
 @dataclass(frozen=True)

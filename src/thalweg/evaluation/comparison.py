@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from thalweg.errors import ArgumentError
 from thalweg.evaluation.curves import draw
 from thalweg.evaluation.population import CallbackMaker, Job, run_jobs
 from thalweg.executors import threads as cores
+from thalweg.fields import dataclass
 from thalweg.model import Model
 from thalweg.record.history import History
 from thalweg.table import Table, Tabular

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from thalweg.evaluation.curves import draw
 from thalweg.evaluation.population import CallbackMaker, Job, run_jobs
 from thalweg.evaluation.split import Seed, check_classes, common_rows, required_classes, take
 from thalweg.executors import threads as cores
+from thalweg.fields import dataclass
 from thalweg.model import Model
 from thalweg.record.history import History
 from thalweg.table import Table, Tabular

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from typing import Any
 
 from thalweg.errors import ArgumentError, NonFiniteError
 from thalweg.executors import threads as cores
+from thalweg.fields import dataclass
 from thalweg.model import Model
 from thalweg.record.history import History
 from thalweg.training.callbacks import Callback

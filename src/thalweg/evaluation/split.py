@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from thalweg.checks import In, check_value
 from thalweg.data import splits
 from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DataError, ShapeError
+from thalweg.fields import dataclass
 
 Seed = Annotated[int, In("[0, 4294967296)")]
 

@@ -7,7 +7,6 @@ origin are clipped to [1e-7, 1 - 1e-7] as in Keras.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from thalweg import config, ops
 from thalweg.checks import In
 from thalweg.errors import ArgumentError, ShapeError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.losses.loss import Loss, bad_target, registry

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from thalweg import ops
 from thalweg.checks import In, Reserved
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.losses.loss import align
 from thalweg.metrics.metric import MeanMetric, registry

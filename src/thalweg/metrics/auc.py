@@ -5,7 +5,6 @@ The exact areas need all predictions at once: ``thalweg.metrics.roc_auc_score`` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from thalweg import config, ops
 from thalweg.checks import In
 from thalweg.errors import ArgumentError, ShapeError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.metrics.counts import Share, answers, vector
 from thalweg.metrics.metric import Metric, divide, registry

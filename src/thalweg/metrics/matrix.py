@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from thalweg import ops
 from thalweg.checks import In
 from thalweg.errors import ArgumentError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.losses.loss import align, column, spread
 from thalweg.metrics.counts import one_hot

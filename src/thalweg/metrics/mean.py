@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.losses.loss import Loss
 from thalweg.metrics.metric import MeanMetric, registry

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from thalweg import ops
 from thalweg.checks import check_fields
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.losses.loss import column, spread
 from thalweg.registry import Registered, Registry

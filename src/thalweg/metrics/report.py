@@ -6,13 +6,13 @@ These take arrays; the metrics of ``compile`` are counted while a model runs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DataError, ShapeError
+from thalweg.fields import dataclass
 from thalweg.metrics.metric import divide
 from thalweg.plotting import axes
 from thalweg.table import Table, Tabular

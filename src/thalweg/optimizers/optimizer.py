@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any
 
 from thalweg import ops
 from thalweg.checks import In, Reserved, check_fields
 from thalweg.errors import ArgumentError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node, exact_scope
 from thalweg.graph.types import TensorType
 from thalweg.registry import Registered, Registry

@@ -8,8 +8,9 @@ elementwise work with reductions over the same axes. Executors that compile turn
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node
 from thalweg.ops.broadcast import Broadcast, Reduction
 from thalweg.ops.concatenate import Concatenate

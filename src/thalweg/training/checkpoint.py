@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from thalweg import losses, metrics, optimizers
 from thalweg.data import safetensors
 from thalweg.errors import ArgumentError, FileFormatError, StorageError, ThalwegError
+from thalweg.fields import dataclass
 from thalweg.graph.types import DTYPES, TensorType
 from thalweg.layers.layer import Call, Input, Layer, Symbol
 from thalweg.layers.layer import registry as layers

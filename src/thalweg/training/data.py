@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from thalweg.data.arrays import as_array, converted, require_finite
 from thalweg.errors import ArgumentError, DataError, DTypeError, ShapeError, did_you_mean
+from thalweg.fields import dataclass
 from thalweg.graph.types import TensorType
 from thalweg.training.goals import Goal
 

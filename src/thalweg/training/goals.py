@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from thalweg import losses, metrics
 from thalweg.errors import ArgumentError, did_you_mean
+from thalweg.fields import dataclass
 from thalweg.graph.types import TensorType
 from thalweg.losses.function import FunctionLoss
 from thalweg.losses.loss import Loss

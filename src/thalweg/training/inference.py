@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 
 from thalweg.executors.executor import Program
+from thalweg.fields import dataclass
 from thalweg.training.data import Arrays, Rows
 from thalweg.training.goals import Goals
 from thalweg.training.loop import Pace

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from thalweg.executors import layout
 from thalweg.executors.executor import Executor, Program, leaf_types
+from thalweg.fields import dataclass
 from thalweg.training.step import Step
 
 State = dict[str, np.ndarray]

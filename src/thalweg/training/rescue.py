@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from thalweg.data.arrays import find_non_finite
 from thalweg.errors import NonFiniteError
 from thalweg.executors.executor import Arrays, Program
 from thalweg.executors.numpy import evaluate
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node, topological
 from thalweg.layers.layer import STEP_STATE
 from thalweg.ops.leaf import Input, State

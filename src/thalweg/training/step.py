@@ -8,10 +8,10 @@ float64, so that adding one sample to millions still counts.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from thalweg import ops
 from thalweg.backprop import gradients
+from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, scope
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import STEP_STATE, Parameter, tracing

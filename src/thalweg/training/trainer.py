@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from thalweg.checks import In, check_fields
 from thalweg.executors import threads as cores
 from thalweg.executors.executor import Program
+from thalweg.fields import dataclass
 from thalweg.optimizers.optimizer import Optimizer
 from thalweg.record.history import History
 from thalweg.training.callbacks import CallbackList, Logs, TerminateOnNaN

@@ -7,8 +7,7 @@ A contraction in which one operand has no axis of its own (matrix times vector) 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, exact_scope
 from thalweg.ops import broadcast, contract, full, multiply, reduce_sum, reshape, transpose
 from thalweg.ops.contraction import Contraction, Labels

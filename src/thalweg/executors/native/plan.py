@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from thalweg.executors.executor import leaf_types
 from thalweg.executors.layout import strides as state_strides
@@ -19,6 +19,7 @@ from thalweg.executors.native.host import Host
 from thalweg.executors.native.legalise import legalise
 from thalweg.executors.native.nest import Buffer, NotAffineError, View, dense_strides, view_of
 from thalweg.executors.native.sweep import kept_for_later, rows_fit_registers
+from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node
 from thalweg.graph.types import TensorType
 from thalweg.ops import full
