@@ -20,6 +20,8 @@ ORDER = (
     "checks",
     "registry",
     "config",
+    "table",
+    "plotting",
     "data",
     "datasets",
     "graph",
@@ -42,6 +44,7 @@ ORDER = (
     "diagnosis",
     "model",
     "callbacks",  # the public names of training.callbacks
+    "evaluation",  # many models
     "utils",  # the public names that Keras's users look for there
     "sklearn",
     "thalweg",

@@ -12,6 +12,7 @@ __all__ = [
     "ExecutorError",
     "FileFormatError",
     "GraphError",
+    "MissingPackageError",
     "NameNotFoundError",
     "NonFiniteError",
     "ShapeError",
@@ -96,6 +97,10 @@ class GraphError(ThalwegError, ValueError):
 
 class ExecutorError(ThalwegError, RuntimeError):
     """An executor cannot compile or run a graph."""
+
+
+class MissingPackageError(ThalwegError, ImportError):
+    """A package that an optional feature needs is not installed."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

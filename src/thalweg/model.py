@@ -532,7 +532,7 @@ class Model:
         steps: int | None = None,
         callbacks: Callbacks = None,
         return_dict: bool = False,
-    ) -> float | list[float] | dict[str, float]:
+    ) -> float | list[Any] | dict[str, Any]:
         """Loss and metrics over all rows: a list in the order of ``metrics_names``, a number if there is only a loss.
 
         The results do not depend on ``batch_size``.
@@ -598,7 +598,7 @@ class Model:
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | str | None = None,
         return_dict: bool = False,
-    ) -> float | list[float] | dict[str, float]:
+    ) -> float | list[Any] | dict[str, Any]:
         """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
         self._require_compiled("train_on_batch")
         self._build_for(x)
@@ -609,7 +609,7 @@ class Model:
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
-    ) -> float | list[float] | dict[str, float]:
+    ) -> float | list[Any] | dict[str, Any]:
         """Loss and metrics of the rows given, without training."""
         return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict)
 
@@ -914,7 +914,7 @@ def _first(rows: Rows, steps: int | None, batch_size: int | None, owner: str) ->
     return rows if steps is None else rows.take(slice(steps * (batch_size or 32)))
 
 
-def _flat(logs: Mapping[str, float]) -> float | list[float]:
+def _flat(logs: Mapping[str, Any]) -> float | list[Any]:
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
 

@@ -103,8 +103,40 @@ LOSSES = {
 }
 
 # name -> (how to make one, targets, predictions)
+_CLASSES = np.array([0, 1, 2], np.int32)
 METRICS = {
     "accuracy": (metrics.Accuracy, np.eye(3), np.eye(3)[::-1]),
+    "auc": (lambda: metrics.AUC(num_thresholds=5), np.eye(3), _PROBABILITIES),
+    "balanced_accuracy": (metrics.BalancedAccuracy, _CLASSES, _PROBABILITIES),
+    "binary_io_u": (metrics.BinaryIoU, np.eye(3), _PROBABILITIES),
+    "brier_score": (metrics.BrierScore, _CLASSES, _PROBABILITIES),
+    "confusion_matrix": (metrics.ConfusionMatrix, _CLASSES, _PROBABILITIES),
+    "dice_coefficient": (metrics.DiceCoefficient, np.eye(3), _PROBABILITIES),
+    "f1_score": (lambda: metrics.F1Score(average="macro"), np.eye(3), _PROBABILITIES),
+    "false_negatives": (metrics.FalseNegatives, np.eye(3), _PROBABILITIES),
+    "false_positives": (metrics.FalsePositives, np.eye(3), _PROBABILITIES),
+    "fbeta_score": (lambda: metrics.FBetaScore(beta=2.0), np.eye(3), _PROBABILITIES),
+    "io_u": (
+        lambda: metrics.IoU(num_classes=3, target_class_ids=(0, 2), sparse_y_pred=False, ignore_class=1),
+        _CLASSES,
+        _PROBABILITIES,
+    ),
+    "matthews_correlation_coefficient": (metrics.MatthewsCorrelationCoefficient, _CLASSES, _PROBABILITIES),
+    "mean_io_u": (lambda: metrics.MeanIoU(num_classes=3, sparse_y_pred=False), _CLASSES, _PROBABILITIES),
+    "one_hot_io_u": (lambda: metrics.OneHotIoU(num_classes=3, target_class_ids=(1,)), np.eye(3), _PROBABILITIES),
+    "one_hot_mean_io_u": (lambda: metrics.OneHotMeanIoU(num_classes=3), np.eye(3), _PROBABILITIES),
+    "precision": (lambda: metrics.Precision(thresholds=(0.2, 0.6)), np.eye(3), _PROBABILITIES),
+    "r2_score": (metrics.R2Score, _NUMBERS, _NUMBERS[::-1]),
+    "recall": (lambda: metrics.Recall(top_k=2, class_id=1), np.eye(3), _PROBABILITIES),
+    "root_mean_squared_error": (metrics.RootMeanSquaredError, _NUMBERS, _NUMBERS[::-1]),
+    "sparse_top_k_categorical_accuracy": (
+        lambda: metrics.SparseTopKCategoricalAccuracy(k=2),
+        _CLASSES,
+        _PROBABILITIES,
+    ),
+    "top_k_categorical_accuracy": (lambda: metrics.TopKCategoricalAccuracy(k=2), np.eye(3), _PROBABILITIES),
+    "true_negatives": (metrics.TrueNegatives, np.eye(3), _PROBABILITIES),
+    "true_positives": (metrics.TruePositives, np.eye(3), _PROBABILITIES),
     "binary_accuracy": (metrics.BinaryAccuracy, np.eye(3), _PROBABILITIES),
     "categorical_accuracy": (metrics.CategoricalAccuracy, np.eye(3), _PROBABILITIES),
     "mean": (metrics.Mean, np.eye(3), _PROBABILITIES),

@@ -23,6 +23,7 @@ class Case:
     options: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
     label: str = ""
+    rtol: float = 1e-9  # both compute in float64: what differs is the order of a few dozen operations
 
     @property
     def key(self) -> str:
@@ -229,12 +230,72 @@ def _metrics():
         inputs = {"y_true": y_true, "y_pred": y_pred}
         yield Case("metric", name, {}, inputs)
         yield Case("metric", name, {}, {**inputs, "sample_weight": _weights(26, 12)}, "weighted")
+    for name, options, label, (y_true, y_pred), rtol in _metric_questions():
+        inputs = {"y_true": y_true, "y_pred": y_pred}
+        yield Case("metric", name, options, inputs, label, rtol)
+        # Whole numbers, because Keras's matrices are of integers.
+        weights = np.random.RandomState(50).randint(0, 4, len(y_pred)).astype(np.float64)
+        yield Case("metric", name, options, {**inputs, "sample_weight": weights}, f"{label}-weighted".strip("-"), rtol)
     yield Case(
         "metric",
         "BinaryAccuracy",
         {"threshold": 0.2},
         {"y_true": questions["BinaryAccuracy"][0], "y_pred": questions["BinaryAccuracy"][1]},
     )
+
+
+def _metric_questions():
+    """(name, options, label, targets and predictions, tolerance)."""
+    exact, epsilons = 1e-9, 1e-6  # Keras adds 1e-7 to some denominators
+    classes, scores = _classes(51, 4, 40), _probabilities(52, 40, 4)
+    many = (_one_hot(classes, 4), scores)
+    sparse = (classes, scores)
+    labels = ((_numbers(53, 40, 3) > 0.3).astype(np.float64), 1 / (1 + np.exp(-_numbers(54, 40, 3))))
+    one = (labels[0][:, :1], labels[1][:, :1])
+    for k in (2, 3):
+        yield "TopKCategoricalAccuracy", {"k": k}, "", many, exact
+        yield "SparseTopKCategoricalAccuracy", {"k": k}, "", sparse, exact
+    for name in ("TruePositives", "FalsePositives", "TrueNegatives", "FalseNegatives", "Precision", "Recall"):
+        yield name, {}, "", labels, exact
+        yield name, {"thresholds": [0.2, 0.7, 0.75]}, "", labels, exact
+    for name in ("Precision", "Recall"):
+        yield name, {}, "one", one, exact
+        for options in ({"top_k": 2}, {"class_id": 1}, {"top_k": 2, "class_id": 3}, {"top_k": 3, "thresholds": 0.3}):
+            yield name, options, "", many, exact
+    for average in (None, "micro", "macro", "weighted"):
+        yield "F1Score", {"average": average}, "", many, epsilons
+        yield "F1Score", {"average": average, "threshold": 0.4}, "labels", labels, epsilons
+        yield "FBetaScore", {"average": average, "beta": 2.0}, "", many, epsilons
+    yield "F1Score", {"threshold": 0.5}, "one", one, epsilons
+    for curve in ("ROC", "PR"):
+        for method in ("interpolation", "minoring", "majoring"):
+            yield "AUC", {"curve": curve, "summation_method": method}, "", one, exact
+        yield "AUC", {"curve": curve, "num_thresholds": 5}, "", labels, exact
+        yield "AUC", {"curve": curve, "thresholds": [0.1, 0.15, 0.6]}, "", labels, exact
+        yield "AUC", {"curve": curve, "multi_label": True, "label_weights": [1.0, 2.0, 0.5]}, "", labels, exact
+        yield "AUC", {"curve": curve, "label_weights": [1.0, 2.0, 0.5]}, "", labels, exact
+        yield "AUC", {"curve": curve, "from_logits": True}, "", (one[0], _numbers(55, 40, 1)), exact
+    voided = np.where(_classes(56, 5, 40) == 0, 3, classes)
+    said = _classes(57, 4, 40)
+    yield "IoU", {"num_classes": 4, "target_class_ids": (1, 3)}, "", (classes, said), epsilons
+    yield "IoU", {"num_classes": 4, "target_class_ids": (1, 2), "ignore_class": 3}, "", (voided, said), epsilons
+    yield "MeanIoU", {"num_classes": 5}, "", (classes, said), epsilons
+    yield "MeanIoU", {"num_classes": 4, "sparse_y_pred": False}, "", sparse, epsilons
+    yield "OneHotIoU", {"num_classes": 4, "target_class_ids": (0, 2)}, "", many, epsilons
+    yield "OneHotMeanIoU", {"num_classes": 4}, "", many, epsilons
+    yield "BinaryIoU", {}, "", one, epsilons
+    yield "BinaryIoU", {"target_class_ids": (1,), "threshold": 0.3}, "", one, epsilons
+    numbers = (_numbers(58, 40, 3) + 5.0, _numbers(58, 40, 3) + 0.3 * _numbers(59, 40, 3) + 5.0)
+    yield "RootMeanSquaredError", {}, "", numbers, exact
+    for aggregation in ("uniform_average", "variance_weighted_average", None):
+        yield "R2Score", {"class_aggregation": aggregation}, "", numbers, exact
+    yield "R2Score", {"num_regressors": 4}, "", numbers, exact
+    for name in ("ConfusionMatrix", "MatthewsCorrelationCoefficient", "BalancedAccuracy", "BrierScore"):
+        yield name, {}, "", sparse, exact
+        yield name, {}, "one", one, exact
+    yield "DiceCoefficient", {"threshold": 0.5}, "", labels, exact
+    yield "DiceCoefficient", {"threshold": 0.5, "average": "macro"}, "", labels, exact
+    yield "DiceCoefficient", {"threshold": 0.5, "average": None}, "", labels, exact
 
 
 def _optimizers():

@@ -65,6 +65,8 @@ def ask_keras(case: Case) -> dict[str, np.ndarray] | None:
         value = asked(x["y_pred"])
         return {"value": value, "gradient": jax.grad(total)(x["y_pred"])}
     if case.kind == "metric":
+        if not hasattr(keras.metrics, case.name):
+            return None
         metric = getattr(keras.metrics, case.name)(**case.options)
         for rows in np.array_split(np.arange(len(x["y_pred"])), 3):
             batch = {name: array[rows] for name, array in x.items()}
@@ -327,9 +329,14 @@ def ask_sklearn(case: Case) -> dict[str, np.ndarray] | None:
     """scikit-learn's metrics, where they ask the same question."""
     from sklearn import metrics
 
-    if case.kind != "metric" or case.options:
+    if case.kind != "metric":
         return None
     y_true, y_pred, weight = (case.inputs.get(name) for name in ("y_true", "y_pred", "sample_weight"))
+    value = sklearn_score(metrics, case.name, case.options, y_true, y_pred, weight)
+    if value is not None:
+        return {"value": np.array(value)}
+    if case.options:
+        return None
     if case.name == "MeanSquaredError":
         return {"value": np.array(metrics.mean_squared_error(y_true, y_pred, sample_weight=weight))}
     if case.name == "BinaryAccuracy":
@@ -341,6 +348,45 @@ def ask_sklearn(case: Case) -> dict[str, np.ndarray] | None:
         else:
             value = metrics.log_loss(classes, y_pred, sample_weight=weight, labels=range(4))
         return {"value": np.array(value)}
+    return None
+
+
+def sklearn_score(metrics, name, options, y_true, y_pred, weight):
+    """What scikit-learn has another name or form for; None if it has not."""
+    single = y_pred.shape[1:] == (1,)
+    yes = y_pred > (options.get("threshold") or 0.5)
+    said = (y_pred > 0.5)[:, 0].astype(int) if single else y_pred.argmax(-1) if y_pred.ndim == 2 else y_pred
+    classes = y_true.reshape(-1).astype(int) if single else y_true.argmax(-1) if y_true.ndim == 2 else y_true
+    of_matrix = {
+        "ConfusionMatrix": metrics.confusion_matrix,
+        "MatthewsCorrelationCoefficient": metrics.matthews_corrcoef,
+        "BalancedAccuracy": metrics.balanced_accuracy_score,
+    }
+    if name in of_matrix:
+        return of_matrix[name](classes, said, sample_weight=weight)
+    if name == "BrierScore":
+        probabilities = y_pred[:, 0] if single else y_pred
+        return metrics.brier_score_loss(classes, probabilities, sample_weight=weight)
+    if name in ("F1Score", "FBetaScore"):
+        yes = np.eye(y_pred.shape[1])[said] if options.get("threshold") is None else yes
+        options = {"beta": options.get("beta", 1.0), "average": options.get("average"), "zero_division": 0}
+        if single:
+            options["average"] = "binary"
+        return metrics.fbeta_score(y_true, yes, sample_weight=weight, **options)
+    if name == "DiceCoefficient":
+        average = options.get("average", "micro")
+        return metrics.f1_score(y_true, yes, average=average, sample_weight=weight)
+    if name in ("Precision", "Recall") and not options:
+        score = {"Precision": metrics.precision_score, "Recall": metrics.recall_score}[name]
+        return score(y_true, yes, average="binary" if single else "micro", sample_weight=weight)
+    if name == "RootMeanSquaredError":
+        return np.sqrt(metrics.mean_squared_error(y_true, y_pred, sample_weight=weight))
+    if name == "R2Score" and "num_regressors" not in options:
+        words = {None: "raw_values", "variance_weighted_average": "variance_weighted"}
+        aggregation = options["class_aggregation"]
+        return metrics.r2_score(y_true, y_pred, sample_weight=weight, multioutput=words.get(aggregation, aggregation))
+    if name == "MeanIoU" and y_pred.ndim == 2:
+        return metrics.jaccard_score(classes, said, average="macro", sample_weight=weight)
     return None
 
 

@@ -17,7 +17,7 @@ from thalweg.metrics.mean import MeanLoss
 from thalweg.metrics.metric import Metric, registry
 
 ACCURACY = ("accuracy", "acc")
-CROSSENTROPY = ("crossentropy", "ce")
+CROSSENTROPY = ("crossentropy", "ce", "log_loss")
 
 
 def get(identifier: Any) -> Metric:
@@ -51,10 +51,10 @@ def get(identifier: Any) -> Metric:
 
 
 def resolve(identifier: Any, target: TensorType, output: TensorType, loss: Loss | None = None) -> Metric:
-    """As ``get``, with "accuracy" ("acc") and "crossentropy" ("ce") standing for the kind that fits, as in Keras.
+    """As ``get``, with "accuracy" ("acc") and "crossentropy" ("ce", "log_loss") standing for the kind that fits.
 
-    One prediction for each sample: binary. Targets without the axis of the classes, or with one number on it: sparse
-    categorical. Else categorical.
+    As in Keras. One prediction for each sample: binary. Targets without the axis of the classes, or with one number on
+    it: sparse categorical. Else categorical.
 
     Arguments:
         target, output: the types of targets and predictions, batch axis included.

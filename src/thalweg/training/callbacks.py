@@ -15,7 +15,8 @@ from thalweg.checks import In, check_value
 from thalweg.errors import ArgumentError, StorageError, did_you_mean
 from thalweg.record.history import History as History
 
-Logs = dict[str, float]
+Logs = dict[str, Any]
+"""Name -> float, or an array for a metric with one number for each class, threshold or output."""
 Hook = Callable[..., Any]
 
 _BATCH_HOOKS = {
@@ -203,6 +204,13 @@ class _Monitor(Callback):
             warnings.warn(
                 f"{type(self).__name__}: {self.monitor!r} is not in the logs, which have {known}", stacklevel=2
             )
+        if isinstance(value, np.ndarray):
+            raise ArgumentError(
+                f"{type(self).__name__}: {self.monitor!r} is no single number",
+                expected="a metric with one number for each epoch",
+                got=f"an array of shape {value.shape}",
+                fix="give the metric an average, as F1Score(average='macro'), or monitor another one",
+            )
         return value
 
 
@@ -339,7 +347,7 @@ class ModelCheckpoint(_Monitor):
     def _path(self, logs: Logs) -> str:
         try:
             return self.filepath.format(epoch=self._epoch + 1, **logs)
-        except (KeyError, IndexError, ValueError) as error:
+        except (KeyError, IndexError, ValueError, TypeError) as error:
             raise ArgumentError(
                 f"ModelCheckpoint: the file name {self.filepath!r} cannot be filled in",
                 expected=f"names in braces out of epoch, {', '.join(logs)}",
@@ -368,7 +376,7 @@ class CSVLogger(Callback):
             self._columns = _columns(logs or {})
             if os.path.getsize(self.filename) == 0:
                 rows.append(self._columns)
-        rows.append([values.get(name, "NA") for name in self._columns])
+        rows.append([_cell(values.get(name, "NA")) for name in self._columns])
         self._write(rows, "a")
 
     def _write(self, rows: list[list[Any]], mode: str) -> None:
@@ -383,6 +391,11 @@ class CSVLogger(Callback):
                 got=error.strerror or str(error),
                 fix="choose another path",
             ) from error
+
+
+def _cell(value: Any) -> Any:
+    """Arrays as lists, which stay on one line."""
+    return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def _columns(logs: Logs) -> list[str]:

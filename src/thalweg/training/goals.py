@@ -87,9 +87,12 @@ class Goals:
         parts = [goal.loss_name for goal in self.outputs if goal.name]
         return [LOSS, *parts, *(measure.name for goal in self.outputs for measure in goal.measures)]
 
-    def results(self, sums: Mapping[str, float]) -> dict[str, float]:
-        """The logs from the sums of a step graph (see ``training.step``), by their names without a prefix."""
-        logs = {LOSS: sums[PENALTY] / sums[PENALIZED] if sums.get(PENALIZED) else 0.0}
+    def results(self, sums: Mapping[str, Any]) -> dict[str, Any]:
+        """The logs from the sums of a step graph (see ``training.step``), by their names without a prefix.
+
+        Values are floats, and arrays for metrics with one number for each class, threshold or output.
+        """
+        logs: dict[str, Any] = {LOSS: sums[PENALTY] / sums[PENALIZED] if sums.get(PENALIZED) else 0.0}
         for goal in self.outputs:
             parts = _parts(sums, goal.loss_name)
             # While training these are the batches' losses, in evaluation what the loss itself adds up.

@@ -17,7 +17,7 @@ from thalweg.record.history import History
 from thalweg.training.callbacks import CallbackList, Logs, TerminateOnNaN
 from thalweg.training.data import Rows
 from thalweg.training.goals import PENALTY, Goals
-from thalweg.training.inference import Evaluation, sums_of
+from thalweg.training.inference import Evaluation, sums_of, value_of
 from thalweg.training.interrupt import Interrupt, interruptible
 from thalweg.training.loop import Pace, Plan, shuffled, train
 from thalweg.training.programs import Programs
@@ -100,7 +100,7 @@ class Trainer:
         finally:
             progress.close()
             history.compile_seconds = self.programs.compile_seconds - compiled_before
-        if history.stopped_by == "user":
+        if history.stopped_by == "user" and not interrupt.shared:
             at = f"epoch {schedule.initial_epoch + len(history.epoch) + 1} of {schedule.epochs}"
             print(f"Stopped by Ctrl-C in {at}; model and history are kept as they are.", file=sys.stderr)
 
@@ -167,9 +167,7 @@ class Trainer:
             pace=Pace(callbacks.watches_batches("train")),
         )
 
-    def evaluate(
-        self, rows: Rows, callbacks: CallbackList, verbose: int | str, threads: int | None = None
-    ) -> dict[str, float]:
+    def evaluate(self, rows: Rows, callbacks: CallbackList, verbose: int | str, threads: int | None = None) -> Logs:
         """Loss and metrics over the rows, by name."""
         evaluation = Evaluation(self.net, self.goals, self.programs, rows)
         counter = Counter(verbose, "Evaluate", evaluation.steps)
@@ -184,7 +182,7 @@ class Trainer:
 
     def _evaluate(
         self, evaluation: Evaluation, threads: int, callbacks: CallbackList, watch: Callable[[int], bool]
-    ) -> dict[str, float]:
+    ) -> Logs:
         callbacks.call("on_test_begin")
         single = callbacks.watches_batches("test")
 
@@ -197,7 +195,7 @@ class Trainer:
         callbacks.call("on_test_end", logs)
         return logs
 
-    def train_on_batch(self, rows: Rows) -> dict[str, float]:
+    def train_on_batch(self, rows: Rows) -> Logs:
         """One step on all the rows; the logs of this batch.
 
         Raises: NonFiniteError, the model being left as it was before the step.
@@ -215,9 +213,9 @@ class Trainer:
             raise rescue.error() from None
         return self.logs()
 
-    def logs(self) -> dict[str, float]:
-        """The means over the epoch so far."""
-        return self.goals.results({name: array.item() for name, array in self._sums.items()})
+    def logs(self) -> Logs:
+        """Loss and metrics over the epoch so far."""
+        return self.goals.results({name: value_of(array) for name, array in self._sums.items()})
 
     def reset(self) -> None:
         """Set the running sums to zero."""
