@@ -29,6 +29,7 @@ ORDER = (
     "activations",
     "initializers",
     "regularizers",
+    "constraints",
     "layers",
     "losses",
     "metrics",
@@ -45,6 +46,7 @@ ORDER = (
     "model",
     "numdiff",
     "callbacks",  # the public names of training.callbacks
+    "evaluation",  # many models
     "utils",  # the public names that Keras's users look for there
     "sklearn",
     "thalweg",

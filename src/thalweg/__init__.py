@@ -10,7 +10,9 @@ from thalweg.version import __version__ as __version__
 if TYPE_CHECKING:
     from thalweg import activations as activations
     from thalweg import callbacks as callbacks
+    from thalweg import constraints as constraints
     from thalweg import datasets as datasets
+    from thalweg import evaluation as evaluation
     from thalweg import initializers as initializers
     from thalweg import layers as layers
     from thalweg import losses as losses
@@ -18,7 +20,12 @@ if TYPE_CHECKING:
     from thalweg import numdiff as numdiff
     from thalweg import ops as ops
     from thalweg import optimizers as optimizers
+    from thalweg import regularizers as regularizers
     from thalweg import utils as utils
+    from thalweg.evaluation import compare as compare
+    from thalweg.evaluation import cross_validate as cross_validate
+    from thalweg.evaluation import fit_many as fit_many
+    from thalweg.evaluation import train_validation_test_split as train_validation_test_split
     from thalweg.functions import compile_function as compile_function
     from thalweg.functions import grad as grad
     from thalweg.functions import hessian_vector_product as hessian_vector_product
@@ -34,8 +41,10 @@ _MODULES = (
     "activations",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "errors",
+    "evaluation",
     "initializers",
     "layers",
     "losses",
@@ -43,6 +52,7 @@ _MODULES = (
     "numdiff",
     "ops",
     "optimizers",
+    "regularizers",
     "utils",
 )
 _NAMES = {
@@ -51,10 +61,14 @@ _NAMES = {
     "Sequential": "thalweg.model",
     "check_gradients": "thalweg.numdiff",
     "clone_model": "thalweg.model",
+    "compare": "thalweg.evaluation",
     "compile_function": "thalweg.functions",
+    "cross_validate": "thalweg.evaluation",
+    "fit_many": "thalweg.evaluation",
     "grad": "thalweg.functions",
     "hessian_vector_product": "thalweg.functions",
     "load_model": "thalweg.model",
+    "train_validation_test_split": "thalweg.evaluation",
     "value_and_grad": "thalweg.functions",
 }
 

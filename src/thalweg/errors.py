@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -117,6 +116,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     names = sorted(set(known))
     spelled = {_bare(candidate): candidate for candidate in names}
+    import difflib  # here, because only a mistyped name needs it
+
     near = difflib.get_close_matches(_bare(name), spelled, n=1, cutoff=0.6)
     if near:
         return f"did you mean {spelled[near[0]]!r}?"

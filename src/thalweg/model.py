@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,18 +20,31 @@ from thalweg.executors import threads as cores
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import SEED_STATE, STEP_STATE, TOKEN_BATCH, Call, Input, Layer, Parameter, Symbol, name_layers
+from thalweg.layers.layer import (
+    SEED_STATE,
+    STEP_STATE,
+    TOKEN_BATCH,
+    Call,
+    Input,
+    Layer,
+    Parameter,
+    Symbol,
+    freezing,
+    name_layers,
+)
+from thalweg.layers.nested import Nested, unwrapped
 from thalweg.layers.summary import table_lines, total_lines
 from thalweg.record.history import History
+from thalweg.registry import Registry
 from thalweg.training import checkpoint, data
 from thalweg.training.callbacks import Callback, CallbackList
 from thalweg.training.data import Rows
-from thalweg.training.goals import Goals, check_names, resolve
+from thalweg.training.goals import Goals, check_names, chosen, is_open, resolve
 from thalweg.training.handle import OptimizerHandle
 from thalweg.training.inference import OneRow, Prediction, only
 from thalweg.training.programs import Programs
 from thalweg.training.progress import Counter, check_verbose
-from thalweg.training.step import Net, evaluation_step, prediction_label
+from thalweg.training.step import Net, evaluation_step, prediction_label, prediction_step
 from thalweg.training.trainer import Count, Schedule, Trainer, params
 
 EPOCH_STATE = "random/epoch"
@@ -45,7 +58,7 @@ class Model:
     """A network from inputs to outputs, made by calling layers on ``Input``.
 
     Arguments:
-        inputs, outputs: a symbol, or a list or mapping of several.
+        inputs, outputs: a symbol, or a list or mapping of several. With a mapping of outputs ``predict`` gives one too.
 
     Attributes:
         history: the History of the last ``fit``.
@@ -56,19 +69,28 @@ class Model:
     """
 
     def __init__(self, inputs: Parts, outputs: Parts, name: str | None = None) -> None:
-        self.begin(name or "functional", trainable=True)
+        self.begin(name, trainable=True)
         self._seed = config.new_seed()
-        self.connect(_parts(inputs, "inputs"), _parts(outputs, "outputs"))
+        entries = _parts(inputs, "inputs")
+        name_layers(call.layer for call in _calls(entries, _parts(outputs, "outputs")))  # outputs are named after them
+        self._named_outputs = isinstance(outputs, Mapping)
+        self.connect(entries, _parts(outputs, "outputs"))
         self._give_values()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}, {len(self._layers)} layers{'' if self.built else ', not built'}>"
 
-    def begin(self, name: str, trainable: bool) -> None:
+    def begin(self, name: str | None, trainable: bool) -> None:
         """Be a model without layers. A method of its own, because models from files are made without ``__init__``."""
-        self.name = name
-        self.trainable = trainable
+        self.name = name or ("sequential" if isinstance(self, Sequential) else "functional")
+        self._has_own_name = name is not None
+        self._trainable = trainable
+        self._trained: frozenset[str] = frozenset()  # paths, and layers, as compile found them
+        self._frozen: frozenset[Layer] = frozenset()
+        self._nested: Nested | None = None  # what this model is in others
+        self._named_outputs = False
         self.stop_training = False
+        self.loss_choice: str | None = None
         self.history: History | None = None
         self.optimizer: OptimizerHandle | None = None
         self.state: dict[str, np.ndarray] = {}
@@ -92,7 +114,19 @@ class Model:
         self._layers = list(dict.fromkeys(call.layer for call in self._calls))
         self._has_values = self._goals_fit = False
         name_layers(self._layers)
+        if not self._trainable:
+            self.trainable = False
+        if self._compiled is not None:
+            self._fix_trainable()
         self._forget_programs()
+
+    def _fix_trainable(self) -> None:
+        """What is trained is settled when the model is compiled, as in Keras: later changes wait for the next time."""
+        self._trained = frozenset(self.parameters(trainable_only=True))
+        self._frozen = frozenset(layer for layer in _with_inner(self._layers) if not layer.trainable)
+
+    def _trained_types(self) -> dict[str, TensorType]:
+        return {path: p.type for path, p in self.parameters().items() if path in self._trained}
 
     def _give_values(self, seed: int | None = None) -> None:
         """Put every parameter, and the counters, into the state; new parameters get their initial values."""
@@ -121,7 +155,23 @@ class Model:
         return bool(self._calls)
 
     @property
-    def layers(self) -> list[Layer]:
+    def trainable(self) -> bool:
+        """Whether training changes the model; setting it sets it for all layers. ``compile`` goes by what it finds."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = value
+        for layer in self._layers:
+            layer.trainable = value
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, and the models that are used as such."""
+        return unwrapped(self._layers)
+
+    def own_layers(self) -> list[Layer]:
+        """The layers, with a ``Nested`` in place of each model among them."""
         return list(self._layers)
 
     @property
@@ -140,16 +190,16 @@ class Model:
     def output_shape(self) -> Any:
         return only([symbol.shape for symbol in self._outputs.values()])
 
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """A layer by its name or its place.
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """A layer (or model used as one) by its name or its place.
 
         Raises: ArgumentError if there is no such layer.
         """
         names = [layer.label for layer in self._layers]
         if index is not None and name is None and -len(names) <= index < len(names):
-            return self._layers[index]
+            return self.layers[index]
         if name in names and index is None:
-            return self._layers[names.index(name)]
+            return self.layers[names.index(name)]
         raise ArgumentError(
             "there is no such layer",
             expected=f"name= one of {', '.join(map(repr, names))}, or index= below {len(names)}",
@@ -177,41 +227,69 @@ class Model:
             inputs={label: symbol.type(TOKEN_BATCH) for label, symbol in self._inputs.items()},
             outputs={name: symbol.type(TOKEN_BATCH) for name, symbol in self._outputs.items()},
             parameters=self.parameters(),
-            trainable=frozenset(self.parameters(trainable_only=True)),
+            trainable=self._trained,
             call=self._call,
         )
 
     def _call(self, inputs: Mapping[str, Node], training: bool) -> dict[str, Node]:
         """The layers on nodes."""
-        return self._through_layers({symbol: inputs[label] for label, symbol in self._inputs.items()}, training)
+        with freezing(self._frozen if self._compiled is not None else None):
+            results = self.call_on([inputs[label] for label in self._inputs], training)
+        return dict(zip(self._outputs, results, strict=True))
 
-    def _through_layers(self, known: Mapping[Symbol, Any], training: bool) -> dict[str, Any]:
-        """The outputs by name, made by calling the layers on what stands for the inputs: nodes, or other symbols."""
-        values: dict[tuple[Call | None, int], Any] = {}
+    def call_on(self, inputs: Sequence[Node], training: bool) -> tuple[Node, ...]:
+        """The outputs in their order, made by calling the layers on a node for each input."""
+        known = dict(zip(self._inputs.values(), inputs, strict=True))
+        values: dict[tuple[Call | None, int], Node] = {}
 
-        def value(symbol: Symbol) -> Any:
+        def value(symbol: Symbol) -> Node:
             return known[symbol] if symbol in known else values[symbol.call, symbol.index]
 
         for call in self._calls:
-            results = call.layer(*map(value, call.inputs), training=training)
+            told = training if call.training is None else call.training
+            results = call.layer(*map(value, call.inputs), training=told)
             for index, node in enumerate(results if isinstance(results, tuple) else (results,)):
                 values[call, index] = node
-        return {name: value(symbol) for name, symbol in self._outputs.items()}
+        return tuple(value(symbol) for symbol in self._outputs.values())
 
-    def __call__(self, inputs: Any) -> Any:
-        """The model on arrays: predictions. On symbols: its layers become part of another model, weights shared."""
-        parts = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-        if not all(isinstance(part, Symbol) for part in parts):
+    def __call__(self, inputs: Any, training: bool | None = None) -> Any:
+        """The model on arrays: predictions. On symbols: it becomes a layer of another model, weights shared.
+
+        Arguments:
+            training: on symbols, False for a part that is to behave as in prediction also while the rest is trained.
+        """
+        several = isinstance(inputs, Mapping | list | tuple)
+        given = list(inputs.values() if isinstance(inputs, Mapping) else inputs) if several else [inputs]
+        if not given or not all(isinstance(part, Symbol) for part in given):
             return self.predict(inputs, verbose=0)
-        self._require_built("calling a model on symbols")
-        if len(parts) != len(self._inputs):
+        labels = list(self._inputs) or ["x"]
+        if len(given) != len(labels):
             raise ArgumentError(
                 "a model is called on another number of symbols than it has inputs",
-                expected=f"{len(self._inputs)}",
-                got=f"{len(parts)}",
+                expected=f"{len(labels)}",
+                got=f"{len(given)}",
                 fix="pass one symbol for each input",
             )
-        return only(list(self._through_layers(dict(zip(self._inputs.values(), parts, strict=True)), False).values()))
+        parts = data.by_label(inputs if isinstance(inputs, Mapping) or len(given) > 1 else given[0], labels, "x")
+        made = self.as_layer()(*parts.values(), training=training)
+        if not self._named_outputs:
+            return only(list(made)) if isinstance(made, tuple) else made
+        return dict(zip(self._outputs, made if isinstance(made, tuple) else (made,), strict=True))
+
+    def as_layer(self) -> Nested:
+        """What stands for this model among the layers of others: always the same."""
+        if self._nested is None:
+            Nested(model=self, name=self.name if self._has_own_name else None, trainable=self._trainable)
+        assert self._nested is not None, "it made itself known by use_as"
+        return self._nested
+
+    def use_as(self, layer: Nested) -> None:
+        """Be known by this layer in other models."""
+        self._nested = layer
+
+    def build_on(self, types: Sequence[TensorType]) -> None:
+        """Get ready for inputs of these types, batch axis included, as a part of another model."""
+        self._require_built("calling a model on symbols")
 
     # Compiling
 
@@ -242,6 +320,8 @@ class Model:
 
         Arguments:
             loss: a name, a Loss or a function of two nodes; for several outputs a list or a mapping by their names.
+                ``"auto"``: chosen by the last layer and the first targets, see ``losses.automatic.choose``; what was
+                chosen is printed, and stands in ``model.loss_choice``.
             run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: accepted for Keras's sake; the whole step is
                 always compiled, and runs as often in one call as fits into a tenth of a second.
 
@@ -256,12 +336,16 @@ class Model:
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
-        if self.built:
+        open_loss = is_open(loss)
+        if self.built and not open_loss:
             self._check_goals(self._goals(compiled))
         else:
             check_names(compiled)
-        self._goals_fit = self.built
+        self._goals_fit = self.built and not open_loss
+        self.loss_choice = None
         self._compiled = compiled
+        if self.built:
+            self._fix_trainable()
         self.optimizer = OptimizerHandle(chosen)
         for name in [name for name in self.state if name.startswith(("optimizer/", "metrics/", "evaluation/"))]:
             del self.state[name]
@@ -274,6 +358,17 @@ class Model:
         if self._outputs.keys() == {""}:
             given = {what: self._of_only_output(value) for what, value in given.items()}
         return resolve(outputs, given["loss"], given["loss_weights"], given["metrics"], given["weighted_metrics"])
+
+    def _choose_loss(self, y: Any, verbose: int | str) -> None:
+        """Put in place of ``loss="auto"`` what it means for these targets, and say what that is."""
+        assert self._compiled is not None, "asked for compiled models only"
+        if is_open(self._compiled["loss"]):
+            outputs = prediction_step(self._net(), TOKEN_BATCH).graph.outputs
+            nodes = {name: outputs[prediction_label(name)] for name in self._outputs}
+            loss, self.loss_choice = chosen(self._of_only_output(self._compiled["loss"]), nodes, data.targets(y, nodes))
+            self._compiled = {**self._compiled, "loss": loss}
+            if verbose:
+                print(self.loss_choice)
 
     def _of_only_output(self, value: Any) -> Any:
         """Of a mapping that names the only output after its layer, as Keras allows, what it maps to."""
@@ -321,9 +416,8 @@ class Model:
 
     def _give_slots(self, optimizer: OptimizerHandle) -> None:
         """Put the optimizer's counters and, for each parameter that it trains, its slots into the state."""
-        trained = {path: parameter.type for path, parameter in self.parameters(trainable_only=True).items()}
         self.state |= optimizer.scalars
-        for name, (kind, start) in optimizer.rule.states(trained).items():
+        for name, (kind, start) in optimizer.rule.states(self._trained_types()).items():
             if name not in self.state:
                 self.state[name] = layout.empty(kind)
                 self.state[name][...] = start
@@ -357,7 +451,7 @@ class Model:
         self,
         x: Any = None,
         y: Any = None,
-        batch_size: int | None = None,
+        batch_size: int | str | None = None,
         epochs: int = 1,
         verbose: int | str = "auto",
         callbacks: Callbacks = None,
@@ -378,7 +472,7 @@ class Model:
         """Train. Arguments as in Keras, and two more.
 
         Arguments:
-            batch_size: 32 unless given.
+            batch_size: 32 unless given; 1 for stochastic gradient descent, ``"full"`` for all rows in one step.
             epochs: the index after the last epoch: with ``initial_epoch=2``, ``epochs=5`` trains 3.
             validation_batch_size: accepted; the results do not depend on it.
             threads: at most so many; all cores unless given or set in ``THALWEG_THREADS``. Results do not depend on it.
@@ -402,11 +496,12 @@ class Model:
         watchers = CallbackList(callbacks)
         self._require_compiled("fit")
         self._build_for(x, seed)
+        self._choose_loss(y, verbose)
         trainer = self._ready_to_train("fit")
         rows = self._prepare(x, y, sample_weight, class_weight)
         rows, held_out = self._hold_out(rows, validation_split, validation_data)
         if held_out is not None:
-            size = schedule.batch_size if validation_batch_size is None else validation_batch_size
+            size = schedule.batch(rows.count) if validation_batch_size is None else validation_batch_size
             held_out = _first(held_out, validation_steps, size, "fit: of the validation")
         if seed is not None:
             self.state[SEED_STATE][...] = seed
@@ -437,7 +532,7 @@ class Model:
         steps: int | None = None,
         callbacks: Callbacks = None,
         return_dict: bool = False,
-    ) -> float | list[float] | dict[str, float]:
+    ) -> float | list[Any] | dict[str, Any]:
         """Loss and metrics over all rows: a list in the order of ``metrics_names``, a number if there is only a loss.
 
         The results do not depend on ``batch_size``.
@@ -445,6 +540,7 @@ class Model:
         verbose, watchers = check_verbose(verbose), CallbackList(callbacks)
         self._require_compiled("evaluate")
         self._build_for(x)
+        self._choose_loss(y, verbose)
         trainer = self._ready_to_train("evaluate")
         rows = _first(self._prepare(x, y, sample_weight), steps, batch_size, "evaluate")
         watchers.attach(self, {"verbose": verbose, "steps": rows.count})
@@ -488,7 +584,8 @@ class Model:
         results = self._prediction.run(rows, threads, watch, single)
         watchers.call("on_predict_end")
         counter.finish()
-        return only([results[prediction_label(name)] for name in self._outputs])
+        named = {name: results[prediction_label(name)] for name in self._outputs}
+        return named if self._named_outputs else only(list(named.values()))
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for all rows."""
@@ -501,17 +598,18 @@ class Model:
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | str | None = None,
         return_dict: bool = False,
-    ) -> float | list[float] | dict[str, float]:
+    ) -> float | list[Any] | dict[str, Any]:
         """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
         self._require_compiled("train_on_batch")
         self._build_for(x)
+        self._choose_loss(y, verbose=0)
         trainer = self._ready_to_train("train_on_batch")
         logs = trainer.train_on_batch(self._prepare(x, y, sample_weight, class_weight))
         return logs if return_dict else _flat(logs)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
-    ) -> float | list[float] | dict[str, float]:
+    ) -> float | list[Any] | dict[str, Any]:
         """Loss and metrics of the rows given, without training."""
         return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict)
 
@@ -561,8 +659,7 @@ class Model:
         types = {name: TensorType((), dtype) for name, dtype in counters.items()}
         types |= {path: parameter.type for path, parameter in self.parameters().items()}
         if self.optimizer is not None:
-            trainable = {path: p.type for path, p in self.parameters(trainable_only=True).items()}
-            types |= {name: kind for name, (kind, _) in self.optimizer.rule.states(trainable).items()}
+            types |= {name: kind for name, (kind, _) in self.optimizer.rule.states(self._trained_types()).items()}
         return types
 
     def take_state(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -596,7 +693,7 @@ class Model:
         """The layers and how they are connected, in JSON types."""
         self._require_built("get_config")
         structure = checkpoint.Structure(
-            self.name, self.trainable, self._inputs, self._outputs, self._layers, self._calls
+            self.name, self.trainable, self._inputs, self._outputs, self._layers, self._calls, self._named_outputs
         )
         return checkpoint.describe_structure(structure)
 
@@ -627,9 +724,13 @@ class Model:
         show_trainable: bool = False,
         layer_range: Sequence[str] | None = None,
     ) -> None:
-        """Print the layers, the shapes of their outputs and how many parameters they have."""
+        """Print the layers, the shapes of their outputs and how many parameters they have.
+
+        Arguments:
+            expand_nested: whether the layers of models among them are shown too.
+        """
         show = print_fn or print
-        table = table_lines(self._layers, line_length, positions, show_trainable, layer_range)
+        table = table_lines(self._layers, line_length, positions, show_trainable, layer_range, expand_nested)
         optimizer = [array for name, array in self.state.items() if name.startswith("optimizer/")]
         totals = total_lines(self.parameters(), list(self.parameters(trainable_only=True)), optimizer)
         for line in [f'Model: "{self.name}"', *table, *totals]:
@@ -643,22 +744,22 @@ class Sequential(Model):
     """
 
     def __init__(
-        self, layers: Sequence[Layer | Symbol] | None = None, trainable: bool = True, name: str | None = None
+        self, layers: Sequence[Layer | Model | Symbol] | None = None, trainable: bool = True, name: str | None = None
     ) -> None:
-        self.begin(name or "sequential", trainable)
+        self.begin(name, trainable)
         self._seed = config.new_seed()
         self._input: Symbol | None = None
         for layer in layers or ():
             self._append(layer)
         self._rebuild()
 
-    def add(self, layer: Layer | Symbol, rebuild: bool = True) -> None:
+    def add(self, layer: Layer | Model | Symbol, rebuild: bool = True) -> None:
         """Put a layer behind the last one."""
         self._append(layer)
         if rebuild:
             self._rebuild()
 
-    def pop(self, rebuild: bool = True) -> Layer:
+    def pop(self, rebuild: bool = True) -> Layer | Model:
         """Take the last layer away and return it."""
         if not self._layers:
             raise ArgumentError(
@@ -667,7 +768,8 @@ class Sequential(Model):
         layer = self._layers.pop()
         if rebuild:
             self._rebuild()
-        return layer
+        (taken,) = unwrapped([layer])
+        return taken  # type: ignore[no-any-return]
 
     def build(self, input_shape: Sequence[int | None] | None = None) -> None:
         """Fix the shape of the input, batch axis included as in Keras: ``build((None, 784))``."""
@@ -678,10 +780,11 @@ class Sequential(Model):
         self._give_values()
 
     def _append(self, layer: Any) -> None:
-        if isinstance(layer, Sequential):  # its layers, shared, as in Sequential([model, Softmax()])
-            for inner in ([layer._input] if layer._input and not self._layers else []) + layer._layers:
-                self._append(inner)
-            return
+        if isinstance(layer, Model):
+            if layer.built and not self._layers and self._input is None:
+                entry = only(layer.inputs)
+                self._input = Input(shape=entry.shape[1:], dtype=entry.dtype) if isinstance(entry, Symbol) else None
+            layer = layer.as_layer()
         if isinstance(layer, Symbol) and layer.call is None and not self._layers:
             self._input = layer
             return
@@ -702,17 +805,27 @@ class Sequential(Model):
     def _rebuild(self) -> None:
         """Connect the layers, if the input is known. Values that parameters have stay."""
         name_layers(self._layers)
-        layers = list(self._layers)
-        if self._input is None or not layers:
+        if self._input is None or not self._layers:
             self._calls, self._inputs, self._outputs = [], {}, {}
             self._forget_programs()
             return
-        symbol = self._input
+        self._connect_layers()
+        self._give_values()
+
+    def _connect_layers(self) -> None:
+        name_layers(self._layers)
+        assert self._input is not None, "asked for models with an input"
+        layers, symbol = list(self._layers), self._input
         for layer in layers:
             symbol = layer(symbol)
         self._forget_state()
         self.connect({"x": self._input}, {"": symbol})
-        self._give_values()
+
+    def build_on(self, types: Sequence[TensorType]) -> None:
+        if not self.built and self._layers and len(types) == 1:
+            self._input = Input(shape=types[0].shape[1:], dtype=types[0].dtype)
+            self._connect_layers()
+        super().build_on(types)
 
     def _forget_state(self) -> None:
         """Drop what depends on the layers; they keep their parameters' values themselves. The optimizer starts anew."""
@@ -783,6 +896,13 @@ def _calls(inputs: Mapping[str, Symbol], outputs: Mapping[str, Symbol]) -> list[
     return list(order)
 
 
+def _with_inner(layers: Sequence[Layer]) -> Iterator[Layer]:
+    """The layers and all inside them."""
+    for layer in layers:
+        yield layer
+        yield from _with_inner(layer.sublayers())
+
+
 def _sample_types(inputs: Mapping[str, Symbol]) -> dict[str, TensorType]:
     return {label: TensorType(symbol.type(1).shape[1:], symbol.dtype) for label, symbol in inputs.items()}
 
@@ -794,7 +914,7 @@ def _first(rows: Rows, steps: int | None, batch_size: int | None, owner: str) ->
     return rows if steps is None else rows.take(slice(steps * (batch_size or 32)))
 
 
-def _flat(logs: Mapping[str, float]) -> float | list[float]:
+def _flat(logs: Mapping[str, Any]) -> float | list[Any]:
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
 
@@ -848,7 +968,23 @@ def _from_description(description: Mapping[str, Any], compile: bool) -> Model:
     else:
         model = Model.__new__(Model)
     model.begin(str(settings["name"]), trainable=bool(settings["trainable"]))
+    model._named_outputs = bool(settings.get("named_outputs", False))
     model.connect(inputs, outputs)
     if compile and "compile" in description:
         model.compile(**checkpoint.restore_compile(description["compile"]))
     return model
+
+
+class _Models(Registry[Model]):
+    """Lets the description of a layer hold a whole model, as that of ``Nested`` does."""
+
+    def config(self, instance: Model) -> dict[str, Any]:
+        return {"kind": self.kind, "class_name": type(instance).__name__, "config": instance.get_config()}
+
+    def from_config(self, description: Mapping[str, Any]) -> Model:
+        return _from_description(description, compile=False)
+
+
+_models = _Models("model")
+_models.register("Model")(Model)
+_models.register("Sequential")(Sequential)

@@ -1,21 +1,35 @@
 """What every layer, loss, metric and optimizer must do, run over everything that is registered."""
 
 import dataclasses
+import importlib.util
 import json
 
 import numpy as np
 import pytest
 from tests.compute import compute, inputs
-from tests.contracts.cases import LAYERS, LOSSES, METRICS, OPTIMIZERS
+from tests.contracts.cases import LAYERS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, WITHOUT_GRADIENT
 
+import thalweg.executors
 import thalweg.layers
 import thalweg.losses
 import thalweg.metrics
 import thalweg.optimizers
-from thalweg import activations, initializers, layers, losses, metrics, ops, optimizers
+from thalweg import (
+    activations,
+    config,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    ops,
+    optimizers,
+    regularizers,
+)
 from thalweg.backprop import gradients
 from thalweg.checks import bad_values
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
+from thalweg.executors import layout
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
@@ -28,17 +42,23 @@ KINDS = {
     "loss": (losses.registry, LOSSES),
     "metric": (metrics.registry, METRICS),
     "optimizer": (optimizers.registry, OPTIMIZERS),
+    "schedule": (optimizers.schedules.registry, SCHEDULES),
 }
 PACKAGES = {
     "layer": thalweg.layers,
     "loss": thalweg.losses,
     "metric": thalweg.metrics,
     "optimizer": thalweg.optimizers,
+    "schedule": thalweg.optimizers.schedules,
     "initializer": initializers,
+    "regularizer": regularizers,
+    "constraint": constraints,
     "activation": activations,
 }
 REGISTRIES = {kind: registry for kind, (registry, _) in KINDS.items()} | {
     "initializer": initializers.registry,
+    "regularizer": regularizers.registry,
+    "constraint": constraints.registry,
     "activation": activations.registry,
 }
 OURS = [
@@ -49,13 +69,20 @@ OURS = [
 ]
 
 
+def executors():
+    """All that can run here."""
+    if importlib.util.find_spec("llvmlite") is None:
+        return [NumpyExecutor()]
+    return [NumpyExecutor(), thalweg.executors.named("native")]
+
+
 def ids(value):
     return value if isinstance(value, str) else ""
 
 
 def examples(kind, name):
     case = KINDS[kind][1][name]
-    return [make() for make in case] if kind == "optimizer" else [case[0]()]
+    return [make() for make in case] if kind in ("optimizer", "schedule") else [case[0]()]
 
 
 @pytest.mark.parametrize(("kind", "name", "entry"), OURS, ids=ids)
@@ -102,14 +129,16 @@ def four_parts(error):
     return all((error.problem, error.expected, error.got, error.fix)) and len(str(error).splitlines()) >= 4
 
 
-def start(layer, shape, dtype, batch=6):
-    """A built layer, the state it starts from, and a batch for it."""
+def start(layer, shapes, dtype, batch=6):
+    """A built layer, the state it starts from, and a batch for it: one array for each input, by name."""
     random = np.random.RandomState(1)
-    x = random.standard_normal((batch, *shape)) if dtype != "uint8" else random.randint(0, 255, (batch, *shape))
-    (result,) = layer.infer(TensorType((TOKEN_BATCH, *shape), dtype))
+    several = shapes if isinstance(shapes, list) else [shapes]
+    draw = random.standard_normal if dtype.startswith("float") else lambda shape: random.randint(0, 5, shape)
+    x = {f"x{i}": draw((batch, *shape)).astype(dtype) for i, shape in enumerate(several)}
+    (result,) = layer.infer(*(TensorType((TOKEN_BATCH, *shape), dtype) for shape in several))
     state = {path: p.initial(0, path) for path, p in layer.named_parameters("it/").items()}
     state |= {"random/seed": np.array(0, np.uint32), "random/step": np.array(0, np.uint32)}
-    return state, x.astype(dtype), result
+    return state, x, result
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -123,24 +152,92 @@ class TestEveryLayer:
         state, x, result = start(layer, shape, dtype)
         for training in (False, True):
             with tracing(layer.named_parameters("it/")):
-                y = layer(*inputs(x=x), training=training)
-            assert y.type == result.with_shape((len(x), *result.shape[1:]))
-            assert compute(y, state, x=x).shape == y.shape
-            assert y.layer == layer.label or y.op.name == "input"
+                y = layer(*inputs(**x), training=training)
+            assert y.type == result.with_shape((6, *result.shape[1:]))
+            assert compute(y, state, **x).shape == y.shape
+            assert y.layer.split("/")[0] == layer.label or y.op.name == "input"
 
     def test_gradient_reaches_each_parameter_and_the_input(self, name):
         layer, shape, dtype = self.make(name)
         state, x, _ = start(layer, shape, dtype)
         with tracing(layer.named_parameters("it/")) as trace:
-            (node,) = inputs(x=x)
-            y = layer(node, training=True)
+            nodes = dict(zip(x, inputs(**x), strict=True))
+            y = layer(*nodes.values(), training=True)
             trained = layer.named_parameters("it/", trainable_only=True)
-            wanted = {path: trace.node(p) for path, p in trained.items()} | ({"x": node} if node.type.is_float else {})
+            wanted = {path: trace.node(p) for path, p in trained.items()}
+            wanted |= {key: node for key, node in nodes.items() if node.type.is_float and y.type.is_float}
+            wanted = {key: node for key, node in wanted.items() if name not in WITHOUT_GRADIENT}
+            if not wanted:
+                pytest.skip("nothing to differentiate by")
             weights = ops.cast(ops.iota(y.shape, y.rank - 1), y.dtype)  # a plain sum of a softmax has no gradient
             slopes = gradients(ops.reduce_sum(y * y * weights), list(wanted.values()))
-        for path, slope in compute(dict(zip(wanted, slopes, strict=True)), state, x=x).items():
+        for path, slope in compute(dict(zip(wanted, slopes, strict=True)), state, **x).items():
             assert np.isfinite(slope).all(), path
             assert slope.any(), path
+
+    def test_gradient_against_differences(self, name, monkeypatch):
+        """In float64, along a random direction of all parameters and float inputs at once."""
+        monkeypatch.setattr(config._settings, "floatx", "float64")
+        layer, shape, dtype = self.make(name)
+        if name in WITHOUT_GRADIENT:
+            pytest.skip("it has steps only")
+        state, x, _ = start(layer, shape, "float64" if dtype == "float32" else dtype)
+        random = np.random.RandomState(2)
+        with tracing(layer.named_parameters("it/")) as trace:
+            nodes = dict(zip(x, inputs(**x), strict=True))
+            y = layer(*nodes.values(), training=True)
+            trained = layer.named_parameters("it/", trainable_only=True)
+            wanted = {path: trace.node(p) for path, p in trained.items()}
+            wanted |= {key: node for key, node in nodes.items() if node.type.is_float}
+            weights = ops.cast(ops.iota(y.shape, y.rank - 1), y.dtype) + 0.5
+            value = ops.reduce_sum(y * y * weights)
+            slopes = gradients(value, list(wanted.values())) if wanted else []
+        if not wanted:
+            pytest.skip("nothing to differentiate by")
+        state |= {path: state[path] + 0.1 * random.standard_normal(state[path].shape) for path in trained}
+        direction = {key: random.standard_normal(node.shape) for key, node in wanted.items()}
+        slope = compute(dict(zip(wanted, slopes, strict=True)), state, **x)
+        expected = sum(float((slope[key] * direction[key]).sum()) for key in wanted)
+
+        def at(step):
+            moved = {key: ({**state, **x}[key]) + step * way for key, way in direction.items()}
+            return float(
+                compute(
+                    value,
+                    state | {k: v for k, v in moved.items() if k in state},
+                    **(x | {k: v for k, v in moved.items() if k in x}),
+                )
+            )
+
+        step = 1e-5
+        # the error of the difference is of the order of step^2
+        assert (at(step) - at(-step)) / (2 * step) == pytest.approx(expected, rel=1e-6)
+
+    def test_every_executor_agrees(self, name, compiled):
+        layer, shape, dtype = self.make(name)
+        state, x, _ = start(layer, shape, dtype)
+        for training in (False, True):
+            with tracing(layer.named_parameters("it/")) as trace:
+                nodes = inputs(**x)
+                y = layer(*nodes, training=training)
+                outputs = {"y": y}
+                if y.type.is_float and name not in WITHOUT_GRADIENT:
+                    wanted = [*map(trace.node, layer.named_parameters("it/", trainable_only=True).values())]
+                    wanted += [node for node in nodes if node.type.is_float]
+                    slopes = gradients(ops.reduce_sum(ops.square(y)), wanted) if wanted else []
+                    outputs |= {f"slope {i}": slope for i, slope in enumerate(slopes)}
+                graph = Graph(outputs, trace.updates)
+            results = []
+            for executor in (NumpyExecutor(), compiled):
+                own = {key: layout.empty(TensorType.of(value)) for key, value in state.items()}
+                for key, value in state.items():
+                    own[key][...] = value
+                out = {key: np.zeros(node.shape, node.dtype) for key, node in outputs.items()}
+                executor.compile(graph, gather=False).run(own, x, outputs=out)
+                results.append({**own, **out})
+            for key, value in results[0].items():
+                # sums in another order, in float32
+                np.testing.assert_allclose(results[1][key], value, rtol=2e-5, atol=2e-5, err_msg=key)
 
     def test_one_step_lowers_the_loss(self, name):
         layer, shape, dtype = self.make(name)
@@ -151,7 +248,7 @@ class TestEveryLayer:
         optimizer = SGD(0.05)
         state |= {n: np.full(t.shape, v, t.dtype) for n, (t, v) in optimizer.states({}).items()}
         with tracing(layer.named_parameters("it/")) as trace:
-            y = layer(*inputs(x=x), training=True)
+            y = layer(*inputs(**x), training=True)
             loss = MeanSquaredError()(ops.full(y.shape, 0.5, y.dtype), y)
             nodes = {path: trace.node(p) for path, p in trained.items()}
             slopes = dict(zip(nodes, gradients(loss, list(nodes.values())), strict=True))
@@ -160,7 +257,7 @@ class TestEveryLayer:
         seen = []
         for _ in range(2):
             out = np.zeros((), np.float32)
-            program.run(state, {"x": x}, outputs={"loss": out})
+            program.run(state, x, outputs={"loss": out})
             seen.append(float(out))
         assert seen[1] < seen[0]
 
@@ -170,16 +267,33 @@ class TestEveryLayer:
         values = []
         for prefix in ("it/", "other/"):
             with tracing(layer.named_parameters(prefix)):
-                y = layer(*inputs(x=x))
-            values.append(compute(y, {k.replace("it/", prefix): v for k, v in state.items()}, x=x))
+                y = layer(*inputs(**x))
+            values.append(compute(y, {k.replace("it/", prefix): v for k, v in state.items()}, **x))
         np.testing.assert_array_equal(*values)
 
     def test_parameters_are_made_once(self, name):
         layer, shape, dtype = self.make(name)
-        start(layer, shape, dtype)
+        _, x, _ = start(layer, shape, dtype)
         first = layer.named_parameters()
-        layer.infer(TensorType((3, *shape), dtype))
+        layer.infer(*(TensorType((3, *array.shape[1:]), dtype) for array in x.values()))
         assert layer.named_parameters() == first
+
+    @pytest.mark.parametrize("change", ["an axis more", "an axis less", "another size"])
+    def test_input_of_another_shape(self, name, change):
+        """An error in four parts that names the layer, or a result: never anything else."""
+        layer, shape, dtype = self.make(name)
+        start(layer, shape, dtype)
+        several = shape if isinstance(shape, list) else [shape]
+        wrong = {
+            "an axis more": [(*s, 2) for s in several],
+            "an axis less": [s[:-1] for s in several],
+            "another size": [(*s[:-1], s[-1] + 1) for s in several],
+        }
+        try:
+            layer.infer(*(TensorType((TOKEN_BATCH, *s), dtype) for s in wrong[change]))
+        except ThalwegError as error:
+            assert four_parts(error)  # noqa: PT017 - an error is not certain
+            assert any(one.label in str(error) for one in (layer, *layer.sublayers()))  # noqa: PT017
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -238,11 +352,12 @@ class TestEveryLoss:
     def test_is_a_metric_and_a_function(self, name):
         make, y_true, y_pred = LOSSES[name]
         arrays = {"y_true": y_true, "y_pred": y_pred}
-        metric = metrics.get(name)
-        assert metric.name == name
+        assert metrics.get(name).name == name
+        metric = metrics.get(make())
         sums = compute(metric.sums(*inputs(**arrays)), **arrays)
         assert metric.result(**sums) == pytest.approx(float(compute(make()(*inputs(**arrays)), **arrays)))
-        values = compute(getattr(losses, name)(*inputs(**arrays)), **arrays)
+        options = {key: value for key, value in make().get_config().items() if key not in ("reduction", "name")}
+        values = compute(getattr(losses, name)(*inputs(**arrays), **options), **arrays)
         np.testing.assert_array_equal(values, compute(make(reduction="none")(*inputs(**arrays)), **arrays))
 
 
@@ -261,8 +376,19 @@ class TestEveryMetric:
                 parts.append(compute(metric.sums(*inputs(**batch)), **batch))
             for key, total in whole.items():
                 assert total.dtype == np.float64
-                assert sum(part[key] for part in parts) == pytest.approx(float(total))
-            assert isinstance(metric.result(**{key: float(total) for key, total in whole.items()}), float)
+                np.testing.assert_allclose(sum(part[key] for part in parts), total, rtol=1e-12)
+            assert isinstance(metric.result(**whole), float | np.ndarray)
+
+    def test_native_equals_numpy(self, name, native):
+        """In float32, as it runs in a step."""
+        make, y_true, y_pred = METRICS[name]
+        arrays = {"y_true": y_true, "y_pred": y_pred, "weight": np.array([1.0, 0.5, 2.0])}
+        arrays = {key: x.astype(np.float32) if x.dtype == np.float64 else x for key, x in arrays.items()}
+        sums = make().sums(*inputs(**arrays))
+        found = {key: np.zeros(node.shape, node.dtype) for key, node in sums.items()}
+        native.compile(Graph(sums), gather=False).run({}, arrays, outputs=found)
+        for key, expected in compute(sums, **arrays).items():
+            np.testing.assert_allclose(found[key], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "make"), [(name, make) for name, several in OPTIMIZERS.items() for make in several])
@@ -309,3 +435,22 @@ class TestEveryOptimizer:
             ends.append({path: state[path] for path in paths})
         for path, end in ends[2].items():
             np.testing.assert_array_equal(end, (ends[0] | ends[1])[path])
+
+
+@pytest.mark.parametrize(("name", "make"), [(name, make) for name, several in SCHEDULES.items() for make in several])
+class TestEverySchedule:
+    def test_the_step_computes_the_same_rates(self, name, make):
+        """The state holds the rate of the step that comes next, whatever runs the steps."""
+        schedule, kind = make(), TensorType((2,))
+        optimizer = SGD(schedule)
+        graph = Graph({}, optimizer.updates({"w": ops.state_node("w", (2,))}, {"w": ops.full((2,), 1.0)}))
+        for executor in executors():
+            state = {n: np.full(t.shape, v, t.dtype) for n, (t, v) in optimizer.states({"w": kind}).items()}
+            state["w"] = np.zeros(2, np.float32)
+            program = executor.compile(graph, gather=False)
+            for step in range(25):
+                rate = np.float32(schedule(step))
+                np.testing.assert_allclose(state["optimizer/learning_rate"], rate, rtol=2e-7)
+                before = state["w"].copy()
+                program.run(state, {})
+                np.testing.assert_allclose(before - state["w"], rate, rtol=1e-5, atol=1e-6)

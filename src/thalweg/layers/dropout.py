@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from thalweg import ops
-from thalweg.checks import In
+from thalweg.checks import In, Reserved
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
@@ -37,9 +37,11 @@ class Dropout(Layer):
     def call(self, x: Node, training: bool) -> Node:
         if not training or self.rate == 0:
             return x
-        bits = ops.random_bits(self._mask_shape(x.shape), *self.random_key(self.seed))
-        kept = bits >= int(self.rate * 2**32)  # the same as comparing with the rate in [0, 1), without the floats
-        return ops.select(ops.broadcast_to(kept, x.shape), x * (1.0 / (1.0 - self.rate)), 0.0)
+        return dropped(x, self.kept(x.shape), self.rate)
+
+    def kept(self, shape: tuple[int, ...]) -> Node:
+        """Which numbers stay in this step, for an input of this shape."""
+        return kept(self, shape, self._mask_shape(shape), self.rate, self.seed)
 
     def _mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if self.noise_shape is None:
@@ -55,3 +57,68 @@ class Dropout(Layer):
                 fix="use None for the batch axis and 1 where the mask should repeat",
             )
         return tuple(size if n is None else n for n, size in zip(self.noise_shape, shape, strict=True))
+
+
+@registry.register("spatial_dropout_1d")
+@dataclass(eq=False)
+class SpatialDropout1D(Layer):
+    """Dropout of whole features: in each sample one draw serves all times.
+
+    Shapes: x (batch, time, features) -> the same.
+
+    Arguments:
+        seed: as in ``Dropout``.
+
+    Source: Tompson et al. (2015), arXiv:1411.4280, section 3.2.
+    """
+
+    rate: Annotated[float, In("[0, 1)")]
+    seed: Annotated[int, In("[0, inf)")] | None = None
+
+    def call(self, x: Node, training: bool) -> Node:
+        return _by_feature(self, x, 3, "(batch, time, features)", self.rate if training else 0.0, self.seed)
+
+
+@registry.register("spatial_dropout_2d")
+@dataclass(eq=False)
+class SpatialDropout2D(Layer):
+    """Dropout of whole channels: in each sample one draw serves all places.
+
+    Shapes: x (batch, height, width, channels) -> the same.
+
+    Arguments:
+        seed: as in ``Dropout``.
+
+    Source: Tompson et al. (2015), arXiv:1411.4280, section 3.2.
+    """
+
+    rate: Annotated[float, In("[0, 1)")]
+    data_format: Annotated[object, Reserved()] = None
+    seed: Annotated[int, In("[0, inf)")] | None = None
+
+    def call(self, x: Node, training: bool) -> Node:
+        return _by_feature(self, x, 4, "(batch, height, width, channels)", self.rate if training else 0.0, self.seed)
+
+
+def kept(layer: Layer, shape: tuple[int, ...], mask_shape: tuple[int, ...], rate: float, seed: int | None) -> Node:
+    """True with probability ``1 - rate``: a draw for each entry of the mask, repeated to ``shape``."""
+    bits = ops.random_bits(mask_shape, *layer.random_key(seed))
+    return ops.broadcast_to(bits >= int(rate * 2**32), shape)  # as comparing with the rate, without the floats
+
+
+def dropped(x: Node, kept: Node, rate: float) -> Node:
+    """0 for what is not kept; the rest divided by ``1 - rate``."""
+    return ops.select(kept, x * (1.0 / (1.0 - rate)), 0.0)
+
+
+def _by_feature(layer: Layer, x: Node, rank: int, wanted: str, rate: float, seed: int | None) -> Node:
+    if x.rank != rank:
+        raise ShapeError(
+            "the input has another number of axes than this layer drops features of",
+            expected=wanted,
+            got=str(("batch", *x.shape[1:])),
+            fix="use the layer for inputs of this kind, or Dropout",
+        )
+    if rate == 0:
+        return x
+    return dropped(x, kept(layer, x.shape, (x.shape[0], *(1,) * (rank - 2), x.shape[-1]), rate, seed), rate)

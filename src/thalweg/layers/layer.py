@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import field
-from typing import Annotated, Any
+from functools import lru_cache
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from thalweg import config, initializers, ops
+from thalweg import config, constraints, initializers, ops, regularizers
 from thalweg.checks import In, OneOf, check_fields, check_value
+from thalweg.constraints import Projection
 from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
@@ -21,6 +24,7 @@ from thalweg.graph.node import Node, Nodes, scope
 from thalweg.graph.types import DTYPES, FLOATS, TensorType
 from thalweg.initializers import Initializer
 from thalweg.registry import Registered, Registry
+from thalweg.regularizers import Penalty
 
 Shape = tuple[int, ...]
 SymbolicShape = tuple[int | None, ...]
@@ -48,6 +52,8 @@ class Parameter:
     dtype: str
     initializer: Initializer
     trainable: bool = True
+    regularizer: Penalty | None = None
+    constraint: Projection | None = None
     value: np.ndarray | None = field(default=None, repr=False)
 
     @property
@@ -61,7 +67,11 @@ class Parameter:
 
     def initial(self, seed: int, path: str) -> np.ndarray:
         """The value to start from: a function of the model's seed and of the parameter's path in the model."""
-        return self.initializer(self.shape, self.dtype, seed=seed, path=path)
+        try:
+            return self.initializer(self.shape, self.dtype, seed=seed, path=path)
+        except ThalwegError as error:
+            error.layer = f"layer {path.rpartition('/')[0]!r}"
+            raise
 
 
 class Trace:
@@ -69,6 +79,9 @@ class Trace:
 
     def __init__(self, parameters: Mapping[str, Parameter] | None) -> None:
         self.updates: dict[str, Node] = {}
+        self.activities: list[tuple[Penalty, Node]] = []
+        self.training = False  # what the layer being called was told, which it passes on to those inside it
+        self.frozen: Collection[Layer] | None = None  # as compile found them; None: as they say themselves
         self._paths = None if parameters is None else {parameter: path for path, parameter in parameters.items()}
         self._nodes: dict[Parameter, Node] = {}
         self._draws: dict[str, int] = {}
@@ -108,7 +121,8 @@ def tracing(parameters: Mapping[str, Parameter] | None = None) -> Iterator[Trace
         parameters: path -> parameter, as ``named_parameters`` of the model gives it: the names of the states. Without,
             parameters get throw-away names, which is enough to work out shapes.
 
-    Gives the ``Trace``: its ``updates`` are the new values of states that layers update themselves (path -> node).
+    Gives the ``Trace``: its ``updates`` are the new values of states that layers update themselves (path -> node), its
+    ``activities`` the results of layers that have an activity regularizer, with that.
     """
     trace = Trace(parameters)
     token = _trace.set(trace)
@@ -124,12 +138,41 @@ def _current() -> Trace:
     return trace
 
 
+@contextmanager
+def _told(training: bool | None) -> Iterator[bool]:
+    """Whether a layer is called for training: as it is told, else as the layer is that calls it."""
+    trace = _current()
+    before = trace.training
+    trace.training = before if training is None else training
+    try:
+        yield trace.training
+    finally:
+        trace.training = before
+
+
+@contextmanager
+def freezing(frozen: Collection[Layer] | None) -> Iterator[None]:
+    """Layers called inside count as frozen if they are among these, whatever they say of themselves by now."""
+    trace = _current()
+    before, trace.frozen = trace.frozen, frozen
+    try:
+        yield
+    finally:
+        trace.frozen = before
+
+
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One use of a layer on symbols."""
+    """One use of a layer on symbols.
+
+    Arguments:
+        training: True or False where the caller said so for good (``encoder(x, training=False)``); None to follow the
+            step.
+    """
 
     layer: Layer
     inputs: tuple[Symbol, ...]
+    training: bool | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,7 +253,8 @@ class Layer(Registered):
         name: in the model and in every message. A model names layers without one after their class, ``"dense"``,
             ``"dense_1"``, counting within the model, so that the same program gives the same names however many
             models the process has built before.
-        trainable: whether training changes the parameters; may be set later, before ``compile``.
+        trainable: whether training changes the parameters; may be set later, before ``compile``, which goes by what
+            it finds. Setting it sets it for all layers inside, as in Keras.
         dtype: in which the layer computes; floatx unless given. Floating point inputs are cast to it.
         input_shape: the older way to say ``Input(shape=input_shape)`` before the first layer of a Sequential.
     """
@@ -220,12 +264,24 @@ class Layer(Registered):
     dtype: Annotated[str, OneOf(*FLOATS)] | None = None
     input_shape: tuple[Annotated[int, In("[1, inf)")], ...] | None = None
 
+    autocast: ClassVar[bool] = True
+    """Whether floating point inputs are cast to the layer's dtype before ``call``."""
+
     built: bool = field(default=False, init=False, repr=False)
     output_shape: SymbolicShape | None = field(default=None, init=False, repr=False)
     own_parameters: dict[str, Parameter] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_fields(self)
+        for name, value in vars(self).items():  # a mistyped name is reported here, not when the model is built
+            if value is not None and name.endswith(("_regularizer", "_constraint")):
+                (regularizers if name.endswith("_regularizer") else constraints).get(value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "trainable":
+            for layer in self.sublayers():
+                layer.trainable = value
 
     # What a subclass writes. (The signatures here let a subclass name its inputs: ``call(self, x, training)``.)
 
@@ -235,7 +291,7 @@ class Layer(Registered):
     def call(self, *inputs: Any, **options: Any) -> Node | Nodes:
         """The result, or several, for one node per input.
 
-        ``training``, a keyword, says whether this is for a training step.
+        ``training``, a keyword, says whether this is for a training step; a layer that does not care may leave it out.
         """
         raise NotImplementedError(f"{type(self).__name__} has no call()")
 
@@ -253,8 +309,20 @@ class Layer(Registered):
         trainable: bool = True,
         dtype: str | None = None,
     ) -> Parameter:
-        """A new parameter of this layer; its node in the graph is ``parameter.node``."""
-        new = Parameter(name, shape, dtype or self.compute_dtype, initializers.get(initializer), trainable)
+        """A new parameter of this layer; its node in the graph is ``parameter.node``.
+
+        The fields ``<name>_regularizer`` and ``<name>_constraint`` of the layer, if it has them, are the parameter's.
+        """
+        regularizer, constraint = (getattr(self, f"{name}_{what}", None) for what in ("regularizer", "constraint"))
+        new = Parameter(
+            name,
+            shape,
+            dtype or self.compute_dtype,
+            initializers.get(initializer),
+            trainable,
+            None if regularizer is None else regularizers.get(regularizer),
+            None if constraint is None else constraints.get(constraint),
+        )
         self.own_parameters[name] = new
         return new
 
@@ -262,6 +330,17 @@ class Layer(Registered):
         """Let the step store ``value`` in a parameter that is not trained (a running mean)."""
         trace = _current()
         trace.updates[trace.path(parameter)] = value
+
+    def latest(self, parameter: Parameter) -> Node:
+        """What the step is going to store in a parameter so far: the last ``update``, else what it holds."""
+        trace = _current()
+        return trace.updates.get(trace.path(parameter), parameter.node)
+
+    @property
+    def learns(self) -> bool:
+        """Inside ``call``: whether the step being made trains this layer."""
+        frozen = _current().frozen
+        return self.trainable if frozen is None else self not in frozen
 
     def random_key(self, seed: int | None = None) -> tuple[int, Node, Node]:
         """What the random operations want: ``ops.random_uniform(shape, *self.random_key())``.
@@ -280,11 +359,23 @@ class Layer(Registered):
     @property
     def label(self) -> str:
         """The name; before there is one, what the name will be made of."""
-        return self.name or base_name(self)
+        return self.name or self.base_name()
+
+    def base_name(self) -> str:
+        """What a layer without a name is named after: its registered name, else its class's name in snake_case."""
+        cls = type(self)
+        for name, entry in registry.items():
+            if entry is cls:
+                return name
+        return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(cls.__name__))
+
+    @property
+    def class_name(self) -> str:
+        return type(self).__name__
 
     def __str__(self) -> str:
         """For messages: ``layer 'dense_2' (Dense)``."""
-        return f"layer {self.label!r} ({type(self).__name__})"
+        return f"layer {self.label!r} ({self.class_name})"
 
     def sublayers(self) -> list[Layer]:
         """The layers inside this one: its attributes, and lists of layers among them."""
@@ -303,7 +394,9 @@ class Layer(Registered):
             for name, parameter in self.own_parameters.items()
             if parameter.trainable or not trainable_only
         }
-        for layer in self.sublayers():
+        inside = self.sublayers()
+        name_layers(inside)
+        for layer in inside:
             inner = layer.named_parameters(f"{prefix}{layer.label}/", trainable_only=trainable_only)
             found |= {path: p for path, p in inner.items() if p not in found.values()}
         return found
@@ -348,17 +441,17 @@ class Layer(Registered):
         self.output_shape = (None, *results[0].shape[1:])
         return tuple(node.type for node in results)
 
-    def __call__(self, *inputs: Any, training: bool = False) -> Any:
+    def __call__(self, *inputs: Any, training: bool | None = None) -> Any:
         """The layer on symbols (gives symbols), or, inside ``tracing``, on nodes (gives nodes).
 
-        Several inputs may come as one list, as in Keras.
+        Several inputs may come as one list, as in Keras. Without ``training`` a layer follows the one that calls it.
         """
         if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)):
             (inputs,) = inputs
         if inputs and all(isinstance(x, Node) for x in inputs):
             return self._on_nodes(tuple(inputs), training)
         if inputs and all(isinstance(x, Symbol) for x in inputs):
-            return self._on_symbols(tuple(inputs))
+            return self._on_symbols(tuple(inputs), training)
         raise DTypeError(
             "a layer cannot be called on this",
             expected="what Input(...) or another layer gave",
@@ -367,21 +460,31 @@ class Layer(Registered):
             layer=str(self),
         )
 
-    def _on_nodes(self, inputs: Nodes, training: bool) -> Node | Nodes:
-        with scope(self.label):
+    def _on_nodes(self, inputs: Nodes, training: bool | None) -> Node | Nodes:
+        with _told(training) as told, scope(self.label):
             here = ops.constant(0).layer
             try:
-                inputs = tuple(ops.cast(x, self.compute_dtype) if x.type.is_float else x for x in inputs)
+                if self.autocast:
+                    inputs = tuple(ops.cast(x, self.compute_dtype) if x.type.is_float else x for x in inputs)
                 if not self.built:
                     self.build(*(x.type for x in inputs))
                     self.built = True
-                return self.call(*inputs, training=training)
+                    if not self.trainable:
+                        self.trainable = False  # of the layers inside too, now that they are there
+                options = {"training": told} if _asks_for_training(type(self)) else {}
+                results = self.call(*inputs, **options)
+                regularizer = getattr(self, "activity_regularizer", None)
+                if regularizer is not None:
+                    penalty = regularizers.get(regularizer)
+                    each = results if isinstance(results, tuple) else (results,)
+                    _current().activities.extend((penalty, result) for result in each)
+                return results
             except ThalwegError as error:
                 if error.layer in (None, f"layer {here!r}"):
                     error.layer = str(self)
                 raise
 
-    def _on_symbols(self, inputs: tuple[Symbol, ...]) -> Symbol | tuple[Symbol, ...]:
+    def _on_symbols(self, inputs: tuple[Symbol, ...], training: bool | None) -> Symbol | tuple[Symbol, ...]:
         types = self.infer(*(x.type(TOKEN_BATCH) for x in inputs))
         for kind in types:
             if kind.shape[:1] != (TOKEN_BATCH,):
@@ -392,21 +495,12 @@ class Layer(Registered):
                     fix="keep the first axis as it is; reduce and reshape the others only",
                     layer=str(self),
                 )
-        call = Call(self, inputs)
+        call = Call(self, inputs, training)
         symbols = tuple(Symbol((None, *t.shape[1:]), t.dtype, call, i) for i, t in enumerate(types))
         return symbols[0] if len(symbols) == 1 else symbols
 
 
 registry: Registry[Layer] = Registry("layer", Layer)
-
-
-def base_name(layer: Layer) -> str:
-    """What an unnamed layer is named after: its registered name, else its class's name in snake_case."""
-    cls = type(layer)
-    for name, entry in registry.items():
-        if entry is cls:
-            return name
-    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(cls.__name__))
 
 
 def name_layers(layers: Iterable[Layer]) -> None:
@@ -427,12 +521,18 @@ def name_layers(layers: Iterable[Layer]) -> None:
             )
     for layer in distinct:
         if layer.name is None:
-            base = base_name(layer)
+            base = layer.base_name()
             count = 0
             while (name := f"{base}_{count}" if count else base) in taken:
                 count += 1
             layer.name = name
             taken[name] = layer
+
+
+@lru_cache(maxsize=1024)
+def _asks_for_training(cls: type[Layer]) -> bool:
+    parameters = inspect.signature(cls.call).parameters
+    return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def _sample_shape(shape: SymbolicShape) -> Shape:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from thalweg.errors import ArgumentError
 from thalweg.layers.layer import Layer, Parameter
+from thalweg.layers.nested import Nested
 
 NARROWEST = 40
 
@@ -20,6 +21,7 @@ def table_lines(
     positions: Sequence[float] | None,
     show_trainable: bool,
     layer_range: Sequence[str] | None,
+    expand_nested: bool = False,
 ) -> list[str]:
     """The table that ``Model.summary`` prints; arguments as there.
 
@@ -39,14 +41,25 @@ def table_lines(
             fix="leave positions out",
         )
     columns = [int(end * width if end <= 1 else end) for end in ends]
-    rows = [_cells(layer, show_trainable) for layer in _in_range(layers, layer_range)]
+    shown = [
+        (depth, layer) for first in _in_range(layers, layer_range) for depth, layer in _inside(first, expand_nested)
+    ]
+    rows = [_cells(layer, show_trainable, depth) for depth, layer in shown]
     return ["=" * width, _row(header, columns), "-" * width, *(_row(cells, columns) for cells in rows), "=" * width]
 
 
-def _cells(layer: Layer, show_trainable: bool) -> list[str]:
+def _inside(layer: Layer, expand: bool, depth: int = 0) -> Iterator[tuple[int, Layer]]:
+    """The layer, and, where wanted, those of a model that it stands for."""
+    yield depth, layer
+    if expand and isinstance(layer, Nested):
+        for inner in layer.sublayers():
+            yield from _inside(inner, expand, depth + 1)
+
+
+def _cells(layer: Layer, show_trainable: bool, depth: int) -> list[str]:
     shape = "?" if layer.output_shape is None else str(tuple(layer.output_shape))
     parameters = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
-    cells = [f"{layer.label} ({type(layer).__name__})", shape, parameters]
+    cells = [f"{'  ' * depth}{layer.label} ({layer.class_name})", shape, parameters]
     if show_trainable:
         cells.append("-" if not layer.named_parameters() else "Y" if layer.trainable else "N")
     return cells

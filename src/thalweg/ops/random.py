@@ -7,7 +7,7 @@ import numpy as np
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
-from thalweg.ops.elementwise import cast, minimum
+from thalweg.ops.elementwise import add, cast, less, log, minimum, multiply, negate, select, sqrt, subtract
 
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 ROUNDS = 20
@@ -69,3 +69,39 @@ def random_uniform(shape: tuple[int, ...], stream: int, seed: Node, step: Node, 
     # the 256 largest would round up to 1 in float32
     largest = {"float32": 1 - 2.0**-24, "float64": 1.0}[dtype]
     return cast(minimum(scaled, largest), dtype)
+
+
+# Giles (2012), Table 5: the inverse error function divided by its argument x, with w = -log(1 - x^2), as polynomials
+# in w - 2.5 for w < 5 and in sqrt(w) - 3 from there on; the highest power first.
+CENTRE = (
+    *(2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087),
+    *(-0.00125372503, -0.00417768164, 0.246640727, 1.50140941),
+)
+TAIL = (
+    *(-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773),
+    *(-0.0076224613, 0.00943887047, 1.00167406, 2.83297682),
+)
+
+
+def random_normal(shape: tuple[int, ...], stream: int, seed: Node, step: Node, dtype: str = "float32") -> Node:
+    """Numbers from the standard normal distribution, each from 32 bits; the largest is 6.34.
+
+    Numerics: the inverse of the distribution function, ``sqrt(2) * erfinv(x)`` with x uniform in (-1, 1), symmetric
+    about 0. Relative error 3e-7 up to 5.4 and 4e-4 beyond, where one number in 15 million falls. ``1 - x^2`` is
+    computed as ``(1 - x) * (1 + x)`` in float64, because float32 has no numbers as near to 1.
+    Source: Giles (2012), "Approximating the erfinv function", GPU Computing Gems 2, Table 5.
+    """
+    bits = random_bits(shape, stream, seed, step)
+    x = subtract(multiply(add(cast(bits, "float64"), 0.5), 2.0**-31), 1.0)
+    w = negate(log(cast(multiply(subtract(1.0, x), add(x, 1.0)), "float32")))
+    centre, tail = _polynomial(CENTRE, subtract(w, 2.5)), _polynomial(TAIL, subtract(sqrt(w), 3.0))
+    ratio = select(less(w, 5.0), centre, tail)
+    return cast(multiply(ratio, cast(multiply(x, 2.0**0.5), "float32")), dtype)
+
+
+def _polynomial(coefficients: tuple[float, ...], x: Node) -> Node:
+    """Horner's scheme."""
+    total: Node = multiply(x, coefficients[0])
+    for coefficient in coefficients[1:-1]:
+        total = multiply(add(total, coefficient), x)
+    return add(total, coefficients[-1])

@@ -30,7 +30,7 @@ class RMSprop(Optimizer):
     epsilon: Annotated[float, In("(0, inf)")] = 1e-7
     centered: bool = False
 
-    def slots(self, parameter: TensorType) -> tuple[str, ...]:
+    def slots(self, parameter: TensorType, path: str) -> tuple[str, ...]:
         wanted = {"velocity": True, "momentum": self.momentum > 0, "average_gradient": self.centered}
         return tuple(name for name, kept in wanted.items() if kept)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import losses, metrics, optimizers
+from thalweg import constraints, initializers, losses, metrics, optimizers, regularizers
 from thalweg.data import safetensors
 from thalweg.errors import ArgumentError, FileFormatError, StorageError, ThalwegError
 from thalweg.fields import dataclass
@@ -145,6 +145,7 @@ class Structure:
     outputs: Mapping[str, Symbol]
     layers: Sequence[Layer]
     calls: Sequence[Call]
+    named_outputs: bool
 
 
 def describe_structure(structure: Structure) -> dict[str, Any]:
@@ -164,9 +165,11 @@ def describe_structure(structure: Structure) -> dict[str, Any]:
         },
         "layers": [{"name": layer.label, **layers.config(layer)} for layer in structure.layers],
         "calls": [
-            {"layer": call.layer.label, "inputs": [where(symbol) for symbol in call.inputs]} for call in structure.calls
+            {"layer": call.layer.label, "inputs": [where(symbol) for symbol in call.inputs], "training": call.training}
+            for call in structure.calls
         ],
         "outputs": {name: where(symbol) for name, symbol in structure.outputs.items()},
+        "named_outputs": structure.named_outputs,
     }
 
 
@@ -185,7 +188,10 @@ def restore_structure(config: Mapping[str, Any]) -> tuple[dict[str, Symbol], dic
         return found
 
     for call in config["calls"]:
-        result = made[call["layer"]](*map(symbol, call["inputs"]))
+        training = call.get("training")
+        result = made[call["layer"]](
+            *map(symbol, call["inputs"]), training=None if training is None else bool(training)
+        )
         results.append(result if isinstance(result, tuple) else (result,))
     return inputs, {name: symbol(where) for name, where in config["outputs"].items()}
 
@@ -258,14 +264,17 @@ def _restored(value: Any) -> Any:
 
 
 def register_custom(objects: Mapping[str, Any]) -> None:
-    """Let descriptions name these classes. Raises ArgumentError for what is no layer, loss, metric or optimizer."""
+    """Let descriptions name these classes. Raises ArgumentError for what is none of what a model is made of."""
     for name, entry in objects.items():
-        registries = (layers, losses.registry, metrics.registry, optimizers.registry)
+        registries = (
+            *(layers, losses.registry, metrics.registry, optimizers.registry, optimizers.schedules.registry),
+            *(regularizers.registry, constraints.registry, initializers.registry),
+        )
         found = [r for r in registries if r.base and isinstance(entry, type) and issubclass(entry, r.base)]
         if not found:
             raise ArgumentError(
                 "custom_objects holds something that a file cannot name",
-                expected="classes of layers, losses, metrics or optimizers by their names",
+                expected="classes of layers, losses, metrics, optimizers, regularizers ... by their names",
                 got=f"{name!r}: {entry!r:.80}",
                 fix="register functions with a decorator, as @thalweg.activations.registry.register('name')",
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -47,7 +47,7 @@ def prepare_inputs(x: Any, types: Types) -> Rows:
 
     Raises: ShapeError, DTypeError or DataError naming the input and what does not fit.
     """
-    parts = _by_label(x, list(types), "x")
+    parts = by_label(x, list(types), "x")
     arrays = {label: _input_array(parts[label], kind, label) for label, kind in types.items()}
     return Rows(arrays, _common_rows(arrays))
 
@@ -93,7 +93,7 @@ def _misfit(array: np.ndarray, shape: tuple[int, ...], label: str) -> ShapeError
     )
 
 
-def _by_label(value: Any, labels: Sequence[str], what: str) -> dict[str, Any]:
+def by_label(value: Any, labels: Sequence[str], what: str) -> dict[str, Any]:
     """The parts of ``value`` by label."""
     names = [label.removeprefix(f"{what}/") for label in labels]
     if isinstance(value, Mapping) and not hasattr(value, "columns"):
@@ -161,10 +161,29 @@ def _require_rows(rows: Rows) -> None:
         raise DataError("there are no data", expected="at least 1 row in x", got="0 rows", fix="pass some data")
 
 
+def targets(y: Any, outputs: Iterable[str]) -> dict[str, np.ndarray]:
+    """The targets by output, as they are. Raises DataError if there are none."""
+    names = list(outputs)
+    if y is None:
+        raise DataError("there are no targets", expected="y, one row per sample", got="y=None", fix="pass y")
+    labels = [f"y/{name}" if name else "y" for name in names]
+    parts = by_label(y, labels, "y")
+    arrays = {name: as_array(parts[label], label) for name, label in zip(names, labels, strict=True)}
+    for name, array in arrays.items():
+        if not array.size or array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+            raise DataError(
+                "loss='auto' cannot be chosen from these targets",
+                expected="finite numbers, at least one",
+                got=f"shape {array.shape}, dtype {array.dtype}" + ", some not finite" * (array.dtype.kind == "f"),
+                fix="mend the targets" + (f" of output {name!r}" if name else "") + ", or name the loss in compile",
+            )
+    return arrays
+
+
 def _prepare_targets(y: Any, goals: Sequence[Goal]) -> Arrays:
     if y is None:
         raise DataError("there are no targets", expected="y, one row per sample", got="y=None", fix="pass y")
-    parts = _by_label(y, [goal.label for goal in goals], "y")
+    parts = by_label(y, [goal.label for goal in goals], "y")
     targets = {}
     for goal in goals:
         targets[goal.label] = goal.prepare(as_array(parts[goal.label], goal.label))
@@ -184,7 +203,7 @@ def _prepare_weights(sample_weight: Any, class_weight: Any, targets: Arrays, goa
     if class_weight is None:
         several = isinstance(sample_weight, Mapping) or (len(goals) > 1 and isinstance(sample_weight, list | tuple))
         labels = [goal.label for goal in goals]
-        parts = _by_label(sample_weight, labels, "y") if several else dict.fromkeys(labels, sample_weight)
+        parts = by_label(sample_weight, labels, "y") if several else dict.fromkeys(labels, sample_weight)
         return {goal.weight_label: _weights(parts[goal.label], len(targets[goal.label])) for goal in goals}
     if len(goals) > 1:
         raise ArgumentError(

@@ -16,6 +16,7 @@ from thalweg.graph.node import Node, topological
 from thalweg.layers.layer import STEP_STATE
 from thalweg.ops.leaf import Input, State
 from thalweg.optimizers.optimizer import LEARNING_RATE_STATE
+from thalweg.training.goals import PENALTY
 from thalweg.training.step import EVALUATION_SUMS, TRAINING_SUMS, Step
 
 SNAPSHOT_SECONDS = 1.0
@@ -85,7 +86,7 @@ class Rescue:
 def _is_lasting(name: str) -> bool:
     """Metrics may be infinite by their nature; the loss may not."""
     if name.startswith((f"{TRAINING_SUMS}/", f"{EVALUATION_SUMS}/")):
-        return name.startswith(TRAINING_SUMS) and name.endswith("loss/total")
+        return name.startswith(TRAINING_SUMS) and name.endswith(("loss/total", PENALTY))
     return True
 
 

@@ -1,0 +1,198 @@
+"""Layers that make one tensor of several. Call them on a list: ``Add()([x, y])``."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from thalweg import ops
+from thalweg.errors import ShapeError
+from thalweg.fields import dataclass
+from thalweg.graph.node import Node
+from thalweg.graph.types import TensorType
+from thalweg.layers.layer import Layer, registry
+from thalweg.layers.normalization import normal_axis, unit
+
+EPSILON = 1e-7
+"""Lengths below this count as this, so that the zero vector stays zero (Keras's number)."""
+
+
+@dataclass(eq=False)
+class Merge(Layer):
+    """One number from those at the same place of every input.
+
+    Shapes: each (batch, ...), where a size of 1 repeats -> their common shape.
+    """
+
+    def together(self, x: Node, y: Node) -> Node:
+        """What becomes of two inputs."""
+        raise NotImplementedError(f"{type(self).__name__} has no together()")
+
+    def call(self, *inputs: Node, training: bool) -> Node:
+        return reduce(self.together, _fitting(inputs))
+
+
+@registry.register("add")
+@dataclass(eq=False)
+class Add(Merge):
+    """The sum of the inputs.
+
+    Shapes: each (batch, ...), where a size of 1 repeats -> their common shape.
+    """
+
+    def together(self, x: Node, y: Node) -> Node:
+        return x + y
+
+
+@registry.register("subtract")
+@dataclass(eq=False)
+class Subtract(Merge):
+    """The first of two inputs less the second.
+
+    Shapes: each (batch, ...), where a size of 1 repeats -> their common shape.
+    """
+
+    def together(self, x: Node, y: Node) -> Node:
+        return x - y
+
+    def build(self, *types: TensorType) -> None:
+        require_two(types)
+
+
+@registry.register("multiply")
+@dataclass(eq=False)
+class Multiply(Merge):
+    """The product of the inputs, number by number.
+
+    Shapes: each (batch, ...), where a size of 1 repeats -> their common shape.
+    """
+
+    def together(self, x: Node, y: Node) -> Node:
+        return x * y
+
+
+@registry.register("average")
+@dataclass(eq=False)
+class Average(Merge):
+    """The mean of the inputs.
+
+    Shapes: each (batch, ...), where a size of 1 repeats -> their common shape.
+    """
+
+    def together(self, x: Node, y: Node) -> Node:
+        return x + y
+
+    def call(self, *inputs: Node, training: bool) -> Node:
+        total = super().call(*inputs, training=training)
+        return ops.cast(total, self.compute_dtype) * (1.0 / len(inputs))
+
+
+@registry.register("maximum")
+@dataclass(eq=False)
+class Maximum(Merge):
+    """The largest of the inputs, place by place.
+
+    Shapes: each (batch, ...), where a size of 1 repeats -> their common shape.
+    """
+
+    def together(self, x: Node, y: Node) -> Node:
+        return ops.maximum(x, y)
+
+
+@registry.register("minimum")
+@dataclass(eq=False)
+class Minimum(Merge):
+    """The smallest of the inputs, place by place.
+
+    Shapes: each (batch, ...), where a size of 1 repeats -> their common shape.
+    """
+
+    def together(self, x: Node, y: Node) -> Node:
+        return ops.minimum(x, y)
+
+
+@registry.register("concatenate")
+@dataclass(eq=False)
+class Concatenate(Layer):
+    """The inputs one after the other along ``axis``.
+
+    Shapes: (batch, ..., n), (batch, ..., m) -> (batch, ..., n + m).
+    """
+
+    axis: int = -1
+
+    def call(self, *inputs: Node, training: bool) -> Node:
+        axis = normal_axis(self.axis, inputs[0].type)
+        return ops.concatenate(_one_dtype(inputs), axis)
+
+
+@registry.register("dot")
+@dataclass(eq=False)
+class Dot(Layer):
+    """The sum of products of two inputs along one axis of each, sample by sample.
+
+    Shapes: (batch, n), (batch, n) -> (batch, 1); with more axes: the first's remaining ones, then the second's.
+
+    Arguments:
+        axes: the axis to sum over, or one for each input; not the batch's.
+        normalize: whether both are first divided by their lengths along it: the cosine of the angle.
+    """
+
+    axes: int | tuple[int, int]
+    normalize: bool = False
+
+    def build(self, *types: TensorType) -> None:
+        require_two(types)
+        given = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
+        self.summed = tuple(normal_axis(axis, x) for axis, x in zip(given, types, strict=True))
+
+    def call(self, *inputs: Node, training: bool) -> Node:
+        x, y = (ops.cast(node, self.compute_dtype) for node in inputs)
+        if self.normalize:
+            x, y = (unit(node, (axis,), EPSILON) for node, axis in zip((x, y), self.summed, strict=True))
+        here, there = self.summed
+        if x.shape[here] != y.shape[there]:
+            raise ShapeError(
+                "the two inputs have different sizes on the axes to sum over",
+                expected=f"{x.shape[here]}, the size of axis {here} of the first",
+                got=f"{y.shape[there]} on axis {there} of the second",
+                fix="check axes=, or the layers before",
+            )
+        x_labels = tuple(range(x.rank))
+        y_labels = tuple(0 if a == 0 else here if a == there else x.rank + a for a in range(y.rank))
+        out = (*(a for a in x_labels if a != here), *(label for label in y_labels if label not in (0, here)))
+        product = ops.contract(x, y, x_labels, y_labels, out)
+        return ops.reshape(product, (*product.shape, 1)) if product.rank == 1 else product
+
+
+def require_two(types: tuple[TensorType, ...]) -> None:
+    """Raise ShapeError unless there are two inputs."""
+    if len(types) != 2:
+        raise ShapeError(
+            "this layer takes two inputs",
+            expected="a list of two",
+            got=f"{len(types)}",
+            fix="call it as layer([x, y])",
+        )
+
+
+def _fitting(inputs: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The inputs, after a check that they fit. (Keras lets a tensor lack axes behind the batch's; this does not.)"""
+    first = inputs[0]
+    for x in inputs[1:]:
+        fits = x.rank == first.rank and x.shape[:1] == first.shape[:1]
+        if not fits or any(n != m and 1 not in (n, m) for n, m in zip(x.shape, first.shape, strict=True)):
+            raise ShapeError(
+                "the inputs do not fit each other",
+                expected="equal shapes, or sizes of 1 where one repeats",
+                got=", ".join(str(("batch", *x.shape[1:])) for x in inputs),
+                fix="put a Dense or Reshape layer before one of them",
+            )
+    return _one_dtype(inputs)
+
+
+def _one_dtype(inputs: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The inputs in one dtype: the layer's, in which floating point ones are already, where they differ."""
+    if len({x.dtype for x in inputs}) == 1:
+        return inputs
+    widest = max((x.dtype for x in inputs if x.type.is_float), default="float32")
+    return tuple(ops.cast(x, widest) for x in inputs)
