@@ -170,6 +170,15 @@ class TestAsArgument:
         after.set_weights(inside.get_weights())
         np.testing.assert_array_equal(inside.predict(x, verbose=0), after.predict(x, verbose=0))
 
+    def test_as_course_material_writes_it(self):
+        with pytest.warns(SpellingNotice):
+            layer = Dense(512, activation=LeakyReLU(alpha=0.001))
+        model = Sequential([Input((3,)), layer, Dense(10, activation=ELU(alpha=0.001)), Dense(1)])
+        model.compile("adam", "mse")
+        x = np.random.RandomState(0).standard_normal((64, 3)).astype(np.float32)
+        losses = model.fit(x, x.sum(1), epochs=5, verbose=0).history["loss"]
+        assert losses[-1] < losses[0]
+
     def test_its_parameters_are_trained_and_saved(self, tmp_path):
         x = np.random.RandomState(0).standard_normal((64, 3)).astype(np.float32)
         model = Sequential([Input((3,)), Dense(4, activation=PReLU()), Dense(1)])

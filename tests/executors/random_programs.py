@@ -34,6 +34,7 @@ from thalweg.ops import (
     contract,
     divide,
     equal,
+    erf,
     exp,
     expm1,
     floor,
@@ -216,13 +217,16 @@ class Maker:
     def unary(self) -> Node:
         x = self.pick()
         name = self.one(
-            ["negate", "absolute", "relu", "exp", "expm1", "log", "log1p", "sqrt", "tanh", "sigmoid", "softplus"]
+            [
+                *("negate", "absolute", "relu", "exp", "expm1", "log", "log1p", "sqrt"),
+                *("tanh", "sigmoid", "softplus", "erf"),
+            ]
         )
         if name in ("exp", "expm1"):
             return (exp if name == "exp" else expm1)(self.tame(x))
         if name in ("log", "log1p", "sqrt"):
             return {"log": log, "log1p": log1p, "sqrt": sqrt}[name](absolute(x) + 0.5)
-        functions = {"negate": negate, "absolute": absolute, "relu": relu, "tanh": tanh, "sigmoid": sigmoid}
+        functions = {"negate": negate, "absolute": absolute, "relu": relu, "tanh": tanh, "sigmoid": sigmoid, "erf": erf}
         return functions.get(name, softplus)(x)
 
     def binary(self) -> Node:

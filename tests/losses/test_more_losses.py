@@ -321,6 +321,11 @@ class TestByHand:
         alone = evaluated(inner, y, x)
         assert evaluated(WeightedSum((inner,), (3.0,)), y, x) == pytest.approx(3 * alone)
 
+    def test_weighted_sum_with_a_root(self):
+        y, p = np.zeros((2, 1)), np.array([[1.0], [7.0]])
+        assert evaluated(WeightedSum(("rmse", "mae")), y, p) == pytest.approx(5.0 + 4.0)
+        np.testing.assert_allclose(evaluated(WeightedSum(("rmse", "mae"), reduction="none"), y, p), [2.0, 14.0])
+
     def test_class_weight_counts(self):
         x = np.random.RandomState(0).standard_normal((64, 3)).astype(np.float32)
         y = np.arange(64) % 2
