@@ -151,6 +151,12 @@ class TestProbabilitiesThatAreZeroAndOne:
             for array in value_and_slope(SparseCategoricalFocalCrossentropy(), np.array(y, np.int32), self.right):
                 assert np.isfinite(array).all()
 
+    @pytest.mark.parametrize("loss", [losses.CategoricalCrossentropy(), CategoricalFocalCrossentropy(alpha=1.0)])
+    def test_a_row_of_zeros(self, loss):
+        value, slope = value_and_slope(loss, np.eye(2, dtype="f4"), np.zeros((2, 2), "f4"))
+        assert value == pytest.approx(-math.log(1e-7), rel=1e-5)
+        assert np.isfinite(slope).all()
+
 
 class TestNothingToFind:
     def test_overlap_of_empty_masks(self):
@@ -291,6 +297,12 @@ class TestByHand:
     def test_quantiles(self):
         y, p = np.array([1.0, 1.0]), np.array([[0.0, 3.0], [1.0, 1.0]])
         assert evaluated(QuantileLoss((0.1, 0.9)), y, p) == pytest.approx((0.1 * 1 + 0.1 * 2) / 4)
+
+    @pytest.mark.parametrize("error", [0.0, 1e-3, -1e-3, 0.1, -2.0])
+    def test_log_cosh_keeps_its_digits(self, error):
+        value, slope = value_and_slope(LogCosh(), np.zeros((1, 1), "f4"), np.array([[error]], "f4"))
+        assert value == pytest.approx(math.log1p(2 * math.sinh(error / 2) ** 2), rel=1e-3)
+        assert slope[0, 0] == pytest.approx(math.tanh(error), rel=2e-4)  # a few times 2^-24 of 1, against 1e-3
 
     def test_a_constant_learns_the_quantile(self):
         y = np.random.RandomState(0).exponential(size=4001)
