@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from tests.compute import compute, inputs
-from tests.contracts.cases import LAYERS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, WITHOUT_GRADIENT
+from tests.contracts.cases import LAYERS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, SEARCHES, WITHOUT_GRADIENT
 
 import thalweg.executors
 import thalweg.layers
@@ -41,7 +41,7 @@ KINDS = {
     "layer": (layers.registry, LAYERS),
     "loss": (losses.registry, LOSSES),
     "metric": (metrics.registry, METRICS),
-    "optimizer": (optimizers.registry, OPTIMIZERS),
+    "optimizer": (optimizers.registry, OPTIMIZERS | SEARCHES),
     "schedule": (optimizers.schedules.registry, SCHEDULES),
 }
 PACKAGES = {

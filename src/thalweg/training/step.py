@@ -15,8 +15,12 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, exact_scope, scope
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import STEP_STATE, Parameter, Trace, tracing
+from thalweg.optimizers.lbfgs import LBFGS
 from thalweg.optimizers.optimizer import Optimizer
 from thalweg.training.goals import PENALIZED, PENALTY, Goal, Goals
+
+OBJECTIVE, GRADIENT = "objective", "gradient"
+"""The outputs of a training step for an optimizer with a line search: the loss, and by path its derivatives."""
 
 TRAINING_SUMS = "metrics"
 EVALUATION_SUMS = "evaluation"
@@ -77,7 +81,8 @@ def training_step(net: Net, goals: Goals, optimizer: Optimizer, batch: int, weig
         **_running(TRAINING_SUMS, sums),
         STEP_STATE: ops.cast(ops.cast(ops.state_node(STEP_STATE, (), "uint32"), "int64") + 1, "uint32"),
     }
-    return Step(Graph({}, updates), tuple(predictions.values()), loss, tuple(slopes))
+    outputs = _objective(loss, wrt, slopes) if isinstance(optimizer, LBFGS) else {}
+    return Step(Graph(outputs, updates), tuple(predictions.values()), loss, tuple(slopes))
 
 
 def evaluation_step(net: Net, goals: Goals, batch: int) -> Step:
@@ -158,6 +163,12 @@ def _measure(
             own = measure.metric.sums(y_true, y_pred, sample_weight if measure.weighted else weight)
         sums |= {f"{measure.name}/{name}": ops.cast(node, "float64") for name, node in own.items()}
     return sums
+
+
+def _objective(loss: Node, wrt: Mapping[str, Node], slopes: Sequence[Node]) -> dict[str, Node]:
+    """What a line search wants to know of a step."""
+    gradient = {f"{GRADIENT}/{path}": slope for path, slope in zip(wrt, slopes, strict=True)}
+    return {OBJECTIVE: ops.cast(loss, "float64"), **gradient}
 
 
 def _penalties(net: Net, trace: Trace) -> list[Node]:
