@@ -162,13 +162,10 @@ def compare_statistics(ours, theirs, case):
 
 # No two libraries draw the same numbers: tests/layers looks at what these do on average, and exactly where they can.
 # A model inside another (tests/model/test_nested.py) is no layer of Keras's.
-OTHERWISE_PROVED = {"nested"} | {
-    "dropout",
-    "spatialdropout1d",
-    "spatialdropout2d",
-    "alphadropout",
-    "gaussiandropout",
-    "gaussiannoise",
+OTHERWISE_PROVED = {
+    *("nested", "mixup", "swapnoise", "dropout", "spatialdropout1d", "spatialdropout2d", "alphadropout"),
+    *("gaussiandropout", "gaussiannoise", "randomflip", "randomtranslation", "randomzoom", "randomcontrast"),
+    *("randombrightness", "randomerasing"),
 }
 
 
