@@ -17,6 +17,7 @@ from thalweg.graph.node import Graph, Node, exact_scope, scope
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import STEP_STATE, Parameter, Trace, tracing
 from thalweg.layers.mixing import rolled
+from thalweg.losses.loss import Loss
 from thalweg.optimizers.lbfgs import LBFGS
 from thalweg.optimizers.optimizer import Optimizer
 from thalweg.training.goals import PENALIZED, PENALTY, Goal, Goals
