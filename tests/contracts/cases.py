@@ -37,6 +37,17 @@ LAYERS = {
     "multiply": (layers.Multiply, [(2, 3), (2, 1)], "float32"),
     "normalization": (lambda: layers.Normalization(mean=1.0, variance=4.0), (3, 5), "float32"),
     "permute": (lambda: layers.Permute((2, 1)), (2, 3), "float32"),
+    "mix_up": (lambda: layers.MixUp(0.4, seed=1), (5,), "float32"),
+    "random_brightness": (lambda: layers.RandomBrightness(0.2, (-4.0, 4.0), seed=1), (4, 5, 2), "float32"),
+    "random_contrast": (lambda: layers.RandomContrast(0.3, (-4.0, 4.0), seed=1), (4, 5, 2), "float32"),
+    "random_erasing": (lambda: layers.RandomErasing(fill_value=0.5, seed=1), (4, 5, 2), "float32"),
+    "random_flip": (lambda: layers.RandomFlip(seed=1), (4, 5, 2), "float32"),
+    "random_translation": (lambda: layers.RandomTranslation(0.3, 0.3, seed=1), (4, 5, 2), "float32"),
+    "random_zoom": (
+        lambda: layers.RandomZoom(0.3, fill_mode="constant", fill_value=1.0, seed=1),
+        (4, 5, 2),
+        "float32",
+    ),
     "re_lu": (lambda: layers.ReLU(negative_slope=0.1), (5,), "float32"),
     "repeat_vector": (lambda: layers.RepeatVector(3), (4,), "float32"),
     "rescaling": (lambda: layers.Rescaling(0.5, 1.0), (5,), "uint8"),
@@ -46,6 +57,7 @@ LAYERS = {
     "spatial_dropout_1d": (lambda: layers.SpatialDropout1D(0.3, seed=1), (3, 5), "float32"),
     "spatial_dropout_2d": (lambda: layers.SpatialDropout2D(0.3, seed=1), (3, 2, 5), "float32"),
     "subtract": (layers.Subtract, [(2, 3), (2, 1)], "float32"),
+    "swap_noise": (lambda: layers.SwapNoise(0.3, seed=1), (5,), "float32"),
     "unit_normalization": (layers.UnitNormalization, (3, 5), "float32"),
 }
 
@@ -173,6 +185,9 @@ OPTIMIZERS = {
         lambda: optimizers.SGD(0.05, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=3),
     ),
 }
+
+# those that move the parameters outside the graph: tests/training/test_search.py
+SEARCHES = {"lbfgs": (lambda: optimizers.LBFGS(history_size=5),)}
 
 # name -> ways to make one
 SCHEDULES = {

@@ -112,6 +112,10 @@ def test_the_step_reads_the_data_of_a_layer_as_seldom_as_possible():
     kernels = [task.kernel for stage in plan.stages for task in stage]
     over_the_batch = [k for k in kernels if k.contraction is None and k.space == (256, 256)]
     assert len(over_the_batch) == 3, [[str(root) for root in k.roots] for k in over_the_batch]
+    # gamma is read by the gradient that its own update waits for; the weights of other layers need no copies
+    aside = [task.kernel.space for stage in plan.stages for task in stage if task.aside is not None]
+    assert aside
+    assert all(len(space) < 2 for space in aside)
 
 
 @pytest.mark.slow

@@ -6,6 +6,12 @@ from thalweg.layers.activation import LeakyReLU as LeakyReLU
 from thalweg.layers.activation import PReLU as PReLU
 from thalweg.layers.activation import ReLU as ReLU
 from thalweg.layers.activation import Softmax as Softmax
+from thalweg.layers.augmentation import RandomBrightness as RandomBrightness
+from thalweg.layers.augmentation import RandomContrast as RandomContrast
+from thalweg.layers.augmentation import RandomErasing as RandomErasing
+from thalweg.layers.augmentation import RandomFlip as RandomFlip
+from thalweg.layers.augmentation import RandomTranslation as RandomTranslation
+from thalweg.layers.augmentation import RandomZoom as RandomZoom
 from thalweg.layers.dense import Dense as Dense
 from thalweg.layers.dropout import Dropout as Dropout
 from thalweg.layers.dropout import SpatialDropout1D as SpatialDropout1D
@@ -23,6 +29,8 @@ from thalweg.layers.merging import Maximum as Maximum
 from thalweg.layers.merging import Minimum as Minimum
 from thalweg.layers.merging import Multiply as Multiply
 from thalweg.layers.merging import Subtract as Subtract
+from thalweg.layers.mixing import MixUp as MixUp
+from thalweg.layers.mixing import SwapNoise as SwapNoise
 from thalweg.layers.nested import Nested as Nested
 from thalweg.layers.noise import AlphaDropout as AlphaDropout
 from thalweg.layers.noise import GaussianDropout as GaussianDropout

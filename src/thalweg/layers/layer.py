@@ -82,6 +82,7 @@ class Trace:
         self.activities: list[tuple[Penalty, Node]] = []
         self.training = False  # what the layer being called was told, which it passes on to those inside it
         self.frozen: Collection[Layer] | None = None  # as compile found them; None: as they say themselves
+        self.mixing: Node | None = None  # how much of each sample is itself, the rest the next one's: see MixUp
         self._paths = None if parameters is None else {parameter: path for path, parameter in parameters.items()}
         self._nodes: dict[Parameter, Node] = {}
         self._draws: dict[str, int] = {}
@@ -335,6 +336,18 @@ class Layer(Registered):
         """What the step is going to store in a parameter so far: the last ``update``, else what it holds."""
         trace = _current()
         return trace.updates.get(trace.path(parameter), parameter.node)
+
+    def mix(self, share: Node) -> None:
+        """Let the loss count each sample's own target for ``share`` (batch,) and the next one's for the rest."""
+        trace = _current()
+        if trace.mixing is not None:
+            raise GraphError(
+                "samples are mixed twice",
+                expected="one MixUp in a model",
+                got="a second one, or a second use of it",
+                fix="keep the first",
+            )
+        trace.mixing = share
 
     @property
     def learns(self) -> bool:

@@ -11,12 +11,19 @@ from collections.abc import Callable, Mapping, Sequence
 
 from thalweg import ops
 from thalweg.backprop import gradients
+from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, exact_scope, scope
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import STEP_STATE, Parameter, Trace, tracing
+from thalweg.layers.mixing import rolled
+from thalweg.losses.loss import Loss
+from thalweg.optimizers.lbfgs import LBFGS
 from thalweg.optimizers.optimizer import Optimizer
 from thalweg.training.goals import PENALIZED, PENALTY, Goal, Goals
+
+OBJECTIVE, GRADIENT = "objective", "gradient"
+"""The outputs of a training step for an optimizer with a line search: the loss, and by path its derivatives."""
 
 TRAINING_SUMS = "metrics"
 EVALUATION_SUMS = "evaluation"
@@ -60,7 +67,7 @@ def training_step(net: Net, goals: Goals, optimizer: Optimizer, batch: int, weig
     """
     with tracing(net.parameters) as trace:
         predictions = net.call(_inputs(net, batch), True)
-        parts = [_training_loss(goal, predictions[goal.name], batch, weighted) for goal in goals.outputs]
+        parts = [_training_loss(goal, predictions[goal.name], batch, weighted, trace.mixing) for goal in goals.outputs]
         wrt = {path: trace.node(p) for path, p in net.parameters.items() if path in net.trainable}
         penalties = [*_penalties(net, trace), *(penalty(y) / float(batch) for penalty, y in trace.activities)]
     with scope("loss"):
@@ -77,7 +84,8 @@ def training_step(net: Net, goals: Goals, optimizer: Optimizer, batch: int, weig
         **_running(TRAINING_SUMS, sums),
         STEP_STATE: ops.cast(ops.cast(ops.state_node(STEP_STATE, (), "uint32"), "int64") + 1, "uint32"),
     }
-    return Step(Graph({}, updates), tuple(predictions.values()), loss, tuple(slopes))
+    outputs = _objective(loss, wrt, slopes) if isinstance(optimizer, LBFGS) else {}
+    return Step(Graph(outputs, updates), tuple(predictions.values()), loss, tuple(slopes))
 
 
 def evaluation_step(net: Net, goals: Goals, batch: int) -> Step:
@@ -123,18 +131,35 @@ class _Part:
     sums: dict[str, Node]
 
 
-def _training_loss(goal: Goal, y_pred: Node, batch: int, weighted: bool) -> _Part:
+def _training_loss(goal: Goal, y_pred: Node, batch: int, weighted: bool, mixing: Node | None) -> _Part:
     kind = goal.target(batch)
     y_true = ops.input_node(goal.label, kind.shape, kind.dtype)
     weight = ops.input_node(goal.weight_label, (batch,)) if weighted else None
     with scope(goal.loss_name):
-        loss = goal.loss(y_true, y_pred, weight)
+        loss = (
+            goal.loss(y_true, y_pred, weight) if mixing is None else _mixed(goal.loss, y_true, y_pred, weight, mixing)
+        )
         # Keras's epoch loss: the mean of the batches' losses, each counted as often as it has samples
         sums = {
             f"{goal.loss_name}/total": ops.cast(loss, "float64") * float(batch),
             f"{goal.loss_name}/samples": ops.constant(float(batch), "float64"),
         }
     return _Part(loss, sums | _measure(goal, y_true, y_pred, None, weight))
+
+
+def _mixed(loss: Loss, y_true: Node, y_pred: Node, weight: Node | None, mixing: Node) -> Node:
+    """Each sample's own target counts for ``mixing``, the next one's for the rest; each brings its own weight."""
+    if loss.reduction == "mean_with_sample_weight":
+        raise ArgumentError(
+            f"loss {loss.name!r} cannot be mixed",
+            expected="another reduction in a model with MixUp, whose shares are weights",
+            got=f"reduction={loss.reduction!r}",
+            fix="leave the argument reduction out",
+        )
+    other = 1.0 - mixing
+    if weight is None:
+        return loss(y_true, y_pred, mixing) + loss(rolled(y_true), y_pred, other)
+    return loss(y_true, y_pred, mixing * weight) + loss(rolled(y_true), y_pred, other * rolled(weight))
 
 
 def _evaluation_sums(goal: Goal, y_pred: Node, valid: Node, batch: int) -> dict[str, Node]:
@@ -158,6 +183,12 @@ def _measure(
             own = measure.metric.sums(y_true, y_pred, sample_weight if measure.weighted else weight)
         sums |= {f"{measure.name}/{name}": ops.cast(node, "float64") for name, node in own.items()}
     return sums
+
+
+def _objective(loss: Node, wrt: Mapping[str, Node], slopes: Sequence[Node]) -> dict[str, Node]:
+    """What a line search wants to know of a step."""
+    gradient = {f"{GRADIENT}/{path}": slope for path, slope in zip(wrt, slopes, strict=True)}
+    return {OBJECTIVE: ops.cast(loss, "float64"), **gradient}
 
 
 def _penalties(net: Net, trace: Trace) -> list[Node]:

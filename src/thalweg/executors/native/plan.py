@@ -330,7 +330,9 @@ class Planner(Views):
             waiting = _levels(self.tasks, edges)
             if not waiting:
                 return
-            assert self._write_aside(waiting), "tasks wait for each other, but not because of a state"
+            assert self._write_aside(_waited_for(waiting, edges)), (
+                "tasks wait for each other, but not because of a state"
+            )
 
     def _edges(self) -> dict[Task, set[Task]]:
         """For each task those that must be over before it starts."""
@@ -424,6 +426,14 @@ def _temporary(node: Node) -> Buffer:
 def _whole(buffer: Buffer | None) -> tuple[Buffer, int, tuple[int, ...], int | None]:
     assert buffer is not None, "a stored value has a buffer"
     return buffer, 0, buffer.strides, 0 if buffer.gathered else None
+
+
+def _waited_for(waiting: list[Task], edges: dict[Task, set[Task]]) -> list[Task]:
+    """Of tasks that cannot start, those in a circle or between two: the others only wait for the circle to end."""
+    left = set(waiting)
+    while ends := left - {b for task in left for b in edges[task]}:
+        left -= ends
+    return [task for task in waiting if task in left]
 
 
 def _levels(tasks: list[Task], edges: dict[Task, set[Task]]) -> list[Task]:
