@@ -70,6 +70,7 @@ RATES_HERE = {
     "lion": 0.005,
     "lamb": 0.02,
     "muon": 0.1,
+    "lbfgs": 1.0,
 }
 
 

@@ -38,6 +38,7 @@ ORDER = (
     "statistics",
     "passes",
     "executors",
+    "trees",
     "functions",
     "export",
     "record",

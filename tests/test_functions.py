@@ -8,7 +8,8 @@ import pytest
 import thalweg
 from thalweg import config, numdiff, ops
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
-from thalweg.functions import compile_function, flatten, grad, hessian_vector_product, unflatten, value_and_grad
+from thalweg.functions import compile_function, grad, hessian_vector_product, value_and_grad
+from thalweg.trees import flatten, unflatten
 
 Pair = collections.namedtuple("Pair", "left right")
 

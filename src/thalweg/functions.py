@@ -9,10 +9,10 @@ it. Called inside another such function, or on nodes in a layer or a loss, it be
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -28,67 +28,9 @@ from thalweg.graph.node import Graph, Node, apply
 from thalweg.graph.types import DTYPES, TensorType
 from thalweg.ops.elementwise import Cast
 from thalweg.ops.leaf import Input, State
+from thalweg.trees import Structure, Tree, flatten, paths, unflatten
 
 __all__ = ["Function", "compile_function", "grad", "hessian_vector_product", "value_and_grad"]
-
-Tree = Any
-"""A leaf (array, number, node), or a list, tuple, named tuple or dict of trees; None is a tree without leaves."""
-
-
-class Structure(NamedTuple):
-    """A tree without its leaves: of each container its type and keys. A tuple, because each call looks one up."""
-
-    kind: type | None = None  # None for a leaf
-    keys: tuple[Any, ...] = ()
-    parts: tuple[Structure, ...] = ()
-
-
-LEAF = Structure()
-
-
-def flatten(tree: Tree) -> tuple[list[Any], Structure]:
-    """The leaves, dicts in the order of their keys as text, and what they are the leaves of.
-
-    Example:
-        >>> flatten({"w": [1, 2], "b": 3})[0]
-        [3, 1, 2]
-    """
-    leaves: list[Any] = []
-    return leaves, _structure(tree, leaves)
-
-
-def _structure(tree: Tree, leaves: list[Any]) -> Structure:
-    if tree is None:
-        return Structure(type(None))
-    if isinstance(tree, dict):
-        keys = tuple(sorted(tree, key=str))
-        return Structure(dict, keys, tuple(_structure(tree[key], leaves) for key in keys))
-    if isinstance(tree, list | tuple):
-        return Structure(type(tree), (), tuple(_structure(part, leaves) for part in tree))
-    leaves.append(tree)
-    return LEAF
-
-
-def unflatten(structure: Structure, leaves: Iterator[Any]) -> Tree:
-    """The tree of this structure, its leaves taken from the iterator."""
-    if structure.kind is None:
-        return next(leaves)
-    if structure.kind is type(None):
-        return None
-    parts = [unflatten(part, leaves) for part in structure.parts]
-    if structure.kind is dict:
-        return dict(zip(structure.keys, parts, strict=True))
-    return structure.kind(*parts) if hasattr(structure.kind, "_fields") else structure.kind(parts)
-
-
-def _paths(structure: Structure, prefix: str) -> Iterator[str]:
-    """What messages call each leaf: ``argument 0['w'][1]``."""
-    if structure.kind is None:
-        yield prefix
-    for number, part in enumerate(structure.parts):
-        key = repr(structure.keys[number]) if structure.keys else number
-        yield from _paths(part, f"{prefix}[{key}]")
-
 
 _inside: ContextVar[bool] = ContextVar("thalweg_inside_function", default=False)
 """Whether a function is being traced: one that is called then belongs to the same graph, whatever its arguments."""
@@ -144,12 +86,10 @@ class Function:
 
     def _path(self, structure: Structure, index: int) -> str:
         positional, named = structure.parts
-        paths = [path for i, part in enumerate(positional.parts) for path in _paths(part, f"argument {i}")] + [
-            path
-            for key, part in zip(named.keys, named.parts, strict=True)
-            for path in _paths(part, f"argument {key!r}")
+        names = [path for i, part in enumerate(positional.parts) for path in paths(part, f"argument {i}")] + [
+            path for key, part in zip(named.keys, named.parts, strict=True) for path in paths(part, f"argument {key!r}")
         ]
-        return f"{_name(self._function)}: {paths[index]}"
+        return f"{_name(self._function)}: {names[index]}"
 
     def _compile(self, structure: Structure, types: Sequence[TensorType]) -> _Compiled:
         inputs = {f"x{i}": ops.input_node(f"x{i}", kind.shape, kind.dtype) for i, kind in enumerate(types)}
@@ -307,8 +247,8 @@ def _by_arguments(
             got=f"{[args[number] for number in numbers]}",
             fix="choose another argnums",
         )
-    paths = [path for number, part in zip(numbers, structure.parts, strict=True) for path in _paths(part, f"{number}")]
-    fresh = [_fresh(leaf, f"{_name(function)}: argument {path}") for leaf, path in zip(leaves, paths, strict=True)]
+    names = [path for number, part in zip(numbers, structure.parts, strict=True) for path in paths(part, f"{number}")]
+    fresh = [_fresh(leaf, f"{_name(function)}: argument {path}") for leaf, path in zip(leaves, names, strict=True)]
     new = list(args)
     for number, tree in zip(numbers, unflatten(structure, iter(fresh)), strict=True):
         new[number] = tree

@@ -104,7 +104,8 @@ class GradientCheck:
         if kinks:
             yield f"{kinks} of the comparisons are at a kink (relu, abs, max): the slope is between those of both sides"
         if any(t.verdict == TINY for t in self.tensors):
-            yield "gradients marked 'too small' cannot be told from rounding; train a few steps, or scale the data"
+            yield "gradients marked 'too small' cannot be told from rounding: they are 0, as of a bias before a"
+            yield "normalisation, or belong to saturated units; then train a few steps, or scale the data"
 
 
 def check_gradients(
