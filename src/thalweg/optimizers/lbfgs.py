@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from thalweg import ops
 from thalweg.checks import In
 from thalweg.errors import ArgumentError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.optimizers.optimizer import ITERATIONS_STATE, Optimizer, registry

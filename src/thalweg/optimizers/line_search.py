@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from thalweg.fields import dataclass
 
 DECREASE = 1e-4
 """c1: the share of the decrease promised by the first slope that a step must bring."""

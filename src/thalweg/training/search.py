@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from thalweg.errors import ArgumentError
 from thalweg.executors.executor import Arrays, Program
+from thalweg.fields import dataclass
 from thalweg.optimizers.lbfgs import CHANGES, LBFGS, PAIRS_STATE, STEPS, direction
 from thalweg.optimizers.line_search import Point, strong_wolfe
 from thalweg.optimizers.optimizer import LEARNING_RATE_STATE, slot_state
