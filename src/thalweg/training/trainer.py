@@ -144,8 +144,8 @@ class Trainer:
             check(self.net, schedule.steps(rows.count))
         in_order = np.arange(rows.count)
         self._program(batch_size, weighted)  # now, so that the running sums exist
-        names = [*(f"{goal.loss_name}/total" for goal in self.goals.outputs), PENALTY]
-        totals = [self._sums[name] for name in names if name in self._sums]
+        names = [*(goal.loss_name for goal in self.goals.outputs), PENALTY]
+        totals = [self._sums[f"{name}/total"] for name in names if f"{name}/total" in self._sums]
 
         def validate(epoch: int) -> Logs:
             if validation is None or not schedule.validates(epoch):
