@@ -16,9 +16,12 @@ SOURCE = Path(__file__).parent.parent / "src"
 ORDER = (
     "version",
     "errors",
+    "fields",
     "checks",
     "registry",
     "config",
+    "table",
+    "plotting",
     "data",
     "datasets",
     "graph",
@@ -26,6 +29,7 @@ ORDER = (
     "activations",
     "initializers",
     "regularizers",
+    "constraints",
     "layers",
     "losses",
     "metrics",
@@ -40,6 +44,7 @@ ORDER = (
     "diagnosis",
     "model",
     "callbacks",  # the public names of training.callbacks
+    "evaluation",  # many models
     "utils",  # the public names that Keras's users look for there
     "sklearn",
     "thalweg",

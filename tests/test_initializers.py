@@ -5,9 +5,18 @@ import math
 import numpy as np
 import pytest
 
+import thalweg
 from thalweg import initializers
-from thalweg.errors import ArgumentError
-from thalweg.initializers import GlorotUniform, RandomNormal, TruncatedNormal, VarianceScaling, fans
+from thalweg.errors import ArgumentError, ShapeError
+from thalweg.initializers import (
+    GlorotUniform,
+    Identity,
+    Orthogonal,
+    RandomNormal,
+    TruncatedNormal,
+    VarianceScaling,
+    fans,
+)
 
 
 def test_one_key_one_value():
@@ -38,7 +47,8 @@ def test_dtype_and_shape(dtype):
     for name in initializers.registry.names():
         values = initializers.get(name)((3, 4), dtype)
         assert (values.shape, values.dtype) == ((3, 4), np.dtype(dtype))
-        assert initializers.get(name)((), dtype).shape == ()
+        if name not in ("orthogonal", "identity"):
+            assert initializers.get(name)((), dtype).shape == ()
         assert initializers.get(name)((0, 3), dtype).shape == (0, 3)
 
 
@@ -66,3 +76,28 @@ def test_keras_names():
     aliases = {"normal": "RandomNormal", "uniform": "RandomUniform", "zero": "Zeros", "one": "Ones"}
     for alias, name in aliases.items():
         assert type(initializers.get(alias)).__name__ == name
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (4, 6), (5, 5), (2, 3, 4), (1, 3)])
+def test_orthogonal(shape):
+    """The shorter sides are orthogonal vectors of length ``gain``; every sign is as likely."""
+    values = Orthogonal(gain=2.0)(shape, "float64", seed=1).reshape(-1, shape[-1])
+    products = values @ values.T if len(values) < shape[-1] else values.T @ values
+    np.testing.assert_allclose(products, 4 * np.eye(len(products)), atol=1e-12)
+    firsts = np.array([Orthogonal()(shape, "float64", seed=seed).flat[0] for seed in range(100)])
+    assert 30 < (firsts > 0).sum() < 70
+
+
+def test_identity():
+    np.testing.assert_array_equal(Identity(gain=3.0)((2, 3), "float64"), [[3, 0, 0], [0, 3, 0]])
+
+
+@pytest.mark.parametrize(("initializer", "shape"), [("orthogonal", (3,)), ("identity", (3,)), ("identity", (3, 3, 3))])
+def test_what_has_no_matrix(initializer, shape):
+    with pytest.raises(ShapeError, match="does not fit"):
+        initializers.get(initializer)(shape)
+
+
+def test_of_a_layer():
+    with pytest.raises(ShapeError, match="layer 'dense'"):
+        thalweg.Sequential([thalweg.Input((3,)), thalweg.layers.Dense(3, bias_initializer="identity")])

@@ -10,13 +10,20 @@ from thalweg.version import __version__ as __version__
 if TYPE_CHECKING:
     from thalweg import activations as activations
     from thalweg import callbacks as callbacks
+    from thalweg import constraints as constraints
     from thalweg import datasets as datasets
+    from thalweg import evaluation as evaluation
     from thalweg import initializers as initializers
     from thalweg import layers as layers
     from thalweg import losses as losses
     from thalweg import metrics as metrics
     from thalweg import optimizers as optimizers
+    from thalweg import regularizers as regularizers
     from thalweg import utils as utils
+    from thalweg.evaluation import compare as compare
+    from thalweg.evaluation import cross_validate as cross_validate
+    from thalweg.evaluation import fit_many as fit_many
+    from thalweg.evaluation import train_validation_test_split as train_validation_test_split
     from thalweg.layers import Input as Input
     from thalweg.model import Model as Model
     from thalweg.model import Sequential as Sequential
@@ -27,13 +34,16 @@ _MODULES = (
     "activations",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "errors",
+    "evaluation",
     "initializers",
     "layers",
     "losses",
     "metrics",
     "optimizers",
+    "regularizers",
     "utils",
 )
 _NAMES = {
@@ -41,7 +51,11 @@ _NAMES = {
     "Model": "thalweg.model",
     "Sequential": "thalweg.model",
     "clone_model": "thalweg.model",
+    "compare": "thalweg.evaluation",
+    "cross_validate": "thalweg.evaluation",
+    "fit_many": "thalweg.evaluation",
     "load_model": "thalweg.model",
+    "train_validation_test_split": "thalweg.evaluation",
 }
 
 __all__ = ["__version__", *_MODULES, *_NAMES]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from thalweg import ops
@@ -34,10 +35,112 @@ def relu(x: Node, negative_slope: float = 0.0, max_value: float | None = None, t
     if negative_slope == 0 and max_value is None and threshold == 0:
         return ops.relu(x)
     upper = x if max_value is None else ops.select(x >= max_value, max_value, x)
+    lower = ops.subtract(x, threshold) * negative_slope if negative_slope else 0.0
     # At the threshold itself the derivative is the lower branch's, as the plain relu's is at 0.
-    return ops.select(x > threshold, upper, ops.subtract(x, threshold) * negative_slope)
+    return ops.select(x <= threshold, lower, upper)
+
+
+@registry.register("relu6")
+def relu6(x: Node) -> Node:
+    """``min(max(x, 0), 6)``, whose derivatives at 0 and 6 are taken as 0.
+
+    Source: Krizhevsky (2010), Convolutional deep belief networks on CIFAR-10.
+    """
+    return relu(x, max_value=6.0)
+
+
+@registry.register("leaky_relu")
+def leaky_relu(x: Node, negative_slope: float = 0.2) -> Node:
+    """``x`` from 0 on, ``negative_slope * x`` below it; the derivative at 0 is taken as 1.
+
+    The default is Keras's for the function; that of the layer ``LeakyReLU`` is 0.3.
+    Source: Maas, Hannun & Ng (2013), ICML workshop on deep learning for audio, equation 2.
+    """
+    return ops.select(x < 0.0, x * negative_slope, x)
+
+
+@registry.register("elu")
+def elu(x: Node, alpha: float = 1.0) -> Node:
+    """``x`` above 0, ``alpha * (e^x - 1)`` below it; the derivative at 0 is taken as ``alpha``.
+
+    Source: Clevert, Unterthiner & Hochreiter (2016), arXiv:1511.07289, equation 15.
+    """
+    positive = x > 0.0
+    # Where x is positive the other branch gets 0: e^x would overflow there, and its derivative, though not chosen, be
+    # infinity times 0.
+    return ops.select(positive, x, ops.expm1(ops.select(positive, 0.0, x)) * alpha)
+
+
+@registry.register("selu")
+def selu(x: Node) -> Node:
+    """``lambda * elu(x, alpha)`` with the constants that keep mean 0 and variance 1 from layer to layer.
+
+    Wants the initializer ``lecun_normal`` and, for dropout, ``AlphaDropout``.
+    Source: Klambauer et al. (2017), arXiv:1706.02515, equation 2 and, for the constants, equation 14.
+    """
+    return elu(x, 1.6732632423543772) * 1.0507009873554805
+
+
+@registry.register("gelu")
+def gelu(x: Node, approximate: bool = False) -> Node:
+    """``x * Phi(x)``, with the distribution function Phi of the standard normal: ``(1 + erf(x / sqrt(2))) / 2``.
+
+    Arguments:
+        approximate: take ``sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3))`` for Phi: off by 5e-4 at most. This is the form
+            usually written ``(1 + tanh(...)) / 2``.
+
+    Source: Hendrycks & Gimpel (2016), arXiv:1606.08415, section 2.
+    """
+    if approximate:
+        return x * ops.sigmoid((x + ops.square(x) * x * 0.044715) * (2.0 * math.sqrt(2.0 / math.pi)))
+    return x * (ops.erf(x * math.sqrt(0.5)) + 1.0) * 0.5
+
+
+@registry.register("silu", "swish")
+def silu(x: Node) -> Node:
+    """``x * sigmoid(x)``.
+
+    Source: Elfwing, Uchibe & Doya (2018), arXiv:1702.03118, equation 2; as "swish" Ramachandran et al. (2017),
+    arXiv:1710.05941.
+    """
+    return x * ops.sigmoid(x)
+
+
+@registry.register("mish")
+def mish(x: Node) -> Node:
+    """``x * tanh(softplus(x))``.
+
+    Source: Misra (2019), arXiv:1908.08681, equation 1.
+    """
+    return x * ops.tanh(ops.softplus(x))
+
+
+@registry.register("softsign")
+def softsign(x: Node) -> Node:
+    """``x / (1 + |x|)``, between -1 and 1.
+
+    Source: Bergstra et al. (2009), Quadratic polynomials learn better image features, section 2.
+    """
+    return x / (ops.absolute(x) + 1.0)
+
+
+@registry.register("hard_sigmoid")
+def hard_sigmoid(x: Node) -> Node:
+    """``x / 6 + 1 / 2``, held between 0 and 1: the sigmoid in three straight lines; their slope at the ends is 0.
+
+    Source: Courbariaux, Bengio & David (2015), arXiv:1511.00363, equation 3. Differs: the slope is Keras's, theirs 1/2.
+    """
+    return relu6(x + 3.0) * (1.0 / 6.0)
+
+
+@registry.register("exponential")
+def exponential(x: Node) -> Node:
+    """``e^x``: for outputs that must be positive, as the mean of a Poisson distribution."""
+    return ops.exp(x)
 
 
 sigmoid = registry.register("sigmoid", "logistic")(ops.sigmoid)
 tanh = registry.register("tanh")(ops.tanh)
+softplus = registry.register("softplus")(ops.softplus)
 softmax = registry.register("softmax")(ops.softmax)
+log_softmax = registry.register("log_softmax")(ops.log_softmax)

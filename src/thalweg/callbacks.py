@@ -8,4 +8,5 @@ from thalweg.training.callbacks import History as History
 from thalweg.training.callbacks import LambdaCallback as LambdaCallback
 from thalweg.training.callbacks import LearningRateScheduler as LearningRateScheduler
 from thalweg.training.callbacks import ModelCheckpoint as ModelCheckpoint
+from thalweg.training.callbacks import ReduceLROnPlateau as ReduceLROnPlateau
 from thalweg.training.callbacks import TerminateOnNaN as TerminateOnNaN

@@ -17,13 +17,13 @@ import typing
 import warnings
 from abc import ABCMeta
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin, runtime_checkable
 
 import numpy as np
 
 from thalweg.errors import ArgumentError, did_you_mean
+from thalweg.fields import dataclass, has_field_constructor
 
 __all__ = [
     "In",
@@ -493,6 +493,8 @@ class Spelled(ABCMeta):
 @lru_cache(maxsize=1024)
 def _constructor_arguments(cls: type) -> tuple[str, ...] | None:
     """The keywords that the constructor takes; None if it takes any."""
+    if has_field_constructor(cls):
+        return tuple(field.name for field in dataclasses.fields(cls) if field.init)
     parameters = list(inspect.signature(inspect.getattr_static(cls, "__init__")).parameters.values())[1:]
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import numpy as np
 
 from thalweg.checks import In, OneOf, check_value
+from thalweg.fields import dataclass
 
-__all__ = ["epsilon", "floatx", "new_seed", "set_floatx", "set_random_seed"]
+__all__ = ["epsilon", "floatx", "new_seed", "seeded", "set_floatx", "set_random_seed"]
 
 
 @dataclass
@@ -49,6 +51,17 @@ def set_random_seed(seed: int) -> None:
     """
     _settings.root_seed = check_value("set_random_seed", "seed", Annotated[int, In("[0, 4294967296)")], seed)
     _settings.models = 0
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Inside, models get their seeds as after ``set_random_seed(seed)``; afterwards it is as before."""
+    before = (_settings.root_seed, _settings.models)
+    set_random_seed(seed)
+    try:
+        yield
+    finally:
+        _settings.root_seed, _settings.models = before
 
 
 def new_seed() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -13,6 +12,7 @@ __all__ = [
     "ExecutorError",
     "FileFormatError",
     "GraphError",
+    "MissingPackageError",
     "NameNotFoundError",
     "NonFiniteError",
     "ShapeError",
@@ -99,6 +99,10 @@ class ExecutorError(ThalwegError, RuntimeError):
     """An executor cannot compile or run a graph."""
 
 
+class MissingPackageError(ThalwegError, ImportError):
+    """A package that an optional feature needs is not installed."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The ``fix`` for a mistyped name: the nearest known name, or all of them if none is near.
 
@@ -112,6 +116,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     names = sorted(set(known))
     spelled = {_bare(candidate): candidate for candidate in names}
+    import difflib  # here, because only a mistyped name needs it
+
     near = difflib.get_close_matches(_bare(name), spelled, n=1, cutoff=0.6)
     if near:
         return f"did you mean {spelled[near[0]]!r}?"

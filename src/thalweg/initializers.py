@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated
 
 import numpy as np
 
 from thalweg import config
 from thalweg.checks import In, OneOf, check_fields
+from thalweg.errors import ShapeError
+from thalweg.fields import dataclass
 from thalweg.registry import Registered, Registry
 
 Shape = tuple[int, ...]
@@ -223,6 +225,55 @@ class LecunNormal(VarianceScaling):
     mode: str = field(default="fan_in", init=False)
     scale: float = field(default=1.0, init=False)
     distribution: str = field(default="truncated_normal", init=False)
+
+
+@registry.register("orthogonal", "orthogonal_initializer")
+@dataclass(frozen=True)
+class Orthogonal(Initializer):
+    """``gain`` times a random matrix with orthonormal rows or columns, whichever are fewer.
+
+    Kernels with more than two axes are (everything else, out). The matrix is uniform among all such ones: the Q of the
+    QR decomposition of normal numbers, with the signs of the diagonal of R.
+
+    Raises: ShapeError for fewer than two axes.
+    Source: Saxe et al. (2014), arXiv:1312.6120; the signs: Mezzadri (2007), Notices of the AMS 54, section 5.
+    """
+
+    gain: float = 1.0
+    seed: Seed | None = None
+
+    def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
+        if len(shape) < 2:
+            raise _not_of_this_shape(self, "at least two axes", shape)
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(random.standard_normal((max(rows, columns), min(rows, columns))))
+        q = q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
+        return self.gain * (q if rows >= columns else q.T).reshape(shape)
+
+
+@registry.register("identity", "identity_initializer")
+@dataclass(frozen=True)
+class Identity(Initializer):
+    """``gain`` on the diagonal, 0 elsewhere.
+
+    Raises: ShapeError for anything but a matrix.
+    """
+
+    gain: float = 1.0
+
+    def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
+        if len(shape) != 2:
+            raise _not_of_this_shape(self, "two axes", shape)
+        return self.gain * np.eye(*shape)
+
+
+def _not_of_this_shape(initializer: Initializer, wanted: str, shape: Shape) -> ShapeError:
+    return ShapeError(
+        f"the initializer {type(initializer).__name__} does not fit this parameter",
+        expected=f"a parameter with {wanted}",
+        got=f"shape {shape}",
+        fix="use it for kernels, and 'zeros' for biases",
+    )
 
 
 TRUNCATED_DEVIATION = 0.87962566103423978

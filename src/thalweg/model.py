@@ -39,12 +39,12 @@ from thalweg.registry import Registry
 from thalweg.training import checkpoint, data
 from thalweg.training.callbacks import Callback, CallbackList
 from thalweg.training.data import Rows
-from thalweg.training.goals import Goals, check_names, resolve
+from thalweg.training.goals import Goals, check_names, chosen, is_open, resolve
 from thalweg.training.handle import OptimizerHandle
 from thalweg.training.inference import OneRow, Prediction, only
 from thalweg.training.programs import Programs
 from thalweg.training.progress import Counter, check_verbose
-from thalweg.training.step import Net, evaluation_step, prediction_label
+from thalweg.training.step import Net, evaluation_step, prediction_label, prediction_step
 from thalweg.training.trainer import Count, Schedule, Trainer, params
 
 EPOCH_STATE = "random/epoch"
@@ -90,6 +90,7 @@ class Model:
         self._nested: Nested | None = None  # what this model is in others
         self._named_outputs = False
         self.stop_training = False
+        self.loss_choice: str | None = None
         self.history: History | None = None
         self.optimizer: OptimizerHandle | None = None
         self.state: dict[str, np.ndarray] = {}
@@ -319,6 +320,8 @@ class Model:
 
         Arguments:
             loss: a name, a Loss or a function of two nodes; for several outputs a list or a mapping by their names.
+                ``"auto"``: chosen by the last layer and the first targets, see ``losses.automatic.choose``; what was
+                chosen is printed, and stands in ``model.loss_choice``.
             run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: accepted for Keras's sake; the whole step is
                 always compiled, and runs as often in one call as fits into a tenth of a second.
 
@@ -333,11 +336,13 @@ class Model:
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
-        if self.built:
+        open_loss = is_open(loss)
+        if self.built and not open_loss:
             self._check_goals(self._goals(compiled))
         else:
             check_names(compiled)
-        self._goals_fit = self.built
+        self._goals_fit = self.built and not open_loss
+        self.loss_choice = None
         self._compiled = compiled
         if self.built:
             self._fix_trainable()
@@ -353,6 +358,17 @@ class Model:
         if self._outputs.keys() == {""}:
             given = {what: self._of_only_output(value) for what, value in given.items()}
         return resolve(outputs, given["loss"], given["loss_weights"], given["metrics"], given["weighted_metrics"])
+
+    def _choose_loss(self, y: Any, verbose: int | str) -> None:
+        """Put in place of ``loss="auto"`` what it means for these targets, and say what that is."""
+        assert self._compiled is not None, "asked for compiled models only"
+        if is_open(self._compiled["loss"]):
+            outputs = prediction_step(self._net(), TOKEN_BATCH).graph.outputs
+            nodes = {name: outputs[prediction_label(name)] for name in self._outputs}
+            loss, self.loss_choice = chosen(self._of_only_output(self._compiled["loss"]), nodes, data.targets(y, nodes))
+            self._compiled = {**self._compiled, "loss": loss}
+            if verbose:
+                print(self.loss_choice)
 
     def _of_only_output(self, value: Any) -> Any:
         """Of a mapping that names the only output after its layer, as Keras allows, what it maps to."""
@@ -435,7 +451,7 @@ class Model:
         self,
         x: Any = None,
         y: Any = None,
-        batch_size: int | None = None,
+        batch_size: int | str | None = None,
         epochs: int = 1,
         verbose: int | str = "auto",
         callbacks: Callbacks = None,
@@ -456,7 +472,7 @@ class Model:
         """Train. Arguments as in Keras, and two more.
 
         Arguments:
-            batch_size: 32 unless given.
+            batch_size: 32 unless given; 1 for stochastic gradient descent, ``"full"`` for all rows in one step.
             epochs: the index after the last epoch: with ``initial_epoch=2``, ``epochs=5`` trains 3.
             validation_batch_size: accepted; the results do not depend on it.
             threads: at most so many; all cores unless given or set in ``THALWEG_THREADS``. Results do not depend on it.
@@ -480,11 +496,12 @@ class Model:
         watchers = CallbackList(callbacks)
         self._require_compiled("fit")
         self._build_for(x, seed)
+        self._choose_loss(y, verbose)
         trainer = self._ready_to_train("fit")
         rows = self._prepare(x, y, sample_weight, class_weight)
         rows, held_out = self._hold_out(rows, validation_split, validation_data)
         if held_out is not None:
-            size = schedule.batch_size if validation_batch_size is None else validation_batch_size
+            size = schedule.batch(rows.count) if validation_batch_size is None else validation_batch_size
             held_out = _first(held_out, validation_steps, size, "fit: of the validation")
         if seed is not None:
             self.state[SEED_STATE][...] = seed
@@ -515,7 +532,7 @@ class Model:
         steps: int | None = None,
         callbacks: Callbacks = None,
         return_dict: bool = False,
-    ) -> float | list[float] | dict[str, float]:
+    ) -> float | list[Any] | dict[str, Any]:
         """Loss and metrics over all rows: a list in the order of ``metrics_names``, a number if there is only a loss.
 
         The results do not depend on ``batch_size``.
@@ -523,6 +540,7 @@ class Model:
         verbose, watchers = check_verbose(verbose), CallbackList(callbacks)
         self._require_compiled("evaluate")
         self._build_for(x)
+        self._choose_loss(y, verbose)
         trainer = self._ready_to_train("evaluate")
         rows = _first(self._prepare(x, y, sample_weight), steps, batch_size, "evaluate")
         watchers.attach(self, {"verbose": verbose, "steps": rows.count})
@@ -580,17 +598,18 @@ class Model:
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | str | None = None,
         return_dict: bool = False,
-    ) -> float | list[float] | dict[str, float]:
+    ) -> float | list[Any] | dict[str, Any]:
         """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
         self._require_compiled("train_on_batch")
         self._build_for(x)
+        self._choose_loss(y, verbose=0)
         trainer = self._ready_to_train("train_on_batch")
         logs = trainer.train_on_batch(self._prepare(x, y, sample_weight, class_weight))
         return logs if return_dict else _flat(logs)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
-    ) -> float | list[float] | dict[str, float]:
+    ) -> float | list[Any] | dict[str, Any]:
         """Loss and metrics of the rows given, without training."""
         return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict)
 
@@ -895,7 +914,7 @@ def _first(rows: Rows, steps: int | None, batch_size: int | None, owner: str) ->
     return rows if steps is None else rows.take(slice(steps * (batch_size or 32)))
 
 
-def _flat(logs: Mapping[str, float]) -> float | list[float]:
+def _flat(logs: Mapping[str, Any]) -> float | list[Any]:
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
 

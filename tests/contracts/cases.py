@@ -3,6 +3,7 @@
 import numpy as np
 
 from thalweg import Sequential, layers, losses, metrics, optimizers
+from thalweg.optimizers import schedules
 
 # name -> (how to make one, shape of a sample, dtype of the input); a list of shapes for a layer of several inputs
 LAYERS = {
@@ -17,7 +18,10 @@ LAYERS = {
     "discretization": (lambda: layers.Discretization((-0.5, 0.5)), (5,), "float32"),
     "dot": (lambda: layers.Dot((1, 2), normalize=True), [(3, 2), (4, 3)], "float32"),
     "dropout": (lambda: layers.Dropout(0.3, seed=1), (5,), "float32"),
+    "elu": (lambda: layers.ELU(0.5), (5,), "float32"),
     "flatten": (lambda: layers.Flatten(), (2, 3), "float32"),
+    "leaky_re_lu": (lambda: layers.LeakyReLU(0.1), (5,), "float32"),
+    "p_re_lu": (lambda: layers.PReLU("ones", shared_axes=1), (3, 5), "float32"),
     "gaussian_dropout": (lambda: layers.GaussianDropout(0.3, seed=1), (5,), "float32"),
     "gaussian_noise": (lambda: layers.GaussianNoise(0.3, seed=1), (5,), "float32"),
     "group_normalization": (lambda: layers.GroupNormalization(2), (3, 4), "float32"),
@@ -66,6 +70,40 @@ _NUMBERS = _RNG.standard_normal((3, 3))
 
 # name -> (how to make one, targets, predictions)
 LOSSES = {
+    "binary_focal_crossentropy": (
+        lambda **more: losses.BinaryFocalCrossentropy(apply_class_balancing=True, **more),
+        np.eye(3)[:, [0, 2, 1]],
+        _PROBABILITIES,
+    ),
+    "categorical_focal_crossentropy": (losses.CategoricalFocalCrossentropy, np.eye(3), _PROBABILITIES),
+    "categorical_hinge": (losses.CategoricalHinge, np.eye(3), _NUMBERS),
+    "cosine_similarity": (losses.CosineSimilarity, _NUMBERS, _NUMBERS[::-1]),
+    "dice": (losses.Dice, np.eye(3), _PROBABILITIES),
+    "gaussian_negative_log_likelihood": (
+        losses.GaussianNegativeLogLikelihood,
+        _NUMBERS[:, :2],
+        np.concatenate([_NUMBERS, _NUMBERS[::-1]], 1)[:, :4],
+    ),
+    "hinge": (losses.Hinge, np.sign(_NUMBERS), _NUMBERS[::-1]),
+    "huber": (losses.Huber, _NUMBERS, _NUMBERS[::-1]),
+    "kl_divergence": (losses.KLDivergence, _PROBABILITIES[::-1], _PROBABILITIES),
+    "log_cosh": (losses.LogCosh, _NUMBERS, _NUMBERS[::-1]),
+    "mean_absolute_error": (losses.MeanAbsoluteError, _NUMBERS, 0.9 * _NUMBERS[::-1]),
+    "mean_absolute_percentage_error": (losses.MeanAbsolutePercentageError, _NUMBERS, 0.9 * _NUMBERS[::-1]),
+    "mean_squared_logarithmic_error": (losses.MeanSquaredLogarithmicError, np.abs(_NUMBERS), 0.1 + _PROBABILITIES),
+    # All of the batch: with less, the value as a metric, where nothing is left out, is another.
+    "online_hard_examples": (lambda **more: losses.OnlineHardExamples(keep=1.0, **more), np.eye(3), _PROBABILITIES),
+    "poisson": (losses.Poisson, np.arange(9.0).reshape(3, 3), 0.1 + _PROBABILITIES),
+    "quantile": (lambda **more: losses.QuantileLoss(0.9, **more), _NUMBERS, 0.9 * _NUMBERS[::-1]),
+    "root_mean_squared_error": (losses.RootMeanSquaredError, _NUMBERS, _NUMBERS[::-1]),
+    "sparse_categorical_focal_crossentropy": (
+        losses.SparseCategoricalFocalCrossentropy,
+        np.array([0, 1, 2], np.int32),
+        _PROBABILITIES,
+    ),
+    "squared_hinge": (losses.SquaredHinge, np.sign(_NUMBERS), _NUMBERS[::-1]),
+    "tversky": (lambda **more: losses.Tversky(0.3, 0.7, **more), np.eye(3), _PROBABILITIES),
+    "weighted_sum": (losses.WeightedSum, np.eye(3), _PROBABILITIES),
     "binary_crossentropy": (losses.BinaryCrossentropy, np.eye(3)[:, [0, 2, 1]], _PROBABILITIES),
     "categorical_crossentropy": (losses.CategoricalCrossentropy, np.eye(3), _PROBABILITIES),
     "mean_squared_error": (losses.MeanSquaredError, _NUMBERS, _NUMBERS[::-1]),
@@ -77,8 +115,40 @@ LOSSES = {
 }
 
 # name -> (how to make one, targets, predictions)
+_CLASSES = np.array([0, 1, 2], np.int32)
 METRICS = {
     "accuracy": (metrics.Accuracy, np.eye(3), np.eye(3)[::-1]),
+    "auc": (lambda: metrics.AUC(num_thresholds=5), np.eye(3), _PROBABILITIES),
+    "balanced_accuracy": (metrics.BalancedAccuracy, _CLASSES, _PROBABILITIES),
+    "binary_io_u": (metrics.BinaryIoU, np.eye(3), _PROBABILITIES),
+    "brier_score": (metrics.BrierScore, _CLASSES, _PROBABILITIES),
+    "confusion_matrix": (metrics.ConfusionMatrix, _CLASSES, _PROBABILITIES),
+    "dice_coefficient": (metrics.DiceCoefficient, np.eye(3), _PROBABILITIES),
+    "f1_score": (lambda: metrics.F1Score(average="macro"), np.eye(3), _PROBABILITIES),
+    "false_negatives": (metrics.FalseNegatives, np.eye(3), _PROBABILITIES),
+    "false_positives": (metrics.FalsePositives, np.eye(3), _PROBABILITIES),
+    "fbeta_score": (lambda: metrics.FBetaScore(beta=2.0), np.eye(3), _PROBABILITIES),
+    "io_u": (
+        lambda: metrics.IoU(num_classes=3, target_class_ids=(0, 2), sparse_y_pred=False, ignore_class=1),
+        _CLASSES,
+        _PROBABILITIES,
+    ),
+    "matthews_correlation_coefficient": (metrics.MatthewsCorrelationCoefficient, _CLASSES, _PROBABILITIES),
+    "mean_io_u": (lambda: metrics.MeanIoU(num_classes=3, sparse_y_pred=False), _CLASSES, _PROBABILITIES),
+    "one_hot_io_u": (lambda: metrics.OneHotIoU(num_classes=3, target_class_ids=(1,)), np.eye(3), _PROBABILITIES),
+    "one_hot_mean_io_u": (lambda: metrics.OneHotMeanIoU(num_classes=3), np.eye(3), _PROBABILITIES),
+    "precision": (lambda: metrics.Precision(thresholds=(0.2, 0.6)), np.eye(3), _PROBABILITIES),
+    "r2_score": (metrics.R2Score, _NUMBERS, _NUMBERS[::-1]),
+    "recall": (lambda: metrics.Recall(top_k=2, class_id=1), np.eye(3), _PROBABILITIES),
+    "root_mean_squared_error": (metrics.RootMeanSquaredError, _NUMBERS, _NUMBERS[::-1]),
+    "sparse_top_k_categorical_accuracy": (
+        lambda: metrics.SparseTopKCategoricalAccuracy(k=2),
+        _CLASSES,
+        _PROBABILITIES,
+    ),
+    "top_k_categorical_accuracy": (lambda: metrics.TopKCategoricalAccuracy(k=2), np.eye(3), _PROBABILITIES),
+    "true_negatives": (metrics.TrueNegatives, np.eye(3), _PROBABILITIES),
+    "true_positives": (metrics.TruePositives, np.eye(3), _PROBABILITIES),
     "binary_accuracy": (metrics.BinaryAccuracy, np.eye(3), _PROBABILITIES),
     "categorical_accuracy": (metrics.CategoricalAccuracy, np.eye(3), _PROBABILITIES),
     "mean": (metrics.Mean, np.eye(3), _PROBABILITIES),
@@ -88,11 +158,20 @@ METRICS = {
 
 # name -> ways to make one that take 400 steps from the start of a long narrow valley to its bottom
 OPTIMIZERS = {
+    "adadelta": (lambda: optimizers.Adadelta(0.3, epsilon=1e-4),),
+    "adagrad": (lambda: optimizers.Adagrad(0.3),),
     "adam": (
         lambda: optimizers.Adam(0.1),
         lambda: optimizers.Adam(0.1, amsgrad=True),
         lambda: optimizers.Adam(0.1, global_clipnorm=1.0),
+        lambda: optimizers.Adam(0.1, gradient_accumulation_steps=2),
     ),
+    "adam_w": (lambda: optimizers.AdamW(0.1, 0.001), lambda: optimizers.AdamW(0.1, use_ema=True, ema_momentum=0.5)),
+    "adamax": (lambda: optimizers.Adamax(0.1),),
+    "lamb": (lambda: optimizers.Lamb(0.05),),
+    "lion": (lambda: optimizers.Lion(0.01),),
+    "muon": (lambda: optimizers.Muon(0.1), lambda: optimizers.Muon(0.1, adam_lr_ratio=0.5)),
+    "nadam": (lambda: optimizers.Nadam(0.05),),
     "rmsprop": (
         lambda: optimizers.RMSprop(0.02),
         lambda: optimizers.RMSprop(0.01, centered=True),
@@ -103,5 +182,22 @@ OPTIMIZERS = {
         lambda: optimizers.SGD(0.02, momentum=0.9),
         lambda: optimizers.SGD(0.02, momentum=0.9, nesterov=True),
         lambda: optimizers.SGD(0.05, clipvalue=1.0),
+        lambda: optimizers.SGD(0.05, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=3),
     ),
+}
+
+# name -> ways to make one
+SCHEDULES = {
+    "constant_rate": (lambda: schedules.ConstantRate(0.5),),
+    "cosine_decay": (lambda: schedules.CosineDecay(0.5, 10, warmup_target=0.6, warmup_steps=5),),
+    "cosine_decay_restarts": (lambda: schedules.CosineDecayRestarts(0.5, 10, m_mul=0.5),),
+    "exponential_decay": (lambda: schedules.ExponentialDecay(0.5, 10, 0.9),),
+    "inverse_time_decay": (lambda: schedules.InverseTimeDecay(0.5, 10, 0.9, staircase=True),),
+    "linear_warmup": (
+        lambda: schedules.LinearWarmup(0.5, 5),
+        lambda: schedules.LinearWarmup(schedules.CosineDecay(0.5, 10), 5, start=0.1),
+    ),
+    "one_cycle": (lambda: schedules.OneCycle(0.5, 20), lambda: schedules.OneCycle(0.5, 20, three_phase=True)),
+    "piecewise_constant_decay": (lambda: schedules.PiecewiseConstantDecay([3, 6], [0.5, 0.2, 0.1]),),
+    "polynomial_decay": (lambda: schedules.PolynomialDecay(0.5, 10, power=0.5),),
 }

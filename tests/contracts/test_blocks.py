@@ -1,18 +1,31 @@
 """What every layer, loss, metric and optimizer must do, run over everything that is registered."""
 
 import dataclasses
+import importlib.util
 import json
 
 import numpy as np
 import pytest
 from tests.compute import compute, inputs
-from tests.contracts.cases import LAYERS, LOSSES, METRICS, OPTIMIZERS, WITHOUT_GRADIENT
+from tests.contracts.cases import LAYERS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, WITHOUT_GRADIENT
 
+import thalweg.executors
 import thalweg.layers
 import thalweg.losses
 import thalweg.metrics
 import thalweg.optimizers
-from thalweg import activations, config, initializers, layers, losses, metrics, ops, optimizers
+from thalweg import (
+    activations,
+    config,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    ops,
+    optimizers,
+    regularizers,
+)
 from thalweg.backprop import gradients
 from thalweg.checks import bad_values
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
@@ -29,17 +42,23 @@ KINDS = {
     "loss": (losses.registry, LOSSES),
     "metric": (metrics.registry, METRICS),
     "optimizer": (optimizers.registry, OPTIMIZERS),
+    "schedule": (optimizers.schedules.registry, SCHEDULES),
 }
 PACKAGES = {
     "layer": thalweg.layers,
     "loss": thalweg.losses,
     "metric": thalweg.metrics,
     "optimizer": thalweg.optimizers,
+    "schedule": thalweg.optimizers.schedules,
     "initializer": initializers,
+    "regularizer": regularizers,
+    "constraint": constraints,
     "activation": activations,
 }
 REGISTRIES = {kind: registry for kind, (registry, _) in KINDS.items()} | {
     "initializer": initializers.registry,
+    "regularizer": regularizers.registry,
+    "constraint": constraints.registry,
     "activation": activations.registry,
 }
 OURS = [
@@ -50,13 +69,20 @@ OURS = [
 ]
 
 
+def executors():
+    """All that can run here."""
+    if importlib.util.find_spec("llvmlite") is None:
+        return [NumpyExecutor()]
+    return [NumpyExecutor(), thalweg.executors.named("native")]
+
+
 def ids(value):
     return value if isinstance(value, str) else ""
 
 
 def examples(kind, name):
     case = KINDS[kind][1][name]
-    return [make() for make in case] if kind == "optimizer" else [case[0]()]
+    return [make() for make in case] if kind in ("optimizer", "schedule") else [case[0]()]
 
 
 @pytest.mark.parametrize(("kind", "name", "entry"), OURS, ids=ids)
@@ -326,11 +352,12 @@ class TestEveryLoss:
     def test_is_a_metric_and_a_function(self, name):
         make, y_true, y_pred = LOSSES[name]
         arrays = {"y_true": y_true, "y_pred": y_pred}
-        metric = metrics.get(name)
-        assert metric.name == name
+        assert metrics.get(name).name == name
+        metric = metrics.get(make())
         sums = compute(metric.sums(*inputs(**arrays)), **arrays)
         assert metric.result(**sums) == pytest.approx(float(compute(make()(*inputs(**arrays)), **arrays)))
-        values = compute(getattr(losses, name)(*inputs(**arrays)), **arrays)
+        options = {key: value for key, value in make().get_config().items() if key not in ("reduction", "name")}
+        values = compute(getattr(losses, name)(*inputs(**arrays), **options), **arrays)
         np.testing.assert_array_equal(values, compute(make(reduction="none")(*inputs(**arrays)), **arrays))
 
 
@@ -349,8 +376,19 @@ class TestEveryMetric:
                 parts.append(compute(metric.sums(*inputs(**batch)), **batch))
             for key, total in whole.items():
                 assert total.dtype == np.float64
-                assert sum(part[key] for part in parts) == pytest.approx(float(total))
-            assert isinstance(metric.result(**{key: float(total) for key, total in whole.items()}), float)
+                np.testing.assert_allclose(sum(part[key] for part in parts), total, rtol=1e-12)
+            assert isinstance(metric.result(**whole), float | np.ndarray)
+
+    def test_native_equals_numpy(self, name, native):
+        """In float32, as it runs in a step."""
+        make, y_true, y_pred = METRICS[name]
+        arrays = {"y_true": y_true, "y_pred": y_pred, "weight": np.array([1.0, 0.5, 2.0])}
+        arrays = {key: x.astype(np.float32) if x.dtype == np.float64 else x for key, x in arrays.items()}
+        sums = make().sums(*inputs(**arrays))
+        found = {key: np.zeros(node.shape, node.dtype) for key, node in sums.items()}
+        native.compile(Graph(sums), gather=False).run({}, arrays, outputs=found)
+        for key, expected in compute(sums, **arrays).items():
+            np.testing.assert_allclose(found[key], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "make"), [(name, make) for name, several in OPTIMIZERS.items() for make in several])
@@ -397,3 +435,22 @@ class TestEveryOptimizer:
             ends.append({path: state[path] for path in paths})
         for path, end in ends[2].items():
             np.testing.assert_array_equal(end, (ends[0] | ends[1])[path])
+
+
+@pytest.mark.parametrize(("name", "make"), [(name, make) for name, several in SCHEDULES.items() for make in several])
+class TestEverySchedule:
+    def test_the_step_computes_the_same_rates(self, name, make):
+        """The state holds the rate of the step that comes next, whatever runs the steps."""
+        schedule, kind = make(), TensorType((2,))
+        optimizer = SGD(schedule)
+        graph = Graph({}, optimizer.updates({"w": ops.state_node("w", (2,))}, {"w": ops.full((2,), 1.0)}))
+        for executor in executors():
+            state = {n: np.full(t.shape, v, t.dtype) for n, (t, v) in optimizer.states({"w": kind}).items()}
+            state["w"] = np.zeros(2, np.float32)
+            program = executor.compile(graph, gather=False)
+            for step in range(25):
+                rate = np.float32(schedule(step))
+                np.testing.assert_allclose(state["optimizer/learning_rate"], rate, rtol=2e-7)
+                before = state["w"].copy()
+                program.run(state, {})
+                np.testing.assert_allclose(before - state["w"], rate, rtol=1e-5, atol=1e-6)

@@ -32,6 +32,7 @@ from thalweg.ops import (
     clip,
     concatenate,
     contract,
+    cos,
     divide,
     equal,
     exp,
@@ -65,11 +66,13 @@ from thalweg.ops import (
     select,
     sigmoid,
     sign,
+    sin,
     softmax,
     softplus,
     sqrt,
     state_node,
     subtract,
+    take,
     tanh,
     transpose,
 )
@@ -86,7 +89,7 @@ EXACT = {
     *("input", "state", "constant", "iota", "stop_gradient", "random_bits", "broadcast", "reshape", "transpose"),
     *("slice", "pad", "concatenate", "select", "negate", "absolute", "sign", "floor", "relu", "maximum", "minimum"),
     *("less", "less_equal", "equal", "logical_and", "logical_or", "logical_not", "reduce_max", "reduce_min"),
-    *("arg_max", "cast"),
+    *("arg_max", "cast", "take", "add_rows"),
 }
 """What gives equal bits for equal bits on every executor. A cast does not round differently either."""
 
@@ -216,12 +219,28 @@ class Maker:
     def unary(self) -> Node:
         x = self.pick()
         name = self.one(
-            ["negate", "absolute", "relu", "exp", "expm1", "log", "log1p", "sqrt", "tanh", "sigmoid", "softplus"]
+            [
+                "negate",
+                "absolute",
+                "relu",
+                "exp",
+                "expm1",
+                "log",
+                "log1p",
+                "sqrt",
+                "sin",
+                "cos",
+                "tanh",
+                "sigmoid",
+                "softplus",
+            ]
         )
         if name in ("exp", "expm1"):
             return (exp if name == "exp" else expm1)(self.tame(x))
         if name in ("log", "log1p", "sqrt"):
             return {"log": log, "log1p": log1p, "sqrt": sqrt}[name](absolute(x) + 0.5)
+        if name in ("sin", "cos"):
+            return (sin if name == "sin" else cos)(self.tame(x))
         functions = {"negate": negate, "absolute": absolute, "relu": relu, "tanh": tanh, "sigmoid": sigmoid}
         return functions.get(name, softplus)(x)
 
@@ -359,7 +378,14 @@ class Maker:
     def move(self) -> Node:
         dtype = self.one([self.float, self.float, self.float, "int32", "uint8"])
         x = self.pick(dtype=dtype)
-        kind = int(self.r.integers(7))
+        kind = int(self.r.integers(8))
+        if kind == 7 and x.rank and x.dtype == self.float:
+            axis = int(self.r.integers(x.rank))
+            index = cast(self.pick(dtype="int32"), "int32")
+            if self.chance(0.9):  # else most rows are NaN
+                index = clip(index, 0, max(x.shape[axis] - 1, 0))
+            if x.type.size // max(x.shape[axis], 1) * index.type.size <= LARGEST and x.rank + index.rank <= 6:
+                return take(x, index, axis)
         if kind == 0 and x.type.size:
             return reshape(x, self.factored(x.type.size))
         if kind == 1:

@@ -60,11 +60,6 @@ class TestDense:
         with pytest.raises(ArgumentError, match="'units'"):
             Dense(units)
 
-    @pytest.mark.parametrize("name", ["kernel_regularizer", "activity_regularizer", "bias_constraint"])
-    def test_reserved(self, name):
-        with pytest.raises(ArgumentError, match="not there yet"):
-            Dense(3, **{name: "l2"})
-
 
 class TestActivation:
     def test_same_as_the_argument(self):

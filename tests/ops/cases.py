@@ -21,6 +21,7 @@ from thalweg.ops.broadcast import Broadcast, ReduceSum
 from thalweg.ops.concatenate import Concatenate
 from thalweg.ops.contraction import Contraction
 from thalweg.ops.leaf import input_node
+from thalweg.ops.lookup import AddRows, Take
 from thalweg.ops.random import RandomBits
 from thalweg.ops.softmax import LogSumExp, Softmax
 
@@ -260,8 +261,29 @@ SIGNED = e.Absolute.dtypes
 
 for _op, _dtypes in ((e.Negate, ARITHMETIC), (e.Absolute, SIGNED), (e.Sqrt, FLOATS)):
     CASES[_op.name] = unary(_op, _dtypes, smooth=positive if _op is e.Sqrt else away_from_zero)
-for _op in (e.Exp, e.Expm1, e.Tanh, e.Sigmoid, e.Softplus):
+for _op in (e.Exp, e.Expm1, e.Tanh, e.Sigmoid, e.Softplus, e.Erf):
     CASES[_op.name] = unary(_op, FLOATS, FUNCTION_ULPS)
+
+
+def angles(r, shape, dtype="float64"):
+    """Of all sizes; many turns, too, but not so many that a difference quotient's step is lost."""
+    return np.asarray(r.uniform(-8, 8, shape) * 10.0 ** r.integers(-3, 3, shape)).astype(dtype)
+
+
+def near_quarter_turns(op: type[Op]) -> Iterator[Case]:
+    """Where the range reduction cancels: the nearest numbers to multiples of pi / 2, and the largest angle."""
+    turns = np.concatenate([np.arange(-40, 41), 2.0 ** np.arange(3, 49), -(3.0 ** np.arange(3, 31))]) * (math.pi / 2)
+    ends = np.array([e.LARGEST_ANGLE, -e.LARGEST_ANGLE, 2 * e.LARGEST_ANGLE, 6381956970095103 * 2.0**-3])
+    for dtype in FLOATS:
+        yield Case(op(), (np.concatenate([turns, ends]).astype(dtype),), 4, note="quarter turns")
+
+
+def trigonometric(op: type[Op]) -> Generator:
+    return lambda: itertools.chain(unary(op, FLOATS, 2, smooth=angles)(), near_quarter_turns(op))
+
+
+for _op in (e.Sin, e.Cos):
+    CASES[_op.name] = trigonometric(_op)
 CASES[e.Sign.name] = unary(e.Sign, SIGNED, signed_zeros=False)  # the sign of -0 may be 0 or -0
 CASES[e.Floor.name] = unary(e.Floor, FLOATS, smooth=between_integers)
 CASES[e.Log.name] = unary(e.Log, FLOATS, FUNCTION_ULPS, smooth=positive)
@@ -611,6 +633,36 @@ def concatenate_cases() -> Iterator[Case]:
             several = tuple(np.resize(edges(dtype), shape) for shape in shapes)
             # an executor may add up what is padded with zeros, and -0 + 0 is 0
             yield Case(Concatenate(axis), several, signed_zeros=False, note="edges")
+
+
+# --- rows by number ---------------------------------------------------------------------------------------------------
+
+ROWS = [(1, 1, 1), (5, 3, 7), (7, 16, 20), (3, 37, 100), (64, 5, 3), (10, 0, 4), (10, 4, 0), (0, 4, 3)]
+"""Rows of the table, columns, numbers."""
+
+
+@cases(Take)
+def take_cases() -> Iterator[Case]:
+    r = rng("take")
+    for dtype in FLOATS:
+        for n, width, k in ROWS:
+            table, index = numbers(r, (n, width), dtype), r.integers(0, max(n, 1), k)
+            yield Case(Take(), (table, index.astype(np.int32)), smooth=n > 0)
+            yield Case(Take(), (np.resize(edges(dtype), (n, width)), index), note="edges")
+        outside = np.array([-1, 3, 0, np.iinfo(np.int32).max, np.iinfo(np.int32).min, 2], np.int32)
+        yield Case(Take(), (numbers(r, (3, 17), dtype), outside), note="outside")
+
+
+@cases(AddRows)
+def add_rows_cases() -> Iterator[Case]:
+    r = rng("add_rows")
+    for dtype in FLOATS:
+        for n, width, k in ROWS:
+            rows, index = numbers(r, (k, width), dtype), r.integers(0, max(n, 1), k)
+            yield Case(AddRows(n), (rows, index.astype(np.int32)), smooth=n > 0)
+            yield Case(AddRows(n), (rows, index), note="int64")
+        outside = np.array([-1, 3, 0, np.iinfo(np.int64).max, np.iinfo(np.int64).min, 0], np.int64)
+        yield Case(AddRows(3), (numbers(r, (6, 17), dtype), outside), note="outside")
 
 
 # --- contractions -------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """The functions that make nodes: NumPy's conventions, and errors with all parts."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,7 @@ from thalweg.ops import (
     softmax,
     transpose,
 )
+from thalweg.ops.elementwise import Erf
 
 A = np.arange(2 * 3 * 4, dtype=np.float64).reshape(2, 3, 4) / 7
 X = input_node("x", A.shape, "float64")
@@ -158,3 +161,11 @@ def test_what_does_not_fit_is_an_error_with_all_parts_and_the_layer(make, kind):
 def test_iota_and_full():
     np.testing.assert_array_equal(value(iota((2, 3), 1)), [[0, 1, 2], [0, 1, 2]])
     np.testing.assert_array_equal(value(full((2,), 1.5)), np.array([1.5, 1.5], np.float32), strict=True)
+
+
+def test_erf_is_the_c_librarys():
+    """To 2 units of the last place in double precision, over both branches and where they meet."""
+    x = np.concatenate([np.linspace(-7, 7, 20001), np.logspace(-300, 0, 301), [np.nextafter(1, 0), 1, np.inf]])
+    want = np.array([math.erf(t) for t in x])
+    assert (np.abs(Erf().reference(x) - want) <= 2 * np.spacing(np.abs(want))).all()
+    np.testing.assert_array_equal(Erf().reference(x.astype(np.float32)).dtype, np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 
 STEPS = 20
 KEPT_STEPS = (0, 1, 9, 19)  # whose parameters are compared
+TINY = 1e-20  # an epsilon so small that it does not matter whether it is added to a root or under it
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Case:
     options: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
     label: str = ""
+    rtol: float = 1e-9  # both compute in float64: what differs is the order of a few dozen operations
 
     @property
     def key(self) -> str:
@@ -53,8 +55,18 @@ def _one_hot(classes, n):
 
 def _activations():
     x = np.concatenate([_numbers(1, 6, 5, scale=3.0), [[0.0, -0.0, 1e-30, 1e4, -1e4]]])
-    for name in ("linear", "relu", "sigmoid", "tanh", "softmax"):
+    for name in (
+        *("linear", "relu", "sigmoid", "tanh", "softmax", "log_softmax", "softplus", "silu", "mish"),
+        *("gelu", "softsign", "selu"),
+    ):
         yield Case("activation", name, {}, {"x": x})
+    yield Case("activation", "gelu", {"approximate": True}, {"x": x})
+    # Keras takes another one-sided derivative where the pieces of these meet, at 0, 6 and +-3.
+    for name in ("relu6", "hard_sigmoid", "leaky_relu", "elu"):
+        yield Case("activation", name, {}, {"x": x + 0.01})
+    yield Case("activation", "leaky_relu", {"negative_slope": 0.01}, {"x": x + 0.01})
+    yield Case("activation", "elu", {"alpha": 0.001}, {"x": x + 0.01})
+    yield Case("activation", "exponential", {}, {"x": np.clip(x, -20, 20)})
     for options in ({"negative_slope": 0.2}, {"max_value": 2.0}, {"negative_slope": 0.1, "threshold": 0.5}):
         yield Case("activation", "relu", options, {"x": x + 0.01})
 
@@ -106,15 +118,83 @@ def _loss_inputs():
     yield "BinaryCrossentropy", {"from_logits": True}, "huge", {"y_true": one_hot, "y_pred": logits * 1e4}
 
 
+def _more_loss_inputs():
+    """The same for the other losses."""
+    numbers, other = _numbers(40, 6, 4), _numbers(41, 6, 4, scale=2.0)
+    long, longer = _numbers(42, 3, 5, 4), _numbers(43, 3, 5, 4, scale=2.0)
+    for name in ("MeanAbsoluteError", "MeanAbsolutePercentageError", "LogCosh", "CosineSimilarity", "Huber"):
+        yield name, {}, "", {"y_true": numbers, "y_pred": other}
+        yield name, {}, "temporal", {"y_true": long, "y_pred": longer}
+    yield "Huber", {"delta": 0.3}, "", {"y_true": numbers, "y_pred": other}
+    yield "CosineSimilarity", {"axis": 1}, "temporal", {"y_true": long, "y_pred": longer}
+    yield "LogCosh", {}, "huge", {"y_true": numbers * 1e4, "y_pred": other * 1e4}
+    yield "MeanAbsolutePercentageError", {}, "zeros", {"y_true": numbers * (numbers > 0), "y_pred": other}
+    yield "RootMeanSquaredError", {}, "", {"y_true": numbers, "y_pred": other}
+    counts = np.floor(np.exp(numbers) * 2)
+    for name in ("Poisson", "MeanSquaredLogarithmicError"):
+        yield name, {}, "", {"y_true": counts, "y_pred": np.exp(other)}
+    yield "MeanSquaredLogarithmicError", {}, "either-sign", {"y_true": counts, "y_pred": other}
+    signs = np.where(numbers > 0, 1.0, -1.0)
+    for name in ("Hinge", "SquaredHinge"):
+        yield name, {}, "", {"y_true": signs, "y_pred": other}
+        yield name, {}, "zeros-and-ones", {"y_true": (signs + 1) / 2, "y_pred": other}
+    classes = _classes(44, 4, 6)
+    one_hot, soft, p = _one_hot(classes, 4), _probabilities(45, 6, 4), _probabilities(46, 6, 4)
+    yield "CategoricalHinge", {}, "", {"y_true": one_hot, "y_pred": other}
+    yield "KLDivergence", {}, "", {"y_true": soft, "y_pred": p}
+    yield "KLDivergence", {}, "one-hot", {"y_true": one_hot, "y_pred": p}
+    yes = (signs + 1) / 2
+    for from_logits in (False, True):
+        options = {"from_logits": from_logits}
+        answers, shares = (other, other) if from_logits else (1 / (1 + np.exp(-other)), p)
+        for more in ({}, {"apply_class_balancing": True}, {"gamma": 0.5}, {"gamma": 0.0}, {"label_smoothing": 0.1}):
+            yield "BinaryFocalCrossentropy", {**more, **options}, "", {"y_true": yes, "y_pred": answers}
+        for more in ({}, {"alpha": (0.1, 0.2, 0.3, 0.4)}, {"gamma": 1.5, "label_smoothing": 0.1}, {"gamma": 0.0}):
+            yield "CategoricalFocalCrossentropy", {**more, **options}, "", {"y_true": one_hot, "y_pred": shares}
+        for more in ({}, {"alpha": (0.1, 0.2, 0.3, 0.4), "gamma": 1.5}):
+            yield "SparseCategoricalFocalCrossentropy", {**more, **options}, "", {"y_true": classes, "y_pred": shares}
+    answers = 1 / (1 + np.exp(-other))
+    for options in ({}, {"axis": 1}):
+        yield "Dice", options, "", {"y_true": yes, "y_pred": answers}
+    for options in ({}, {"alpha": 0.3, "beta": 0.8}, {"axis": (1,), "alpha": 0.2}):
+        yield "Tversky", options, "", {"y_true": yes, "y_pred": answers}
+    yield "Dice", {"axis": (1, 2)}, "temporal", {"y_true": (long > 0) * 1.0, "y_pred": 1 / (1 + np.exp(-longer))}
+    yield "Dice", {}, "nothing", {"y_true": np.zeros((6, 4)), "y_pred": answers}
+    yield "WeightedSum", {}, "", {"y_true": yes, "y_pred": answers}
+    yield (
+        "WeightedSum",
+        {"losses": ("tversky", "categorical_crossentropy"), "weights": (0.5, 2.0)},
+        "",
+        {"y_true": one_hot, "y_pred": p},
+    )
+    yield "QuantileLoss", {"quantiles": 0.9}, "", {"y_true": numbers, "y_pred": other}
+    yield "QuantileLoss", {"quantiles": (0.1, 0.5, 0.7, 0.9)}, "several", {"y_true": numbers[:, :1], "y_pred": other}
+    yield (
+        "QuantileLoss",
+        {"quantiles": (0.1, 0.5, 0.7, 0.9)},
+        "several-flat",
+        {"y_true": numbers[:, 0], "y_pred": other},
+    )
+    for options in ({}, {"full": True}, {"variance": "exponential"}):
+        yield "GaussianNegativeLogLikelihood", options, "", {"y_true": numbers[:, :2], "y_pred": other}
+    positive = np.concatenate([other[:, :2], np.exp(other[:, 2:])], 1)
+    options = {"variance": "linear", "epsilon": 0.1}
+    yield "GaussianNegativeLogLikelihood", options, "", {"y_true": numbers[:, :2], "y_pred": positive}
+    many = {"y_true": (_numbers(47, 40, 1) > 0.8) * 1.0, "y_pred": 1 / (1 + np.exp(-_numbers(48, 40, 1)))}
+    for options in ({"keep": 0.3}, {"ratio": 2.0}, {"ratio": 0.5}):
+        yield "OnlineHardExamples", options, "", many
+    yield "OnlineHardExamples", {"loss": "mse", "keep": 0.5}, "", {"y_true": numbers, "y_pred": other}
+
+
 def _losses():
-    for name, options, label, inputs in _loss_inputs():
+    for name, options, label, inputs in (*_loss_inputs(), *_more_loss_inputs()):
         yield Case("loss", name, options, inputs, label)
         yield (
             Case(
                 "loss",
                 name,
                 options,
-                {**inputs, "sample_weight": _weights(15, 6)[: len(inputs["y_true"])]},
+                {**inputs, "sample_weight": _weights(15, max(6, len(inputs["y_true"])))[: len(inputs["y_true"])]},
                 f"{label}-weighted",
             )
             if inputs["y_pred"].ndim < 3
@@ -150,12 +230,72 @@ def _metrics():
         inputs = {"y_true": y_true, "y_pred": y_pred}
         yield Case("metric", name, {}, inputs)
         yield Case("metric", name, {}, {**inputs, "sample_weight": _weights(26, 12)}, "weighted")
+    for name, options, label, (y_true, y_pred), rtol in _metric_questions():
+        inputs = {"y_true": y_true, "y_pred": y_pred}
+        yield Case("metric", name, options, inputs, label, rtol)
+        # Whole numbers, because Keras's matrices are of integers.
+        weights = np.random.RandomState(50).randint(0, 4, len(y_pred)).astype(np.float64)
+        yield Case("metric", name, options, {**inputs, "sample_weight": weights}, f"{label}-weighted".strip("-"), rtol)
     yield Case(
         "metric",
         "BinaryAccuracy",
         {"threshold": 0.2},
         {"y_true": questions["BinaryAccuracy"][0], "y_pred": questions["BinaryAccuracy"][1]},
     )
+
+
+def _metric_questions():
+    """(name, options, label, targets and predictions, tolerance)."""
+    exact, epsilons = 1e-9, 1e-6  # Keras adds 1e-7 to some denominators
+    classes, scores = _classes(51, 4, 40), _probabilities(52, 40, 4)
+    many = (_one_hot(classes, 4), scores)
+    sparse = (classes, scores)
+    labels = ((_numbers(53, 40, 3) > 0.3).astype(np.float64), 1 / (1 + np.exp(-_numbers(54, 40, 3))))
+    one = (labels[0][:, :1], labels[1][:, :1])
+    for k in (2, 3):
+        yield "TopKCategoricalAccuracy", {"k": k}, "", many, exact
+        yield "SparseTopKCategoricalAccuracy", {"k": k}, "", sparse, exact
+    for name in ("TruePositives", "FalsePositives", "TrueNegatives", "FalseNegatives", "Precision", "Recall"):
+        yield name, {}, "", labels, exact
+        yield name, {"thresholds": [0.2, 0.7, 0.75]}, "", labels, exact
+    for name in ("Precision", "Recall"):
+        yield name, {}, "one", one, exact
+        for options in ({"top_k": 2}, {"class_id": 1}, {"top_k": 2, "class_id": 3}, {"top_k": 3, "thresholds": 0.3}):
+            yield name, options, "", many, exact
+    for average in (None, "micro", "macro", "weighted"):
+        yield "F1Score", {"average": average}, "", many, epsilons
+        yield "F1Score", {"average": average, "threshold": 0.4}, "labels", labels, epsilons
+        yield "FBetaScore", {"average": average, "beta": 2.0}, "", many, epsilons
+    yield "F1Score", {"threshold": 0.5}, "one", one, epsilons
+    for curve in ("ROC", "PR"):
+        for method in ("interpolation", "minoring", "majoring"):
+            yield "AUC", {"curve": curve, "summation_method": method}, "", one, exact
+        yield "AUC", {"curve": curve, "num_thresholds": 5}, "", labels, exact
+        yield "AUC", {"curve": curve, "thresholds": [0.1, 0.15, 0.6]}, "", labels, exact
+        yield "AUC", {"curve": curve, "multi_label": True, "label_weights": [1.0, 2.0, 0.5]}, "", labels, exact
+        yield "AUC", {"curve": curve, "label_weights": [1.0, 2.0, 0.5]}, "", labels, exact
+        yield "AUC", {"curve": curve, "from_logits": True}, "", (one[0], _numbers(55, 40, 1)), exact
+    voided = np.where(_classes(56, 5, 40) == 0, 3, classes)
+    said = _classes(57, 4, 40)
+    yield "IoU", {"num_classes": 4, "target_class_ids": (1, 3)}, "", (classes, said), epsilons
+    yield "IoU", {"num_classes": 4, "target_class_ids": (1, 2), "ignore_class": 3}, "", (voided, said), epsilons
+    yield "MeanIoU", {"num_classes": 5}, "", (classes, said), epsilons
+    yield "MeanIoU", {"num_classes": 4, "sparse_y_pred": False}, "", sparse, epsilons
+    yield "OneHotIoU", {"num_classes": 4, "target_class_ids": (0, 2)}, "", many, epsilons
+    yield "OneHotMeanIoU", {"num_classes": 4}, "", many, epsilons
+    yield "BinaryIoU", {}, "", one, epsilons
+    yield "BinaryIoU", {"target_class_ids": (1,), "threshold": 0.3}, "", one, epsilons
+    numbers = (_numbers(58, 40, 3) + 5.0, _numbers(58, 40, 3) + 0.3 * _numbers(59, 40, 3) + 5.0)
+    yield "RootMeanSquaredError", {}, "", numbers, exact
+    for aggregation in ("uniform_average", "variance_weighted_average", None):
+        yield "R2Score", {"class_aggregation": aggregation}, "", numbers, exact
+    yield "R2Score", {"num_regressors": 4}, "", numbers, exact
+    for name in ("ConfusionMatrix", "MatthewsCorrelationCoefficient", "BalancedAccuracy", "BrierScore"):
+        yield name, {}, "", sparse, exact
+        yield name, {}, "one", one, exact
+    yield "DiceCoefficient", {"threshold": 0.5}, "", labels, exact
+    yield "DiceCoefficient", {"threshold": 0.5, "average": "macro"}, "", labels, exact
+    yield "DiceCoefficient", {"threshold": 0.5, "average": None}, "", labels, exact
 
 
 def _optimizers():
@@ -174,10 +314,12 @@ def _optimizers():
             {"clipvalue": 0.05},
             {"global_clipnorm": 0.5, "momentum": 0.5},
             {"weight_decay": 0.01, "momentum": 0.9},
+            {"gradient_accumulation_steps": 4, "global_clipnorm": 0.5, "use_ema": True, "ema_overwrite_frequency": 3},
         ),
         "RMSprop": (
             {},
             {"rho": 0.5, "epsilon": 1e-3},
+            {"centered": True, "momentum": 0.5, "epsilon": TINY},
             {"momentum": 0.9},
             {"centered": True},
             {"centered": True, "momentum": 0.9, "weight_decay": 0.004},
@@ -187,11 +329,104 @@ def _optimizers():
             {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3},
             {"amsgrad": True},
             {"weight_decay": 0.004, "clipnorm": 1.0},
+            {"epsilon": TINY},
+            {"gradient_accumulation_steps": 3, "weight_decay": 0.01},
+            {"use_ema": True, "ema_momentum": 0.8, "ema_overwrite_frequency": 4},
+        ),
+        "AdamW": ({}, {"weight_decay": 0.1, "amsgrad": True, "epsilon": TINY}),
+        "Adamax": ({}, {"beta_1": 0.5, "beta_2": 0.9, "epsilon": TINY}),
+        "Nadam": ({}, {"learning_rate": 0.1, "beta_1": 0.5, "beta_2": 0.9}),
+        "Adagrad": ({}, {"learning_rate": 0.1, "initial_accumulator_value": 0.5, "epsilon": TINY}),
+        "Adadelta": ({}, {"learning_rate": 1.0, "rho": 0.5, "epsilon": 1e-3}),
+        "Lion": ({}, {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.9, "weight_decay": 0.1}),
+        "Lamb": ({}, {"learning_rate": 0.1, "beta_1": 0.5, "weight_decay": 0.01}, {"epsilon": 0.1}),
+        "Muon": (
+            {},
+            {"learning_rate": 0.1, "nesterov": False, "ns_steps": 3, "adam_lr_ratio": 0.1},
+            {"rms_rate": None, "weight_decay": None, "momentum": 0.5},
         ),
     }
     for name, several in all_options.items():
         for options in several:
             yield Case("optimizer", name, options, {**gradients, **start})
+
+
+def _schedules():
+    steps = {"steps": np.array([0, 1, 2, 5, 9, 10, 11, 15, 20, 21, 29, 30, 31, 45, 69, 71, 99, 100, 101, 150, 1000])}
+    questions = {
+        "ExponentialDecay": (
+            {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.9},
+            {"initial_learning_rate": 0.1, "decay_steps": 30.5, "decay_rate": 0.5, "staircase": True},
+        ),
+        "InverseTimeDecay": (
+            {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.9},
+            {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 2.0, "staircase": True},
+        ),
+        "PiecewiseConstantDecay": (
+            {"boundaries": [10, 30, 100], "values": [0.5, 0.1, 0.2, 0.001]},
+            {"boundaries": [1], "values": [0.5, 0.0]},
+        ),
+        "PolynomialDecay": (
+            {"initial_learning_rate": 0.1, "decay_steps": 100},
+            {"initial_learning_rate": 0.1, "decay_steps": 30, "end_learning_rate": 0.01, "power": 0.5},
+            {"initial_learning_rate": 0.1, "decay_steps": 30, "power": 2.0, "cycle": True},
+        ),
+        "CosineDecay": (
+            {"initial_learning_rate": 0.1, "decay_steps": 100},
+            {"initial_learning_rate": 0.1, "decay_steps": 30, "alpha": 0.25},
+            {"initial_learning_rate": 0.0, "decay_steps": 60, "alpha": 0.1, "warmup_target": 0.2, "warmup_steps": 30},
+            {"initial_learning_rate": 0.1, "decay_steps": 60, "warmup_target": 0.2},
+        ),
+        "CosineDecayRestarts": (
+            {"initial_learning_rate": 0.1, "first_decay_steps": 10},
+            {"initial_learning_rate": 0.1, "first_decay_steps": 11, "t_mul": 1.0, "m_mul": 0.9, "alpha": 0.1},
+            {"initial_learning_rate": 0.1, "first_decay_steps": 7.5, "t_mul": 1.5, "m_mul": 0.8, "alpha": 0.05},
+        ),
+    }
+    for name, several in questions.items():
+        for options in several:
+            yield Case("schedule", name, options, steps)
+    early = {"steps": np.arange(0, 100, 3)}  # PyTorch's ends with an error
+    one_cycle = {"max_learning_rate": 0.5, "total_steps": 100}
+    for options in (
+        {},
+        {"anneal_strategy": "linear", "div_factor": 10.0, "final_div_factor": 100.0},
+        {"pct_start": 0.4, "three_phase": True},
+        {"pct_start": 0.0},
+    ):
+        yield Case("schedule", "OneCycle", one_cycle | options, early)
+    yield Case("schedule", "LinearWarmup", {"then": 0.5, "warmup_steps": 20, "start": 0.1}, early)
+    yield Case("schedule", "ConstantRate", {"learning_rate": 0.25}, early)
+
+
+def _regularizers():
+    kernel = {"x": np.concatenate([_numbers(31, 4, 3), [[1e-30, -1e-30, 100.0]]])}
+    for name, options in (
+        ("L1", {}),
+        ("L2", {}),
+        ("L1", {"l1": 0.5}),
+        ("L2", {"l2": 0.5}),
+        ("L1L2", {"l1": 0.3, "l2": 0.2}),
+        ("L1L2", {"l2": 0.2}),
+        ("OrthogonalRegularizer", {"mode": "columns"}),
+    ):
+        yield Case("regularizer", name, options, kernel)
+    yield Case("regularizer", "OrthogonalRegularizer", {"factor": 0.5}, {"x": _numbers(32, 3, 4)})
+
+
+def _constraints():
+    kernel = {"x": _numbers(33, 4, 3) * [0.1, 1.0, 10.0]}
+    for name, options in (
+        ("MaxNorm", {}),
+        ("MaxNorm", {"max_value": 0.5, "axis": 1}),
+        ("NonNeg", {}),
+        ("UnitNorm", {}),
+        ("UnitNorm", {"axis": [0, 1]}),
+        ("MinMaxNorm", {}),
+        ("MinMaxNorm", {"min_value": 0.5, "max_value": 2.0, "rate": 0.25, "axis": 1}),
+    ):
+        yield Case("constraint", name, options, kernel)
+    yield Case("constraint", "UnitNorm", {}, {"x": np.zeros((3, 2))}, "zeros")
 
 
 def _initializers():
@@ -204,6 +439,9 @@ def _initializers():
         ("RandomUniform", {}),
         ("RandomUniform", {"minval": 1.0, "maxval": 3.0}),
         ("TruncatedNormal", {}),
+        ("Orthogonal", {}),
+        ("Orthogonal", {"gain": 2.0}),
+        ("Identity", {"gain": 0.5}),
         ("VarianceScaling", {}),
         ("VarianceScaling", {"scale": 3.0, "mode": "fan_out", "distribution": "uniform"}),
         ("VarianceScaling", {"mode": "fan_avg", "distribution": "untruncated_normal"}),
@@ -281,6 +519,11 @@ def _layers():
     yield Case("layer", "Softmax", {"axis": 1}, {"x0": image})
     yield Case("layer", "ReLU", {"max_value": 2.0, "negative_slope": 0.1, "threshold": 0.3}, {"x0": x})
     yield Case("layer", "Activation", {"activation": "sigmoid"}, {"x0": x})
+    yield Case("layer", "LeakyReLU", {"negative_slope": 0.2}, {"x0": x})
+    yield Case("layer", "ELU", {"alpha": 0.5}, {"x0": x})
+    yield Case("layer", "PReLU", {}, {"x0": x})
+    yield Case("layer", "PReLU", {"shared_axes": (1, 2)}, {"x0": image}, "image")
 
 
-CASES = [*_activations(), *_losses(), *_metrics(), *_optimizers(), *_initializers(), *_layers()]
+CASES = [*_activations(), *_losses(), *_metrics(), *_optimizers(), *_schedules(), *_layers()]
+CASES += [*_regularizers(), *_constraints(), *_initializers()]

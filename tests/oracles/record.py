@@ -9,6 +9,7 @@ import importlib.metadata
 import importlib.util
 import inspect
 import json
+import math
 import os
 from pathlib import Path
 
@@ -19,7 +20,20 @@ from tests.oracles.cases import CASES, Case
 RECORDED = Path(__file__).parent / "recorded"
 
 
-def ask_keras(case: Case) -> dict[str, np.ndarray]:
+def keras_losses(case: Case) -> list:
+    """(weight, Keras's loss) whose sum is the loss that is asked for; none if Keras has nothing like it."""
+    import keras
+
+    if case.name == "WeightedSum":
+        names = case.options.get("losses", ("dice", "binary_crossentropy"))
+        classes = [getattr(keras.losses, "".join(map(str.title, name.split("_")))) for name in names]
+        return list(zip(case.options.get("weights", (1, 1)), [kind() for kind in classes], strict=True))
+    name = case.name.removeprefix("Sparse") if case.name.startswith("SparseCategoricalFocal") else case.name
+    found = getattr(keras.losses, name, None)
+    return [(1, found(**case.options))] if found else []
+
+
+def ask_keras(case: Case) -> dict[str, np.ndarray] | None:
     """Keras 3 on JAX, in float64."""
     os.environ["KERAS_BACKEND"] = "jax"
     import jax
@@ -37,14 +51,22 @@ def ask_keras(case: Case) -> dict[str, np.ndarray]:
         gradient = pull(jax.numpy.cos(x["x"]))[0]
         return {"value": value, "gradient": gradient}
     if case.kind == "loss":
-        loss = getattr(keras.losses, case.name)(**case.options)
+        parts = keras_losses(case)
+        if not parts:
+            return None
+        y_true = np.eye(4)[x["y_true"]] if case.name == "SparseCategoricalFocalCrossentropy" else x["y_true"]
+
+        def asked(y_pred):
+            return sum(weight * loss(y_true, y_pred, x.get("sample_weight")) for weight, loss in parts)
 
         def total(y_pred):
-            return loss(x["y_true"], y_pred, x.get("sample_weight")).sum()
+            return asked(y_pred).sum()
 
-        value = loss(x["y_true"], x["y_pred"], x.get("sample_weight"))
+        value = asked(x["y_pred"])
         return {"value": value, "gradient": jax.grad(total)(x["y_pred"])}
     if case.kind == "metric":
+        if not hasattr(keras.metrics, case.name):
+            return None
         metric = getattr(keras.metrics, case.name)(**case.options)
         for rows in np.array_split(np.arange(len(x["y_pred"])), 3):
             batch = {name: array[rows] for name, array in x.items()}
@@ -64,8 +86,63 @@ def ask_keras(case: Case) -> dict[str, np.ndarray]:
         return {name: np.stack([steps[i][name] for i in cases.KEPT_STEPS]) for name in variables}
     if case.kind == "layer":
         return ask_keras_layer(getattr(keras.layers, case.name)(**case.options), list(x.values()))
+    keras.utils.set_random_seed(1)  # extremes of random numbers are compared: not by luck
+    if case.kind == "regularizer":
+        value, gradient = jax.value_and_grad(getattr(keras.regularizers, case.name)(**case.options))(x["x"])
+        return {"value": value, "gradient": gradient}
+    if case.kind == "constraint":
+        return {"value": getattr(keras.constraints, case.name)(**case.options)(x["x"])}
+    if case.kind == "schedule":
+        schedule = getattr(keras.optimizers.schedules, case.name, None)
+        return schedule and {"value": np.array([schedule(**case.options)(int(step)) for step in x["steps"]])}
     values = np.asarray(getattr(keras.initializers, case.name)(**case.options)(tuple(x["shape"].tolist())))
     return {"statistics": np.array([values.mean(), values.std(), values.min(), values.max()])}
+
+
+def torch_gaussian(y_true, y_pred, weight, variance="softplus", full=False, epsilon=1e-6):
+    import torch
+
+    mean, spread = y_pred.chunk(2, -1)
+    spread = {"softplus": torch.nn.functional.softplus, "exponential": torch.exp}.get(variance, lambda v: v)(spread)
+    loss = torch.nn.functional.gaussian_nll_loss(mean, y_true, spread, full=full, eps=epsilon, reduction="none")
+    return loss.mean(-1) * weight
+
+
+def torch_quantiles(y_true, y_pred, weight, quantiles):
+    import torch
+
+    y_true = y_true[:, None] if y_true.ndim < y_pred.ndim else y_true
+    q, error = torch.tensor(quantiles, dtype=torch.float64), y_true - y_pred
+    return torch.maximum(q * error, (q - 1) * error).mean(-1) * weight
+
+
+def torch_hard(y_true, y_pred, weight, loss="bce", keep=0.25, ratio=None):
+    """By sorting, where thalweg counts; the mean of the chosen ones, so it is one number."""
+    import torch
+
+    functions = torch.nn.functional
+    function = functions.mse_loss if loss == "mse" else functions.binary_cross_entropy
+    values = function(y_pred, y_true, reduction="none").mean(-1)
+    weight = weight.expand(values.shape)
+    if ratio is None:
+        chosen = values.argsort(descending=True)[: math.ceil(keep * len(values))]
+    else:
+        positive, negative = (torch.nonzero(y_true[:, 0] == answer)[:, 0] for answer in (1, 0))
+        hardest = negative[values[negative].argsort(descending=True)]
+        chosen = torch.cat([positive, hardest[: int(ratio * len(positive))]])
+    return (values * weight)[chosen]
+
+
+def torch_root(y_true, y_pred, weight):
+    return ((y_pred - y_true).square().mean(-1) * weight).mean().sqrt()
+
+
+TORCH_LOSSES = {
+    "GaussianNegativeLogLikelihood": torch_gaussian,
+    "OnlineHardExamples": torch_hard,
+    "QuantileLoss": torch_quantiles,
+    "RootMeanSquaredError": torch_root,
+}
 
 
 def ask_keras_layer(layer, inputs: list[np.ndarray]) -> dict[str, np.ndarray]:
@@ -100,13 +177,33 @@ def ask_torch(case: Case) -> dict[str, np.ndarray] | None:
     import torch
 
     x = {name: torch.tensor(array) for name, array in case.inputs.items()}
-    if case.kind == "activation" and not case.options and case.name != "linear":
-        function = (lambda x: torch.softmax(x, -1)) if case.name == "softmax" else getattr(torch, case.name)
+    if case.kind == "activation" and case.name != "linear":
+        functions = torch.nn.functional
+        known = {
+            "exponential": torch.exp,
+            "gelu": lambda x, approximate=False: functions.gelu(x, approximate="tanh" if approximate else "none"),
+            "hard_sigmoid": lambda x: functions.relu6(x + 3) / 6,  # hardsigmoid's own gradient has a float32 1/6
+            "leaky_relu": lambda x, negative_slope=0.2: functions.leaky_relu(x, negative_slope),
+            "log_softmax": lambda x: torch.log_softmax(x, -1),
+            "softmax": lambda x: torch.softmax(x, -1),
+        }
+        if case.name == "relu" and case.options:
+            return None
         point = x["x"].requires_grad_()
-        value = function(point)
+        value = (known.get(case.name) or getattr(functions, case.name))(point, **case.options)
         value.backward(torch.cos(x["x"].detach()))
         return {"value": value.detach().numpy(), "gradient": point.grad.numpy()}
-    plain = case.kind == "loss" and case.options.keys() <= {"from_logits", "label_smoothing"}
+    if case.kind == "loss" and case.name in TORCH_LOSSES:
+        options = {key: value for key, value in case.options.items() if key != "reduction"}
+        point = x["y_pred"].requires_grad_()
+        weight = x.get("sample_weight", torch.ones(()))
+        value = TORCH_LOSSES[case.name](x["y_true"], point, weight, **options)
+        value = value.sum() if case.options.get("reduction") == "sum" else value.mean()
+        value.backward()
+        return {"value": value.detach().numpy(), "gradient": point.grad.numpy()}
+    crossentropies = ("BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy")
+    known = case.kind == "loss" and case.name in ("MeanSquaredError", *crossentropies)
+    plain = known and case.options.keys() <= {"from_logits", "label_smoothing"}
     if plain and "sample_weight" not in x and x["y_pred"].ndim == x["y_true"].ndim + (case.name[:6] == "Sparse"):
         losses = torch.nn.functional
         smoothing = case.options.get("label_smoothing", 0.0)
@@ -126,29 +223,81 @@ def ask_torch(case: Case) -> dict[str, np.ndarray] | None:
         return {"value": value.detach().numpy(), "gradient": point.grad.numpy()}
     if case.kind == "layer":
         return ask_torch_layer(case)
-    if (
-        case.kind == "optimizer"
-        and case.name == "SGD"
-        and case.options.keys()
-        <= {
-            "learning_rate",
-            "momentum",
-            "nesterov",
-        }
-    ):
-        variables = {name: x[f"{name}_start"].clone().requires_grad_() for name in ("kernel", "bias")}
-        # The same float32 number as the learning rate that thalweg and Keras keep.
-        options = {"lr": float(np.float32(case.options.get("learning_rate", 0.01)))}
-        options |= {name: case.options[name] for name in ("momentum", "nesterov") if name in case.options}
-        optimizer = torch.optim.SGD(variables.values(), **options)
-        steps = []
-        for step in range(cases.STEPS):
-            for name, variable in variables.items():
-                variable.grad = x[name][step].clone()
-            optimizer.step()
-            steps.append({name: variable.detach().numpy().copy() for name, variable in variables.items()})
-        return {name: np.stack([steps[i][name] for i in cases.KEPT_STEPS]) for name in variables}
-    return None
+    if case.kind == "schedule":
+        return ask_torch_schedule(case)
+    return ask_torch_optimizer(case) if case.kind == "optimizer" else None
+
+
+def ask_torch_schedule(case: Case) -> dict[str, np.ndarray] | None:
+    import torch
+    from torch.optim import lr_scheduler
+
+    options = dict(case.options)
+    if case.name == "OneCycle":
+        options["max_lr"] = options.pop("max_learning_rate")
+        start, make = 1.0, lambda optimizer: lr_scheduler.OneCycleLR(optimizer, **options)
+    elif case.name == "LinearWarmup":
+        top, first, steps = options["then"], options["start"], options["warmup_steps"]
+        start, make = top, lambda optimizer: lr_scheduler.LinearLR(optimizer, first / top, total_iters=steps)
+    elif case.name == "ConstantRate":
+        start, make = options["learning_rate"], lambda optimizer: lr_scheduler.ConstantLR(optimizer, 1.0)
+    else:
+        return None
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=start, momentum=0.5)
+    scheduler = make(optimizer)
+    rates = []
+    for _ in range(max(case.inputs["steps"]) + 1):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if len(rates) <= max(case.inputs["steps"]):
+            scheduler.step()
+    return {"value": np.array(rates)[case.inputs["steps"]]}
+
+
+def torch_options(case: Case) -> dict | None:
+    """The arguments that make PyTorch's optimizer of this name do the same; None if none do."""
+    given = dict(case.options)
+    same_everywhere = {"learning_rate": "lr", "momentum": "momentum", "nesterov": "nesterov", "amsgrad": "amsgrad"}
+    options = {same_everywhere[name]: given.pop(name) for name in list(given) if name in same_everywhere}
+    options.setdefault("lr", 0.01 if case.name == "SGD" else 0.001)
+    options["lr"] = float(np.float32(options["lr"]))  # the same float32 number that thalweg and Keras keep
+    if case.name in ("Adam", "AdamW", "Adamax", "Nadam"):
+        options["betas"] = (given.pop("beta_1", 0.9), given.pop("beta_2", 0.999))
+    renamed = {
+        "Adagrad": {"initial_accumulator_value": 0.1},
+        "Adadelta": {"rho": 0.95},
+        "RMSprop": {"rho": 0.9, "centered": False},
+        "AdamW": {"weight_decay": 0.004},
+    }.get(case.name, {})
+    for name, default in renamed.items():
+        options["alpha" if (case.name, name) == ("RMSprop", "rho") else name] = given.pop(name, default)
+    if case.name != "SGD":
+        options["eps"] = given.pop("epsilon", 1e-7)
+    if case.name == "Nadam":
+        options["momentum_decay"] = 1.0  # its decay is this times Keras's
+    # Elsewhere PyTorch adds epsilon somewhere else than Keras does.
+    same_place = case.name in ("SGD", "Adadelta", "Nadam") or options.get("eps", 1.0) <= cases.TINY
+    known = case.name in ("SGD", "Adam", "AdamW", "Adamax", "Nadam", "Adagrad", "Adadelta", "RMSprop")
+    return options if known and same_place and not given else None
+
+
+def ask_torch_optimizer(case: Case) -> dict[str, np.ndarray] | None:
+    import torch
+
+    options = torch_options(case)
+    if options is None:
+        return None
+    torch.set_default_dtype(torch.float64)  # in which it then keeps the scalars of its state, too
+    x = {name: torch.tensor(array) for name, array in case.inputs.items()}
+    variables = {name: x[f"{name}_start"].clone().requires_grad_() for name in ("kernel", "bias")}
+    optimizer = getattr(torch.optim, {"Nadam": "NAdam"}.get(case.name, case.name))(variables.values(), **options)
+    steps = []
+    for step in range(cases.STEPS):
+        for name, variable in variables.items():
+            variable.grad = x[name][step].clone()
+        optimizer.step()
+        steps.append({name: variable.detach().numpy().copy() for name, variable in variables.items()})
+    return {name: np.stack([steps[i][name] for i in cases.KEPT_STEPS]) for name in variables}
 
 
 def ask_torch_layer(case: Case) -> dict[str, np.ndarray] | None:
@@ -180,9 +329,14 @@ def ask_sklearn(case: Case) -> dict[str, np.ndarray] | None:
     """scikit-learn's metrics, where they ask the same question."""
     from sklearn import metrics
 
-    if case.kind != "metric" or case.options:
+    if case.kind != "metric":
         return None
     y_true, y_pred, weight = (case.inputs.get(name) for name in ("y_true", "y_pred", "sample_weight"))
+    value = sklearn_score(metrics, case.name, case.options, y_true, y_pred, weight)
+    if value is not None:
+        return {"value": np.array(value)}
+    if case.options:
+        return None
     if case.name == "MeanSquaredError":
         return {"value": np.array(metrics.mean_squared_error(y_true, y_pred, sample_weight=weight))}
     if case.name == "BinaryAccuracy":
@@ -194,6 +348,45 @@ def ask_sklearn(case: Case) -> dict[str, np.ndarray] | None:
         else:
             value = metrics.log_loss(classes, y_pred, sample_weight=weight, labels=range(4))
         return {"value": np.array(value)}
+    return None
+
+
+def sklearn_score(metrics, name, options, y_true, y_pred, weight):
+    """What scikit-learn has another name or form for; None if it has not."""
+    single = y_pred.shape[1:] == (1,)
+    yes = y_pred > (options.get("threshold") or 0.5)
+    said = (y_pred > 0.5)[:, 0].astype(int) if single else y_pred.argmax(-1) if y_pred.ndim == 2 else y_pred
+    classes = y_true.reshape(-1).astype(int) if single else y_true.argmax(-1) if y_true.ndim == 2 else y_true
+    of_matrix = {
+        "ConfusionMatrix": metrics.confusion_matrix,
+        "MatthewsCorrelationCoefficient": metrics.matthews_corrcoef,
+        "BalancedAccuracy": metrics.balanced_accuracy_score,
+    }
+    if name in of_matrix:
+        return of_matrix[name](classes, said, sample_weight=weight)
+    if name == "BrierScore":
+        probabilities = y_pred[:, 0] if single else y_pred
+        return metrics.brier_score_loss(classes, probabilities, sample_weight=weight)
+    if name in ("F1Score", "FBetaScore"):
+        yes = np.eye(y_pred.shape[1])[said] if options.get("threshold") is None else yes
+        options = {"beta": options.get("beta", 1.0), "average": options.get("average"), "zero_division": 0}
+        if single:
+            options["average"] = "binary"
+        return metrics.fbeta_score(y_true, yes, sample_weight=weight, **options)
+    if name == "DiceCoefficient":
+        average = options.get("average", "micro")
+        return metrics.f1_score(y_true, yes, average=average, sample_weight=weight)
+    if name in ("Precision", "Recall") and not options:
+        score = {"Precision": metrics.precision_score, "Recall": metrics.recall_score}[name]
+        return score(y_true, yes, average="binary" if single else "micro", sample_weight=weight)
+    if name == "RootMeanSquaredError":
+        return np.sqrt(metrics.mean_squared_error(y_true, y_pred, sample_weight=weight))
+    if name == "R2Score" and "num_regressors" not in options:
+        words = {None: "raw_values", "variance_weighted_average": "variance_weighted"}
+        aggregation = options["class_aggregation"]
+        return metrics.r2_score(y_true, y_pred, sample_weight=weight, multioutput=words.get(aggregation, aggregation))
+    if name == "MeanIoU" and y_pred.ndim == 2:
+        return metrics.jaccard_score(classes, said, average="macro", sample_weight=weight)
     return None
 
 

@@ -212,6 +212,49 @@ def test_a_schedule_sets_and_logs_the_rate():
     assert history.history["learning_rate"] == [0.25, 0.125]
 
 
+class Plateau(callbacks.ReduceLROnPlateau):
+    """Monitors values given in advance."""
+
+    def __init__(self, values, **options):
+        super().__init__("loss", mode="min", **options)
+        self.values = values
+
+    def on_epoch_end(self, epoch, logs=None):
+        given = {"loss": self.values[epoch]}
+        super().on_epoch_end(epoch, given)
+        self.rates = [*getattr(self, "rates", []), given["learning_rate"]]
+
+
+@pytest.mark.parametrize(
+    ("options", "rates"),
+    [
+        # the rate in the logs is that of the epoch that ends; the first one improves on nothing
+        ({"patience": 2}, [1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.125]),
+        ({"patience": 1, "cooldown": 2}, [1, 1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125]),
+        ({"patience": 1, "min_lr": 0.3}, [1, 1, 0.5, 0.3, 0.3, 0.3, 0.3, 0.3]),
+        ({"patience": 1, "min_delta": 0.0}, [1, 1, 1, 1, 1, 1, 1, 1]),
+    ],
+)
+def test_a_plateau_lowers_the_rate(options, rates):
+    watch = Plateau([1.0 - 1e-5 * epoch for epoch in range(8)], factor=0.5, **options)
+    model = nets.classifier(optimizer=thalweg.optimizers.SGD(1.0))
+    model.fit(X, Y, epochs=8, verbose=0, callbacks=[watch])
+    np.testing.assert_allclose(watch.rates, rates, rtol=1e-6)
+
+
+def test_a_plateau_is_logged_and_told(capsys):
+    watch = callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=1e9, verbose=1)
+    history = nets.classifier(optimizer=thalweg.optimizers.SGD(0.5)).fit(X, Y, epochs=3, verbose=0, callbacks=[watch])
+    assert history.history["learning_rate"] == [0.5, 0.5, 0.25]
+    assert "Epoch 2: ReduceLROnPlateau reducing learning rate to 0.25." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrong", [{"factor": 1.0}, {"patience": -1}, {"cooldown": 0.5}, {"min_lr": -1.0}])
+def test_a_plateau_of_bad_arguments(wrong):
+    with pytest.raises(errors.ArgumentError, match=next(iter(wrong))):
+        callbacks.ReduceLROnPlateau(**wrong)
+
+
 def test_what_is_no_callback_or_hook_is_refused():
     with pytest.raises(errors.ArgumentError, match="no callback"):
         nets.classifier().fit(X, Y, callbacks=[print])

@@ -92,6 +92,21 @@ def test_a_batch_larger_than_the_data_is_one_step():
     assert model.optimizer.iterations == 1
 
 
+def test_full_batches_are_gradient_descent():
+    """One step an epoch, by the mean gradient of all rows; single rows are as many steps."""
+    x, y = np.random.default_rng(0).normal(size=(40, 2)), np.ones(40)
+    model, single = (nets.regressor(optimizer=thalweg.optimizers.SGD(0.1)) for _ in range(2))
+    kernel, bias = model.get_weights()
+    error = (x @ kernel)[:, 0] + bias - y
+    history = model.fit(x, y, batch_size="full", epochs=1, verbose=0)
+    assert history.params["steps"] == model.optimizer.iterations == 1
+    np.testing.assert_allclose(model.get_weights()[0][:, 0], kernel[:, 0] - 0.2 * (error @ x) / 40, rtol=1e-4)
+    single.fit(x, y, batch_size=1, verbose=0)
+    assert single.optimizer.iterations == 40
+    with pytest.raises(thalweg.errors.ArgumentError, match="did you mean 'full'"):
+        model.fit(x, y, batch_size="ful", verbose=0)
+
+
 def test_steps_per_epoch_ends_an_epoch_early():
     x, y = nets.points(96)
     model = nets.classifier()
@@ -301,3 +316,33 @@ def test_the_check_of_large_data_takes_little_time():
         require_finite(x, "x")
         seconds.append(time.perf_counter() - began)
     assert min(seconds) < 0.03  # a third of MNIST; 2 ms on a quiet machine
+
+
+def test_averages_become_the_weights_at_the_end():
+    """As in Keras; while training goes on, the weights are themselves."""
+    optimizer = thalweg.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5)
+    plain, averaged = nets.regressor(optimizer=thalweg.optimizers.SGD(0.1)), nets.regressor(optimizer=optimizer)
+    x, y = np.random.default_rng(0).normal(size=(8, 2)), np.ones(8)
+    seen = []
+
+    class Watch(thalweg.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(self.model.get_weights()[0])
+
+    plain.fit(x, y, batch_size=4, epochs=2, shuffle=False, callbacks=[Watch()], verbose=0)
+    expected = seen[0]
+    for kernel in seen[1:4]:
+        expected = 0.5 * expected + 0.5 * kernel
+    averaged.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
+    np.testing.assert_allclose(averaged.get_weights()[0], expected, rtol=1e-6)
+
+
+def test_iterations_count_the_updates():
+    model = nets.regressor(optimizer=thalweg.optimizers.SGD(gradient_accumulation_steps=3))
+    model.fit(np.ones((28, 2)), np.ones(28), batch_size=4, verbose=0)
+    assert model.optimizer.iterations == 2
+
+
+def test_decay_is_excluded_before_compile():
+    with pytest.raises(thalweg.errors.ArgumentError, match="too late"):
+        nets.regressor().optimizer.exclude_from_weight_decay(var_names=["bias"])

@@ -40,7 +40,7 @@ def trained(digits, optimizer, threads, *epochs):
     return model
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "sgd", "lamb", "muon", "nadam"])
 def test_threads_and_parts_do_not_change_a_bit(optimizer, digits, teams):
     one = trained(digits, optimizer, 1, 5)
     assert teams == set()

@@ -9,13 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from thalweg.data import idx
-from thalweg.errors import ExecutorError, FileFormatError, ShapeError, StorageError
+from thalweg.errors import FileFormatError, MissingPackageError, ShapeError, StorageError
 
 Shape = tuple[int, ...]
-
-
-class MissingPackageError(ExecutorError):
-    """A package that an optional feature needs is not installed."""
 
 
 def read_all(files: Sequence[Path], shape: Shape) -> tuple[list[str], np.ndarray]:

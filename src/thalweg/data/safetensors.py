@@ -16,13 +16,13 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from io import BufferedReader
 
 import numpy as np
 
 from thalweg.data import atomic
 from thalweg.errors import ArgumentError, DTypeError, FileFormatError, StorageError
+from thalweg.fields import dataclass
 
 __all__ = ["MAX_HEADER_BYTES", "MAX_TENSORS", "read", "write"]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from thalweg.executors.executor import Arrays, check_arrays, check_index, check_outputs, check_samples, leaf_types
+from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node
 from thalweg.graph.verify import verify
 from thalweg.ops.leaf import Input, State

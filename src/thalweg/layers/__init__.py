@@ -1,6 +1,9 @@
 """Layers. Importing a module registers what is in it; the same line makes it public."""
 
+from thalweg.layers.activation import ELU as ELU
 from thalweg.layers.activation import Activation as Activation
+from thalweg.layers.activation import LeakyReLU as LeakyReLU
+from thalweg.layers.activation import PReLU as PReLU
 from thalweg.layers.activation import ReLU as ReLU
 from thalweg.layers.activation import Softmax as Softmax
 from thalweg.layers.augmentation import RandomBrightness as RandomBrightness

@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
-from thalweg import activations, ops
-from thalweg.checks import In
+from thalweg import activations, initializers, ops
+from thalweg.checks import In, Reserved
+from thalweg.errors import ArgumentError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
+from thalweg.graph.types import TensorType
+from thalweg.initializers import Initializer
 from thalweg.layers.layer import Layer, registry
+from thalweg.layers.normalization import normal_axes, require_size
+
+
+def check_activation(activation: str | activations.Activation | None) -> None:
+    """Raise NameNotFoundError or ArgumentError if a layer's argument ``activation`` is no such thing.
+
+    Layers call it when they are made: a mistyped name is reported there, not when the model is built.
+    """
+    if isinstance(activation, type):
+        raise ArgumentError(
+            "this activation is a class",
+            expected="a name, a function from node to node, or a layer",
+            got=f"the class {activation.__name__}",
+            fix=f"make one of it: {activation.__name__}()",
+        )
+    if not isinstance(activation, Layer):
+        activations.get(activation)
+
+
+def activate(activation: str | activations.Activation | None, x: Node, training: bool) -> Node:
+    """What a layer's argument ``activation`` makes of ``x``: a name, a function, a layer, or None for nothing.
+
+    A layer belongs to the one that has it as its argument: its parameters (a PReLU's) are trained and saved with that.
+    """
+    if isinstance(activation, Layer):
+        y: Node = activation(x, training=training)
+        return y
+    return activations.get(activation)(x)
 
 
 @registry.register("activation")
 @dataclass(eq=False)
 class Activation(Layer):
-    """``activation(x)``, by name or as a function from node to node.
+    """``activation(x)``, by name, as a function from node to node, or as a layer.
 
     Shapes: x (batch, ...) -> (batch, ...).
     """
@@ -23,10 +54,10 @@ class Activation(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        activations.get(self.activation)
+        check_activation(self.activation)
 
     def call(self, x: Node, training: bool) -> Node:
-        return activations.get(self.activation)(x)
+        return activate(self.activation, x, training)
 
 
 @registry.register("re_lu", "relu")
@@ -43,6 +74,76 @@ class ReLU(Layer):
 
     def call(self, x: Node, training: bool) -> Node:
         return activations.relu(x, self.negative_slope, self.max_value, self.threshold)
+
+
+@registry.register("leaky_re_lu", "leaky_relu")
+@dataclass(eq=False)
+class LeakyReLU(Layer):
+    """``x`` from 0 on, ``negative_slope * x`` below it.
+
+    Shapes: x (batch, ...) -> (batch, ...).
+
+    Arguments:
+        negative_slope: in older programs ``alpha``. The default is the layer's; the function's is 0.2, as in Keras.
+
+    Source: Maas, Hannun & Ng (2013), ICML workshop on deep learning for audio, equation 2.
+    """
+
+    negative_slope: Annotated[float, In("[0, inf)")] = 0.3
+
+    def call(self, x: Node, training: bool) -> Node:
+        return activations.leaky_relu(x, self.negative_slope)
+
+
+@registry.register("p_re_lu", "prelu")
+@dataclass(eq=False)
+class PReLU(Layer):
+    """``x`` from 0 on, ``alpha * x`` below it, with slopes that are trained.
+
+    Shapes: x (batch, ...) -> (batch, ...); alpha the shape of a sample, with 1 for the ``shared_axes``.
+
+    Arguments:
+        shared_axes: along which all places have the same slope, counted with the batch as axis 0; one or several.
+        alpha_regularizer, alpha_constraint: Keras's names, not there yet.
+
+    Raises: ShapeError if there is no such axis.
+    Source: He et al. (2015), arXiv:1502.01852, equation 1. Differs: slopes start at 0 as in Keras, theirs at 0.25.
+    """
+
+    alpha_initializer: str | Initializer = "zeros"
+    alpha_regularizer: Annotated[object, Reserved()] = None
+    alpha_constraint: Annotated[object, Reserved()] = None
+    shared_axes: int | tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        initializers.get(self.alpha_initializer)
+
+    def build(self, x: TensorType) -> None:
+        shared = () if self.shared_axes is None else normal_axes(self.shared_axes, x)
+        self.sizes = {a: n for a, n in enumerate(x.shape) if a > 0 and a not in shared}
+        shape = tuple(self.sizes.get(a, 1) for a in range(1, x.rank))
+        self.alpha = self.parameter("alpha", shape, self.alpha_initializer)
+
+    def call(self, x: Node, training: bool) -> Node:
+        require_size(x.type, self.sizes)
+        return ops.relu(x) - self.alpha.node * ops.relu(-x)
+
+
+@registry.register("elu")
+@dataclass(eq=False)
+class ELU(Layer):
+    """``x`` above 0, ``alpha * (e^x - 1)`` below it.
+
+    Shapes: x (batch, ...) -> (batch, ...).
+
+    Source: Clevert, Unterthiner & Hochreiter (2016), arXiv:1511.07289, equation 15.
+    """
+
+    alpha: float = 1.0
+
+    def call(self, x: Node, training: bool) -> Node:
+        return activations.elu(x, self.alpha)
 
 
 @registry.register("softmax")

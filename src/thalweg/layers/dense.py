@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
-from thalweg import activations, initializers, ops
+from thalweg import initializers, ops
 from thalweg.activations import Activation
-from thalweg.checks import In, Reserved
+from thalweg.checks import In
+from thalweg.constraints import Projection
 from thalweg.errors import ShapeError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.initializers import Initializer
+from thalweg.layers.activation import activate, check_activation
 from thalweg.layers.layer import Layer, Parameter, registry
+from thalweg.regularizers import Penalty
 
 
 @registry.register("dense")
@@ -24,9 +27,10 @@ class Dense(Layer):
     dtype are cast to the layer's.
 
     Arguments:
-        activation: a name, or a function from node to node; None for none.
-        kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint: Keras's names,
-            not there yet.
+        activation: a name, a function from node to node, or a layer as ``LeakyReLU(0.1)``; None for none.
+        kernel_regularizer, bias_regularizer, activity_regularizer: penalties added to the loss; the last one on the
+            result, divided by the batch size. A name, a Regularizer or a function from a node to a scalar node.
+        kernel_constraint, bias_constraint: what the parameters are projected onto after every step.
     """
 
     units: Annotated[int, In("[1, inf)")]
@@ -34,15 +38,15 @@ class Dense(Layer):
     use_bias: bool = True
     kernel_initializer: str | Initializer = "glorot_uniform"
     bias_initializer: str | Initializer = "zeros"
-    kernel_regularizer: Annotated[object, Reserved()] = None
-    bias_regularizer: Annotated[object, Reserved()] = None
-    activity_regularizer: Annotated[object, Reserved()] = None
-    kernel_constraint: Annotated[object, Reserved()] = None
-    bias_constraint: Annotated[object, Reserved()] = None
+    kernel_regularizer: str | Penalty | None = None
+    bias_regularizer: str | Penalty | None = None
+    activity_regularizer: str | Penalty | None = None
+    kernel_constraint: str | Projection | None = None
+    bias_constraint: str | Projection | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        activations.get(self.activation)  # a mistyped name is reported here, not when the model is built
+        check_activation(self.activation)
         initializers.get(self.kernel_initializer)
         initializers.get(self.bias_initializer)
 
@@ -63,7 +67,7 @@ class Dense(Layer):
         y = ops.matmul(ops.cast(x, self.compute_dtype), self.kernel.node)
         if self.bias is not None:
             y = y + self.bias.node
-        return activations.get(self.activation)(y)
+        return activate(self.activation, y, training)
 
     def _misfit(self, expected: str, x: TensorType) -> ShapeError:
         return ShapeError(

@@ -8,20 +8,23 @@ import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from thalweg import config, initializers, ops
+from thalweg import config, constraints, initializers, ops, regularizers
 from thalweg.checks import In, OneOf, check_fields, check_value
+from thalweg.constraints import Projection
 from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
 from thalweg.graph.types import DTYPES, FLOATS, TensorType
 from thalweg.initializers import Initializer
 from thalweg.registry import Registered, Registry
+from thalweg.regularizers import Penalty
 
 Shape = tuple[int, ...]
 SymbolicShape = tuple[int | None, ...]
@@ -49,6 +52,8 @@ class Parameter:
     dtype: str
     initializer: Initializer
     trainable: bool = True
+    regularizer: Penalty | None = None
+    constraint: Projection | None = None
     value: np.ndarray | None = field(default=None, repr=False)
 
     @property
@@ -62,7 +67,11 @@ class Parameter:
 
     def initial(self, seed: int, path: str) -> np.ndarray:
         """The value to start from: a function of the model's seed and of the parameter's path in the model."""
-        return self.initializer(self.shape, self.dtype, seed=seed, path=path)
+        try:
+            return self.initializer(self.shape, self.dtype, seed=seed, path=path)
+        except ThalwegError as error:
+            error.layer = f"layer {path.rpartition('/')[0]!r}"
+            raise
 
 
 class Trace:
@@ -70,6 +79,7 @@ class Trace:
 
     def __init__(self, parameters: Mapping[str, Parameter] | None) -> None:
         self.updates: dict[str, Node] = {}
+        self.activities: list[tuple[Penalty, Node]] = []
         self.training = False  # what the layer being called was told, which it passes on to those inside it
         self.frozen: Collection[Layer] | None = None  # as compile found them; None: as they say themselves
         self.mixing: Node | None = None  # how much of each sample is itself, the rest the next one's: see MixUp
@@ -112,7 +122,8 @@ def tracing(parameters: Mapping[str, Parameter] | None = None) -> Iterator[Trace
         parameters: path -> parameter, as ``named_parameters`` of the model gives it: the names of the states. Without,
             parameters get throw-away names, which is enough to work out shapes.
 
-    Gives the ``Trace``: its ``updates`` are the new values of states that layers update themselves (path -> node).
+    Gives the ``Trace``: its ``updates`` are the new values of states that layers update themselves (path -> node), its
+    ``activities`` the results of layers that have an activity regularizer, with that.
     """
     trace = Trace(parameters)
     token = _trace.set(trace)
@@ -263,6 +274,9 @@ class Layer(Registered):
 
     def __post_init__(self) -> None:
         check_fields(self)
+        for name, value in vars(self).items():  # a mistyped name is reported here, not when the model is built
+            if value is not None and name.endswith(("_regularizer", "_constraint")):
+                (regularizers if name.endswith("_regularizer") else constraints).get(value)
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -296,8 +310,20 @@ class Layer(Registered):
         trainable: bool = True,
         dtype: str | None = None,
     ) -> Parameter:
-        """A new parameter of this layer; its node in the graph is ``parameter.node``."""
-        new = Parameter(name, shape, dtype or self.compute_dtype, initializers.get(initializer), trainable)
+        """A new parameter of this layer; its node in the graph is ``parameter.node``.
+
+        The fields ``<name>_regularizer`` and ``<name>_constraint`` of the layer, if it has them, are the parameter's.
+        """
+        regularizer, constraint = (getattr(self, f"{name}_{what}", None) for what in ("regularizer", "constraint"))
+        new = Parameter(
+            name,
+            shape,
+            dtype or self.compute_dtype,
+            initializers.get(initializer),
+            trainable,
+            None if regularizer is None else regularizers.get(regularizer),
+            None if constraint is None else constraints.get(constraint),
+        )
         self.own_parameters[name] = new
         return new
 
@@ -459,7 +485,13 @@ class Layer(Registered):
                     if not self.trainable:
                         self.trainable = False  # of the layers inside too, now that they are there
                 options = {"training": told} if _asks_for_training(type(self)) else {}
-                return self.call(*inputs, **options)
+                results = self.call(*inputs, **options)
+                regularizer = getattr(self, "activity_regularizer", None)
+                if regularizer is not None:
+                    penalty = regularizers.get(regularizer)
+                    each = results if isinstance(results, tuple) else (results,)
+                    _current().activities.extend((penalty, result) for result in each)
+                return results
             except ThalwegError as error:
                 if error.layer in (None, f"layer {here!r}"):
                     error.layer = str(self)

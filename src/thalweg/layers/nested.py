@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer, registry

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Annotated
 
 from thalweg import ops
 from thalweg.checks import In
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.layers.dropout import Dropout
 from thalweg.layers.layer import Layer, registry

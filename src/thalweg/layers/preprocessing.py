@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from thalweg import ops
 from thalweg.checks import In, OneOf, Reserved
 from thalweg.data.arrays import as_array, require_finite
 from thalweg.errors import ArgumentError, DataError, ShapeError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.initializers import Initializer

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from thalweg import ops
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.layers.layer import Layer, registry
 

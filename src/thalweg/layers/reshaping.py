@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Annotated
 
 from thalweg import ops
 from thalweg.checks import In, Reserved
 from thalweg.errors import ArgumentError, ShapeError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.layers.layer import Layer, registry
 

@@ -7,7 +7,6 @@ origin are clipped to [1e-7, 1 - 1e-7] as in Keras.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -15,7 +14,8 @@ import numpy as np
 from thalweg import config, ops
 from thalweg.checks import In
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.graph.node import Node
+from thalweg.fields import dataclass
+from thalweg.graph.node import Node, Op
 from thalweg.graph.types import TensorType
 from thalweg.losses.loss import Loss, bad_target, registry
 from thalweg.ops.broadcast import Broadcast
@@ -26,15 +26,13 @@ from thalweg.ops.shape import Reshape
 from thalweg.ops.softmax import Softmax
 
 
-@dataclass(frozen=True)
 class Crossentropy(Loss):
-    """What the crossentropies share.
+    """What the crossentropies share. No dataclass: each has its fields in Keras's order."""
 
-    Arguments:
-        from_logits: whether predictions are logits, the input of a softmax or sigmoid, instead of probabilities.
-    """
+    from_logits: bool
+    """Whether predictions are logits, the input of a softmax or sigmoid, instead of probabilities."""
 
-    from_logits: bool = False
+    axis: int
 
     activation: ClassVar[type[Softmax | Sigmoid]] = Softmax
     """The function that makes this loss's probabilities of logits."""
@@ -101,22 +99,39 @@ def _unbounded(x: Node) -> str | None:
     return "a linear layer" if isinstance(product.op, Contraction) else None
 
 
-@dataclass(frozen=True)
-class _OverClasses(Crossentropy):
+def refuse_unbounded(loss: Loss, y_pred: Node, expected: str, activation: str, fine: tuple[type[Op], ...] = ()) -> None:
+    """Raise ArgumentError if predictions that must lie in a range are the output of a linear layer or the like."""
+    made_by = y_pred
+    while isinstance(made_by.op, Reshape):
+        (made_by,) = made_by.inputs
+    if (unbounded := _unbounded(made_by)) and not isinstance(made_by.op, fine):
+        raise ArgumentError(
+            f"loss {loss.name!r} does not fit the last activation",
+            expected=expected,
+            got=f"the output of {unbounded}",
+            fix=f"give the last layer the activation {activation}",
+            layer=f"layer {y_pred.layer!r}" if y_pred.layer else None,
+        )
+
+
+def share_targets(loss: Loss, y: np.ndarray) -> None:
+    """Raise DataError if a target is no probability."""
+    outside = (y < 0) | (y > 1)
+    if outside.any():
+        fix = "for labels -1 and 1 pass (y + 1) / 2" if y.min() == -1 else "scale the targets to 0 ... 1"
+        raise bad_target(loss, y, outside, "targets in [0, 1]", fix)
+
+
+class OverClasses(Crossentropy):
+    """Those with one of several classes, along ``axis``."""
+
     def scores(self, y_pred: Node, axis: int) -> tuple[Node, Node | None]:
         """Numbers s and t with ``log p = s - t`` for every class, t without the axis of the classes; None for t = 0.
 
         From logits, ``s = x - max(x)`` and ``t = log(sum(e^s))``: exact also when all logits are large. Where only p
         is known, it is normalised and clipped first, as in Keras.
         """
-        if y_pred.shape[axis] == 1:
-            raise ArgumentError(
-                f"loss {self.name!r}: the predictions have one class only, whose probability is always 1",
-                expected="at least two classes",
-                got=str(y_pred.shape),
-                fix="use one unit per class, or 'binary_crossentropy' with a sigmoid for two classes in one unit",
-                layer=f"layer {y_pred.layer!r}" if y_pred.layer else None,
-            )
+        self.require_classes(y_pred, axis)
         logits = self.logits(y_pred, axis)
         if logits is None:
             p = y_pred / ops.reduce_sum(y_pred, axis, keepdims=True)
@@ -125,21 +140,39 @@ class _OverClasses(Crossentropy):
         shifted = logits - ops.stop_gradient(ops.reduce_max(logits, axis, keepdims=True))
         return shifted, ops.log(ops.reduce_sum(ops.exp(shifted), axis))
 
+    def log_probabilities(self, y_pred: Node, axis: int) -> Node:
+        """``log p`` for every class."""
+        log_p, log_total = self.scores(y_pred, axis)
+        return log_p if log_total is None else log_p - _along(axis, log_total, log_p)
+
+    def require_classes(self, y_pred: Node, axis: int) -> None:
+        """Raise ArgumentError if there is one class only."""
+        if y_pred.shape[axis] == 1:
+            raise ArgumentError(
+                f"loss {self.name!r}: the predictions have one class only, whose probability is always 1",
+                expected="at least two classes",
+                got=str(y_pred.shape),
+                fix="use one unit per class, or 'binary_crossentropy' with a sigmoid for two classes in one unit",
+                layer=f"layer {y_pred.layer!r}" if y_pred.layer else None,
+            )
+
 
 @registry.register("categorical_crossentropy")
 @dataclass(frozen=True)
-class CategoricalCrossentropy(_OverClasses):
+class CategoricalCrossentropy(OverClasses):
     """``-sum(y_true * log p)`` over the classes, for one-hot or soft targets.
 
     Shapes: y_true, y_pred (batch, ..., classes) -> (batch, ...).
 
     Arguments:
+        from_logits: whether predictions are logits, the input of a softmax, instead of probabilities.
         label_smoothing: s; targets become ``y_true * (1 - s) + s / classes``.
         axis: of the classes.
 
     Source: Szegedy et al. (2016), arXiv:1512.00567, section 7, for the smoothing.
     """
 
+    from_logits: bool = False
     label_smoothing: Annotated[float, In("[0, 1]")] = 0.0
     axis: int = -1
 
@@ -147,24 +180,23 @@ class CategoricalCrossentropy(_OverClasses):
         axis = self.axis % y_pred.rank
         if self.label_smoothing:
             y_true = y_true * (1 - self.label_smoothing) + self.label_smoothing / y_pred.shape[axis]
-        log_p, log_total = self.scores(y_pred, axis)
-        if log_total is not None:
-            log_p = log_p - _along(axis, log_total, log_p)
-        return -ops.reduce_sum(y_true * log_p, axis)
+        return -ops.reduce_sum(y_true * self.log_probabilities(y_pred, axis), axis)
 
 
 @registry.register("sparse_categorical_crossentropy")
 @dataclass(frozen=True)
-class SparseCategoricalCrossentropy(_OverClasses):
+class SparseCategoricalCrossentropy(OverClasses):
     """``-log p`` of the right class, for targets that are class numbers 0, 1, 2 ...
 
     Shapes: y_true (batch, ...) int32, y_pred (batch, ..., classes) -> (batch, ...).
 
     Arguments:
+        from_logits: whether predictions are logits, the input of a softmax, instead of probabilities.
         ignore_class: a class number that marks targets to be left out; they do not count in means either.
         axis: of the classes.
     """
 
+    from_logits: bool = False
     ignore_class: int | None = None
     axis: int = -1
     sparse: ClassVar[bool] = True
@@ -186,11 +218,14 @@ class SparseCategoricalCrossentropy(_OverClasses):
     def per_sample(self, y_true: Node, y_pred: Node) -> Node:
         axis = self.axis % y_pred.rank
         scores, log_total = self.scores(y_pred, axis)
-        right = ops.equal(ops.iota(y_pred.shape, axis), _along(axis, y_true, y_pred))
-        score = ops.reduce_sum(ops.select(right, scores, 0.0), axis)
+        score = ops.reduce_sum(ops.select(self.right(y_true, y_pred, axis), scores, 0.0), axis)
         values = -score if log_total is None else log_total - score
         counted = self.counted(y_true)
         return values if counted is None else ops.select(counted, values, 0.0)
+
+    def right(self, y_true: Node, y_pred: Node, axis: int) -> Node:
+        """Where the right class stands: bool, shaped like the predictions."""
+        return ops.equal(ops.iota(y_pred.shape, axis), _along(axis, y_true, y_pred))
 
     def check_targets(self, y: np.ndarray, output: TensorType) -> None:
         classes = output.shape[self.axis % output.rank]
@@ -213,37 +248,48 @@ class SparseCategoricalCrossentropy(_OverClasses):
             )
 
 
+class Binary(Crossentropy):
+    """Those of yes-or-no questions."""
+
+    label_smoothing: float
+    activation: ClassVar[type[Softmax | Sigmoid]] = Sigmoid
+
+    def smoothed(self, y_true: Node) -> Node:
+        """The targets with ``label_smoothing``."""
+        return y_true * (1 - self.label_smoothing) + self.label_smoothing / 2 if self.label_smoothing else y_true
+
+    def elementwise(self, y_true: Node, y_pred: Node) -> Node:
+        """The crossentropy of every question.
+
+        From logits x, ``y_true * softplus(-x) + (1 - y_true) * softplus(x)``, whose terms are never negative, so
+        nothing cancels.
+        """
+        x = self.logits(y_pred, self.axis % y_pred.rank)
+        if x is not None:
+            return y_true * ops.softplus(-x) + (1.0 - y_true) * ops.softplus(x)
+        p = ops.clip(y_pred, config.epsilon(), 1 - config.epsilon())
+        return -(y_true * ops.log(p) + (1.0 - y_true) * ops.log(1.0 - p))
+
+    def check_targets(self, y: np.ndarray, output: TensorType) -> None:
+        share_targets(self, y)
+
+
 @registry.register("binary_crossentropy", "bce")
 @dataclass(frozen=True)
-class BinaryCrossentropy(Crossentropy):
+class BinaryCrossentropy(Binary):
     """``-y_true * log p - (1 - y_true) * log(1 - p)``, mean over ``axis``: one yes-or-no question for each unit.
 
     Shapes: y_true, y_pred (batch, ..., n) -> (batch, ...).
-    Numerics: from logits x, ``y_true * softplus(-x) + (1 - y_true) * softplus(x)``, whose terms are never negative, so
-    nothing cancels.
 
     Arguments:
+        from_logits: whether predictions are logits, the input of a sigmoid, instead of probabilities.
         label_smoothing: s; targets become ``y_true * (1 - s) + s / 2``.
         axis: that is averaged.
     """
 
+    from_logits: bool = False
     label_smoothing: Annotated[float, In("[0, 1]")] = 0.0
     axis: int = -1
-    activation: ClassVar[type[Softmax | Sigmoid]] = Sigmoid
 
     def per_sample(self, y_true: Node, y_pred: Node) -> Node:
-        if self.label_smoothing:
-            y_true = y_true * (1 - self.label_smoothing) + self.label_smoothing / 2
-        x = self.logits(y_pred, self.axis % y_pred.rank)
-        if x is not None:
-            values = y_true * ops.softplus(-x) + (1.0 - y_true) * ops.softplus(x)
-        else:
-            p = ops.clip(y_pred, config.epsilon(), 1 - config.epsilon())
-            values = -(y_true * ops.log(p) + (1.0 - y_true) * ops.log(1.0 - p))
-        return ops.reduce_mean(values, self.axis)
-
-    def check_targets(self, y: np.ndarray, output: TensorType) -> None:
-        outside = (y < 0) | (y > 1)
-        if outside.any():
-            fix = "for labels -1 and 1 pass (y + 1) / 2" if y.min() == -1 else "scale the targets to 0 ... 1"
-            raise bad_target(self, y, outside, "targets in [0, 1]", fix)
+        return ops.reduce_mean(self.elementwise(self.smoothed(y_true), y_pred), self.axis)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from thalweg import ops
 from thalweg.errors import GraphError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.losses.loss import Loss
 

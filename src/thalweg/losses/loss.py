@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from thalweg import ops
 from thalweg.checks import OneOf, check_fields
 from thalweg.errors import DataError, ShapeError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.registry import Registered, Registry
@@ -91,12 +92,42 @@ class Loss(Registered):
         Only an axis of size 1 at the end may be added or left out, as in Keras: (n,) and (n, 1) say the same.
         Raises: ShapeError.
         """
+        y_true, y_pred = self.aligned(y_true, y_pred)
+        return self.per_sample(y_true, y_pred), self.counted(y_true)
+
+    def aligned(self, y_true: Node, y_pred: Node) -> tuple[Node, Node]:
+        """Targets and predictions in the shapes that ``per_sample`` takes. Raises ShapeError."""
         y_pred = column(y_pred)
         wanted = self.target_type(y_pred.type)
         if not _same_but_for_a_last_one(y_true.shape, wanted.shape):
             raise self._misfit(y_true.shape, wanted, y_pred.type, y_pred.layer)
-        y_true = ops.cast(ops.reshape(y_true, wanted.shape), wanted.dtype)
-        return self.per_sample(y_true, y_pred), self.counted(y_true)
+        return ops.cast(ops.reshape(y_true, wanted.shape), wanted.dtype), y_pred
+
+    def totals(self, y_true: Node, y_pred: Node, weight: Node, valid: Node) -> dict[str, Node]:
+        """What evaluation adds up over the batches: float64 scalars, of which ``result`` makes the loss of all data.
+
+        So the loss is exact, however the data are cut into batches. With ``reduction="sum"`` it is the sum over the
+        data, not, as in Keras, a mean of the batches' sums. A loss that is no mean over samples writes both anew.
+
+        Arguments:
+            weight: of each sample, (batch,).
+            valid: 1 for each sample, 0 for rows that only fill up the batch; they have weight 0 too.
+        """
+        values, counted = self.values(y_true, y_pred)
+        weights, counts = (spread(ops.cast(w, values.dtype), values) for w in (weight, valid))
+        if self.reduction == "mean_with_sample_weight":
+            counts = weights
+        if counted is not None:
+            counts = counts * ops.cast(counted, values.dtype)
+        total = ops.cast(ops.reduce_sum(values * weights), "float64")
+        if self.reduction == "sum":
+            return {"total": total}
+        return {"total": total, "weight": ops.cast(ops.reduce_sum(counts), "float64")}
+
+    def result(self, **totals: float) -> float:
+        """The loss of all data from the sums of ``totals``; 0 over nothing, as in Keras."""
+        weight = totals.get("weight", 1.0)
+        return totals["total"] / weight if weight else 0.0
 
     def prepare(self, y: Any, output: TensorType) -> np.ndarray:
         """A user's targets as the array that the step takes. Called once, before training.
@@ -189,6 +220,15 @@ def align(y_true: Node, like: TensorType, owner: str) -> Node:
         got=str(y_true.shape),
         fix="use 'accuracy', which chooses by the shapes; sparse kinds want class numbers, others a column per unit",
     )
+
+
+def choices(numbers: Sequence[float], like: Node, axis: int) -> Node:
+    """One number for each place along ``axis``, in the shape of ``like``."""
+    place = ops.iota(like.shape, axis)
+    result = ops.full(like.shape, numbers[-1], like.dtype)
+    for i, number in enumerate(numbers[:-1]):
+        result = ops.select(ops.equal(place, i), number, result)
+    return result
 
 
 def divide_or_zero(x: Node, y: Node) -> Node:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+import math
+from typing import Annotated, ClassVar
 
 from thalweg import ops
+from thalweg.checks import In, Reserved
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.losses.loss import align
 from thalweg.metrics.metric import MeanMetric, registry
@@ -74,6 +76,48 @@ class SparseCategoricalAccuracy(MeanMetric):
         answer = _choice(y_pred)
         y_true = align(y_true, answer.type, f"metric {self.name!r}")
         return ops.cast(ops.equal(ops.cast(y_true, "int32"), answer), y_pred.dtype)
+
+
+@registry.register("top_k_categorical_accuracy")
+@dataclass(frozen=True)
+class TopKCategoricalAccuracy(MeanMetric):
+    """The share of samples whose class is among the ``k`` largest predictions.
+
+    Shapes: y_true (one-hot or soft: its first largest), y_pred (batch, ..., classes).
+    """
+
+    rises: ClassVar[bool | None] = True
+    k: Annotated[int, In("[1, inf)")] = 5
+
+    def values(self, y_true: Node, y_pred: Node) -> Node:
+        y_true = align(y_true, y_pred.type, f"metric {self.name!r}")
+        return _in_top(self.k, ops.argmax(y_true), y_pred)
+
+
+@registry.register("sparse_top_k_categorical_accuracy")
+@dataclass(frozen=True)
+class SparseTopKCategoricalAccuracy(MeanMetric):
+    """The share of samples whose class is among the ``k`` largest predictions.
+
+    Shapes: y_true (batch, ...) class numbers, y_pred (batch, ..., classes).
+    """
+
+    rises: ClassVar[bool | None] = True
+    k: Annotated[int, In("[1, inf)")] = 5
+    from_sorted_ids: Annotated[bool, Reserved(False)] = False
+
+    def values(self, y_true: Node, y_pred: Node) -> Node:
+        y_true = align(y_true, y_pred.type.with_shape(y_pred.shape[:-1]), f"metric {self.name!r}")
+        return _in_top(self.k, ops.cast(y_true, "int32"), y_pred)
+
+
+def _in_top(k: int, classes: Node, y_pred: Node) -> Node:
+    """Whether fewer than k predictions are larger than that of the class: equal ones do not count against it."""
+    leading = tuple(range(classes.rank))
+    right = ops.equal(ops.iota(y_pred.shape, y_pred.rank - 1), ops.broadcast(classes, y_pred.shape, leading))
+    score = ops.reduce_max(ops.select(right, y_pred, -math.inf), -1)
+    larger = ops.cast(y_pred > ops.broadcast(score, y_pred.shape, leading), y_pred.dtype)
+    return ops.cast(ops.reduce_sum(larger, -1) < float(k), y_pred.dtype)
 
 
 def _choice(y_pred: Node) -> Node:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from thalweg import ops
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.losses.loss import Loss
-from thalweg.metrics.metric import MeanMetric, registry
+from thalweg.metrics.metric import MeanMetric, Metric, mean_sums, registry
 
 
 @registry.register("mean")
@@ -21,8 +22,11 @@ class Mean(MeanMetric):
 
 @registry.register("mean_loss")
 @dataclass(frozen=True)
-class MeanLoss(MeanMetric):
-    """The mean of a loss, each sample counted once, without the loss's own reduction. Named after the loss."""
+class MeanLoss(Metric):
+    """The mean of a loss, each sample counted once, without the loss's own reduction. Named after the loss.
+
+    A loss that is no mean over samples (Dice over all of the data) gives the value of all samples together.
+    """
 
     rises: ClassVar[bool | None] = False
     loss: Loss
@@ -32,5 +36,12 @@ class MeanLoss(MeanMetric):
             object.__setattr__(self, "name", self.loss.name)
         super().__post_init__()
 
-    def values(self, y_true: Node, y_pred: Node) -> Node | tuple[Node, Node | None]:
-        return self.loss.values(y_true, y_pred)
+    def sums(self, y_true: Node, y_pred: Node, weight: Node | None = None) -> dict[str, Node]:
+        if type(self.loss).totals is Loss.totals:
+            values, counted = self.loss.values(y_true, y_pred)
+            return mean_sums(values, weight, counted)
+        weight = ops.full(y_pred.shape[:1], 1.0, y_pred.dtype) if weight is None else weight
+        return self.loss.totals(y_true, y_pred, weight, weight)
+
+    def result(self, **sums: float) -> float:
+        return self.loss.result(**sums)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
+
+import numpy as np
 
 from thalweg import ops
 from thalweg.checks import check_fields
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.losses.loss import column, spread
 from thalweg.registry import Registered, Registry
+
+Value = float | np.ndarray
+"""A metric's result: a number, or an array where there is one number for each class, threshold or output."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,14 +38,15 @@ class Metric(Registered):
             object.__setattr__(self, "name", self._default_name())
 
     def sums(self, y_true: Node, y_pred: Node, weight: Node | None = None) -> dict[str, Node]:
-        """What one batch adds to each sum of the epoch: name -> float64 node.
+        """What one batch adds to each sum of the epoch: name -> node, kept as float64.
 
-        Shapes: y_true and y_pred (batch, ...); weight (batch,) or None for 1 each.
+        Shapes: y_true and y_pred (batch, ...); weight (batch,) or None for 1 each. A sum is a scalar or an array, of
+        a shape that does not depend on the size of the batch.
         """
         raise NotImplementedError(f"{type(self).__name__} has no sums()")
 
-    def result(self, *arguments: Any, **sums: Any) -> float:
-        """The metric from the epoch's sums."""
+    def result(self, *arguments: Any, **sums: Any) -> Value:
+        """The metric from the epoch's sums: a float for each scalar one, an array for each array."""
         raise NotImplementedError(f"{type(self).__name__} has no result()")
 
 
@@ -82,3 +88,22 @@ def mean_sums(values: Node, weight: Node | None, counted: Node | None = None) ->
         "total": ops.cast(ops.reduce_sum(values * weights), "float64"),
         "weight": ops.cast(ops.reduce_sum(weights), "float64"),
     }
+
+
+def total(values: Node, weight: Node | None, axes: tuple[int, ...] | None = None) -> Node:
+    """The float64 sum of w * value over ``axes``, the samples' among them; over all axes unless given."""
+    weighted = values if weight is None else values * spread(ops.cast(weight, values.dtype), values)
+    return ops.cast(ops.reduce_sum(weighted, axes), "float64")
+
+
+def divide(x: Any, y: Any) -> np.ndarray:
+    """``x / y`` in float64, and 0 where y is 0."""
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    quotient: np.ndarray = np.divide(x, y, out=np.zeros(np.broadcast_shapes(x.shape, y.shape)), where=y != 0)
+    return quotient
+
+
+def number(values: Any) -> Value:
+    """An array as it is; a float instead of an array of one number, as in Keras."""
+    array = np.asarray(values, np.float64)
+    return array.item() if array.size == 1 else array

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from thalweg import losses
@@ -16,7 +17,7 @@ from thalweg.metrics.mean import MeanLoss
 from thalweg.metrics.metric import Metric, registry
 
 ACCURACY = ("accuracy", "acc")
-CROSSENTROPY = ("crossentropy", "ce")
+CROSSENTROPY = ("crossentropy", "ce", "log_loss")
 
 
 def get(identifier: Any) -> Metric:
@@ -50,10 +51,10 @@ def get(identifier: Any) -> Metric:
 
 
 def resolve(identifier: Any, target: TensorType, output: TensorType, loss: Loss | None = None) -> Metric:
-    """As ``get``, with "accuracy" ("acc") and "crossentropy" ("ce") standing for the kind that fits, as in Keras.
+    """As ``get``, with "accuracy" ("acc") and "crossentropy" ("ce", "log_loss") standing for the kind that fits.
 
-    One prediction for each sample: binary. Targets without the axis of the classes, or with one number on it: sparse
-    categorical. Else categorical.
+    As in Keras. One prediction for each sample: binary. Targets without the axis of the classes, or with one number on
+    it: sparse categorical. Else categorical.
 
     Arguments:
         target, output: the types of targets and predictions, batch axis included.
@@ -64,7 +65,7 @@ def resolve(identifier: Any, target: TensorType, output: TensorType, loss: Loss 
     if identifier not in (*ACCURACY, *CROSSENTROPY):
         return get(identifier)
     if output.rank == 1 or output.shape[-1] == 1:
-        kinds: tuple[type[Metric], type[Crossentropy]] = (BinaryAccuracy, BinaryCrossentropy)
+        kinds: tuple[type[Metric], Callable[..., Crossentropy]] = (BinaryAccuracy, BinaryCrossentropy)
     elif target.rank < output.rank or target.shape[-1] == 1:
         kinds = (SparseCategoricalAccuracy, SparseCategoricalCrossentropy)
     else:

@@ -9,8 +9,10 @@ from thalweg.ops.elementwise import (
     add,
     cast,
     clip,
+    cos,
     divide,
     equal,
+    erf,
     exp,
     expm1,
     floor,
@@ -31,6 +33,7 @@ from thalweg.ops.elementwise import (
     select,
     sigmoid,
     sign,
+    sin,
     softplus,
     sqrt,
     square,
@@ -38,6 +41,7 @@ from thalweg.ops.elementwise import (
     tanh,
 )
 from thalweg.ops.leaf import constant, input_node, iota, state_node, stop_gradient
+from thalweg.ops.lookup import take
 from thalweg.ops.random import random_bits, random_normal, random_uniform
 from thalweg.ops.reduce import argmax, reduce_max, reduce_mean, reduce_min
 from thalweg.ops.shape import flatten, pad, reshape, slice_axis, take_slice, transpose

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from thalweg.errors import DTypeError, ShapeError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
 from thalweg.ops.leaf import constant

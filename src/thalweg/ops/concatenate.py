@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from thalweg.errors import ShapeError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
 from thalweg.ops.elementwise import add, cast

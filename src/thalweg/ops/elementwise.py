@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from thalweg.errors import DTypeError, ShapeError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
 from thalweg.graph.types import FLOATS, TensorType
 from thalweg.ops.broadcast import broadcast_to
+from thalweg.ops.error_function import error_function
 from thalweg.ops.leaf import constant
 
 Operand = Node | float | int | bool
@@ -173,6 +174,42 @@ class Sqrt(_Float):
         return (g * 0.5 / output,)
 
 
+LARGEST_ANGLE = 2.0**50
+"""Up to here sine and cosine are defined. Beyond, neighbouring double-precision numbers are a quarter apart or more."""
+
+
+@dataclass(frozen=True)
+class Sin(_Float):
+    """The sine of an angle in radians; NaN beyond ``LARGEST_ANGLE``.
+
+    Numerics: computed in double precision, and rounded.
+    """
+
+    def reference(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(np.sin(_known_angle(x)), x.dtype)
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        return (g * cos(inputs[0]),)
+
+
+@dataclass(frozen=True)
+class Cos(_Float):
+    """The cosine of an angle in radians; NaN beyond ``LARGEST_ANGLE``.
+
+    Numerics: computed in double precision, and rounded.
+    """
+
+    def reference(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(np.cos(_known_angle(x)), x.dtype)
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        return (-g * sin(inputs[0]),)
+
+
+def _known_angle(x: np.ndarray) -> np.ndarray:
+    return np.where(np.abs(x) <= LARGEST_ANGLE, x.astype(np.float64), np.nan)
+
+
 @dataclass(frozen=True)
 class Tanh(_Float):
     def reference(self, x: np.ndarray) -> np.ndarray:
@@ -230,6 +267,20 @@ class Softplus(_Float):
 
     def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
         return (g * sigmoid(inputs[0]),)
+
+
+@dataclass(frozen=True)
+class Erf(_Float):
+    """``2 / sqrt(pi)`` times the integral of ``e^(-t^2)`` from 0 to x: twice the normal distribution, between -1 and 1.
+
+    Numerics: see ``ops.error_function``.
+    """
+
+    def reference(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(error_function(x), x.dtype)
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        return (g * exp(-square(inputs[0])) * (2.0 / math.sqrt(math.pi)),)
 
 
 @dataclass(frozen=True)
@@ -465,6 +516,14 @@ def square(x: Node) -> Node:
     return multiply(x, x)
 
 
+def sin(x: Node) -> Node:
+    return apply(Sin(), x)
+
+
+def cos(x: Node) -> Node:
+    return apply(Cos(), x)
+
+
 def tanh(x: Node) -> Node:
     """``(e^x - e^-x) / (e^x + e^-x)``, between -1 and 1."""
     return apply(Tanh(), x)
@@ -480,7 +539,13 @@ def relu(x: Node) -> Node:
 
 
 def softplus(x: Node) -> Node:
+    """``log(1 + e^x)``, a smooth ReLU."""
     return apply(Softplus(), x)
+
+
+def erf(x: Node) -> Node:
+    """The error function."""
+    return apply(Erf(), x)
 
 
 def add(x: Operand, y: Operand) -> Node:

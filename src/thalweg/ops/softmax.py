@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
 from thalweg.ops.broadcast import Reduction, reduce_sum

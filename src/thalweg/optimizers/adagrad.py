@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from thalweg import ops
 from thalweg.checks import In
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.optimizers.optimizer import Optimizer, Slots, registry
@@ -26,7 +26,7 @@ class Adagrad(Optimizer):
     initial_accumulator_value: Annotated[float, In("[0, inf)")] = 0.1
     epsilon: Annotated[float, In("(0, inf)")] = 1e-7
 
-    def slots(self, parameter: TensorType) -> tuple[str, ...]:
+    def slots(self, parameter: TensorType, path: str) -> tuple[str, ...]:
         return ("accumulator",)
 
     def start(self, slot: str) -> float:
@@ -51,7 +51,7 @@ class Adadelta(Optimizer):
     rho: Annotated[float, In("[0, 1)")] = 0.95
     epsilon: Annotated[float, In("(0, inf)")] = 1e-7
 
-    def slots(self, parameter: TensorType) -> tuple[str, ...]:
+    def slots(self, parameter: TensorType, path: str) -> tuple[str, ...]:
         return ("accumulated_gradient", "accumulated_step")
 
     def update(

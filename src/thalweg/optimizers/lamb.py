@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from thalweg import ops
 from thalweg.checks import In
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.optimizers.optimizer import Optimizer, Slots, registry
@@ -28,7 +28,7 @@ class Lamb(Optimizer):
     beta_2: Annotated[float, In("[0, 1)")] = 0.999
     epsilon: Annotated[float, In("(0, inf)")] = 1e-7
 
-    def slots(self, parameter: TensorType) -> tuple[str, ...]:
+    def slots(self, parameter: TensorType, path: str) -> tuple[str, ...]:
         return ("m", "v")
 
     def update(self, w: Node, g: Node, t: Node, rate: Node, *, m: Node, v: Node) -> tuple[Node, Slots]:

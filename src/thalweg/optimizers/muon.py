@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated
 
 from thalweg import ops
 from thalweg.checks import In
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.optimizers.optimizer import Optimizer, Slots, registry
+from thalweg.optimizers.optimizer import Optimizer, Slots, check_pattern, registry
 
 
 @registry.register("muon")
@@ -51,12 +52,17 @@ class Muon(Optimizer):
     nesterov: bool = True
     rms_rate: Annotated[float, In("(0, inf)")] | None = 0.2
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for pattern in self.exclude_layers:
+            check_pattern(self, "exclude_layers", pattern)
+
     def is_for_adam(self, parameter: TensorType, path: str) -> bool:
         """Whether Adam trains the parameter."""
         embedding = self.exclude_embeddings and "embedding" in path.lower()
         return parameter.rank != 2 or embedding or any(re.search(pattern, path) for pattern in self.exclude_layers)
 
-    def slots(self, parameter: TensorType, path: str = "") -> tuple[str, ...]:
+    def slots(self, parameter: TensorType, path: str) -> tuple[str, ...]:
         return ("momentum", "velocity") if self.is_for_adam(parameter, path) else ("momentum",)
 
     def decay(self, parameter: TensorType, path: str) -> float | None:

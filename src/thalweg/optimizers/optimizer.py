@@ -1,22 +1,31 @@
-"""The base of all optimizers: states, clipping and weight decay; a subclass adds one update rule."""
+"""The base of all optimizers: states, clipping, decay, accumulation, averages; a subclass adds one update rule."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import Annotated, Any
 
 from thalweg import ops
-from thalweg.checks import In, Reserved, check_fields
+from thalweg.checks import In, Reserved, check_fields, check_value
 from thalweg.errors import ArgumentError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node, exact_scope
 from thalweg.graph.types import TensorType
+from thalweg.optimizers.schedules import Schedule
 from thalweg.registry import Registered, Registry
 
 ITERATIONS_STATE = "optimizer/iterations"
 LEARNING_RATE_STATE = "optimizer/learning_rate"
 
+AVERAGE = "average"
+"""The slot of ``use_ema``."""
+ACCUMULATED = "accumulated_gradient"
+"""The slot of ``gradient_accumulation_steps``."""
+
 Slots = dict[str, Node]
+Rate = Annotated[float, In("[0, inf)")] | Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,29 +34,38 @@ class Optimizer(Registered):
 
     A subclass names its ``slots`` and writes ``update``.
 
-    Order, as in Keras: gradients are clipped; parameters decay, ``w -= learning_rate * weight_decay * w``; then the
-    update rule.
+    Order, as in Keras: gradients are accumulated, then clipped; parameters decay,
+    ``w -= learning_rate * weight_decay * w``; then the update rule; then the average.
 
     Arguments:
-        learning_rate: the size of a step. It becomes a state of the model, so that changing it compiles nothing.
-        weight_decay: the decay's factor; applies to every parameter, biases too.
+        learning_rate: the size of a step: a number, or a Schedule. It becomes a state of the model, so that changing
+            it compiles nothing; with a schedule each step computes that of the next one.
+        weight_decay: the decay's factor; applies to every parameter, biases too, but for those left out by
+            ``exclude_from_weight_decay``.
         clipnorm: every gradient g with a norm above it becomes ``g * clipnorm / norm(g)``, each parameter for itself.
         clipvalue: every number of a gradient is held in [-clipvalue, clipvalue].
         global_clipnorm: as clipnorm, with the norm of all gradients together. At most one of the three may be set.
-        use_ema, ema_momentum, ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps: Keras's names,
-            not there yet.
+        use_ema: keep a moving average of every parameter, ``a = ema_momentum * a + (1 - ema_momentum) * w``, from the
+            first step's w on. At the end of ``fit`` the averages become the parameters. Polyak & Juditsky (1992), SIAM
+            J. Control Optim. 30, in the exponential form.
+        ema_overwrite_frequency: the averages become the parameters after every so many steps, too.
+        gradient_accumulation_steps: parameters change only after every so many batches, by the mean of the gradients
+            of these.
+        decay_exclusions: regular expressions; parameters in whose path ("dense_1/bias") one is found do not decay.
+        loss_scale_factor: Keras's name, not there yet.
     """
 
-    learning_rate: Annotated[float, In("[0, inf)")] = field(default=0.001, kw_only=False)
+    learning_rate: Rate = field(default=0.001, kw_only=False)
     weight_decay: Annotated[float, In("[0, inf)")] | None = None
     clipnorm: Annotated[float, In("(0, inf)")] | None = None
     clipvalue: Annotated[float, In("(0, inf)")] | None = None
     global_clipnorm: Annotated[float, In("(0, inf)")] | None = None
-    use_ema: Annotated[object, Reserved(False)] = False
-    ema_momentum: Annotated[object, Reserved(0.99)] = 0.99
-    ema_overwrite_frequency: Annotated[object, Reserved(None)] = None
+    use_ema: bool = False
+    ema_momentum: Annotated[float, In("[0, 1]")] = 0.99
+    ema_overwrite_frequency: Annotated[int, In("[1, inf)")] | None = None
     loss_scale_factor: Annotated[object, Reserved(None)] = None
-    gradient_accumulation_steps: Annotated[object, Reserved(None)] = None
+    gradient_accumulation_steps: Annotated[int, In("[2, inf)")] | None = None
+    decay_exclusions: tuple[str, ...] = ()
     name: str | None = None
 
     def __post_init__(self) -> None:
@@ -60,14 +78,50 @@ class Optimizer(Registered):
                 got=" and ".join(f"{name}={getattr(self, name)}" for name in given),
                 fix=f"keep {given[0]} and drop the other",
             )
+        for pattern in self.decay_exclusions:
+            check_pattern(self, "decay_exclusions", pattern)
         if self.name is None:
             object.__setattr__(self, "name", self._default_name())
 
+    def exclude_from_weight_decay(
+        self, var_list: Sequence[Any] | None = None, var_names: Sequence[str] | None = None
+    ) -> None:
+        """Let the parameters not decay in whose path ("dense_1/bias") one of these regular expressions is found.
+
+        To be called before ``compile``, as in Keras; the argument ``decay_exclusions`` says the same at once. Keras
+        searches the last part of the path alone.
+
+        Raises: ArgumentError for a ``var_list``: parameters are known by their paths here.
+        """
+        if var_list:
+            raise ArgumentError(
+                f"{type(self).__name__}: exclude_from_weight_decay takes no var_list",
+                expected="var_names, regular expressions for the paths of parameters",
+                got=f"var_list of {len(var_list)}",
+                fix="pass for example var_names=['bias', 'gamma', 'beta']",
+            )
+        names = check_value("exclude_from_weight_decay", "var_names", tuple[str, ...], tuple(var_names or ()))
+        for pattern in names:
+            check_pattern(self, "var_names", pattern)
+        object.__setattr__(self, "decay_exclusions", names)  # frozen otherwise; this is Keras's way to say it
+
     # What a subclass writes.
 
-    def slots(self, parameter: TensorType) -> tuple[str, ...]:
-        """The arrays kept for a parameter of this type: the names under which ``update`` gets and gives them."""
+    def slots(self, parameter: TensorType, path: str) -> tuple[str, ...]:
+        """The arrays kept for this parameter: the names under which ``update`` gets and gives them."""
         return ()
+
+    def slot_type(self, slot: str, parameter: TensorType) -> TensorType:
+        """The type of a slot: that of its parameter, unless a subclass says otherwise."""
+        return parameter
+
+    def start(self, slot: str) -> float:
+        """The number that fills a slot at first."""
+        return 0.0
+
+    def decay(self, parameter: TensorType, path: str) -> float | None:
+        """The factor of the parameter's decay, its exclusions aside."""
+        return self.weight_decay
 
     def update(self, *arguments: Any, **slots: Any) -> tuple[Node, Slots]:
         """The new parameter and the new slots: ``update(self, w, g, t, rate, *, m, v)`` where m and v are the slots.
@@ -84,34 +138,68 @@ class Optimizer(Registered):
 
     def states(self, parameters: Mapping[str, TensorType]) -> dict[str, tuple[TensorType, float | int]]:
         """What is kept for these parameters (path -> type): name of the state -> (type, number to fill it with)."""
-        slots: dict[str, tuple[TensorType, float | int]] = {
-            slot_state(path, slot): (kind, 0.0) for path, kind in parameters.items() for slot in self.slots(kind)
-        }
-        scalars: dict[str, tuple[TensorType, float | int]] = {
+        rate = self.learning_rate
+        states: dict[str, tuple[TensorType, float | int]] = {
             ITERATIONS_STATE: (TensorType((), "int64"), 0),
-            LEARNING_RATE_STATE: (TensorType((), "float32"), self.learning_rate),
+            LEARNING_RATE_STATE: (TensorType((), "float32"), rate(0) if isinstance(rate, Schedule) else rate),
         }
-        return scalars | slots
+        for path, kind in parameters.items():
+            for slot in self.slots(kind, path):
+                states[slot_state(path, slot)] = (self.slot_type(slot, kind), self.start(slot))
+            kept = {ACCUMULATED: self.gradient_accumulation_steps is not None, AVERAGE: self.use_ema}
+            states |= {slot_state(path, slot): (kind, 0.0) for slot, wanted in kept.items() if wanted}
+        return states
 
     def updates(self, parameters: Mapping[str, Node], gradients: Mapping[str, Node]) -> dict[str, Node]:
-        """The new values of the parameters, of their slots and of the step counter, by the names of their states.
+        """The new values of the parameters, of their slots and of the batch counter, by the names of their states.
 
         Both arguments have the paths of the trained parameters as keys.
         """
         iterations = ops.state_node(ITERATIONS_STATE, (), "int64")
-        learning_rate = ops.state_node(LEARNING_RATE_STATE, (), "float32")
-        step = iterations + 1
-        t = ops.cast(step, "float64")
-        new: dict[str, Node] = {ITERATIONS_STATE: step}
+        batch = iterations + 1
+        t = ops.cast(batch, "float64")
+        rate = ops.state_node(LEARNING_RATE_STATE, (), "float32")
+        new: dict[str, Node] = {ITERATIONS_STATE: batch}
+        if isinstance(self.learning_rate, Schedule):
+            new[LEARNING_RATE_STATE] = ops.cast(self.learning_rate.rate(t), "float32")
+        due: Node | None = None
+        if self.gradient_accumulation_steps is not None:
+            due = _divides(self.gradient_accumulation_steps, t)
+            t = ops.floor((t - 1.0) / self.gradient_accumulation_steps) + 1.0
+            gradients = {path: g + _slot(path, ACCUMULATED, g.type) for path, g in gradients.items()}
+            new |= {slot_state(path, ACCUMULATED): ops.select(due, 0.0, g) for path, g in gradients.items()}
+            gradients = {path: g / float(self.gradient_accumulation_steps) for path, g in gradients.items()}
         for path, g in self._clipped(gradients).items():
             w = parameters[path]
             with exact_scope(w.layer):
-                rate = ops.cast(learning_rate, w.dtype)
-                slots = {slot: ops.state_node(slot_state(path, slot), w.shape, w.dtype) for slot in self.slots(w.type)}
-                decayed = w if not self.weight_decay else w - w * (rate * self.weight_decay)
-                new[path], new_slots = self.update(decayed, g, t, rate, **slots)
-                assert new_slots.keys() == slots.keys(), f"{self}: update gives {set(new_slots)} for {set(slots)}"
-                new |= {slot_state(path, slot): node for slot, node in new_slots.items()}
+                new |= self._moved(path, w, g, t, ops.cast(rate, w.dtype), due)
+                if self.use_ema:
+                    new |= self._averaged(path, new[path], t)
+        return new
+
+    def _moved(self, path: str, w: Node, g: Node, t: Node, rate: Node, due: Node | None) -> dict[str, Node]:
+        """The parameter and its slots after the step; as they were, where the step is not ``due``."""
+        slots = {slot: _slot(path, slot, self.slot_type(slot, w.type)) for slot in self.slots(w.type, path)}
+        decay = self._decay(w.type, path)
+        decayed = w if not decay else w - w * (rate * decay)
+        moved, new_slots = self.update(decayed, g, t, rate, **slots)
+        assert new_slots.keys() == slots.keys(), f"{self}: update gives {set(new_slots)} for {set(slots)}"
+        before = {path: w} | {slot_state(path, slot): node for slot, node in slots.items()}
+        after = {path: moved} | {slot_state(path, slot): node for slot, node in new_slots.items()}
+        return after if due is None else {name: ops.select(due, node, before[name]) for name, node in after.items()}
+
+    def _decay(self, parameter: TensorType, path: str) -> float | None:
+        excluded = any(re.search(pattern, path) for pattern in self.decay_exclusions)
+        return None if excluded else self.decay(parameter, path)
+
+    def _averaged(self, path: str, w: Node, t: Node) -> dict[str, Node]:
+        """The moving average and, where it overwrites it, the parameter."""
+        before = _slot(path, AVERAGE, w.type)
+        momentum = ops.select(ops.equal(t, 1.0), ops.constant(0.0, "float64"), self.ema_momentum)
+        average = before * ops.cast(momentum, w.dtype) + w * ops.cast(1.0 - momentum, w.dtype)
+        new = {slot_state(path, AVERAGE): average}
+        if self.ema_overwrite_frequency is not None:
+            new[path] = ops.select(_divides(self.ema_overwrite_frequency, t), average, w)
         return new
 
     def _clipped(self, gradients: Mapping[str, Node]) -> Mapping[str, Node]:
@@ -134,6 +222,28 @@ registry: Registry[Optimizer] = Registry("optimizer", Optimizer)
 def slot_state(path: str, slot: str) -> str:
     """The name of the state that holds a slot of a parameter."""
     return f"optimizer/{path}/{slot}"
+
+
+def check_pattern(owner: Optimizer, argument: str, pattern: str) -> None:
+    """Raise ArgumentError if this is no regular expression."""
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ArgumentError(
+            f"{type(owner).__name__}: argument {argument!r} does not fit its rule",
+            expected="regular expressions",
+            got=f"{pattern!r}: {error}",
+            fix="put a backslash before characters that stand for themselves",
+        ) from error
+
+
+def _slot(path: str, slot: str, kind: TensorType) -> Node:
+    return ops.state_node(slot_state(path, slot), kind.shape, kind.dtype)
+
+
+def _divides(period: int, t: Node) -> Node:
+    """Whether t, a whole number in float64, is a multiple of the period."""
+    return ops.equal(ops.floor(t / float(period)) * float(period), t)
 
 
 def _shrinkage(squared_norm: Node, limit: float) -> Node:

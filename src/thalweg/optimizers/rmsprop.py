@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from thalweg import ops
 from thalweg.checks import In
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.optimizers.optimizer import Optimizer, Slots, registry
@@ -30,7 +30,7 @@ class RMSprop(Optimizer):
     epsilon: Annotated[float, In("(0, inf)")] = 1e-7
     centered: bool = False
 
-    def slots(self, parameter: TensorType) -> tuple[str, ...]:
+    def slots(self, parameter: TensorType, path: str) -> tuple[str, ...]:
         wanted = {"velocity": True, "momentum": self.momentum > 0, "average_gradient": self.centered}
         return tuple(name for name, kept in wanted.items() if kept)
 

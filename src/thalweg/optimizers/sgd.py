@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated
 
 from thalweg.checks import In
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.optimizers.optimizer import Optimizer, Slots, registry
+from thalweg.optimizers.optimizer import Optimizer, Rate, Slots, registry
 
 
 @registry.register("sgd")
@@ -23,11 +24,11 @@ class SGD(Optimizer):
     holds the rate, as in Keras; PyTorch's does not, which differs when the rate changes.
     """
 
-    learning_rate: Annotated[float, In("[0, inf)")] = field(default=0.01, kw_only=False)
+    learning_rate: Rate = field(default=0.01, kw_only=False)
     momentum: Annotated[float, In("[0, 1]")] = 0.0
     nesterov: bool = False
 
-    def slots(self, parameter: TensorType) -> tuple[str, ...]:
+    def slots(self, parameter: TensorType, path: str) -> tuple[str, ...]:
         return ("momentum",) if self.momentum else ()
 
     def update(self, w: Node, g: Node, t: Node, rate: Node, *, momentum: Node | None = None) -> tuple[Node, Slots]:

@@ -8,18 +8,21 @@ elementwise work with reductions over the same axes. Executors that compile turn
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node
 from thalweg.ops.broadcast import Broadcast, Reduction
 from thalweg.ops.concatenate import Concatenate
 from thalweg.ops.contraction import Contraction
 from thalweg.ops.leaf import Constant, Input, Iota, State
+from thalweg.ops.lookup import AddRows, Take
 from thalweg.ops.shape import Pad, Reshape, Slice, Transpose
 
 LEAVES = (Input, State, Constant, Iota)
 VIEWS = (Broadcast, Reshape, Slice, Transpose)
-MOVES = (Pad, Concatenate)
+LOOKUPS = (Take, AddRows)
+MOVES = (Pad, Concatenate, *LOOKUPS)
 
 
 @dataclass(eq=False)
@@ -27,8 +30,8 @@ class Kernel:
     """One loop nest.
 
     ``space`` is the shape that it runs over and ``swept`` the axes that its reductions sum away. ``roots`` are the
-    values that it stores, each of the shape ``space`` or of ``space`` without the swept axes. A Pad or a Concatenate
-    among the roots is stored by copying its inputs into place.
+    values that it stores, each of the shape ``space`` or of ``space`` without the swept axes. A move among the roots is
+    stored by copying its inputs into place, or row by row.
     """
 
     space: tuple[int, ...]

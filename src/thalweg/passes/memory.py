@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from thalweg.fields import dataclass
 
 ALIGNMENT = 64
 """Bytes; a cache line, and the widest vector."""

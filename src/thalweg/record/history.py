@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from thalweg.fields import dataclass
 
 
 @dataclass
@@ -12,7 +14,8 @@ class History:
     """What ``fit`` returns: the logs of every finished epoch.
 
     Attributes:
-        history: name -> one value per epoch, as in Keras: ``loss``, metrics, ``val_loss`` ...
+        history: name -> one value per epoch, as in Keras: ``loss``, metrics, ``val_loss`` ... Values are floats, and
+            arrays for metrics with one number for each class, threshold or output.
         epoch: the epochs' indices.
         params: ``verbose``, ``epochs`` and ``steps``.
         seed: what shuffling and dropout were drawn from; the same seed gives the same bits.
@@ -20,14 +23,14 @@ class History:
         stopped_by: None if all epochs ran, else ``"user"`` (Ctrl-C), ``"callback"`` or ``"non-finite loss"``.
     """
 
-    history: dict[str, list[float]] = field(default_factory=dict)
+    history: dict[str, list[Any]] = field(default_factory=dict)
     epoch: list[int] = field(default_factory=list)
     params: dict[str, Any] = field(default_factory=dict)
     seed: int | None = None
     compile_seconds: float = 0.0
     stopped_by: str | None = None
 
-    def append(self, epoch: int, logs: Mapping[str, float]) -> None:
+    def append(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Add the logs of a finished epoch."""
         self.epoch.append(epoch)
         for name, value in logs.items():

@@ -7,16 +7,16 @@ import inspect
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
-from thalweg.checks import check_value
+import numpy as np
+
+from thalweg.checks import In, check_value
 from thalweg.errors import ArgumentError, StorageError, did_you_mean
 from thalweg.record.history import History as History
 
-if TYPE_CHECKING:
-    import numpy as np
-
-Logs = dict[str, float]
+Logs = dict[str, Any]
+"""Name -> float, or an array for a metric with one number for each class, threshold or output."""
 Hook = Callable[..., Any]
 
 _BATCH_HOOKS = {
@@ -204,6 +204,13 @@ class _Monitor(Callback):
             warnings.warn(
                 f"{type(self).__name__}: {self.monitor!r} is not in the logs, which have {known}", stacklevel=2
             )
+        if isinstance(value, np.ndarray):
+            raise ArgumentError(
+                f"{type(self).__name__}: {self.monitor!r} is no single number",
+                expected="a metric with one number for each epoch",
+                got=f"an array of shape {value.shape}",
+                fix="give the metric an average, as F1Score(average='macro'), or monitor another one",
+            )
         return value
 
 
@@ -340,7 +347,7 @@ class ModelCheckpoint(_Monitor):
     def _path(self, logs: Logs) -> str:
         try:
             return self.filepath.format(epoch=self._epoch + 1, **logs)
-        except (KeyError, IndexError, ValueError) as error:
+        except (KeyError, IndexError, ValueError, TypeError) as error:
             raise ArgumentError(
                 f"ModelCheckpoint: the file name {self.filepath!r} cannot be filled in",
                 expected=f"names in braces out of epoch, {', '.join(logs)}",
@@ -369,7 +376,7 @@ class CSVLogger(Callback):
             self._columns = _columns(logs or {})
             if os.path.getsize(self.filename) == 0:
                 rows.append(self._columns)
-        rows.append([values.get(name, "NA") for name in self._columns])
+        rows.append([_cell(values.get(name, "NA")) for name in self._columns])
         self._write(rows, "a")
 
     def _write(self, rows: list[list[Any]], mode: str) -> None:
@@ -384,6 +391,11 @@ class CSVLogger(Callback):
                 got=error.strerror or str(error),
                 fix="choose another path",
             ) from error
+
+
+def _cell(value: Any) -> Any:
+    """Arrays as lists, which stay on one line."""
+    return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def _columns(logs: Logs) -> list[str]:
@@ -414,6 +426,72 @@ class LearningRateScheduler(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if logs is not None:
             logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+
+
+class ReduceLROnPlateau(_Monitor):
+    """Multiplies the rate by ``factor`` when the monitored value has not improved for ``patience`` epochs.
+
+    Arguments as in Keras. The rate appears in the logs.
+
+    Arguments:
+        factor: below 1.
+        min_delta: what counts as improvement.
+        cooldown: epochs after a reduction in which nothing is counted.
+        min_lr: the rate does not go below.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        owner = type(self).__name__
+        self.factor = check_value(owner, "factor", Annotated[float, In("[0, 1)")], factor)
+        self.patience = check_value(owner, "patience", Annotated[int, In("[0, inf)")], patience)
+        self.cooldown = check_value(owner, "cooldown", Annotated[int, In("[0, inf)")], cooldown)
+        self.min_lr = check_value(owner, "min_lr", Annotated[float, In("[0, inf)")], min_lr)
+        self.verbose = verbose
+        self.on_train_begin()
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.best = None
+        self.wait = 0
+        self.cooldown_counter = 0
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if logs is not None:
+            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        current = self.current(logs)
+        if current is None:
+            return
+        if self.cooldown_counter > 0:
+            self.cooldown_counter -= 1
+            self.wait = 0
+        if self.is_improvement(current, self.best):
+            self.best = current
+            self.wait = 0
+        elif self.cooldown_counter == 0:
+            self.wait += 1
+            if self.wait >= self.patience:
+                self._reduce(epoch)
+
+    def _reduce(self, epoch: int) -> None:
+        rate = float(self.model.optimizer.learning_rate)
+        if rate <= float(np.float32(self.min_lr)):  # the rate is kept in float32
+            return
+        lower = max(rate * self.factor, self.min_lr)
+        self.model.optimizer.learning_rate = lower
+        if self.verbose > 0:
+            print(f"Epoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {lower}.")
+        self.cooldown_counter = self.cooldown
+        self.wait = 0
 
 
 def _takes(function: Callable[..., Any], arguments: int) -> bool:

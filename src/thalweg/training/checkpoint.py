@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from thalweg import losses, metrics, optimizers
+from thalweg import constraints, initializers, losses, metrics, optimizers, regularizers
 from thalweg.data import safetensors
 from thalweg.errors import ArgumentError, FileFormatError, StorageError, ThalwegError
+from thalweg.fields import dataclass
 from thalweg.graph.types import DTYPES, TensorType
 from thalweg.layers.layer import Call, Input, Layer, Symbol
 from thalweg.layers.layer import registry as layers
@@ -264,14 +264,17 @@ def _restored(value: Any) -> Any:
 
 
 def register_custom(objects: Mapping[str, Any]) -> None:
-    """Let descriptions name these classes. Raises ArgumentError for what is no layer, loss, metric or optimizer."""
+    """Let descriptions name these classes. Raises ArgumentError for what is none of what a model is made of."""
     for name, entry in objects.items():
-        registries = (layers, losses.registry, metrics.registry, optimizers.registry)
+        registries = (
+            *(layers, losses.registry, metrics.registry, optimizers.registry, optimizers.schedules.registry),
+            *(regularizers.registry, constraints.registry, initializers.registry),
+        )
         found = [r for r in registries if r.base and isinstance(entry, type) and issubclass(entry, r.base)]
         if not found:
             raise ArgumentError(
                 "custom_objects holds something that a file cannot name",
-                expected="classes of layers, losses, metrics or optimizers by their names",
+                expected="classes of layers, losses, metrics, optimizers, regularizers ... by their names",
                 got=f"{name!r}: {entry!r:.80}",
                 fix="register functions with a decorator, as @thalweg.activations.registry.register('name')",
             )

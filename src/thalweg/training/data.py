@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from thalweg.data.arrays import as_array, converted, require_finite
 from thalweg.errors import ArgumentError, DataError, DTypeError, ShapeError, did_you_mean
+from thalweg.fields import dataclass
 from thalweg.graph.types import TensorType
 from thalweg.training.goals import Goal
 
@@ -159,6 +159,25 @@ def prepare(x: Any, y: Any, sample_weight: Any, class_weight: Any, types: Types,
 def _require_rows(rows: Rows) -> None:
     if rows.count == 0:
         raise DataError("there are no data", expected="at least 1 row in x", got="0 rows", fix="pass some data")
+
+
+def targets(y: Any, outputs: Iterable[str]) -> dict[str, np.ndarray]:
+    """The targets by output, as they are. Raises DataError if there are none."""
+    names = list(outputs)
+    if y is None:
+        raise DataError("there are no targets", expected="y, one row per sample", got="y=None", fix="pass y")
+    labels = [f"y/{name}" if name else "y" for name in names]
+    parts = by_label(y, labels, "y")
+    arrays = {name: as_array(parts[label], label) for name, label in zip(names, labels, strict=True)}
+    for name, array in arrays.items():
+        if not array.size or array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+            raise DataError(
+                "loss='auto' cannot be chosen from these targets",
+                expected="finite numbers, at least one",
+                got=f"shape {array.shape}, dtype {array.dtype}" + ", some not finite" * (array.dtype.kind == "f"),
+                fix="mend the targets" + (f" of output {name!r}" if name else "") + ", or name the loss in compile",
+            )
+    return arrays
 
 
 def _prepare_targets(y: Any, goals: Sequence[Goal]) -> Arrays:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from thalweg import losses, metrics
 from thalweg.errors import ArgumentError, did_you_mean
+from thalweg.fields import dataclass
+from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
+from thalweg.losses.automatic import AUTO, choose
 from thalweg.losses.function import FunctionLoss
 from thalweg.losses.loss import Loss
 from thalweg.metrics.metric import Metric
@@ -18,6 +20,10 @@ from thalweg.metrics.resolve import ACCURACY, CROSSENTROPY
 
 LOSS = "loss"
 """The name of the loss among the sums and in the logs."""
+PENALTY = f"{LOSS}/penalty"
+"""The sum of what the regularizers add to the loss, where there are any."""
+PENALIZED = f"{LOSS}/penalized"
+"""How many rows that sum is of."""
 
 
 @dataclass(frozen=True)
@@ -81,25 +87,28 @@ class Goals:
         parts = [goal.loss_name for goal in self.outputs if goal.name]
         return [LOSS, *parts, *(measure.name for goal in self.outputs for measure in goal.measures)]
 
-    def results(self, sums: Mapping[str, float]) -> dict[str, float]:
-        """The logs from the sums of a step graph (see ``training.step``), by their names without a prefix."""
-        logs: dict[str, float] = {LOSS: 0.0}
+    def results(self, sums: Mapping[str, Any]) -> dict[str, Any]:
+        """The logs from the sums of a step graph (see ``training.step``), by their names without a prefix.
+
+        Values are floats, and arrays for metrics with one number for each class, threshold or output.
+        """
+        logs: dict[str, Any] = {LOSS: sums[PENALTY] / sums[PENALIZED] if sums.get(PENALIZED) else 0.0}
         for goal in self.outputs:
-            value = _mean(sums[f"{goal.loss_name}/total"], sums.get(f"{goal.loss_name}/weight", 1.0))
+            parts = _parts(sums, goal.loss_name)
+            # While training these are the batches' losses, in evaluation what the loss itself adds up.
+            value = parts["total"] / parts["samples"] if "samples" in parts else goal.loss.result(**parts)
             logs[LOSS] += goal.loss_weight * value
             if goal.name:
                 logs[goal.loss_name] = value
         for goal in self.outputs:
             for measure in goal.measures:
-                own = f"{measure.name}/"
-                parts = {name.removeprefix(own): value for name, value in sums.items() if name.startswith(own)}
-                logs[measure.name] = measure.metric.result(**parts)
+                logs[measure.name] = measure.metric.result(**_parts(sums, measure.name))
         return logs
 
 
-def _mean(total: float, weight: float) -> float:
-    """0 over nothing, as in Keras."""
-    return total / weight if weight else 0.0
+def _parts(sums: Mapping[str, float], name: str) -> dict[str, float]:
+    """The sums of one loss or metric, by their own names."""
+    return {key.removeprefix(f"{name}/"): value for key, value in sums.items() if key.startswith(f"{name}/")}
 
 
 def resolve(
@@ -143,10 +152,32 @@ def check_names(compiled: Mapping[str, Any]) -> None:
     Raises: NameNotFoundError for a loss or metric that does not exist.
     """
     for name in _names_in(compiled["loss"]):
-        losses.get(name)
+        if name != AUTO:
+            losses.get(name)
     for name in [*_names_in(compiled["metrics"]), *_names_in(compiled["weighted_metrics"])]:
         if name not in (*ACCURACY, *CROSSENTROPY):
             metrics.get(name)
+
+
+def is_open(loss: Any) -> bool:
+    """Whether the loss of an output is yet to be chosen, ``"auto"``."""
+    return AUTO in _names_in(loss)
+
+
+def chosen(loss: Any, predictions: Mapping[str, Node], targets: Mapping[str, np.ndarray]) -> tuple[Any, str]:
+    """The argument ``loss`` with what ``"auto"`` means in its place, and a line for each that says what was chosen.
+
+    Arguments:
+        loss: as in ``resolve``.
+        predictions, targets: by output.
+    """
+    of_loss = _per_output(loss, list(predictions), "loss")
+    lines = []
+    for name, identifier in of_loss.items():
+        if identifier == AUTO:
+            of_loss[name], line = choose(targets[name], predictions[name])
+            lines.append(f"output {name!r}: {line}" if name else line)
+    return (of_loss[""] if list(of_loss) == [""] else of_loss), "\n".join(lines)
 
 
 def _names_in(value: Any) -> list[str]:
@@ -170,6 +201,13 @@ def _loss(identifier: Any) -> Loss:
             expected="a loss for each output",
             got="loss=None",
             fix="pass loss= to compile, for example loss='mse'",
+        )
+    if identifier == AUTO:
+        raise ArgumentError(
+            "the loss is not chosen yet",
+            expected="targets, from which loss='auto' is chosen",
+            got="a model that has seen none",
+            fix="call fit first, or name the loss in compile",
         )
     given = losses.get(identifier)
     found = given if isinstance(given, Loss) else FunctionLoss(given)

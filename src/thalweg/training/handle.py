@@ -12,6 +12,7 @@ from thalweg.checks import In, SpellingNotice, check_value
 from thalweg.errors import ArgumentError, did_you_mean
 from thalweg.executors import layout
 from thalweg.optimizers.optimizer import ITERATIONS_STATE, LEARNING_RATE_STATE, Optimizer
+from thalweg.optimizers.schedules import Schedule
 
 
 class Rate(float):
@@ -31,7 +32,7 @@ class Rate(float):
 
 
 class OptimizerHandle:
-    """``model.optimizer``. ``learning_rate`` may be set at any time; nothing is compiled again.
+    """``model.optimizer``. ``learning_rate``, if no schedule, may be set at any time; nothing is compiled again.
 
     Optimizers themselves are values that never change, so that two models may share one.
     """
@@ -52,6 +53,13 @@ class OptimizerHandle:
         self._set_rate(value)
 
     def _set_rate(self, value: float) -> None:
+        if isinstance(self.rule.learning_rate, Schedule):
+            raise ArgumentError(
+                "the learning rate cannot be set: the optimizer has a schedule",
+                expected="an optimizer with a number as its learning_rate",
+                got=f"{type(self.rule.learning_rate).__name__}, which would set the rate again in the next step",
+                fix=f"compile with {type(self.rule).__name__}(learning_rate={value!r})",
+            )
         rate = check_value(type(self.rule).__name__, "learning_rate", Annotated[float, In("[0, inf)")], value)
         self.scalars[LEARNING_RATE_STATE][...] = rate
 
@@ -67,8 +75,17 @@ class OptimizerHandle:
 
     @property
     def iterations(self) -> int:
-        """How many steps it has made."""
-        return int(self.scalars[ITERATIONS_STATE])
+        """How many steps it has made; with ``gradient_accumulation_steps`` a step takes so many batches."""
+        return int(self.scalars[ITERATIONS_STATE]) // (self.rule.gradient_accumulation_steps or 1)
+
+    def exclude_from_weight_decay(self, *arguments: Any, **named: Any) -> None:
+        """Raises ArgumentError: after ``compile`` it is too late for that, as in Keras."""
+        raise ArgumentError(
+            "exclude_from_weight_decay comes too late",
+            expected="a call before compile",
+            got="a call on the optimizer of a compiled model",
+            fix=f"compile with {type(self.rule).__name__}(..., decay_exclusions=('bias',))",
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Only the rate changes. Anything else would look as if it had an effect, and have none."""

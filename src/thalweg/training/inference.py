@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from thalweg.executors.executor import Program
+from thalweg.fields import dataclass
 from thalweg.training.data import Arrays, Rows
 from thalweg.training.goals import Goals
 from thalweg.training.loop import Pace
@@ -89,7 +89,7 @@ class Evaluation:
             self.pieces[-1].arrays[VALID][rest:] = 0
         self.steps = sum(len(piece.index) for piece in self.pieces)
 
-    def run(self, threads: int, watch: Watch, single: bool = False) -> dict[str, float]:
+    def run(self, threads: int, watch: Watch, single: bool = False) -> dict[str, Any]:
         """The logs; those of the rows so far, if ``watch`` says to stop."""
         program = self.programs.program("evaluation", self.build)
         state = self.programs.state
@@ -104,10 +104,15 @@ class Evaluation:
                     return self.logs()
         return self.logs()
 
-    def logs(self) -> dict[str, float]:
+    def logs(self) -> dict[str, Any]:
         state = self.programs.state
         names = sums_of(state, EVALUATION_SUMS)
-        return self.goals.results({name: state[f"{EVALUATION_SUMS}/{name}"].item() for name in names})
+        return self.goals.results({name: value_of(state[f"{EVALUATION_SUMS}/{name}"]) for name in names})
+
+
+def value_of(running_sum: np.ndarray) -> float | np.ndarray:
+    """The sum as it is now: a float, or a copy of an array."""
+    return running_sum.copy() if running_sum.ndim else float(running_sum)
 
 
 def sums_of(state: State, prefix: str) -> list[str]:

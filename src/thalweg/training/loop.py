@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from thalweg.executors.executor import Program
+from thalweg.fields import dataclass
 from thalweg.record.history import History
 from thalweg.training.callbacks import CallbackList, Logs
 from thalweg.training.interrupt import Interrupt

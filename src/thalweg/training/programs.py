@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from thalweg.executors import layout
 from thalweg.executors.executor import Executor, Program, leaf_types
+from thalweg.fields import dataclass
 from thalweg.training.step import Step
 
 State = dict[str, np.ndarray]
+
+_compiling = threading.Lock()
+"""Of networks alike that are trained at once, the first is compiled and the others find its code in the cache."""
 
 
 @dataclass
@@ -47,6 +52,7 @@ class Programs:
         for name, kind in states.items():
             if name not in self.state:
                 self.state[name] = layout.empty(kind)
-        self._programs[key, gather] = self.executor.compile(graph, gather=gather)
+        with _compiling:
+            self._programs[key, gather] = self.executor.compile(graph, gather=gather)
         self.compile_seconds += time.perf_counter() - began
         return self._programs[key, gather]

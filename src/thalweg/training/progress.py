@@ -8,9 +8,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TextIO
 
+import numpy as np
+
 from thalweg.errors import ArgumentError
 
 REDRAW_SECONDS = 0.1
+MOST_NUMBERS = 10
+"""Of an array in a line; longer ones show their shape."""
+
 MOST_LINES = 50
 """In a file, a pipe or above the bar: enough to see the course, few enough for a log of 10,000 epochs."""
 
@@ -162,14 +167,14 @@ class Progress:
         """Whether it is time to call :meth:`redraw`; asked after every call of the program, so it must cost nothing."""
         return self.screen is not None and time.perf_counter() >= self.next_redraw
 
-    def redraw(self, done: int, logs: Mapping[str, float]) -> None:
+    def redraw(self, done: int, logs: Mapping[str, Any]) -> None:
         """Show that ``done`` steps of the epoch are finished."""
         if self.screen is not None:
             now = time.perf_counter()
             self.next_redraw = now + REDRAW_SECONDS
             self.screen.redraw(self._line(done, logs, now - self.began))
 
-    def end_epoch(self, logs: Mapping[str, float]) -> None:
+    def end_epoch(self, logs: Mapping[str, Any]) -> None:
         """Show the finished epoch. The line stays, for at most 50 epochs spread over the whole."""
         if self.screen is None:
             return
@@ -184,7 +189,7 @@ class Progress:
         if self.screen is not None:
             self.screen.close()
 
-    def _line(self, done: int, logs: Mapping[str, float], seconds: float) -> str:
+    def _line(self, done: int, logs: Mapping[str, Any], seconds: float) -> str:
         head = f"Epoch {self.epoch + 1:>{len(str(self.epochs))}}/{self.epochs}"
         return _line(head, done, self.steps, seconds, logs)
 
@@ -205,7 +210,7 @@ class Counter:
             self.next_redraw = now + REDRAW_SECONDS
             self.screen.redraw(_line(self.what, done, self.steps, now - self.began, {}))
 
-    def finish(self, logs: Mapping[str, float] | None = None) -> None:
+    def finish(self, logs: Mapping[str, Any] | None = None) -> None:
         """Close with a line of results, if there are any."""
         if self.screen is None:
             return
@@ -228,7 +233,7 @@ def _shown(first: int, epochs: int) -> frozenset[int]:
     return frozenset(first + (line * count) // MOST_LINES - 1 for line in range(1, MOST_LINES + 1))
 
 
-def _line(head: str, done: int, steps: int, seconds: float, logs: Mapping[str, float]) -> str:
+def _line(head: str, done: int, steps: int, seconds: float, logs: Mapping[str, Any]) -> str:
     values = "  ".join(f"{name}: {_number(value)}" for name, value in logs.items())
     state = f"{seconds:.1f}s" if done == steps else f"{done}/{steps}  {seconds:.1f}s"
     bar = "" if done == steps else f"  {_bar(done / max(steps, 1))}"
@@ -250,7 +255,10 @@ def _prints(text: str) -> bool:
     return True
 
 
-def _number(value: float) -> str:
-    """Four decimals, or four digits of small and large numbers."""
+def _number(value: float | np.ndarray) -> str:
+    """Four decimals, or four digits of small and large numbers. Of an array its numbers, or, if many, its shape."""
+    if isinstance(value, np.ndarray):
+        few = value.ndim == 1 and value.size <= MOST_NUMBERS
+        return f"[{' '.join(map(_number, value.tolist()))}]" if few else f"array{list(value.shape)}"
     size = abs(value)
     return f"{value:.4f}" if size == 0 or 1e-3 <= size < 1e4 else f"{value:.3e}"

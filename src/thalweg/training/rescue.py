@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
@@ -11,10 +11,12 @@ from thalweg.data.arrays import find_non_finite
 from thalweg.errors import NonFiniteError
 from thalweg.executors.executor import Arrays, Program
 from thalweg.executors.numpy import evaluate
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node, topological
 from thalweg.layers.layer import STEP_STATE
 from thalweg.ops.leaf import Input, State
 from thalweg.optimizers.optimizer import LEARNING_RATE_STATE
+from thalweg.training.goals import PENALTY
 from thalweg.training.step import EVALUATION_SUMS, TRAINING_SUMS, Step
 
 SNAPSHOT_SECONDS = 1.0
@@ -84,7 +86,7 @@ class Rescue:
 def _is_lasting(name: str) -> bool:
     """Metrics may be infinite by their nature; the loss may not."""
     if name.startswith((f"{TRAINING_SUMS}/", f"{EVALUATION_SUMS}/")):
-        return name.startswith(TRAINING_SUMS) and name.endswith("loss/total")
+        return name.startswith(TRAINING_SUMS) and name.endswith(("loss/total", PENALTY))
     return True
 
 

@@ -7,19 +7,19 @@ float64, so that adding one sample to millions still counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 from thalweg import ops
 from thalweg.backprop import gradients
 from thalweg.errors import ArgumentError
-from thalweg.graph.node import Graph, Node, scope
+from thalweg.fields import dataclass
+from thalweg.graph.node import Graph, Node, exact_scope, scope
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import STEP_STATE, Parameter, tracing
+from thalweg.layers.layer import STEP_STATE, Parameter, Trace, tracing
 from thalweg.layers.mixing import rolled
-from thalweg.losses.loss import Loss, spread
+from thalweg.losses.loss import Loss
 from thalweg.optimizers.optimizer import Optimizer
-from thalweg.training.goals import Goal, Goals
+from thalweg.training.goals import PENALIZED, PENALTY, Goal, Goals
 
 TRAINING_SUMS = "metrics"
 EVALUATION_SUMS = "evaluation"
@@ -65,12 +65,17 @@ def training_step(net: Net, goals: Goals, optimizer: Optimizer, batch: int, weig
         predictions = net.call(_inputs(net, batch), True)
         parts = [_training_loss(goal, predictions[goal.name], batch, weighted, trace.mixing) for goal in goals.outputs]
         wrt = {path: trace.node(p) for path, p in net.parameters.items() if path in net.trainable}
+        penalties = [*_penalties(net, trace), *(penalty(y) / float(batch) for penalty, y in trace.activities)]
     with scope("loss"):
         loss = _total(goals, [part.loss for part in parts])
-    slopes = gradients(loss, list(wrt.values()))
     sums = {name: node for part in parts for name, node in part.sums.items()}
+    if penalties:
+        penalty = _sum([ops.cast(penalty, loss.dtype) for penalty in penalties])
+        loss = loss + penalty
+        sums |= _penalty_sums(penalty, ops.constant(float(batch), "float64"))
+    slopes = gradients(loss, list(wrt.values()))
     updates = {
-        **optimizer.updates(wrt, dict(zip(wrt, slopes, strict=True))),
+        **_constrained(net, optimizer.updates(wrt, dict(zip(wrt, slopes, strict=True)))),
         **trace.updates,
         **_running(TRAINING_SUMS, sums),
         STEP_STATE: ops.cast(ops.cast(ops.state_node(STEP_STATE, (), "uint32"), "int64") + 1, "uint32"),
@@ -80,12 +85,17 @@ def training_step(net: Net, goals: Goals, optimizer: Optimizer, batch: int, weig
 
 def evaluation_step(net: Net, goals: Goals, batch: int) -> Step:
     """Forward, loss and sums. Rows of weight 0 in the input "valid" are padding and count for nothing."""
-    with tracing(net.parameters):
+    with tracing(net.parameters) as trace:
         predictions = net.call(_inputs(net, batch), False)
         valid = ops.input_node(VALID, (batch,))
         sums: dict[str, Node] = {}
         for goal in goals.outputs:
             sums |= _evaluation_sums(goal, predictions[goal.name], valid, batch)
+        rows = ops.reduce_sum(ops.cast(valid, "float64"))
+        penalties = [ops.cast(penalty, "float64") * rows for penalty in _penalties(net, trace)]
+        penalties += [ops.cast(penalty(_only(valid, y)), "float64") for penalty, y in trace.activities]
+        if penalties:
+            sums |= {PENALTY: _sum(penalties), PENALIZED: rows}
     return Step(Graph({}, _running(EVALUATION_SUMS, sums)), tuple(predictions.values()))
 
 
@@ -127,7 +137,7 @@ def _training_loss(goal: Goal, y_pred: Node, batch: int, weighted: bool, mixing:
         # Keras's epoch loss: the mean of the batches' losses, each counted as often as it has samples
         sums = {
             f"{goal.loss_name}/total": ops.cast(loss, "float64") * float(batch),
-            f"{goal.loss_name}/weight": ops.constant(float(batch), "float64"),
+            f"{goal.loss_name}/samples": ops.constant(float(batch), "float64"),
         }
     return _Part(loss, sums | _measure(goal, y_true, y_pred, None, weight))
 
@@ -153,26 +163,9 @@ def _evaluation_sums(goal: Goal, y_pred: Node, valid: Node, batch: int) -> dict[
     weight = ops.input_node(goal.weight_label, (batch,))
     with scope(goal.loss_name):
         weight = weight * valid
-        sums = _exact_loss(goal.loss, y_true, y_pred, weight, valid)
+        sums = goal.loss.totals(y_true, y_pred, weight, valid)
     named = {f"{goal.loss_name}/{name}": node for name, node in sums.items()}
     return named | _measure(goal, y_true, y_pred, valid, weight)
-
-
-def _exact_loss(loss: Loss, y_true: Node, y_pred: Node, weight: Node, valid: Node) -> dict[str, Node]:
-    """The sums of the loss over all samples, however they are cut into batches.
-
-    With ``reduction="sum"`` that is the sum over the data, not, as in Keras, a mean of the batches' sums.
-    """
-    values, counted = loss.values(y_true, y_pred)
-    weights, counts = (spread(ops.cast(w, values.dtype), values) for w in (weight, valid))
-    if loss.reduction == "mean_with_sample_weight":
-        counts = weights
-    if counted is not None:
-        counts = counts * ops.cast(counted, values.dtype)
-    total = ops.cast(ops.reduce_sum(values * weights), "float64")
-    if loss.reduction == "sum":
-        return {"total": total}
-    return {"total": total, "weight": ops.cast(ops.reduce_sum(counts), "float64")}
 
 
 def _measure(
@@ -187,12 +180,42 @@ def _measure(
     return sums
 
 
+def _penalties(net: Net, trace: Trace) -> list[Node]:
+    """What the regularizers of the trained parameters give."""
+    trained = (parameter for path, parameter in net.parameters.items() if path in net.trainable)
+    return [p.regularizer(trace.node(p)) for p in trained if p.regularizer is not None]
+
+
+def _penalty_sums(penalty: Node, rows: Node) -> dict[str, Node]:
+    """Counted as often as the batch has samples, as the loss is."""
+    return {PENALTY: ops.cast(penalty, "float64") * rows, PENALIZED: rows}
+
+
+def _only(valid: Node, y: Node) -> Node:
+    """Rows of padding made 0."""
+    return ops.select(ops.broadcast(valid > 0.0, y.shape, (0,)), y, 0.0)
+
+
+def _constrained(net: Net, updates: dict[str, Node]) -> dict[str, Node]:
+    """The optimizer's updates, with the parameters projected onto their constraints."""
+    new = dict(updates)
+    for path, parameter in net.parameters.items():
+        if path in net.trainable and parameter.constraint is not None:
+            with exact_scope(updates[path].layer):
+                new[path] = parameter.constraint(updates[path])
+    return new
+
+
+def _sum(nodes: Sequence[Node]) -> Node:
+    return sum(nodes[1:], nodes[0])
+
+
 def _total(goals: Goals, parts: list[Node]) -> Node:
     weighted = [
         part if goal.loss_weight == 1 else part * goal.loss_weight
         for goal, part in zip(goals.outputs, parts, strict=True)
     ]
-    return sum(weighted[1:], weighted[0])
+    return _sum(weighted)
 
 
 def _running(prefix: str, sums: Mapping[str, Node]) -> dict[str, Node]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
 
-from thalweg.checks import In, check_fields
+from thalweg.checks import In, OneOf, check_fields
 from thalweg.executors import threads as cores
 from thalweg.executors.executor import Program
-from thalweg.optimizers.optimizer import Optimizer
+from thalweg.fields import dataclass
+from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE, Optimizer, slot_state
 from thalweg.record.history import History
 from thalweg.training.callbacks import CallbackList, Logs, TerminateOnNaN
 from thalweg.training.data import Rows
-from thalweg.training.goals import Goals
-from thalweg.training.inference import Evaluation, sums_of
+from thalweg.training.goals import PENALTY, Goals
+from thalweg.training.inference import Evaluation, sums_of, value_of
 from thalweg.training.interrupt import Interrupt, interruptible
 from thalweg.training.loop import Pace, Plan, shuffled, train
 from thalweg.training.programs import Programs
@@ -26,13 +26,15 @@ from thalweg.training.rescue import Divergence, Rescue
 from thalweg.training.step import TRAINING_SUMS, Net, Step, training_step
 
 Count = Annotated[int, In("[1, inf)")]
+FULL = "full"
+"""The batch size that means all rows."""
 
 
 @dataclass(frozen=True)
 class Schedule:
     """The arguments of ``fit`` that say what runs when; names as there. Raises ArgumentError for a bad one."""
 
-    batch_size: Count
+    batch_size: Count | Annotated[str, OneOf(FULL)]
     epochs: Annotated[int, In("[0, inf)")]
     initial_epoch: Annotated[int, In("[0, inf)")] = 0
     shuffle: bool = True
@@ -45,9 +47,13 @@ class Schedule:
         check_fields(self, "fit")
         check_verbose(self.verbose)
 
+    def batch(self, rows: int) -> int:
+        """The rows of a step."""
+        return min(self.batch_size, rows) if isinstance(self.batch_size, int) else rows
+
     def steps(self, rows: int) -> int:
         """Per epoch."""
-        whole = -(-rows // self.batch_size)
+        whole = -(-rows // self.batch(rows))
         return whole if self.steps_per_epoch is None else min(whole, self.steps_per_epoch)
 
     def validates(self, epoch: int) -> bool:
@@ -89,11 +95,12 @@ class Trainer:
                 plan = self._plan(rows, validation, schedule, callbacks, interrupt)
                 callbacks.call("on_train_begin")
                 self._train(plan, callbacks, progress, history, interrupt)
+                self._take_averages()
                 callbacks.call("on_train_end", {name: values[-1] for name, values in history.history.items()})
         finally:
             progress.close()
             history.compile_seconds = self.programs.compile_seconds - compiled_before
-        if history.stopped_by == "user":
+        if history.stopped_by == "user" and not interrupt.shared:
             at = f"epoch {schedule.initial_epoch + len(history.epoch) + 1} of {schedule.epochs}"
             print(f"Stopped by Ctrl-C in {at}; model and history are kept as they are.", file=sys.stderr)
 
@@ -110,6 +117,13 @@ class Trainer:
                 raise error from None
             print(error, file=sys.stderr)
 
+    def _take_averages(self) -> None:
+        """With ``use_ema`` the moving averages become the parameters at the end, as in Keras."""
+        state = self.programs.state
+        if self.optimizer.use_ema and state[ITERATIONS_STATE] > 0:
+            for path in self.net.trainable:
+                state[path][...] = state[slot_state(path, AVERAGE)]
+
     def _plan(
         self,
         rows: Rows,
@@ -120,11 +134,13 @@ class Trainer:
     ) -> Plan:
         state, weighted = self.programs.state, rows.weighted
         seed = int(state["random/seed"])
-        batch_size = min(schedule.batch_size, rows.count)
+        batch_size = schedule.batch(rows.count)
+        shuffles = schedule.shuffle and schedule.batch_size != FULL
         threads = cores.wanted(schedule.threads)
         in_order = np.arange(rows.count)
         self._program(batch_size, weighted)  # now, so that the running sums exist
-        totals = [self._sums[f"{goal.loss_name}/total"] for goal in self.goals.outputs]
+        names = [*(f"{goal.loss_name}/total" for goal in self.goals.outputs), PENALTY]
+        totals = [self._sums[name] for name in names if name in self._sums]
 
         def validate(epoch: int) -> Logs:
             if validation is None or not schedule.validates(epoch):
@@ -141,7 +157,7 @@ class Trainer:
             epochs=schedule.epochs,
             threads=threads,
             program=lambda batch: self._program(batch, weighted),
-            order=lambda epoch: shuffled(rows.count, seed, epoch) if schedule.shuffle else in_order,
+            order=lambda epoch: shuffled(rows.count, seed, epoch) if shuffles else in_order,
             logs=self.logs,
             reset=self.reset,
             loss_is_finite=lambda: all(map(np.isfinite, totals)),
@@ -151,9 +167,7 @@ class Trainer:
             pace=Pace(callbacks.watches_batches("train")),
         )
 
-    def evaluate(
-        self, rows: Rows, callbacks: CallbackList, verbose: int | str, threads: int | None = None
-    ) -> dict[str, float]:
+    def evaluate(self, rows: Rows, callbacks: CallbackList, verbose: int | str, threads: int | None = None) -> Logs:
         """Loss and metrics over the rows, by name."""
         evaluation = Evaluation(self.net, self.goals, self.programs, rows)
         counter = Counter(verbose, "Evaluate", evaluation.steps)
@@ -168,7 +182,7 @@ class Trainer:
 
     def _evaluate(
         self, evaluation: Evaluation, threads: int, callbacks: CallbackList, watch: Callable[[int], bool]
-    ) -> dict[str, float]:
+    ) -> Logs:
         callbacks.call("on_test_begin")
         single = callbacks.watches_batches("test")
 
@@ -181,7 +195,7 @@ class Trainer:
         callbacks.call("on_test_end", logs)
         return logs
 
-    def train_on_batch(self, rows: Rows) -> dict[str, float]:
+    def train_on_batch(self, rows: Rows) -> Logs:
         """One step on all the rows; the logs of this batch.
 
         Raises: NonFiniteError, the model being left as it was before the step.
@@ -199,9 +213,9 @@ class Trainer:
             raise rescue.error() from None
         return self.logs()
 
-    def logs(self) -> dict[str, float]:
-        """The means over the epoch so far."""
-        return self.goals.results({name: array.item() for name, array in self._sums.items()})
+    def logs(self) -> Logs:
+        """Loss and metrics over the epoch so far."""
+        return self.goals.results({name: value_of(array) for name, array in self._sums.items()})
 
     def reset(self) -> None:
         """Set the running sums to zero."""

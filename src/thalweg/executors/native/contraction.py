@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from thalweg.executors.native.builder import Builder, Module, Pointer, Value, vector_type
 from thalweg.executors.native.evaluate import Lanes, Nest, Place, Values
+from thalweg.fields import dataclass
 
 UNROLLED_EPILOGUE = 160
 """The most operations after a tile that are written out for each of its vectors; more go in a loop over its rows."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 from thalweg.executors.native.builder import ITEMSIZE, Builder, Module, Value
 from thalweg.executors.native.contraction import Tiles
 from thalweg.executors.native.host import Host
+from thalweg.executors.native.lookup import Lookup
 from thalweg.executors.native.nest import Buffer
 from thalweg.executors.native.plan import Plan, Task
 from thalweg.executors.native.sweep import Sweep
 from thalweg.executors.native.table import FAULTS, FIXED, MEETING_SHIFT, RUN
 from thalweg.executors.native.transpose import Turn
+from thalweg.passes.fuse import LOOKUPS
 
 SPINS = 100
 """Turns that a thread waits at a barrier before it lets others run; more starves a second job on the same core."""
@@ -44,7 +46,9 @@ def _kernel(task: Task, plan: Plan, module: Module) -> Call:
     pointers = [f"b{i}" for i in range(len(nest.buffers))] + (["index"] if gathers else [])
     build = Builder(module, pointers, ["begin", "end"])
     if task.kernel.contraction is not None:
-        writer: Tiles | Turn | Sweep = Tiles(nest, module)
+        writer: Tiles | Lookup | Turn | Sweep = Tiles(nest, module)
+    elif isinstance(task.kernel.roots[0].op, LOOKUPS) and not task.copies:
+        writer = Lookup(nest, module)
     elif Turn.fits(nest):
         writer = Turn(nest, module)
     else:

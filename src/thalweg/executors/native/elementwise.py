@@ -10,12 +10,15 @@ from typing import Any
 from thalweg.executors.native.builder import Builder, Value
 from thalweg.graph.node import Op
 from thalweg.ops import elementwise as e
+from thalweg.ops.error_function import CENTRE, ERROR_FUNCTION
 from thalweg.ops.random import PARITY, ROTATIONS, ROUNDS
 
 Lowering = Callable[..., Value]
 LOWERINGS: dict[type[Op], Lowering] = {}
 
-EXPENSIVE = (e.Exp, e.Expm1, e.Log, e.Log1p, e.Tanh, e.Sigmoid, e.Softplus, e.Power, e.Divide, e.Sqrt)
+EXPENSIVE = (
+    *(e.Exp, e.Expm1, e.Log, e.Log1p, e.Sin, e.Cos, e.Tanh, e.Sigmoid, e.Softplus, e.Erf, e.Power, e.Divide, e.Sqrt),
+)
 """Operations that are better kept than computed again."""
 
 
@@ -159,7 +162,7 @@ def _bits(number: float, dtype: str) -> int:
     return bits
 
 
-def _polynomial(build: Builder, x: Value, coefficients: list[float]) -> Value:
+def polynomial(build: Builder, x: Value, coefficients: list[float]) -> Value:
     """Horner's scheme, highest power first."""
     result = build.like(coefficients[0], x)
     for c in coefficients[1:]:
@@ -178,7 +181,7 @@ def _reduce_exponent(build: Builder, x: Value) -> tuple[Value, Value]:
     magic = build.constant(_bits(k["magic"], x.dtype), _integer(x), x.lanes)
     integer = build.subtract(build.bits(shifted, _integer(x)), magic)
     series = [1 / math.factorial(i) for i in range(k["terms"], 1, -1)]
-    return integer, build.fma(build.multiply(r, r), _polynomial(build, r, series), r)
+    return integer, build.fma(build.multiply(r, r), polynomial(build, r, series), r)
 
 
 def _power_of_two(build: Builder, n: Value, dtype: str) -> Value:
@@ -239,6 +242,19 @@ def lower_softplus(op: Op, build: Builder, x: Value) -> Value:
     return build.add(top, lower_log1p(op, build, _exp_of_minus_absolute(build, x)))
 
 
+@lowers(e.Erf)
+def lower_erf(op: Op, build: Builder, x: Value) -> Value:
+    """Both branches of ``ops.error_function``, and the right one chosen."""
+    k = ERROR_FUNCTION[x.dtype]
+    size = lower_absolute(op, build, x)
+    near = build.fma(x, polynomial(build, build.multiply(x, x), k.near), x)
+    t = build.select(build.compare("ogt", size, build.like(k.limit, x)), build.like(k.limit, x), size)
+    exponent = polynomial(build, build.subtract(t, build.like(CENTRE, x)), k.far)
+    far = build.subtract(build.like(1, x), lower_exp(op, build, exponent))
+    far = build.intrinsic("copysign", x.dtype, x.lanes, far, x)
+    return build.select(build.compare("olt", size, build.like(1, x)), near, far)
+
+
 # --- logarithms -------------------------------------------------------------------------------------------------
 
 # Tang's and FDLIBM's scheme (e_log.c, Sun Microsystems 1993): x = 2^k m with m near 1, s = f / (2 + f), f = m - 1.
@@ -287,7 +303,7 @@ def lower_log(op: Op, build: Builder, x: Value) -> Value:
     f = build.subtract(m, build.like(1, x))
     s = build.divide(f, build.add(f, build.like(2, x)))
     z = build.multiply(s, s)
-    series = build.multiply(z, _polynomial(build, z, k["series"]))
+    series = build.multiply(z, polynomial(build, z, k["series"]))
     half = build.multiply(build.multiply(f, f), build.like(0.5, x))
     tail = build.fma(s, build.add(half, series), build.multiply(n, build.like(k["low"], x)))
     result = build.fma(n, build.like(k["high"], x), build.add(build.subtract(tail, half), f))

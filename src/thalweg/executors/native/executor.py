@@ -7,7 +7,6 @@ import struct
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from thalweg.executors.native.loader import CannotLoadError, MappedObject
 from thalweg.executors.native.pace import FEWEST_STEPS, Pace
 from thalweg.executors.native.table import FAULTS, FIXED, MEETING_SHIFT, RUN
 from thalweg.executors.native.team import run_on
+from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
 from thalweg.graph.text import to_text
 from thalweg.graph.types import TensorType

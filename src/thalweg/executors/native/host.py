@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import os
 import platform
-from dataclasses import dataclass
 from pathlib import Path
+
+from thalweg.fields import dataclass
 
 
 @dataclass(frozen=True)

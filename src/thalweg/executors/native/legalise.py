@@ -7,14 +7,13 @@ A contraction in which one operand has no axis of its own (matrix times vector) 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, exact_scope
 from thalweg.ops import broadcast, contract, full, multiply, reduce_sum, reshape, transpose
 from thalweg.ops.contraction import Contraction, Labels
 from thalweg.ops.leaf import Constant, Input, Iota
 from thalweg.ops.shape import Transpose
-from thalweg.passes.fuse import behind
+from thalweg.passes.fuse import LOOKUPS, behind, is_view
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,10 @@ def legalise(graph: Graph, gather: bool) -> tuple[Graph, set[Node]]:
             if gather and isinstance(source.op, Input):
                 dense.add(source)  # its rows lie all over the data
             elif isinstance(source.op, Constant | Iota):
+                dense.add(x)
+        for x in node.inputs if isinstance(node.op, LOOKUPS) else ():
+            lies_elsewhere = isinstance(x.op, Constant | Iota) or (gather and isinstance(x.op, Input))
+            if lies_elsewhere or is_view(x):
                 dense.add(x)
     return graph, dense
 

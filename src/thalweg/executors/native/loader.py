@@ -14,7 +14,8 @@ import mmap
 import platform
 import struct
 import sys
-from dataclasses import dataclass
+
+from thalweg.fields import dataclass
 
 _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from thalweg.executors.executor import leaf_types
 from thalweg.executors.layout import strides as state_strides
+from thalweg.executors.native import trigonometry as trigonometry  # fills LOWERINGS
 from thalweg.executors.native.elementwise import EXPENSIVE, LOWERINGS
 from thalweg.executors.native.evaluate import Nest, Views, resolve
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.legalise import legalise
-from thalweg.executors.native.nest import Buffer, NotAffineError, View, dense_strides, view_of
+from thalweg.executors.native.nest import Access, Buffer, Dim, NotAffineError, View, dense_strides, view_of
 from thalweg.executors.native.sweep import kept_for_later, rows_fit_registers
+from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node
 from thalweg.graph.types import TensorType
 from thalweg.ops import full
@@ -27,13 +29,14 @@ from thalweg.ops.contraction import Contraction
 from thalweg.ops.leaf import Input, State
 from thalweg.ops.random import RandomBits
 from thalweg.ops.shape import Pad, Reshape
-from thalweg.passes.fuse import Kernel, behind, fuse, is_view, reads
+from thalweg.passes.fuse import LOOKUPS, Kernel, behind, fuse, is_view, reads
 from thalweg.passes.memory import Lifetime, assign
 from thalweg.passes.simplify import simplify
 
 SUPPORTED = {op.name for op in LOWERINGS} | {
     *("input", "state", "constant", "iota", "broadcast", "reshape", "transpose", "slice", "pad", "concatenate"),
     *("reduce_sum", "reduce_max", "reduce_min", "contraction", "random_bits"),
+    *("take", "add_rows"),
 }
 
 
@@ -156,8 +159,12 @@ class Planner(Views):
 
     def _check_views(self, kernels: list[Kernel]) -> None:
         for node in self.graph.nodes():
-            if is_view(node) and node not in self.stored:
+            if not is_view(node):
+                continue
+            if node not in self.stored:
                 self._try_view(node)
+            elif self._is_copy(node):
+                self._copied(node)
         for kernel in kernels:
             if kernel.contraction is not None:
                 self._check_operands(kernel.contraction)
@@ -201,8 +208,12 @@ class Planner(Views):
         if isinstance(node.op, Input):
             return view_of(node, lambda n: self.data[n.op.label] if n is node else None)  # type: ignore[attr-defined]
         if is_view(node):
-            return view_of(node, lambda n: None if n is node else self._buffer(n)) if self._is_copy(node) else None
+            return self._copied(node) if self._is_copy(node) else None
         return None
+
+    def _copied(self, node: Node) -> View:
+        """Where a stored view is copied from. Raises NotAffineError."""
+        return view_of(node, lambda n: None if n is node else self._buffer(n))
 
     def _is_copy(self, node: Node) -> bool:
         """Whether a view's source is in memory, rather than computed on the fly."""
@@ -224,6 +235,8 @@ class Planner(Views):
         return task.nest
 
     def _resolve(self, kernel: Kernel) -> Nest:
+        if self._is_lookup(kernel):
+            return self._lookup(kernel)
         if kernel.contraction is None:
             return resolve(kernel, self)
         op = kernel.contraction.op
@@ -240,6 +253,23 @@ class Planner(Views):
             strides = dict(zip(labels, view.strides, strict=True))
             operands.append(View(view.buffer, view.offset, tuple(strides.get(label, 0) for label in order)))
         return resolve(kernel, self, operands, [sizes[label] for label in summed])
+
+    def _is_lookup(self, kernel: Kernel) -> bool:
+        assert self.current is not None, "asked while a task is resolved"
+        return isinstance(kernel.roots[0].op, LOOKUPS) and not self.current.copies
+
+    def _lookup(self, kernel: Kernel) -> Nest:
+        """Numbers and columns; the rows are found by number, which no strides tell."""
+        (root,) = kernel.roots
+        rows, index = (self.source(x) for x in root.inputs)
+        assert rows is not None and index is not None, "operands are stored"
+        place = self.target(root)
+        dims = [Dim(root.inputs[1].shape[0], False), Dim(root.shape[1], False)]
+        extra = [
+            Access(rows.buffer, rows.offset, rows.strides, gathered=0),
+            Access(index.buffer, index.offset, (*index.strides, 0), gathered=0),
+        ]
+        return Nest(kernel, dims, {}, {root: Access(place.buffer, place.offset, place.strides)}, extra, {root})
 
     # --- tasks --------------------------------------------------------------------------------------------------------
 
@@ -344,7 +374,8 @@ class Planner(Views):
         one_pass = task.kernel.contraction is not None or all(
             r.shape != task.kernel.space or not task.kernel.swept for r in task.kernel.roots
         )
-        return one_pass and all((a.offset, a.strides) == (store.offset, store.strides) for a in loads)
+        same = (store.offset, store.strides, None)
+        return one_pass and all((a.offset, a.strides, a.gathered) == same for a in loads)
 
     def _write_aside(self, waiting: Iterable[Task]) -> bool:
         """Gives new states of waiting tasks memory of their own, and copies them at the end. Whether there were any."""

@@ -1,0 +1,169 @@
+"""Which rows are trained on and which are held out: parts and folds, stratified, grouped, by time; always seeded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from thalweg.errors import ArgumentError, DataError, ShapeError
+
+Index = np.ndarray
+Seed = int | tuple[int, ...]
+
+
+def class_numbers(y: Any) -> np.ndarray | None:
+    """Targets as numbers 0, 1, 2 ... of their classes; None if they are no classes.
+
+    Shapes: y (n,) or (n, 1): whole numbers, truth values or text; or (n, classes): one-hot -> (n,).
+    """
+    array = np.asarray(y)
+    if array.ndim == 2 and array.shape[1] > 1:
+        one_hot = array.dtype.kind in "biuf" and np.isin(array, (0, 1)).all() and (array.sum(1) == 1).all()
+        return np.asarray(array.argmax(1)) if one_hot else None
+    if array.ndim not in (1, 2) or array.dtype.kind not in "biufU":
+        return None
+    flat = array.reshape(-1)
+    if flat.dtype.kind == "f" and not np.array_equal(flat, np.rint(flat)):
+        return None
+    return np.asarray(np.unique(flat, return_inverse=True)[1]).reshape(-1)
+
+
+def parts(
+    rows: int,
+    sizes: Sequence[int],
+    *,
+    classes: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    time: np.ndarray | None = None,
+    seed: Seed,
+) -> list[Index]:
+    """The rows cut into parts of these sizes, each part in rising order.
+
+    Arguments:
+        sizes: add up to ``rows``.
+        classes: every part gets its share of each class, to within one row.
+        groups: rows of one group stay together; the sizes are met as nearly as that allows.
+        time: later parts are later; rows of one time stay together, which moves the border a little.
+    """
+    random = np.random.default_rng(seed)
+    if groups is not None:
+        return _grouped(_whole(rows, None), groups, np.array(sizes, float), random)
+    if time is not None:
+        order = np.argsort(time, kind="stable")
+        moments = time[order]
+        ends = [_nearest_change(moments, int(end)) for end in np.cumsum(sizes)[:-1]]
+        return [np.sort(part) for part in np.split(order, ends)]
+    # Every class spread evenly over [0, 1): each stretch of that has the same share of every class.
+    place = np.empty(rows)
+    for members in _members(_whole(rows, classes)):
+        shuffled = random.permutation(members)
+        place[shuffled] = (np.arange(len(members)) + random.random()) / len(members)
+    order = np.lexsort((random.random(rows), place))
+    return [np.sort(part) for part in np.split(order, np.cumsum(sizes)[:-1])]
+
+
+def folds(
+    rows: int, count: int, *, classes: np.ndarray | None = None, groups: np.ndarray | None = None, seed: Seed
+) -> list[Index]:
+    """The rows dealt out to ``count`` folds of equal size, to within one row; each fold in rising order.
+
+    Arguments:
+        classes: every fold gets its share of each class, to within one row.
+        groups: rows of one group are in one fold; then sizes and shares are as equal as that allows.
+    """
+    random = np.random.default_rng(seed)
+    if groups is not None:
+        return _grouped(_whole(rows, classes), groups, np.full(count, rows / count), random)
+    order = np.concatenate([random.permutation(members) for members in _members(_whole(rows, classes))])
+    fold = np.empty(rows, np.int64)
+    fold[order] = np.arange(rows) % count  # dealt on through the classes, so that sizes stay equal too
+    return [np.flatnonzero(fold == number) for number in range(count)]
+
+
+def _nearest_change(moments: np.ndarray, end: int) -> int:
+    """The place nearest to ``end`` where the sorted moments change."""
+    if end == len(moments):
+        return end
+    first, last = (int(np.searchsorted(moments, moments[end], side)) for side in ("left", "right"))
+    return first if end - first <= last - end else last
+
+
+def _grouped(classes: np.ndarray, groups: np.ndarray, sizes: np.ndarray, random: np.random.Generator) -> list[Index]:
+    """Whole groups, the largest first, each to the part that lacks most of what it has."""
+    group = np.unique(groups, return_inverse=True)[1].reshape(-1)
+    counts = np.zeros((group.max() + 1, classes.max() + 1))
+    np.add.at(counts, (group, classes), 1)
+    if len(counts) < len(sizes):
+        raise DataError(
+            "there are fewer groups than parts",
+            expected=f"at least {len(sizes)} groups, because each stays whole",
+            got=f"{len(counts)}",
+            fix="ask for fewer parts, or use finer groups",
+        )
+    total = counts.sum(0)
+    wanted = np.outer(sizes / sizes.sum(), total)
+    held = np.zeros_like(wanted)
+    part = np.empty(len(counts), np.int64)
+    order = random.permutation(len(counts))
+    for number in order[np.argsort(-counts[order].sum(1), kind="stable")]:
+        lack = ((wanted - held) / np.maximum(wanted, 1e-9) * counts[number]).sum(1)
+        part[number] = int(np.argmax(lack))
+        held[part[number]] += counts[number]
+    return [np.flatnonzero(part[group] == number) for number in range(len(sizes))]
+
+
+def _whole(rows: int, classes: np.ndarray | None) -> np.ndarray:
+    """The classes, or one for all."""
+    return np.zeros(rows, np.int64) if classes is None else classes
+
+
+def _members(classes: np.ndarray) -> list[np.ndarray]:
+    """The rows of each class."""
+    return [np.flatnonzero(classes == number) for number in np.unique(classes)]
+
+
+def per_row(values: Any, rows: int, name: str) -> np.ndarray | None:
+    """One value for each row, or None. Raises ShapeError."""
+    if values is None:
+        return None
+    array = np.asarray(values)
+    if array.shape != (rows,):
+        raise ShapeError(
+            f"argument {name!r} does not fit the data",
+            expected=f"({rows},), one value for each row",
+            got=str(array.shape),
+            fix=f"pass one {name} value for each row",
+        )
+    return array
+
+
+def part_sizes(rows: int, shares: dict[str, float | int]) -> list[int]:
+    """How many rows the first part and the named ones after it get. Raises ArgumentError or DataError.
+
+    Arguments:
+        shares: name of the argument -> a share in (0, 1), or a number of rows.
+    """
+    sizes = []
+    for name, share in shares.items():
+        is_share = isinstance(share, float | np.floating) and 0 <= share < 1
+        is_count = isinstance(share, int | np.integer) and not isinstance(share, bool) and share >= 0
+        if not is_share and not is_count:
+            raise ArgumentError(
+                f"argument {name!r} does not fit its rule",
+                expected="a share in [0, 1), or a number of rows",
+                got=repr(share),
+                fix=f"pass for example {name}=0.2",
+            )
+        sizes.append(round(float(share) * rows) if is_share else int(share))
+    first = rows - sum(sizes)
+    empty = [name for name, size, share in zip(shares, sizes, shares.values(), strict=True) if share and not size]
+    if first < 1 or empty:
+        raise DataError(
+            "a part of the split would be empty",
+            expected="at least 1 row in each",
+            got=f"{first} rows to train on" if first < 1 else f"{empty[0]}={shares[empty[0]]} of {rows} rows",
+            fix="use other sizes, or more data",
+        )
+    return [first, *sizes]

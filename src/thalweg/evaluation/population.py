@@ -1,0 +1,186 @@
+"""Many networks trained at once, one on each core: at full speed, because nothing has to be shared or waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from thalweg.errors import ArgumentError, NonFiniteError
+from thalweg.executors import threads as cores
+from thalweg.fields import dataclass
+from thalweg.model import Model
+from thalweg.record.history import History
+from thalweg.training.callbacks import Callback
+from thalweg.training.interrupt import Interrupt, interruptible, sharing
+from thalweg.training.progress import Counter, check_verbose
+
+LOOK_SECONDS = 0.05
+"""How often the progress line and Ctrl-C are looked at."""
+
+CallbackMaker = Callable[[], Iterable[Callback]] | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A model and the arguments of its ``fit``."""
+
+    model: Model
+    arguments: Mapping[str, Any]
+
+    @property
+    def epochs(self) -> int:
+        first, last = self.arguments.get("initial_epoch", 0), self.arguments.get("epochs", 1)
+        return max(last - first, 0) if isinstance(first, int) and isinstance(last, int) else 1
+
+
+class _EpochCounter(Callback):
+    def __init__(self) -> None:
+        self.epochs = 0
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.epochs += 1
+
+
+def fit_many(
+    models: Sequence[Model],
+    x: Any = None,
+    y: Any = None,
+    *,
+    each: Sequence[Mapping[str, Any]] | None = None,
+    callbacks: CallbackMaker = None,
+    threads: int | None = None,
+    verbose: int | str = "auto",
+    **arguments: Any,
+) -> list[History]:
+    """Train independent networks at once, one per core. Each ends with the same bits as ``fit`` alone gives it.
+
+    Ctrl-C ends all after the steps that run; every History then has ``stopped_by == "user"``.
+
+    Arguments:
+        models: compiled; no two may share a layer.
+        x, y, and all other keywords: arguments of ``fit`` for all models.
+        each: for each model the arguments that are its own, as ``[{"batch_size": 32}, {"batch_size": 64}]``.
+        callbacks: a function that makes the callbacks of one model, because callbacks remember what they saw.
+        threads: of all networks together; all cores unless given or set in ``THALWEG_THREADS``.
+
+    Raises: what ``fit`` raises for one of them, after the others have ended; ArgumentError if models share layers.
+    """
+    jobs = _jobs(models, each, {"x": x, "y": y, **arguments})
+    outcomes = run_jobs(jobs, callbacks, cores.wanted(threads), verbose)
+    histories = []
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
+        histories.append(outcome)
+    return histories
+
+
+def run_jobs(
+    jobs: Sequence[Job], callbacks: CallbackMaker, threads: int, verbose: int | str, what: str = "networks"
+) -> list[History | NonFiniteError]:
+    """The history of each, or the error that says where its numbers were not finite any more.
+
+    As many at a time as there are threads, on one thread each; the last ones, if they are fewer, share the threads out.
+    Raises: the first other error of a job.
+    """
+    check_callbacks(callbacks)
+    counters = [_EpochCounter() for _ in jobs]
+    progress = Counter(check_verbose(verbose), f"Train {len(jobs)} {what}", sum(job.epochs for job in jobs))
+    width = max(1, min(threads, len(jobs)))
+    together = len(jobs) - len(jobs) % width
+    rest = len(jobs) - together
+    futures: list[Future[History | NonFiniteError]] = []
+
+    def watch(interrupt: Interrupt) -> None:
+        """Until all are done; an error ends the others too."""
+        pending = set(futures)
+        while pending:
+            done, pending = wait(pending, LOOK_SECONDS, FIRST_EXCEPTION)
+            if any(future.exception() for future in done):
+                interrupt.requested = True
+            progress.update(sum(counter.epochs for counter in counters))
+
+    with interruptible() as interrupt, ThreadPoolExecutor(width, "thalweg-fit") as pool:
+
+        def start(number: int, own_threads: int) -> None:
+            def work() -> History | NonFiniteError:
+                return _run(jobs[number], callbacks, counters[number], own_threads, interrupt)
+
+            futures.append(pool.submit(sharing, interrupt, work))
+
+        try:
+            for number in range(together):
+                start(number, threads // width)
+            watch(interrupt)
+            for number in range(together, len(jobs)):
+                start(number, threads // rest)
+            watch(interrupt)
+        except BaseException:  # the second Ctrl-C: the pool's end waits only for the steps that run
+            interrupt.requested = True
+            raise
+        finally:
+            progress.finish({})
+    return [future.result() for future in futures]
+
+
+def _run(
+    job: Job, callbacks: CallbackMaker, counter: Callback, threads: int, interrupt: Interrupt
+) -> History | NonFiniteError:
+    if interrupt.requested:  # before its turn came
+        job.model.history = History(stopped_by="user")
+        return job.model.history
+    watchers = [*(callbacks() if callbacks is not None else ()), counter]
+    try:
+        return job.model.fit(**{**job.arguments, "threads": threads, "verbose": 0, "callbacks": watchers})
+    except NonFiniteError as error:
+        return error
+
+
+def _jobs(models: Sequence[Model], each: Sequence[Mapping[str, Any]] | None, shared: Mapping[str, Any]) -> list[Job]:
+    models = list(models)
+    if each is not None and len(each) != len(models):
+        raise ArgumentError(
+            "fit_many: argument 'each' does not fit the models",
+            expected=f"{len(models)} mappings, one for each model",
+            got=f"{len(each)}",
+            fix="pass {} for a model without arguments of its own",
+        )
+    owners: dict[int, int] = {}
+    for number, model in enumerate(models):
+        if not isinstance(model, Model):
+            raise ArgumentError(
+                "fit_many: this is no model",
+                expected="compiled models",
+                got=f"{model!r:.80} ({type(model).__name__})",
+                fix="pass a list of models",
+            )
+        for part in (model, *model.layers):
+            if owners.setdefault(id(part), number) != number or models.count(model) > 1:
+                raise ArgumentError(
+                    "fit_many: two models share weights, so that they cannot be trained at once",
+                    expected="models made of layers of their own",
+                    got=f"models {owners[id(part)]} and {number} share {getattr(part, 'label', part)!r}",
+                    fix="build each with layers of its own, or copy it with copy.deepcopy",
+                )
+    own = each if each is not None else [{} for _ in models]
+    for arguments in (shared, *own):
+        for name in {"threads", "verbose", "callbacks"} & arguments.keys():
+            raise ArgumentError(
+                f"fit_many: {name} is for all models together",
+                expected=f"{name}= as an argument of fit_many",
+                got=f"{name!r} in each",
+                fix="take it out of each",
+            )
+    return [Job(model, {**shared, **mine}) for model, mine in zip(models, own, strict=True)]
+
+
+def check_callbacks(callbacks: Any) -> None:
+    """Raise ArgumentError for callbacks instead of a function that makes them."""
+    if callbacks is not None and (isinstance(callbacks, Callback) or not callable(callbacks)):
+        raise ArgumentError(
+            "one set of callbacks cannot serve several models: they remember what they saw",
+            expected="a function without arguments that makes a list of callbacks",
+            got=f"{callbacks!r:.80} ({type(callbacks).__name__})",
+            fix="pass for example callbacks=lambda: [EarlyStopping(patience=3)]",
+        )

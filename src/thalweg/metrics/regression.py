@@ -1,0 +1,136 @@
+"""Metrics of numbers: how far predictions are from targets, and how much of the targets' variance they explain."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+
+from thalweg import ops
+from thalweg.checks import In
+from thalweg.fields import dataclass
+from thalweg.graph.node import Node
+from thalweg.losses.loss import align, column
+from thalweg.metrics.counts import answers
+from thalweg.metrics.metric import MeanMetric, Metric, Value, divide, number, registry, total
+
+
+@registry.register("root_mean_squared_error", "rmse")
+@dataclass(frozen=True)
+class RootMeanSquaredError(MeanMetric):
+    """``sqrt(mean((y_pred - y_true)^2))`` over all numbers of the epoch: the root comes last.
+
+    Shapes: y_true, y_pred (batch, ..., n).
+    """
+
+    rises: ClassVar[bool | None] = False
+
+    def values(self, y_true: Node, y_pred: Node) -> Node:
+        y_true = align(y_true, y_pred.type, f"metric {self.name!r}")
+        return ops.square(y_pred - ops.cast(y_true, y_pred.dtype))
+
+    def result(self, total: float, weight: float) -> float:
+        return math.sqrt(super().result(total, weight))
+
+
+@registry.register("r2_score")
+@dataclass(frozen=True)
+class R2Score(Metric):
+    """The share of the targets' variance that the predictions explain: 1 - sum((y - p)^2) / sum((y - mean(y))^2).
+
+    1 is perfect, 0 as good as always the mean. For targets that are all alike it is 1 for perfect predictions, else 0,
+    as in scikit-learn. Differs: Keras has NaN for the first.
+
+    Shapes: y_true, y_pred (batch, n).
+    Numerics: in float64 from the sums of y and y^2, so targets should not be many millions of deviations off 0.
+
+    Arguments:
+        class_aggregation: of the n outputs: their mean; their mean weighted with their variances; or None for an array.
+        num_regressors: how many features the model has, for the adjusted score 1 - (1 - R2) * (m - 1) / (m - p - 1)
+            of m numbers and p features; 0 for the plain one.
+    """
+
+    rises: ClassVar[bool | None] = True
+    class_aggregation: Literal["uniform_average", "variance_weighted_average"] | None = "uniform_average"
+    num_regressors: Annotated[int, In("[0, inf)")] = 0
+
+    def sums(self, y_true: Node, y_pred: Node, weight: Node | None = None) -> dict[str, Node]:
+        y_pred = column(y_pred)
+        y_true = ops.cast(align(y_true, y_pred.type, f"metric {self.name!r}"), "float64")
+        axes = tuple(range(y_pred.rank - 1))
+        error = y_true - ops.cast(y_pred, "float64")
+        ones = ops.full(y_pred.shape, 1.0, "float64")
+        return {
+            "residual": total(ops.square(error), weight, axes),
+            "total": total(y_true, weight, axes),
+            "squares": total(ops.square(y_true), weight, axes),
+            "weight": total(ones, weight, axes),
+            "count": ops.constant(float(y_pred.type.size), "float64"),
+        }
+
+    def result(self, residual: Any, total: Any, squares: Any, weight: Any, count: float) -> Value:
+        spread = squares - divide(np.square(total), weight)
+        scores = np.where(spread > 0, 1 - divide(residual, spread), np.where(residual > 0, 0.0, 1.0))
+        if self.class_aggregation == "variance_weighted_average":
+            scores = divide((scores * spread).sum(), spread.sum()) if spread.sum() > 0 else scores.mean()
+        elif self.class_aggregation == "uniform_average":
+            scores = scores.mean()
+        return number(self._adjusted(scores, count))
+
+    def _adjusted(self, scores: np.ndarray, count: float) -> np.ndarray:
+        if not self.num_regressors:
+            return scores
+        freedom = count - self.num_regressors - 1
+        if freedom <= 0:
+            warnings.warn(f"metric {self.name!r}: too few samples to adjust; this is the plain score", stacklevel=2)
+            return scores
+        return 1 - (1 - scores) * (count - 1) / freedom
+
+
+@registry.register("brier_score")
+@dataclass(frozen=True)
+class BrierScore(MeanMetric):
+    """The squared distance of probabilities from what happened: 0 is perfect.
+
+    Shapes: y_true (0 or 1) and y_pred (batch, ..., 1): (p - y)^2, from 0 to 1; y_true (one-hot or class numbers) and
+    y_pred (batch, ..., classes): the sum over the classes, from 0 to 2, as in scikit-learn.
+    Source: Brier (1950), Monthly Weather Review 78.
+    """
+
+    rises: ClassVar[bool | None] = False
+
+    def values(self, y_true: Node, y_pred: Node) -> Node:
+        y_true, y_pred = answers(y_true, y_pred, str(self.name))
+        return ops.reduce_sum(ops.square(y_pred - y_true), -1)
+
+
+@registry.register("dice_coefficient")
+@dataclass(frozen=True)
+class DiceCoefficient(Metric):
+    """``2 * sum(y * p) / (sum(y) + sum(p))`` over the epoch: how far targets and predictions overlap; 0 for nothing.
+
+    Shapes: y_true (0 or 1, one-hot or class numbers), y_pred (batch, ..., classes).
+
+    Arguments:
+        threshold: above it a prediction counts as 1, else as 0; None: predictions count as they are.
+        average: ``"micro"``: all classes together; ``"macro"``: mean of the classes; None: an array of the classes.
+
+    Source: Dice (1945), Ecology 26.
+    """
+
+    rises: ClassVar[bool | None] = True
+    threshold: float | None = None
+    average: Literal["micro", "macro"] | None = "micro"
+
+    def sums(self, y_true: Node, y_pred: Node, weight: Node | None = None) -> dict[str, Node]:
+        y_true, y_pred = answers(y_true, y_pred, str(self.name))
+        if self.threshold is not None:
+            y_pred = ops.cast(y_pred > self.threshold, y_pred.dtype)
+        axes = tuple(range(y_pred.rank - (self.average != "micro")))
+        return {"both": total(y_true * y_pred, weight, axes), "all": total(y_true + y_pred, weight, axes)}
+
+    def result(self, both: Any, all: Any) -> Value:
+        scores = divide(2 * both, all)
+        return number(scores.mean() if self.average == "macro" else scores)

@@ -1,0 +1,299 @@
+"""What a classifier gets right, class by class: tables and plots of finished predictions, and exact areas.
+
+These take arrays; the metrics of ``compile`` are counted while a model runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from thalweg.data.arrays import as_array
+from thalweg.errors import ArgumentError, DataError, ShapeError
+from thalweg.fields import dataclass
+from thalweg.metrics.metric import divide
+from thalweg.plotting import axes
+from thalweg.table import Table, Tabular
+
+
+@dataclass(frozen=True)
+class ConfusionTable(Tabular):
+    """How often each class was taken for each.
+
+    Attributes:
+        matrix: (classes, classes): row i, column j: targets i answered with j. ``np.asarray(self)`` is this array.
+        labels: the class of each row and column.
+    """
+
+    matrix: np.ndarray
+    labels: tuple[str, ...]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.matrix, dtype)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.matrix[key]
+
+    def table(self) -> Table:
+        rows = [
+            (label, *map(_count, row), _share(right))
+            for label, row, right in zip(self.labels, self.matrix, self._recall(), strict=True)
+        ]
+        return Table("rows: targets, columns: answers", ("", *self.labels, "recall"), rows)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw it, coloured by the share of each row; returns the matplotlib axes.
+
+        Raises: MissingPackageError without matplotlib.
+        """
+        ax = axes(ax)
+        shares = divide(self.matrix, np.repeat(self.matrix.sum(1, keepdims=True), len(self.labels), 1))
+        ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for (i, j), count in np.ndenumerate(self.matrix):
+            ax.text(j, i, _count(count), ha="center", va="center", color="white" if shares[i, j] > 0.5 else "black")
+        ax.set_xticks(range(len(self.labels)), self.labels)
+        ax.set_yticks(range(len(self.labels)), self.labels)
+        ax.set_xlabel("answer")
+        ax.set_ylabel("target")
+        return ax
+
+    def _recall(self) -> np.ndarray:
+        return divide(np.diag(self.matrix), self.matrix.sum(1))
+
+
+@dataclass(frozen=True)
+class ClassificationReport(Tabular):
+    """Precision, recall and F1 of each class, and their means.
+
+    Attributes:
+        labels: the classes.
+        precision, recall, f1, support: (classes,); support is how many targets there are, or what they weigh.
+        accuracy: the share of right answers.
+        macro, weighted: precision, recall and F1 as means over the classes, plain and weighted with the support.
+        confusion: the matrix that all of this comes from.
+    """
+
+    labels: tuple[str, ...]
+    precision: np.ndarray
+    recall: np.ndarray
+    f1: np.ndarray
+    support: np.ndarray
+    accuracy: float
+    macro: np.ndarray
+    weighted: np.ndarray
+    confusion: ConfusionTable
+
+    def table(self) -> Table:
+        numbers = np.stack([self.precision, self.recall, self.f1], 1)
+        rows = [
+            (label, *map(_share, row), _count(support))
+            for label, row, support in zip(self.labels, numbers, self.support, strict=True)
+        ]
+        total = _count(self.support.sum())
+        rows += [
+            ("accuracy", "", "", _share(self.accuracy), total),
+            ("macro mean", *map(_share, self.macro), total),
+            ("weighted mean", *map(_share, self.weighted), total),
+        ]
+        return Table("", ("class", "precision", "recall", "F1", "support"), rows)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw precision, recall and F1 as bars; returns the matplotlib axes.
+
+        Raises: MissingPackageError without matplotlib.
+        """
+        ax = axes(ax)
+        place = np.arange(len(self.labels))
+        for number, name in enumerate(("precision", "recall", "f1")):
+            ax.bar(place + 0.27 * (number - 1), getattr(self, name), 0.27, label=name)
+        ax.set_xticks(place, self.labels)
+        ax.set_ylim(0, 1)
+        ax.set_xlabel("class")
+        ax.legend()
+        return ax
+
+
+def confusion_matrix(
+    y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None, sample_weight: Any = None, threshold: float = 0.5
+) -> ConfusionTable:
+    """How often each class was taken for each.
+
+    Shapes: y_true (n,) or (n, 1): classes of any kind; or (n, classes): one-hot. y_pred (n,): classes; or (n, classes):
+    scores, of which the largest counts; or (n, 1) and floats in (n,): probabilities of class 1.
+
+    Arguments:
+        labels: the classes in the order wanted; names, where the classes are 0, 1, 2 ... and these are not among them.
+        threshold: above it a probability says 1.
+
+    Raises: ShapeError, DataError or ArgumentError if the arrays do not fit each other or the labels.
+
+    Example:
+        >>> print(confusion_matrix([0, 0, 1], [0, 1, 1]))
+        rows: targets, columns: answers
+           0  1  recall
+        ---------------
+        0  1  1   0.500
+        1  0  1   1.000
+    """
+    true, said = _classes(y_true, threshold, "y_true"), _classes(y_pred, threshold, "y_pred")
+    if true.shape != said.shape or not len(true):
+        raise ShapeError(
+            "confusion_matrix: targets and predictions do not fit each other",
+            expected="equally many rows in both, at least 1",
+            got=f"{len(true)} targets and {len(said)} predictions",
+            fix="pass the targets of just the rows that were predicted",
+        )
+    if _is_one_score(y_pred) and set(said.tolist()) <= {0, 1} and not set(true.tolist()) <= {0, 1}:
+        raise DataError(
+            "confusion_matrix: one score for each sample, and targets of other classes than 0 and 1",
+            expected="y_pred of classes, or (n, classes) of one score for each",
+            got=f"y_pred of shape {np.shape(y_pred)}, y_true of the classes {np.unique(true)[:5].tolist()}",
+            fix="pass what model.predict gives for a layer of one unit per class",
+        )
+    known, names = _labels(true, said, labels)
+    weight = np.ones(len(true)) if sample_weight is None else np.asarray(sample_weight, np.float64).reshape(-1)
+    if weight.shape != true.shape:
+        raise ShapeError(
+            "confusion_matrix: the sample weights do not fit the targets",
+            expected=f"({len(true)},), one for each sample",
+            got=str(weight.shape),
+            fix="pass one weight for each sample",
+        )
+    place = {label: number for number, label in enumerate(known)}
+    outside = [label for label in np.unique(np.concatenate([true, said])).tolist() if label not in place]
+    if outside:
+        raise DataError(
+            "confusion_matrix: there is a class that labels does not name",
+            expected=f"classes out of {', '.join(map(repr, known))}",
+            got=repr(outside[0]),
+            fix="add it to labels, or leave out its rows",
+        )
+    matrix = np.zeros((len(known), len(known)))
+    np.add.at(matrix, ([place[c] for c in true.tolist()], [place[c] for c in said.tolist()]), weight)
+    return ConfusionTable(matrix.astype(np.int64) if sample_weight is None else matrix, names)
+
+
+def classification_report(
+    y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None, sample_weight: Any = None, threshold: float = 0.5
+) -> ClassificationReport:
+    """Precision, recall and F1 of each class, with their means; 0 where there is nothing to divide by.
+
+    Shapes, arguments and errors: as ``confusion_matrix``.
+    """
+    confusion = confusion_matrix(y_true, y_pred, labels, sample_weight, threshold)
+    right, said, support = np.diag(confusion.matrix), confusion.matrix.sum(0), confusion.matrix.sum(1)
+    scores = np.stack([divide(right, said), divide(right, support), divide(2 * right, said + support)])
+    return ClassificationReport(
+        labels=confusion.labels,
+        precision=scores[0],
+        recall=scores[1],
+        f1=scores[2],
+        support=support,
+        accuracy=float(divide(right.sum(), support.sum())),
+        macro=scores.mean(1),
+        weighted=divide((scores * support).sum(1), np.full(3, support.sum())),
+        confusion=confusion,
+    )
+
+
+def roc_auc_score(y_true: Any, y_score: Any, sample_weight: Any = None) -> float:
+    """The exact area under the ROC curve: how likely a positive is rated above a negative, ties counted half.
+
+    Shapes: y_true (n,) 0 or 1, y_score (n,), the larger the more likely 1; both may have a last axis of size 1.
+    Raises: DataError if there is only one class.
+    """
+    positives, negatives = _steps(y_true, y_score, sample_weight)
+    found = np.concatenate([[0.0], np.cumsum(positives)])
+    return float((negatives * (found[:-1] + found[1:]) / 2).sum() / (positives.sum() * negatives.sum()))
+
+
+def average_precision_score(y_true: Any, y_score: Any, sample_weight: Any = None) -> float:
+    """The exact area under the PR curve, ``sum((R_i - R_(i-1)) * P_i)`` over the falling thresholds i.
+
+    Shapes and errors: as ``roc_auc_score``.
+    """
+    positives, negatives = _steps(y_true, y_score, sample_weight)
+    precision = divide(np.cumsum(positives), np.cumsum(positives + negatives))
+    return float((positives * precision).sum() / positives.sum())
+
+
+def _steps(y_true: Any, y_score: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The weight of positives and negatives at each distinct score, the highest first."""
+    true, score = (np.asarray(y, np.float64).reshape(-1) for y in (y_true, y_score))
+    weight = np.ones(len(true)) if sample_weight is None else np.asarray(sample_weight, np.float64).reshape(-1)
+    if not true.shape == score.shape == weight.shape:
+        raise ShapeError(
+            "the arrays do not have equally many rows",
+            expected="one score (and weight) for each target",
+            got=f"{len(true)} targets, {len(score)} scores, {len(weight)} weights",
+            fix="pass the scores of one class; for several classes, call it for each",
+        )
+    if not np.isin(true, (0, 1)).all() or not np.isfinite(score).all():
+        raise DataError(
+            "an area under a curve needs targets of 0 and 1, and scores that are finite",
+            expected="0 or 1, and finite numbers",
+            got=f"targets {np.unique(true)[:5].tolist()}, {int((~np.isfinite(score)).sum())} scores not finite",
+            fix="pass y == c for class c, and the scores of that class",
+        )
+    _, place = np.unique(-score, return_inverse=True)
+    positives = np.bincount(place, weight * true)
+    negatives = np.bincount(place, weight * (1 - true))
+    if not positives.sum() or not negatives.sum():
+        raise DataError(
+            "there is no curve for one class alone",
+            expected="targets of both classes, with weights above 0",
+            got=f"only {int(positives.sum() > 0)}",
+            fix="use more rows, or a stratified split",
+        )
+    return positives, negatives
+
+
+def _classes(y: Any, threshold: float, name: str) -> np.ndarray:
+    array = np.asarray(y) if isinstance(y, np.ndarray | list | tuple) else as_array(y, name)
+    if array.dtype.kind != "U":
+        array = as_array(array, name)
+    if array.ndim == 2 and array.shape[1] > 1:
+        return np.asarray(array.argmax(1))
+    if array.ndim not in (1, 2):
+        raise ShapeError(
+            f"{name} is no list of classes",
+            expected="(n,), (n, 1) or (n, classes)",
+            got=str(array.shape),
+            fix="pass one class, or one score for each class, for each sample",
+        )
+    flat = array.reshape(-1)
+    if flat.dtype.kind != "f":
+        return flat
+    if name == "y_pred" and not np.array_equal(flat, np.rint(flat)):
+        return (flat > threshold).astype(np.int64)
+    return flat.astype(np.int64) if np.array_equal(flat, np.rint(flat)) else flat
+
+
+def _is_one_score(y_pred: Any) -> bool:
+    array = np.asarray(y_pred)
+    return array.dtype.kind == "f" and array.size == len(array)
+
+
+def _labels(true: np.ndarray, said: np.ndarray, labels: Sequence[Any] | None) -> tuple[list[Any], tuple[str, ...]]:
+    """The classes in their order, and what they are called."""
+    found = np.unique(np.concatenate([true, said])).tolist()
+    if labels is None:
+        return found, tuple(map(str, found))
+    given = [label.item() if isinstance(label, np.generic) else label for label in labels]
+    if len(set(given)) != len(given):
+        raise ArgumentError(
+            "confusion_matrix: a label is there twice", expected="each once", got=repr(given), fix="drop one of them"
+        )
+    if set(found) & set(given) or true.dtype.kind not in "iu":
+        return given, tuple(map(str, given))
+    return list(range(len(given))), tuple(map(str, given))
+
+
+def _count(value: Any) -> str:
+    return f"{value:g}" if value != int(value) else f"{int(value)}"
+
+
+def _share(value: Any) -> str:
+    return f"{value:.3f}"

@@ -1,0 +1,80 @@
+"""Tables of results: plain text wherever they are printed, drawn by rich on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from thalweg.fields import dataclass
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under a header; the first column to the left, all others to the right.
+
+    ``print(table)`` writes plain text, ``table.show()`` and ``rich.print(table)`` draw it.
+
+    Example:
+        >>> print(Table("digits", ("class", "recall"), (("0", "0.98"), ("1", "0.99"))))
+        digits
+        class  recall
+        -------------
+        0        0.98
+        1        0.99
+    """
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __str__(self) -> str:
+        lines = [list(self.header), *map(list, self.rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        text = ["  ".join(_padded(cells, widths)).rstrip() for cells in lines]
+        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+        return "\n".join([*([self.title] if self.title else []), text[0], rule, *text[1:]])
+
+    def __rich__(self) -> Any:
+        from rich.table import Table as RichTable  # only where something is drawn
+
+        table = RichTable(title=self.title or None)
+        for number, name in enumerate(self.header):
+            table.add_column(name, justify="right" if number else "left")
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def show(self) -> None:
+        """Print it: drawn on a terminal, else as plain text."""
+        if sys.stdout is not None and sys.stdout.isatty():
+            from rich.console import Console
+
+            Console().print(self)
+        else:
+            print(self)
+
+
+class Tabular:
+    """The base of results that are printed as a table. A subclass writes ``table``."""
+
+    def table(self) -> Table:
+        raise NotImplementedError(f"{type(self).__name__} has no table()")
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def __rich__(self) -> Any:
+        return self.table().__rich__()
+
+    def show(self) -> None:
+        """Print the table: drawn on a terminal, else as plain text."""
+        self.table().show()
+
+
+def _padded(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+    first, *others = (
+        cell.rjust(width) if number else cell.ljust(width)
+        for number, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return [first, *others]

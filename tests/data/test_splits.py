@@ -1,0 +1,112 @@
+"""Parts and folds: every row once, shares kept, groups whole, time in order, equal for equal seeds."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thalweg.data.splits import class_numbers, folds, part_sizes, parts
+from thalweg.errors import ArgumentError, DataError
+
+COUNTS = st.lists(st.integers(1, 30), min_size=1, max_size=5)
+
+
+def classes_of(counts, seed=0):
+    return np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+
+
+def each_row_once(found, rows):
+    assert sorted(np.concatenate(found).tolist()) == list(range(rows))
+    assert all((np.diff(part) > 0).all() for part in found)
+
+
+@settings(deadline=None, max_examples=60)
+@given(COUNTS, st.integers(2, 6), st.integers(0, 99))
+def test_folds_are_equal_in_size_and_in_classes(counts, count, seed):
+    classes = classes_of(counts)
+    found = folds(len(classes), count, classes=classes, seed=seed)
+    each_row_once(found, len(classes))
+    sizes = [len(fold) for fold in found]
+    assert max(sizes) - min(sizes) <= 1
+    for number in range(len(counts)):
+        held = [(classes[fold] == number).sum() for fold in found]
+        assert max(held) - min(held) <= 1
+
+
+@settings(deadline=None, max_examples=60)
+@given(COUNTS, st.floats(0.1, 0.4), st.floats(0.1, 0.4), st.integers(0, 99))
+def test_parts_have_their_share_of_each_class(counts, validation, test, seed):
+    classes = classes_of([10 * n for n in counts])
+    rows = len(classes)
+    sizes = part_sizes(rows, {"validation_size": validation, "test_size": test})
+    found = parts(rows, sizes, classes=classes, seed=seed)
+    each_row_once(found, rows)
+    assert [len(part) for part in found] == sizes
+    for number, n in enumerate(counts):
+        for part, size in zip(found, sizes, strict=True):
+            assert abs((classes[part] == number).sum() - 10 * n * size / rows) <= 2
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(6, 40), st.integers(2, 5), st.integers(0, 99))
+def test_groups_stay_whole(many, count, seed):
+    random = np.random.default_rng(seed)
+    groups = np.concatenate([np.arange(many), random.integers(0, many, 3 * many)])
+    for found in (
+        folds(len(groups), count, groups=groups, seed=seed),
+        parts(len(groups), [len(groups) - 2 * many, many, many], groups=groups, seed=seed),
+    ):
+        each_row_once(found, len(groups))
+        owners = [set(groups[part]) for part in found]
+        assert sum(map(len, owners)) == many
+        assert all(owners)
+    sizes = [len(fold) for fold in folds(len(groups), count, groups=groups, seed=seed)]
+    assert max(sizes) - min(sizes) <= np.bincount(groups).max()
+
+
+def test_grouped_folds_share_the_classes():
+    random = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 5)
+    classes = np.repeat((random.random(60) < 0.2).astype(int), 5)
+    held = [classes[fold].mean() for fold in folds(300, 5, classes=classes, groups=groups, seed=0)]
+    assert max(held) - min(held) < 0.1
+
+
+def test_time_goes_on():
+    time = np.array([5, 1, 1, 3, 2, 2, 4, 4, 4, 5])
+    first, second, third = parts(10, [5, 2, 3], time=time, seed=0)
+    assert time[first].max() < time[second].min()
+    assert time[second].max() < time[third].min()
+    each_row_once([first, second, third], 10)
+
+
+def test_seeds():
+    left, same, other = (folds(50, 5, seed=seed) for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(left, same, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(left, other, strict=True))
+
+
+def test_what_classes_are():
+    assert class_numbers([3, 5, 3]).tolist() == [0, 1, 0]
+    assert class_numbers([[1.0], [0.0]]).tolist() == [1, 0]
+    assert class_numbers(["b", "a"]).tolist() == [1, 0]
+    assert class_numbers([[0, 1], [1, 0]]).tolist() == [1, 0]
+    assert class_numbers([0.5, 1.0]) is None
+    assert class_numbers([[1, 1], [0, 1]]) is None
+
+
+def test_more_parts_than_groups():
+    with pytest.raises(DataError, match="fewer groups than parts"):
+        folds(10, 3, groups=np.arange(10) % 2, seed=0)
+
+
+@pytest.mark.parametrize("share", [1.0, -0.1, True, "half", np.nan, -1])
+def test_bad_shares(share):
+    with pytest.raises(ArgumentError, match="test_size"):
+        part_sizes(10, {"test_size": share})
+
+
+@pytest.mark.parametrize("share", [0.01, 10, 11])
+def test_empty_parts(share):
+    with pytest.raises(DataError, match="would be empty"):
+        part_sizes(10, {"test_size": share})
