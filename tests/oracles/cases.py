@@ -519,6 +519,10 @@ def _layers():
     yield Case("layer", "Softmax", {"axis": 1}, {"x0": image})
     yield Case("layer", "ReLU", {"max_value": 2.0, "negative_slope": 0.1, "threshold": 0.3}, {"x0": x})
     yield Case("layer", "Activation", {"activation": "sigmoid"}, {"x0": x})
+    yield Case("layer", "LeakyReLU", {"negative_slope": 0.2}, {"x0": x})
+    yield Case("layer", "ELU", {"alpha": 0.5}, {"x0": x})
+    yield Case("layer", "PReLU", {}, {"x0": x})
+    yield Case("layer", "PReLU", {"shared_axes": (1, 2)}, {"x0": image}, "image")
 
 
 CASES = [*_activations(), *_losses(), *_metrics(), *_optimizers(), *_schedules(), *_layers()]

@@ -6,12 +6,13 @@ the weights of the interpolation: so it runs at the speed of products, and its g
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated
 
 from thalweg import ops
 from thalweg.checks import In, OneOf, Reserved, check_value
 from thalweg.errors import ShapeError
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.layers.layer import Layer, registry
 

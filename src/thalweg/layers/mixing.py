@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from thalweg import ops
 from thalweg.checks import In
+from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.layers.layer import Layer, registry
 
