@@ -19,6 +19,7 @@ LAYERS = {
     "dot": (lambda: layers.Dot((1, 2), normalize=True), [(3, 2), (4, 3)], "float32"),
     "dropout": (lambda: layers.Dropout(0.3, seed=1), (5,), "float32"),
     "elu": (lambda: layers.ELU(0.5), (5,), "float32"),
+    "embedding": (lambda: layers.Embedding(5, 3), (4,), "int32"),
     "flatten": (lambda: layers.Flatten(), (2, 3), "float32"),
     "leaky_re_lu": (lambda: layers.LeakyReLU(0.1), (5,), "float32"),
     "p_re_lu": (lambda: layers.PReLU("ones", shared_axes=1), (3, 5), "float32"),

@@ -515,6 +515,7 @@ def _layers():
     yield Case("layer", "Identity", {}, {"x0": x})
     yield Case("layer", "Rescaling", {"scale": 0.5, "offset": -1.0}, {"x0": x})
     yield Case("layer", "Dense", {"units": 3, "activation": "tanh"}, {"x0": x})
+    yield Case("layer", "Embedding", {"input_dim": 7, "output_dim": 3}, {"x0": np.arange(12).reshape(4, 3) % 7 * 1.0})
     yield Case("layer", "Dense", {"units": 3, "use_bias": False}, {"x0": image}, "image")
     yield Case("layer", "Softmax", {"axis": 1}, {"x0": image})
     yield Case("layer", "ReLU", {"max_value": 2.0, "negative_slope": 0.1, "threshold": 0.3}, {"x0": x})

@@ -16,6 +16,7 @@ from thalweg.layers.dense import Dense as Dense
 from thalweg.layers.dropout import Dropout as Dropout
 from thalweg.layers.dropout import SpatialDropout1D as SpatialDropout1D
 from thalweg.layers.dropout import SpatialDropout2D as SpatialDropout2D
+from thalweg.layers.embedding import Embedding as Embedding
 from thalweg.layers.layer import Input as Input
 from thalweg.layers.layer import Layer as Layer
 from thalweg.layers.layer import Parameter as Parameter

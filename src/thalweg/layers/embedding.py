@@ -1,0 +1,53 @@
+"""Vectors for categories."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from thalweg import initializers, ops
+from thalweg.checks import In, OneOf, Reserved
+from thalweg.constraints import Projection
+from thalweg.fields import dataclass
+from thalweg.graph.node import Node
+from thalweg.graph.types import TensorType
+from thalweg.initializers import Initializer
+from thalweg.layers.layer import Layer, registry
+from thalweg.regularizers import Penalty
+
+
+@registry.register("embedding")
+@dataclass(eq=False)
+class Embedding(Layer):
+    """A trained vector for each whole number below ``input_dim``: row ``x`` of a table.
+
+    The result is NaN for a number that has no row, so that training stops with this layer's name. (Keras's answer
+    depends on its backend.)
+
+    Shapes: x (batch, ...) of whole numbers in [0, input_dim) -> (batch, ..., output_dim); embeddings
+    (input_dim, output_dim). Numbers of a float dtype lose their fraction.
+
+    Arguments:
+        embeddings_regularizer, embeddings_constraint: as in ``Dense``; both see the whole table.
+        mask_zero, weights, lora_rank, lora_alpha, quantization_config: Keras's names, not there yet.
+    """
+
+    input_dim: Annotated[int, In("[1, inf)")]
+    output_dim: Annotated[int, In("[1, inf)")]
+    embeddings_initializer: str | Initializer = "uniform"
+    embeddings_regularizer: str | Penalty | None = None
+    embeddings_constraint: str | Projection | None = None
+    mask_zero: Annotated[bool, OneOf(False)] = False
+    weights: Annotated[object, Reserved()] = None
+    lora_rank: Annotated[object, Reserved()] = None
+    lora_alpha: Annotated[object, Reserved()] = None
+    quantization_config: Annotated[object, Reserved()] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        initializers.get(self.embeddings_initializer)
+
+    def build(self, x: TensorType) -> None:
+        self.embeddings = self.parameter("embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer)
+
+    def call(self, x: Node, training: bool) -> Node:
+        return ops.take(self.embeddings.node, ops.cast(x, "int32"))
