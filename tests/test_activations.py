@@ -11,6 +11,8 @@ from thalweg import Input, Sequential, activations, layers, ops
 from thalweg.backprop import gradients
 from thalweg.checks import SpellingNotice
 from thalweg.errors import ArgumentError, NameNotFoundError, ShapeError
+from thalweg.executors.numpy import NumpyExecutor
+from thalweg.graph.node import Graph
 from thalweg.layers import ELU, Dense, LeakyReLU, PReLU
 from thalweg.layers.layer import tracing
 from thalweg.model import clone_model, load_model
@@ -33,6 +35,28 @@ def test_finite_at_large_inputs(name, dtype):
     for array in value_and_slope(name, x):
         assert array.dtype == dtype
         assert np.isfinite(array).all()
+
+
+@pytest.mark.usefixtures("on_all_threads")
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_native_computes_the_same(name, dtype, native):
+    """Value and gradient, to a few units of the last place of each operation; the same bits on two threads."""
+    x = np.concatenate([np.linspace(-9, 9, 2999), [1e4, -1e4, 1e-30, -0.0]]).astype(dtype)
+    if name == "exponential":
+        x = np.minimum(x, 80).astype(dtype)
+    (node,) = inputs(x=x)
+    value = activations.get(name)(node)
+    graph = Graph({"value": value, "slope": gradients(ops.reduce_sum(value * value), [node])[0]})
+    results = []
+    for executor, threads in ((NumpyExecutor(), 1), (native, 1), (native, 2)):
+        out = {key: np.zeros_like(x) for key in graph.outputs}
+        executor.compile(graph, gather=False).run({}, {"x": x}, None, out, threads)
+        results.append(out)
+    unit = float(np.finfo(dtype).eps)
+    for key, array in results[0].items():
+        np.testing.assert_allclose(results[1][key], array, rtol=64 * unit, atol=16 * unit)
+        assert results[1][key].tobytes() == results[2][key].tobytes()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -145,6 +169,15 @@ class TestAsArgument:
         after = Sequential([Input((3,)), Dense(4), type(activation).from_config(activation.get_config())])
         after.set_weights(inside.get_weights())
         np.testing.assert_array_equal(inside.predict(x, verbose=0), after.predict(x, verbose=0))
+
+    def test_as_course_material_writes_it(self):
+        with pytest.warns(SpellingNotice):
+            layer = Dense(512, activation=LeakyReLU(alpha=0.001))
+        model = Sequential([Input((3,)), layer, Dense(10, activation=ELU(alpha=0.001)), Dense(1)])
+        model.compile("adam", "mse")
+        x = np.random.RandomState(0).standard_normal((64, 3)).astype(np.float32)
+        losses = model.fit(x, x.sum(1), epochs=5, verbose=0).history["loss"]
+        assert losses[-1] < losses[0]
 
     def test_its_parameters_are_trained_and_saved(self, tmp_path):
         x = np.random.RandomState(0).standard_normal((64, 3)).astype(np.float32)

@@ -38,11 +38,14 @@ ORDER = (
     "statistics",
     "passes",
     "executors",
+    "trees",
+    "functions",
     "export",
     "record",
     "training",
     "diagnosis",
     "model",
+    "numdiff",
     "callbacks",  # the public names of training.callbacks
     "evaluation",  # many models
     "utils",  # the public names that Keras's users look for there

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from thalweg import layers as layers
     from thalweg import losses as losses
     from thalweg import metrics as metrics
+    from thalweg import numdiff as numdiff
+    from thalweg import ops as ops
     from thalweg import optimizers as optimizers
     from thalweg import regularizers as regularizers
     from thalweg import utils as utils
@@ -24,11 +26,16 @@ if TYPE_CHECKING:
     from thalweg.evaluation import cross_validate as cross_validate
     from thalweg.evaluation import fit_many as fit_many
     from thalweg.evaluation import train_validation_test_split as train_validation_test_split
+    from thalweg.functions import compile_function as compile_function
+    from thalweg.functions import grad as grad
+    from thalweg.functions import hessian_vector_product as hessian_vector_product
+    from thalweg.functions import value_and_grad as value_and_grad
     from thalweg.layers import Input as Input
     from thalweg.model import Model as Model
     from thalweg.model import Sequential as Sequential
     from thalweg.model import clone_model as clone_model
     from thalweg.model import load_model as load_model
+    from thalweg.numdiff import check_gradients as check_gradients
 
 _MODULES = (
     "activations",
@@ -42,6 +49,8 @@ _MODULES = (
     "layers",
     "losses",
     "metrics",
+    "numdiff",
+    "ops",
     "optimizers",
     "regularizers",
     "utils",
@@ -50,12 +59,17 @@ _NAMES = {
     "Input": "thalweg.layers",
     "Model": "thalweg.model",
     "Sequential": "thalweg.model",
+    "check_gradients": "thalweg.numdiff",
     "clone_model": "thalweg.model",
     "compare": "thalweg.evaluation",
+    "compile_function": "thalweg.functions",
     "cross_validate": "thalweg.evaluation",
     "fit_many": "thalweg.evaluation",
+    "grad": "thalweg.functions",
+    "hessian_vector_product": "thalweg.functions",
     "load_model": "thalweg.model",
     "train_validation_test_split": "thalweg.evaluation",
+    "value_and_grad": "thalweg.functions",
 }
 
 __all__ = ["__version__", *_MODULES, *_NAMES]

@@ -365,7 +365,9 @@ class Model:
         if is_open(self._compiled["loss"]):
             outputs = prediction_step(self._net(), TOKEN_BATCH).graph.outputs
             nodes = {name: outputs[prediction_label(name)] for name in self._outputs}
-            loss, self.loss_choice = chosen(self._of_only_output(self._compiled["loss"]), nodes, data.targets(y, nodes))
+            given = self._compiled["loss"]
+            given = self._of_only_output(given) if self._outputs.keys() == {""} else given
+            loss, self.loss_choice = chosen(given, nodes, data.targets(y, nodes))
             self._compiled = {**self._compiled, "loss": loss}
             if verbose:
                 print(self.loss_choice)

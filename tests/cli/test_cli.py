@@ -16,6 +16,7 @@ import thalweg
 from thalweg.cli import app as cli
 from thalweg.cli import images
 from thalweg.layers import Dense, Flatten, Input, Rescaling
+from thalweg.ops.elementwise import Relu
 
 SRC = Path(thalweg.__file__).parents[1]
 
@@ -262,3 +263,26 @@ def test_a_model_that_takes_no_images(tmp_path):
     result = call("predict", tmp_path / "m", tmp_path / "x.png")
     assert result.exit_code == 1
     assert "takes no images" in result.stderr
+
+
+def test_gradcheck(trained):
+    for data in ([], ["mnist"]):
+        result = call("gradcheck", trained[0], *data, "--rows", 8, "--directions", 2)
+        assert result.exit_code == 0, result.output
+        lines = result.stdout.splitlines()
+        assert lines[1].split()[:2] == ["parameter", "shape"]
+        assert len([line for line in lines if line.endswith("  ok")]) == 6
+        assert lines[8].startswith("right: all 6 gradients")
+
+
+def test_gradcheck_of_a_wrong_gradient(trained, monkeypatch):
+    monkeypatch.setattr(Relu, "vjp", lambda self, g, inputs, output: (g,))
+    result = call("gradcheck", trained[0], "mnist")
+    assert result.exit_code == 1
+    assert "WRONG: dense/kernel, dense/bias" in result.stdout
+
+
+def test_gradcheck_of_an_unknown_data_set(trained):
+    result = call("gradcheck", trained[0], "mnits")
+    assert result.exit_code == 1
+    assert "did you mean 'mnist'?" in result.stderr

@@ -187,6 +187,9 @@ OPTIMIZERS = {
     ),
 }
 
+# those that move the parameters outside the graph: tests/training/test_search.py
+SEARCHES = {"lbfgs": (lambda: optimizers.LBFGS(history_size=5),)}
+
 # name -> ways to make one
 SCHEDULES = {
     "constant_rate": (lambda: schedules.ConstantRate(0.5),),

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from tests.compute import compute, inputs
-from tests.contracts.cases import LAYERS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, WITHOUT_GRADIENT
+from tests.contracts.cases import LAYERS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, SEARCHES, WITHOUT_GRADIENT
 
 import thalweg.executors
 import thalweg.layers
@@ -41,7 +41,7 @@ KINDS = {
     "layer": (layers.registry, LAYERS),
     "loss": (losses.registry, LOSSES),
     "metric": (metrics.registry, METRICS),
-    "optimizer": (optimizers.registry, OPTIMIZERS),
+    "optimizer": (optimizers.registry, OPTIMIZERS | SEARCHES),
     "schedule": (optimizers.schedules.registry, SCHEDULES),
 }
 PACKAGES = {
@@ -323,6 +323,23 @@ class TestEveryLoss:
         slope = compute(gradients(make()(*nodes), [nodes[1]])[0], **arrays)
         difference = (value(y_pred + step * direction) - value(y_pred - step * direction)) / (2 * step)
         assert (slope * direction).sum() == pytest.approx(difference, rel=1e-6)
+
+    @pytest.mark.usefixtures("on_all_threads")
+    def test_native_computes_the_same(self, name, native):
+        """Value and gradient, to the rounding of a few dozen operations; the same bits on two threads."""
+        make, y_true, y_pred = LOSSES[name]
+        arrays = {"y_true": np.asarray(y_true), "y_pred": y_pred}
+        nodes = inputs(**arrays)
+        loss = make()(*nodes)
+        graph = Graph({"loss": loss, "slope": gradients(loss, [nodes[1]])[0]})
+        results = []
+        for executor, threads in ((NumpyExecutor(), 1), (native, 1), (native, 2)):
+            out = {key: np.zeros(node.shape, node.dtype) for key, node in graph.outputs.items()}
+            executor.compile(graph, gather=False).run({}, arrays, None, out, threads)
+            results.append(out)
+        for key, value in results[0].items():
+            np.testing.assert_allclose(results[1][key], value, rtol=1e-12, atol=1e-13)
+            assert results[1][key].tobytes() == results[2][key].tobytes()
 
     def test_targets_are_never_broadcast(self, name):
         make, y_true, y_pred = LOSSES[name]

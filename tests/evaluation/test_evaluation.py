@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from tests import nets
+from tests.evaluation.test_population import ctrl_c_after_three_epochs
 
 import thalweg
 from thalweg import layers, optimizers
@@ -139,6 +140,17 @@ class TestCrossValidation:
             assert all((caught.value.problem, caught.value.expected, caught.value.got, caught.value.fix))
         with pytest.raises(DataError, match="needs classes"):
             cross_validate(build, X, X[:, 0], stratify=True)
+
+    def test_ctrl_c(self):
+        with pytest.raises(KeyboardInterrupt, match="not trained to their end"):
+            cross_validate(build, X, Y, epochs=10**6, callbacks=ctrl_c_after_three_epochs(), verbose=0)
+
+    def test_other_rows_to_stop_by(self):
+        found = cross_validate(build, X, Y, epochs=2, validation_split=0.25, verbose=0)
+        thalweg.utils.set_random_seed(0)
+        train, _ = found.folds[0]
+        alone = build().fit(X[train], Y[train], epochs=2, validation_split=0.25, verbose=0)
+        assert alone.history["val_loss"] == found.histories[0].history["val_loss"]
 
     def test_the_process_keeps_its_seed(self):
         thalweg.utils.set_random_seed(1)

@@ -35,6 +35,7 @@ from thalweg.ops import (
     cos,
     divide,
     equal,
+    erf,
     exp,
     expm1,
     floor,
@@ -220,19 +221,8 @@ class Maker:
         x = self.pick()
         name = self.one(
             [
-                "negate",
-                "absolute",
-                "relu",
-                "exp",
-                "expm1",
-                "log",
-                "log1p",
-                "sqrt",
-                "sin",
-                "cos",
-                "tanh",
-                "sigmoid",
-                "softplus",
+                *("negate", "absolute", "relu", "exp", "expm1", "log", "log1p", "sqrt"),
+                *("tanh", "sigmoid", "softplus", "erf", "sin", "cos"),
             ]
         )
         if name in ("exp", "expm1"):
@@ -241,7 +231,7 @@ class Maker:
             return {"log": log, "log1p": log1p, "sqrt": sqrt}[name](absolute(x) + 0.5)
         if name in ("sin", "cos"):
             return (sin if name == "sin" else cos)(self.tame(x))
-        functions = {"negate": negate, "absolute": absolute, "relu": relu, "tanh": tanh, "sigmoid": sigmoid}
+        functions = {"negate": negate, "absolute": absolute, "relu": relu, "tanh": tanh, "sigmoid": sigmoid, "erf": erf}
         return functions.get(name, softplus)(x)
 
     def binary(self) -> Node:

@@ -151,6 +151,12 @@ class TestProbabilitiesThatAreZeroAndOne:
             for array in value_and_slope(SparseCategoricalFocalCrossentropy(), np.array(y, np.int32), self.right):
                 assert np.isfinite(array).all()
 
+    @pytest.mark.parametrize("loss", [losses.CategoricalCrossentropy(), CategoricalFocalCrossentropy(alpha=1.0)])
+    def test_a_row_of_zeros(self, loss):
+        value, slope = value_and_slope(loss, np.eye(2, dtype="f4"), np.zeros((2, 2), "f4"))
+        assert value == pytest.approx(-math.log(1e-7), rel=1e-5)
+        assert np.isfinite(slope).all()
+
 
 class TestNothingToFind:
     def test_overlap_of_empty_masks(self):
@@ -292,6 +298,12 @@ class TestByHand:
         y, p = np.array([1.0, 1.0]), np.array([[0.0, 3.0], [1.0, 1.0]])
         assert evaluated(QuantileLoss((0.1, 0.9)), y, p) == pytest.approx((0.1 * 1 + 0.1 * 2) / 4)
 
+    @pytest.mark.parametrize("error", [0.0, 1e-3, -1e-3, 0.1, -2.0])
+    def test_log_cosh_keeps_its_digits(self, error):
+        value, slope = value_and_slope(LogCosh(), np.zeros((1, 1), "f4"), np.array([[error]], "f4"))
+        assert value == pytest.approx(math.log1p(2 * math.sinh(error / 2) ** 2), rel=1e-3)
+        assert slope[0, 0] == pytest.approx(math.tanh(error), rel=2e-4)  # a few times 2^-24 of 1, against 1e-3
+
     def test_a_constant_learns_the_quantile(self):
         y = np.random.RandomState(0).exponential(size=4001)
         grid = np.linspace(0, 4, 801)
@@ -320,6 +332,11 @@ class TestByHand:
         y, x = np.array([0, -1, 1]), np.random.RandomState(0).standard_normal((3, 2))
         alone = evaluated(inner, y, x)
         assert evaluated(WeightedSum((inner,), (3.0,)), y, x) == pytest.approx(3 * alone)
+
+    def test_weighted_sum_with_a_root(self):
+        y, p = np.zeros((2, 1)), np.array([[1.0], [7.0]])
+        assert evaluated(WeightedSum(("rmse", "mae")), y, p) == pytest.approx(5.0 + 4.0)
+        np.testing.assert_allclose(evaluated(WeightedSum(("rmse", "mae"), reduction="none"), y, p), [2.0, 14.0])
 
     def test_class_weight_counts(self):
         x = np.random.RandomState(0).standard_normal((64, 3)).astype(np.float32)

@@ -6,7 +6,7 @@ from tests import nets
 
 import thalweg
 from thalweg import Input, Model, Sequential, constraints, errors, ops
-from thalweg.layers import Dense, Dropout
+from thalweg.layers import BatchNormalization, Dense, Dropout, GroupNormalization, LayerNormalization, PReLU
 from thalweg.optimizers import SGD
 from thalweg.regularizers import L1, L1L2, L2
 
@@ -87,6 +87,42 @@ def test_functions_are_regularizers_and_constraints():
     assert loss == pytest.approx(mse + 7.0)
     model.fit(X, Y, verbose=0)
     assert not model.get_weights()[0].any()
+
+
+@pytest.mark.parametrize("loss", ["dice", "root_mean_squared_error", "mse"])
+def test_any_loss_takes_a_penalty(loss):
+    """Also those that evaluation adds up in a way of their own."""
+    x, y = np.abs(X), (Y > 0).astype(np.float32)
+    values = []
+    for l2 in (0.0, 0.5):
+        thalweg.utils.set_random_seed(1)
+        model = Sequential([Input((3,)), Dense(1, "sigmoid", kernel_regularizer=L2(l2))])
+        model.compile(SGD(0.0), loss)
+        values.append([model.evaluate(x, y, verbose=0), model.fit(x, y, verbose=0).history["loss"][0]])
+    penalty = 0.5 * (model.get_weights()[0] ** 2).sum()
+    np.testing.assert_allclose(np.subtract(*values[::-1]), penalty, rtol=1e-4)
+
+
+LAYERS = {
+    "batch_normalization/gamma": lambda **options: BatchNormalization(**options),
+    "layer_normalization/beta": lambda **options: LayerNormalization(beta_initializer="ones", **options),
+    "group_normalization/gamma": lambda **options: GroupNormalization(-1, **options),
+    "p_re_lu/alpha": lambda **options: PReLU("ones", **options),
+}
+
+
+@pytest.mark.parametrize("path", LAYERS)
+def test_parameters_of_other_layers(path):
+    """Three ones: a penalty of 0.1 each; and a norm of 1 afterwards."""
+    name = path.rpartition("/")[2]
+    layer = LAYERS[path](**{f"{name}_regularizer": L2(0.1), f"{name}_constraint": "unit_norm"})
+    model = Sequential([Input((3,)), layer, Dense(1)])
+    model.compile(SGD(0.01), "mse", metrics=["mse"])
+    loss, mse = model.evaluate(X, Y, verbose=0)
+    assert loss - mse == pytest.approx(0.3, rel=1e-4)
+    model.fit(X, Y, verbose=0)
+    assert path in model.state
+    assert np.linalg.norm(model.state[path]) == pytest.approx(1.0, rel=1e-5)
 
 
 def test_constraints_hold_after_every_step():

@@ -40,7 +40,12 @@ def trained(digits, optimizer, threads, *epochs):
     return model
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "sgd", "lamb", "muon", "nadam"])
+SCHEDULED = thalweg.optimizers.Adam(thalweg.optimizers.schedules.CosineDecay(0.01, 40), gradient_accumulation_steps=3)
+
+
+@pytest.mark.parametrize(
+    "optimizer", ["adam", "rmsprop", "sgd", "lamb", "muon", "nadam", SCHEDULED], ids=lambda o: str(o)[:7]
+)
 def test_threads_and_parts_do_not_change_a_bit(optimizer, digits, teams):
     one = trained(digits, optimizer, 1, 5)
     assert teams == set()

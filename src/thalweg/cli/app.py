@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 import thalweg
-from thalweg import datasets, executors, layers, optimizers
+from thalweg import datasets, executors, layers, numdiff, optimizers
 from thalweg.cli import INTERRUPTED, images, machine
 from thalweg.errors import NameNotFoundError, StorageError, ThalwegError, did_you_mean
 from thalweg.model import Model, Sequential
@@ -132,6 +132,33 @@ def predict(
     for name, row in zip(names, probabilities, strict=True):
         first, second = np.argsort(row)[::-1][:2] if len(row) > 1 else (0, 0)
         typer.echo(f"{name:<{width}}  {first:>5}  {row[first]:>11.4f}  {second} ({row[second]:.4f})")
+
+
+@app.command()
+@reports_errors
+def gradcheck(
+    model: ModelFile,
+    data: Annotated[
+        str | None, typer.Argument(metavar="[DATA]", help="A data set by its name: mnist. [default: random numbers]")
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, help="Samples to compute the loss of.")] = 16,
+    directions: Annotated[int, typer.Option(help="Compared for each parameter.")] = 3,
+    per_entry: Annotated[bool, typer.Option("--per-entry", help="Compare every number; for small models.")] = False,
+    tolerance: Annotated[float, typer.Option(help="Relative.")] = 1e-6,
+    seed: Annotated[int, typer.Option(min=0, help="Of the directions, and of random data.")] = 0,
+) -> None:
+    """Compare a model's gradients with differences of its loss, in float64. Exit code 1 if one is wrong."""
+    net = thalweg.load_model(model)
+    if data is not None:
+        x, y = (part[:rows] for part in _load(data)[0])
+    else:
+        x, y = numdiff.random_data(net, rows, seed)
+    check = numdiff.check_gradients(
+        net, x, y, directions=directions, per_entry=per_entry, tolerance=tolerance, seed=seed
+    )
+    typer.echo(str(check))
+    if not check.passed:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -101,7 +101,7 @@ def cross_validate(
         threads: of all fits together.
         arguments: of ``fit``: ``epochs``, ``batch_size``, ``class_weight`` ...
 
-    A held-out part that lacks a class gives a FoldNotice.
+    A held-out part that lacks a class gives a FoldNotice. Ctrl-C ends the fits in order and raises KeyboardInterrupt.
 
     Raises: ArgumentError, ShapeError or DataError before anything runs; DataError if a fold would be trained without a
         sample of one of the classes; then whatever ``fit`` raises.
@@ -128,12 +128,18 @@ def cross_validate(
     pairs = _pairs(y, rows, folds, stratify, splits.per_row(groups, rows, "groups"), repeats, seed)
     with config.seeded(seed):
         models = [build() for _ in pairs]
-    jobs = [Job(model, _arguments(x, y, weight, pair, arguments)) for model, pair in zip(models, pairs, strict=True)]
+
+    def rows_of(pair: tuple[np.ndarray, np.ndarray]) -> Callable[[], dict[str, Any]]:
+        return lambda: _rows(x, y, weight, pair, judged="validation_split" not in arguments)
+
+    jobs = [Job(model, arguments, rows_of(pair)) for model, pair in zip(models, pairs, strict=True)]
     histories = []
     for outcome in run_jobs(jobs, callbacks, cores.wanted(threads), verbose, "folds"):
         if isinstance(outcome, Exception):
             raise outcome
         histories.append(outcome)
+    if any(history.stopped_by == "user" for history in histories):
+        raise KeyboardInterrupt("cross_validate: scores of folds that were not trained to their end say nothing")
     scores, predictions = _judge(models, x, y, weight, [held for _, held in pairs], rows)
     return CrossValidation(pairs, models, histories, scores, predictions)
 
@@ -163,17 +169,18 @@ def _pairs(
     return pairs
 
 
-def _arguments(
-    x: Any, y: Any, weight: np.ndarray | None, pair: tuple[np.ndarray, np.ndarray], arguments: Mapping[str, Any]
+def _rows(
+    x: Any, y: Any, weight: np.ndarray | None, pair: tuple[np.ndarray, np.ndarray], judged: bool
 ) -> dict[str, Any]:
+    """The arguments of ``fit`` that are the fold's own; ``judged``: whether the held-out rows are its validation's."""
     train, held = pair
     own = {"x": _listed(take(x, train)), "y": _listed(take(y, train))}
     if weight is not None:
         own["sample_weight"] = weight[train]
-    if not arguments.get("validation_split"):
-        judged = (_listed(take(x, held)), _listed(take(y, held)))
-        own["validation_data"] = judged if weight is None else (*judged, weight[held])
-    return {**arguments, **own}
+    if judged:
+        data = (_listed(take(x, held)), _listed(take(y, held)))
+        own["validation_data"] = data if weight is None else (*data, weight[held])
+    return own
 
 
 def _listed(parts: Any) -> Any:

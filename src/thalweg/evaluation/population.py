@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any
@@ -23,10 +24,15 @@ CallbackMaker = Callable[[], Iterable[Callback]] | None
 
 @dataclass(frozen=True)
 class Job:
-    """A model and the arguments of its ``fit``."""
+    """A model and the arguments of its ``fit``.
+
+    Arguments:
+        rows: makes further arguments when the model's turn comes, so that not all folds' rows are there at once.
+    """
 
     model: Model
     arguments: Mapping[str, Any]
+    rows: Callable[[], Mapping[str, Any]] = dict
 
     @property
     def epochs(self) -> int:
@@ -121,6 +127,9 @@ def run_jobs(
             raise
         finally:
             progress.finish({})
+            if interrupt.requested and not any(future.done() and future.exception() for future in futures):
+                kept = "models and histories are kept as they are"
+                print(f"Stopped by Ctrl-C while {len(jobs)} {what} were trained; {kept}.", file=sys.stderr)
     return [future.result() for future in futures]
 
 
@@ -132,7 +141,7 @@ def _run(
         return job.model.history
     watchers = [*(callbacks() if callbacks is not None else ()), counter]
     try:
-        return job.model.fit(**{**job.arguments, "threads": threads, "verbose": 0, "callbacks": watchers})
+        return job.model.fit(**{**job.arguments, **job.rows(), "threads": threads, "verbose": 0, "callbacks": watchers})
     except NonFiniteError as error:
         return error
 

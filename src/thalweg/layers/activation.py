@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from thalweg import activations, initializers, ops
-from thalweg.checks import In, Reserved
+from thalweg.checks import In
+from thalweg.constraints import Projection
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
@@ -13,6 +14,7 @@ from thalweg.graph.types import TensorType
 from thalweg.initializers import Initializer
 from thalweg.layers.layer import Layer, registry
 from thalweg.layers.normalization import normal_axes, require_size
+from thalweg.regularizers import Penalty
 
 
 def check_activation(activation: str | activations.Activation | None) -> None:
@@ -104,15 +106,15 @@ class PReLU(Layer):
 
     Arguments:
         shared_axes: along which all places have the same slope, counted with the batch as axis 0; one or several.
-        alpha_regularizer, alpha_constraint: Keras's names, not there yet.
+        alpha_regularizer, alpha_constraint: as in Dense.
 
     Raises: ShapeError if there is no such axis.
     Source: He et al. (2015), arXiv:1502.01852, equation 1. Differs: slopes start at 0 as in Keras, theirs at 0.25.
     """
 
     alpha_initializer: str | Initializer = "zeros"
-    alpha_regularizer: Annotated[object, Reserved()] = None
-    alpha_constraint: Annotated[object, Reserved()] = None
+    alpha_regularizer: str | Penalty | None = None
+    alpha_constraint: str | Projection | None = None
     shared_axes: int | tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:

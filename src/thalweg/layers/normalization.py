@@ -8,12 +8,14 @@ from typing import Annotated
 
 from thalweg import initializers, ops
 from thalweg.checks import In, OneOf, Reserved
+from thalweg.constraints import Projection
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.initializers import Initializer
 from thalweg.layers.layer import Layer, Parameter, registry
+from thalweg.regularizers import Penalty
 
 
 @registry.register("batch_normalization")
@@ -30,8 +32,8 @@ class BatchNormalization(Layer):
     Arguments:
         axis: of the features; all others are averaged over.
         center, scale: whether there is a beta, a gamma.
-        beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint, renorm, renorm_clipping,
-            renorm_momentum, synchronized: Keras's names, not there yet.
+        beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: as in Dense.
+        renorm, renorm_clipping, renorm_momentum, synchronized: Keras's names, not there yet.
 
     Source: Ioffe & Szegedy (2015), arXiv:1502.03167, Algorithm 1. Differs: the moving variance is that of the batch
     without the factor n / (n - 1) of their Algorithm 2, as in Keras; PyTorch has the factor.
@@ -46,10 +48,10 @@ class BatchNormalization(Layer):
     gamma_initializer: str | Initializer = "ones"
     moving_mean_initializer: str | Initializer = "zeros"
     moving_variance_initializer: str | Initializer = "ones"
-    beta_regularizer: Annotated[object, Reserved()] = None
-    gamma_regularizer: Annotated[object, Reserved()] = None
-    beta_constraint: Annotated[object, Reserved()] = None
-    gamma_constraint: Annotated[object, Reserved()] = None
+    beta_regularizer: str | Penalty | None = None
+    gamma_regularizer: str | Penalty | None = None
+    beta_constraint: str | Projection | None = None
+    gamma_constraint: str | Projection | None = None
     renorm: Annotated[bool, OneOf(False)] = False
     renorm_clipping: Annotated[object, Reserved()] = None
     renorm_momentum: Annotated[object, Reserved(0.99)] = 0.99
@@ -99,7 +101,7 @@ class LayerNormalization(Layer):
     Arguments:
         axis: over which mean and variance are taken; one or several.
         center, scale: whether there is a beta, a gamma.
-        beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: Keras's names, not there yet.
+        beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: as in Dense.
 
     Source: Ba, Kiros & Hinton (2016), arXiv:1607.06450, equation 4.
     """
@@ -110,10 +112,10 @@ class LayerNormalization(Layer):
     scale: bool = True
     beta_initializer: str | Initializer = "zeros"
     gamma_initializer: str | Initializer = "ones"
-    beta_regularizer: Annotated[object, Reserved()] = None
-    gamma_regularizer: Annotated[object, Reserved()] = None
-    beta_constraint: Annotated[object, Reserved()] = None
-    gamma_constraint: Annotated[object, Reserved()] = None
+    beta_regularizer: str | Penalty | None = None
+    gamma_regularizer: str | Penalty | None = None
+    beta_constraint: str | Projection | None = None
+    gamma_constraint: str | Projection | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -171,7 +173,7 @@ class GroupNormalization(Layer):
         groups: a divisor of the channels; -1 for as many as there are channels (instance normalization).
         axis: of the channels.
         center, scale: whether there is a beta, a gamma.
-        beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: Keras's names, not there yet.
+        beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: as in Dense.
 
     Source: Wu & He (2018), arXiv:1803.08494, equations 1 to 3.
     """
@@ -183,10 +185,10 @@ class GroupNormalization(Layer):
     scale: bool = True
     beta_initializer: str | Initializer = "zeros"
     gamma_initializer: str | Initializer = "ones"
-    beta_regularizer: Annotated[object, Reserved()] = None
-    gamma_regularizer: Annotated[object, Reserved()] = None
-    beta_constraint: Annotated[object, Reserved()] = None
-    gamma_constraint: Annotated[object, Reserved()] = None
+    beta_regularizer: str | Penalty | None = None
+    gamma_regularizer: str | Penalty | None = None
+    beta_constraint: str | Projection | None = None
+    gamma_constraint: str | Projection | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -23,7 +23,8 @@ from thalweg.losses.loss import Loss, registry
 class WeightedSum(Loss):
     """``sum(weight * loss)`` of losses of the same predictions: Dice with crossentropy, for one.
 
-    The reduction is this one's, not the losses'. Values with further axes than (batch,) are averaged over them.
+    The reduction is this one's, not the losses'. Without one, values with further axes than (batch,) are averaged over
+    these.
 
     Shapes: as the losses'.
 
@@ -79,15 +80,16 @@ class WeightedSum(Loss):
             loss.check_targets(y, output)
 
     def per_sample(self, y_true: Node, y_pred: Node) -> Node:
-        weighted = []
-        for weight, loss in self.parts:
-            values, counted = loss.values(y_true, y_pred)
-            if counted is not None:  # their share of the values, so that the mean is that of those that count
-                counts = ops.cast(counted, values.dtype)
-                values = values * (float(values.type.size) / ops.clip(ops.reduce_sum(counts), low=1.0))
-            values = ops.reduce_mean(values, tuple(range(1, values.rank))) if values.rank > 1 else values
-            weighted.append(values * weight)
-        return sum(weighted[1:], weighted[0])
+        values = [weight * loss.values(y_true, y_pred)[0] for weight, loss in self.parts]
+        of_samples = [ops.reduce_mean(v, tuple(range(1, v.rank))) for v in values]
+        return sum(of_samples[1:], of_samples[0])
+
+    def __call__(self, y_true: Node, y_pred: Node, sample_weight: Node | None = None) -> Node:
+        if self.reduction in ("none", None):
+            return super().__call__(y_true, y_pred, sample_weight)
+        y_true, y_pred = self.aligned(y_true, y_pred)
+        reduced = [weight * loss(y_true, y_pred, sample_weight) for weight, loss in self.parts]
+        return sum(reduced[1:], reduced[0])
 
     def totals(self, y_true: Node, y_pred: Node, weight: Node, valid: Node) -> dict[str, Node]:
         return {

@@ -134,7 +134,8 @@ class OverClasses(Crossentropy):
         self.require_classes(y_pred, axis)
         logits = self.logits(y_pred, axis)
         if logits is None:
-            p = y_pred / ops.reduce_sum(y_pred, axis, keepdims=True)
+            # A row of zeros, which cannot be normalised, stays one.
+            p = y_pred / ops.clip(ops.reduce_sum(y_pred, axis, keepdims=True), low=1e-30)
             return ops.log(ops.clip(p, config.epsilon(), 1 - config.epsilon())), None
         # The result does not depend on what is subtracted, so no gradient has to flow through the maximum.
         shifted = logits - ops.stop_gradient(ops.reduce_max(logits, axis, keepdims=True))

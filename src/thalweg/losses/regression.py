@@ -137,12 +137,12 @@ class LogCosh(Loss):
     """``mean(log(cosh(y_pred - y_true)))`` over the last axis: like Huber's, but smooth everywhere.
 
     Shapes: y_true, y_pred (batch, ..., n) -> (batch, ...).
-    Numerics: ``x + softplus(-2 x) - log 2`` never overflows; its derivative is ``1 - 2 sigmoid(-2 x) = tanh(x)``.
+    Numerics: ``|x| + log1p(expm1(-2 |x|) / 2)`` never overflows, and keeps its digits where x is small.
     """
 
     def per_sample(self, y_true: Node, y_pred: Node) -> Node:
-        error = y_pred - y_true
-        return ops.reduce_mean(error + ops.softplus(error * -2.0) - math.log(2.0), -1)
+        size = ops.absolute(y_pred - y_true)
+        return ops.reduce_mean(size + ops.log1p(ops.expm1(size * -2.0) * 0.5), -1)
 
 
 @registry.register("cosine_similarity", "cosine")

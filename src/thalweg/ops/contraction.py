@@ -8,6 +8,7 @@ from thalweg.errors import DTypeError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
+from thalweg.ops.leaf import number
 
 Labels = tuple[int, ...]
 
@@ -69,6 +70,14 @@ def matmul(x: Node, y: Node) -> Node:
 
     Shapes: x (..., k), y (k, n) -> (..., n); or x (..., m, k), y (..., k, n) with equal leading axes -> (..., m, n).
     """
+    if not (isinstance(x, Node) and isinstance(y, Node)):
+        number(y if isinstance(x, Node) else x)  # raises for an array from outside
+        raise DTypeError(
+            "a matrix product with a number",
+            expected="two tensors",
+            got=f"{x!r:.60} and {y!r:.60}",
+            fix="use * to multiply by a number",
+        )
     if x.rank < 1 or y.rank < 2:
         raise ShapeError(
             "a matrix product of tensors with too few axes",

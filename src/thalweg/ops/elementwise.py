@@ -13,7 +13,7 @@ from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
 from thalweg.graph.types import FLOATS, TensorType
 from thalweg.ops.broadcast import broadcast_to
 from thalweg.ops.error_function import error_function
-from thalweg.ops.leaf import constant
+from thalweg.ops.leaf import constant, number
 
 Operand = Node | float | int | bool
 
@@ -456,7 +456,7 @@ def same_kind(*operands: Operand) -> Nodes:
     nodes = [x for x in operands if isinstance(x, Node)]
     assert nodes, "an elementwise function needs at least one tensor"
     dtype = nodes[0].dtype
-    whole = tuple(x if isinstance(x, Node) else constant(x, dtype) for x in operands)
+    whole = tuple(x if isinstance(x, Node) else constant(number(x), dtype) for x in operands)
     return common_shape(*whole)
 
 

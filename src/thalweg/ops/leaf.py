@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from thalweg.errors import DTypeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
@@ -93,6 +94,21 @@ def state_node(label: str, shape: tuple[int, ...], dtype: str = "float32") -> No
 def constant(value: float | int | bool, dtype: str = "float32") -> Node:
     """A scalar node. The value is kept as the Python number that ``dtype`` can hold exactly."""
     return apply(Constant(np.asarray(value).astype(dtype).item(), dtype))
+
+
+def number(operand: object) -> float | int | bool:
+    """What meets a node in arithmetic and is no node itself: a number.
+
+    Raises: DTypeError for anything else, such as an array from outside of the graph.
+    """
+    if isinstance(operand, int | float | np.number | np.bool_):
+        return operand  # type: ignore[return-value]  # NumPy's numbers serve as Python's
+    raise DTypeError(
+        "a tensor of the graph meets something that is neither a tensor nor a number",
+        expected="a node, or a number",
+        got=f"{type(operand).__name__}" + (f" of shape {operand.shape}" if isinstance(operand, np.ndarray) else ""),
+        fix="let an array come in as an argument of the function or an input of the model; of a parameter take .node",
+    )
 
 
 def iota(shape: tuple[int, ...], axis: int, dtype: str = "int32") -> Node:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from thalweg.errors import GraphError
 from thalweg.graph.node import Node
 from thalweg.ops import elementwise as e
 from thalweg.ops.contraction import matmul
@@ -12,6 +13,15 @@ from thalweg.ops.shape import take_slice
 
 def _swapped(function: Any) -> Any:
     return lambda x, y: function(y, x)
+
+
+def _no_truth(node: Node) -> bool:
+    raise GraphError(
+        "a tensor of the graph is neither true nor false: it has no numbers yet",
+        expected="a decision that the graph makes when it runs",
+        got=f"{node!r} in an if, a while, an `and`, an `or` or bool()",
+        fix="use ops.select(condition, x, y), or & and | and ~",
+    )
 
 
 _METHODS = {
@@ -26,6 +36,7 @@ _METHODS = {
     "__pow__": e.power,
     "__rpow__": _swapped(e.power),
     "__matmul__": matmul,
+    "__rmatmul__": _swapped(matmul),
     "__neg__": e.negate,
     "__abs__": e.absolute,
     "__lt__": e.less,
@@ -36,6 +47,10 @@ _METHODS = {
     "__or__": e.logical_or,
     "__invert__": e.logical_not,
     "__getitem__": take_slice,
+    "__bool__": _no_truth,
+    # NumPy's arrays must not take a node for an array of objects and add it element by element: with this they leave
+    # ``array + node`` to the node, whose error says what to do.
+    "__array_ufunc__": None,
 }
 
 for _name, _function in _METHODS.items():

@@ -8,6 +8,7 @@ from thalweg.optimizers.adam import Adamax as Adamax
 from thalweg.optimizers.adam import AdamW as AdamW
 from thalweg.optimizers.adam import Nadam as Nadam
 from thalweg.optimizers.lamb import Lamb as Lamb
+from thalweg.optimizers.lbfgs import LBFGS as LBFGS
 from thalweg.optimizers.lion import Lion as Lion
 from thalweg.optimizers.muon import Muon as Muon
 from thalweg.optimizers.optimizer import Optimizer as Optimizer

@@ -8,7 +8,7 @@ import numpy as np
 
 from thalweg.graph.node import Graph, Node, Nodes, Op, apply, exact_scope
 from thalweg.ops.broadcast import Broadcast, broadcast
-from thalweg.ops.elementwise import Divide, Multiply, Subtract, _Elementwise
+from thalweg.ops.elementwise import Cast, Divide, Multiply, Subtract, _Elementwise
 from thalweg.ops.leaf import Constant, StopGradient, constant
 from thalweg.ops.shape import Reshape, Transpose, reshape, transpose
 
@@ -47,7 +47,8 @@ def _rewritten(graph: Graph, supported: Container[str]) -> Graph:
                 current = node if inputs == node.inputs else Node(node.op, inputs, node.type, node.layer)
                 better = _simpler(current)
                 if better is current and node.op.name not in supported:
-                    better = node.op.decompose(*inputs) or current
+                    parts = node.op.decompose(*inputs)
+                    better = current if parts is None else parts
                 result = share(current) if better is current else settle(better)
                 done[node] = done[result] = result
         return done[root]
@@ -67,9 +68,9 @@ def _simpler(node: Node) -> Node:
 
 
 def _drop_identity(node: Node) -> Node:
-    """``x * 1``, ``x / 1``, ``x - 0`` and stop_gradient, whose work is done, are their input."""
+    """``x * 1``, ``x / 1``, ``x - 0``, a cast to the same dtype and a stop_gradient, which has done its work."""
     op, inputs = node.op, node.inputs
-    if isinstance(op, StopGradient):
+    if isinstance(op, StopGradient) or (isinstance(op, Cast) and op.dtype == inputs[0].dtype):
         return inputs[0]
     if isinstance(op, Multiply | Divide) and _scalar(inputs[1]) == 1:
         return inputs[0]

@@ -162,7 +162,7 @@ def _require_rows(rows: Rows) -> None:
 
 
 def targets(y: Any, outputs: Iterable[str]) -> dict[str, np.ndarray]:
-    """The targets by output, as they are. Raises DataError if there are none."""
+    """The targets by output, as they are. Raises DataError or DTypeError if they are no finite numbers."""
     names = list(outputs)
     if y is None:
         raise DataError("there are no targets", expected="y, one row per sample", got="y=None", fix="pass y")
@@ -170,11 +170,11 @@ def targets(y: Any, outputs: Iterable[str]) -> dict[str, np.ndarray]:
     parts = by_label(y, labels, "y")
     arrays = {name: as_array(parts[label], label) for name, label in zip(names, labels, strict=True)}
     for name, array in arrays.items():
-        if not array.size or array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+        if not array.size or not np.isfinite(array).all():
             raise DataError(
                 "loss='auto' cannot be chosen from these targets",
                 expected="finite numbers, at least one",
-                got=f"shape {array.shape}, dtype {array.dtype}" + ", some not finite" * (array.dtype.kind == "f"),
+                got="numbers that are not finite" if array.size else f"shape {array.shape}",
                 fix="mend the targets" + (f" of output {name!r}" if name else "") + ", or name the loss in compile",
             )
     return arrays

@@ -20,10 +20,8 @@ from thalweg.metrics.resolve import ACCURACY, CROSSENTROPY
 
 LOSS = "loss"
 """The name of the loss among the sums and in the logs."""
-PENALTY = f"{LOSS}/penalty"
-"""The sum of what the regularizers add to the loss, where there are any."""
-PENALIZED = f"{LOSS}/penalized"
-"""How many rows that sum is of."""
+PENALTY = "regularization"
+"""The name among the sums of what the regularizers add to the loss, where there are any."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,8 @@ class Goals:
 
         Values are floats, and arrays for metrics with one number for each class, threshold or output.
         """
-        logs: dict[str, Any] = {LOSS: sums[PENALTY] / sums[PENALIZED] if sums.get(PENALIZED) else 0.0}
+        penalty = _parts(sums, PENALTY)
+        logs: dict[str, Any] = {LOSS: penalty["total"] / penalty["samples"] if penalty else 0.0}
         for goal in self.outputs:
             parts = _parts(sums, goal.loss_name)
             # While training these are the batches' losses, in evaluation what the loss itself adds up.
@@ -132,7 +131,7 @@ def resolve(
     of_weight = _per_output(1.0 if loss_weights is None else loss_weights, names, "loss_weights")
     of_metrics = _metrics_per_output(measured, names, "metrics")
     of_weighted = _metrics_per_output(weighted, names, "weighted_metrics")
-    taken: set[str] = {LOSS}
+    taken: set[str] = {LOSS, PENALTY}
     goals = []
     for name, kind in outputs.items():
         found = _loss(of_loss[name])

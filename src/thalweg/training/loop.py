@@ -57,6 +57,7 @@ class Plan:
         logs: the means so far, from the running sums.
         reset: sets the running sums to zero.
         validate: the logs of a validation, prefixed ``val_``; empty when it is not due after this epoch.
+        converged: whether the last step found nothing better; always False for optimizers without a line search.
         rescue: finds out where a loss that is not finite comes from.
     """
 
@@ -74,6 +75,7 @@ class Plan:
     loss_is_finite: Callable[[], bool]
     validate: Callable[[int], Logs]
     stop_training: Callable[[], bool]
+    converged: Callable[[], bool]
     rescue: Rescue
     pace: Pace = field(default_factory=lambda: Pace(single=False))
 
@@ -102,6 +104,9 @@ def train(plan: Plan, callbacks: CallbackList, progress: Progress, history: Hist
         progress.end_epoch(logs)
         if plan.stop_training():
             history.stopped_by = "callback"
+            return
+        if plan.converged():
+            history.stopped_by = "converged"
             return
     plan.rescue.check()
 

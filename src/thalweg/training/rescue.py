@@ -86,7 +86,7 @@ class Rescue:
 def _is_lasting(name: str) -> bool:
     """Metrics may be infinite by their nature; the loss may not."""
     if name.startswith((f"{TRAINING_SUMS}/", f"{EVALUATION_SUMS}/")):
-        return name.startswith(TRAINING_SUMS) and name.endswith(("loss/total", PENALTY))
+        return name.startswith(TRAINING_SUMS) and name.endswith(("loss/total", f"{PENALTY}/total"))
     return True
 
 

@@ -18,8 +18,12 @@ from thalweg.graph.types import TensorType
 from thalweg.layers.layer import STEP_STATE, Parameter, Trace, tracing
 from thalweg.layers.mixing import rolled
 from thalweg.losses.loss import Loss
+from thalweg.optimizers.lbfgs import LBFGS
 from thalweg.optimizers.optimizer import Optimizer
-from thalweg.training.goals import PENALIZED, PENALTY, Goal, Goals
+from thalweg.training.goals import PENALTY, Goal, Goals
+
+OBJECTIVE, GRADIENT = "objective", "gradient"
+"""The outputs of a training step for an optimizer with a line search: the loss, and by path its derivatives."""
 
 TRAINING_SUMS = "metrics"
 EVALUATION_SUMS = "evaluation"
@@ -72,7 +76,7 @@ def training_step(net: Net, goals: Goals, optimizer: Optimizer, batch: int, weig
     if penalties:
         penalty = _sum([ops.cast(penalty, loss.dtype) for penalty in penalties])
         loss = loss + penalty
-        sums |= _penalty_sums(penalty, ops.constant(float(batch), "float64"))
+        sums |= _batch_sums(PENALTY, penalty, batch)
     slopes = gradients(loss, list(wrt.values()))
     updates = {
         **_constrained(net, optimizer.updates(wrt, dict(zip(wrt, slopes, strict=True)))),
@@ -80,7 +84,8 @@ def training_step(net: Net, goals: Goals, optimizer: Optimizer, batch: int, weig
         **_running(TRAINING_SUMS, sums),
         STEP_STATE: ops.cast(ops.cast(ops.state_node(STEP_STATE, (), "uint32"), "int64") + 1, "uint32"),
     }
-    return Step(Graph({}, updates), tuple(predictions.values()), loss, tuple(slopes))
+    outputs = _objective(loss, wrt, slopes) if isinstance(optimizer, LBFGS) else {}
+    return Step(Graph(outputs, updates), tuple(predictions.values()), loss, tuple(slopes))
 
 
 def evaluation_step(net: Net, goals: Goals, batch: int) -> Step:
@@ -95,7 +100,7 @@ def evaluation_step(net: Net, goals: Goals, batch: int) -> Step:
         penalties = [ops.cast(penalty, "float64") * rows for penalty in _penalties(net, trace)]
         penalties += [ops.cast(penalty(_only(valid, y)), "float64") for penalty, y in trace.activities]
         if penalties:
-            sums |= {PENALTY: _sum(penalties), PENALIZED: rows}
+            sums |= {f"{PENALTY}/total": _sum(penalties), f"{PENALTY}/samples": rows}
     return Step(Graph({}, _running(EVALUATION_SUMS, sums)), tuple(predictions.values()))
 
 
@@ -134,11 +139,7 @@ def _training_loss(goal: Goal, y_pred: Node, batch: int, weighted: bool, mixing:
         loss = (
             goal.loss(y_true, y_pred, weight) if mixing is None else _mixed(goal.loss, y_true, y_pred, weight, mixing)
         )
-        # Keras's epoch loss: the mean of the batches' losses, each counted as often as it has samples
-        sums = {
-            f"{goal.loss_name}/total": ops.cast(loss, "float64") * float(batch),
-            f"{goal.loss_name}/samples": ops.constant(float(batch), "float64"),
-        }
+        sums = _batch_sums(goal.loss_name, loss, batch)
     return _Part(loss, sums | _measure(goal, y_true, y_pred, None, weight))
 
 
@@ -155,6 +156,14 @@ def _mixed(loss: Loss, y_true: Node, y_pred: Node, weight: Node | None, mixing: 
     if weight is None:
         return loss(y_true, y_pred, mixing) + loss(rolled(y_true), y_pred, other)
     return loss(y_true, y_pred, mixing * weight) + loss(rolled(y_true), y_pred, other * rolled(weight))
+
+
+def _batch_sums(name: str, loss: Node, batch: int) -> dict[str, Node]:
+    """Keras's epoch loss: the mean of the batches' losses, each counted as often as it has samples."""
+    return {
+        f"{name}/total": ops.cast(loss, "float64") * float(batch),
+        f"{name}/samples": ops.constant(float(batch), "float64"),
+    }
 
 
 def _evaluation_sums(goal: Goal, y_pred: Node, valid: Node, batch: int) -> dict[str, Node]:
@@ -180,15 +189,16 @@ def _measure(
     return sums
 
 
+def _objective(loss: Node, wrt: Mapping[str, Node], slopes: Sequence[Node]) -> dict[str, Node]:
+    """What a line search wants to know of a step."""
+    gradient = {f"{GRADIENT}/{path}": slope for path, slope in zip(wrt, slopes, strict=True)}
+    return {OBJECTIVE: ops.cast(loss, "float64"), **gradient}
+
+
 def _penalties(net: Net, trace: Trace) -> list[Node]:
     """What the regularizers of the trained parameters give."""
     trained = (parameter for path, parameter in net.parameters.items() if path in net.trainable)
     return [p.regularizer(trace.node(p)) for p in trained if p.regularizer is not None]
-
-
-def _penalty_sums(penalty: Node, rows: Node) -> dict[str, Node]:
-    """Counted as often as the batch has samples, as the loss is."""
-    return {PENALTY: ops.cast(penalty, "float64") * rows, PENALIZED: rows}
 
 
 def _only(valid: Node, y: Node) -> Node:

@@ -12,6 +12,7 @@ from thalweg.checks import In, OneOf, check_fields
 from thalweg.executors import threads as cores
 from thalweg.executors.executor import Program
 from thalweg.fields import dataclass
+from thalweg.optimizers.lbfgs import LBFGS
 from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE, Optimizer, slot_state
 from thalweg.record.history import History
 from thalweg.training.callbacks import CallbackList, Logs, TerminateOnNaN
@@ -23,6 +24,7 @@ from thalweg.training.loop import Pace, Plan, shuffled, train
 from thalweg.training.programs import Programs
 from thalweg.training.progress import Counter, Progress, check_verbose
 from thalweg.training.rescue import Divergence, Rescue
+from thalweg.training.search import Search, check
 from thalweg.training.step import TRAINING_SUMS, Net, Step, training_step
 
 Count = Annotated[int, In("[1, inf)")]
@@ -79,6 +81,7 @@ class Trainer:
         self.programs = programs
         self.stop_training = stop_training
         self._sums: dict[str, np.ndarray] = {}
+        self._last_search: Search | None = None
 
     def fit(
         self, rows: Rows, held_out: Rows | None, schedule: Schedule, callbacks: CallbackList, history: History
@@ -137,10 +140,12 @@ class Trainer:
         batch_size = schedule.batch(rows.count)
         shuffles = schedule.shuffle and schedule.batch_size != FULL
         threads = cores.wanted(schedule.threads)
+        if isinstance(self.optimizer, LBFGS):
+            check(self.net, schedule.steps(rows.count))
         in_order = np.arange(rows.count)
         self._program(batch_size, weighted)  # now, so that the running sums exist
-        names = [*(f"{goal.loss_name}/total" for goal in self.goals.outputs), PENALTY]
-        totals = [self._sums[name] for name in names if name in self._sums]
+        names = [*(goal.loss_name for goal in self.goals.outputs), PENALTY]
+        totals = [self._sums[f"{name}/total"] for name in names if f"{name}/total" in self._sums]
 
         def validate(epoch: int) -> Logs:
             if validation is None or not schedule.validates(epoch):
@@ -163,6 +168,7 @@ class Trainer:
             loss_is_finite=lambda: all(map(np.isfinite, totals)),
             validate=validate,
             stop_training=self.stop_training,
+            converged=lambda: self._last_search is not None and self._last_search.converged,
             rescue=Rescue(state, rows.arrays, lambda batch: self._step(batch, weighted)),
             pace=Pace(callbacks.watches_batches("train")),
         )
@@ -201,6 +207,8 @@ class Trainer:
         Raises: NonFiniteError, the model being left as it was before the step.
         """
         state, weighted = self.programs.state, rows.weighted
+        if isinstance(self.optimizer, LBFGS):
+            check(self.net, 1)
         program = self._program(rows.count, weighted)
         self.reset()
         rescue = Rescue(state, rows.arrays, lambda batch: self._step(batch, weighted))
@@ -233,7 +241,15 @@ class Trainer:
         if not self._sums:
             state = self.programs.state
             self._sums = {name: state[f"{TRAINING_SUMS}/{name}"] for name in sums_of(state, TRAINING_SUMS)}
-        return program
+        return self._search(batch, weighted, program) if isinstance(self.optimizer, LBFGS) else program
+
+    def _search(self, batch: int, weighted: bool, program: Program) -> Search:
+        """The program of a step as an iteration of L-BFGS."""
+        assert isinstance(self.optimizer, LBFGS)
+        if self._last_search is None or self._last_search.program is not program:
+            paths = tuple(path for path in self.net.parameters if path in self.net.trainable)
+            self._last_search = Search(self.optimizer, program, self._step(batch, weighted), paths)
+        return self._last_search
 
 
 def params(verbose: Any, epochs: int, steps: int) -> dict[str, Any]:

@@ -1,0 +1,92 @@
+"""Over-fitting: a large network learns 500 images by heart. What dropout and early stopping do about it.
+
+python examples/overfitting.py [--plot overfitting.png]
+"""
+
+import argparse
+
+import numpy as np
+
+import thalweg
+from thalweg import callbacks, layers
+from thalweg.datasets import mnist
+
+ROWS = 500
+
+
+def network(units, dropout):
+    thalweg.utils.set_random_seed(0)
+    model = thalweg.Sequential([thalweg.Input((784,))])
+    for _ in range(2):
+        model.add(layers.Dense(units, activation="relu"))
+        if dropout:
+            model.add(layers.Dropout(dropout))
+    model.add(layers.Dense(10, activation="softmax"))
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def stop():
+    """Ends training when the validation loss has not fallen for five epochs, and goes back to its best weights."""
+    return callbacks.EarlyStopping(patience=5, restore_best_weights=True)
+
+
+# name: units, dropout, callbacks
+SETTINGS = {
+    "nothing": (512, 0.0, list),
+    "dropout": (512, 0.5, list),
+    "early stopping": (512, 0.0, lambda: [stop()]),
+    "both": (512, 0.5, lambda: [stop()]),
+    "a small network": (16, 0.0, list),
+}
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description="Over-fitting 500 images, and what helps.")
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--plot", metavar="FILE", help="draw the learning curves (needs matplotlib)")
+    options = parser.parse_args(arguments)
+
+    (x, y), (x_test, y_test) = mnist.load_data()
+    x, x_test = (a.reshape(-1, 784).astype(np.float32) / 255 for a in (x[: ROWS + 2000], x_test))
+    validation = x[ROWS:], y[ROWS : ROWS + 2000]  # decides when to stop; the test images only judge
+    curves, results = {}, {}
+    print(f"{'':<16}  epochs  training loss  test loss  test accuracy")
+    for name, (units, dropout, watchers) in SETTINGS.items():
+        model = network(units, dropout)
+        history = model.fit(
+            x[:ROWS],
+            y[:ROWS],
+            epochs=options.epochs,
+            validation_data=validation,
+            callbacks=watchers(),
+            verbose=0,
+        )
+        curves[name] = history.history
+        training = model.evaluate(x[:ROWS], y[:ROWS], verbose=0, return_dict=True)
+        test = model.evaluate(x_test, y_test, verbose=0, return_dict=True)
+        results[name] = {"training": training["loss"], "test": test["loss"], "accuracy": test["accuracy"]}
+        print(
+            f"{name:<16}  {len(history.epoch):>6}  {training['loss']:>13.4f}  {test['loss']:>9.4f}"
+            f"  {test['accuracy']:>13.3f}"
+        )
+    print("Without anything the training loss goes to 0 while the test loss rises: the images are known by heart.")
+    if options.plot:
+        draw(curves, options.plot)
+    return results
+
+
+def draw(curves, file):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3.2 * len(curves), 3), layout="constrained")
+    for axes, (name, logs) in zip(figure.subplots(1, len(curves), sharey=True), curves.items(), strict=True):
+        axes.plot(logs["loss"], label="training")
+        axes.plot(logs["val_loss"], label="validation")
+        axes.set(title=name, xlabel="epoch", ylim=(0, 1.2))
+        axes.legend()
+    figure.savefig(file)
+
+
+if __name__ == "__main__":
+    main()

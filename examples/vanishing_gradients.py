@@ -1,0 +1,92 @@
+"""Vanishing gradients: ten layers of sigmoid against ten of relu with He's initial weights.
+
+    python examples/vanishing_gradients.py [--plot gradients.png]
+
+The sigmoid's slope is at most 1/4, so each layer leaves at most a quarter of the gradient to the one before, times the
+size of its weights: the first layers get next to nothing. Relu passes the gradient of the units that are on unchanged,
+and He's variance of 2 / inputs makes up for those that are off.
+"""
+
+import argparse
+from itertools import pairwise
+
+import numpy as np
+
+import thalweg
+from thalweg import layers, ops
+from thalweg.datasets import mnist
+
+DEPTH, UNITS = 10, 64
+KINDS = {
+    "sigmoid, Glorot": (ops.sigmoid, "sigmoid", "glorot_uniform", 1.0),
+    "tanh, Glorot": (ops.tanh, "tanh", "glorot_uniform", 1.0),
+    "relu, Glorot": (ops.relu, "relu", "glorot_uniform", 1.0),
+    "relu, He": (ops.relu, "relu", "he_normal", 2.0),
+}
+
+
+def initial_weights(gain, seed=0):
+    """A list of (kernel, bias), kernels normal with variance gain / mean of inputs and outputs; He's: gain / inputs."""
+    random, sizes = np.random.default_rng(seed), [784, *[UNITS] * DEPTH, 10]
+    pairs = []
+    for n, m in pairwise(sizes):
+        deviation = np.sqrt(gain / (n if gain == 2 else (n + m) / 2))
+        pairs.append((random.normal(0, deviation, (n, m)).astype(np.float32), np.zeros(m, np.float32)))
+    return pairs
+
+
+def gradient_norms(activation, gain, x, y):
+    """The Euclidean norm of the loss's gradient by each layer's kernel, from the first to the last."""
+
+    def loss(weights, x, y):
+        for kernel, bias in weights[:-1]:
+            x = activation(x @ kernel + bias)
+        kernel, bias = weights[-1]
+        return -ops.reduce_mean(ops.reduce_sum(y * ops.log_softmax(x @ kernel + bias), -1))
+
+    slopes = thalweg.grad(loss)(initial_weights(gain), x, y)
+    return np.array([np.linalg.norm(kernel) for kernel, _ in slopes])
+
+
+def trained_accuracy(activation, initializer, x, y, x_test, y_test, epochs):
+    thalweg.utils.set_random_seed(0)
+    hidden = [layers.Dense(UNITS, activation=activation, kernel_initializer=initializer) for _ in range(DEPTH)]
+    model = thalweg.Sequential([thalweg.Input((784,)), *hidden, layers.Dense(10, activation="softmax")])
+    model.compile(thalweg.optimizers.SGD(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(x, y, batch_size=64, epochs=epochs, verbose=0)
+    return model.evaluate(x_test, y_test, verbose=0)[1]
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description="Gradient norms by layer in deep networks.")
+    parser.add_argument("--epochs", type=int, default=5, help="of training on 10,000 images")
+    parser.add_argument("--plot", metavar="FILE", help="draw the norms by layer (needs matplotlib)")
+    options = parser.parse_args(arguments)
+
+    (x, y), (x_test, y_test) = mnist.load_data()
+    x, x_test = (a.reshape(-1, 784).astype(np.float32) / 255 for a in (x[:10000], x_test))
+    y = y[:10000]
+    norms, accuracies = {}, {}
+    print(f"{'gradient norm of layer':<24}" + "".join(f"{i:>9}" for i in (1, 3, 5, 7, 9, 11)) + "   test accuracy")
+    for name, (function, activation, initializer, gain) in KINDS.items():
+        norms[name] = gradient_norms(function, gain, x[:256], np.eye(10, dtype=np.float32)[y[:256]])
+        accuracies[name] = trained_accuracy(activation, initializer, x, y, x_test, y_test, options.epochs)
+        print(f"{name:<24}" + "".join(f"{norm:9.1e}" for norm in norms[name][::2]) + f"   {accuracies[name]:.3f}")
+    if options.plot:
+        draw(norms, options.plot)
+    return norms, accuracies
+
+
+def draw(norms, file):
+    from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained")
+    axes = figure.add_subplot(xlabel="layer", ylabel="gradient norm of its kernel", yscale="log")
+    for name, values in norms.items():
+        axes.plot(range(1, len(values) + 1), values, "o-", label=name)
+    axes.legend()
+    figure.savefig(file)
+
+
+if __name__ == "__main__":
+    main()

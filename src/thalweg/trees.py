@@ -1,0 +1,64 @@
+"""Nested lists, tuples and dicts of arrays, taken apart and put together: the arguments of users' functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+Tree = Any
+"""A leaf (array, number, node), or a list, tuple, named tuple or dict of trees; None is a tree without leaves."""
+
+
+class Structure(NamedTuple):
+    """A tree without its leaves: of each container its type and keys. A tuple, because each call looks one up."""
+
+    kind: type | None = None  # None for a leaf
+    keys: tuple[Any, ...] = ()
+    parts: tuple[Structure, ...] = ()
+
+
+LEAF = Structure()
+
+
+def flatten(tree: Tree) -> tuple[list[Any], Structure]:
+    """The leaves, dicts in the order of their keys as text, and what they are the leaves of.
+
+    Example:
+        >>> flatten({"w": [1, 2], "b": 3})[0]
+        [3, 1, 2]
+    """
+    leaves: list[Any] = []
+    return leaves, _structure(tree, leaves)
+
+
+def _structure(tree: Tree, leaves: list[Any]) -> Structure:
+    if tree is None:
+        return Structure(type(None))
+    if isinstance(tree, dict):
+        keys = tuple(sorted(tree, key=str))
+        return Structure(dict, keys, tuple(_structure(tree[key], leaves) for key in keys))
+    if isinstance(tree, list | tuple):
+        return Structure(type(tree), (), tuple(_structure(part, leaves) for part in tree))
+    leaves.append(tree)
+    return LEAF
+
+
+def unflatten(structure: Structure, leaves: Iterator[Any]) -> Tree:
+    """The tree of this structure, its leaves taken from the iterator."""
+    if structure.kind is None:
+        return next(leaves)
+    if structure.kind is type(None):
+        return None
+    parts = [unflatten(part, leaves) for part in structure.parts]
+    if structure.kind is dict:
+        return dict(zip(structure.keys, parts, strict=True))
+    return structure.kind(*parts) if hasattr(structure.kind, "_fields") else structure.kind(parts)
+
+
+def paths(structure: Structure, prefix: str) -> Iterator[str]:
+    """What messages call each leaf: ``argument 0['w'][1]``."""
+    if structure.kind is None:
+        yield prefix
+    for number, part in enumerate(structure.parts):
+        key = repr(structure.keys[number]) if structure.keys else number
+        yield from paths(part, f"{prefix}[{key}]")

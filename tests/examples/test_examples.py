@@ -1,0 +1,161 @@
+"""The scripts in examples/ run, and show what they say they show."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from thalweg import optimizers
+
+FOLDER = Path(__file__).parents[2] / "examples"
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py"))
+NEEDS = {"tables": "sklearn"}
+DRAWS = [name for name in SCRIPTS if '"--plot"' in (FOLDER / f"{name}.py").read_text(encoding="utf-8")]
+
+
+def example(name):
+    """The script as a module."""
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(autouse=True)
+def only_drawings_have_matplotlib(request, monkeypatch):
+    if request.node.originalname != "test_drawings":
+        monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_is_listed_and_says_how_to_run_it(name):
+    assert f"`{name}.py`" in (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert f"python examples/{name}.py" in (FOLDER / f"{name}.py").read_text(encoding="utf-8").split('"""')[1]
+    environment = {**os.environ, "PYTHONPATH": str(FOLDER.parent / "src")}
+    command = [sys.executable, FOLDER / f"{name}.py", "--help"]
+    shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert "usage:" in shown
+
+
+def test_perceptrons():
+    right = example("perceptrons").main([])
+    assert [right[f"{gate}, one neuron"] for gate in ("AND", "OR", "NAND")] == [4, 4, 4]
+    assert right["XOR, one neuron"] < 4
+    assert right["XOR, 4 hidden units"] == 4
+
+
+def test_descent():
+    found = example("descent").main([])
+    rates = found["rates"]
+    minimum = -1.0879  # of x^4/4 - x^2/2 + x/5: the root of x^3 - x + 1/5 on the left
+    assert abs(rates["good"][-1] - minimum) < 1e-3
+    assert rates["too small"][-1] < minimum - 0.1
+    assert np.any(rates["overshooting"] > minimum + 0.5)
+    assert abs(rates["diverging"][-1]) > 1e3
+    assert {round(float(end), 2) for end in found["starts"].values()} == {-1.09, 0.88}
+    stuck, freed = found["saddles"].values()
+    assert np.abs(stuck[-1]).max() < 1e-6
+    assert abs(freed[-1][1] - 1) < 1e-3
+    module = example("descent")
+    assert {name for name, _ in optimizers.registry.items()} < set(found["paths"])
+    for name, places in found["paths"].items():
+        if name.split(",")[0] in module.RATES_HERE:
+            assert module.rosenbrock(places[-1]) < module.rosenbrock(places[0]) / 10, name
+
+
+@pytest.mark.slow
+def test_tables():
+    found = example("tables").main([])
+    for name in ("tumours", "wines"):
+        score, simplest = found[name]
+        assert score > 0.93 > simplest + 0.2
+    error, of_mean = found["diabetes"]
+    assert error < 0.85 * of_mean
+
+
+@pytest.mark.slow
+def test_vanishing_gradients():
+    norms, accuracies = example("vanishing_gradients").main(["--epochs", "3"])
+    sigmoid, relu = norms["sigmoid, Glorot"], norms["relu, He"]
+    assert sigmoid[0] < 1e-4 * sigmoid[-1]
+    assert 0.1 < relu[0] / relu[-1] < 10
+    assert accuracies["sigmoid, Glorot"] < 0.2
+    assert accuracies["relu, He"] > 0.85
+
+
+@pytest.mark.slow
+def test_overfitting():
+    found = example("overfitting").main([])
+    assert found["nothing"]["training"] < 0.01
+    assert found["early stopping"]["test"] < 0.9 * found["nothing"]["test"]
+    assert found["both"]["test"] < 0.9 * found["nothing"]["test"]
+    assert found["dropout"]["accuracy"] > found["a small network"]["accuracy"]
+
+
+@pytest.mark.slow
+def test_k_fold():
+    scores, together, parts = example("k_fold").main(["--folds", "4", "--epochs", "3"])
+    assert sorted(np.concatenate(parts)) == list(range(4000))
+    assert all(score > 0.85 for score in scores)
+    weights = [len(part) / 4000 for part in parts]
+    assert together == pytest.approx(np.dot(scores, weights), abs=1e-6)
+
+
+@pytest.mark.slow
+def test_calibration():
+    errors = example("calibration").main([])
+    assert errors[0.005] < 0.6 * errors[0.0]
+    assert errors[0.1] > errors[0.0]
+
+
+def test_expected_calibration_error_by_hand():
+    """Two sure and right, two half sure of which one is right, at 0.6: bins 0.9 (off by 0.05) and 0.6 (off by 0.1)."""
+    module = example("calibration")
+    probabilities = np.array([[0.95, 0.05], [0.05, 0.95], [0.6, 0.4], [0.6, 0.4]])
+    table = module.reliability(probabilities, np.array([0, 1, 0, 1]))
+    assert module.expected_calibration_error(table) == pytest.approx(0.5 * 0.05 + 0.5 * 0.1)
+
+
+def test_backprop_by_hand():
+    assert example("backprop_by_hand").main([]) < 1e-15
+
+
+@pytest.mark.slow
+def test_from_scratch():
+    worst, right = example("from_scratch").main(["--epochs", "1", "--units", "32"])
+    assert worst < 1e-8
+    assert right > 0.9
+
+
+def test_from_scratch_is_one_page_and_its_check_finds_a_fault():
+    text = (FOLDER / "from_scratch.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 220
+    module = example("from_scratch")
+    weights = module.initial_weights([4, 5, 3], dtype=np.float64)
+    x, y = np.random.default_rng(0).standard_normal((6, 4)), np.array([0, 1, 2, 0, 1, 2])
+
+    def check(activation):
+        return module.check_gradients(
+            lambda w: module.softmax_cross_entropy(module.network(module.Node(x), w, activation), y), weights
+        )
+
+    assert check(module.tanh) < 1e-8
+    assert check(lambda n: module.Node(np.tanh(n.value), (n,), lambda g: (g,))) > 1e-3
+    x = module.Node(3.0)
+    product = module.Node(x.value * x.value, (x, x), lambda g: (g * x.value, g * x.value))
+    assert module.gradients(product, [x, module.Node(1.0)]) == [6.0, 0.0]  # what meets is added up
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DRAWS)
+def test_drawings(name, tmp_path):
+    pytest.importorskip("matplotlib")
+    short = ["--epochs", "1"] if '"--epochs"' in (FOLDER / f"{name}.py").read_text(encoding="utf-8") else []
+    example(name).main(["--plot", str(tmp_path / "drawing.png"), *short])
+    assert (tmp_path / "drawing.png").read_bytes().startswith(b"\x89PNG")
