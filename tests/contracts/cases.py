@@ -43,6 +43,7 @@ LAYERS = {
     "random_contrast": (lambda: layers.RandomContrast(0.3, (-4.0, 4.0), seed=1), (4, 5, 2), "float32"),
     "random_erasing": (lambda: layers.RandomErasing(fill_value=0.5, seed=1), (4, 5, 2), "float32"),
     "random_flip": (lambda: layers.RandomFlip(seed=1), (4, 5, 2), "float32"),
+    "random_rotation": (lambda: layers.RandomRotation(0.3, seed=1), (4, 5, 2), "float32"),
     "random_translation": (lambda: layers.RandomTranslation(0.3, 0.3, seed=1), (4, 5, 2), "float32"),
     "random_zoom": (
         lambda: layers.RandomZoom(0.3, fill_mode="constant", fill_value=1.0, seed=1),

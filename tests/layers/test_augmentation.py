@@ -35,6 +35,11 @@ CERTAIN = [
         for mode in ("reflect", "constant", "wrap", "nearest")
         for h, w in (([0.4, 0.4], None), ([-0.5, -0.5], [0.8, 0.8]))
     ),
+    *(
+        ("RandomRotation", {"factor": [angle, angle], "fill_mode": mode, **more})
+        for mode in ("reflect", "constant", "wrap", "nearest")
+        for angle, more in ((0.13, {}), (-0.4, {}), (0.07, {"interpolation": "nearest"}), (0.2, {"fill_value": 9.0}))
+    ),
     ("RandomBrightness", {"factor": [0.2, 0.2]}),
     ("RandomBrightness", {"factor": [-0.4, -0.4], "value_range": [10.0, 200.0]}),
     ("RandomContrast", {"factor": [0.0, 0.0]}),
@@ -72,6 +77,7 @@ ALL = [
     layers.RandomFlip(),
     layers.RandomTranslation(0.3, 0.3),
     layers.RandomZoom(0.3),
+    layers.RandomRotation(0.2),
     layers.RandomContrast(0.5),
     layers.RandomBrightness(0.5),
     layers.RandomErasing(),
@@ -225,6 +231,7 @@ def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads():
                 layers.RandomFlip(),
                 layers.RandomTranslation(0.1, 0.1),
                 layers.RandomZoom(0.1),
+                layers.RandomRotation(0.1),
                 layers.RandomContrast(0.2),
                 layers.RandomBrightness(0.1),
                 layers.RandomErasing(),

@@ -10,6 +10,7 @@ from thalweg.layers.augmentation import RandomBrightness as RandomBrightness
 from thalweg.layers.augmentation import RandomContrast as RandomContrast
 from thalweg.layers.augmentation import RandomErasing as RandomErasing
 from thalweg.layers.augmentation import RandomFlip as RandomFlip
+from thalweg.layers.augmentation import RandomRotation as RandomRotation
 from thalweg.layers.augmentation import RandomTranslation as RandomTranslation
 from thalweg.layers.augmentation import RandomZoom as RandomZoom
 from thalweg.layers.dense import Dense as Dense

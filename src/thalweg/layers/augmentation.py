@@ -1,11 +1,8 @@
-"""Layers that change images at random, in training only: each image in its own way, other ones at each step.
-
-What moves pixels is written as two products with matrices, one for the rows and one for the columns, whose entries are
-the weights of the interpolation: so it runs at the speed of products, and its gradient is exact.
-"""
+"""Layers that change images at random, in training only: each image in its own way, other ones at each step."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import field
 from typing import Annotated
 
@@ -15,6 +12,7 @@ from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.layers.layer import Layer, registry
+from thalweg.layers.resampling import gathered, mixed_along, places_along, resampled, weights_of
 
 Factor = float | tuple[float, float]
 FillMode = Annotated[str, OneOf("reflect", "constant", "wrap", "nearest")]
@@ -70,10 +68,10 @@ class RandomFlip(ImageAugmentation):
     def augment(self, x: Node) -> Node:
         for axis, name in ((1, "vertical"), (2, "horizontal")):
             if name in self.mode:
-                places = _places(x, axis)
+                places = places_along(x, axis)
                 flipped = ops.broadcast(self.uniform(x.shape[:1], 0.0, 1.0) < 0.5, places.shape, (0,))
                 turned = ops.select(flipped, x.shape[axis] - 1.0 - places, places)
-                x = _mixed(x, axis, _weights(turned, x.shape[axis], "nearest", "nearest"))
+                x = mixed_along(x, axis, weights_of(turned, x.shape[axis], "nearest", "nearest"))
         return x
 
 
@@ -107,9 +105,9 @@ class RandomTranslation(ImageAugmentation):
         sources = []
         for axis, factor in ((1, self.height_factor), (2, self.width_factor)):
             shift = self.uniform(x.shape[:1], *_bounds(factor)) * float(x.shape[axis])
-            places = _places(x, axis)
+            places = places_along(x, axis)
             sources.append(places - ops.broadcast(shift, places.shape, (0,)))
-        return _resampled(x, sources[0], sources[1], self.fill_mode, self.interpolation, self.fill_value)
+        return resampled(x, sources[0], sources[1], self.fill_mode, self.interpolation, self.fill_value)
 
 
 @registry.register("random_zoom")
@@ -146,9 +144,43 @@ class RandomZoom(ImageAugmentation):
             columns = self.uniform(x.shape[:1], *_bounds(self.width_factor)) + 1.0
         sources = []
         for axis, zoom in ((1, rows), (2, columns)):
-            places, middle = _places(x, axis), (x.shape[axis] - 1) / 2
+            places, middle = places_along(x, axis), (x.shape[axis] - 1) / 2
             sources.append((places - middle) * ops.broadcast(zoom, places.shape, (0,)) + middle)
-        return _resampled(x, sources[0], sources[1], self.fill_mode, self.interpolation, self.fill_value)
+        return resampled(x, sources[0], sources[1], self.fill_mode, self.interpolation, self.fill_value)
+
+
+@registry.register("random_rotation")
+@dataclass(eq=False)
+class RandomRotation(ImageAugmentation):
+    """Turns each image about its middle, counter-clockwise.
+
+    Shapes: x (batch, height, width, channels) -> the same.
+
+    Arguments:
+        factor: the largest angle in both directions, or (lowest, highest), in turns: 0.25 is a right angle; [-1, 1].
+        fill_mode, interpolation, fill_value: as in ``RandomTranslation``.
+        seed: in place of the layer's name, as in ``Dropout``.
+    """
+
+    factor: Factor
+    fill_mode: FillMode = "reflect"
+    interpolation: Interpolation = "bilinear"
+    fill_value: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_within(self, "factor", "[-1, 1]")
+
+    def augment(self, x: Node) -> Node:
+        batch, height, width, _ = x.shape
+        places = (batch, height, width)
+        angle = self.uniform((batch,), *_bounds(self.factor)) * (2 * math.pi)
+        sine, cosine = (ops.broadcast(f(angle), places, (0,)) for f in (ops.sin, ops.cos))
+        middle_y, middle_x = (height - 1) / 2, (width - 1) / 2
+        down, right = ops.iota(places, 1, x.dtype) - middle_y, ops.iota(places, 2, x.dtype) - middle_x
+        rows = cosine * down + sine * right + middle_y
+        columns = cosine * right - sine * down + middle_x
+        return gathered(x, rows, columns, self.fill_mode, self.interpolation, self.fill_value)
 
 
 @registry.register("random_contrast")
@@ -240,7 +272,7 @@ class RandomErasing(ImageAugmentation):
             size = x.shape[axis]
             length = ops.sqrt(self.uniform(x.shape[:1], *self.scale)) * float(size)
             start = self.uniform(x.shape[:1], 0.0, 1.0) * (float(size) - length)
-            places = _places(x, axis)
+            places = places_along(x, axis)
             start, end = (ops.broadcast(v, places.shape, (0,)) for v in (start, start + length))
             inside = inside & ops.broadcast((places >= start) & (places < end), x.shape, (0, axis))
         low, high = self.value_range
@@ -260,51 +292,3 @@ def _require_within(layer: Layer, name: str, interval: str) -> None:
     value = check_value(type(layer).__name__, name, one | tuple[one, one], getattr(layer, name))
     if isinstance(value, tuple):
         setattr(layer, name, (min(value), max(value)) if name != "factor" or interval != "[0, 1]" else value)
-
-
-def _places(x: Node, axis: int) -> Node:
-    """0, 1, 2 ... along an axis of each image: (batch, size)."""
-    return ops.iota((x.shape[0], x.shape[axis]), 1, x.dtype)
-
-
-def _resampled(x: Node, rows: Node, columns: Node, fill_mode: str, interpolation: str, fill_value: float) -> Node:
-    """Images whose pixel (i, j) comes from (rows[i], columns[j]) of the old ones: (batch, height), (batch, width)."""
-    by_rows, by_columns = (
-        _weights(places, x.shape[axis], fill_mode, interpolation) for axis, places in ((1, rows), (2, columns))
-    )
-    y = _mixed(_mixed(x, 1, by_rows), 2, by_columns)
-    if fill_mode != "constant" or fill_value == 0:
-        return y
-    known = ops.broadcast(ops.reduce_sum(by_rows, 2), x.shape, (0, 1)) * ops.broadcast(
-        ops.reduce_sum(by_columns, 2), x.shape, (0, 2)
-    )
-    return y + (1.0 - known) * fill_value
-
-
-def _mixed(x: Node, axis: int, weights: Node) -> Node:
-    """Along one axis of each image, sums with these weights: (batch, new, old)."""
-    labels = (0, 1, 2, 3)
-    return ops.contract(weights, x, (0, 4, axis), labels, tuple(4 if a == axis else a for a in labels))
-
-
-def _weights(places: Node, size: int, fill_mode: str, interpolation: str) -> Node:
-    """How much each of ``size`` old pixels counts for what comes from these places: (batch, new, size)."""
-    if fill_mode == "wrap":
-        places = _modulo(places, size)
-    elif fill_mode == "reflect":
-        folded = _modulo(places + 0.5, 2 * size)
-        places = ops.minimum(folded, 2.0 * size - folded) - 0.5
-    if interpolation == "nearest":
-        places = ops.floor(places + 0.5)
-        places = _modulo(places, size) if fill_mode == "wrap" else places
-    if fill_mode in ("reflect", "nearest"):
-        places = ops.clip(places, 0.0, size - 1.0)
-    shape = (*places.shape, size)
-    distance = ops.absolute(ops.broadcast(places, shape, (0, 1)) - ops.iota(shape, 2, places.dtype))
-    if fill_mode == "wrap":
-        distance = ops.minimum(distance, float(size) - distance)
-    return ops.relu(1.0 - distance)
-
-
-def _modulo(x: Node, n: int) -> Node:
-    return x - ops.floor(x * (1.0 / n)) * float(n)
