@@ -65,21 +65,12 @@ def test_a_rare_class_and_weights():
     model.fit(x, y, epochs=5, verbose=0)
     found = model.evaluate(x, y, sample_weight=weight, verbose=0, return_dict=True)
     p = model.predict(x, verbose=0)[:, 0]
-<<<<<<< HEAD
-    for prefix, w in (("", None), ("weighted_", weight)):
-        assert found[f"{prefix}auc"] == pytest.approx(score.roc_auc_score(y, p, sample_weight=w), abs=1e-3)
-        expected = score.precision_score(y, p > 0.5, sample_weight=w, zero_division=0)
-        assert found[f"{prefix}precision"] == pytest.approx(expected)
-        recalls = [score.recall_score(y, p > t, sample_weight=w) for t in (0.2, 0.5)]
-        np.testing.assert_allclose(found[f"{prefix}recall"], recalls)
-=======
     for front, w in (("", None), ("weighted_", weight)):  # Keras's names
         assert found[f"{front}auc"] == pytest.approx(score.roc_auc_score(y, p, sample_weight=w), abs=1e-3)
         expected = score.precision_score(y, p > 0.5, sample_weight=w, zero_division=0)
         assert found[f"{front}precision"] == pytest.approx(expected)
         recalls = [score.recall_score(y, p > t, sample_weight=w) for t in (0.2, 0.5)]
         np.testing.assert_allclose(found[f"{front}recall"], recalls)
->>>>>>> cat-c
 
 
 def test_the_line_shows_short_arrays_and_the_shape_of_long_ones(capsys):
