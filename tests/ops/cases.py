@@ -704,6 +704,7 @@ def contraction_cases() -> Iterator[Case]:
             yield contraction("ji,jk->ik", r, dtype, i=i, j=j, k=k)  # the gradient of the weights
             yield contraction("ij,kj->ik", r, dtype, i=i, j=j, k=k)  # the gradient of the inputs
             yield contraction("ij,jk->ki", r, dtype, i=i, j=j, k=k)
+        yield contraction("ji,jk->ik", r, dtype, i=7, j=20000, k=40)  # added up in several passes
         for n in (1, 7, 16, 37, 0):
             yield contraction("i,i->", r, dtype, i=n)
             yield contraction("i,i->i", r, dtype, i=n)
