@@ -69,13 +69,18 @@ def dense_strides(shape: Sequence[int]) -> Strides:
     return tuple(math.prod(shape[a + 1 :]) for a in range(len(shape)))
 
 
-def view_of(node: Node, buffer_of: Callable[[Node], Buffer | None]) -> View:
+def whole(buffer: Buffer) -> View:
+    """All of a buffer."""
+    return View(buffer, 0, buffer.strides, 0 if buffer.gathered else None)
+
+
+def view_of(node: Node, place_of: Callable[[Node], View | None]) -> View:
     """Where a stored value, a leaf or a view of one lies. Raises NotAffineError."""
-    buffer = buffer_of(node)
-    if buffer is not None:
-        return View(buffer, 0, buffer.strides, 0 if buffer.gathered else None)
+    place = place_of(node)
+    if place is not None:
+        return place
     (x,) = node.inputs
-    view = view_of(x, buffer_of)
+    view = view_of(x, place_of)
     op = node.op
     if isinstance(op, Broadcast):
         strides = [0] * node.rank

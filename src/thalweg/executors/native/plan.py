@@ -8,7 +8,7 @@ readers and writers wait for each other in a circle is it written aside first.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
 
 from thalweg.executors.executor import leaf_types
@@ -18,7 +18,7 @@ from thalweg.executors.native.elementwise import EXPENSIVE, LOWERINGS
 from thalweg.executors.native.evaluate import Nest, Views, resolve
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.legalise import legalise
-from thalweg.executors.native.nest import Access, Buffer, Dim, NotAffineError, View, dense_strides, view_of
+from thalweg.executors.native.nest import Access, Buffer, Dim, NotAffineError, View, dense_strides, view_of, whole
 from thalweg.executors.native.sweep import kept_for_later, rows_fit_registers
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node
@@ -29,7 +29,7 @@ from thalweg.ops.contraction import Contraction
 from thalweg.ops.leaf import Input, State
 from thalweg.ops.random import RandomBits
 from thalweg.ops.shape import Pad, Reshape
-from thalweg.passes.fuse import LOOKUPS, Kernel, behind, fuse, is_view, reads
+from thalweg.passes.fuse import LOOKUPS, MOVES, Kernel, behind, fuse, is_view, reads
 from thalweg.passes.memory import Lifetime, assign
 from thalweg.passes.simplify import simplify
 
@@ -113,7 +113,9 @@ class Planner(Views):
         self.data = {n: self._data_buffer(n, t) for n, t in self.inputs.items()}
         self.states = {n: Buffer(n, "state", t, state_strides(t)) for n, t in self.state_types.items()}
         self.outputs = {n: Buffer(n, "output", x.type, dense_strides(x.shape)) for n, x in self.graph.outputs.items()}
-        self.buffers: dict[Node, Buffer] = {}
+        self.places: dict[Node, View] = {}  # of stored values
+        self.inside: dict[Node, Node] = {}  # stored values that lie inside their padded form, and that
+        self.alone: set[Node] = set()  # those that must not, because of how they are read
         self.stored: set[Node] = set()
         self.tasks: list[Task] = []
         self.makers: dict[Node, list[Task]] = {}
@@ -126,7 +128,7 @@ class Planner(Views):
                 later = [n for n in kept_for_later(kernel, self.stored) if n not in kernel.roots]
                 kernel.roots[:0] = later
                 self.stored |= set(later)
-                self.buffers |= {node: _temporary(node) for node in later}
+                self.places |= {node: _temporary(node) for node in later}
         self._make_tasks(kernels)
         self._write_results()
         self._schedule()
@@ -148,14 +150,29 @@ class Planner(Views):
         while True:
             kernels = fuse(self.graph, self.dense, _cheap)
             self.stored = {root for kernel in kernels for root in kernel.roots}
-            self.buffers = {root: _temporary(root) for root in self.stored}
+            self.places = {root: _temporary(root) for root in self.stored}
+            self._put_inside(kernels)
             try:
                 self._check_views(kernels)
             except NotAffineError as error:
-                assert error.node not in self.dense, f"{error.node} is stored and still cannot be read"
-                self.dense.add(error.node)
+                node = next((n for n in _chain(error.node) if n in self.inside), error.node)
+                assert node in self.inside or node not in self.dense, f"{node} is stored and still cannot be read"
+                (self.alone if node in self.inside else self.dense).add(node)
             else:
                 return kernels
+
+    def _put_inside(self, kernels: list[Kernel]) -> None:
+        """Values that are padded are made in their place between the zeros, where that is possible."""
+        made = {root for kernel in kernels for root in kernel.roots if not isinstance(root.op, MOVES)}
+        self.inside = {}
+        for kernel in kernels:
+            (node, *_) = kernel.roots
+            if not isinstance(node.op, Pad) or any(node.op.inner):
+                continue
+            (x,) = node.inputs
+            if x in made and x not in self.inside and x not in self.alone and x.type.size:
+                self.inside[x] = node
+                self.places[x] = _part(self.places[node], node.op.place(x.type))
 
     def _check_views(self, kernels: list[Kernel]) -> None:
         for node in self.graph.nodes():
@@ -174,7 +191,7 @@ class Planner(Views):
         source = node
         while is_view(source) and source not in self.stored:
             (source,) = source.inputs
-        return view_of(node, self._buffer) if self._buffer(source) is not None else None
+        return view_of(node, self._place) if self._place(source) is not None else None
 
     def _check_operands(self, contraction: Node) -> None:
         """The operand with the lanes' axis must run along it evenly."""
@@ -182,51 +199,51 @@ class Planner(Views):
         assert isinstance(op, Contraction), "only contractions come here"
         lane = next(label for label, n in zip(reversed(op.out), reversed(contraction.shape), strict=True) if n != 1)
         for x, labels in zip(contraction.inputs, (op.x, op.y), strict=True):
-            view = self._try_view(x) if is_view(x) else View(*_whole(self._buffer(x)))
+            view = self._try_view(x) if is_view(x) else self._place(x)
             assert view is not None, "an operand is stored"
             if view.gathered is not None or (lane in labels and view.strides[labels.index(lane)] != 1):
                 raise NotAffineError(x)
 
-    def _buffer(self, node: Node) -> Buffer | None:
-        if node in self.buffers:
-            return self.buffers[node]
+    def _place(self, node: Node) -> View | None:
+        if node in self.places:
+            return self.places[node]
         if isinstance(node.op, Input):
-            return self.data[node.op.label]
-        return self.states[node.op.label] if isinstance(node.op, State) else None
+            return whole(self.data[node.op.label])
+        return whole(self.states[node.op.label]) if isinstance(node.op, State) else None
 
     # --- Views: what the code generator asks ------------------------------------------------------------------------
 
     def source(self, node: Node) -> View | None:
-        if node in self.buffers or isinstance(node.op, Input | State):
-            return view_of(node, self._buffer)
+        if node in self.places or isinstance(node.op, Input | State):
+            return self._place(node)
         return self._try_view(node) if is_view(node) else None
 
     def origin(self, node: Node) -> View | None:
         assert self.current is not None, "asked while a task is resolved"
         if self.current.copies:
-            return self.source(node) if self.current.aside is None else View(*_whole(self.current.aside))
+            return self.source(node) if self.current.aside is None else whole(self.current.aside)
         if isinstance(node.op, Input):
-            return view_of(node, lambda n: self.data[n.op.label] if n is node else None)  # type: ignore[attr-defined]
+            return whole(self.data[node.op.label])
         if is_view(node):
             return self._copied(node) if self._is_copy(node) else None
         return None
 
     def _copied(self, node: Node) -> View:
         """Where a stored view is copied from. Raises NotAffineError."""
-        return view_of(node, lambda n: None if n is node else self._buffer(n))
+        return view_of(node, lambda n: None if n is node else self._place(n))
 
     def _is_copy(self, node: Node) -> bool:
         """Whether a view's source is in memory, rather than computed on the fly."""
         source = node.inputs[0]
         while is_view(source) and source not in self.stored:
             (source,) = source.inputs
-        return self._buffer(source) is not None
+        return self._place(source) is not None
 
     def target(self, node: Node) -> View:
         assert self.current is not None, "asked while a task is resolved"
         if node in self.current.targets:
             return self.current.targets[node]
-        return View(*_whole(self.buffers[node]))
+        return self.places[node]
 
     def _nest(self, task: Task) -> Nest:
         if task.nest is None:
@@ -279,29 +296,31 @@ class Planner(Views):
             tasks = self._moves(first) if isinstance(first.op, Pad | Concatenate) else [Task(kernel)]
             for root in kernel.roots:
                 self.makers[root] = tasks
-            self.tasks += tasks
+            self.tasks += [task for task in tasks if task not in self.tasks]
 
     def _moves(self, node: Node) -> list[Task]:
-        """Pad: zeros everywhere, then the input into its place. Concatenate: each input into its place."""
-        whole = self.buffers[node]
+        """Pad: zeros, and the input in its place. Concatenate: each input into its place."""
+        whole = self.places[node]
         if isinstance(node.op, Pad):
-            zeros = full(node.shape, 0, node.dtype)
-            fill = self._copy(zeros, View(*_whole(whole)))
-            place = node.op.place(node.inputs[0].type)
-            box = View(
-                whole,
-                sum(p.start * s for p, s in zip(place, whole.strides, strict=True)),
-                tuple(p.step * s for p, s in zip(place, whole.strides, strict=True)),
-            )
-            copy = self._copy(node.inputs[0], box)
-            copy.after.add(fill)
-            return [fill, copy]
+            return self._padding(node, node.op, whole)
         assert isinstance(node.op, Concatenate), "the other move"
         tasks, start = [], 0
         for x in node.inputs:
-            tasks.append(self._copy(x, View(whole, start * whole.strides[node.op.axis], whole.strides)))
+            at = start * whole.strides[node.op.axis]
+            tasks.append(self._copy(x, View(whole.buffer, whole.offset + at, whole.strides)))
             start += x.shape[node.op.axis]
         return tasks
+
+    def _padding(self, node: Node, op: Pad, whole: View) -> list[Task]:
+        (x,) = node.inputs
+        if self.inside.get(x) is node:  # who makes it writes it to its place
+            borders = _borders(op.place(x.type), node.shape)
+            fills = [self._copy(full(_sizes(b), 0, node.dtype), _part(whole, b)) for b in borders]
+            return fills + self.makers[x]
+        fill = self._copy(full(node.shape, 0, node.dtype), whole)
+        copy = self._copy(x, _part(whole, op.place(x.type)))
+        copy.after.add(fill)
+        return [fill, copy]
 
     def _copy(self, node: Node, target: View, aside: Buffer | None = None) -> Task:
         """A task that stores an existing value at another place."""
@@ -315,11 +334,11 @@ class Planner(Views):
         taken: set[Node] = set()
         for node, buffer in results:
             moved = isinstance(node.op, Pad | Concatenate)
-            if node in self.makers and node not in taken and not moved and node not in reshaped:
-                self.buffers[node] = buffer
+            if node in self.makers and not {node} & (taken | reshaped | self.inside.keys()) and not moved:
+                self.places[node] = whole(buffer)
                 taken.add(node)
             else:
-                self.tasks.append(self._copy(node, View(*_whole(buffer))))
+                self.tasks.append(self._copy(node, whole(buffer)))
 
     # --- order --------------------------------------------------------------------------------------------------------
 
@@ -362,7 +381,7 @@ class Planner(Views):
 
     def _writes(self, task: Task) -> list[Buffer]:
         """The states that a task writes."""
-        targets = [task.targets[r].buffer if r in task.targets else self.buffers[r] for r in task.kernel.roots]
+        targets = [task.targets[r].buffer if r in task.targets else self.places[r].buffer for r in task.kernel.roots]
         return [b for b in targets if b.kind == "state"]
 
     def _in_place(self, task: Task, buffer: Buffer) -> bool:
@@ -382,15 +401,15 @@ class Planner(Views):
         changed = False
         for task in list(waiting):
             for root in list(task.kernel.roots):
-                target = task.targets.get(root) or View(*_whole(self.buffers[root]))
+                target = task.targets.get(root) or self.places[root]
                 if target.buffer.kind != "state":
                     continue
                 aside = _temporary(root)
                 if root in task.targets:
-                    task.targets[root] = View(*_whole(aside))
+                    task.targets[root] = aside
                 else:
-                    self.buffers[root] = aside
-                copy = self._copy(root, target, aside)
+                    self.places[root] = aside
+                copy = self._copy(root, target, aside.buffer)
                 copy.after.add(task)
                 self.tasks.append(copy)
                 changed = True
@@ -419,13 +438,39 @@ def _cheap(node: Node) -> bool:
     return type(node.op) in LOWERINGS and not isinstance(node.op, (*EXPENSIVE, RandomBits))
 
 
-def _temporary(node: Node) -> Buffer:
-    return Buffer(f"{node.op.name} of {node.layer}", "temporary", node.type, dense_strides(node.shape))
+def _temporary(node: Node) -> View:
+    """Memory of a stored value's own."""
+    return whole(Buffer(f"{node.op.name} of {node.layer}", "temporary", node.type, dense_strides(node.shape)))
 
 
-def _whole(buffer: Buffer | None) -> tuple[Buffer, int, tuple[int, ...], int | None]:
-    assert buffer is not None, "a stored value has a buffer"
-    return buffer, 0, buffer.strides, 0 if buffer.gathered else None
+def _part(whole: View, box: Sequence[slice]) -> View:
+    """A box cut out of a stored value."""
+    offset = sum(part.start * stride for part, stride in zip(box, whole.strides, strict=True))
+    strides = tuple(part.step * stride for part, stride in zip(box, whole.strides, strict=True))
+    return View(whole.buffer, whole.offset + offset, strides)
+
+
+def _borders(box: Sequence[slice], shape: Sequence[int]) -> list[list[slice]]:
+    """What is left around a box, in boxes: for each axis the parts before and after, each element in one of them."""
+    found = []
+    for axis, n in enumerate(shape):
+        for start, stop in ((0, box[axis].start), (box[axis].stop, n)):
+            if start < stop:
+                rest = [slice(0, m, 1) for m in shape[axis + 1 :]]
+                found.append([*box[:axis], slice(start, stop, 1), *rest])
+    return found
+
+
+def _sizes(box: Sequence[slice]) -> tuple[int, ...]:
+    return tuple(part.stop - part.start for part in box)
+
+
+def _chain(node: Node) -> Iterator[Node]:
+    """A view, and what it looks at."""
+    yield node
+    while is_view(node):
+        (node,) = node.inputs
+        yield node
 
 
 def _waited_for(waiting: list[Task], edges: dict[Task, set[Task]]) -> list[Task]:
