@@ -141,9 +141,11 @@ class Convolution(Op):
         *size, channels, filters = kernel.shape
         rank, groups = len(size), self.groups
         found = windows(x, size, self.strides, self.dilation)
+        b, places, taps, (g, c, o) = _labels(rank)
+        if groups == 1:  # without an axis for them, so that what follows can be done before the result is stored
+            return contract(found, kernel, (b, *places, *taps, c), (*taps, c, o), (b, *places, o))
         found = reshape(found, (*found.shape[:-1], groups, channels))
         parts = reshape(kernel, (*size, channels, groups, filters // groups))
-        b, places, taps, (g, c, o) = _labels(rank)
         y = contract(found, parts, (b, *places, *taps, g, c), (*taps, c, g, o), (b, *places, g, o))
         return reshape(y, (*y.shape[: rank + 1], filters))
 
@@ -170,9 +172,11 @@ class Convolution(Op):
         *size, channels, filters = kernel.shape
         rank, groups = len(size), self.groups
         found = windows(x, size, self.strides, self.dilation)
+        b, places, taps, (group, c, o) = _labels(rank)
+        if groups == 1:
+            return contract(found, g, (b, *places, *taps, c), (b, *places, o), (*taps, c, o))
         found = reshape(found, (*found.shape[:-1], groups, channels))
         slope = reshape(g, (*g.shape[:-1], groups, filters // groups))
-        b, places, taps, (group, c, o) = _labels(rank)
         whole = contract(found, slope, (b, *places, *taps, group, c), (b, *places, group, o), (*taps, c, group, o))
         return reshape(whole, kernel.shape)
 

@@ -6,7 +6,7 @@ within a sum, so the results do not depend on the number of threads. Between sta
 
 from __future__ import annotations
 
-from thalweg.executors.native.builder import ITEMSIZE, Builder, Module, Value
+from thalweg.executors.native.builder import Builder, Module, Value
 from thalweg.executors.native.contraction import Tiles
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.lookup import Lookup
@@ -174,7 +174,7 @@ def _pointer(build: Builder, buffer: Buffer | None, here: dict[Buffer | str, End
     if not build.module.checked:
         return begin, ""
     end = build.fresh("a")
-    build.line(f"{end} = getelementptr i8, ptr {begin}, i64 {buffer.span * ITEMSIZE[buffer.type.dtype]}")
+    build.line(f"{end} = getelementptr i8, ptr {begin}, i64 {buffer.nbytes}")
     return begin, end
 
 

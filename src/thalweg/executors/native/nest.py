@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from thalweg.executors.native.builder import ITEMSIZE
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
@@ -45,6 +46,11 @@ class Buffer:
         if any(n == 0 for n, _ in axes):
             return 0
         return 1 + sum((n - 1) * stride for n, stride in axes)
+
+    @property
+    def nbytes(self) -> int:
+        """What the span takes."""
+        return self.span * ITEMSIZE[self.type.dtype]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from dataclasses import field
 from thalweg.executors.executor import leaf_types
 from thalweg.executors.layout import strides as state_strides
 from thalweg.executors.native import trigonometry as trigonometry  # fills LOWERINGS
+from thalweg.executors.native.builder import ITEMSIZE
 from thalweg.executors.native.elementwise import EXPENSIVE, LOWERINGS
 from thalweg.executors.native.evaluate import Nest, Views, resolve
 from thalweg.executors.native.host import Host
@@ -102,6 +103,10 @@ LINE_SECONDS = 12e-9
 """What it costs to take a cache line over from another core: measured 9 ns to read, and some to write it again."""
 
 
+PAGE_BYTES = 4096
+"""Rows a multiple of this apart fall into one set of the first cache."""
+
+
 class Planner(Views):
     """Makes the plan of one graph."""
 
@@ -116,6 +121,7 @@ class Planner(Views):
         self.places: dict[Node, View] = {}  # of stored values
         self.inside: dict[Node, Node] = {}  # stored values that lie inside their padded form, and that
         self.alone: set[Node] = set()  # those that must not, because of how they are read
+        self.even: set[Node] = set()  # those whose rows must follow each other
         self.stored: set[Node] = set()
         self.tasks: list[Task] = []
         self.makers: dict[Node, list[Task]] = {}
@@ -150,16 +156,27 @@ class Planner(Views):
         while True:
             kernels = fuse(self.graph, self.dense, _cheap)
             self.stored = {root for kernel in kernels for root in kernel.roots}
-            self.places = {root: _temporary(root) for root in self.stored}
+            self.places = {root: _temporary(root, root in self.even) for root in self.stored}
             self._put_inside(kernels)
             try:
                 self._check_views(kernels)
             except NotAffineError as error:
-                node = next((n for n in _chain(error.node) if n in self.inside), error.node)
-                assert node in self.inside or node not in self.dense, f"{node} is stored and still cannot be read"
-                (self.alone if node in self.inside else self.dense).add(node)
+                self._store_otherwise(error.node)
             else:
                 return kernels
+
+    def _store_otherwise(self, unreadable: Node) -> None:
+        """Gives up what stands in the way of a view: a place inside another value, rows apart, or no place at all."""
+        for node in _chain(unreadable):
+            place = self.places.get(node)
+            if node in self.inside:
+                self.alone.add(node)
+                return
+            if place is not None and place.strides != dense_strides(node.shape):
+                self.even.add(node)
+                return
+        assert unreadable not in self.dense, f"{unreadable} is stored and still cannot be read"
+        self.dense.add(unreadable)
 
     def _put_inside(self, kernels: list[Kernel]) -> None:
         """Values that are padded are made in their place between the zeros, where that is possible."""
@@ -207,6 +224,10 @@ class Planner(Views):
     def _place(self, node: Node) -> View | None:
         if node in self.places:
             return self.places[node]
+        return self._leaf(node)
+
+    def _leaf(self, node: Node) -> View | None:
+        """Where the caller's array lies."""
         if isinstance(node.op, Input):
             return whole(self.data[node.op.label])
         return whole(self.states[node.op.label]) if isinstance(node.op, State) else None
@@ -222,8 +243,8 @@ class Planner(Views):
         assert self.current is not None, "asked while a task is resolved"
         if self.current.copies:
             return self.source(node) if self.current.aside is None else whole(self.current.aside)
-        if isinstance(node.op, Input):
-            return whole(self.data[node.op.label])
+        if isinstance(node.op, Input | State):
+            return self._leaf(node)
         if is_view(node):
             return self._copied(node) if self._is_copy(node) else None
         return None
@@ -426,7 +447,7 @@ class Planner(Views):
             assert task.nest is not None, "tasks are resolved"
             for buffer in task.nest.buffers:
                 if buffer.kind == "temporary":
-                    life = lives.setdefault(buffer, Lifetime(task.stage, task.stage, buffer.type.nbytes))
+                    life = lives.setdefault(buffer, Lifetime(task.stage, task.stage, buffer.nbytes))
                     life.first, life.last = min(life.first, task.stage), max(life.last, task.stage)
         offsets, total = assign(list(lives.values()))
         for buffer, offset in zip(lives, offsets, strict=True):
@@ -438,9 +459,11 @@ def _cheap(node: Node) -> bool:
     return type(node.op) in LOWERINGS and not isinstance(node.op, (*EXPENSIVE, RandomBits))
 
 
-def _temporary(node: Node) -> View:
-    """Memory of a stored value's own."""
-    return whole(Buffer(f"{node.op.name} of {node.layer}", "temporary", node.type, dense_strides(node.shape)))
+def _temporary(node: Node, even: bool = False) -> View:
+    """Memory of a stored value's own. Matrices have their rows apart like states where columns would collide."""
+    apart = node.rank == 2 and not even and dense_strides(node.shape)[0] * ITEMSIZE[node.dtype] % PAGE_BYTES == 0
+    strides = state_strides(node.type) if apart else dense_strides(node.shape)
+    return whole(Buffer(f"{node.op.name} of {node.layer}", "temporary", node.type, strides))
 
 
 def _part(whole: View, box: Sequence[slice]) -> View:
