@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.arrays import Array, Arrays
-from benchmarks.workloads import IRIS, MNIST, SYNTHETIC, Source
+from benchmarks.workloads import IRIS, MNIST, SYNTHETIC, TABLE, Source
 
 IDX_FOLDER = "BENCHMARKS_MNIST"  # environment: folder of the idx.gz files, for a checkout without thalweg's own copy
 
@@ -73,6 +73,23 @@ def write_synthetic(folder: Path) -> None:
     Arrays(x[:n], y[:n], x[n:], y[n:]).save(folder / SYNTHETIC.name)
 
 
+def write_table(folder: Path) -> None:
+    """Rows like those of covertype: ten measured columns, one of 4 areas and one of 40 soils as columns of 0 and 1.
+
+    The class is what a random network of one hidden layer says, with noise: learnable, but not without errors.
+    """
+    random = np.random.default_rng(0)
+    rows, hidden = TABLE.train_rows + TABLE.test_rows, 32
+    measured = random.standard_normal((rows, 10))
+    area, soil = np.eye(4)[random.integers(0, 4, rows)], np.eye(40)[random.integers(0, 40, rows)]
+    x = np.concatenate([measured, area, soil], axis=1).astype(np.float32)
+    first, second = random.standard_normal((TABLE.features, hidden)), random.standard_normal((hidden, TABLE.classes))
+    scores = np.tanh(x @ first) @ second + random.gumbel(size=(rows, TABLE.classes))
+    y = scores.argmax(axis=1).astype(np.int32)
+    n = TABLE.train_rows
+    Arrays(x[:n], y[:n], x[n:], y[n:]).save(folder / TABLE.name)
+
+
 def write_iris(folder: Path) -> None:
     """Fisher's irises, each feature standardised."""
     table = np.loadtxt(Path(__file__).parent / "data" / "iris.csv", delimiter=",", skiprows=1)
@@ -81,7 +98,12 @@ def write_iris(folder: Path) -> None:
     Arrays(x, y, x, y).save(folder / IRIS.name)
 
 
-WRITERS: dict[Source, Callable[[Path], None]] = {MNIST: write_mnist, SYNTHETIC: write_synthetic, IRIS: write_iris}
+WRITERS: dict[Source, Callable[[Path], None]] = {
+    MNIST: write_mnist,
+    SYNTHETIC: write_synthetic,
+    TABLE: write_table,
+    IRIS: write_iris,
+}
 
 if __name__ == "__main__":
     for each in WRITERS:

@@ -64,11 +64,14 @@ class Limit(NamedTuple):
         return workload.epoch_data_bytes / self.bandwidth["DRAM"].read
 
     def state_seconds(self, workload: Workload) -> float:
-        """Seconds to read and write parameters and slots once per step, where they fit."""
-        per_thread = workload.state_bytes / self.threads
+        """Seconds to read and write parameters and slots once per step, where those of a network fit."""
+        return sum(map(self._network_state_seconds, workload.networks))
+
+    def _network_state_seconds(self, network: Workload) -> float:
+        per_thread = network.state_bytes / self.threads
         fits = [level for level in self.bandwidth.values() if per_thread <= level.buffer_bytes]
         level = fits[0] if fits else self.bandwidth["DRAM"]
-        return 2 * workload.state_bytes * workload.steps_per_epoch / level.copy
+        return 2 * network.state_bytes * network.steps_per_epoch / level.copy
 
 
 def measure(threads: int) -> Limit:

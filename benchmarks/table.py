@@ -88,10 +88,21 @@ def section(figures: Sequence[Figures], limit: Limit) -> str:
 
 def heading(workload: Workload) -> str:
     """Name and shape: runs of equal layers are shortened to 20x64."""
+    networks = f"{len(workload.networks)} networks " if workload.settings else ""
     return (
-        f"### {workload.name}: {sizes(workload)}, batch {workload.batch_size}, {workload.optimizer.name}, "
-        f"{workload.source.train_rows:,} rows"
+        f"### {workload.name}: {networks}{sizes(workload)}{additions(workload)}, batch {workload.batch_size}, "
+        f"{' / '.join(workload.rules)}, {workload.source.train_rows:,} rows"
     )
+
+
+def additions(workload: Workload) -> str:
+    """What the hidden layers have beside product, bias and activation."""
+    names = {
+        "batch normalisation": any(layer.normalized for layer in workload.layers),
+        "dropout": any(layer.dropout for layer in workload.layers),
+    }
+    there = [name for name, is_there in names.items() if is_there]
+    return " with " + " and ".join(there) if there else ""
 
 
 def sizes(workload: Workload) -> str:

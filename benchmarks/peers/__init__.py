@@ -1,7 +1,8 @@
 """The peers: who they are, what they need, what they can train.
 
-One file per peer holds ``train(task, arrays, clock) -> test accuracy``; this table is all that is known of it without
-importing it. Every timed process loads this module: nothing heavy here.
+One file per peer holds ``train(task, arrays, clock) -> test accuracy``, and ``train_population`` likewise where it
+trains one; this table is all that is known of it without importing it. Every timed process loads this module: nothing
+heavy here.
 """
 
 from importlib.util import find_spec
@@ -17,7 +18,9 @@ class Peer(NamedTuple):
     title: str
     module: str  # in benchmarks.peers
     requires: tuple[str, ...]  # modules that must be installed
-    optimizers: tuple[str, ...] = ("adam", "rmsprop")
+    optimizers: tuple[str, ...] = ("adam", "adamw", "rmsprop", "sgd")
+    plain_only: bool = False  # knows dense layers only: no normalisation, no dropout
+    populations: bool = True  # has train_population
     uint8: bool = False  # trains on uint8 images, scaled and flattened inside the model
     caches: bool = False  # keeps compiled code on disk, so that a warm start differs from a cold one
     environment: tuple[tuple[str, str], ...] = ()
@@ -28,9 +31,11 @@ class Peer(NamedTuple):
         return tuple(name for name in self.requires if find_spec(name) is None)
 
     def supports(self, workload: Workload) -> bool:
-        """Whether the peer has this optimizer and this form of the data."""
+        """Whether the peer has these optimizers and layers and this form of the data."""
+        has_rules = set(workload.rules) <= set(self.optimizers)
+        has_layers = not self.plain_only or all(layer.plain for layer in workload.layers)
         has_form = not self.uint8 or workload.source.image_shape is not None
-        return workload.optimizer.name in self.optimizers and has_form
+        return has_rules and has_layers and has_form and (self.populations or not workload.settings)
 
     def data_name(self, workload: Workload) -> str:
         """Folder of the arrays that the peer trains on."""
@@ -43,7 +48,15 @@ PEERS = {
     peer.name: peer
     for peer in (
         Peer(THALWEG, "thalweg", "thalweg_fit", ("thalweg",), caches=True),
-        Peer("thalweg_uint8", "thalweg, uint8 data", "thalweg_fit", ("thalweg",), uint8=True, caches=True),
+        Peer(
+            "thalweg_uint8",
+            "thalweg, uint8 data",
+            "thalweg_fit",
+            ("thalweg",),
+            populations=False,
+            uint8=True,
+            caches=True,
+        ),
         Peer("jax_scan", "JAX, hand-written, scan", "jax_scan", ("jax",), caches=True),
         Peer(
             "keras_jax",
@@ -54,9 +67,24 @@ PEERS = {
             environment=(("KERAS_BACKEND", "jax"),),
         ),
         Peer("torch_memory", "PyTorch, in memory, fused", "torch_memory", ("torch",)),
-        Peer("torch_compiled", "PyTorch, torch.compile", "torch_compiled", ("torch",), caches=True),
+        Peer("torch_compiled", "PyTorch, torch.compile", "torch_compiled", ("torch",), populations=False, caches=True),
         Peer("torch_loader", "PyTorch, DataLoader", "torch_loader", ("torch",)),
-        Peer("sklearn_mlp", "scikit-learn", "sklearn_mlp", ("sklearn",), optimizers=("adam",)),
-        Peer("numpy_plain", "NumPy, hand-written", "numpy_plain", ("numpy",)),
+        Peer(
+            "sklearn_mlp",
+            "scikit-learn",
+            "sklearn_mlp",
+            ("sklearn",),
+            optimizers=("adam",),
+            plain_only=True,
+            populations=False,
+        ),
+        Peer(
+            "numpy_plain",
+            "NumPy, hand-written",
+            "numpy_plain",
+            ("numpy",),
+            optimizers=("adam", "rmsprop", "sgd"),
+            plain_only=True,
+        ),
     )
 }

@@ -66,7 +66,8 @@ def run(task: Task) -> dict[str, Any]:
 
     arrays = load_arrays(task.data / task.peer.data_name(task.workload))
     clock.start()
-    accuracy = peer.train(task, arrays, clock)
+    train = peer.train_population if task.workload.settings else peer.train
+    accuracy = train(task, arrays, clock)
     return {
         "peer": task.peer.name,
         "workload": task.workload.name,

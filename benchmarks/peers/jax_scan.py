@@ -3,11 +3,14 @@
 Compiled ahead of time, parameters and slots donated (updated in place), batches gathered inside by index with the
 promise that indices are in range, the order drawn by NumPy (XLA sorts slowly on a CPU). Tried and no faster: gathering
 the whole epoch before the scan, all parameters in one flat vector.
+
+A population is a vmap over the networks of each optimizer, inside the same scan. All see the same batches, so that the
+first layers of eight networks are one wide product.
 """
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,117 +18,84 @@ import numpy as np
 from jax import lax
 
 from benchmarks.arrays import Arrays
+from benchmarks.peers.jax_network import State, final_logits, initial_state, step
 from benchmarks.peers.task import Clock, Task
-from benchmarks.workloads import BETA_1, BETA_2, EPSILON, RHO, Optimizer, Workload
+from benchmarks.workloads import Workload
 
 LONG_EPOCH = 100  # steps from which unrolling the scan pays for its longer compilation
 UNROLL = 4  # 10 to 20 % faster than 1 on the workloads here
 
-Parameters = list[tuple[jax.Array, jax.Array]]  # kernel and bias of each layer
-
-
-class State(NamedTuple):
-    """What a step changes: the parameters, one tree like them per slot, the number of steps done."""
-
-    parameters: Parameters
-    slots: tuple[Parameters, ...]
-    steps: jax.Array
+Carry = Any  # the State of a network, or a tuple of stacked ones
+Step = Callable[[Carry, jax.Array, jax.Array], tuple[Carry, jax.Array]]
 
 
 def train(task: Task, arrays: Arrays, clock: Clock) -> float:
-    """Compile the epoch, then call it."""
+    """One network."""
     random = np.random.default_rng(task.seed)
     state = initial_state(task.workload, random)
+    state = run_epochs(task, arrays, clock, random, partial(step, task.workload), state)
+    return accuracy(task.workload, state, arrays)
+
+
+def train_population(task: Task, arrays: Arrays, clock: Clock) -> float:
+    """All networks at once; the mean of their accuracies."""
+    random = np.random.default_rng(task.seed)
+    networks = task.workload.networks
+    groups = [[network for network in networks if network.optimizer.name == rule] for rule in task.workload.rules]
+    steps = [jax.vmap(partial(step, group[0]), in_axes=(0, None, None)) for group in groups]
+    states = tuple(stacked([initial_state(network, random) for network in group]) for group in groups)
+
+    def step_all(states: tuple[State, ...], x: jax.Array, y: jax.Array) -> tuple[tuple[State, ...], jax.Array]:
+        moved, losses = zip(*(step(state, x, y) for step, state in zip(steps, states, strict=True)), strict=True)
+        return moved, jnp.concatenate(losses).mean()
+
+    states = run_epochs(task, arrays, clock, random, step_all, states)
+    ends = [jax.tree.map(lambda array, k=k: array[k], state) for state in states for k in range(len(state.steps))]
+    return float(np.mean([accuracy(task.workload, state, arrays) for state in ends]))
+
+
+def stacked(states: list[State]) -> State:
+    """One state whose arrays have a first axis for the networks."""
+    return jax.tree.map(lambda *arrays: jnp.stack(arrays), *states)
+
+
+def run_epochs(
+    task: Task, arrays: Arrays, clock: Clock, random: np.random.Generator, step: Step, state: Carry
+) -> Carry:
+    """Compile the epoch, then call it; the last state."""
     x, y = jnp.asarray(arrays.x_train), jnp.asarray(arrays.y_train)
-    function = partial(epoch, task.workload.optimizer, task.workload.batch_size)
     rows = len(arrays.x_train)
     order = jax.ShapeDtypeStruct((rows,), np.int32)
+    function = partial(epoch, step, task.workload.batch_size)
     compiled = jax.jit(function, donate_argnums=0).lower(state, x, y, order).compile()
     clock.ready()
     for _ in range(task.epochs):
         state, loss = compiled(state, x, y, random.permutation(rows).astype(np.int32))
         clock.epoch(float(loss))
-    return accuracy(state.parameters, arrays)
-
-
-def initial_state(workload: Workload, random: np.random.Generator) -> State:
-    """Glorot uniform kernels, zero biases, zero slots."""
-    parameters = []
-    for rows, columns in zip(workload.sizes[:-1], workload.sizes[1:], strict=True):
-        limit = np.sqrt(6 / (rows + columns))
-        kernel = random.uniform(-limit, limit, (rows, columns)).astype(np.float32)
-        parameters.append((jnp.array(kernel), jnp.zeros(columns)))
-    slots = tuple(jax.tree.map(jnp.zeros_like, parameters) for _ in range(workload.optimizer.slots))
-    return State(parameters, slots, jnp.zeros((), jnp.int32))
+    return state
 
 
 def epoch(
-    optimizer: Optimizer, batch_size: int, state: State, x: jax.Array, y: jax.Array, order: jax.Array
-) -> tuple[State, jax.Array]:
+    step: Step, batch_size: int, state: Carry, x: jax.Array, y: jax.Array, order: jax.Array
+) -> tuple[Carry, jax.Array]:
     """All full batches in a scan, then the smaller last one; the new state and the mean loss."""
 
-    def step(state: State, rows: jax.Array) -> tuple[State, jax.Array]:
+    def step_of(state: Carry, rows: jax.Array) -> tuple[Carry, jax.Array]:
         batch_x, batch_y = (array.at[rows].get(mode="promise_in_bounds", unique_indices=True) for array in (x, y))
-        loss, gradients = jax.value_and_grad(mean_loss)(state.parameters, batch_x, batch_y)
-        return update(optimizer, state, gradients), loss * len(rows)
+        state, loss = step(state, batch_x, batch_y)
+        return state, loss * len(rows)
 
     full = len(order) // batch_size * batch_size
     batches = order[:full].reshape(-1, batch_size)
-    state, losses = lax.scan(step, state, batches, unroll=UNROLL if len(batches) >= LONG_EPOCH else 1)
+    state, losses = lax.scan(step_of, state, batches, unroll=UNROLL if len(batches) >= LONG_EPOCH else 1)
     total = losses.sum()
     if full < len(order):
-        state, loss = step(state, order[full:])
+        state, loss = step_of(state, order[full:])
         total += loss
     return state, total / len(order)
 
 
-def logits_of(parameters: Parameters, x: jax.Array) -> jax.Array:
-    """The network up to its logits."""
-    *hidden, (kernel, bias) = parameters
-    for hidden_kernel, hidden_bias in hidden:
-        x = jax.nn.relu(x @ hidden_kernel + hidden_bias)
-    return x @ kernel + bias
-
-
-def mean_loss(parameters: Parameters, x: jax.Array, y: jax.Array) -> jax.Array:
-    """Mean cross-entropy of the batch. The labels select by comparison: a gather's gradient would be a scatter."""
-    logits = logits_of(parameters, x)
-    chosen = jax.nn.one_hot(y, logits.shape[-1])
-    return (jax.nn.logsumexp(logits, axis=-1) - (logits * chosen).sum(axis=-1)).mean()
-
-
-def update(optimizer: Optimizer, state: State, gradients: Parameters) -> State:
-    """One step of the optimizer."""
-    steps = state.steps + 1
-    rules: dict[str, Callable[..., tuple[Parameters, ...]]] = {"adam": adam, "rmsprop": rmsprop}
-    parameters, *slots = rules[optimizer.name](
-        optimizer.learning_rate, steps, gradients, state.parameters, *state.slots
-    )
-    return State(parameters, tuple(slots), steps)
-
-
-def adam(
-    rate: float, steps: jax.Array, gradients: Parameters, parameters: Parameters, m: Parameters, v: Parameters
-) -> tuple[Parameters, Parameters, Parameters]:
-    """Kingma & Ba (2015), with the bias corrections in the rate (the end of their section 2)."""
-    t = steps.astype(jnp.float32)
-    rate_t = rate * jnp.sqrt(1 - BETA_2**t) / (1 - BETA_1**t)
-    m = jax.tree.map(lambda m, g: BETA_1 * m + (1 - BETA_1) * g, m, gradients)
-    v = jax.tree.map(lambda v, g: BETA_2 * v + (1 - BETA_2) * g * g, v, gradients)
-    moved = jax.tree.map(lambda w, m, v: w - rate_t * m / (jnp.sqrt(v) + EPSILON), parameters, m, v)
-    return moved, m, v
-
-
-def rmsprop(
-    rate: float, steps: jax.Array, gradients: Parameters, parameters: Parameters, v: Parameters
-) -> tuple[Parameters, Parameters]:
-    """Tieleman & Hinton (2012), as Keras has it."""
-    v = jax.tree.map(lambda v, g: RHO * v + (1 - RHO) * g * g, v, gradients)
-    moved = jax.tree.map(lambda w, g, v: w - rate * g * lax.rsqrt(v + EPSILON), parameters, gradients, v)
-    return moved, v
-
-
-def accuracy(parameters: Parameters, arrays: Arrays) -> float:
+def accuracy(workload: Workload, state: State, arrays: Arrays) -> float:
     """Share of the test rows that are right."""
-    predicted = jax.jit(logits_of)(parameters, arrays.x_test).argmax(axis=-1)
-    return float((np.asarray(predicted) == arrays.y_test).mean())
+    logits = jax.jit(partial(final_logits, workload.layers))(state.parameters, state.moving, arrays.x_test)
+    return float((np.asarray(logits).argmax(axis=-1) == arrays.y_test).mean())

@@ -3,6 +3,7 @@
 import keras
 
 from benchmarks.arrays import Arrays
+from benchmarks.peers.in_turn import in_turn
 from benchmarks.peers.keras_like import train_with
 from benchmarks.peers.task import Clock, Task
 
@@ -10,3 +11,6 @@ from benchmarks.peers.task import Clock, Task
 def train(task: Task, arrays: Arrays, clock: Clock) -> float:
     """As Keras's documentation writes it."""
     return train_with(keras, task, arrays, clock)
+
+
+train_population = in_turn(train)

@@ -1,10 +1,11 @@
 """Training through Keras's API, for the two that have it: Keras and thalweg."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.arrays import Arrays
 from benchmarks.peers.task import Clock, Task
-from benchmarks.workloads import Workload
+from benchmarks.workloads import MOMENTUM, NORM_EPSILON, NORM_MOMENTUM, WEIGHT_DECAY, Dense, Workload
 
 
 def train_with(api: Any, task: Task, arrays: Arrays, clock: Clock) -> float:
@@ -35,15 +36,32 @@ def compiled_model(api: Any, workload: Workload, *, uint8: bool = False) -> Any:
         ]
     else:
         first = [layers.Input(shape=(workload.source.features,))]
-    model = api.Sequential([*first, *(layers.Dense(layer.units, layer.activation) for layer in workload.layers)])
+    rest = [part for layer in workload.layers for part in parts(api, layer)]
+    model = api.Sequential([*first, *rest])
     model.compile(optimizer=optimizer(api, workload), loss=workload.loss, metrics=["accuracy"])
     return model
 
 
+def parts(api: Any, layer: Dense) -> Iterator[Any]:
+    """The layers that make one of the workload's."""
+    if layer.normalized:
+        yield api.layers.Dense(layer.units)
+        yield api.layers.BatchNormalization(momentum=NORM_MOMENTUM, epsilon=NORM_EPSILON)
+        yield api.layers.Activation(layer.activation)
+    else:
+        yield api.layers.Dense(layer.units, layer.activation)
+    if layer.dropout:
+        yield api.layers.Dropout(layer.dropout)
+
+
 def optimizer(api: Any, workload: Workload) -> Any:
     """The workload's optimizer; its other constants are Keras's defaults."""
-    classes = {"adam": api.optimizers.Adam, "rmsprop": api.optimizers.RMSprop}
-    return classes[workload.optimizer.name](learning_rate=workload.optimizer.learning_rate)
+    name, rate = workload.optimizer
+    if name == "adamw":
+        return api.optimizers.AdamW(learning_rate=rate, weight_decay=WEIGHT_DECAY)
+    if name == "sgd":
+        return api.optimizers.SGD(learning_rate=rate, momentum=MOMENTUM)
+    return {"adam": api.optimizers.Adam, "rmsprop": api.optimizers.RMSprop}[name](learning_rate=rate)
 
 
 def epoch_clock(api: Any, clock: Clock) -> Any:

@@ -10,8 +10,9 @@ from itertools import pairwise
 import numpy as np
 
 from benchmarks.arrays import Array, Arrays
+from benchmarks.peers.in_turn import in_turn
 from benchmarks.peers.task import Clock, Task
-from benchmarks.workloads import BETA_1, BETA_2, EPSILON, RHO, Optimizer, Workload
+from benchmarks.workloads import BETA_1, BETA_2, EPSILON, MOMENTUM, RHO, Optimizer, Workload
 
 Layers = list[tuple[Array, Array]]  # kernel (in, out) and bias (out,) of each layer
 Update = Callable[[Array, Array], None]
@@ -36,6 +37,9 @@ def train(task: Task, arrays: Arrays, clock: Clock) -> float:
             update(parameters, gradients)
         clock.epoch(total / len(order))
     return accuracy(layers, arrays)
+
+
+train_population = in_turn(train)
 
 
 def views(sizes: tuple[int, ...], vector: Array) -> Iterator[tuple[Array, Array]]:
@@ -110,7 +114,7 @@ def softmax(logits: Array) -> None:
 
 def update_rule(optimizer: Optimizer, parameters: Array) -> Update:
     """The optimizer as a function that changes the parameters in place."""
-    return {"adam": adam, "rmsprop": rmsprop}[optimizer.name](parameters, optimizer.learning_rate)
+    return {"adam": adam, "rmsprop": rmsprop, "sgd": sgd}[optimizer.name](parameters, optimizer.learning_rate)
 
 
 def adam(parameters: Array, rate: float) -> Update:
@@ -151,6 +155,19 @@ def rmsprop(parameters: Array, rate: float) -> Update:
         np.divide(g, scratch, out=scratch)
         np.multiply(scratch, rate, out=scratch)
         np.subtract(w, scratch, out=w)
+
+    return update
+
+
+def sgd(parameters: Array, rate: float) -> Update:
+    """With momentum: Polyak (1964), as Keras has it."""
+    velocity, scratch = np.zeros_like(parameters), np.zeros_like(parameters)
+
+    def update(w: Array, g: Array) -> None:
+        np.multiply(g, rate, out=scratch)
+        np.multiply(velocity, MOMENTUM, out=velocity)
+        np.subtract(velocity, scratch, out=velocity)
+        np.add(w, velocity, out=w)
 
     return update
 

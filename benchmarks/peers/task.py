@@ -1,5 +1,6 @@
 """What a peer is asked for, and the clock that it reports to."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -47,5 +48,15 @@ class Clock:
 
     def epoch(self, loss: float) -> None:
         """An epoch with this mean training loss is done."""
-        self.epoch_seconds.append(self._lap())
-        self.losses.append(float(loss))
+        self.epochs([loss])
+
+    def epochs(self, losses: Sequence[float]) -> None:
+        """Several epochs are done that cannot be told apart from outside: each counts the same."""
+        self.epoch_seconds += len(losses) * [self._lap() / len(losses)]
+        self.losses += map(float, losses)
+
+    def add(self, clocks: "Sequence[Clock]") -> None:
+        """Runs one after the other, as one: the seconds are added up, part by part and epoch by epoch."""
+        self.setup_seconds = sum(clock.setup_seconds for clock in clocks)
+        self.epoch_seconds = [sum(seconds) for seconds in zip(*(clock.epoch_seconds for clock in clocks), strict=True)]
+        self.losses = [sum(losses) / len(losses) for losses in zip(*(clock.losses for clock in clocks), strict=True)]

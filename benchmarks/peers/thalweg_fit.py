@@ -1,15 +1,37 @@
 """thalweg through its public API."""
 
+from statistics import fmean
+
 import thalweg
 import thalweg.callbacks
 import thalweg.layers
 import thalweg.optimizers
 import thalweg.utils
 from benchmarks.arrays import Arrays
-from benchmarks.peers.keras_like import train_with
+from benchmarks.peers.keras_like import compiled_model, train_with
 from benchmarks.peers.task import Clock, Task
 
 
 def train(task: Task, arrays: Arrays, clock: Clock) -> float:
     """The same lines as for Keras."""
     return train_with(thalweg, task, arrays, clock)
+
+
+def train_population(task: Task, arrays: Arrays, clock: Clock) -> float:
+    """``fit_many``, called for the first epoch and for the others: within a call the networks' epochs overlap."""
+    thalweg.utils.set_random_seed(task.seed)
+    models = [compiled_model(thalweg, network) for network in task.workload.networks]
+    clock.ready()
+    for start, end in ((0, 1), (1, task.epochs))[: task.epochs]:
+        histories = thalweg.fit_many(
+            models,
+            arrays.x_train,
+            arrays.y_train,
+            batch_size=task.workload.batch_size,
+            initial_epoch=start,
+            epochs=end,
+            verbose=0,
+        )
+        losses = zip(*(history.history["loss"] for history in histories), strict=True)
+        clock.epochs([fmean(epoch) for epoch in losses])
+    return fmean(model.evaluate(arrays.x_test, arrays.y_test, batch_size=1000, verbose=0)[1] for model in models)

@@ -8,6 +8,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.arrays import Arrays
+from benchmarks.peers.in_turn import in_turn
 from benchmarks.peers.task import Clock, Task
 from benchmarks.peers.torch_model import accuracy, build, optimizer, prepare
 
@@ -31,3 +32,6 @@ def train(task: Task, arrays: Arrays, clock: Clock) -> float:
             total += loss.item() * len(x)
         clock.epoch(total / len(dataset))
     return accuracy(model, arrays)
+
+
+train_population = in_turn(train)

@@ -6,10 +6,11 @@ import torch
 from torch import nn
 
 from benchmarks.arrays import Arrays
+from benchmarks.peers.in_turn import in_turn
 from benchmarks.peers.task import Clock, Task
 from benchmarks.peers.torch_model import accuracy, build, optimizer, prepare
 
-FUSED = ("adam",)  # optimizers with a fused form for the CPU
+FUSED = ("adam", "adamw", "sgd")  # optimizers with a fused form for the CPU
 
 LossOf = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -22,6 +23,9 @@ def train(task: Task, arrays: Arrays, clock: Clock) -> float:
     update = fast_optimizer(task, model)
     run_epochs(task, arrays, clock, update, lambda x, y: loss_function(model(x), y))
     return accuracy(model, arrays)
+
+
+train_population = in_turn(train)
 
 
 def fast_optimizer(task: Task, model: nn.Module) -> torch.optim.Optimizer:

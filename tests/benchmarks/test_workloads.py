@@ -3,9 +3,10 @@
 import pytest
 from benchmarks.limit import Bandwidth, Limit
 from benchmarks.peers import PEERS
+from benchmarks.peers.task import Clock
 from benchmarks.runner import FOREIGN_FLOOR_SECONDS, FOREIGN_SHARE, Job, Run, foreign_seconds, is_disturbed
 from benchmarks.table import number, report, sizes, summarize
-from benchmarks.workloads import ADAM, WORKLOADS, Source, Workload, mlp
+from benchmarks.workloads import ADAM, SETTINGS, WORKLOADS, Source, Workload, mlp, rates, regularized
 
 LIMIT = Limit(2, 16, 1e9, 5e8, {level: Bandwidth(1 << 20, 1e9, 1e9) for level in ("L2", "L3", "DRAM")})
 
@@ -39,10 +40,56 @@ def test_flops_of_an_epoch_by_hand():
         ("mnist_mlp", 60_000 * (2 * 2 * 784 * 512 + 3 * 2 * 512 * 10)),
         ("tiny_mlp", 60_000 * (2 * 2 * 784 * 32 + 3 * 2 * 32 * 10)),
         ("deep_narrow", 50_000 * (2 * 2 * 64 * 64 + 19 * 3 * 2 * 64 * 64 + 3 * 2 * 64 * 10)),
+        ("tabular_mlp", 200_000 * (2 * 2 * 54 * 256 + 3 * 3 * 2 * 256 * 256 + 3 * 2 * 256 * 7)),
+        ("population", 24 * 60_000 * (2 * 2 * 784 * 64 + 3 * 2 * 64 * 10)),
     ],
 )
 def test_flops_of_the_workloads(name, flops):
     assert WORKLOADS[name].epoch_flops == flops
+
+
+def test_normalisation_adds_two_vectors_a_layer():
+    layers = regularized(4, 2, dropout=0.5)
+    workload = Workload("small", Source("none", 10, 10, 3, 2), layers, 4, ADAM, epochs=1)
+    assert [layer.plain for layer in layers] == [False, True]  # the last layer stays as it is
+    assert workload.parameter_count == 3 * 4 + 4 + 2 * 4 + 4 * 2 + 2
+
+
+def test_a_population_is_a_network_for_each_setting():
+    networks = WORKLOADS["population"].networks
+    assert tuple(network.optimizer for network in networks) == SETTINGS
+    assert len(set(SETTINGS)) == 24
+    assert all(network.networks == (network,) for network in networks)
+    assert WORKLOADS["population"].rules == ("sgd", "rmsprop", "adam")
+    one, both = (WORKLOADS["population"]._replace(settings=SETTINGS[:count]) for count in (1, 2))
+    assert LIMIT.state_seconds(both) == pytest.approx(2 * LIMIT.state_seconds(one))
+
+
+def test_rates_are_a_geometric_row():
+    assert rates(0.1, 10.0, 3) == pytest.approx((0.1, 1.0, 10.0))
+
+
+def test_networks_in_turn_are_added_up():
+    clock, parts = Clock(), [Clock(), Clock()]
+    for part, seconds in zip(parts, (1.0, 2.0), strict=True):
+        part.setup_seconds, part.epoch_seconds, part.losses = seconds, [seconds, 10 * seconds], [seconds, 2 * seconds]
+    clock.add(parts)
+    assert (clock.setup_seconds, clock.epoch_seconds, clock.losses) == (3.0, [3.0, 30.0], [1.5, 3.0])
+
+
+def test_epochs_that_cannot_be_told_apart_share_their_time():
+    clock = Clock()
+    clock.ready()
+    clock.epochs([0.5, 0.25])
+    assert clock.losses == [0.5, 0.25]
+    assert clock.epoch_seconds[0] == clock.epoch_seconds[1] > 0
+
+
+def test_headings_say_what_is_special():
+    figures = summarize([run_of("thalweg", name) for name in ("tabular_mlp", "population")])
+    text = report(figures, LIMIT)
+    assert "### tabular_mlp: 54-4x256-7 with batch normalisation and dropout, batch 256, adamw, 200,000 rows" in text
+    assert "### population: 24 networks 784-64-10, batch 128, sgd / rmsprop / adam, 60,000 rows" in text
 
 
 def test_sizes_shorten_equal_layers():
@@ -54,6 +101,10 @@ def test_every_peer_names_a_module_and_scikit_learn_has_no_rmsprop():
     assert not PEERS["sklearn_mlp"].supports(WORKLOADS["mnist_mlp_rmsprop"])
     assert PEERS["sklearn_mlp"].supports(WORKLOADS["mnist_mlp"])
     assert not PEERS["thalweg_uint8"].supports(WORKLOADS["iris"])
+    assert not PEERS["numpy_plain"].supports(WORKLOADS["tabular_mlp"])
+    assert PEERS["numpy_plain"].supports(WORKLOADS["population"])
+    assert not PEERS["torch_compiled"].supports(WORKLOADS["population"])
+    assert PEERS["torch_compiled"].supports(WORKLOADS["tabular_mlp"])
     assert all(name == peer.name for name, peer in PEERS.items())
 
 

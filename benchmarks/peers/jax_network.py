@@ -1,0 +1,158 @@
+"""A network and one step of its training in JAX: what ``jax_scan`` scans over."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from benchmarks.workloads import (
+    BETA_1,
+    BETA_2,
+    EPSILON,
+    MOMENTUM,
+    NORM_EPSILON,
+    NORM_MOMENTUM,
+    RHO,
+    WEIGHT_DECAY,
+    Dense,
+    Workload,
+)
+
+Parameters = list[tuple[jax.Array, ...]]  # of each layer kernel and bias; gamma and beta if it is normalised
+Moments = list[tuple[jax.Array, ...]]  # of each layer mean and variance; nothing if it is not normalised
+
+
+class State(NamedTuple):
+    """What a step changes, and the two constants in which networks differ."""
+
+    parameters: Parameters
+    slots: tuple[Parameters, ...]  # each like the parameters
+    moving: Moments
+    steps: jax.Array
+    learning_rate: jax.Array
+    key: jax.Array
+
+
+def initial_state(workload: Workload, random: np.random.Generator) -> State:
+    """Glorot uniform kernels, zero biases, zero slots."""
+    parameters: Parameters = []
+    moving: Moments = []
+    for layer, (rows,) in zip(workload.layers, workload.input_shapes, strict=True):
+        limit = np.sqrt(6 / (rows + layer.units))
+        kernel = jnp.array(random.uniform(-limit, limit, (rows, layer.units)).astype(np.float32))
+        zeros, ones = jnp.zeros(layer.units), jnp.ones(layer.units)
+        parameters.append((kernel, zeros, ones, zeros) if layer.normalized else (kernel, zeros))
+        moving.append((zeros, ones) if layer.normalized else ())
+    slots = tuple(jax.tree.map(jnp.zeros_like, parameters) for _ in range(workload.optimizer.slots))
+    rate = jnp.float32(workload.optimizer.learning_rate)
+    key = jax.random.key(int(random.integers(2**31)))  # threefry: with XLA's own generator steps take 1.4 times as long
+    state = State(parameters, slots, moving, jnp.zeros((), jnp.int32), rate, key)
+    return jax.tree.map(jnp.copy, state)  # the vectors of zeros are one array, and donated arrays may not be
+
+
+def step(workload: Workload, state: State, x: jax.Array, y: jax.Array) -> tuple[State, jax.Array]:
+    """Forward, backward, update; the new state and the mean loss."""
+
+    def loss_of(parameters: Parameters) -> tuple[jax.Array, Moments]:
+        logits, moments = training_logits(workload.layers, parameters, jax.random.fold_in(state.key, state.steps), x)
+        return mean_loss(logits, y), moments
+
+    (loss, moments), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.parameters)
+    moving = jax.tree.map(lambda old, now: NORM_MOMENTUM * old + (1 - NORM_MOMENTUM) * now, state.moving, moments)
+    steps = state.steps + 1
+    rule = RULES[workload.optimizer.name]
+    parameters, *slots = rule(state.learning_rate, steps, gradients, state.parameters, *state.slots)
+    return state._replace(parameters=parameters, slots=tuple(slots), moving=moving, steps=steps), loss
+
+
+def training_logits(
+    layers: Sequence[Dense], parameters: Parameters, key: jax.Array, x: jax.Array
+) -> tuple[jax.Array, Moments]:
+    """The network up to its logits; the batch's mean and variance in each normalised layer."""
+    moments: Moments = []
+    keys = jax.random.split(key, len(layers))
+    for layer, layer_key, (kernel, bias, *scale) in zip(layers, keys, parameters, strict=True):
+        x = x @ kernel + bias
+        if layer.normalized:
+            mean = x.mean(axis=0)
+            variance = jnp.square(x).mean(axis=0) - jnp.square(mean)  # one pass, as in flax
+            x = normalized(x, mean, variance, *scale)
+            moments.append((mean, variance))
+        else:
+            moments.append(())
+        if layer.activation == "relu":
+            x = jax.nn.relu(x)
+        if layer.dropout:
+            kept = jax.random.bernoulli(layer_key, 1 - layer.dropout, x.shape)
+            x = jnp.where(kept, x / (1 - layer.dropout), 0)
+    return x, moments
+
+
+def final_logits(layers: Sequence[Dense], parameters: Parameters, moving: Moments, x: jax.Array) -> jax.Array:
+    """The same after training: with the moving moments and without dropout."""
+    for layer, (kernel, bias, *scale), moments in zip(layers, parameters, moving, strict=True):
+        x = x @ kernel + bias
+        if layer.normalized:
+            x = normalized(x, *moments, *scale)
+        if layer.activation == "relu":
+            x = jax.nn.relu(x)
+    return x
+
+
+def normalized(x: jax.Array, mean: jax.Array, variance: jax.Array, gamma: jax.Array, beta: jax.Array) -> jax.Array:
+    """Batch normalisation."""
+    return (x - mean) * (lax.rsqrt(variance + NORM_EPSILON) * gamma) + beta
+
+
+def mean_loss(logits: jax.Array, y: jax.Array) -> jax.Array:
+    """Mean cross-entropy of the batch. The labels select by comparison: a gather's gradient would be a scatter."""
+    chosen = jax.nn.one_hot(y, logits.shape[-1])
+    return (jax.nn.logsumexp(logits, axis=-1) - (logits * chosen).sum(axis=-1)).mean()
+
+
+def adam(
+    rate: jax.Array, steps: jax.Array, gradients: Parameters, parameters: Parameters, m: Parameters, v: Parameters
+) -> tuple[Parameters, Parameters, Parameters]:
+    """Kingma & Ba (2015), with the bias corrections in the rate (the end of their section 2)."""
+    t = steps.astype(jnp.float32)
+    rate_t = rate * jnp.sqrt(1 - BETA_2**t) / (1 - BETA_1**t)
+    m = jax.tree.map(lambda m, g: BETA_1 * m + (1 - BETA_1) * g, m, gradients)
+    v = jax.tree.map(lambda v, g: BETA_2 * v + (1 - BETA_2) * g * g, v, gradients)
+    moved = jax.tree.map(lambda w, m, v: w - rate_t * m / (jnp.sqrt(v) + EPSILON), parameters, m, v)
+    return moved, m, v
+
+
+def adamw(
+    rate: jax.Array, steps: jax.Array, gradients: Parameters, parameters: Parameters, m: Parameters, v: Parameters
+) -> tuple[Parameters, Parameters, Parameters]:
+    """Loshchilov & Hutter (2019): the parameters decay before Adam's step."""
+    decayed = jax.tree.map(lambda w: w - rate * WEIGHT_DECAY * w, parameters)
+    return adam(rate, steps, gradients, decayed, m, v)
+
+
+def rmsprop(
+    rate: jax.Array, steps: jax.Array, gradients: Parameters, parameters: Parameters, v: Parameters
+) -> tuple[Parameters, Parameters]:
+    """Tieleman & Hinton (2012), as Keras has it."""
+    v = jax.tree.map(lambda v, g: RHO * v + (1 - RHO) * g * g, v, gradients)
+    moved = jax.tree.map(lambda w, g, v: w - rate * g * lax.rsqrt(v + EPSILON), parameters, gradients, v)
+    return moved, v
+
+
+def sgd(
+    rate: jax.Array, steps: jax.Array, gradients: Parameters, parameters: Parameters, velocity: Parameters
+) -> tuple[Parameters, Parameters]:
+    """With momentum: Polyak (1964), as Keras has it."""
+    velocity = jax.tree.map(lambda v, g: MOMENTUM * v - rate * g, velocity, gradients)
+    return jax.tree.map(jnp.add, parameters, velocity), velocity
+
+
+RULES: dict[str, Callable[..., tuple[Parameters, ...]]] = {
+    "adam": adam,
+    "adamw": adamw,
+    "rmsprop": rmsprop,
+    "sgd": sgd,
+}
