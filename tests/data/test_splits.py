@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thalweg.data.splits import class_numbers, folds, part_sizes, parts
+from thalweg.data.splits import class_numbers, expanding_windows, folds, part_sizes, parts
 from thalweg.errors import ArgumentError, DataError
 
 COUNTS = st.lists(st.integers(1, 30), min_size=1, max_size=5)
@@ -78,6 +78,47 @@ def test_time_goes_on():
     assert time[first].max() < time[second].min()
     assert time[second].max() < time[third].min()
     each_row_once([first, second, third], 10)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(3, 60), st.integers(2, 8), st.integers(0, 99))
+def test_expanding_windows_are_those_of_scikit_learn(rows, count, seed):
+    selection = pytest.importorskip("sklearn.model_selection")
+    order = np.random.default_rng(seed).permutation(rows)  # the rows by time; scikit-learn takes them as given
+    time = np.empty(rows)
+    time[order] = np.sort(np.random.default_rng(seed).random(rows))
+    if rows <= count:
+        with pytest.raises(DataError, match="would be empty"):
+            expanding_windows(time, count)
+        return
+    found = expanding_windows(time, count)
+    theirs = list(selection.TimeSeriesSplit(count).split(np.zeros(rows)))
+    assert len(found) == len(theirs)
+    for (train, held), (their_train, their_held) in zip(found, theirs, strict=True):
+        np.testing.assert_array_equal(train, np.sort(order[their_train]))
+        np.testing.assert_array_equal(held, np.sort(order[their_held]))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.integers(1, 6), min_size=3, max_size=20), st.integers(0, 99))
+def test_expanding_windows_keep_equal_times_together(counts, seed):
+    time = classes_of(counts, seed)
+    try:
+        found = expanding_windows(time, 2)
+    except DataError:
+        assert len(counts) < 3 or max(counts) > len(time) // 3  # else every border has a change nearby
+        return
+    for train, held in found:
+        assert time[train].max() < time[held].min()
+    assert sorted(np.concatenate([found[0][0], *(held for _, held in found)])) == list(range(len(time)))
+
+
+def test_times_may_be_dates():
+    days = np.array(["2024-03-01", "2024-01-01", "2024-02-01"], dtype="datetime64[D]")
+    assert [(train.tolist(), held.tolist()) for train, held in expanding_windows(days, 2)] == [
+        ([1], [2]),
+        ([1, 2], [0]),
+    ]
 
 
 def test_seeds():

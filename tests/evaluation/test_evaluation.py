@@ -113,6 +113,30 @@ class TestCrossValidation:
         for train, held in found.folds:
             assert not set(groups[train]) & set(groups[held])
 
+    def test_by_time(self):
+        """Each fold is a fit alone on what came before; the first stretch is never judged."""
+        time = np.random.default_rng(0).permutation(150)
+        found = cross_validate(build, X, Y, folds=4, time=time, seed=5, epochs=2, verbose=0)
+        assert [len(train) for train, _ in found.folds] == [30, 60, 90, 120]
+        for train, held in found.folds:
+            assert time[train].max() < time[held].min()
+        thalweg.utils.set_random_seed(5)
+        for number, (train, held) in enumerate(found.folds):
+            alone = build()
+            alone.fit(X[train], Y[train], epochs=2, verbose=0)
+            assert alone.evaluate(X[held], Y[held], verbose=0)[1] == found.scores["accuracy"][number]
+            np.testing.assert_array_equal(found.predictions[held], alone.predict(X[held], verbose=0))
+        np.testing.assert_array_equal(np.isnan(found.predictions).any(1), time < 30)
+
+    @pytest.mark.parametrize("other", [{"groups": Y}, {"stratify": True}, {"repeats": 2}])
+    def test_by_time_and_otherwise(self, other):
+        with pytest.raises(ArgumentError, match=f"'time' and '{next(iter(other))}'"):
+            cross_validate(build, X, Y, time=np.arange(150), **other)
+
+    def test_by_time_without_a_class_at_first(self):
+        with pytest.raises(DataError, match="fold 1 of 5 leaves no sample of a class"):
+            cross_validate(build, X, np.sort(Y), time=np.arange(150), verbose=0)
+
     def test_a_class_that_cannot_be_trained_on(self):
         y = np.where(np.arange(150) == 7, 2, Y % 2)
         with pytest.raises(DataError, match="leaves no sample of a class") as caught:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import thalweg
 from thalweg import optimizers
 
 FOLDER = Path(__file__).parents[2] / "examples"
@@ -85,8 +86,20 @@ def test_vanishing_gradients():
     sigmoid, relu = norms["sigmoid, Glorot"], norms["relu, He"]
     assert sigmoid[0] < 1e-4 * sigmoid[-1]
     assert 0.1 < relu[0] / relu[-1] < 10
+    for name in ("sigmoid, normalised", "relu, He, normalised"):
+        assert 0.1 < norms[name][0] / norms[name][-1] < 50
     assert accuracies["sigmoid, Glorot"] < 0.2
-    assert accuracies["relu, He"] > 0.85
+    for name in ("relu, He", "sigmoid, normalised", "relu, He, normalised"):
+        assert accuracies[name] > 0.85
+
+
+def test_what_vanishing_gradients_calls_normalised_is_the_layer_in_training():
+    module = example("vanishing_gradients")
+    x = np.random.default_rng(0).normal(3, 2, (64, 5)).astype(np.float32)
+    model = thalweg.Sequential([thalweg.Input((5,)), thalweg.layers.BatchNormalization(momentum=0.0)])
+    model.compile(optimizers.SGD(1e-20), "mse")
+    model.train_on_batch(x, x)  # takes over the batch's mean and variance
+    np.testing.assert_allclose(thalweg.compile_function(module.normalised)(x), model.predict(x, verbose=0), atol=2e-6)
 
 
 @pytest.mark.slow
@@ -94,17 +107,68 @@ def test_overfitting():
     found = example("overfitting").main([])
     assert found["nothing"]["training"] < 0.01
     assert found["early stopping"]["test"] < 0.9 * found["nothing"]["test"]
-    assert found["both"]["test"] < 0.9 * found["nothing"]["test"]
+    assert found["L2"]["test"] < 0.95 * found["nothing"]["test"]
+    assert found["L2"]["training"] > found["nothing"]["training"]
+    assert found["augmentation"]["test"] < 0.7 * found["nothing"]["test"]
+    assert found["augmentation"]["accuracy"] > found["nothing"]["accuracy"] + 0.015
+    assert found["all of them"]["test"] < 0.6 * found["nothing"]["test"]
+    assert found["all of them"]["accuracy"] == max(result["accuracy"] for result in found.values())
     assert found["dropout"]["accuracy"] > found["a small network"]["accuracy"]
 
 
 @pytest.mark.slow
+def test_imbalance():
+    found = example("imbalance").main([])
+    plain = found["crossentropy"]
+    assert plain["accuracy"] > 0.985
+    assert plain["recall"] < 0.3
+    assert found["class weights"]["recall"] > 0.8
+    assert found["class weights"]["precision"] < 0.5
+    for name in ("focal", "hard negatives 3:1", "crossentropy, longer"):
+        assert found[name]["F1"] > plain["F1"] + 0.2
+        assert found[name]["average precision"] > plain["average precision"] + 0.1
+
+
+def test_imbalance_scores_are_those_of_scikit_learn():
+    sklearn = pytest.importorskip("sklearn.metrics")
+    random = np.random.default_rng(0)
+    y = (random.random(500) < 0.1).astype(int)
+    probabilities = np.clip(random.normal(0.3 + 0.3 * y, 0.2), 0, 1)
+    found = example("imbalance").scores(probabilities, y)
+    said = probabilities > 0.5
+    assert found["precision"] == pytest.approx(sklearn.precision_score(y, said))
+    assert found["recall"] == pytest.approx(sklearn.recall_score(y, said))
+    assert found["F1"] == pytest.approx(sklearn.f1_score(y, said))
+    assert found["average precision"] == pytest.approx(sklearn.average_precision_score(y, probabilities))
+
+
+@pytest.mark.slow
+def test_comparison():
+    found, losses = example("comparison").main([])
+    untrained = np.log(10)
+    for name, by_rate in losses.items():
+        best = min(by_rate, key=by_rate.get)
+        assert by_rate[best] < 0.4, name
+        smallest, largest = (by_rate[rate] for rate in (min(by_rate), max(by_rate)))
+        assert best not in (min(by_rate), max(by_rate))
+        assert smallest > 1.5 * by_rate[best]
+        assert largest > 0.9 * untrained
+    sgd, adam = (min(losses[name], key=losses[name].get) for name in ("SGD", "Adam"))
+    assert sgd == pytest.approx(100 * adam)
+    assert losses[found.best.split()[0]][float(found.best.split()[1])] == min(
+        loss for by_rate in losses.values() for loss in by_rate.values()
+    )
+
+
+@pytest.mark.slow
 def test_k_fold():
-    scores, together, parts = example("k_fold").main(["--folds", "4", "--epochs", "3"])
+    scores, together, parts, found = example("k_fold").main(["--folds", "4", "--epochs", "3"])
     assert sorted(np.concatenate(parts)) == list(range(4000))
     assert all(score > 0.85 for score in scores)
     weights = [len(part) / 4000 for part in parts]
     assert together == pytest.approx(np.dot(scores, weights), abs=1e-6)
+    assert len(found.scores["accuracy"]) == 4
+    assert abs(found.mean["accuracy"] - np.mean(scores)) < 3 * max(found.deviation["accuracy"], np.std(scores, ddof=1))
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,30 @@ def folds(
     fold = np.empty(rows, np.int64)
     fold[order] = np.arange(rows) % count  # dealt on through the classes, so that sizes stay equal too
     return [np.flatnonzero(fold == number) for number in range(count)]
+
+
+def expanding_windows(time: np.ndarray, count: int) -> list[tuple[Index, Index]]:
+    """(rows to train on, rows held out) of ``count`` folds, each trained on all that came before what it holds out.
+
+    The rows in the order of time are cut into ``count + 1`` stretches of equal size; what is left over goes to the
+    first. Fold i holds out stretch i + 1 and trains on those before it. Rows of one time stay together, which moves a
+    border to the nearest place where the time changes. With all times different these are the folds of scikit-learn's
+    ``TimeSeriesSplit(count)``.
+
+    Raises: DataError if a stretch would be empty, because too few rows, or too many of one time, are there.
+    """
+    order = np.argsort(time, kind="stable")
+    moments, rows = time[order], len(time)
+    size = rows // (count + 1)
+    borders = [_nearest_change(moments, rows - left * size) if size else 0 for left in range(count, -1, -1)]
+    if min(np.diff([0, *borders])) < 1:
+        raise DataError(
+            "a fold by time would be empty",
+            expected=f"times for {count} folds to hold out and rows before the first; rows of one time stay together",
+            got=f"{rows} rows of {len(np.unique(time))} different times",
+            fix="pass fewer folds, or finer times",
+        )
+    return [(np.sort(order[:begin]), np.sort(order[begin:end])) for begin, end in pairwise(borders)]
 
 
 def _nearest_change(moments: np.ndarray, end: int) -> int:

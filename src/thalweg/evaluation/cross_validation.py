@@ -32,8 +32,8 @@ class CrossValidation(Tabular):
         models, histories: of each fold.
         scores: name of the loss or metric -> its values on the held-out rows, one for each fold.
         mean, deviation: of the scores; the standard deviation between folds, with ``n - 1``.
-        predictions: (rows, ...): what the model that had not seen a row says of it; the mean over the repeats. A list
-            for a model of several outputs.
+        predictions: (rows, ...): what the model that had not seen a row says of it; the mean over the repeats. NaN for
+            rows that no fold holds out, which are the earliest of folds by time. A list for a model of several outputs.
     """
 
     folds: list[tuple[np.ndarray, np.ndarray]]
@@ -76,6 +76,7 @@ def cross_validate(
     *,
     stratify: bool | str = "auto",
     groups: Any = None,
+    time: Any = None,
     repeats: int = 1,
     seed: int = 0,
     sample_weight: Any = None,
@@ -95,6 +96,9 @@ def cross_validate(
         stratify: each fold gets its share of each class, to within one row; ``"auto"``: if y is classes of which each
             has, on average, a sample for each fold.
         groups: one value per row; rows of one group (a patient, a video) are held out together.
+        time: one value per row; each fold is trained on all rows before those that it holds out, which are later with
+            every fold (an expanding window). The earliest rows, one part in ``folds + 1``, are only trained on. Rows of
+            one time stay together. With all times different: scikit-learn's ``TimeSeriesSplit(folds)``.
         repeats: how often to do it all, with other folds each time.
         seed: of the folds and, if they have none, of the models; the same seed gives the same bits.
         callbacks: a function that makes the callbacks of one fit.
@@ -125,7 +129,13 @@ def cross_validate(
             fix="pass validation_split to hold out other rows of each fold as well",
         )
     weight = splits.per_row(sample_weight, rows, "sample_weight")
-    pairs = _pairs(y, rows, folds, stratify, splits.per_row(groups, rows, "groups"), repeats, seed)
+    moments = splits.per_row(time, rows, "time")
+    if moments is None:
+        pairs = _pairs(y, rows, folds, stratify, splits.per_row(groups, rows, "groups"), repeats, seed)
+    else:
+        pairs = _by_time(
+            y, moments, folds, {"stratify": stratify is True, "groups": groups is not None, "repeats": repeats > 1}
+        )
     with config.seeded(seed):
         models = [build() for _ in pairs]
 
@@ -169,6 +179,22 @@ def _pairs(
     return pairs
 
 
+def _by_time(y: Any, time: np.ndarray, count: int, given: Mapping[str, bool]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The rows to train on and those to hold out, later with every fold. Raises ArgumentError, DataError."""
+    for name in (name for name, is_given in given.items() if is_given):
+        raise ArgumentError(
+            f"cross_validate: arguments 'time' and {name!r} are given both",
+            expected="folds by time, which are fixed by it, or others",
+            got=f"time and {name}",
+            fix=f"leave out {name}",
+        )
+    pairs = splits.expanding_windows(time, count)
+    known = None if isinstance(y, Mapping | tuple) else splits.class_numbers(y)
+    if known is not None and (int(known.max()) + 1) * count <= len(time):
+        check_classes(known, pairs, f"fold {{}} of {count}")
+    return pairs
+
+
 def _rows(
     x: Any, y: Any, weight: np.ndarray | None, pair: tuple[np.ndarray, np.ndarray], judged: bool
 ) -> dict[str, Any]:
@@ -206,8 +232,9 @@ def _judge(
         totals = totals or [np.zeros((rows, *output.shape[1:]), output.dtype) for output in outputs]
         for total, output in zip(totals, outputs, strict=True):
             total[held] += output
-    repeats = sum(map(len, held_out)) // rows
-    predictions = [total / total.dtype.type(repeats) for total in totals]
+    times = np.bincount(np.concatenate(held_out), minlength=rows)
+    never = np.where(times, times, np.nan)  # a prediction that there is not is NaN
+    predictions = [total / never.reshape(-1, *[1] * (total.ndim - 1)).astype(total.dtype) for total in totals]
     found = {name: np.array(values) for name, values in scores.items()}
     return found, predictions[0] if len(predictions) == 1 else predictions
 
