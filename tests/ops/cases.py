@@ -20,6 +20,7 @@ from thalweg.ops import shape as s
 from thalweg.ops.broadcast import Broadcast, ReduceSum
 from thalweg.ops.concatenate import Concatenate
 from thalweg.ops.contraction import Contraction
+from thalweg.ops.convolution import Convolution, Flip, Windows
 from thalweg.ops.leaf import input_node
 from thalweg.ops.lookup import AddRows, Take
 from thalweg.ops.random import RandomBits
@@ -703,6 +704,7 @@ def contraction_cases() -> Iterator[Case]:
             yield contraction("ji,jk->ik", r, dtype, i=i, j=j, k=k)  # the gradient of the weights
             yield contraction("ij,kj->ik", r, dtype, i=i, j=j, k=k)  # the gradient of the inputs
             yield contraction("ij,jk->ki", r, dtype, i=i, j=j, k=k)
+        yield contraction("ji,jk->ik", r, dtype, i=7, j=20000, k=40)  # added up in several passes
         for n in (1, 7, 16, 37, 0):
             yield contraction("i,i->", r, dtype, i=n)
             yield contraction("i,i->i", r, dtype, i=n)
@@ -729,6 +731,63 @@ def contraction_cases() -> Iterator[Case]:
         odd = np.array([[1, np.inf], [np.nan, 1], [-np.inf, 1], [0, -0.0], [1, 2]], dtype)
         weights = np.array([[0, 1, -1], [1, 0, -0.0]], dtype)
         yield Case(Contraction((0, 1), (1, 2), (0, 2)), (odd, weights), signed_zeros=False, note="edges")
+
+
+# --- windows --------------------------------------------------------------------------------------------------------
+
+PICTURES = [
+    # places, size, strides, dilation
+    ((5,), (3,), (1,), (1,)),
+    ((17,), (3,), (2,), (3,)),
+    ((7, 6), (3, 3), (1, 1), (1, 1)),
+    ((8, 9), (3, 2), (2, 3), (1, 1)),
+    ((9, 7), (2, 3), (1, 1), (3, 2)),
+    ((6, 6), (2, 2), (2, 2), (1, 1)),
+    ((5, 4), (5, 4), (1, 1), (1, 1)),
+    ((4, 5), (1, 1), (1, 1), (1, 1)),
+    ((4, 3, 5), (2, 3, 2), (1, 1, 2), (1, 1, 1)),
+]
+CHANNELS = [(1, 1, 1, 1), (2, 3, 5, 1), (1, 16, 17, 1), (2, 6, 4, 2), (2, 5, 5, 5)]
+"""The batch, channels, filters, groups."""
+
+
+@cases(Windows)
+def windows_cases() -> Iterator[Case]:
+    for batch, channels in ((1, 1), (2, 3), (3, 17)):
+        for places, size, strides, dilation in PICTURES:
+            yield from moved(Windows(size, strides, dilation), (batch, *places, channels))
+
+
+@cases(Flip)
+def flip_cases() -> Iterator[Case]:
+    for shape, axes in (
+        ((7,), (0,)),
+        ((3, 17), (0,)),
+        ((3, 17), (1,)),
+        ((2, 3, 5, 7), (0, 1)),
+        ((2, 3), ()),
+        ((0,), (0,)),
+    ):
+        yield from moved(Flip(axes), shape)
+
+
+@cases(Convolution)
+def convolution_cases() -> Iterator[Case]:
+    r = rng("convolution")
+    for dtype in FLOATS:
+        for places, size, strides, dilation in PICTURES:
+            for batch, channels, filters, groups in (
+                (1, 1, 1, 1),
+                (2, 3, 5, 1),
+                (1, 16, 17, 1),
+                (2, 6, 4, 2),
+                (2, 5, 5, 5),
+            ):
+                op = Convolution(strides, dilation, groups)
+                x = numbers(r, (batch, *places, channels), dtype)
+                kernel = numbers(r, (*size, channels // groups, filters), dtype)
+                bound = sum_error(math.prod(size) * channels // groups, op.reference(abs(x), abs(kernel)), dtype)
+                yield Case(op, (x, kernel), bound=bound, signed_zeros=False, smooth=True)
 
 
 # --- a suite for every operation ------------------------------------------------------------------------------------

@@ -15,12 +15,13 @@ from thalweg.graph.node import Graph, Node
 from thalweg.ops.broadcast import Broadcast, Reduction
 from thalweg.ops.concatenate import Concatenate
 from thalweg.ops.contraction import Contraction
+from thalweg.ops.convolution import Flip, Windows
 from thalweg.ops.leaf import Constant, Input, Iota, State
 from thalweg.ops.lookup import AddRows, Take
 from thalweg.ops.shape import Pad, Reshape, Slice, Transpose
 
 LEAVES = (Input, State, Constant, Iota)
-VIEWS = (Broadcast, Reshape, Slice, Transpose)
+VIEWS = (Broadcast, Flip, Reshape, Slice, Transpose, Windows)
 LOOKUPS = (Take, AddRows)
 MOVES = (Pad, Concatenate, *LOOKUPS)
 

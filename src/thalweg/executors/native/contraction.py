@@ -14,12 +14,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from thalweg.executors.native.builder import Builder, Module, Pointer, Value, vector_type
+from thalweg.executors.native.builder import ITEMSIZE, Builder, Module, Pointer, Value, vector_type
 from thalweg.executors.native.evaluate import Lanes, Nest, Place, Values
 from thalweg.fields import dataclass
 
 UNROLLED_EPILOGUE = 160
 """The most operations after a tile that are written out for each of its vectors; more go in a loop over its rows."""
+
+
+FULL_HEIGHT = 12
+"""Rows of an axis that are enough for high tiles."""
+
+
+BLOCK_BYTES = 256 * 1024
+"""How much of y, of the operand with the lanes, a pass over the tiles reads: what the second-level cache keeps."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +72,14 @@ class Tiles:
             self.x, self.y = self.y, self.x
         assert self.x.strides[self.lane] == 0 and self.y.strides[self.lane] == 1, "the planner lays out the lanes"
         rows = [d for d in kept[:-1] if self.y.strides[d] == 0]
-        self.row = max(rows, key=lambda d: nest.dims[d].size)
+        # Of the axes that give tiles of full height the one along which x lies closest together.
+        self.row = max(rows, key=lambda d: (min(nest.dims[d].size, FULL_HEIGHT), -abs(self.x.strides[d])))
         self.outer = [d for d in kept[:-1] if d != self.row]
         self.vectors = math.ceil(nest.dims[self.lane].size / self.width)
         tall, wide = self._best_tile(nest.dims[self.row].size, self.vectors)
         self.rows = Split.at_most(nest.dims[self.row].size, tall)
         self.panels = Split.at_most(self.vectors, wide)
+        self.block = self._block_length()
 
     @property
     def units(self) -> int:
@@ -97,24 +107,49 @@ class Tiles:
                 best = min(best, (down.count * across.count * per_tile * (1 + of_two), -tall, wide))
         return -best[1], best[2]
 
+    def _block_length(self) -> int:
+        """How much of the first summed axis a pass over the tiles covers, where all of it does not fit the cache.
+
+        A weight gradient of a convolution adds up over all places of all images: tile by tile it would read the images
+        again and again from memory. What comes after the sum must then be another kernel's work.
+        """
+        if self.nest.kernel.roots != [self.node] or not self.summed:
+            return 0
+        size = self.nest.dims[self.summed[0]].size
+        later = math.prod(self.nest.dims[d].size for d in self.summed[1:])
+        per_step = later * self.nest.dims[self.lane].size * ITEMSIZE[self.y.dtype]
+        length = max(1, BLOCK_BYTES // per_step)
+        return length if 2 * length <= size else 0
+
     # --- the loop over the tiles ------------------------------------------------------------------------------------
 
     def write(self, build: Builder) -> None:
         begin, end = Value("%begin", "int64"), Value("%end", "int64")
-        build.loop(begin, end, 1, [], lambda unit, _: self._unit(build, unit))
+        if not self.block:
+            build.loop(begin, end, 1, [], lambda unit, _: self._unit(build, unit, []))
+            return
+        size = build.index(self.nest.dims[self.summed[0]].size)
 
-    def _unit(self, build: Builder, unit: Value) -> list[Value]:
-        rest, i = build.i_divide(unit, self.rows.count)
-        rest, j = build.i_divide(rest, self.panels.count)
-        outer: list[Value] = []
-        for d in reversed(self.outer):
-            if d == self.outer[0]:
-                outer.append(rest)
-            else:
-                rest, index = build.i_divide(rest, self.nest.dims[d].size)
-                outer.append(index)
+        def one_pass(first: Value, _: list[Value]) -> list[Value]:
+            last = build.i_min(build.i_add(first, build.index(self.block)), size)
+            return build.loop(begin, end, 1, [], lambda unit, _: self._unit(build, unit, [first, last]))
+
+        build.loop(build.index(0), size, self.block, [], one_pass)
+
+    def _unit(self, build: Builder, unit: Value, block: list[Value]) -> list[Value]:
+        # The rows of an image run faster than the panels of y, the images slower: a panel stays in the cache meanwhile.
+        sizes: dict[int | str, int] = {"row": self.rows.count, "panel": self.panels.count}
+        sizes |= {d: self.nest.dims[d].size for d in self.outer}
+        within = [d for d in self.outer if self.y.strides[d] == 0][-1:]
+        order: list[int | str] = ["row", *within, "panel", *(d for d in reversed(self.outer) if d not in within)]
+        place: dict[int | str, Value] = {}
+        for digit in order[:-1]:
+            unit, place[digit] = build.i_divide(unit, sizes[digit])
+        place[order[-1]] = unit
+        i, j = place["row"], place["panel"]
         starts = [self.rows.start(build, i), build.i_multiply(self.panels.start(build, j), self.width)]
-        self._by_height(build, i, j, [*starts, *reversed(outer)])
+        outer = [place[d] for d in self.outer]
+        self._by_height(build, i, j, [*starts, *outer, *block])
         return []
 
     def _by_height(self, build: Builder, i: Value, j: Value, starts: list[Value]) -> None:
@@ -159,7 +194,8 @@ class Tiles:
             full_or_last()
 
     def _call(self, build: Builder, height: int, counts: tuple[int, ...], starts: list[Value]) -> None:
-        tile = Builder(self.module, build.pointers, ["row", "lane", *(f"outer{d}" for d in self.outer)])
+        bounds = ["first", "last"] if self.block else []
+        tile = Builder(self.module, build.pointers, ["row", "lane", *(f"outer{d}" for d in self.outer), *bounds])
         self._tile(tile, height, counts)
         name = self.module.add("tile", tile)
         ends = [f"ptr %{p}.end" for p in build.pointers] if self.module.checked else []
@@ -173,25 +209,44 @@ class Tiles:
         moves |= {d: Value(f"%outer{d}", "int64") for d in self.outer}
         place = Place(build, self.nest).moved(moves, Lanes(self.lane, self.width, counts))
         dtype = self.node.dtype  # type: ignore[union-attr]
-        zeros = [build.constant(0, dtype, self.width)] * (height * len(counts))
+        sums = [build.constant(0, dtype, self.width)] * (height * len(counts))
         place.pointer(self.x), place.pointer(self.y)
-        sums = self._products(place, self.summed, height, zeros)
+        if self.block:
+            sums = self._so_far(place, height, sums)
+        sums = self._products(place, self.summed, height, sums)
         vectors = len(counts)
         self._epilogue(place, [sums[r * vectors : (r + 1) * vectors] for r in range(height)])
+
+    def _so_far(self, place: Place, height: int, zeros: Values) -> Values:
+        """What the passes before have added up."""
+        build = place.build
+        assert self.node is not None and place.lanes is not None, "a tile of a contraction"
+        at, access = place.pointer(self.nest.stores[self.node]), self.nest.stores[self.node]
+        dtype, width = access.dtype, self.width
+        rows = [build.offset(at, r * access.strides[self.row], dtype) for r in range(height)]
+        begun = build.emit("icmp sgt i64 %first, 0", "bool")
+        found = [
+            build.load(build.offset(row, c * width, dtype), dtype, width, count)
+            for row in rows
+            for c, count in enumerate(place.lanes.counts)
+        ]
+        return [build.select(begun, x, zero) for x, zero in zip(found, zeros, strict=True)]
 
     def _products(self, place: Place, axes: Sequence[int], height: int, sums: Values) -> Values:
         """The sums over the summed axes ``axes``, as nested loops."""
         build = place.build
         if not axes:
             return self._multiply_add(place, height, sums)
-        end = build.index(self.nest.dims[axes[0]].size)
+        blocked = bool(self.block) and axes[0] == self.summed[0]
+        begin = Value("%first", "int64") if blocked else build.index(0)
+        end = Value("%last", "int64") if blocked else build.index(self.nest.dims[axes[0]].size)
 
         def body(k: Value, carried: list[Value]) -> list[Value]:
             inner = place.moved({axes[0]: k})
             inner.pointer(self.x), inner.pointer(self.y)
             return self._products(inner, axes[1:], height, carried)
 
-        return build.loop(build.index(0), end, 1, sums, body, nonempty=True)
+        return build.loop(begin, end, 1, sums, body, nonempty=True)
 
     def _multiply_add(self, place: Place, height: int, sums: Values) -> Values:
         build, lanes = place.build, place.lanes

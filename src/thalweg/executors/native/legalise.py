@@ -7,6 +7,10 @@ A contraction in which one operand has no axis of its own (matrix times vector) 
 
 from __future__ import annotations
 
+import math
+
+from thalweg.executors.native.builder import ITEMSIZE
+from thalweg.executors.native.contraction import BLOCK_BYTES
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, exact_scope
 from thalweg.ops import broadcast, contract, full, multiply, reduce_sum, reshape, transpose
@@ -87,7 +91,16 @@ def _contraction(node: Node, dense: set[Node], copies: dict[tuple[Node, Labels],
     out = (*(label for label in op.out if label != lane), lane)
     x, y = (_lanes_last(operand, lane, dense, copies) for operand in (x, y))
     product = Operand(contract(x.node, y.node, x.labels, y.labels, out), out)
+    if _in_blocks(x if lane in x.labels else y, out):
+        dense.add(product.node)
     return product.ordered(op.out).node
+
+
+def _in_blocks(y: Operand, out: Labels) -> bool:
+    """Whether the product is added up in several passes (see ``Tiles``), so that nothing can follow it in its tiles."""
+    axes = zip(y.labels, y.node.shape, strict=True)
+    summed = math.prod(n for label, n in axes if label not in out)
+    return summed * y.node.shape[y.labels.index(out[-1])] * ITEMSIZE[y.node.dtype] > 4 * BLOCK_BYTES
 
 
 def _lanes_last(operand: Operand, lane: int, dense: set[Node], copies: dict[tuple[Node, Labels], Node]) -> Operand:

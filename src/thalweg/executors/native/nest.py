@@ -16,6 +16,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.ops.broadcast import Broadcast
+from thalweg.ops.convolution import Flip, Windows
 from thalweg.ops.shape import Reshape, Slice, Transpose
 
 Strides = tuple[int, ...]
@@ -91,6 +92,19 @@ def view_of(node: Node, buffer_of: Callable[[Node], Buffer | None]) -> View:
         offset = sum(start * stride for start, stride in zip(op.starts, view.strides, strict=True))
         strides = [step * stride for step, stride in zip(op.steps, view.strides, strict=True)]
         return View(view.buffer, view.offset + offset, tuple(strides), view.gathered)
+    if isinstance(op, Flip):
+        if view.gathered in op.axes:
+            raise NotAffineError(x)
+        end = sum((x.shape[a] - 1) * view.strides[a] for a in op.axes)
+        turned = tuple(-s if a in op.axes else s for a, s in enumerate(view.strides))
+        return View(view.buffer, view.offset + end, turned, view.gathered)
+    if isinstance(op, Windows):
+        first, *places, last = view.strides
+        starts = [s * by for s, by in zip(places, op.strides, strict=True)]
+        taps = [s * by for s, by in zip(places, op.dilation, strict=True)]
+        if view.gathered not in (None, 0):
+            raise NotAffineError(x)
+        return View(view.buffer, view.offset, (first, *starts, *taps, last), view.gathered)
     assert isinstance(op, Reshape), f"{node} is neither stored nor a view"
     return _reshaped(view, x, node)
 

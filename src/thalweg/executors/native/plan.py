@@ -36,7 +36,7 @@ from thalweg.passes.simplify import simplify
 SUPPORTED = {op.name for op in LOWERINGS} | {
     *("input", "state", "constant", "iota", "broadcast", "reshape", "transpose", "slice", "pad", "concatenate"),
     *("reduce_sum", "reduce_max", "reduce_min", "contraction", "random_bits"),
-    *("take", "add_rows"),
+    *("take", "add_rows", "windows", "flip"),
 }
 
 

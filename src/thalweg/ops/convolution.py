@@ -1,0 +1,256 @@
+"""Convolutions: products over windows. A window is a view, so no copy of the windows is ever made.
+
+Channels come last throughout: x (batch, *places, channels).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from thalweg.errors import ShapeError
+from thalweg.fields import dataclass
+from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
+from thalweg.graph.types import TensorType
+from thalweg.ops.contraction import contract
+from thalweg.ops.elementwise import add
+from thalweg.ops.reduce import reduce_max, reduce_mean
+from thalweg.ops.shape import pad, reshape, slice_axis, transpose
+
+Sizes = tuple[int, ...]
+
+
+def reach(size: int, dilation: int) -> int:
+    """How many places a window spans along an axis, from its first to its last."""
+    return (size - 1) * dilation + 1
+
+
+@dataclass(frozen=True)
+class Windows(Op):
+    """For each place where a window of ``size`` fits, what lies in it: (batch, *places, *size, channels).
+
+    Windows start ``strides`` apart; the numbers in them lie ``dilation`` apart.
+    """
+
+    size: Sizes
+    strides: Sizes
+    dilation: Sizes
+
+    def infer(self, x: TensorType) -> TensorType:
+        places = [
+            (n - reach(k, d)) // s + 1
+            for n, k, s, d in zip(x.shape[1:-1], self.size, self.strides, self.dilation, strict=True)
+        ]
+        if min(places, default=1) < 1:
+            spans = tuple(map(reach, self.size, self.dilation))
+            raise ShapeError(
+                "the window is larger than the image",
+                expected=f"at least {spans} places",
+                got=f"{x.shape[1:-1]}",
+                fix='make the kernel or the dilation smaller, or use padding="same"',
+            )
+        return x.with_shape((x.shape[0], *places, *self.size, x.shape[-1]))
+
+    def reference(self, x: np.ndarray) -> np.ndarray:
+        axes = tuple(range(1, x.ndim - 1))
+        spans = tuple(map(reach, self.size, self.dilation))
+        found = np.lib.stride_tricks.sliding_window_view(x, spans, axes)  # (batch, *places, channels, *spans)
+        starts = [slice(None, None, s) for s in self.strides]
+        found = found[(slice(None), *starts, slice(None), *(slice(None, None, d) for d in self.dilation))]
+        return np.ascontiguousarray(np.moveaxis(found, len(axes) + 1, -1))
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        """Every place of x gets the sum over the windows that it lies in."""
+        (x,) = inputs
+        rank = len(self.size)
+        total: Node | None = None
+        for tap in itertools.product(*map(range, self.size)):
+            part = g
+            for axis, i in zip(range(rank + 1, 2 * rank + 1), tap, strict=True):
+                part = slice_axis(part, axis, i, i + 1)
+            part = reshape(part, (*g.shape[: rank + 1], g.shape[-1]))
+            low = [i * d for i, d in zip(tap, self.dilation, strict=True)]
+            ends = [a + (m - 1) * s + 1 for a, m, s in zip(low, part.shape[1:-1], self.strides, strict=True)]
+            high = [n - end for n, end in zip(x.shape[1:-1], ends, strict=True)]
+            inner = [s - 1 for s in self.strides]
+            part = pad(part, (0, *low, 0), (0, *high, 0), (0, *inner, 0))
+            total = part if total is None else add(total, part)
+        return (total,)
+
+
+@dataclass(frozen=True)
+class Flip(Op):
+    """The axes ``axes`` run backwards."""
+
+    axes: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> TensorType:
+        assert all(0 <= a < x.rank for a in self.axes), f"{self} of {x}"
+        return x
+
+    def reference(self, x: np.ndarray) -> np.ndarray:
+        return np.flip(x, self.axes)
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        return (apply(self, g),)
+
+
+@dataclass(frozen=True)
+class Convolution(Op):
+    """Sums of products of every window with every filter; what deep learning calls a convolution: nothing is flipped.
+
+    Shapes: x (batch, *places, channels), kernel (*size, channels / groups, filters) -> (batch, *places, filters). Of
+    ``groups`` equal parts of the channels each meets its own part of the filters.
+    """
+
+    strides: Sizes
+    dilation: Sizes
+    groups: int = 1
+
+    def infer(self, x: TensorType, kernel: TensorType) -> TensorType:
+        *size, channels, filters = kernel.shape
+        if x.rank != kernel.rank or channels * self.groups != x.shape[-1] or filters % self.groups:
+            raise ShapeError(
+                "the kernel does not fit the channels",
+                expected=f"{x.rank} axes, {x.shape[-1]} / {self.groups} channels, a multiple of {self.groups} filters",
+                got=f"a kernel of shape {kernel.shape}",
+                fix="check the channels, which come last, and groups=",
+            )
+        places = self.windows(tuple(size)).infer(x).shape[1 : x.rank - 1]
+        return x.with_shape((x.shape[0], *places, filters))
+
+    def windows(self, size: Sizes) -> Windows:
+        return Windows(size, self.strides, self.dilation)
+
+    def reference(self, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+        *size, channels, filters = kernel.shape
+        rank, groups = len(size), self.groups
+        found = self.windows(tuple(size)).reference(x)
+        found = found.reshape(*found.shape[: 2 * rank + 1], groups, channels)
+        parts = kernel.reshape(*size, channels, groups, filters // groups)
+        summed = (*range(rank + 1, 2 * rank + 1), 2 * rank + 1)
+        each = [
+            np.tensordot(found[..., g, :], parts[..., g, :], (summed, tuple(range(rank + 1)))) for g in range(groups)
+        ]
+        return np.concatenate(each, -1)
+
+    def decompose(self, x: Node, kernel: Node) -> Node:  # type: ignore[override]
+        *size, channels, filters = kernel.shape
+        rank, groups = len(size), self.groups
+        found = windows(x, size, self.strides, self.dilation)
+        found = reshape(found, (*found.shape[:-1], groups, channels))
+        parts = reshape(kernel, (*size, channels, groups, filters // groups))
+        b, places, taps, (g, c, o) = _labels(rank)
+        y = contract(found, parts, (b, *places, *taps, g, c), (*taps, c, g, o), (b, *places, g, o))
+        return reshape(y, (*y.shape[: rank + 1], filters))
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        x, kernel = inputs
+        return self._by_input(g, x, kernel), self._by_kernel(g, x, kernel)
+
+    def _by_input(self, g: Node, x: Node, kernel: Node) -> Node:
+        """A convolution of the spread-out gradient with the flipped kernel, its channels and filters swapped."""
+        *size, channels, filters = kernel.shape
+        rank, groups = len(size), self.groups
+        spans = list(map(reach, size, self.dilation))
+        ends = [(m - 1) * s + span for m, s, span in zip(g.shape[1:-1], self.strides, spans, strict=True)]
+        low = [span - 1 for span in spans]
+        high = [span - 1 + n - end for span, n, end in zip(spans, x.shape[1:-1], ends, strict=True)]
+        inner = [s - 1 for s in self.strides]
+        spread = pad(g, (0, *low, 0), (0, *high, 0), (0, *inner, 0))
+        parts = reshape(flip(kernel, range(rank)), (*size, channels, groups, filters // groups))
+        swapped = transpose(parts, (*range(rank), rank + 2, rank + 1, rank))
+        swapped = reshape(swapped, (*size, filters // groups, groups * channels))
+        return apply(Convolution((1,) * rank, self.dilation, groups), spread, swapped)
+
+    def _by_kernel(self, g: Node, x: Node, kernel: Node) -> Node:
+        *size, channels, filters = kernel.shape
+        rank, groups = len(size), self.groups
+        found = windows(x, size, self.strides, self.dilation)
+        found = reshape(found, (*found.shape[:-1], groups, channels))
+        slope = reshape(g, (*g.shape[:-1], groups, filters // groups))
+        b, places, taps, (group, c, o) = _labels(rank)
+        whole = contract(found, slope, (b, *places, *taps, group, c), (b, *places, group, o), (*taps, c, group, o))
+        return reshape(whole, kernel.shape)
+
+
+def _labels(rank: int) -> tuple[int, Sizes, Sizes, Sizes]:
+    """Of the batch, the places, the taps, and of group, channel and filter."""
+    return 0, tuple(range(1, rank + 1)), tuple(range(rank + 1, 2 * rank + 1)), tuple(range(2 * rank + 1, 2 * rank + 4))
+
+
+def windows(x: Node, size: Sequence[int], strides: Sequence[int], dilation: Sequence[int] | None = None) -> Node:
+    """What lies in each window, see Windows."""
+    return apply(Windows(tuple(size), tuple(strides), tuple(dilation or (1,) * len(size))), x)
+
+
+def flip(x: Node, axes: Sequence[int]) -> Node:
+    """The same numbers, some axes backwards."""
+    return apply(Flip(tuple(axes)), x)
+
+
+def convolve(
+    x: Node,
+    kernel: Node,
+    strides: Sequence[int] | None = None,
+    padding: Sequence[tuple[int, int]] | None = None,
+    dilation: Sequence[int] | None = None,
+    groups: int = 1,
+) -> Node:
+    """The convolution of x with zeros around it, see Convolution.
+
+    Shapes: x (batch, *places, channels), kernel (*size, channels / groups, filters) -> (batch, *places, filters).
+
+    Arguments:
+        padding: places of zeros before and after each axis; none by default.
+    """
+    rank = x.rank - 2
+    ones = (1,) * rank
+    return apply(Convolution(tuple(strides or ones), tuple(dilation or ones), groups), surrounded(x, padding), kernel)
+
+
+def surrounded(x: Node, padding: Sequence[tuple[int, int]] | None) -> Node:
+    """With zeros before and after each axis of places."""
+    if padding is None or not any(map(any, padding)):
+        return x
+    low, high = zip(*padding, strict=True)
+    return pad(x, (0, *low, 0), (0, *high, 0))
+
+
+def max_pool(x: Node, size: Sequence[int], strides: Sequence[int]) -> Node:
+    """The largest number in each window and channel.
+
+    Shapes: x (batch, *places, channels) -> (batch, *places, channels).
+    """
+    found, axes = _pools(x, size, strides)
+    return reduce_max(found, axes)
+
+
+def average_pool(x: Node, size: Sequence[int], strides: Sequence[int]) -> Node:
+    """The mean over each window, channel by channel.
+
+    Shapes: x (batch, *places, channels) -> (batch, *places, channels).
+    """
+    found, axes = _pools(x, size, strides)
+    return reduce_mean(found, axes)
+
+
+def _pools(x: Node, size: Sequence[int], strides: Sequence[int]) -> tuple[Node, tuple[int, ...]]:
+    """The windows, and the axes that lie in them.
+
+    Windows that touch but do not overlap are the image itself with its axes cut: so their gradient needs no sums.
+    """
+    rank = len(size)
+    if tuple(size) != tuple(strides):
+        return windows(x, size, strides), tuple(range(rank + 1, 2 * rank + 1))
+    windows(x, size, strides)  # raises if none fits
+    shape: list[int] = [x.shape[0]]
+    for axis, k in enumerate(size, 1):
+        places = x.shape[axis] // k
+        x = slice_axis(x, axis, 0, places * k)
+        shape += [places, k]
+    assert math.prod(shape) * x.shape[-1] == x.type.size, "whole windows are left"
+    return reshape(x, (*shape, x.shape[-1])), tuple(range(2, 2 * rank + 1, 2))
