@@ -1,6 +1,5 @@
 """The front door: models are built, compiled, trained, used and saved here."""
 
-from thalweg.checks import SpellingNotice as SpellingNotice
 from thalweg.model.files import clone_model as clone_model
 from thalweg.model.files import load_model as load_model
 from thalweg.model.model import Model as Model

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from thalweg import config
-from thalweg.checks import SpellingNotice
 from thalweg.errors import ArgumentError
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Input, Layer, Symbol, name_layers
 from thalweg.layers.nested import unwrapped
 from thalweg.model.files import registry
 from thalweg.model.model import Model
+from thalweg.spelling import SpellingNotice
 from thalweg.training import data
 from thalweg.training.handle import OptimizerHandle
 from thalweg.training.inference import only
