@@ -13,7 +13,7 @@ from thalweg.errors import ArgumentError, NameNotFoundError, ShapeError
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.layers import ELU, Dense, LeakyReLU, PReLU
-from thalweg.layers.layer import tracing
+from thalweg.layers.tracing import tracing
 from thalweg.model import clone_model, load_model
 from thalweg.spelling import SpellingNotice
 

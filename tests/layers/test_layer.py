@@ -14,7 +14,9 @@ from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, Th
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers import Dense, Dropout, Flatten, Input, Layer
-from thalweg.layers.layer import TOKEN_BATCH, name_layers, tracing
+from thalweg.layers.layer import name_layers
+from thalweg.layers.symbols import TOKEN_BATCH
+from thalweg.layers.tracing import tracing
 from thalweg.spelling import SpellingNotice
 
 

@@ -15,7 +15,9 @@ from thalweg.executors.executor import Executor
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import TOKEN_BATCH, Layer, Symbol, freezing
+from thalweg.layers.layer import Layer
+from thalweg.layers.symbols import TOKEN_BATCH, Symbol
+from thalweg.layers.tracing import freezing
 from thalweg.model.network import COUNTERS, Network
 from thalweg.training import data
 from thalweg.training.goals import Goals, check_names, chosen, is_open, resolve

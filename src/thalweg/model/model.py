@@ -13,7 +13,9 @@ from thalweg import config
 from thalweg.checks import check_value
 from thalweg.executors import threads as cores
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import SEED_STATE, Symbol, name_layers
+from thalweg.layers.layer import name_layers
+from thalweg.layers.symbols import Symbol
+from thalweg.layers.tracing import SEED_STATE
 from thalweg.model.compiling import Compilable
 from thalweg.model.files import registry, revived
 from thalweg.model.wiring import Parts, calls, parts

@@ -13,9 +13,11 @@ from thalweg.errors import ArgumentError, GraphError, ShapeError, did_you_mean
 from thalweg.executors import layout
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import SEED_STATE, STEP_STATE, Call, Layer, Parameter, Symbol, name_layers
+from thalweg.layers.layer import Layer, name_layers
 from thalweg.layers.nested import Nested, unwrapped
 from thalweg.layers.summary import table_lines, total_lines
+from thalweg.layers.symbols import Call, Symbol
+from thalweg.layers.tracing import SEED_STATE, STEP_STATE, Parameter
 from thalweg.model.wiring import calls
 from thalweg.training import checkpoint, data
 from thalweg.training.inference import only

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 from thalweg import config
 from thalweg.errors import ArgumentError
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import Input, Layer, Symbol, name_layers
+from thalweg.layers.layer import Layer, name_layers
 from thalweg.layers.nested import unwrapped
+from thalweg.layers.symbols import Input, Symbol
 from thalweg.model.files import registry
 from thalweg.model.model import Model
 from thalweg.spelling import SpellingNotice

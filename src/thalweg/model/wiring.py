@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from thalweg.errors import ArgumentError, GraphError
-from thalweg.layers.layer import Call, Symbol
+from thalweg.layers.symbols import Call, Symbol
 
 Parts = Symbol | Sequence[Symbol] | Mapping[str, Symbol]
 
