@@ -9,13 +9,13 @@ from tests.compute import compute, inputs
 
 from thalweg import Input, Sequential, activations, layers, ops
 from thalweg.backprop import gradients
-from thalweg.checks import SpellingNotice
 from thalweg.errors import ArgumentError, NameNotFoundError, ShapeError
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.layers import ELU, Dense, LeakyReLU, PReLU
-from thalweg.layers.layer import tracing
+from thalweg.layers.tracing import tracing
 from thalweg.model import clone_model, load_model
+from thalweg.spelling import SpellingNotice
 
 NAMES = [name for name, entry in activations.registry.items() if entry.__module__.startswith("thalweg")]
 

@@ -17,6 +17,7 @@ ORDER = (
     "version",
     "errors",
     "fields",
+    "spelling",
     "checks",
     "registry",
     "config",

@@ -1,4 +1,4 @@
-"""checks.py: what each kind of annotation admits, what the error says, and spellings of argument names."""
+"""checks.py and spelling.py: what each annotation admits, what the error says, and spellings of argument names."""
 
 import contextlib
 import math
@@ -12,8 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thalweg.checks import In, OneOf, Spelled, SpellingNotice, bad_values, check_fields, check_value, rules
+from thalweg.checks import (
+    In,
+    OneOf,
+    bad_values,
+    check_fields,
+    check_value,
+    rules,
+)
 from thalweg.errors import ArgumentError
+from thalweg.spelling import Spelled, SpellingNotice
 
 
 class Schedule:

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import numpy as np
 import pytest
 
-from thalweg.checks import In, Spelled, check_fields
+from thalweg.checks import In, check_fields
 from thalweg.errors import ArgumentError, NameNotFoundError
 from thalweg.registry import Registry
+from thalweg.spelling import Spelled
 
 
 class Animal(metaclass=Spelled):

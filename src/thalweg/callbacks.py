@@ -3,10 +3,10 @@
 from thalweg.training.callbacks import Callback as Callback
 from thalweg.training.callbacks import CallbackList as CallbackList
 from thalweg.training.callbacks import CSVLogger as CSVLogger
-from thalweg.training.callbacks import EarlyStopping as EarlyStopping
 from thalweg.training.callbacks import History as History
 from thalweg.training.callbacks import LambdaCallback as LambdaCallback
 from thalweg.training.callbacks import LearningRateScheduler as LearningRateScheduler
-from thalweg.training.callbacks import ModelCheckpoint as ModelCheckpoint
-from thalweg.training.callbacks import ReduceLROnPlateau as ReduceLROnPlateau
 from thalweg.training.callbacks import TerminateOnNaN as TerminateOnNaN
+from thalweg.training.monitors import EarlyStopping as EarlyStopping
+from thalweg.training.monitors import ModelCheckpoint as ModelCheckpoint
+from thalweg.training.monitors import ReduceLROnPlateau as ReduceLROnPlateau

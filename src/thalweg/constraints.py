@@ -10,7 +10,7 @@ from typing import Annotated
 
 from thalweg import config, ops
 from thalweg.checks import In, check_fields
-from thalweg.errors import ArgumentError, ShapeError
+from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.registry import Registered, Registry
@@ -113,12 +113,4 @@ class UnitNorm(Constraint):
 
 
 def _norms(w: Node, axis: Axis) -> Node:
-    axes = (axis,) if isinstance(axis, int) else axis
-    if not all(-w.rank <= a < w.rank for a in axes):
-        raise ShapeError(
-            "a constraint's axis is none of the parameter's",
-            expected=f"axes from {-w.rank} to {w.rank - 1} for a parameter of shape {w.shape}",
-            got=f"axis={axis}",
-            fix="pass axis=0, or leave it out",
-        )
     return ops.sqrt(ops.reduce_sum(ops.square(w), axis, keepdims=True))

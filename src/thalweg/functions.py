@@ -221,7 +221,8 @@ def hessian_vector_product(function: Callable[..., Tree], argnum: int = 0) -> Fu
 
 def _argument_numbers(argnums: int | Sequence[int]) -> tuple[int, ...]:
     given = (argnums,) if isinstance(argnums, int) else argnums
-    return check_value("grad", "argnums", tuple[int, ...], given)  # type: ignore[no-any-return]
+    numbers: tuple[int, ...] = check_value("grad", "argnums", tuple[int, ...], given)
+    return numbers
 
 
 def _by_arguments(

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
 
-from thalweg.checks import Spelled
 from thalweg.errors import ArgumentError, NameNotFoundError, did_you_mean
+from thalweg.spelling import Spelled
 
 __all__ = ["Registered", "Registry"]
 

@@ -33,7 +33,8 @@ from thalweg.executors import layout
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import TOKEN_BATCH, tracing
+from thalweg.layers.symbols import TOKEN_BATCH
+from thalweg.layers.tracing import tracing
 from thalweg.losses import MeanSquaredError
 from thalweg.optimizers import SGD
 

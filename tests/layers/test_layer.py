@@ -10,12 +10,14 @@ from tests.compute import compute, inputs
 import thalweg.activations
 import thalweg.initializers
 from thalweg import layers, ops
-from thalweg.checks import SpellingNotice
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers import Dense, Dropout, Flatten, Input, Layer
-from thalweg.layers.layer import TOKEN_BATCH, name_layers, tracing
+from thalweg.layers.layer import name_layers
+from thalweg.layers.symbols import TOKEN_BATCH
+from thalweg.layers.tracing import tracing
+from thalweg.spelling import SpellingNotice
 
 
 @dataclass(eq=False)

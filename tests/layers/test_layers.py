@@ -8,7 +8,7 @@ from thalweg import layers
 from thalweg.backprop import gradients
 from thalweg.errors import ArgumentError, NameNotFoundError, ShapeError
 from thalweg.layers import Dense, Dropout, Flatten, Input, Rescaling, Reshape
-from thalweg.layers.layer import tracing
+from thalweg.layers.tracing import tracing
 from thalweg.ops import reduce_sum
 
 RNG = np.random.RandomState(0)

@@ -8,7 +8,7 @@ import thalweg
 from thalweg import layers
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.executors.native.plan import Planner
-from thalweg.layers.layer import tracing
+from thalweg.layers.tracing import tracing
 from thalweg.training.step import training_step
 
 RANDOM = np.random.RandomState(0)

@@ -11,7 +11,7 @@ from thalweg.backprop import gradients
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
 from thalweg.graph.types import TensorType
 from thalweg.layers import Activation, Dense, Input
-from thalweg.layers.layer import tracing
+from thalweg.layers.tracing import tracing
 from thalweg.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,

@@ -13,6 +13,7 @@ from tests import nets
 
 import thalweg
 from thalweg import errors, layers
+from thalweg.spelling import SpellingNotice
 
 X, Y = nets.points(40)
 
@@ -41,7 +42,7 @@ def test_build_takes_the_batch_axis_too():
 
 
 def test_the_older_way_to_give_the_input_shape():
-    with pytest.warns(thalweg.model.SpellingNotice, match="input_shape= is read as a first Input"):
+    with pytest.warns(SpellingNotice, match="input_shape= is read as a first Input"):
         model = thalweg.Sequential([layers.Dense(2, input_shape=(5,))])
     assert model.built
     assert model.count_params() == 12

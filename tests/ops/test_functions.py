@@ -169,3 +169,26 @@ def test_erf_is_the_c_librarys():
     want = np.array([math.erf(t) for t in x])
     assert (np.abs(Erf().reference(x) - want) <= 2 * np.spacing(np.abs(want))).all()
     np.testing.assert_array_equal(Erf().reference(x.astype(np.float32)).dtype, np.float32)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, axis: reduce_sum(x, axis),
+        lambda x, axis: reduce_sum(x, (0, axis)),
+        lambda x, axis: softmax(x, axis),
+        lambda x, axis: log_sum_exp(x, axis),
+        lambda x, axis: argmax(x, axis),
+        lambda x, axis: concatenate((x, x), axis),
+    ],
+)
+@pytest.mark.parametrize("axis", [2, -3])
+def test_an_axis_that_is_not_there(function, axis):
+    with pytest.raises(ShapeError, match="does not have these axes") as caught:
+        function(full((2, 3), 1.0), axis)
+    assert str(axis) in caught.value.got
+
+
+def test_an_axis_that_is_there_twice():
+    with pytest.raises(ShapeError):
+        reduce_sum(full((2, 3), 1.0), (1, -1))

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from thalweg import ops, optimizers
-from thalweg.checks import SpellingNotice
 from thalweg.errors import ArgumentError
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
 from thalweg.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Lamb, Lion, Muon, Nadam, RMSprop
+from thalweg.spelling import SpellingNotice
 
 
 def steps(optimizer, start, slopes, iterations=0):

@@ -15,8 +15,8 @@ from thalweg.backprop import gradients
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import tracing
 from thalweg.layers.preprocessing import Given
+from thalweg.layers.tracing import tracing
 
 
 def answer(case: Case) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ import pytest
 from tests import nets
 
 from thalweg import errors
-from thalweg.checks import SpellingNotice
+from thalweg.spelling import SpellingNotice
 from thalweg.training.callbacks import Callback, LearningRateScheduler
 
 X, Y = nets.points(32)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, ParamSpec, TypeVar
 
 import numpy as np
 import typer
@@ -27,14 +27,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def reports_errors(command: Command) -> Command:
+def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
     """Print an error's four parts instead of a traceback, and end with exit code 1."""
 
     @wraps(command)
-    def reporting(*args: Any, **kwargs: Any) -> Any:
+    def reporting(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
         except ThalwegError as error:
@@ -52,7 +53,7 @@ def reports_errors(command: Command) -> Command:
             typer.echo(f"Error: {full}", err=True)
             raise typer.Exit(1) from None
 
-    return reporting  # type: ignore[return-value]
+    return reporting
 
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help="A data set by its name: mnist.")]

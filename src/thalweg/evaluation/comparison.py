@@ -160,4 +160,4 @@ def _set_optimizer(model: Model, optimizer: Any, rate: float | None) -> None:
     if rate is not None:
         rule = dataclasses.replace(rule, learning_rate=rate)
     assert model._compiled is not None, "compiled"
-    model.compile(rule, **model._compiled)
+    model.compile(rule, **model._compiled.arguments)

@@ -10,6 +10,7 @@ import ast
 import math
 import re
 from dataclasses import fields
+from typing import Any
 
 from thalweg.errors import GraphError
 from thalweg.graph.node import OPS, Graph, Node
@@ -25,7 +26,8 @@ def to_text(graph: Graph, *, layers: bool = True) -> str:
     lines = []
     for node in graph.nodes():
         numbers[node] = len(numbers)
-        attributes = ", ".join(f"{f.name}={_literal(getattr(node.op, f.name))}" for f in fields(node.op))  # type: ignore[arg-type]
+        op: Any = node.op  # every operation is a dataclass
+        attributes = ", ".join(f"{f.name}={_literal(getattr(op, f.name))}" for f in fields(op))
         lines.append(
             f"%{numbers[node]}: {node.type} = {node.op.name}({', '.join(f'%{numbers[x]}' for x in node.inputs)})"
             + (f" {{{attributes}}}" if attributes else "")

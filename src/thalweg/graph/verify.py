@@ -16,7 +16,7 @@ def verify(graph: Graph) -> None:
     for node in graph.nodes():
         _verify_type(node)
         if node.op.name in ("input", "state"):
-            key = (node.op.name, node.op.label)  # type: ignore[attr-defined]
+            key = (node.op.name, str(vars(node.op)["label"]))
             if leaves.setdefault(key, node.type) != node.type:
                 raise GraphError(
                     f"two {key[0]}s are called {key[1]!r}",

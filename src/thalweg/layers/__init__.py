@@ -18,10 +18,7 @@ from thalweg.layers.dropout import Dropout as Dropout
 from thalweg.layers.dropout import SpatialDropout1D as SpatialDropout1D
 from thalweg.layers.dropout import SpatialDropout2D as SpatialDropout2D
 from thalweg.layers.embedding import Embedding as Embedding
-from thalweg.layers.layer import Input as Input
 from thalweg.layers.layer import Layer as Layer
-from thalweg.layers.layer import Parameter as Parameter
-from thalweg.layers.layer import Symbol as Symbol
 from thalweg.layers.layer import registry as registry
 from thalweg.layers.merging import Add as Add
 from thalweg.layers.merging import Average as Average
@@ -51,5 +48,8 @@ from thalweg.layers.reshaping import Identity as Identity
 from thalweg.layers.reshaping import Permute as Permute
 from thalweg.layers.reshaping import RepeatVector as RepeatVector
 from thalweg.layers.reshaping import Reshape as Reshape
+from thalweg.layers.symbols import Input as Input
+from thalweg.layers.symbols import Symbol as Symbol
+from thalweg.layers.tracing import Parameter as Parameter
 
 get = registry.get

@@ -14,7 +14,8 @@ from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.initializers import Initializer
 from thalweg.layers.activation import activate, check_activation
-from thalweg.layers.layer import Layer, Parameter, registry
+from thalweg.layers.layer import Layer, registry
+from thalweg.layers.tracing import Parameter
 from thalweg.regularizers import Penalty
 
 

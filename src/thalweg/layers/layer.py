@@ -1,13 +1,11 @@
-"""The base of all layers: parameters, naming, the symbolic call and the call on nodes."""
+"""The base of all layers: their parameters and names, and what calling them on symbols or nodes does."""
 
 from __future__ import annotations
 
 import inspect
 import math
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Sequence
 from dataclasses import field
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar
@@ -15,232 +13,16 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 
 from thalweg import config, constraints, initializers, ops, regularizers
-from thalweg.checks import In, OneOf, check_fields, check_value
-from thalweg.constraints import Projection
+from thalweg.checks import In, OneOf, check_fields
 from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
-from thalweg.graph.types import DTYPES, FLOATS, TensorType
-from thalweg.initializers import Initializer
+from thalweg.graph.types import FLOATS, TensorType
+from thalweg.initializers import Initializer, Shape
+from thalweg.layers.symbols import TOKEN_BATCH, Call, Symbol, SymbolicShape
+from thalweg.layers.tracing import SEED_STATE, STEP_STATE, Parameter, current_trace, told_training, tracing
 from thalweg.registry import Registered, Registry
-from thalweg.regularizers import Penalty
-
-Shape = tuple[int, ...]
-SymbolicShape = tuple[int | None, ...]
-
-# Stands for the batch size while shapes are worked out. A prime that no layer's size is likely to be, so that a layer
-# that mixes the samples of a batch shows.
-TOKEN_BATCH = 8191
-
-SEED_STATE = "random/seed"
-STEP_STATE = "random/step"
-
-
-@dataclass(eq=False)
-class Parameter:
-    """One array that a layer keeps: trained, or (``trainable=False``) kept without training.
-
-    Arguments:
-        name: within its layer, ``"kernel"``. The name within a model, ``"dense_1/kernel"``, is the model's affair: it
-            comes from ``Layer.named_parameters`` and goes into ``tracing``.
-        value: the array, once a model has made it. Models that share the layer share the array.
-    """
-
-    name: str
-    shape: Shape
-    dtype: str
-    initializer: Initializer
-    trainable: bool = True
-    regularizer: Penalty | None = None
-    constraint: Projection | None = None
-    value: np.ndarray | None = field(default=None, repr=False)
-
-    @property
-    def type(self) -> TensorType:
-        return TensorType(self.shape, self.dtype)
-
-    @property
-    def node(self) -> Node:
-        """The state that stands for this parameter in the graph being traced."""
-        return _current().node(self)
-
-    def initial(self, seed: int, path: str) -> np.ndarray:
-        """The value to start from: a function of the model's seed and of the parameter's path in the model."""
-        try:
-            return self.initializer(self.shape, self.dtype, seed=seed, path=path)
-        except ThalwegError as error:
-            error.layer = f"layer {path.rpartition('/')[0]!r}"
-            raise
-
-
-class Trace:
-    """What is collected while layers are called on nodes to make one graph. See ``tracing``."""
-
-    def __init__(self, parameters: Mapping[str, Parameter] | None) -> None:
-        self.updates: dict[str, Node] = {}
-        self.activities: list[tuple[Penalty, Node]] = []
-        self.training = False  # what the layer being called was told, which it passes on to those inside it
-        self.frozen: Collection[Layer] | None = None  # as compile found them; None: as they say themselves
-        self.mixing: Node | None = None  # how much of each sample is itself, the rest the next one's: see MixUp
-        self._paths = None if parameters is None else {parameter: path for path, parameter in parameters.items()}
-        self._nodes: dict[Parameter, Node] = {}
-        self._draws: dict[str, int] = {}
-
-    def path(self, parameter: Parameter) -> str:
-        """The parameter's name in the model."""
-        if self._paths is None:  # only shapes are wanted
-            return f"{id(parameter)}/{parameter.name}"
-        if parameter not in self._paths:
-            raise GraphError(
-                f"the parameter {parameter.name!r} belongs to no layer of this model",
-                expected="parameters of the model's own layers",
-                got=f"{parameter.name!r} {parameter.type}",
-                fix="make parameters with self.parameter() in build, and keep inner layers as attributes",
-            )
-        return self._paths[parameter]
-
-    def node(self, parameter: Parameter) -> Node:
-        if parameter not in self._nodes:
-            self._nodes[parameter] = ops.state_node(self.path(parameter), parameter.shape, parameter.dtype)
-        return self._nodes[parameter]
-
-    def draw(self, source: str) -> int:
-        """A number for the next random draw of ``source``: a layer that is called twice draws twice."""
-        self._draws[source] = self._draws.get(source, -1) + 1
-        return self._draws[source]
-
-
-_trace: ContextVar[Trace] = ContextVar("thalweg_trace")
-
-
-@contextmanager
-def tracing(parameters: Mapping[str, Parameter] | None = None) -> Iterator[Trace]:
-    """Layers called inside make nodes of one graph.
-
-    Arguments:
-        parameters: path -> parameter, as ``named_parameters`` of the model gives it: the names of the states. Without,
-            parameters get throw-away names, which is enough to work out shapes.
-
-    Gives the ``Trace``: its ``updates`` are the new values of states that layers update themselves (path -> node), its
-    ``activities`` the results of layers that have an activity regularizer, with that.
-    """
-    trace = Trace(parameters)
-    token = _trace.set(trace)
-    try:
-        yield trace
-    finally:
-        _trace.reset(token)
-
-
-def _current() -> Trace:
-    trace = _trace.get(None)
-    assert trace is not None, "parameters are used inside `with tracing(...)` only"
-    return trace
-
-
-@contextmanager
-def _told(training: bool | None) -> Iterator[bool]:
-    """Whether a layer is called for training: as it is told, else as the layer is that calls it."""
-    trace = _current()
-    before = trace.training
-    trace.training = before if training is None else training
-    try:
-        yield trace.training
-    finally:
-        trace.training = before
-
-
-@contextmanager
-def freezing(frozen: Collection[Layer] | None) -> Iterator[None]:
-    """Layers called inside count as frozen if they are among these, whatever they say of themselves by now."""
-    trace = _current()
-    before, trace.frozen = trace.frozen, frozen
-    try:
-        yield
-    finally:
-        trace.frozen = before
-
-
-@dataclass(frozen=True, eq=False)
-class Call:
-    """One use of a layer on symbols.
-
-    Arguments:
-        training: True or False where the caller said so for good (``encoder(x, training=False)``); None to follow the
-            step.
-    """
-
-    layer: Layer
-    inputs: tuple[Symbol, ...]
-    training: bool | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Symbol:
-    """A tensor before there are numbers: what ``Input`` gives, and a layer called on symbols.
-
-    Arguments:
-        shape: as in Keras with the batch axis first, None where it is open: ``(None, 784)``.
-        call: the layer call that made it; None for an input.
-        index: which of that call's results.
-        name: of an input; the model names those without.
-    """
-
-    shape: SymbolicShape
-    dtype: str
-    call: Call | None = None
-    index: int = 0
-    name: str | None = None
-
-    @property
-    def rank(self) -> int:
-        return len(self.shape)
-
-    def type(self, batch: int) -> TensorType:
-        """The type of this tensor for a batch of this size."""
-        return TensorType((batch, *_sample_shape(self.shape)), self.dtype)
-
-
-def Input(
-    shape: Sequence[int | None] | None = None,
-    batch_size: int | None = None,
-    dtype: str | None = None,
-    sparse: bool | None = None,
-    ragged: bool | None = None,
-    batch_shape: Sequence[int | None] | None = None,
-    name: str | None = None,
-    tensor: None = None,
-    optional: bool = False,
-) -> Symbol:
-    """Where data enter a model.
-
-    Arguments:
-        shape: of one sample, without the batch axis; ``()`` for one number a sample.
-        batch_size: accepted; a model takes any batch size.
-        dtype: of the data as they lie in memory; floatx unless given. ``"uint8"`` keeps images small until a layer
-            (``Rescaling``) turns them into floats inside the compiled step.
-        batch_shape: the batch size and ``shape`` in one.
-        sparse, ragged, tensor, optional: Keras's, not there yet.
-
-    Raises: ArgumentError if the shape is missing or open (None) on an axis.
-    """
-    if sparse or ragged or optional or tensor is not None:
-        raise ArgumentError(
-            "Input: sparse, ragged, optional and given tensors are not there yet",
-            expected="dense inputs",
-            got=f"sparse={sparse}, ragged={ragged}, optional={optional}, tensor={tensor!r}",
-            fix="leave these arguments out",
-        )
-    if batch_shape is not None:
-        batch_size, *rest = batch_shape
-        shape = tuple(rest)
-    sizes = check_value("Input", "shape", tuple[Annotated[int, In("[1, inf)")], ...], shape)
-    return Symbol(
-        (check_value("Input", "batch_size", int | None, batch_size), *sizes),
-        check_value("Input", "dtype", Annotated[str, OneOf(*DTYPES)], dtype or config.floatx()),
-        name=check_value("Input", "name", str | None, name),
-    )
 
 
 @dataclass(kw_only=True, eq=False)
@@ -329,17 +111,17 @@ class Layer(Registered):
 
     def update(self, parameter: Parameter, value: Node) -> None:
         """Let the step store ``value`` in a parameter that is not trained (a running mean)."""
-        trace = _current()
+        trace = current_trace()
         trace.updates[trace.path(parameter)] = value
 
     def latest(self, parameter: Parameter) -> Node:
         """What the step is going to store in a parameter so far: the last ``update``, else what it holds."""
-        trace = _current()
+        trace = current_trace()
         return trace.updates.get(trace.path(parameter), parameter.node)
 
     def mix(self, share: Node) -> None:
         """Let the loss count each sample's own target for ``share`` (batch,) and the next one's for the rest."""
-        trace = _current()
+        trace = current_trace()
         if trace.mixing is not None:
             raise GraphError(
                 "samples are mixed twice",
@@ -352,7 +134,7 @@ class Layer(Registered):
     @property
     def learns(self) -> bool:
         """Inside ``call``: whether the step being made trains this layer."""
-        frozen = _current().frozen
+        frozen = current_trace().frozen
         return self.trainable if frozen is None else self not in frozen
 
     def random_key(self, seed: int | None = None) -> tuple[int, Node, Node]:
@@ -364,7 +146,7 @@ class Layer(Registered):
         """
         seed_node, step_node = (ops.state_node(name, (), "uint32") for name in (SEED_STATE, STEP_STATE))
         source = seed_node.layer if seed is None else f"seed {seed}"
-        draw = _current().draw(f"{id(self)} {source}")
+        draw = current_trace().draw(f"{id(self)} {source}")
         return zlib.crc32(f"{source}/{draw}".encode()), seed_node, step_node
 
     # What models use.
@@ -474,7 +256,7 @@ class Layer(Registered):
         )
 
     def _on_nodes(self, inputs: Nodes, training: bool | None) -> Node | Nodes:
-        with _told(training) as told, scope(self.label):
+        with told_training(training) as told, scope(self.label):
             here = ops.constant(0).layer
             try:
                 if self.autocast:
@@ -490,7 +272,7 @@ class Layer(Registered):
                 if regularizer is not None:
                     penalty = regularizers.get(regularizer)
                     each = results if isinstance(results, tuple) else (results,)
-                    _current().activities.extend((penalty, result) for result in each)
+                    current_trace().activities.extend((penalty, result) for result in each)
                 return results
             except ThalwegError as error:
                 if error.layer in (None, f"layer {here!r}"):
@@ -546,10 +328,6 @@ def name_layers(layers: Iterable[Layer]) -> None:
 def _asks_for_training(cls: type[Layer]) -> bool:
     parameters = inspect.signature(cls.call).parameters
     return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-
-
-def _sample_shape(shape: SymbolicShape) -> Shape:
-    return tuple(n for n in shape[1:] if n is not None)
 
 
 def _value(layer: Layer, parameter: Parameter) -> np.ndarray:

@@ -16,8 +16,9 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.initializers import Initializer
-from thalweg.layers.layer import Layer, Parameter, registry
+from thalweg.layers.layer import Layer, registry
 from thalweg.layers.normalization import normal_axes
+from thalweg.layers.tracing import Parameter
 
 BLOCK_ROWS = 4096
 """Rows summed at a time, so that no float64 copy of the data is made."""

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from thalweg.errors import ArgumentError
-from thalweg.layers.layer import Layer, Parameter
+from thalweg.layers.layer import Layer
 from thalweg.layers.nested import Nested
+from thalweg.layers.tracing import Parameter
 
 NARROWEST = 40
 

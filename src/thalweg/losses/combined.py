@@ -174,8 +174,7 @@ class OnlineHardExamples(Loss):
 
     def _positive(self, y_true: Node, values: Node) -> Node:
         if isinstance(self.inner, OverClasses) and not self.inner.sparse:
-            axis = self.inner.axis % y_true.rank
-            return ops.not_equal(ops.argmax(y_true, axis), 0)
+            return ops.not_equal(ops.argmax(y_true, self.inner.axis), 0)
         further = tuple(range(values.rank, y_true.rank))
         return ops.reduce_max(y_true, further) > 0 if further else y_true > 0
 

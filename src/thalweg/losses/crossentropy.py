@@ -22,7 +22,7 @@ from thalweg.ops.broadcast import Broadcast
 from thalweg.ops.contraction import Contraction
 from thalweg.ops.elementwise import Add, Relu, Sigmoid, Tanh
 from thalweg.ops.leaf import State
-from thalweg.ops.shape import Reshape
+from thalweg.ops.shape import Reshape, normal_axis
 from thalweg.ops.softmax import Softmax
 
 
@@ -178,7 +178,7 @@ class CategoricalCrossentropy(OverClasses):
     axis: int = -1
 
     def per_sample(self, y_true: Node, y_pred: Node) -> Node:
-        axis = self.axis % y_pred.rank
+        axis = normal_axis(self.axis, y_pred.shape)
         if self.label_smoothing:
             y_true = y_true * (1 - self.label_smoothing) + self.label_smoothing / y_pred.shape[axis]
         return -ops.reduce_sum(y_true * self.log_probabilities(y_pred, axis), axis)
@@ -210,14 +210,14 @@ class SparseCategoricalCrossentropy(OverClasses):
                 got=f"one number for each sample, {output}",
                 fix="use 'binary_crossentropy', or one unit per class",
             )
-        axis = self.axis % output.rank
+        axis = normal_axis(self.axis, output.shape)
         return TensorType((*output.shape[:axis], *output.shape[axis + 1 :]), "int32")
 
     def counted(self, y_true: Node) -> Node | None:
         return None if self.ignore_class is None else ops.not_equal(y_true, self.ignore_class)
 
     def per_sample(self, y_true: Node, y_pred: Node) -> Node:
-        axis = self.axis % y_pred.rank
+        axis = normal_axis(self.axis, y_pred.shape)
         scores, log_total = self.scores(y_pred, axis)
         score = ops.reduce_sum(ops.select(self.right(y_true, y_pred, axis), scores, 0.0), axis)
         values = -score if log_total is None else log_total - score
@@ -229,7 +229,7 @@ class SparseCategoricalCrossentropy(OverClasses):
         return ops.equal(ops.iota(y_pred.shape, axis), _along(axis, y_true, y_pred))
 
     def check_targets(self, y: np.ndarray, output: TensorType) -> None:
-        classes = output.shape[self.axis % output.rank]
+        classes = output.shape[normal_axis(self.axis, output.shape)]
         outside = (y < 0) | (y >= classes)
         if self.ignore_class is not None:
             outside &= y != self.ignore_class
@@ -265,7 +265,7 @@ class Binary(Crossentropy):
         From logits x, ``y_true * softplus(-x) + (1 - y_true) * softplus(x)``, whose terms are never negative, so
         nothing cancels.
         """
-        x = self.logits(y_pred, self.axis % y_pred.rank)
+        x = self.logits(y_pred, normal_axis(self.axis, y_pred.shape))
         if x is not None:
             return y_true * ops.softplus(-x) + (1.0 - y_true) * ops.softplus(x)
         p = ops.clip(y_pred, config.epsilon(), 1 - config.epsilon())

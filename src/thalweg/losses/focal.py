@@ -15,6 +15,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.losses.crossentropy import Binary, OverClasses, SparseCategoricalCrossentropy
 from thalweg.losses.loss import choices, registry
+from thalweg.ops.shape import normal_axis
 
 Weight = Annotated[float, In("[0, inf)")]
 
@@ -67,7 +68,7 @@ class BinaryFocalCrossentropy(Binary):
         y_true = self.smoothed(y_true)
         values = self.elementwise(y_true, y_pred)
         if self.gamma:
-            x = self.logits(y_pred, self.axis % y_pred.rank)
+            x = self.logits(y_pred, normal_axis(self.axis, y_pred.shape))
             p, other = (y_pred, 1.0 - y_pred) if x is None else (ops.sigmoid(x), ops.sigmoid(-x))
             values = focus(y_true * other + (1.0 - y_true) * p, self.gamma) * values
         if self.apply_class_balancing:
@@ -97,7 +98,7 @@ class CategoricalFocalCrossentropy(OverClasses):
     axis: int = -1
 
     def per_sample(self, y_true: Node, y_pred: Node) -> Node:
-        axis = self.axis % y_pred.rank
+        axis = normal_axis(self.axis, y_pred.shape)
         if self.label_smoothing:
             y_true = y_true * (1 - self.label_smoothing) + self.label_smoothing / y_pred.shape[axis]
         log_p = self.log_probabilities(y_pred, axis)
@@ -127,7 +128,7 @@ class SparseCategoricalFocalCrossentropy(SparseCategoricalCrossentropy):
 
     def per_sample(self, y_true: Node, y_pred: Node) -> Node:
         values = super().per_sample(y_true, y_pred)
-        axis = self.axis % y_pred.rank
+        axis = normal_axis(self.axis, y_pred.shape)
         weight = class_weights(self, self.alpha, y_pred, axis)
         if isinstance(weight, Node):
             weight = ops.reduce_sum(ops.select(self.right(y_true, y_pred, axis), weight, 0.0), axis)

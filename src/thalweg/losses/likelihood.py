@@ -16,6 +16,7 @@ from thalweg.graph.types import TensorType
 from thalweg.losses.crossentropy import OverClasses, refuse_unbounded, share_targets
 from thalweg.losses.loss import Loss, bad_target, registry
 from thalweg.ops.elementwise import Exp, Relu
+from thalweg.ops.shape import normal_axis
 
 
 @registry.register("poisson")
@@ -111,7 +112,7 @@ class KLDivergence(OverClasses):
     axis: int = -1
 
     def per_sample(self, y_true: Node, y_pred: Node) -> Node:
-        axis = self.axis % y_pred.rank
+        axis = normal_axis(self.axis, y_pred.shape)
         self.require_classes(y_pred, axis)
         clipped = ops.clip(y_true, config.epsilon(), 1.0)
         if self.logits(y_pred, axis) is None:

@@ -9,9 +9,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
 from thalweg.ops.leaf import constant
-from thalweg.ops.shape import reshape
-
-Axes = int | tuple[int, ...] | None
+from thalweg.ops.shape import Axes, normal_axes, reshape
 
 
 @dataclass(frozen=True)
@@ -115,16 +113,8 @@ def full(shape: tuple[int, ...], value: float | int | bool, dtype: str = "float3
     return broadcast(constant(value, dtype), shape, ())
 
 
-def normal_axes(axes: Axes, rank: int) -> tuple[int, ...]:
-    """Axes as a sorted tuple without negative numbers; None means all."""
-    if axes is None:
-        return tuple(range(rank))
-    several = (axes,) if isinstance(axes, int) else axes
-    return tuple(sorted(a + rank if a < 0 else a for a in several))
-
-
 def reduce_over(kind: type[Reduction], x: Node, axes: Axes, keepdims: bool) -> Node:
-    op = kind(normal_axes(axes, x.rank))
+    op = kind(normal_axes(axes, x.shape))
     result = apply(op, x) if op.axes else x
     if not keepdims:
         return result

@@ -11,7 +11,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
 from thalweg.ops.elementwise import add, cast
-from thalweg.ops.shape import pad, slice_axis
+from thalweg.ops.shape import normal_axis, pad, slice_axis
 
 
 @dataclass(frozen=True)
@@ -66,4 +66,4 @@ class Concatenate(Op):
 
 
 def concatenate(xs: Nodes, axis: int = -1) -> Node:
-    return xs[0] if len(xs) == 1 else apply(Concatenate(axis % xs[0].rank), *xs)
+    return xs[0] if len(xs) == 1 else apply(Concatenate(normal_axis(axis, xs[0].shape)), *xs)

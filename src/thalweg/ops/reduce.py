@@ -10,9 +10,10 @@ from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
-from thalweg.ops.broadcast import Axes, Reduction, full, normal_axes, reduce_over, reduce_sum
+from thalweg.ops.broadcast import Reduction, full, reduce_over, reduce_sum
 from thalweg.ops.elementwise import cast, divide, equal, logical_or, multiply, not_equal, select
 from thalweg.ops.leaf import constant, iota
+from thalweg.ops.shape import Axes, normal_axes, normal_axis
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,10 @@ def reduce_min(x: Node, axes: Axes = None, keepdims: bool = False) -> Node:
 
 def reduce_mean(x: Node, axes: Axes = None, keepdims: bool = False) -> Node:
     """The arithmetic mean over ``axes``; NaN over nothing."""
-    count = math.prod(x.shape[a] for a in normal_axes(axes, x.rank))
+    count = math.prod(x.shape[a] for a in normal_axes(axes, x.shape))
     total = reduce_sum(x, axes, keepdims)
     return multiply(total, constant(1.0 / count if count else math.nan, x.dtype))
 
 
 def argmax(x: Node, axis: int = -1) -> Node:
-    return apply(ArgMax(axis % x.rank), x)
+    return apply(ArgMax(normal_axis(axis, x.shape)), x)

@@ -11,6 +11,30 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
 
+Axes = int | tuple[int, ...] | None
+
+
+def normal_axes(axes: Axes, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Axes counted from 0, in order; None means all. Raises ShapeError for one that is not there, or is there twice."""
+    rank = len(shape)
+    if axes is None:
+        return tuple(range(rank))
+    given = (axes,) if isinstance(axes, int) else axes
+    found = sorted({a % rank for a in given if -rank <= a < rank})
+    if len(found) != len(given):
+        raise ShapeError(
+            "the tensor does not have these axes",
+            expected=f"different axes from {-rank} to {rank - 1}, for the shape {shape}" if rank else "no axes, for ()",
+            got=f"axis={axes}",
+            fix="count axes from 0, or from -1 backwards",
+        )
+    return tuple(found)
+
+
+def normal_axis(axis: int, shape: tuple[int, ...]) -> int:
+    """The axis counted from 0. Raises ShapeError if there is no such axis."""
+    return normal_axes(axis, shape)[0]
+
 
 @dataclass(frozen=True)
 class Reshape(Op):

@@ -7,10 +7,10 @@ import numpy as np
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
-from thalweg.ops.broadcast import Reduction, reduce_sum
+from thalweg.ops.broadcast import Reduction, reduce_over, reduce_sum
 from thalweg.ops.elementwise import exp, log, require_float
 from thalweg.ops.reduce import reduce_max
-from thalweg.ops.shape import reshape
+from thalweg.ops.shape import normal_axis, reshape
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,12 @@ class LogSumExp(Reduction):
 
 def softmax(x: Node, axis: int = -1) -> Node:
     """``e^x / sum(e^x)`` along ``axis``: positive, adding up to 1."""
-    return apply(Softmax(axis % x.rank), x)
+    return apply(Softmax(normal_axis(axis, x.shape)), x)
 
 
 def log_sum_exp(x: Node, axis: int = -1, keepdims: bool = False) -> Node:
-    result = apply(LogSumExp((axis % x.rank,)), x)
-    return reshape(result, tuple(1 if a == axis % x.rank else n for a, n in enumerate(x.shape))) if keepdims else result
+    """``log(sum(e^x))`` along ``axis``, a smooth maximum."""
+    return reduce_over(LogSumExp, x, axis, keepdims)
 
 
 def log_softmax(x: Node, axis: int = -1) -> Node:

@@ -18,8 +18,9 @@ from thalweg.data import safetensors
 from thalweg.errors import ArgumentError, FileFormatError, StorageError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.types import DTYPES, TensorType
-from thalweg.layers.layer import Call, Input, Layer, Symbol
+from thalweg.layers.layer import Layer
 from thalweg.layers.layer import registry as layers
+from thalweg.layers.symbols import Call, Input, Symbol
 from thalweg.losses.loss import Loss
 from thalweg.metrics.metric import Metric
 from thalweg.optimizers.optimizer import Optimizer

@@ -104,6 +104,13 @@ class Goals:
                 logs[measure.name] = measure.metric.result(**_parts(sums, measure.name))
         return logs
 
+    def rises(self, name: str) -> bool | None:
+        """Whether larger values under this name in the logs are better; None if that is not known."""
+        if name == LOSS or any(name == goal.loss_name for goal in self.outputs):
+            return False
+        metric = next((m.metric for goal in self.outputs for m in goal.measures if m.name == name), None)
+        return None if metric is None else getattr(metric, "rises", "loss" not in type(metric).__name__.lower())
+
 
 def _parts(sums: Mapping[str, float], name: str) -> dict[str, float]:
     """The sums of one loss or metric, by their own names."""

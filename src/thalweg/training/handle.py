@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from thalweg.checks import In, SpellingNotice, check_value
+from thalweg.checks import In, check_value
 from thalweg.errors import ArgumentError, did_you_mean
 from thalweg.executors import layout
 from thalweg.optimizers.optimizer import ITERATIONS_STATE, LEARNING_RATE_STATE, Optimizer
 from thalweg.optimizers.schedules import Schedule
+from thalweg.spelling import SpellingNotice
 
 
 class Rate(float):

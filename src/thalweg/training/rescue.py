@@ -13,7 +13,7 @@ from thalweg.executors.executor import Arrays, Program
 from thalweg.executors.numpy import evaluate
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, topological
-from thalweg.layers.layer import STEP_STATE
+from thalweg.layers.tracing import STEP_STATE
 from thalweg.ops.leaf import Input, State
 from thalweg.optimizers.optimizer import LEARNING_RATE_STATE
 from thalweg.training.goals import PENALTY

@@ -15,8 +15,13 @@ from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, exact_scope, scope
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import STEP_STATE, Parameter, Trace, tracing
 from thalweg.layers.mixing import rolled
+from thalweg.layers.tracing import (
+    STEP_STATE,
+    Parameter,
+    Trace,
+    tracing,
+)
 from thalweg.losses.loss import Loss
 from thalweg.optimizers.lbfgs import LBFGS
 from thalweg.optimizers.optimizer import Optimizer

@@ -1,0 +1,102 @@
+"""Tensors before there are numbers: what models are connected by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from thalweg import config
+from thalweg.checks import In, OneOf, check_value
+from thalweg.errors import ArgumentError
+from thalweg.fields import dataclass
+from thalweg.graph.types import DTYPES, TensorType
+
+if TYPE_CHECKING:
+    from thalweg.layers.layer import Layer
+
+SymbolicShape = tuple[int | None, ...]
+
+# Stands for the batch size while shapes are worked out. A prime that no layer's size is likely to be, so that a layer
+# that mixes the samples of a batch shows.
+TOKEN_BATCH = 8191
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One use of a layer on symbols.
+
+    Arguments:
+        training: True or False where the caller said so for good (``encoder(x, training=False)``); None to follow the
+            step.
+    """
+
+    layer: Layer
+    inputs: tuple[Symbol, ...]
+    training: bool | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Symbol:
+    """A tensor before there are numbers: what ``Input`` gives, and a layer called on symbols.
+
+    Arguments:
+        shape: as in Keras with the batch axis first, None where it is open: ``(None, 784)``.
+        call: the layer call that made it; None for an input.
+        index: which of that call's results.
+        name: of an input; the model names those without.
+    """
+
+    shape: SymbolicShape
+    dtype: str
+    call: Call | None = None
+    index: int = 0
+    name: str | None = None
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    def type(self, batch: int) -> TensorType:
+        """The type of this tensor for a batch of this size."""
+        return TensorType((batch, *(n for n in self.shape[1:] if n is not None)), self.dtype)
+
+
+def Input(
+    shape: Sequence[int | None] | None = None,
+    batch_size: int | None = None,
+    dtype: str | None = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+    tensor: None = None,
+    optional: bool = False,
+) -> Symbol:
+    """Where data enter a model.
+
+    Arguments:
+        shape: of one sample, without the batch axis; ``()`` for one number a sample.
+        batch_size: accepted; a model takes any batch size.
+        dtype: of the data as they lie in memory; floatx unless given. ``"uint8"`` keeps images small until a layer
+            (``Rescaling``) turns them into floats inside the compiled step.
+        batch_shape: the batch size and ``shape`` in one.
+        sparse, ragged, tensor, optional: Keras's, not there yet.
+
+    Raises: ArgumentError if the shape is missing or open (None) on an axis.
+    """
+    if sparse or ragged or optional or tensor is not None:
+        raise ArgumentError(
+            "Input: sparse, ragged, optional and given tensors are not there yet",
+            expected="dense inputs",
+            got=f"sparse={sparse}, ragged={ragged}, optional={optional}, tensor={tensor!r}",
+            fix="leave these arguments out",
+        )
+    if batch_shape is not None:
+        batch_size, *rest = batch_shape
+        shape = tuple(rest)
+    sizes = check_value("Input", "shape", tuple[Annotated[int, In("[1, inf)")], ...], shape)
+    return Symbol(
+        (check_value("Input", "batch_size", int | None, batch_size), *sizes),
+        check_value("Input", "dtype", Annotated[str, OneOf(*DTYPES)], dtype or config.floatx()),
+        name=check_value("Input", "name", str | None, name),
+    )
