@@ -13,6 +13,15 @@ from thalweg.layers.augmentation import RandomFlip as RandomFlip
 from thalweg.layers.augmentation import RandomRotation as RandomRotation
 from thalweg.layers.augmentation import RandomTranslation as RandomTranslation
 from thalweg.layers.augmentation import RandomZoom as RandomZoom
+from thalweg.layers.convolution import Conv1D as Conv1D
+from thalweg.layers.convolution import Conv1DTranspose as Conv1DTranspose
+from thalweg.layers.convolution import Conv2D as Conv2D
+from thalweg.layers.convolution import Conv2DTranspose as Conv2DTranspose
+from thalweg.layers.convolution import Conv3D as Conv3D
+from thalweg.layers.convolution import DepthwiseConv1D as DepthwiseConv1D
+from thalweg.layers.convolution import DepthwiseConv2D as DepthwiseConv2D
+from thalweg.layers.convolution import SeparableConv1D as SeparableConv1D
+from thalweg.layers.convolution import SeparableConv2D as SeparableConv2D
 from thalweg.layers.dense import Dense as Dense
 from thalweg.layers.dropout import Dropout as Dropout
 from thalweg.layers.dropout import SpatialDropout1D as SpatialDropout1D
@@ -42,6 +51,18 @@ from thalweg.layers.normalization import GroupNormalization as GroupNormalizatio
 from thalweg.layers.normalization import LayerNormalization as LayerNormalization
 from thalweg.layers.normalization import RMSNormalization as RMSNormalization
 from thalweg.layers.normalization import UnitNormalization as UnitNormalization
+from thalweg.layers.pooling import AveragePooling1D as AveragePooling1D
+from thalweg.layers.pooling import AveragePooling2D as AveragePooling2D
+from thalweg.layers.pooling import AveragePooling3D as AveragePooling3D
+from thalweg.layers.pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
+from thalweg.layers.pooling import GlobalAveragePooling2D as GlobalAveragePooling2D
+from thalweg.layers.pooling import GlobalAveragePooling3D as GlobalAveragePooling3D
+from thalweg.layers.pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
+from thalweg.layers.pooling import GlobalMaxPooling2D as GlobalMaxPooling2D
+from thalweg.layers.pooling import GlobalMaxPooling3D as GlobalMaxPooling3D
+from thalweg.layers.pooling import MaxPooling1D as MaxPooling1D
+from thalweg.layers.pooling import MaxPooling2D as MaxPooling2D
+from thalweg.layers.pooling import MaxPooling3D as MaxPooling3D
 from thalweg.layers.preprocessing import CategoryEncoding as CategoryEncoding
 from thalweg.layers.preprocessing import Discretization as Discretization
 from thalweg.layers.preprocessing import Normalization as Normalization
@@ -51,5 +72,14 @@ from thalweg.layers.reshaping import Identity as Identity
 from thalweg.layers.reshaping import Permute as Permute
 from thalweg.layers.reshaping import RepeatVector as RepeatVector
 from thalweg.layers.reshaping import Reshape as Reshape
+from thalweg.layers.resizing import Cropping1D as Cropping1D
+from thalweg.layers.resizing import Cropping2D as Cropping2D
+from thalweg.layers.resizing import Cropping3D as Cropping3D
+from thalweg.layers.resizing import UpSampling1D as UpSampling1D
+from thalweg.layers.resizing import UpSampling2D as UpSampling2D
+from thalweg.layers.resizing import UpSampling3D as UpSampling3D
+from thalweg.layers.resizing import ZeroPadding1D as ZeroPadding1D
+from thalweg.layers.resizing import ZeroPadding2D as ZeroPadding2D
+from thalweg.layers.resizing import ZeroPadding3D as ZeroPadding3D
 
 get = registry.get
