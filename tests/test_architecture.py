@@ -46,6 +46,7 @@ ORDER = (
     "training",
     "diagnosis",
     "model",
+    "models",  # ready ones
     "numdiff",
     "callbacks",  # the public names of training.callbacks
     "evaluation",  # many models

@@ -65,6 +65,22 @@ def test_the_same_seed_gives_the_same_file(tmp_path, digits):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+@pytest.mark.parametrize("kind", ["cnn", "lenet"])
+def test_convolutional_networks(kind, tmp_path, digits):
+    path = tmp_path / "digits.thalweg"
+    result = call("train", "mnist", "--model", kind, "--epochs", 2, "--batch-size", 20, "--output", path)
+    assert result.exit_code == 0, result.output
+    assert any(type(layer).__name__ == "Conv2D" for layer in thalweg.load_model(path).layers)
+    assert call("evaluate", path, "mnist").exit_code == 0
+
+
+def test_options_that_a_network_has_not(tmp_path, digits):
+    result = call("train", "mnist", "--model", "cnn", "--units", 5, "--output", tmp_path / "a")
+    assert result.exit_code == 1
+    assert "--units" in result.stderr
+    assert "to fix" in result.stderr
+
+
 def test_evaluate(trained):
     result = call("evaluate", trained[0], "mnist", "--executor", "numpy")
     assert result.exit_code == 0
@@ -116,7 +132,7 @@ def test_info():
         (["train", "mnst"], "did you mean 'mnist'"),
         (["train", "mnist", "--optimizer", "adm"], "did you mean 'adam'"),
         (["train", "mnist", "--activation", "rely"], "did you mean 'relu'"),
-        (["train", "mnist", "--model", "cnn"], "mlp"),
+        (["train", "mnist", "--model", "cmn"], "did you mean 'cnn'"),
         (["train", "mnist", "--executor", "cuda"], "native"),
         (["train", "mnist", "--epochs", "-1"], "epochs"),
         (["train", "mnist", "--output", "missing/folder/x"], "missing"),

@@ -452,6 +452,7 @@ def _initializers():
     yield Case("initializer", "GlorotUniform", {}, {"shape": np.array([20000])}, "vector")
 
 
+BEYOND_KERAS = "beyond-keras"  # the label of what Keras refuses and another library does
 STEPWISE = ("Discretization",)  # layers without a gradient
 
 
@@ -526,5 +527,79 @@ def _layers():
     yield Case("layer", "PReLU", {"shared_axes": (1, 2)}, {"x0": image}, "image")
 
 
+def _convolutions():
+    """Strides and dilations 1 to 3, groups, odd and even sizes, channels 1, 3 and 17."""
+    series, image, volume = _numbers(60, 2, 11, 3), _numbers(61, 2, 9, 8, 3), _numbers(62, 2, 5, 4, 6, 2)
+    wide, grey = _numbers(63, 2, 7, 7, 17), _numbers(64, 2, 7, 8, 1)
+    grouped = _numbers(65, 2, 8, 9, 6)
+    for padding in ("valid", "same", "causal"):
+        for options in ({}, {"strides": 2}, {"strides": 3}, {"dilation_rate": 2}, {"dilation_rate": 3}):
+            options = {"filters": 4, "kernel_size": 3, "padding": padding, **options}
+            yield Case("layer", "Conv1D", options, {"x0": series})
+        yield Case("layer", "Conv1D", {"filters": 2, "kernel_size": 4, "padding": padding}, {"x0": series})
+    for padding in ("valid", "same"):
+        for options in (
+            {"filters": 5, "kernel_size": 3},
+            {"filters": 2, "kernel_size": (2, 3), "strides": (2, 1)},
+            {"filters": 2, "kernel_size": 3, "strides": 3, "activation": "tanh"},
+            {"filters": 3, "kernel_size": (3, 2), "dilation_rate": (2, 3)},
+            {"filters": 4, "kernel_size": 1, "strides": 2, "use_bias": False},
+        ):
+            yield Case("layer", "Conv2D", {**options, "padding": padding}, {"x0": image})
+        for options in ({"strides": 2}, {"groups": 3, "strides": (1, 3)}, {"groups": 6, "dilation_rate": 2}):
+            options = {"filters": 6, "kernel_size": (3, 2), "padding": padding, **options}
+            yield Case("layer", "Conv2D", options, {"x0": grouped}, "grouped")
+        yield Case("layer", "Conv2D", {"filters": 3, "kernel_size": 5, "padding": padding}, {"x0": wide}, "wide")
+        yield Case("layer", "Conv2D", {"filters": 17, "kernel_size": 3, "padding": padding}, {"x0": grey}, "grey")
+        yield Case("layer", "Conv3D", {"filters": 3, "kernel_size": (2, 3, 2), "padding": padding}, {"x0": volume})
+        yield Case(
+            "layer", "Conv3D", {"filters": 2, "kernel_size": 2, "strides": 2, "padding": padding}, {"x0": volume}
+        )
+        for name, x in (("DepthwiseConv1D", series), ("DepthwiseConv2D", image)):
+            yield Case("layer", name, {"kernel_size": 3, "padding": padding}, {"x0": x})
+            yield Case("layer", name, {"kernel_size": 2, "strides": 2, "padding": padding}, {"x0": x})
+            options = {"kernel_size": 3, "dilation_rate": 2, "depth_multiplier": 3, "padding": padding}
+            yield Case("layer", name, options, {"x0": x})
+        for name, x in (("SeparableConv1D", series), ("SeparableConv2D", image)):
+            yield Case("layer", name, {"filters": 4, "kernel_size": 3, "padding": padding}, {"x0": x})
+            options = {"filters": 2, "kernel_size": 2, "strides": 2, "depth_multiplier": 2, "padding": padding}
+            yield Case("layer", name, options, {"x0": x})
+        for name, x in (("Conv1DTranspose", series), ("Conv2DTranspose", image)):
+            for kernel, strides, dilation in ((3, 1, 1), (3, 2, 1), (2, 3, 1), (4, 2, 1), (1, 2, 1), (3, 1, 2)):
+                options = {"filters": 2, "kernel_size": kernel, "strides": strides, "dilation_rate": dilation}
+                yield Case("layer", name, {**options, "padding": padding}, {"x0": x})
+            options = {"filters": 2, "kernel_size": 3, "strides": 2, "output_padding": 1, "padding": padding}
+            yield Case("layer", name, options, {"x0": x})
+    yield Case("layer", "Conv2D", {"filters": 4, "kernel_size": 3, "data_format": "channels_first"}, {"x0": image})
+    options = {"filters": 2, "kernel_size": 3, "strides": 2, "dilation_rate": 2}
+    yield Case("layer", "Conv2D", options, {"x0": image}, BEYOND_KERAS)
+
+
+def _images():
+    """Pooling and resizing."""
+    series, image, volume = _numbers(66, 2, 11, 3), _numbers(67, 2, 7, 8, 3), _numbers(68, 2, 5, 4, 6, 2)
+    for rank, x in enumerate((series, image, volume), 1):
+        for kind in ("Max", "Average"):
+            for padding in ("valid", "same"):
+                for options in ({"pool_size": 2}, {"pool_size": 3, "strides": 2}, {"pool_size": 2, "strides": 3}):
+                    yield Case("layer", f"{kind}Pooling{rank}D", {**options, "padding": padding}, {"x0": x})
+            for options in ({}, {"keepdims": True}, {"data_format": "channels_first"}):
+                yield Case("layer", f"Global{kind}Pooling{rank}D", options, {"x0": x})
+        yield Case("layer", f"UpSampling{rank}D", {}, {"x0": x})
+        yield Case("layer", f"UpSampling{rank}D", {"size": 3}, {"x0": x})
+        yield Case("layer", f"ZeroPadding{rank}D", {}, {"x0": x})
+        yield Case("layer", f"Cropping{rank}D", {}, {"x0": x})
+    yield Case("layer", "MaxPooling2D", {"pool_size": (3, 2), "data_format": "channels_first"}, {"x0": image})
+    yield Case("layer", "AveragePooling2D", {"pool_size": (3, 1), "strides": (1, 2), "padding": "same"}, {"x0": image})
+    for size in ((2, 2), (3, 1), (2, 5)):
+        yield Case("layer", "UpSampling2D", {"size": size, "interpolation": "bilinear"}, {"x0": image})
+    for options in ({"padding": 2}, {"padding": (2, 0)}, {"padding": ((1, 0), (0, 3))}):
+        yield Case("layer", "ZeroPadding2D", options, {"x0": image})
+    for options in ({"cropping": 2}, {"cropping": (2, 0)}, {"cropping": ((1, 0), (0, 3))}):
+        yield Case("layer", "Cropping2D", options, {"x0": image})
+    yield Case("layer", "ZeroPadding1D", {"padding": (2, 0)}, {"x0": series})
+    yield Case("layer", "Cropping1D", {"cropping": (0, 3)}, {"x0": series})
+
+
 CASES = [*_activations(), *_losses(), *_metrics(), *_optimizers(), *_schedules(), *_layers()]
-CASES += [*_regularizers(), *_constraints(), *_initializers()]
+CASES += [*_convolutions(), *_images(), *_regularizers(), *_constraints(), *_initializers()]

@@ -36,6 +36,8 @@ def keras_losses(case: Case) -> list:
 def ask_keras(case: Case) -> dict[str, np.ndarray] | None:
     """Keras 3 on JAX, in float64."""
     os.environ["KERAS_BACKEND"] = "jax"
+    # Most of the time goes into compiling what runs once.
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
     import jax
     import keras
     from keras.src.backend.common import dtypes
@@ -84,6 +86,8 @@ def ask_keras(case: Case) -> dict[str, np.ndarray] | None:
             optimizer.apply([x[name][step] for name in variables], list(variables.values()))
             steps.append({name: np.asarray(variable.value) for name, variable in variables.items()})
         return {name: np.stack([steps[i][name] for i in cases.KEPT_STEPS]) for name in variables}
+    if case.kind == "layer" and case.label == cases.BEYOND_KERAS:
+        return None
     if case.kind == "layer":
         return ask_keras_layer(getattr(keras.layers, case.name)(**case.options), list(x.values()))
     keras.utils.set_random_seed(1)  # extremes of random numbers are compared: not by luck
@@ -301,9 +305,13 @@ def ask_torch_optimizer(case: Case) -> dict[str, np.ndarray] | None:
 
 
 def ask_torch_layer(case: Case) -> dict[str, np.ndarray] | None:
-    """PyTorch's normalizations in training, over the last axis of a table or of images."""
+    """PyTorch's normalizations in training, over the last axis of a table or of images; its convolutions, pools."""
     import torch
 
+    if "Conv" in case.name:
+        return ask_torch_convolution(case)
+    if "Pooling" in case.name or case.name == "UpSampling2D":
+        return ask_torch_pooling(case)
     if not case.name.endswith("Normalization") or case.name == "Normalization":
         return None
     functions = torch.nn.functional
@@ -322,6 +330,53 @@ def ask_torch_layer(case: Case) -> dict[str, np.ndarray] | None:
         return None
     value.backward(torch.cos(value.detach()))
     slopes = {f"gradient_parameter{i}": p.grad.numpy() for i, p in enumerate((gamma, beta))}
+    return {"value": value.detach().numpy(), "gradient_x0": point.grad.numpy(), **slopes}
+
+
+def ask_torch_convolution(case: Case) -> dict[str, np.ndarray] | None:
+    """PyTorch's convolutions and their transposes without padding, which at the edges it does another way."""
+    import torch
+
+    options = {"padding": "valid", "strides": 1, "dilation_rate": 1, "groups": 1} | case.options
+    known = options.keys() <= {"filters", "kernel_size", "padding", "strides", "dilation_rate", "groups"}
+    transposed = case.name.endswith("Transpose")
+    if not known or options["padding"] != "valid" or case.name[:4] != "Conv":
+        return None
+    if transposed and options["strides"] > (options["kernel_size"] - 1) * options["dilation_rate"] + 1:
+        return None  # Keras adds places that no window reaches
+    rank = case.inputs["x0"].ndim - 2
+    size = options["kernel_size"] if isinstance(options["kernel_size"], tuple) else (options["kernel_size"],) * rank
+    channels, filters = case.inputs["x0"].shape[-1] // options["groups"], options["filters"]
+    last = (filters, channels) if transposed else (channels, filters)
+    weights = [torch.tensor(w).requires_grad_() for w in cases.layer_weights([(*size, *last), (filters,)])]
+    point = torch.tensor(case.inputs["x0"]).requires_grad_()
+    convolve = getattr(torch.nn.functional, f"conv{'_transpose' * transposed}{rank}d")
+    kernel = weights[0].movedim((-1, -2), (0, 1))
+    more = {"stride": options["strides"], "dilation": options["dilation_rate"], "groups": options["groups"]}
+    return torch_answer(convolve(point.movedim(-1, 1), kernel, weights[1], **more).movedim(1, -1), point, weights)
+
+
+def ask_torch_pooling(case: Case) -> dict[str, np.ndarray] | None:
+    """PyTorch's pooling without padding, and its bilinear upsampling."""
+    import torch
+
+    functions, options = torch.nn.functional, case.options
+    point = torch.tensor(case.inputs["x0"]).requires_grad_()
+    x, rank = point.movedim(-1, 1), point.ndim - 2
+    if options.get("interpolation") == "bilinear":
+        y = functions.interpolate(x, scale_factor=tuple(map(float, options["size"])), mode="bilinear")
+    elif options.get("padding") == "valid" and "data_format" not in options:
+        pool = getattr(functions, f"{'max' if case.name[:3] == 'Max' else 'avg'}_pool{rank}d")
+        y = pool(x, options["pool_size"], options.get("strides"))
+    else:
+        return None
+    return torch_answer(y.movedim(1, -1), point, [])
+
+
+def torch_answer(value, point, weights) -> dict[str, np.ndarray]:
+    """What a layer without states gave, and its gradients."""
+    value.backward(value.detach().cos())
+    slopes = {f"gradient_parameter{i}": p.grad.numpy() for i, p in enumerate(weights)}
     return {"value": value.detach().numpy(), "gradient_x0": point.grad.numpy(), **slopes}
 
 

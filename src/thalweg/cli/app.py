@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import numpy as np
 import typer
 
 import thalweg
-from thalweg import datasets, executors, layers, numdiff, optimizers
+from thalweg import datasets, executors, models, numdiff, optimizers
 from thalweg.cli import INTERRUPTED, images, machine
-from thalweg.errors import NameNotFoundError, StorageError, ThalwegError, did_you_mean
+from thalweg.errors import ArgumentError, NameNotFoundError, StorageError, ThalwegError, did_you_mean
 from thalweg.model import Model, Sequential
 
 DATASETS = {"mnist": datasets.mnist.load_data}
-MODELS = ("mlp",)
+MODELS: dict[str, Callable[..., Sequential]] = {"mlp": models.mlp, "cnn": models.small_cnn, "lenet": models.lenet}
 
 app = typer.Typer(
     help="Train neural networks on this machine's CPU, and use them.",
@@ -68,10 +69,18 @@ ExecutorName = Annotated[
 @reports_errors
 def train(
     data: Data,
-    model: Annotated[str, typer.Option(help="The kind of network: mlp.")] = "mlp",
-    units: Annotated[list[int] | None, typer.Option(help="Of a hidden layer; again for each further one.")] = None,
-    activation: Annotated[str, typer.Option(help="Of the hidden layers.")] = "relu",
-    dropout: Annotated[float, typer.Option(help="Share of a hidden layer left out in a step.")] = 0.2,
+    model: Annotated[str, typer.Option(help="The kind of network: mlp, cnn or lenet.")] = "mlp",
+    units: Annotated[
+        list[int] | None,
+        typer.Option(help="Of a hidden layer of mlp; again for each further one. [default: 512]", show_default=False),
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option(help="Of mlp's hidden layers (relu), or of lenet (tanh).", show_default=False)
+    ] = None,
+    dropout: Annotated[
+        float | None,
+        typer.Option(help="Share of mlp's hidden layers left out in a step. [default: 0.2]", show_default=False),
+    ] = None,
     optimizer: Annotated[str, typer.Option(help="adam, rmsprop or sgd.")] = "adam",
     learning_rate: Annotated[float | None, typer.Option(help="[default: the optimizer's]", show_default=False)] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the data.")] = 8,
@@ -87,7 +96,7 @@ def train(
     """
     _require_writable(output)
     thalweg.utils.set_random_seed(seed)
-    net = _network(model, units or [512], activation, dropout)
+    net = _network(model, units=units or None, activation=activation, dropout=dropout)
     net.compile(_optimizer(optimizer, learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     _choose_executor(net, executor)
     (x_train, y_train), (x_test, y_test) = _load(data)
@@ -181,21 +190,23 @@ def _load(name: str) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, n
     return DATASETS[name]()
 
 
-def _network(kind: str, units: list[int], activation: str, dropout: float) -> Sequential:
-    """Images go in as they are in memory: scaling and flattening are layers."""
+def _network(kind: str, **options: Any) -> Sequential:
+    """A ready model for images that go in as they are in memory."""
     if kind not in MODELS:
         raise NameNotFoundError(
             "there is no model of this kind", expected=", ".join(MODELS), got=repr(kind), fix=did_you_mean(kind, MODELS)
         )
-    net = Sequential(
-        [layers.Input(shape=(28, 28), dtype="uint8"), layers.Rescaling(1 / 255), layers.Flatten()], name="digits"
-    )
-    for count in units:
-        net.add(layers.Dense(count, activation=activation))
-        if dropout:
-            net.add(layers.Dropout(dropout))
-    net.add(layers.Dense(10, activation="softmax"))
-    return net
+    make = MODELS[kind]
+    given = {name: value for name, value in options.items() if value is not None}
+    surplus = given.keys() - inspect.signature(make).parameters.keys()
+    if surplus:
+        raise ArgumentError(
+            f"the model {kind!r} is built without some of these options",
+            expected=", ".join(f"--{name}" for name in options if name in inspect.signature(make).parameters) or "none",
+            got=", ".join(f"--{name}" for name in sorted(surplus)),
+            fix="leave it out, or choose --model mlp",
+        )
+    return make((28, 28), 10, dtype="uint8", **given)
 
 
 def _optimizer(name: str, learning_rate: float | None) -> optimizers.Optimizer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from thalweg import activations, initializers, ops
+from thalweg import activations, ops
 from thalweg.checks import In
 from thalweg.constraints import Projection
 from thalweg.errors import ArgumentError
@@ -116,10 +116,6 @@ class PReLU(Layer):
     alpha_regularizer: str | Penalty | None = None
     alpha_constraint: str | Projection | None = None
     shared_axes: int | tuple[int, ...] | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        initializers.get(self.alpha_initializer)
 
     def build(self, x: TensorType) -> None:
         shared = () if self.shared_axes is None else normal_axes(self.shared_axes, x)

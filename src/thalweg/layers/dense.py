@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from thalweg import initializers, ops
+from thalweg import ops
 from thalweg.activations import Activation
 from thalweg.checks import In
 from thalweg.constraints import Projection
@@ -48,8 +48,6 @@ class Dense(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_activation(self.activation)
-        initializers.get(self.kernel_initializer)
-        initializers.get(self.bias_initializer)
 
     def build(self, x: TensorType) -> None:
         if x.rank < 2:

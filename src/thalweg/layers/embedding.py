@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from thalweg import initializers, ops
+from thalweg import ops
 from thalweg.checks import In, OneOf, Reserved
 from thalweg.constraints import Projection
 from thalweg.fields import dataclass
@@ -41,10 +41,6 @@ class Embedding(Layer):
     lora_rank: Annotated[object, Reserved()] = None
     lora_alpha: Annotated[object, Reserved()] = None
     quantization_config: Annotated[object, Reserved()] = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        initializers.get(self.embeddings_initializer)
 
     def build(self, x: TensorType) -> None:
         self.embeddings = self.parameter("embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer)

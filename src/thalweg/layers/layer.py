@@ -56,9 +56,11 @@ class Layer(Registered):
 
     def __post_init__(self) -> None:
         check_fields(self)
+        kinds = {"_initializer": initializers, "_regularizer": regularizers, "_constraint": constraints}
         for name, value in vars(self).items():  # a mistyped name is reported here, not when the model is built
-            if value is not None and name.endswith(("_regularizer", "_constraint")):
-                (regularizers if name.endswith("_regularizer") else constraints).get(value)
+            for ending, kind in kinds.items():
+                if value is not None and name.endswith(ending):
+                    kind.get(value)
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -91,12 +93,17 @@ class Layer(Registered):
         initializer: str | Initializer = "zeros",
         trainable: bool = True,
         dtype: str | None = None,
+        arguments: str | None = None,
     ) -> Parameter:
         """A new parameter of this layer; its node in the graph is ``parameter.node``.
 
         The fields ``<name>_regularizer`` and ``<name>_constraint`` of the layer, if it has them, are the parameter's.
+
+        Arguments:
+            arguments: what these fields are called after in place of the name.
         """
-        regularizer, constraint = (getattr(self, f"{name}_{what}", None) for what in ("regularizer", "constraint"))
+        prefix = arguments or name
+        regularizer, constraint = (getattr(self, f"{prefix}_{what}", None) for what in ("regularizer", "constraint"))
         new = Parameter(
             name,
             shape,

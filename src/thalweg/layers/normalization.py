@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Annotated
 
-from thalweg import initializers, ops
+from thalweg import ops
 from thalweg.checks import In, OneOf, Reserved
 from thalweg.constraints import Projection
 from thalweg.errors import ShapeError
@@ -57,13 +57,6 @@ class BatchNormalization(Layer):
     renorm_clipping: Annotated[object, Reserved()] = None
     renorm_momentum: Annotated[object, Reserved(0.99)] = 0.99
     synchronized: Annotated[bool, OneOf(False)] = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        initializers.get(self.moving_mean_initializer)
-        initializers.get(self.moving_variance_initializer)
-        initializers.get(self.beta_initializer)
-        initializers.get(self.gamma_initializer)
 
     def build(self, x: TensorType) -> None:
         self.features = normal_axis(self.axis, x)
@@ -117,11 +110,6 @@ class LayerNormalization(Layer):
     gamma_regularizer: str | Penalty | None = None
     beta_constraint: str | Projection | None = None
     gamma_constraint: str | Projection | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        initializers.get(self.beta_initializer)
-        initializers.get(self.gamma_initializer)
 
     def build(self, x: TensorType) -> None:
         self.axes = normal_axes(self.axis, x)
@@ -190,11 +178,6 @@ class GroupNormalization(Layer):
     gamma_regularizer: str | Penalty | None = None
     beta_constraint: str | Projection | None = None
     gamma_constraint: str | Projection | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        initializers.get(self.beta_initializer)
-        initializers.get(self.gamma_initializer)
 
     def build(self, x: TensorType) -> None:
         self.channels = normal_axis(self.axis, x)

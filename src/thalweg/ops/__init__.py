@@ -4,7 +4,15 @@ from thalweg.ops import operators as operators  # gives nodes their + - * /
 from thalweg.ops.broadcast import broadcast, broadcast_to, full, reduce_sum
 from thalweg.ops.concatenate import concatenate
 from thalweg.ops.contraction import contract, matmul
-from thalweg.ops.convolution import average_pool, convolve, flip, max_pool, windows
+from thalweg.ops.convolution import (
+    average_pool,
+    convolve,
+    convolve_transposed,
+    flip,
+    max_pool,
+    surrounded,
+    windows,
+)
 from thalweg.ops.elementwise import (
     absolute,
     add,

@@ -15,6 +15,8 @@ from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
+from thalweg.ops.broadcast import full
+from thalweg.ops.concatenate import concatenate
 from thalweg.ops.contraction import contract
 from thalweg.ops.elementwise import add
 from thalweg.ops.reduce import reduce_max, reduce_mean
@@ -154,19 +156,11 @@ class Convolution(Op):
         return self._by_input(g, x, kernel), self._by_kernel(g, x, kernel)
 
     def _by_input(self, g: Node, x: Node, kernel: Node) -> Node:
-        """A convolution of the spread-out gradient with the flipped kernel, its channels and filters swapped."""
-        *size, channels, filters = kernel.shape
-        rank, groups = len(size), self.groups
-        spans = list(map(reach, size, self.dilation))
+        spans = list(map(reach, kernel.shape[:-2], self.dilation))
         ends = [(m - 1) * s + span for m, s, span in zip(g.shape[1:-1], self.strides, spans, strict=True)]
-        low = [span - 1 for span in spans]
-        high = [span - 1 + n - end for span, n, end in zip(spans, x.shape[1:-1], ends, strict=True)]
-        inner = [s - 1 for s in self.strides]
-        spread = pad(g, (0, *low, 0), (0, *high, 0), (0, *inner, 0))
-        parts = reshape(flip(kernel, range(rank)), (*size, channels, groups, filters // groups))
-        swapped = transpose(parts, (*range(rank), rank + 2, rank + 1, rank))
-        swapped = reshape(swapped, (*size, filters // groups, groups * channels))
-        return apply(Convolution((1,) * rank, self.dilation, groups), spread, swapped)
+        missed = [n - end for n, end in zip(x.shape[1:-1], ends, strict=True)]  # places that no window reaches
+        around = [(span - 1, span - 1 + rest) for span, rest in zip(spans, missed, strict=True)]
+        return convolve_transposed(g, kernel, self.strides, around, self.dilation, self.groups)
 
     def _by_kernel(self, g: Node, x: Node, kernel: Node) -> Node:
         *size, channels, filters = kernel.shape
@@ -216,16 +210,50 @@ def convolve(
     return apply(Convolution(tuple(strides or ones), tuple(dilation or ones), groups), surrounded(x, padding), kernel)
 
 
-def surrounded(x: Node, padding: Sequence[tuple[int, int]] | None) -> Node:
-    """With zeros before and after each axis of places."""
+def convolve_transposed(
+    x: Node,
+    kernel: Node,
+    strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    dilation: Sequence[int] | None = None,
+    groups: int = 1,
+) -> Node:
+    """The transpose of a convolution, as of a matrix: from its results to its inputs, and its gradient by these.
+
+    It is a convolution of x, spread out by the strides, with the flipped kernel, its channels and filters swapped.
+
+    Shapes: x (batch, *places, filters), kernel (*size, channels / groups, filters), which is that of the convolution
+    from channels to filters -> (batch, *places, channels).
+
+    Arguments:
+        padding: places of zeros before and after the spread-out x; one less than the kernel's reach on both sides
+            gives back what a convolution without padding was made of.
+    """
+    *size, channels, filters = kernel.shape
+    rank = len(size)
+    low, high = zip(*padding, strict=True)
+    spread = pad(x, (0, *low, 0), (0, *high, 0), (0, *(s - 1 for s in strides), 0))
+    parts = reshape(flip(kernel, range(rank)), (*size, channels, groups, filters // groups))
+    swapped = transpose(parts, (*range(rank), rank + 2, rank + 1, rank))
+    swapped = reshape(swapped, (*size, filters // groups, groups * channels))
+    return apply(Convolution((1,) * rank, tuple(dilation or (1,) * rank), groups), spread, swapped)
+
+
+def surrounded(x: Node, padding: Sequence[tuple[int, int]] | None, value: float = 0.0) -> Node:
+    """With places that hold ``value`` before and after each axis of places."""
     if padding is None or not any(map(any, padding)):
         return x
-    low, high = zip(*padding, strict=True)
-    return pad(x, (0, *low, 0), (0, *high, 0))
+    if value == 0:
+        low, high = zip(*padding, strict=True)
+        return pad(x, (0, *low, 0), (0, *high, 0))
+    for axis, counts in enumerate(padding, 1):
+        before, after = (full((*x.shape[:axis], n, *x.shape[axis + 1 :]), value, x.dtype) for n in counts)
+        x = concatenate(tuple(part for part in (before, x, after) if part.shape[axis]), axis)
+    return x
 
 
 def max_pool(x: Node, size: Sequence[int], strides: Sequence[int]) -> Node:
-    """The largest number in each window and channel.
+    """The largest number in each window and channel. Equal largest numbers share the gradient.
 
     Shapes: x (batch, *places, channels) -> (batch, *places, channels).
     """

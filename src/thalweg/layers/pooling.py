@@ -1,0 +1,307 @@
+"""Layers that take the largest number or the mean of each window, or of the whole image."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from thalweg import ops
+from thalweg.fields import dataclass
+from thalweg.graph.node import Node
+from thalweg.layers.layer import registry
+from thalweg.layers.spatial import DataFormat, Frame, Padding, Sizes, Spatial, each
+from thalweg.ops.reduce import lowest
+
+
+class _Pooling(Spatial):
+    pool_size: Sizes
+    strides: Sizes | None
+    padding: Padding
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.pool_size = each(self, "pool_size", self.pool_size, self.rank)
+        strides = self.pool_size if self.strides is None else self.strides
+        self.strides = each(self, "strides", strides, self.rank)
+
+    def window(self) -> tuple[int, ...]:
+        return each(self, "pool_size", self.pool_size, self.rank)
+
+    def frame(self) -> Frame:
+        return Frame(self.window(), each(self, "strides", self.strides, self.rank), (1,) * self.rank, self.padding)
+
+
+class _MaxPooling(_Pooling):
+    def compute(self, x: Node, training: bool) -> Node:
+        frame = self.frame()
+        around = ops.surrounded(x, frame.margins(x.shape[1:-1]), lowest(x.dtype))
+        return ops.max_pool(around, frame.size, frame.strides)
+
+
+class _AveragePooling(_Pooling):
+    def compute(self, x: Node, training: bool) -> Node:
+        x = ops.cast(x, self.compute_dtype)
+        frame = self.frame()
+        margins = frame.margins(x.shape[1:-1])
+        mean = ops.average_pool(ops.surrounded(x, margins), frame.size, frame.strides)
+        if not any(map(any, margins)):
+            return mean
+        ones = ops.full((1, *x.shape[1:-1], 1), 1.0, x.dtype)
+        inside = ops.average_pool(ops.surrounded(ones, margins), frame.size, frame.strides)
+        return mean / ops.broadcast_to(inside, mean.shape)
+
+
+class _GlobalPooling(Spatial):
+    keepdims: bool
+
+    def call(self, x: Node, training: bool) -> Node:
+        self._in_order(x.type)
+        axes = tuple(range(2, x.rank)) if self.channels_first else tuple(range(1, x.rank - 1))
+        return self.reduce(x, axes)
+
+    def reduce(self, x: Node, axes: tuple[int, ...]) -> Node:
+        raise NotImplementedError(f"{type(self).__name__} has no reduce()")
+
+
+class _GlobalMaxPooling(_GlobalPooling):
+    def reduce(self, x: Node, axes: tuple[int, ...]) -> Node:
+        return ops.reduce_max(x, axes, self.keepdims)
+
+
+class _GlobalAveragePooling(_GlobalPooling):
+    def reduce(self, x: Node, axes: tuple[int, ...]) -> Node:
+        return ops.reduce_mean(ops.cast(x, self.compute_dtype), axes, self.keepdims)
+
+
+@registry.register("max_pooling1d")
+@dataclass(eq=False)
+class MaxPooling1D(_MaxPooling):
+    """The largest number of each window of times, feature by feature.
+
+    Shapes: x (batch, time, features) -> (batch, windows, features).
+
+    Arguments:
+        pool_size: the length of a window.
+        strides: from one window to the next; ``pool_size`` unless given.
+        padding: "valid" for windows inside only; "same" for ceil(size / stride) of them, where what is outside never
+            is the largest.
+        data_format: "channels_last" unless given; see ``Spatial``.
+
+    Equal largest numbers share the gradient equally; in Keras and PyTorch the first one of them gets it all. It is the
+    same after a ReLU, where equal ones are zeros that pass no gradient on.
+    """
+
+    rank: ClassVar[int] = 1
+    pool_size: Sizes = 2
+    strides: Sizes | None = None
+    padding: Padding = "valid"
+    data_format: DataFormat | None = None
+
+
+@registry.register("max_pooling2d")
+@dataclass(eq=False)
+class MaxPooling2D(_MaxPooling):
+    """The largest number of each window, channel by channel.
+
+    Shapes: x (batch, height, width, channels) -> (batch, *windows, channels).
+
+    Arguments:
+        pool_size, strides: one for all axes, or one for each; ``strides`` is ``pool_size`` unless given.
+        padding: "valid" for windows inside only; "same" for ceil(size / stride) of them, where what is outside never
+            is the largest.
+        data_format: "channels_last" unless given; see ``Spatial``.
+
+    Equal largest numbers share the gradient equally; in Keras and PyTorch the first one of them gets it all. It is the
+    same after a ReLU, where equal ones are zeros that pass no gradient on.
+    """
+
+    rank: ClassVar[int] = 2
+    pool_size: Sizes = (2, 2)
+    strides: Sizes | None = None
+    padding: Padding = "valid"
+    data_format: DataFormat | None = None
+
+
+@registry.register("max_pooling3d")
+@dataclass(eq=False)
+class MaxPooling3D(_MaxPooling):
+    """The largest number of each window, channel by channel.
+
+    Shapes: x (batch, depth, height, width, channels) -> (batch, *windows, channels).
+
+    Arguments:
+        pool_size, strides: one for all axes, or one for each; ``strides`` is ``pool_size`` unless given.
+        padding: "valid" for windows inside only; "same" for ceil(size / stride) of them, where what is outside never
+            is the largest.
+        data_format: "channels_last" unless given; see ``Spatial``.
+
+    Equal largest numbers share the gradient equally; in Keras and PyTorch the first one of them gets it all. It is the
+    same after a ReLU, where equal ones are zeros that pass no gradient on.
+    """
+
+    rank: ClassVar[int] = 3
+    pool_size: Sizes = (2, 2, 2)
+    strides: Sizes | None = None
+    padding: Padding = "valid"
+    data_format: DataFormat | None = None
+
+
+@registry.register("average_pooling1d")
+@dataclass(eq=False)
+class AveragePooling1D(_AveragePooling):
+    """The mean of each window of times, feature by feature.
+
+    Shapes: x (batch, time, features) -> (batch, windows, features).
+
+    Arguments:
+        pool_size: the length of a window.
+        strides: from one window to the next; ``pool_size`` unless given.
+        padding: "valid" for windows inside only; "same" for ceil(size / stride) of them, where only what is inside
+            counts.
+        data_format: "channels_last" unless given; see ``Spatial``.
+    """
+
+    rank: ClassVar[int] = 1
+    pool_size: Sizes
+    strides: Sizes | None = None
+    padding: Padding = "valid"
+    data_format: DataFormat | None = None
+
+
+@registry.register("average_pooling2d")
+@dataclass(eq=False)
+class AveragePooling2D(_AveragePooling):
+    """The mean of each window, channel by channel.
+
+    Shapes: x (batch, height, width, channels) -> (batch, *windows, channels).
+
+    Arguments:
+        pool_size, strides: one for all axes, or one for each; ``strides`` is ``pool_size`` unless given.
+        padding: "valid" for windows inside only; "same" for ceil(size / stride) of them, where only what is inside
+            counts.
+        data_format: "channels_last" unless given; see ``Spatial``.
+    """
+
+    rank: ClassVar[int] = 2
+    pool_size: Sizes
+    strides: Sizes | None = None
+    padding: Padding = "valid"
+    data_format: DataFormat | None = None
+
+
+@registry.register("average_pooling3d")
+@dataclass(eq=False)
+class AveragePooling3D(_AveragePooling):
+    """The mean of each window, channel by channel.
+
+    Shapes: x (batch, depth, height, width, channels) -> (batch, *windows, channels).
+
+    Arguments:
+        pool_size, strides: one for all axes, or one for each; ``strides`` is ``pool_size`` unless given.
+        padding: "valid" for windows inside only; "same" for ceil(size / stride) of them, where only what is inside
+            counts.
+        data_format: "channels_last" unless given; see ``Spatial``.
+    """
+
+    rank: ClassVar[int] = 3
+    pool_size: Sizes
+    strides: Sizes | None = None
+    padding: Padding = "valid"
+    data_format: DataFormat | None = None
+
+
+@registry.register("global_max_pooling1d")
+@dataclass(eq=False)
+class GlobalMaxPooling1D(_GlobalMaxPooling):
+    """The largest number over all times, feature by feature.
+
+    Shapes: x (batch, time, features) -> (batch, features), with ``keepdims`` (batch, 1, features).
+
+    Arguments:
+        data_format: "channels_last" unless given; see ``Spatial``.
+    """
+
+    rank: ClassVar[int] = 1
+    data_format: DataFormat | None = None
+    keepdims: bool = False
+
+
+@registry.register("global_max_pooling2d")
+@dataclass(eq=False)
+class GlobalMaxPooling2D(_GlobalMaxPooling):
+    """The largest number over the whole image, channel by channel.
+
+    Shapes: x (batch, height, width, channels) -> (batch, channels), with ``keepdims`` (batch, 1, 1, channels).
+
+    Arguments:
+        data_format: "channels_last" unless given; see ``Spatial``.
+    """
+
+    rank: ClassVar[int] = 2
+    data_format: DataFormat | None = None
+    keepdims: bool = False
+
+
+@registry.register("global_max_pooling3d")
+@dataclass(eq=False)
+class GlobalMaxPooling3D(_GlobalMaxPooling):
+    """The largest number over the whole volume, channel by channel.
+
+    Shapes: x (batch, depth, height, width, channels) -> (batch, channels), or (batch, 1, 1, 1, channels)
+    with ``keepdims``.
+
+    Arguments:
+        data_format: "channels_last" unless given; see ``Spatial``.
+    """
+
+    rank: ClassVar[int] = 3
+    data_format: DataFormat | None = None
+    keepdims: bool = False
+
+
+@registry.register("global_average_pooling1d")
+@dataclass(eq=False)
+class GlobalAveragePooling1D(_GlobalAveragePooling):
+    """The mean over all times, feature by feature.
+
+    Shapes: x (batch, time, features) -> (batch, features), with ``keepdims`` (batch, 1, features).
+
+    Arguments:
+        data_format: "channels_last" unless given; see ``Spatial``.
+    """
+
+    rank: ClassVar[int] = 1
+    data_format: DataFormat | None = None
+    keepdims: bool = False
+
+
+@registry.register("global_average_pooling2d")
+@dataclass(eq=False)
+class GlobalAveragePooling2D(_GlobalAveragePooling):
+    """The mean over the whole image, channel by channel.
+
+    Shapes: x (batch, height, width, channels) -> (batch, channels), with ``keepdims`` (batch, 1, 1, channels).
+
+    Arguments:
+        data_format: "channels_last" unless given; see ``Spatial``.
+    """
+
+    rank: ClassVar[int] = 2
+    data_format: DataFormat | None = None
+    keepdims: bool = False
+
+
+@registry.register("global_average_pooling3d")
+@dataclass(eq=False)
+class GlobalAveragePooling3D(_GlobalAveragePooling):
+    """The mean over the whole volume, channel by channel.
+
+    Shapes: x (batch, depth, height, width, channels) -> (batch, channels), or (batch, 1, 1, 1, channels)
+    with ``keepdims``.
+
+    Arguments:
+        data_format: "channels_last" unless given; see ``Spatial``.
+    """
+
+    rank: ClassVar[int] = 3
+    data_format: DataFormat | None = None
+    keepdims: bool = False
