@@ -47,6 +47,7 @@ ORDER = (
     "model",
     "numdiff",
     "callbacks",  # the public names of training.callbacks
+    "models",  # those of model
     "evaluation",  # many models
     "utils",  # the public names that Keras's users look for there
     "sklearn",

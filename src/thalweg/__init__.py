@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from thalweg import layers as layers
     from thalweg import losses as losses
     from thalweg import metrics as metrics
+    from thalweg import models as models
     from thalweg import numdiff as numdiff
     from thalweg import ops as ops
     from thalweg import optimizers as optimizers
@@ -49,6 +50,7 @@ _MODULES = (
     "layers",
     "losses",
     "metrics",
+    "models",
     "numdiff",
     "ops",
     "optimizers",

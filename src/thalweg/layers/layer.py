@@ -61,6 +61,10 @@ class Parameter:
         return TensorType(self.shape, self.dtype)
 
     @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
     def node(self) -> Node:
         """The state that stands for this parameter in the graph being traced."""
         return _current().node(self)
@@ -135,7 +139,13 @@ def tracing(parameters: Mapping[str, Parameter] | None = None) -> Iterator[Trace
 
 def _current() -> Trace:
     trace = _trace.get(None)
-    assert trace is not None, "parameters are used inside `with tracing(...)` only"
+    if trace is None:
+        raise GraphError(
+            "a layer is used outside of a model: its parameters have no values here",
+            expected="a layer in a model, or in the call of another layer",
+            got="a layer called on nodes of the graph, as in compile_function or grad",
+            fix="put it into a model; in a function of arrays take the weights as arguments and use thalweg.ops",
+        )
     return trace
 
 
@@ -326,6 +336,17 @@ class Layer(Registered):
         )
         self.own_parameters[name] = new
         return new
+
+    def add_weight(
+        self,
+        shape: Shape | None = None,
+        initializer: str | Initializer = "glorot_uniform",
+        dtype: str | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+    ) -> Parameter:
+        """``parameter`` under Keras's name and with its order of arguments; a weight without a name gets a number."""
+        return self.parameter(name or f"weight_{len(self.own_parameters)}", shape or (), initializer, trainable, dtype)
 
     def update(self, parameter: Parameter, value: Node) -> None:
         """Let the step store ``value`` in a parameter that is not trained (a running mean)."""
