@@ -49,6 +49,7 @@ ORDER = (
     "models",  # ready ones
     "numdiff",
     "callbacks",  # the public names of training.callbacks
+    "models",  # those of model
     "evaluation",  # many models
     "utils",  # the public names that Keras's users look for there
     "sklearn",

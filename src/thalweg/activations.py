@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from thalweg import ops
 from thalweg.graph.node import Node
@@ -17,6 +18,10 @@ registry: Registry[Activation] = Registry("activation")
 def get(identifier: str | Activation | None) -> Activation:
     """The function meant by a name, a registered function's description, or the function itself; None is ``linear``."""
     return linear if identifier is None else registry.get(identifier)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = registry.attribute
 
 
 @registry.register("linear")

@@ -6,7 +6,7 @@ They are ``kernel_constraint``, ``bias_constraint`` ... of a layer, and part of 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from thalweg import config, ops
 from thalweg.checks import In, check_fields
@@ -35,6 +35,8 @@ class Constraint(Registered):
 
 registry: Registry[Constraint] = Registry("constraint", Constraint)
 get = registry.get
+if not TYPE_CHECKING:
+    __getattr__ = registry.attribute
 
 
 @registry.register("max_norm")

@@ -158,6 +158,10 @@ def _hash(self: Any) -> int:
 
 
 def _no_assignment(self: Any, name: str, value: Any) -> None:
+    """Only a subclass that is no dataclass itself, a user's with its own ``__init__``, may add attributes."""
+    if "__dataclass_params__" not in vars(type(self)) and name not in {f.name for f in dataclasses.fields(self)}:
+        object.__setattr__(self, name, value)
+        return
     raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from dataclasses import field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
@@ -46,6 +46,8 @@ class Initializer(Registered):
 
 registry: Registry[Initializer] = Registry("initializer", Initializer)
 get = registry.get
+if not TYPE_CHECKING:
+    __getattr__ = registry.attribute
 
 
 @registry.register("zeros", "zero")

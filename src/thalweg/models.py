@@ -29,7 +29,10 @@ from thalweg.layers import (
     Reshape,
     Symbol,
 )
-from thalweg.model import Model, Sequential
+from thalweg.model import Model as Model
+from thalweg.model import Sequential as Sequential
+from thalweg.model import clone_model as clone_model
+from thalweg.model import load_model as load_model
 
 Shape = Sequence[int]
 

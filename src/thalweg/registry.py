@@ -107,6 +107,18 @@ class Registry(Generic[T]):
             fix=did_you_mean(name, self.spellings()),
         )
 
+    def attribute(self, name: str) -> Callable[..., Any]:
+        """``__getattr__`` of the module that holds the entries: registered names too, as ``regularizers.l2``.
+
+        Raises:
+            AttributeError: with the nearest known name.
+        """
+        entry = self._entries.get(self._first_names.get(name, ""))
+        if entry is not None:
+            return entry
+        known = [entry.__name__ for entry in self._entries.values()]
+        raise AttributeError(f"there is no {self.kind} {name!r}: {did_you_mean(name, known)}")
+
     def spellings(self) -> list[str]:
         """Every name to suggest for a mistyped one: first names and aliases, without the Python names."""
         python_names = {entry.__name__.casefold() for entry in self._entries.values()}

@@ -7,7 +7,7 @@ is added once. ``activity_regularizer`` goes by what the layer gives: that penal
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from thalweg import config, ops
 from thalweg.checks import In, OneOf, check_fields
@@ -38,6 +38,8 @@ class Regularizer(Registered):
 
 registry: Registry[Regularizer] = Registry("regularizer", Regularizer)
 get = registry.get
+if not TYPE_CHECKING:
+    __getattr__ = registry.attribute
 
 
 @registry.register("l1")

@@ -35,6 +35,13 @@ FOREIGN_SPELLINGS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+# Arguments that are gone: what to write instead. Their nearest present name would mean something else.
+GONE: Mapping[str, str] = {
+    "decay": "pass learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay); weight_decay= is another thing",
+    "input_length": "leave it out; Input(shape=(length,)) before the layer says it",
+}
+
+
 def accept_spellings(owner: str, known: Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword arguments under their present names.
 
@@ -81,7 +88,7 @@ def _present_spelling(owner: str, name: str, known: Collection[str]) -> str:
         f"{owner}: there is no argument {name!r}",
         expected=", ".join(known) or "no arguments",
         got=f"{name}=",
-        fix=f"use {written}" if right else did_you_mean(name, known),
+        fix=f"use {written}" if right else GONE.get(name) or did_you_mean(name, known),
     )
 
 

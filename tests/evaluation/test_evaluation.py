@@ -128,6 +128,22 @@ class TestCrossValidation:
             np.testing.assert_array_equal(found.predictions[held], alone.predict(X[held], verbose=0))
         np.testing.assert_array_equal(np.isnan(found.predictions).any(1), time < 30)
 
+    @pytest.mark.parametrize("missing", [np.nan, np.datetime64("NaT", "D")])
+    def test_a_time_is_missing(self, missing):
+        time = np.full(150, missing)
+        time[1:] = 1
+        with pytest.raises(DataError, match="a time is missing"):
+            cross_validate(build, X, Y, time=time)
+
+    def test_build_must_make_new_models(self):
+        model = build()
+        for mistake in (model, lambda: model, lambda: None):
+            with pytest.raises(ArgumentError, match="cross_validate"):
+                cross_validate(mistake, X, Y, verbose=0)
+            if mistake is not model:
+                with pytest.raises(ArgumentError, match="compare"):
+                    compare(mistake, X, Y, learning_rates=[0.1, 0.2], verbose=0)
+
     @pytest.mark.parametrize("other", [{"groups": Y}, {"stratify": True}, {"repeats": 2}])
     def test_by_time_and_otherwise(self, other):
         with pytest.raises(ArgumentError, match=f"'time' and '{next(iter(other))}'"):

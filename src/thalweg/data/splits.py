@@ -164,6 +164,22 @@ def per_row(values: Any, rows: int, name: str) -> np.ndarray | None:
     return array
 
 
+def moments(time: Any, rows: int) -> np.ndarray | None:
+    """One time for each row, or None. Raises ShapeError; DataError where one is missing."""
+    array = per_row(time, rows, "time")
+    if array is None or array.dtype.kind not in "fmM":
+        return array
+    missing = np.flatnonzero(np.isnat(array) if array.dtype.kind in "mM" else np.isnan(array))
+    if len(missing):
+        raise DataError(
+            "a time is missing",
+            expected="a time for each row",
+            got=f"{array[missing[0]]} in row {missing[0]}; {len(missing)} such in all",
+            fix="leave these rows out",
+        )
+    return array
+
+
 def part_sizes(rows: int, shares: dict[str, float | int]) -> list[int]:
     """How many rows the first part and the named ones after it get. Raises ArgumentError or DataError.
 

@@ -11,7 +11,7 @@ import numpy as np
 from thalweg import config, optimizers
 from thalweg.errors import ArgumentError
 from thalweg.evaluation.curves import draw
-from thalweg.evaluation.population import CallbackMaker, Job, run_jobs
+from thalweg.evaluation.population import CallbackMaker, Job, built, check_independent, run_jobs
 from thalweg.executors import threads as cores
 from thalweg.fields import dataclass
 from thalweg.model import Model
@@ -77,7 +77,7 @@ def compare(
     y: Any,
     *,
     optimizers: Any = None,
-    learning_rates: Iterable[float] | None = None,
+    learning_rates: Iterable[float] | float | None = None,
     seed: int = 0,
     callbacks: CallbackMaker = None,
     threads: int | None = None,
@@ -104,7 +104,7 @@ def compare(
     for network, make in builds.items():
         for words, optimizer, rate in _settings(optimizers, learning_rates):
             with config.seeded(seed):
-                model = make()
+                (model,) = built("compare", make, 1)
             _set_optimizer(model, optimizer, rate)
             name = " ".join(filter(None, (network, *words))) or "model"
             if name in models:
@@ -115,6 +115,7 @@ def compare(
                     fix="pass optimizers as a mapping with a name for each",
                 )
             models[name] = model
+    check_independent("compare", list(models.values()))
     jobs = [Job(model, {"x": x, "y": y, **arguments}) for model in models.values()]
     run_jobs(jobs, callbacks, cores.wanted(threads), verbose, "settings")
     histories = {}
@@ -124,7 +125,7 @@ def compare(
     return Comparison(histories, models)
 
 
-def _settings(given: Any, rates: Iterable[float] | None) -> list[tuple[list[str], Any, float | None]]:
+def _settings(given: Any, rates: Iterable[float] | float | None) -> list[tuple[list[str], Any, float | None]]:
     """(words for its name, optimizer or None for the model's, rate or None for its own) of each setting."""
     if given is None:
         named: list[tuple[str, Any]] = [("", None)]
@@ -133,7 +134,7 @@ def _settings(given: Any, rates: Iterable[float] | None) -> list[tuple[list[str]
     else:
         several = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
         named = [(one if isinstance(one, str) else _name(one), one) for one in several]
-    chosen: list[float | None] = [None] if rates is None else list(rates)
+    chosen: list[float | None] = list(rates) if isinstance(rates, Iterable) else [rates]
     if not named or not chosen:
         raise ArgumentError(
             "compare: there is nothing to compare",

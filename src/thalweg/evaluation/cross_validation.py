@@ -12,7 +12,7 @@ from thalweg.checks import In, check_value
 from thalweg.data import splits
 from thalweg.errors import ArgumentError, DataError
 from thalweg.evaluation.curves import draw
-from thalweg.evaluation.population import CallbackMaker, Job, run_jobs
+from thalweg.evaluation.population import CallbackMaker, Job, built, run_jobs
 from thalweg.evaluation.split import Seed, check_classes, common_rows, required_classes, take
 from thalweg.executors import threads as cores
 from thalweg.fields import dataclass
@@ -129,7 +129,7 @@ def cross_validate(
             fix="pass validation_split to hold out other rows of each fold as well",
         )
     weight = splits.per_row(sample_weight, rows, "sample_weight")
-    moments = splits.per_row(time, rows, "time")
+    moments = splits.moments(time, rows)
     if moments is None:
         pairs = _pairs(y, rows, folds, stratify, splits.per_row(groups, rows, "groups"), repeats, seed)
     else:
@@ -137,7 +137,7 @@ def cross_validate(
             y, moments, folds, {"stratify": stratify is True, "groups": groups is not None, "repeats": repeats > 1}
         )
     with config.seeded(seed):
-        models = [build() for _ in pairs]
+        models = built("cross_validate", build, len(pairs))
 
     def rows_of(pair: tuple[np.ndarray, np.ndarray]) -> Callable[[], dict[str, Any]]:
         return lambda: _rows(x, y, weight, pair, judged="validation_split" not in arguments)

@@ -155,23 +155,7 @@ def _jobs(models: Sequence[Model], each: Sequence[Mapping[str, Any]] | None, sha
             got=f"{len(each)}",
             fix="pass {} for a model without arguments of its own",
         )
-    owners: dict[int, int] = {}
-    for number, model in enumerate(models):
-        if not isinstance(model, Model):
-            raise ArgumentError(
-                "fit_many: this is no model",
-                expected="compiled models",
-                got=f"{model!r:.80} ({type(model).__name__})",
-                fix="pass a list of models",
-            )
-        for part in (model, *model.layers):
-            if owners.setdefault(id(part), number) != number or models.count(model) > 1:
-                raise ArgumentError(
-                    "fit_many: two models share weights, so that they cannot be trained at once",
-                    expected="models made of layers of their own",
-                    got=f"models {owners[id(part)]} and {number} share {getattr(part, 'label', part)!r}",
-                    fix="build each with layers of its own, or copy it with copy.deepcopy",
-                )
+    check_independent("fit_many", models)
     own = each if each is not None else [{} for _ in models]
     for arguments in (shared, *own):
         for name in {"threads", "verbose", "callbacks"} & arguments.keys():
@@ -182,6 +166,41 @@ def _jobs(models: Sequence[Model], each: Sequence[Mapping[str, Any]] | None, sha
                 fix="take it out of each",
             )
     return [Job(model, {**shared, **mine}) for model, mine in zip(models, own, strict=True)]
+
+
+def built(owner: str, build: Any, count: int) -> list[Model]:
+    """So many new models. Raises ArgumentError if ``build`` makes no models, or the same one again."""
+    if isinstance(build, Model) or not callable(build):
+        raise ArgumentError(
+            f"{owner}: build is no function that makes models",
+            expected="a function without arguments that makes a new compiled model",
+            got=f"{build!r:.80} ({type(build).__name__})",
+            fix="put the lines that make and compile the model into a function, and pass that",
+        )
+    models = [build() for _ in range(count)]
+    check_independent(owner, models)
+    return models
+
+
+def check_independent(owner: str, models: Sequence[Model]) -> None:
+    """Raise ArgumentError if something is no model, or two models share a layer."""
+    owners: dict[int, int] = {}
+    for number, model in enumerate(models):
+        if not isinstance(model, Model):
+            raise ArgumentError(
+                f"{owner}: this is no model",
+                expected="compiled models",
+                got=f"{model!r:.80} ({type(model).__name__})",
+                fix="pass models; a function that builds one must return it",
+            )
+        for part in (model, *model.layers):
+            if owners.setdefault(id(part), number) != number:
+                raise ArgumentError(
+                    f"{owner}: two models share weights, so that they cannot be trained independently",
+                    expected="models made of layers of their own",
+                    got=f"models {owners[id(part)]} and {number} share {getattr(part, 'label', part)!r}",
+                    fix="build each with layers of its own, or copy it with copy.deepcopy",
+                )
 
 
 def check_callbacks(callbacks: Any) -> None:

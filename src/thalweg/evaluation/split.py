@@ -88,7 +88,7 @@ def train_validation_test_split(
             wanted,
             classes=classes,
             groups=splits.per_row(groups, rows, "groups"),
-            time=splits.per_row(time, rows, "time"),
+            time=splits.moments(time, rows),
             seed=seed,
         )
     )

@@ -143,8 +143,25 @@ def exact_scope(layer: str) -> Iterator[None]:
 
 
 def apply(op: Op, *inputs: Node) -> Node:
-    """The node ``op(inputs)``, its type checked and inferred. Raises ShapeError or DTypeError."""
-    return Node(op, inputs, op.infer(*(x.type for x in inputs)), _scope.get())
+    """The node ``op(inputs)``, its type checked and inferred. Raises ShapeError, DTypeError or GraphError."""
+    nodes = tuple(map(node_of, inputs))
+    return Node(op, nodes, op.infer(*(x.type for x in nodes)), _scope.get())
+
+
+def node_of(x: Any) -> Node:
+    """A node as it is; of a layer's parameter the node that stands for it. Raises GraphError for anything else."""
+    if isinstance(x, Node):
+        return x
+    node = getattr(x, "node", None)
+    if isinstance(node, Node):
+        return node
+    raise GraphError(
+        "an operation needs a tensor of the graph",
+        expected="a node: an argument of a function that is compiled, of a layer's call, or of a loss",
+        got=f"{x!r:.60} ({type(x).__name__})",
+        fix="for arrays write thalweg.compile_function(function)(array); for the symbols of a model call a layer, "
+        "as Activation(function)",
+    )
 
 
 def topological(outputs: Iterable[Node]) -> list[Node]:

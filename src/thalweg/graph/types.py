@@ -41,6 +41,10 @@ class TensorType:
     def is_float(self) -> bool:
         return self.dtype in FLOATS
 
+    def __getitem__(self, axis: int) -> int:
+        """The size of an axis: Keras's layers are built with a shape, and write ``input_shape[-1]``."""
+        return self.shape[axis]
+
     def with_shape(self, shape: tuple[int, ...]) -> TensorType:
         return TensorType(shape, self.dtype)
 

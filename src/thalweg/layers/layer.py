@@ -116,6 +116,17 @@ class Layer(Registered):
         self.own_parameters[name] = new
         return new
 
+    def add_weight(
+        self,
+        shape: Shape | None = None,
+        initializer: str | Initializer = "glorot_uniform",
+        dtype: str | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+    ) -> Parameter:
+        """``parameter`` under Keras's name and with its order of arguments; a weight without a name gets a number."""
+        return self.parameter(name or f"weight_{len(self.own_parameters)}", shape or (), initializer, trainable, dtype)
+
     def update(self, parameter: Parameter, value: Node) -> None:
         """Let the step store ``value`` in a parameter that is not trained (a running mean)."""
         trace = current_trace()

@@ -50,6 +50,10 @@ class Parameter:
         return TensorType(self.shape, self.dtype)
 
     @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
     def node(self) -> Node:
         """The state that stands for this parameter in the graph being traced."""
         return current_trace().node(self)
@@ -124,7 +128,13 @@ def tracing(parameters: Mapping[str, Parameter] | None = None) -> Iterator[Trace
 
 def current_trace() -> Trace:
     trace = _trace.get(None)
-    assert trace is not None, "parameters are used inside `with tracing(...)` only"
+    if trace is None:
+        raise GraphError(
+            "a layer is used outside of a model: its parameters have no values here",
+            expected="a layer in a model, or in the call of another layer",
+            got="a layer called on nodes of the graph, as in compile_function or grad",
+            fix="put it into a model; in a function of arrays take the weights as arguments and use thalweg.ops",
+        )
     return trace
 
 

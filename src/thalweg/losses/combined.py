@@ -84,8 +84,8 @@ class WeightedSum(Loss):
         of_samples = [ops.reduce_mean(v, tuple(range(1, v.rank))) for v in values]
         return sum(of_samples[1:], of_samples[0])
 
-    def __call__(self, y_true: Node, y_pred: Node, sample_weight: Node | None = None) -> Node:
-        if self.reduction in ("none", None):
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        if self.reduction in ("none", None) or not isinstance(y_pred, Node):
             return super().__call__(y_true, y_pred, sample_weight)
         y_true, y_pred = self.aligned(y_true, y_pred)
         reduced = [weight * loss(y_true, y_pred, sample_weight) for weight, loss in self.parts]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, overload
 
 import numpy as np
 
-from thalweg import ops
+from thalweg import config, ops
 from thalweg.checks import OneOf, check_fields
+from thalweg.data.arrays import as_array, converted
 from thalweg.errors import DataError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
+from thalweg.ops.reference import on_arrays
 from thalweg.registry import Registered, Registry
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
@@ -22,7 +24,7 @@ REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "
 class Loss(Registered):
     """A number that says how far predictions are from targets; training makes it smaller.
 
-    A subclass writes ``per_sample``; everything else is here.
+    A subclass writes ``per_sample`` (or calls it ``call``, as in Keras); everything else is here.
 
     Arguments:
         reduction: of the values of a batch, n in number, weighted with w (1 without sample weights):
@@ -49,7 +51,11 @@ class Loss(Registered):
 
         ``y_true`` has the type that ``target_type`` says.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no per_sample()")
+        call = getattr(self, "call", None)
+        if call is None:
+            raise NotImplementedError(f"{type(self).__name__} has neither per_sample() nor call()")
+        values: Node = call(y_true, y_pred)
+        return values
 
     def counted(self, y_true: Node) -> Node | None:
         """Which values count (bool, shaped like them); None if all do. Those that do not are 0 in ``per_sample``."""
@@ -64,13 +70,19 @@ class Loss(Registered):
 
     # What the others use.
 
-    def __call__(self, y_true: Node, y_pred: Node, sample_weight: Node | None = None) -> Node:
-        """The loss of a batch: a scalar, unless the reduction is ``"none"``.
+    @overload
+    def __call__(self, y_true: Node, y_pred: Node, sample_weight: Node | None = None) -> Node: ...
+    @overload
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any: ...
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The loss of a batch: a scalar, unless the reduction is ``"none"``; a node of nodes, numbers of arrays.
 
         Shapes: y_true as ``target_type`` says, or with a last axis of size 1 more or less; y_pred (batch, ...);
         sample_weight (batch,), or the shape of the values.
         Raises: ShapeError if the targets do not fit. They are never broadcast.
         """
+        if not isinstance(y_pred, Node):
+            return self._of_arrays(y_true, y_pred, sample_weight)
         values, mask = self.values(y_true, y_pred)
         weight = None if sample_weight is None else spread(ops.cast(sample_weight, values.dtype), values)
         weighted = values if weight is None else values * weight
@@ -85,6 +97,23 @@ class Loss(Registered):
         if counts is None:
             return total * (1.0 / max(values.type.size, 1))
         return divide_or_zero(total, ops.reduce_sum(counts))
+
+    def _of_arrays(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """The loss of arrays, at once. Raises also DTypeError or DataError, as ``fit`` does."""
+        array = as_array(y_pred, "y_pred")
+        predictions = converted(array, "float64" if array.dtype == np.float64 else config.floatx(), "y_pred")
+        output = TensorType.of(predictions if predictions.ndim > 1 else predictions.reshape(-1, 1))
+        weight = None if sample_weight is None else as_array(sample_weight, "sample_weight").astype(predictions.dtype)
+        targets = self.prepare(y_true, output)
+        if len(targets) != len(predictions):
+            raise ShapeError(
+                f"loss {self.name!r}: y_true and y_pred do not have equally many rows",
+                expected="one prediction for each target",
+                got=f"{len(targets)} and {len(predictions)}",
+                fix="pass the targets of the same rows",
+            )
+        value = on_arrays(lambda *nodes: {"loss": self(*nodes)}, targets, predictions, weight)["loss"]
+        return value if value.ndim else float(value)
 
     def values(self, y_true: Node, y_pred: Node) -> tuple[Node, Node | None]:
         """``per_sample`` and ``counted`` after targets and predictions have been brought to fitting shapes.

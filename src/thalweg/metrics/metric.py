@@ -6,11 +6,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from thalweg import ops
+from thalweg import config, ops
 from thalweg.checks import check_fields
+from thalweg.data.arrays import as_array, converted
+from thalweg.errors import GraphError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.losses.loss import column, spread
+from thalweg.ops.reference import on_arrays
 from thalweg.registry import Registered, Registry
 
 Value = float | np.ndarray
@@ -48,6 +51,31 @@ class Metric(Registered):
     def result(self, *arguments: Any, **sums: Any) -> Value:
         """The metric from the epoch's sums: a float for each scalar one, an array for each array."""
         raise NotImplementedError(f"{type(self).__name__} has no result()")
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Value:
+        """The metric of arrays or lists, at once. Metrics keep nothing between calls: pass all samples together.
+
+        Raises: ShapeError, DTypeError or DataError if the arrays do not fit.
+        """
+        true, said = as_array(y_true, "y_true"), as_array(y_pred, "y_pred")
+        weight = None if sample_weight is None else converted(as_array(sample_weight, "w"), "float32", "sample_weight")
+        whole = true.dtype.kind in "iub"
+        sums = on_arrays(
+            lambda *nodes: self.sums(*nodes),
+            converted(true, "int32" if whole else config.floatx(), "y_true"),
+            converted(said, config.floatx(), "y_pred"),
+            weight,
+        )
+        return self.result(**{name: value if value.ndim else float(value) for name, value in sums.items()})
+
+    def update_state(self, *arguments: Any, **options: Any) -> None:
+        """Keras's way to add a batch, which is an error here: a metric is a formula and keeps no sums."""
+        raise GraphError(
+            f"metric {self.name!r} keeps no state between batches",
+            expected="all samples at once",
+            got="update_state()",
+            fix="collect the batches and call the metric: metric(y_true, y_pred)",
+        )
 
 
 registry: Registry[Metric] = Registry("metric", Metric)

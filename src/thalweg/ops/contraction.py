@@ -6,7 +6,7 @@ import numpy as np
 
 from thalweg.errors import DTypeError, ShapeError
 from thalweg.fields import dataclass
-from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
+from thalweg.graph.node import Gradients, Node, Nodes, Op, apply, node_of
 from thalweg.graph.types import TensorType
 from thalweg.ops.leaf import number
 
@@ -70,6 +70,7 @@ def matmul(x: Node, y: Node) -> Node:
 
     Shapes: x (..., k), y (k, n) -> (..., n); or x (..., m, k), y (..., k, n) with equal leading axes -> (..., m, n).
     """
+    x, y = (node_of(operand) if hasattr(operand, "node") else operand for operand in (x, y))
     if not (isinstance(x, Node) and isinstance(y, Node)):
         number(y if isinstance(x, Node) else x)  # raises for an array from outside
         raise DTypeError(

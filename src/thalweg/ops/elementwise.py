@@ -9,7 +9,7 @@ import numpy as np
 
 from thalweg.errors import DTypeError, ShapeError
 from thalweg.fields import dataclass
-from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
+from thalweg.graph.node import Gradients, Node, Nodes, Op, apply, node_of
 from thalweg.graph.types import FLOATS, TensorType
 from thalweg.ops.broadcast import broadcast_to
 from thalweg.ops.error_function import error_function
@@ -453,6 +453,7 @@ def cast(x: Node, dtype: str) -> Node:
 
 def same_kind(*operands: Operand) -> Nodes:
     """Operands as nodes of one shape: numbers take the dtype of the tensors, shapes follow NumPy's broadcasting."""
+    operands = tuple(node_of(x) if hasattr(x, "node") else x for x in operands)
     nodes = [x for x in operands if isinstance(x, Node)]
     assert nodes, "an elementwise function needs at least one tensor"
     dtype = nodes[0].dtype

@@ -24,6 +24,32 @@ def _no_truth(node: Node) -> bool:
     )
 
 
+def _no_ufunc(node: Node, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+    """NumPy asks the node before it would take it for an array of objects and work on it element by element."""
+    operator = _OF_UFUNCS.get(ufunc.__name__)
+    if operator is not None and method == "__call__" and not options:
+        return operator(*inputs)  # whose error says what to do with an array from outside
+    raise GraphError(
+        f"NumPy's {ufunc.__name__} cannot be applied to a tensor of the graph: it has no numbers yet",
+        expected="an expression made with + - * / and thalweg.ops",
+        got=f"np.{ufunc.__name__} of {', '.join(map(str, inputs))}",
+        fix="use the function of thalweg.ops: ops.exp, ops.square, ops.reduce_mean ...",
+    )
+
+
+_OF_UFUNCS = {
+    "add": e.add,
+    "subtract": e.subtract,
+    "multiply": e.multiply,
+    "divide": e.divide,
+    "power": e.power,
+    "matmul": matmul,
+    "less": e.less,
+    "less_equal": e.less_equal,
+    "greater": _swapped(e.less),
+    "greater_equal": _swapped(e.less_equal),
+}
+
 _METHODS = {
     "__add__": e.add,
     "__radd__": _swapped(e.add),
@@ -48,9 +74,7 @@ _METHODS = {
     "__invert__": e.logical_not,
     "__getitem__": take_slice,
     "__bool__": _no_truth,
-    # NumPy's arrays must not take a node for an array of objects and add it element by element: with this they leave
-    # ``array + node`` to the node, whose error says what to do.
-    "__array_ufunc__": None,
+    "__array_ufunc__": _no_ufunc,
 }
 
 for _name, _function in _METHODS.items():

@@ -1,5 +1,7 @@
 """Optimizers."""
 
+from typing import TYPE_CHECKING
+
 from thalweg.optimizers import schedules as schedules
 from thalweg.optimizers.adagrad import Adadelta as Adadelta
 from thalweg.optimizers.adagrad import Adagrad as Adagrad
@@ -17,3 +19,5 @@ from thalweg.optimizers.rmsprop import RMSprop as RMSprop
 from thalweg.optimizers.sgd import SGD as SGD
 
 get = registry.get
+if not TYPE_CHECKING:
+    __getattr__ = registry.attribute

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-import numpy as np
-
 from thalweg import ops
 from thalweg.checks import In, OneOf, check_fields
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
+from thalweg.ops.reference import reference_values
 from thalweg.registry import Registered, Registry
 
 Rate = Annotated[float, In("[0, inf)")]
@@ -21,6 +20,8 @@ Steps = Annotated[float, In("(0, inf)")]
 @dataclass(frozen=True)
 class Schedule(Registered):
     """The learning rate as a function of the number of batches so far. A subclass writes ``rate``.
+
+    Or, as in Keras, ``__call__``, made of ``+ - * /`` and ``thalweg.ops``: it gets numbers and nodes.
 
     Example:
         >>> [InverseTimeDecay(0.1, decay_steps=10, decay_rate=1.0)(step) for step in (0, 10)]
@@ -32,27 +33,22 @@ class Schedule(Registered):
 
     def rate(self, step: Node) -> Node:
         """The rate of the update that follows on ``step`` batches; both float64 scalars."""
-        raise NotImplementedError(f"{type(self).__name__} has no rate()")
+        if type(self).__call__ is Schedule.__call__:
+            raise NotImplementedError(f"{type(self).__name__} has neither rate() nor __call__()")
+        rate = self(step)
+        return rate if isinstance(rate, Node) else ops.constant(rate, "float64")
 
     def __call__(self, step: Any) -> Any:
         """The rate after so many steps: a number for a number, a node for a node (float64)."""
-        return self.rate(step) if isinstance(step, Node) else _number(self.rate(ops.constant(float(step), "float64")))
+        if isinstance(step, Node):
+            return self.rate(step)
+        (value,) = reference_values([self.rate(ops.constant(float(step), "float64"))], {})
+        return float(value)
 
 
+LearningRateSchedule = Schedule  # Keras's name
 registry: Registry[Schedule] = Registry("schedule", Schedule)
 get = registry.get
-
-
-def _number(node: Node) -> float:
-    """The value of a node that depends on constants alone."""
-    known: dict[Node, np.ndarray] = {}
-
-    def value(x: Node) -> np.ndarray:
-        if x not in known:
-            known[x] = x.op.reference(*map(value, x.inputs))
-        return known[x]
-
-    return float(value(node))
 
 
 @registry.register("constant_rate")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -20,6 +21,10 @@ Types = Mapping[str, TensorType]
 """Label of an input ("x", "x/left") -> dtype and shape, here without the axis of the samples."""
 
 WEIGHT = "sample_weight"
+
+
+class ClassNotice(UserWarning):
+    """A class has a weight, but no sample."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +218,8 @@ def _prepare_weights(sample_weight: Any, class_weight: Any, targets: Arrays, goa
             fix="pass sample_weight={output: weights} instead",
         )
     (goal,) = goals
-    return {goal.weight_label: _class_weights(class_weight, targets[goal.label])}
+    units = goal.output.shape[-1] if goal.output.rank > 1 else 1
+    return {goal.weight_label: _class_weights(class_weight, targets[goal.label], units)}
 
 
 def _weights(value: Any, rows: int) -> np.ndarray:
@@ -239,8 +245,12 @@ def _weights(value: Any, rows: int) -> np.ndarray:
     return weights
 
 
-def _class_weights(class_weight: Any, target: np.ndarray) -> np.ndarray:
-    """One weight per row, by the row's class: a label, or the place of the largest number of a row."""
+def _class_weights(class_weight: Any, target: np.ndarray, units: int) -> np.ndarray:
+    """One weight per row, by the row's class: a label, or the place of the largest number of a row.
+
+    A weight for a class that the predictions, of so many units, have no place for is an error; for one without a
+    sample, a warning.
+    """
     labels = target.argmax(-1) if target.ndim > 1 and target.shape[-1] > 1 else target.reshape(len(target), -1)[:, 0]
     if labels.ndim != 1 or (labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels))):
         raise ArgumentError(
@@ -255,6 +265,7 @@ def _class_weights(class_weight: Any, target: np.ndarray) -> np.ndarray:
     elif isinstance(class_weight, Mapping) and all(
         isinstance(c, Integral) and isinstance(w, Real) for c, w in class_weight.items()
     ):
+        _check_weighted_classes(sorted(map(int, class_weight)), classes, units)
         per_class = np.array([float(class_weight.get(int(c), 1.0)) for c in classes])
     else:
         raise ArgumentError(
@@ -264,6 +275,23 @@ def _class_weights(class_weight: Any, target: np.ndarray) -> np.ndarray:
             fix="pass for example class_weight={0: 1.0, 1: 5.0}",
         )
     return _weights(per_class[place].astype(np.float32), len(target))
+
+
+def _check_weighted_classes(weighted: list[int], present: np.ndarray, units: int) -> None:
+    known = range(min(0, present.min()), max(units, 2, present.max() + 1))  # hinge losses have a class -1
+    impossible = [c for c in weighted if c not in known]
+    if impossible:
+        raise ArgumentError(
+            "class_weight has a weight for a class that does not exist",
+            expected=f"classes {known[0]} to {known[-1]}",
+            got=f"class {impossible[0]}",
+            fix="leave it out, or number the classes from 0",
+        )
+    absent = np.setdiff1d(weighted, present)
+    if len(absent):
+        warnings.warn(
+            f"class_weight has a weight for class {absent[0]}, of which there is no sample", ClassNotice, stacklevel=2
+        )
 
 
 def split_tail(rows: Rows, share: float) -> tuple[Rows, Rows]:
