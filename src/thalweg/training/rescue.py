@@ -15,6 +15,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node, topological
 from thalweg.layers.tracing import STEP_STATE
 from thalweg.ops.leaf import Input, State
+from thalweg.ops.lookup import Take
 from thalweg.optimizers.optimizer import LEARNING_RATE_STATE
 from thalweg.training.goals import PENALTY
 from thalweg.training.step import EVALUATION_SUMS, TRAINING_SUMS, Step
@@ -109,7 +110,7 @@ def _restore(state: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarray]) ->
 def _report(step: Step | None, inputs: Arrays, before: Arrays, after: Arrays) -> NonFiniteError:
     number = int(before[STEP_STATE]) + 1
     found = None if step is None else _origin(step, inputs, before)
-    what, layer = found if found is not None else (_broken_state(after), None)
+    what, layer, cure = found if found is not None else (_broken_state(after), None, None)
     rate = float(before[LEARNING_RATE_STATE])
     sizes = [np.abs(x.astype(np.float64)).max(initial=0) for label, x in inputs.items() if label[0] == "x"]
     largest = float(max(sizes, default=0))
@@ -118,8 +119,8 @@ def _report(step: Step | None, inputs: Arrays, before: Arrays, after: Arrays) ->
         f"training step {number} gives numbers that are not finite",
         expected="finite numbers in every activation, gradient and weight",
         got=what,
-        fix=f"{scaled}lower the learning rate (now {rate:g}) or pass clipnorm=1.0 to the optimizer; "
-        f"the model is as it was before step {number}",
+        fix=(cure or f"{scaled}lower the learning rate (now {rate:g}) or pass clipnorm=1.0 to the optimizer")
+        + f"; the model is as it was before step {number}",
         layer=f"layer {layer!r}" if layer else None,
     )
 
@@ -131,8 +132,10 @@ def _broken_state(state: Mapping[str, np.ndarray]) -> str:
     return "a loss that was not finite, and is finite when the same steps run again with other settings"
 
 
-def _origin(step: Step, inputs: Mapping[str, np.ndarray], state: Mapping[str, np.ndarray]) -> tuple[str, str] | None:
-    """What the first non-finite number is, and the layer that made it."""
+def _origin(
+    step: Step, inputs: Mapping[str, np.ndarray], state: Mapping[str, np.ndarray]
+) -> tuple[str, str, str | None] | None:
+    """What the first non-finite number is, the layer that made it, and the cure if that is sure."""
     values = evaluate(step.graph, inputs, state)
     bad = {node for node, value in values.items() if value.dtype.kind == "f" and not np.isfinite(value).all()}
     roots = [step.loss, *step.gradients, *step.graph.updates.values()]
@@ -146,7 +149,17 @@ def _origin(step: Step, inputs: Mapping[str, np.ndarray], state: Mapping[str, np
     where = find_non_finite(values[node])
     assert where is not None, "bad by construction"
     place = f" at {list(where)} of shape {node.shape}" if where else ""
-    return f"{values[node][where]} in {_kind(node, step)}{place}", node.layer
+    if isinstance(node.op, Take):
+        return *_no_row(values[node.inputs[1]], node.inputs[0].shape[0], node.layer), _ROWS
+    return f"{values[node][where]} in {_kind(node, step)}{place}", node.layer, None
+
+
+_ROWS = "number the categories from 0, and give the table (input_dim of an Embedding) as many rows as there are"
+
+
+def _no_row(index: np.ndarray, rows: int, layer: str) -> tuple[str, str]:
+    outside = index[(index < 0) | (index >= rows)]
+    return f"the number {outside[0]}, which has no row in a table of {rows}", layer
 
 
 def _kind(node: Node, step: Step) -> str:
