@@ -60,6 +60,7 @@ LAYERS = {
     "spatial_dropout_2d": (lambda: layers.SpatialDropout2D(0.3, seed=1), (3, 2, 5), "float32"),
     "subtract": (layers.Subtract, [(2, 3), (2, 1)], "float32"),
     "swap_noise": (lambda: layers.SwapNoise(0.3, seed=1), (5,), "float32"),
+    "time_distributed": (lambda: layers.TimeDistributed(layers.LayerNormalization(axis=(1, 2))), (3, 2, 5), "float32"),
     "unit_normalization": (layers.UnitNormalization, (3, 5), "float32"),
     "average_pooling1d": (lambda: layers.AveragePooling1D(3, 2, "same"), (6, 2), "float32"),
     "average_pooling2d": (lambda: layers.AveragePooling2D(2), (5, 4, 3), "float32"),

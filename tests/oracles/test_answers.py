@@ -165,7 +165,7 @@ def compare_statistics(ours, theirs, case):
 OTHERWISE_PROVED = {
     *("nested", "mixup", "swapnoise", "dropout", "spatialdropout1d", "spatialdropout2d", "alphadropout"),
     *("gaussiandropout", "gaussiannoise", "randomflip", "randomtranslation", "randomzoom", "randomcontrast"),
-    *("randombrightness", "randomerasing", "randomrotation"),
+    *("randombrightness", "randomerasing", "randomrotation", "timedistributed"),
 }
 
 

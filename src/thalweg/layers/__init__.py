@@ -23,6 +23,7 @@ from thalweg.layers.convolution import DepthwiseConv2D as DepthwiseConv2D
 from thalweg.layers.convolution import SeparableConv1D as SeparableConv1D
 from thalweg.layers.convolution import SeparableConv2D as SeparableConv2D
 from thalweg.layers.dense import Dense as Dense
+from thalweg.layers.distributed import TimeDistributed as TimeDistributed
 from thalweg.layers.dropout import Dropout as Dropout
 from thalweg.layers.dropout import SpatialDropout1D as SpatialDropout1D
 from thalweg.layers.dropout import SpatialDropout2D as SpatialDropout2D
