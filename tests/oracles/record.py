@@ -457,11 +457,11 @@ def installed(library: str) -> bool:
     return all(importlib.util.find_spec(module) for module in {"keras": ("keras", "jax")}.get(library, (library,)))
 
 
-def record(library: str, folder: Path) -> None:
-    """Ask a library every case; write ``<library>.npz`` (answers) and ``<library>.json`` (versions)."""
+def record(library: str, folder: Path, every: int = 1) -> None:
+    """Ask a library every case, or every n-th; write ``<library>.npz`` (answers) and ``<library>.json`` (versions)."""
     ask, distributions = LIBRARIES[library]
     answers = {}
-    for case in CASES:
+    for case in CASES[::every]:
         for what, value in (ask(case) or {}).items():
             answers[f"{case.key}/{what}"] = np.asarray(value)
     folder.mkdir(parents=True, exist_ok=True)
@@ -478,9 +478,10 @@ def main() -> None:
         "libraries", nargs="*", help=f"out of {', '.join(LIBRARIES)}; all that are installed by default"
     )
     parser.add_argument("--into", type=Path, default=RECORDED)
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="ask the first case and every N-th after it")
     arguments = parser.parse_args()
     for library in arguments.libraries or [name for name in LIBRARIES if installed(name)]:
-        record(library, arguments.into)
+        record(library, arguments.into, arguments.every)
 
 
 if __name__ == "__main__":
