@@ -1,8 +1,11 @@
-"""Puts contractions into the form that the tiles are made for.
+"""Puts contractions into the form that the tiles are made for, and sums into pieces that threads can share.
 
 A tile runs its vectors along the last axis of the result, which must lie evenly in one operand and not occur in the
 other. Where it does not lie so (the weights, in the gradient by a layer's input), a transposed copy is put in.
 A contraction in which one operand has no axis of its own (matrix times vector) becomes a product and a sum.
+
+A sum of much to little (a bias gradient, over all places of all images) is one unit of work, whatever its size. It is
+done in two steps: first each image by itself.
 
 The margins of windows are stored as zeros around a copy, except where a contraction reads them: tiles leave them out.
 """
@@ -10,12 +13,14 @@ The margins of windows are stored as zeros around a copy, except where a contrac
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from thalweg.executors.native.builder import ITEMSIZE
 from thalweg.executors.native.contraction import BLOCK_BYTES
 from thalweg.fields import dataclass
-from thalweg.graph.node import Graph, Node, exact_scope
+from thalweg.graph.node import Graph, Node, apply, exact_scope
 from thalweg.ops import broadcast, contract, full, multiply, reduce_sum, reshape, transpose
+from thalweg.ops.broadcast import Reduction
 from thalweg.ops.contraction import Contraction, Labels
 from thalweg.ops.convolution import Windows
 from thalweg.ops.leaf import Constant, Input, Iota
@@ -69,6 +74,9 @@ def legalise(graph: Graph, gather: bool) -> tuple[Graph, set[Node]]:
                 new[node] = node.op.without_margins(*inputs)
                 if all(k > 1 or not any(margin) for k, margin in zip(node.op.size, node.op.margins, strict=True)):
                     bordered[new[node]] = same
+            elif isinstance(node.op, Reduction):
+                (x,) = inputs
+                new[node] = _in_steps(node.op, x) if _worth_sharing(node.op, x) else same
             else:
                 new[node] = same
     graph = graph.rebuilt(new)
@@ -84,6 +92,33 @@ def legalise(graph: Graph, gather: bool) -> tuple[Graph, set[Node]]:
             if lies_elsewhere or is_view(x):
                 dense.add(x)
     return graph, dense
+
+
+def _worth_sharing(op: Reduction, x: Node) -> bool:
+    """Whether a reduction is long, and all of it the work of few units."""
+    kept = [n for a, n in enumerate(x.shape) if a not in op.axes]
+    columns = kept.pop() if kept and x.rank - 1 not in op.axes else 1
+    units = math.prod(kept) * math.ceil(columns / SHARED_COLUMNS)
+    long = any(x.shape[a] >= ENOUGH_UNITS for a in op.axes)
+    return len(op.axes) > 1 and long and units < ENOUGH_UNITS and x.type.size >= WORTH_SHARING
+
+
+def _in_steps(op: Reduction, x: Node) -> Node:
+    """The reduction of each part along the first long axis, then of the parts."""
+    first = next(a for a in op.axes if x.shape[a] >= ENOUGH_UNITS)
+    parts = apply(replace(op, axes=tuple(a for a in op.axes if a != first)), x)
+    place = sum(a not in op.axes for a in range(first))
+    return apply(replace(op, axes=(place,)), parts)
+
+
+SHARED_COLUMNS = 64
+"""Columns that one unit of a sweep works on."""
+
+ENOUGH_UNITS = 8
+"""Units that a few threads can share evenly."""
+
+WORTH_SHARING = 32 * 1024
+"""Numbers; fewer are added up in the time that a meeting of the threads takes."""
 
 
 def _contraction(
