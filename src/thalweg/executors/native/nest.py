@@ -162,7 +162,7 @@ def _gathered(node: Node, view: View) -> int:
             if axis in old and new and len(long) <= 1 and all(a == axis or x.shape[a] == 1 for a in old):
                 return long[0] if long else new[0]
         raise NotAffineError(x)
-    cut = isinstance(op, Slice) and node.shape[axis] != x.shape[axis]
+    cut = isinstance(op, Slice) and (node.shape[axis], op.steps[axis]) != (x.shape[axis], 1)
     if cut or (isinstance(op, Flip) and axis in op.axes) or (isinstance(op, Windows) and axis != 0):
         raise NotAffineError(x)
     return axis
