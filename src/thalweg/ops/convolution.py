@@ -46,8 +46,7 @@ class Windows(Op):
     def infer(self, x: TensorType) -> TensorType:
         sizes = tuple(low + n + high for n, (low, high) in zip(x.shape[1:-1], self.margins, strict=True))
         places = [
-            (n - reach(k, d)) // s + 1
-            for n, k, s, d in zip(sizes, self.size, self.strides, self.dilation, strict=True)
+            (n - reach(k, d)) // s + 1 for n, k, s, d in zip(sizes, self.size, self.strides, self.dilation, strict=True)
         ]
         if min(places, default=1) < 1:
             spans = tuple(map(reach, self.size, self.dilation))
@@ -111,6 +110,8 @@ class Flip(Op):
 @dataclass(frozen=True)
 class Convolution(Op):
     """Sums of products of every window with every filter; what deep learning calls a convolution: nothing is flipped.
+
+    Numerics: whether what lies in the margins is multiplied is not said: an infinite weight may make a NaN there.
 
     Shapes: x (batch, *places, channels), kernel (*size, channels / groups, filters) -> (batch, *places, filters). Of
     ``groups`` equal parts of the channels each meets its own part of the filters.
@@ -278,7 +279,7 @@ def convolve_transposed(
 
 @dataclass(frozen=True)
 class _Turn:
-    """Every s-th result of a transposed convolution along an axis: an ordinary one with every s-th tap from ``first``."""
+    """Every s-th result of a transposed convolution along an axis: an ordinary one of every s-th tap from ``first``."""
 
     first: int
     count: int

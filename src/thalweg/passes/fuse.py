@@ -56,9 +56,9 @@ def fuse(graph: Graph, dense: Iterable[Node], cheap: Callable[[Node], bool]) -> 
     """
     stored = set(dense)
     groups = _Grouping(graph, stored)
-    required = _required(graph) | stored
-    stored |= required | groups.crossing()
-    _inline(graph, stored, required, cheap)
+    needed = required(graph) | stored
+    stored |= needed | groups.crossing()
+    _inline(graph, stored, needed, cheap)
     for node in graph.nodes():
         if node in stored and node in groups.of:
             groups.of[node].roots.append(node)
@@ -197,7 +197,7 @@ class _Grouping:
         self._after[kernel] |= {self.of[s] for s in sources if s in self.of and self.of[s] is not kernel}
 
 
-def _required(graph: Graph) -> set[Node]:
+def required(graph: Graph) -> set[Node]:
     """Values that must be in memory: results, and what products, moves and views other than repetition read."""
     found = {behind(root) for root in graph.roots()}
     for node in graph.nodes():
@@ -211,31 +211,42 @@ def _inline(graph: Graph, stored: set[Node], required: set[Node], cheap: Callabl
     nodes = graph.nodes()
     through_views = {behind(x) for node in nodes for x in node.inputs if is_view(x)}
 
-    def work(node: Node, budget: int) -> int:
-        """How many operations it takes to have the value of ``node`` in a register; counted up to ``budget``."""
+    def work(node: Node, budget: int, small: int, instead: set[Node]) -> int:
+        """How many operations it takes to have the value of ``node`` in a register; counted up to ``budget``.
+
+        Reductions to at most ``small`` numbers are entered in ``instead``: they would be stored.
+        """
         if node in stored or is_leaf(node):
             return 0
         if is_view(node):
-            return work(node.inputs[0], budget)
-        return operations(node, budget)
+            return work(node.inputs[0], budget, small, instead)
+        if isinstance(node.op, Reduction) and node.type.size <= small:
+            instead.add(node)
+            return 0
+        return operations(node, budget, small, instead)
 
-    def operations(node: Node, budget: int) -> int:
+    def operations(node: Node, budget: int, small: int, instead: set[Node]) -> int:
         total = 1 if cheap(node) else budget + 1
         for x in node.inputs:
             if total > budget:
                 break
-            total += work(x, budget - total)
+            total += work(x, budget - total, small, instead)
         return total
 
     for node in nodes:
         if node not in stored or node in required or node in through_views or node.shape == ():
             continue
-        if operations(node, INLINED_OPERATIONS) <= INLINED_OPERATIONS:
+        instead: set[Node] = set()
+        if operations(node, INLINED_OPERATIONS, node.type.size // MUCH_SMALLER, instead) <= INLINED_OPERATIONS:
             stored.discard(node)
+            stored |= instead
 
 
 INLINED_OPERATIONS = 4
 """Up to so many cheap operations are done again rather than their result stored and loaded."""
+
+MUCH_SMALLER = 4
+"""Reductions to a part of the size are worth storing where they let a value be computed again."""
 
 
 def _ordered(kernels: list[Kernel], stored: set[Node]) -> list[Kernel]:

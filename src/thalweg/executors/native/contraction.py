@@ -62,7 +62,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Clip:
-    """A summed axis of which only a part counts: index t at place i, where ``0 <= start + i * step + t * tap < size``."""
+    """A summed axis of which only a part counts: t at place i, where ``0 <= start + i * step + t * tap < size``."""
 
     place: int | None  # the axis of i; none if there is only i = 0
     start: int
@@ -164,7 +164,7 @@ class Tiles:
             places = [d for d, step in enumerate(steps) if step and d != tap]
             assert len(places) <= 1 and tap not in found, "windows move along one axis for each of theirs"
             place = places[0] if places else None
-            found[tap] = Clip(place, start, steps[place] if places else 0, steps[tap], border.size)
+            found[tap] = Clip(place, start, 0 if place is None else steps[place], steps[tap], border.size)
         return found
 
     def _block_length(self) -> int:

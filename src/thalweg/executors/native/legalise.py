@@ -86,7 +86,7 @@ def legalise(graph: Graph, gather: bool) -> tuple[Graph, set[Node]]:
             if gather and isinstance(source.op, Input):
                 dense.add(source)  # its rows lie all over the data
             elif isinstance(source.op, Constant | Iota):
-                dense.add(x)
+                dense.add(_inside_margins(x))
         for x in node.inputs if isinstance(node.op, LOOKUPS) else ():
             lies_elsewhere = isinstance(x.op, Constant | Iota) or (gather and isinstance(x.op, Input))
             if lies_elsewhere or is_view(x):
@@ -150,6 +150,16 @@ def _without_stored_margins(node: Node, bordered: dict[Node, Node]) -> Node:
     (x,) = node.inputs
     below = _without_stored_margins(x, bordered)
     return node if below is x else Node(node.op, (below,), node.type, node.layer)
+
+
+def _inside_margins(x: Node) -> Node:
+    """What an operand's windows with margins look at, which can be stored; else the operand itself."""
+    node = x
+    while is_view(node):
+        if isinstance(node.op, Windows) and any(map(any, node.op.margins)):
+            return node.inputs[0]
+        (node,) = node.inputs
+    return x
 
 
 def _in_blocks(y: Operand, out: Labels) -> bool:

@@ -250,7 +250,8 @@ def merge(dims: Sequence[Dim], accesses: Iterable[Access]) -> tuple[list[Dim], l
     found = list(accesses)
     fixed = {a.gathered for a in found if a.gathered is not None}
     # What a sum leaves out at a border is left out by its loop, also where that has but one turn.
-    fixed |= {axis for axis, dim in enumerate(dims) if dim.swept for a in found for b in a.borders if b.line.steps[axis]}
+    clipped = [b.line.steps for a in found for b in a.borders]
+    fixed |= {axis for axis, dim in enumerate(dims) if dim.swept and any(steps[axis] for steps in clipped)}
     runs: list[list[int]] = []
     for axis, dim in enumerate(dims):
         if dim.size == 1 and axis not in fixed:

@@ -43,9 +43,10 @@ from thalweg.ops.contraction import Contraction
 from thalweg.ops.leaf import Input, State
 from thalweg.ops.random import RandomBits
 from thalweg.ops.shape import Pad, Reshape
-from thalweg.passes.fuse import LOOKUPS, MOVES, Kernel, behind, fuse, is_view, reads
+from thalweg.passes.fuse import LOOKUPS, Kernel, behind, fuse, is_view, reads
 from thalweg.passes.memory import Lifetime, assign
 from thalweg.passes.simplify import simplify
+from thalweg.passes.sink import sink
 
 SUPPORTED = {op.name for op in LOWERINGS} | {
     *("input", "state", "constant", "iota", "broadcast", "reshape", "transpose", "slice", "pad", "concatenate"),
@@ -127,7 +128,7 @@ class Planner(Views):
         self.lanes = lanes
         self.gather = gather
         self.inputs, self.state_types = leaf_types(graph)
-        self.graph, self.dense = legalise(simplify(graph, SUPPORTED), gather)
+        self.graph, self.dense = legalise(sink(simplify(graph, SUPPORTED), _cheap), gather)
         self.data = {n: self._data_buffer(n, t) for n, t in self.inputs.items()}
         self.states = {n: Buffer(n, "state", t, state_strides(t)) for n, t in self.state_types.items()}
         self.outputs = {n: Buffer(n, "output", x.type, dense_strides(x.shape)) for n, x in self.graph.outputs.items()}
