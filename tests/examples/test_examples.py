@@ -186,6 +186,17 @@ def test_expected_calibration_error_by_hand():
     assert module.expected_calibration_error(table) == pytest.approx(0.5 * 0.05 + 0.5 * 0.1)
 
 
+@pytest.mark.slow
+def test_convolution():
+    found = example("convolution").main(["--epochs", "2"])
+    assert found["wrong"] < 350
+    assert found["on ink"] > 1.3 * 0.16  # the share of the pixels that are ink
+    assert found["heat"].shape == (10, 10, 10)
+    mistakes = found["mistakes"]
+    assert np.all(np.diff(mistakes.confidence) <= 0)
+    assert np.all(mistakes.targets != mistakes.answers)
+
+
 def test_backprop_by_hand():
     assert example("backprop_by_hand").main([]) < 1e-15
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import field
 from typing import TYPE_CHECKING, Annotated
 
 from thalweg import config
@@ -48,7 +49,7 @@ class Symbol:
 
     shape: SymbolicShape
     dtype: str
-    call: Call | None = None
+    call: Call | None = field(default=None, repr=False)
     index: int = 0
     name: str | None = None
 
