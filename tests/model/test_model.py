@@ -12,7 +12,7 @@ import pytest
 from tests import nets
 
 import thalweg
-from thalweg import Input, Model, Sequential, errors, layers
+from thalweg import errors, layers
 from thalweg.spelling import SpellingNotice
 
 X, Y = nets.points(40)
@@ -289,40 +289,3 @@ def test_verbose_may_be_a_truth_value(capsys):
     assert capsys.readouterr().out == ""
     nets.classifier().fit(X, Y, verbose=True)
     assert "Epoch 1/1" in capsys.readouterr().out
-
-
-class TestPartsOfModels:
-    """A model from an input to the result of a layer, as in Keras."""
-
-    def test_of_a_sequential(self):
-        whole = nets.classifier()
-        part = Model(whole.input, whole.get_layer("dense").output)
-        x, _ = nets.points()
-        kernel, bias, *_ = whole.get_weights()
-        np.testing.assert_allclose(part.predict(x, verbose=0), np.maximum(x @ kernel + bias, 0), rtol=1e-4, atol=1e-5)
-        assert part.layers == whole.layers[:1]  # shared, not copied
-
-    def test_of_a_model_with_a_skip_connection(self):
-        x = Input((4,))
-        y = layers.Dense(4, name="beside")(x)
-        whole = Model(x, layers.Dense(2)(layers.Add()([x, y])))
-        rows = np.ones((3, 4), np.float32)
-        added, beside = Model(whole.inputs, [whole.layers[1].output, y]).predict(rows, verbose=0)
-        np.testing.assert_allclose(added, rows + beside, rtol=1e-6)
-        assert whole.layers[1].input == [x, y]
-        assert whole.output is whole.outputs[0]
-
-    def test_of_a_sequential_that_grew(self):
-        whole = Sequential([Input((4,)), layers.Dense(3)])
-        whole.add(layers.Dense(2))
-        whole.add(layers.Dense(1))
-        assert Model(whole.input, whole.layers[1].output).predict(np.ones((2, 4)), verbose=0).shape == (2, 2)
-
-    def test_a_layer_in_no_model_has_no_output(self):
-        with pytest.raises(errors.GraphError, match="layer 'dense'"):
-            layers.Dense(3).output  # noqa: B018
-        with pytest.raises(errors.GraphError, match="no input and no output"):
-            Sequential([layers.Dense(3)]).layers[0].input  # noqa: B018
-
-    def test_symbols_print_on_one_line(self):
-        assert repr(layers.Dense(3)(Input((4,)))) == "Symbol(shape=(None, 3), dtype='float32', index=0, name=None)"

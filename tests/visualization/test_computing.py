@@ -64,7 +64,7 @@ def test_grad_cam_by_differences(layer):
 
 def test_saliency_by_differences():
     model = classifier("float64")
-    scores = Model(model.input, model.get_layer("scores").output)
+    scores = Model(model.inputs, model.get_layer("scores").output)
     found = visualization.saliency(model, IMAGES[:2], 1)
     h = 1e-6
     for row, column in [(0, 0), (4, 5), (8, 9)]:
@@ -153,7 +153,7 @@ def test_inside_a_model_inside_a_model():
     model = Sequential([encoder, layers.Dense(3, "softmax")])
     images = IMAGES.astype(np.float32)
     maps = visualization.activations(model, images, "encoder/conv2d")
-    part = Model(encoder.input, encoder.get_layer("conv2d").output)
+    part = Model(encoder.inputs, encoder.get_layer("conv2d").output)
     np.testing.assert_array_equal(maps, part.predict(images, verbose=0))
     # With a mean over the places Grad-CAM is the weights' sum over the maps (Zhou et al. 2016), divided by the places.
     weights = model.get_weights()[2]
@@ -203,7 +203,7 @@ def test_activations_are_those_of_prediction():
     model = classifier()
     images = IMAGES.astype(np.float32)
     names = [layer.name for layer in model.layers]
-    whole = Model(model.input, [model.get_layer(name).output for name in names]).predict(images, verbose=0)
+    whole = Model(model.inputs, [model.get_layer(name).output for name in names]).predict(images, verbose=0)
     for name, expected in zip(names, whole, strict=True):
         np.testing.assert_array_equal(visualization.activations(model, images, name), expected)
     np.testing.assert_array_equal(whole[-1], model.predict(images, verbose=0))

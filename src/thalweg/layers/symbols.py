@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
 from typing import TYPE_CHECKING, Annotated
 
 from thalweg import config
@@ -49,9 +48,13 @@ class Symbol:
 
     shape: SymbolicShape
     dtype: str
-    call: Call | None = field(default=None, repr=False)
+    call: Call | None = None
     index: int = 0
     name: str | None = None
+
+    def __repr__(self) -> str:
+        name = self.name or (self.call.layer.label if self.call is not None else "")
+        return f"<symbol {self.dtype} {self.shape}{f' of {name!r}' if name else ''}>"
 
     @property
     def rank(self) -> int:

@@ -102,16 +102,6 @@ class Network:
         return list(self._outputs.values())
 
     @property
-    def input(self) -> Symbol | list[Symbol]:
-        """The only input, or all of them, as in Keras."""
-        return only(self.inputs)
-
-    @property
-    def output(self) -> Symbol | list[Symbol]:
-        """The only output, or all of them; ``Model(model.input, layer.output)`` is a part of a model."""
-        return only(self.outputs)
-
-    @property
     def input_shape(self) -> Any:
         return only([symbol.shape for symbol in self._inputs.values()])
 

@@ -56,7 +56,7 @@ def filters(model: Model, layer: Any = None) -> np.ndarray:
 
 
 def activations(model: Model, x: Any, layer: Any) -> np.ndarray:
-    """What a layer gives for these data, as in prediction. ``Model(model.input, layer.output)`` predicts the same.
+    """What a layer gives for these data, as in prediction. ``Model(model.inputs, layer.output)`` predicts the same.
 
     Shapes: x as ``model.predict`` takes it -> (rows, *the layer's output).
 
