@@ -137,7 +137,7 @@ def confusion_matrix(
         0  1  1   0.500
         1  0  1   1.000
     """
-    true, said = classes_of(y_true, threshold, "y_true"), classes_of(y_pred, threshold, "y_pred")
+    true, said = _classes(y_true, threshold, "y_true"), _classes(y_pred, threshold, "y_pred")
     if true.shape != said.shape or not len(true):
         raise ShapeError(
             "confusion_matrix: targets and predictions do not fit each other",
@@ -250,7 +250,7 @@ def _steps(y_true: Any, y_score: Any, sample_weight: Any) -> tuple[np.ndarray, n
     return positives, negatives
 
 
-def classes_of(y: Any, threshold: float, name: str) -> np.ndarray:
+def _classes(y: Any, threshold: float, name: str) -> np.ndarray:
     array = np.asarray(y) if isinstance(y, np.ndarray | list | tuple) else as_array(y, name)
     if array.dtype.kind != "U":
         array = as_array(array, name)

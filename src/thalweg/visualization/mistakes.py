@@ -11,7 +11,7 @@ from thalweg.checks import In, check_value
 from thalweg.data.arrays import as_array
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
-from thalweg.metrics.report import ConfusionTable, classes_of, confusion_matrix
+from thalweg.metrics.report import ConfusionTable, confusion_matrix
 from thalweg.model import Model
 from thalweg.plotting import figure
 from thalweg.table import Table, Tabular
@@ -103,7 +103,8 @@ def worst_mistakes(model: Model, x: Any, y: Any, count: int = 12, labels: Sequen
             fix="pass the part that gives classes: Model(input, output)",
         )
     chances = _probabilities(output)
-    targets = classes_of(y, 0.5, "y")
+    given = as_array(y, "y")
+    targets = given.argmax(1) if given.ndim == 2 and given.shape[1] > 1 else given.reshape(-1).astype(np.int64)
     answers = chances.argmax(1)
     names = range(chances.shape[1]) if labels is None else labels
     confusion = confusion_matrix(targets, answers, labels=list(names))
