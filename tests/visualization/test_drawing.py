@@ -85,6 +85,12 @@ def test_nothing_lies_outside_or_over_the_border_of_its_box(pyplot, direction):
         assert all(box.contains(extent.x1, extent.y1) for box in around)
 
 
+def test_activations_of_any_kind_are_named(pyplot):
+    model = Sequential([Input((4,)), layers.Dense(3, layers.PReLU()), layers.Dense(2, thalweg.activations.relu)])
+    shown = texts(utils.plot_model(model, None, show_layer_activations=True))
+    assert shown[1:] == ["Dense, PReLU", "Dense, relu"]
+
+
 def test_deep_models_are_drawn(pyplot, tmp_path):
     for model in (thalweg.models.resnet(20), thalweg.models.unet((32, 32, 1))):
         figure = utils.plot_model(model, tmp_path / "deep.png", show_shapes=True, dpi=20)

@@ -104,7 +104,8 @@ class Shown:
         kind = layer.class_name
         activation = getattr(layer, "activation", None)
         if self.activations and activation is not None:
-            kind += f", {activation if isinstance(activation, str) else getattr(activation, 'label', activation)}"
+            named = getattr(activation, "__name__", type(activation).__name__)  # a function, or a layer
+            kind += f", {activation if isinstance(activation, str) else named}"
         notes = []
         if self.shapes:
             came, goes = ({s.shape[1:] for s in symbols} for symbols in (inputs, outputs))
