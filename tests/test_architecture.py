@@ -51,6 +51,7 @@ ORDER = (
     "callbacks",  # the public names of training.callbacks
     "models",  # those of model
     "evaluation",  # many models
+    "visualization",
     "utils",  # the public names that Keras's users look for there
     "sklearn",
     "thalweg",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from thalweg import optimizers as optimizers
     from thalweg import regularizers as regularizers
     from thalweg import utils as utils
+    from thalweg import visualization as visualization
     from thalweg.evaluation import compare as compare
     from thalweg.evaluation import cross_validate as cross_validate
     from thalweg.evaluation import fit_many as fit_many
@@ -56,6 +57,7 @@ _MODULES = (
     "optimizers",
     "regularizers",
     "utils",
+    "visualization",
 )
 _NAMES = {
     "Input": "thalweg.layers",

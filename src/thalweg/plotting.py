@@ -12,8 +12,23 @@ def axes(given: Any = None, **options: Any) -> Any:
 
     Raises: MissingPackageError without matplotlib.
     """
-    if given is not None:
-        return given
+    return _pyplot().subplots(**options)[1] if given is None else given
+
+
+def figure(**options: Any) -> Any:
+    """A new figure made with ``options``, for pictures of several axes.
+
+    Raises: MissingPackageError without matplotlib.
+    """
+    return _pyplot().figure(**options)
+
+
+def close(drawn: Any) -> None:
+    """Forget a figure that has been saved: notebooks do not show it again at the end of a cell."""
+    _pyplot().close(drawn)
+
+
+def _pyplot() -> Any:
     try:
         import matplotlib.pyplot as pyplot
     except ImportError as error:
@@ -23,4 +38,4 @@ def axes(given: Any = None, **options: Any) -> Any:
             got=str(error),
             fix="pip install 'thalweg[plots]'",
         ) from error
-    return pyplot.subplots(**options)[1]
+    return pyplot

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +10,10 @@ from thalweg.config import set_random_seed as set_random_seed
 from thalweg.data.arrays import as_array, converted
 from thalweg.errors import DataError
 
-__all__ = ["set_random_seed", "to_categorical"]
+if TYPE_CHECKING:
+    from thalweg.visualization.diagram import plot_model as plot_model
+
+__all__ = ["plot_model", "set_random_seed", "to_categorical"]
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
@@ -43,3 +46,12 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
         )
     rows: np.ndarray = np.eye(count, dtype=np.float32)[labels]
     return rows
+
+
+def __getattr__(name: str) -> Any:
+    """``plot_model`` is loaded when it is first used: who only wants a seed does not wait for it."""
+    if name == "plot_model":
+        from thalweg.visualization.diagram import plot_model
+
+        return plot_model
+    raise AttributeError(f"module 'thalweg.utils' has no attribute {name!r}")

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import thalweg
 from thalweg.cli import app as cli
+from thalweg.cli import data as cli_data
 from thalweg.cli import images
 from thalweg.layers import Dense, Flatten, Input, Rescaling
 from thalweg.ops.elementwise import Relu
@@ -29,7 +30,7 @@ def digits(monkeypatch):
     x = random.integers(0, 60, (400, 28, 28)).astype(np.uint8)
     x[np.arange(400), 2 * y.astype(int) + 4] += 180
     data = (x[:300], y[:300]), (x[300:], y[300:])
-    monkeypatch.setitem(cli.DATASETS, "mnist", lambda: data)
+    monkeypatch.setitem(cli_data.DATASETS, "mnist", lambda: data)
     return data
 
 
@@ -49,8 +50,9 @@ def trained(tmp_path, digits):
 def test_train_prints_an_accuracy_and_saves(trained):
     path, result = trained
     lines = result.stdout.splitlines()
-    assert len(lines) == 21
-    assert lines[0].startswith("Epoch  1/20")
+    assert len(lines) == 22
+    assert lines[0] == "Network: mlp, 12,786 weights, chosen for mnist; --model takes cnn, lenet or resnet"
+    assert lines[1].startswith("Epoch  1/20")
     found = re.fullmatch(r"Test accuracy (\d\.\d{4}), loss \S+; saved to .*digits.thalweg", lines[-1])
     assert found is not None
     assert float(found[1]) > 0.9
@@ -72,6 +74,82 @@ def test_convolutional_networks(kind, tmp_path, digits):
     assert result.exit_code == 0, result.output
     assert any(type(layer).__name__ == "Conv2D" for layer in thalweg.load_model(path).layers)
     assert call("evaluate", path, "mnist").exit_code == 0
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Small images in colour of three classes, told apart by their brightest channel."""
+    random = np.random.default_rng(0)
+    y = random.integers(0, 3, 200)
+    x = random.integers(0, 120, (200, 12, 10, 3)).astype(np.uint8)
+    x[np.arange(200), :, :, y] += 60
+    return tmp_path / "pictures.npz", x, y
+
+
+@pytest.mark.parametrize("form", ["parts", "x and y", "floats, one-hot"])
+def test_images_in_a_file_get_a_convolutional_network(form, pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path, x, y = pictures
+    if form == "parts":
+        np.savez(path, x_train=x[:150], y_train=y[:150, None], x_test=x[150:], y_test=y[150:, None])
+        told = "150 images of 12 x 10 x 3 to train on and 50 to judge by; 3 classes"
+    else:
+        both = {"x": x, "y": y} if form == "x and y" else {"x": x / 255, "y": np.eye(3)[y]}
+        np.savez_compressed(path, **both)
+        told = "160 images of 12 x 10 x 3 to train on and 40 to judge by, a fifth held out; 3 classes"
+    result = call("train", path, "--epochs", 6, "--batch-size", 10)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == told
+    assert lines[1].startswith("Network: cnn, ")
+    assert "--model takes mlp, lenet or resnet" in lines[1]
+    assert lines[-1].endswith("saved to pictures.thalweg")
+    assert float(lines[-1].split()[2].rstrip(",")) > 0.9
+    judged = call("evaluate", tmp_path / "pictures.thalweg", path)
+    assert lines[-1].split()[2].rstrip(",") in judged.stdout  # of the same rows
+    assert thalweg.load_model("pictures.thalweg").inputs[0].dtype == ("float32" if form[0] == "f" else "uint8")
+    assert call("gradcheck", "pictures.thalweg", path, "--rows", 4, "--directions", 1).exit_code == 0
+
+
+def test_large_images_get_a_network_without_a_large_dense_layer(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).integers(0, 255, (12, 72, 64), np.uint8)
+    np.savez("large.npz", x=x, y=np.arange(12) % 2)
+    result = call("train", "large.npz", "--epochs", 1, "--batch-size", 4)
+    assert result.exit_code == 0, result.output
+    assert "Network: resnet, " in result.stdout
+    assert thalweg.load_model("large.thalweg").count_params() < 100_000
+    chosen = call("train", "large.npz", "--epochs", 1, "--model", "mlp", "--units", 4)
+    assert re.search(r"^Network: mlp, [\d,]+ weights$", chosen.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "part"),
+    [
+        ({"x": np.zeros((4, 5)), "y": np.zeros(4, int)}, "holds no images"),
+        ({"x": np.zeros((4, 5, 5)), "y": np.zeros(3, int)}, "4 images, 3 classes"),
+        ({"x": np.zeros((4, 5, 5)), "y": np.zeros(4)}, "no classes"),
+        ({"x": np.zeros((4, 5, 5)), "y": np.array([0, 1, -1, 0])}, "the lowest -1"),
+        ({"images": np.zeros((4, 5, 5))}, "x and y"),
+        ({"x": np.array([{}], object), "y": np.zeros(1, int)}, "without Python objects"),
+        ({"x": np.zeros((20, 3, 16, 16), np.uint8), "y": np.arange(20) % 2}, "channels first"),
+        (None, "No such file"),
+        (b"no archive", "cannot be read"),
+    ],
+)
+def test_files_that_are_no_images(arrays, part, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if isinstance(arrays, bytes):
+        Path("a.npz").write_bytes(arrays)
+    elif arrays is not None:
+        np.savez("a.npz", **arrays)
+    result = call("train", "a.npz", "--batch-size", 2)
+    assert result.exit_code == 1
+    assert part in result.stderr
+    for label in ("Error: ", "expected:", "got:", "to fix:"):
+        assert label in result.stderr
+    assert "Traceback" not in result.output
+    assert not Path("a.thalweg").exists()
 
 
 def test_options_that_a_network_has_not(tmp_path, digits):
@@ -164,10 +242,10 @@ def test_image_files_that_cannot_be_read(tmp_path):
 SCRIPT = """
 import sys
 import numpy as np
-from thalweg.cli import app
+from thalweg.cli import app, data
 random = np.random.default_rng(0)
 x, y = random.integers(0, 255, (2000, 28, 28)).astype(np.uint8), random.integers(0, 10, 2000).astype(np.uint8)
-app.DATASETS["mnist"] = lambda: ((x, y), (x[:100], y[:100]))
+data.DATASETS["mnist"] = lambda: ((x, y), (x[:100], y[:100]))
 app.app(sys.argv[1:])
 """
 
@@ -189,7 +267,7 @@ def test_a_pipe_gets_plain_lines(tmp_path):
         check=True,
     )
     lines = result.stdout.splitlines()
-    assert len(lines) == 51
+    assert len(lines) == 52
     assert not {"\r", "\b", "\x1b"} & set(result.stdout)
 
 
@@ -205,7 +283,7 @@ def test_a_terminal_gets_a_line_that_is_redrawn(tmp_path):
     assert process.returncode == 0, shown
     assert "\rEpoch 1/2" in shown
     assert "/250" in shown  # the bar, while it runs
-    assert shown.count("\n") == 3
+    assert shown.count("\n") == 4
     assert "Test accuracy" in shown
 
 
@@ -229,6 +307,7 @@ def test_ctrl_c_saves_the_model_and_says_so(tmp_path):
     with subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
     ) as process:
+        process.stdout.readline()  # the network
         process.stdout.readline()  # training has begun
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)

@@ -186,6 +186,47 @@ def test_expected_calibration_error_by_hand():
     assert module.expected_calibration_error(table) == pytest.approx(0.5 * 0.05 + 0.5 * 0.1)
 
 
+@pytest.mark.slow
+def test_convolution():
+    found = example("convolution").main(["--epochs", "2"])
+    assert found["wrong"] < 350
+    assert found["on ink"] > 1.3 * 0.16  # the share of the pixels that are ink
+    assert found["heat"].shape == (10, 10, 10)
+    mistakes = found["mistakes"]
+    assert np.all(np.diff(mistakes.confidence) <= 0)
+    assert np.all(mistakes.targets != mistakes.answers)
+
+
+@pytest.mark.slow
+def test_segmentation():
+    """The Dice loss beats crossentropy alone at either threshold, each training of three that of all the others."""
+    found = example("segmentation").main([])
+    plain, with_dice = found["crossentropy"], found["crossentropy + Dice"]
+    assert with_dice[:, 0].min() > plain[:, 0].max() + 0.01
+    assert with_dice[:, 4].min() > plain[:, 4].max()
+    assert with_dice[:, 2].mean() > plain[:, 2].mean()  # by finding more
+    assert with_dice[:, 0].mean() > 0.7
+
+
+def test_segmentation_scenes_and_score():
+    module = example("segmentation")
+    digits = np.zeros((1, 28, 28), np.uint8)
+    digits[0, :, 12:16] = 255  # one upright stroke, two pixels wide when small
+    images, masks = module.scenes(digits, 40, seed=0)
+    assert images.shape == masks.shape == (40, 48, 48, 1)
+    strokes = masks.sum((1, 2, 3)) / 28
+    assert strokes.min() > 0.9
+    assert strokes.max() <= 4
+    assert images[masks > 0].mean() > images[masks == 0].mean() + 0.5
+    again, _ = module.scenes(digits, 40, seed=0)
+    np.testing.assert_array_equal(images, again)
+    marked = np.zeros((1, 4, 4, 1), bool)
+    marked[0, 0, :2] = True
+    truth = np.zeros((1, 4, 4, 1), np.float32)
+    truth[0, 0, 1:4] = 1
+    assert module.dice_score(marked, truth) == pytest.approx(2 * 1 / (2 + 3))
+
+
 def test_backprop_by_hand():
     assert example("backprop_by_hand").main([]) < 1e-15
 

@@ -152,6 +152,51 @@ def test_channels_that_come_first_are_seen(make, shape):
     assert 'data_format="channels_first"' in text
 
 
+@pytest.mark.parametrize("shape", [(3, 48, 64), (1, 28, 20), (4, 32, 9)])
+def test_data_of_any_shape_with_channels_that_come_first_are_seen(shape):
+    for first in (layers.Conv2D(4, 3), layers.AveragePooling2D(2), layers.SeparableConv2D(4, 3)):
+        text = refused(first, shape)
+        assert "channels first" in text
+        assert f"expected: (batch, height, width, {shape[0]})" in text
+        assert "x.transpose(0, 2, 3, 1)" in text
+    x = np.zeros((2, *shape), np.float32)
+    unbuilt = Sequential([layers.Rescaling(1 / 255), layers.RandomFlip(), layers.Conv2D(4, 3), layers.Flatten()])
+    unbuilt.compile("sgd", "mse")
+    with pytest.raises(ShapeError, match="layer 'conv2d'"):
+        unbuilt.fit(x, np.zeros((2, 4)), verbose=0)
+    assert unbuilt.predict(x.transpose(0, 2, 3, 1), verbose=0).shape[0] == 2  # the same model takes them in order
+    assert run(layers.Conv2D(4, 3, data_format="channels_first"), x).shape[1] == 4
+    inside = layers.Conv2D(shape[-1], 1)(layers.Input((*shape[:2], 5)))
+    assert layers.Conv2D(4, 3, padding="same")(inside).shape[-1] == 4  # made by a layer: low images of many channels
+
+
+@pytest.mark.parametrize("shape", [(48, 64, 3), (28, 20, 1)])
+def test_channels_that_come_last_are_seen(shape):
+    text = refused(layers.Conv2D(4, 3, padding="same", data_format="channels_first"), shape)
+    assert "channels last, and this layer takes them first" in text
+    assert f"expected: (batch, {shape[-1]}, height, width)" in text
+    assert "Permute((2, 3, 1))" in text
+    few = layers.Conv2D(4, 3, padding="same", data_format="channels_first")
+    assert Sequential([layers.Input((5, 20, 3)), few]).predict(np.zeros((1, 5, 20, 3)), verbose=0).shape == (
+        1,
+        4,
+        20,
+        3,
+    )
+
+
+def test_images_without_channels_in_a_model_that_is_not_built():
+    model = Sequential([layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.zeros((5, 9, 8), np.float32), np.zeros(5)
+    with pytest.raises(ShapeError, match=r"layer 'conv2d' .*no axis of channels") as caught:
+        model.fit(x, y, verbose=0)
+    assert caught.value.expected == "(batch, height, width, channels)"
+    assert caught.value.got.startswith("(batch, 9, 8)")
+    assert "Reshape((9, 8, 1))" in caught.value.fix
+    model.fit(x[..., None], y, verbose=0)
+
+
 def test_images_that_only_look_turned():
     """Low images with as many channels as columns: it is enough to say where the channels are."""
     x = np.zeros((2, 3, 16, 16), np.float32)

@@ -193,3 +193,31 @@ def test_an_unwritable_path(tmp_path):
         model.save(tmp_path / "missing" / "model.thalweg")
     with pytest.raises(errors.StorageError):
         model.fit(X, Y, verbose=0, callbacks=[thalweg.callbacks.CSVLogger(tmp_path / "missing" / "log.csv")])
+
+
+@pytest.mark.parametrize(
+    ("shape", "given", "problem", "fix"),
+    [
+        ((8, 9, 3), (5, 3, 8, 9), "channels come first", "x.transpose(0, 2, 3, 1)"),
+        ((8, 9, 1), (5, 1, 8, 9), "channels come first", "x.transpose(0, 2, 3, 1)"),
+        ((3, 8, 9), (5, 8, 9, 3), "channels come last", "x.transpose(0, 3, 1, 2)"),
+        ((4, 8, 9, 3), (5, 3, 4, 8, 9), "channels come first", "x.transpose(0, 2, 3, 4, 1)"),
+        ((8, 9, 3), (5, 8, 9), "grey", "np.repeat(x[..., None], 3, axis=-1)"),
+        ((8, 9, 3), (5, 8, 9, 1), "grey", "np.repeat(x, 3, axis=-1)"),
+        ((8, 9, 1), (5, 8, 9, 3), "in colour", "x.mean(-1, keepdims=True)"),
+        ((8, 9), (5, 8, 9, 3), "in colour", "x.mean(-1, keepdims=True)"),
+        ((8, 9, 1), (8, 9), "one image without an axis of channels", "x[None, ..., None]"),
+        ((8, 9, 3), (8, 9, 3), "does not fit", "x[None]"),
+        ((8, 9, 3), (5, 9, 8, 3), "exchanged", "x.transpose(0, 2, 1, 3)"),
+        ((8, 9, 3), (5, 72, 3), "does not fit", "x.reshape(-1, 8, 9, 3)"),
+    ],
+)
+def test_images_of_another_order(shape, given, problem, fix):
+    model = thalweg.Sequential([thalweg.Input(shape), thalweg.layers.Flatten(), thalweg.layers.Dense(2)])
+    x = np.arange(np.prod(given), dtype=np.float32).reshape(given)
+    with pytest.raises(errors.ShapeError, match=problem) as caught:
+        model.predict(x, verbose=0)
+    assert fix in caught.value.fix
+    assert caught.value.got == str(given)
+    mended = eval(fix, {"x": x, "np": np})
+    assert model.predict(mended, verbose=0).shape[1:] == (2,)

@@ -53,6 +53,7 @@ class Layer(Registered):
     built: bool = field(default=False, init=False, repr=False)
     output_shape: SymbolicShape | None = field(default=None, init=False, repr=False)
     own_parameters: dict[str, Parameter] = field(default_factory=dict, init=False, repr=False)
+    first_use: tuple[Symbol, ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -168,6 +169,30 @@ class Layer(Registered):
         return zlib.crc32(f"{source}/{draw}".encode()), seed_node, step_node
 
     # What models use.
+
+    @property
+    def input(self) -> Symbol | list[Symbol]:
+        """What the layer was first called on, as in Keras. Raises: GraphError if it is in no model yet."""
+        call = self._first_use()[0].call
+        assert call is not None, "a layer made it"
+        return call.inputs[0] if len(call.inputs) == 1 else list(call.inputs)
+
+    @property
+    def output(self) -> Symbol | list[Symbol]:
+        """What the layer gave then: ``Model(model.inputs, layer.output)`` predicts it. Raises as ``input``."""
+        symbols = self._first_use()
+        return symbols[0] if len(symbols) == 1 else list(symbols)
+
+    def _first_use(self) -> tuple[Symbol, ...]:
+        if not self.first_use:
+            raise GraphError(
+                "the layer has no input and no output yet",
+                expected="a layer that was called on symbols, as in a model that is built",
+                got="a layer that is in no model, or in a Sequential without an Input",
+                fix="put Input(shape=...) first, or fit the model to data before",
+                layer=str(self),
+            )
+        return self.first_use
 
     @property
     def label(self) -> str:
@@ -291,6 +316,7 @@ class Layer(Registered):
                     penalty = regularizers.get(regularizer)
                     each = results if isinstance(results, tuple) else (results,)
                     current_trace().activities.extend((penalty, result) for result in each)
+                current_trace().results.setdefault(self, []).append(results)
                 return results
             except ThalwegError as error:
                 if error.layer in (None, f"layer {here!r}"):
@@ -310,6 +336,7 @@ class Layer(Registered):
                 )
         call = Call(self, inputs, training)
         symbols = tuple(Symbol((None, *t.shape[1:]), t.dtype, call, i) for i, t in enumerate(types))
+        self.first_use = self.first_use or symbols
         return symbols[0] if len(symbols) == 1 else symbols
 
 

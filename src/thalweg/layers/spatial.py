@@ -11,6 +11,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer
+from thalweg.layers.symbols import Symbol
 from thalweg.ops.convolution import reach
 
 Size: TypeAlias = Annotated[int, In("[1, inf)")]
@@ -26,6 +27,8 @@ Margins = tuple[tuple[int, int], ...]
 PLACES = {1: ("time",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 SMALL_IMAGE = 8
 """A side shorter than this is not told from a number of channels."""
+DATA_CHANNELS = (1, 3, 4)
+"""Of images as they are taken: grey, in colour, in colour with transparency."""
 
 
 @dataclass(frozen=True)
@@ -163,19 +166,48 @@ class Spatial(Layer):
         )
 
     def _check_order(self, x: TensorType) -> None:
-        """Raise ShapeError if the input looks like (batch, channels, *places) and nobody said that it is not."""
-        first, last, channels = x.shape[1], x.shape[-2], x.shape[-1]
-        if self.rank < 2 or getattr(self, "data_format", None) is not None or self.window()[0] == 1:
-            return
-        if first in (1, 3) and last == channels >= SMALL_IMAGE:
-            order = (*range(2, self.rank + 2), 1)
+        """Raise ShapeError if the input looks like (batch, channels, *places) and nobody said that it is not.
+
+        That is square images of 1 or 3 rows and as many channels as columns.
+        """
+        if x.shape[1] in (1, 3) and x.shape[-2] == x.shape[-1] >= SMALL_IMAGE and self._may_be_turned():
+            raise self._channels_first_error(x)
+
+    def _on_symbols(self, inputs: tuple[Symbol, ...], training: bool | None) -> Symbol | tuple[Symbol, ...]:
+        if len(inputs) == 1 and inputs[0].rank == self.rank + 2 and _is_data(inputs[0]):
+            self._check_order_of_data(inputs[0].type(1))
+        return super()._on_symbols(inputs, training)
+
+    def _check_order_of_data(self, x: TensorType) -> None:
+        """The same for what comes straight from the user: no data have few rows and many channels."""
+        first, *rest = x.shape[1:]
+        if first in DATA_CHANNELS and min(rest) >= SMALL_IMAGE and self._may_be_turned():
+            raise self._channels_first_error(x)
+        last, *places = reversed(x.shape[1:])
+        if self.rank > 1 and self.channels_first and last in DATA_CHANNELS and min(places) >= SMALL_IMAGE:
             raise ShapeError(
-                "these look like images with the channels first, and this layer takes them last",
-                expected=self._axes(str(first)),
-                got=f"{_shown(x)}: {first} rows and {channels} channels",
-                fix=f"transpose the data once, x.transpose(0, {', '.join(map(str, order))}), or pass "
-                'data_format="channels_first"; if the channels are last, pass data_format="channels_last"',
+                "these look like images with the channels last, and this layer takes them first",
+                expected=self._axes(str(last)),
+                got=f"{_shown(x)}: {x.shape[1]} channels, and images of {' x '.join(map(str, x.shape[2:]))}",
+                fix='leave data_format="channels_first" out; if the channels are first, put Permute('
+                f"{(*range(2, self.rank + 2), 1)}) before this layer and leave it out as well",
+                layer=str(self),
             )
+
+    def _may_be_turned(self) -> bool:
+        """Whether nobody has said where the channels are, and the window is of several rows."""
+        return self.rank > 1 and getattr(self, "data_format", None) is None and self.window()[0] > 1
+
+    def _channels_first_error(self, x: TensorType) -> ShapeError:
+        order = (*range(2, self.rank + 2), 1)
+        return ShapeError(
+            "these look like images with the channels first, and this layer takes them last",
+            expected=self._axes(str(x.shape[1])),
+            got=f"{_shown(x)}: {x.shape[1]} rows and {x.shape[-1]} channels",
+            fix=f"transpose the data once, x.transpose(0, {', '.join(map(str, order))}), or pass "
+            'data_format="channels_first"; if the channels are last, pass data_format="channels_last"',
+            layer=str(self),
+        )
 
     def _axes(self, channels: str = "channels") -> str:
         names = PLACES[self.rank]
@@ -185,3 +217,13 @@ class Spatial(Layer):
 
 def _shown(x: TensorType) -> str:
     return f"({', '.join(map(str, ('batch', *x.shape[1:])))})" if x.rank else "a scalar"
+
+
+def _is_data(x: Symbol) -> bool:
+    """Whether nothing stands between the user's data and this but layers that keep the shape and learn nothing."""
+    while x.call is not None:
+        before = x.call.inputs
+        if len(before) != 1 or before[0].shape != x.shape or x.call.layer.named_parameters():
+            return False
+        (x,) = before
+    return True

@@ -52,6 +52,10 @@ class Symbol:
     index: int = 0
     name: str | None = None
 
+    def __repr__(self) -> str:
+        name = self.name or (self.call.layer.label if self.call is not None else "")
+        return f"<symbol {self.dtype} {self.shape}{f' of {name!r}' if name else ''}>"
+
     @property
     def rank(self) -> int:
         return len(self.shape)

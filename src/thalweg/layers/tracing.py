@@ -14,7 +14,7 @@ from thalweg import ops
 from thalweg.constraints import Projection
 from thalweg.errors import GraphError, ThalwegError
 from thalweg.fields import dataclass
-from thalweg.graph.node import Node
+from thalweg.graph.node import Node, Nodes
 from thalweg.graph.types import TensorType
 from thalweg.initializers import Initializer, Shape
 from thalweg.regularizers import Penalty
@@ -73,6 +73,7 @@ class Trace:
     def __init__(self, parameters: Mapping[str, Parameter] | None) -> None:
         self.updates: dict[str, Node] = {}
         self.activities: list[tuple[Penalty, Node]] = []
+        self.results: dict[Layer, list[Node | Nodes]] = {}  # of each use; layers in the order in which they finished
         self.training = False  # what the layer being called was told, which it passes on to those inside it
         self.frozen: Collection[Layer] | None = None  # as compile found them; None: as they say themselves
         self.mixing: Node | None = None  # how much of each sample is itself, the rest the next one's: see MixUp

@@ -213,9 +213,13 @@ class Model(Compilable):
         one_row = self._one_row
         if one_row is not None and one_row.takes(x) and callbacks is None:
             return one_row(x)
-        self._build_for(x)
-        rows = _first(data.prepare_inputs(x, _sample_types(self._inputs)), steps, batch_size, "predict")
+        rows = _first(self._rows(x), steps, batch_size, "predict")
         return self._predict(rows, check_verbose(verbose), CallbackList(callbacks))
+
+    def _rows(self, x: Any) -> Rows:
+        """The data as the model takes them, for prediction. Raises ShapeError, DTypeError or DataError."""
+        self._build_for(x)
+        return data.prepare_inputs(x, _sample_types(self._inputs))
 
     def _predict(self, rows: Rows, verbose: int | str, watchers: CallbackList) -> Any:
         if self._prediction is None:

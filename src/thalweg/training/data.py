@@ -88,14 +88,49 @@ def _fit_rank(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
 
 def _misfit(array: np.ndarray, shape: tuple[int, ...], label: str) -> ShapeError:
     sizes = ", ".join(map(str, shape))
-    fix = f"build the model with Input({array.shape[1:] or (1,)}), or pass data of the expected shape"
+    given = array.shape[1:]
+    problem = f"{label} does not fit the model's input"
+    fix = f"build the model with Input({given or (1,)}), or pass data of the expected shape"
     if array.shape == shape:
         fix = f"add the axis of the samples: {label}[None]"
-    elif array.ndim > 1 and math.prod(array.shape[1:]) == math.prod(shape):
-        fix = f"{label}.reshape(-1, {sizes}), or build the model with Input({array.shape[1:]})"
-    return ShapeError(
-        f"{label} does not fit the model's input", expected=f"(samples, {sizes})", got=str(array.shape), fix=fix
-    )
+    elif found := _misfit_of_images(array.shape, shape, label):
+        problem, fix = f"{problem}: {found[0]}", found[1]
+    elif array.ndim > 1 and math.prod(given) == math.prod(shape):
+        fix = f"{label}.reshape(-1, {sizes}), or build the model with Input({given})"
+    return ShapeError(problem, expected=f"(samples, {sizes})", got=str(array.shape), fix=fix)
+
+
+def _misfit_of_images(array: tuple[int, ...], shape: tuple[int, ...], label: str) -> tuple[str, str] | None:
+    """What is wrong with images of this shape for an input of that one, and what to do; None if it is something else.
+
+    Where the channels stand in another place a reshape would fit too, and mix up the pixels.
+    """
+    given, (*places, channels) = array[1:], shape
+    if len(shape) > 2 and given == (channels, *places):
+        order = ", ".join(map(str, (*range(2, len(array)), 1)))
+        return "its channels come first", f"transpose the data once: {label}.transpose(0, {order})"
+    if len(shape) > 2 and given == (*shape[1:], shape[0]):
+        order = ", ".join(map(str, (len(shape), *range(1, len(shape)))))
+        return "its channels come last", f"transpose the data once: {label}.transpose(0, {order})"
+    if len(shape) == 3 and given == (shape[1], shape[0], channels):
+        return (
+            "height and width are exchanged",
+            f"{label}.transpose(0, 2, 1, 3), or build the model with Input({given})",
+        )
+    if len(shape) == 3 and array == tuple(places):
+        return "it is one image without an axis of channels", f"pass {label}[None, ..., None], which adds both axes"
+    if len(shape) == 3 and channels == 3 and given in (tuple(places), (*places, 1)):
+        grey = f"{label}[..., None]" if len(given) == 2 else label
+        return (
+            "the images are grey, and the model takes colours",
+            f"np.repeat({grey}, 3, axis=-1), or build the model with Input({(*places, 1)})",
+        )
+    if given in ((*shape, 3), (*places, 3)) and len(given) == 3:
+        return (
+            "the images are in colour, and the model takes grey ones",
+            f"{label}.mean(-1, keepdims=True), or build the model with Input({given})",
+        )
+    return None
 
 
 def by_label(value: Any, labels: Sequence[str], what: str) -> dict[str, Any]:
