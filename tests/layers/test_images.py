@@ -47,6 +47,7 @@ def test_a_causal_convolution_does_not_see_the_future():
         (lambda **more: layers.DepthwiseConv2D(3, **more), (7, 6, 3)),
         (lambda **more: layers.SeparableConv2D(4, (3, 2), **more), (7, 6, 3)),
         (lambda **more: layers.Conv2DTranspose(4, 3, 2, **more), (7, 6, 3)),
+        (lambda **more: layers.Conv3DTranspose(4, 2, 2, **more), (3, 2, 4, 3)),
         (lambda **more: layers.MaxPooling3D(2, **more), (5, 4, 6, 3)),
         (lambda **more: layers.AveragePooling2D(2, padding="same", **more), (7, 6, 3)),
         (lambda **more: layers.GlobalMaxPooling2D(keepdims=True, **more), (7, 6, 3)),
@@ -191,6 +192,7 @@ def test_arguments():
         layers.Conv2DTranspose(4, 3, 2, output_padding=2)
     with pytest.raises(ArgumentError, match="padding"):
         layers.ZeroPadding2D((1, 2, 3))
+    assert layers.Conv2D(4, 3, padding="SAME").padding == "same"
     with pytest.raises(ShapeError, match="nothing is left"):
         run(layers.Cropping1D(2), np.zeros((1, 4, 1), np.float32))
     assert layers.MaxPooling2D([2, 3]).strides == (2, 3)

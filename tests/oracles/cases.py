@@ -570,6 +570,14 @@ def _convolutions():
                 yield Case("layer", name, {**options, "padding": padding}, {"x0": x})
             options = {"filters": 2, "kernel_size": 3, "strides": 2, "output_padding": 1, "padding": padding}
             yield Case("layer", name, options, {"x0": x})
+        for options in (
+            {"kernel_size": (2, 3, 2)},
+            {"kernel_size": 2, "strides": 2, "use_bias": False},
+            {"kernel_size": 3, "strides": (1, 2, 1), "output_padding": (0, 1, 0)},
+            {"kernel_size": 2, "dilation_rate": 2},
+        ):
+            options = {"filters": 2, **options, "padding": padding}
+            yield Case("layer", "Conv3DTranspose", options, {"x0": _numbers(69, 2, 3, 2, 3, 2)})
     yield Case("layer", "Conv2D", {"filters": 4, "kernel_size": 3, "data_format": "channels_first"}, {"x0": image})
     options = {"filters": 2, "kernel_size": 3, "strides": 2, "dilation_rate": 2}
     yield Case("layer", "Conv2D", options, {"x0": image}, BEYOND_KERAS)

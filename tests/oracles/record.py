@@ -12,6 +12,7 @@ import json
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tests.oracles import cases
@@ -342,10 +343,10 @@ def ask_torch_convolution(case: Case) -> dict[str, np.ndarray] | None:
     transposed = case.name.endswith("Transpose")
     if not known or options["padding"] != "valid" or case.name[:4] != "Conv":
         return None
-    if transposed and options["strides"] > (options["kernel_size"] - 1) * options["dilation_rate"] + 1:
-        return None  # Keras adds places that no window reaches
     rank = case.inputs["x0"].ndim - 2
     size = options["kernel_size"] if isinstance(options["kernel_size"], tuple) else (options["kernel_size"],) * rank
+    if transposed and options["strides"] > (min(size) - 1) * options["dilation_rate"] + 1:
+        return None  # Keras adds places that no window reaches
     channels, filters = case.inputs["x0"].shape[-1] // options["groups"], options["filters"]
     last = (filters, channels) if transposed else (channels, filters)
     weights = [torch.tensor(w).requires_grad_() for w in cases.layer_weights([(*size, *last), (filters,)])]
@@ -445,6 +446,19 @@ def sklearn_score(metrics, name, options, y_true, y_pred, weight):
     return None
 
 
+def keras_signatures() -> dict[str, dict[str, Any]]:
+    """Of each of Keras's layers: argument -> default, in order. An argument without a default has "required"."""
+    import keras
+
+    found = {}
+    for name, layer in vars(keras.layers).items():
+        if inspect.isclass(layer):
+            arguments = inspect.signature(layer).parameters.values()
+            named = [a for a in arguments if a.kind is a.POSITIONAL_OR_KEYWORD]
+            found[name] = {a.name: "required" if a.default is a.empty else a.default for a in named}
+    return found
+
+
 LIBRARIES = {
     "keras": (ask_keras, ("keras", "jax")),
     "torch": (ask_torch, ("torch",)),
@@ -466,6 +480,9 @@ def record(library: str, folder: Path, every: int = 1) -> None:
             answers[f"{case.key}/{what}"] = np.asarray(value)
     folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / f"{library}.npz", **answers)
+    if library == "keras":
+        lines = [f"{json.dumps(name)}: {json.dumps(a, default=repr)}" for name, a in keras_signatures().items()]
+        (folder / "keras_signatures.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
     versions = {name: importlib.metadata.version(name) for name in (*distributions, "numpy")}
     (folder / f"{library}.json").write_text(
         json.dumps({"versions": versions, "answers": len(answers)}, indent=2) + "\n"

@@ -1,5 +1,8 @@
 """thalweg against the recorded answers of other libraries, and against fresh ones where they are installed."""
 
+import dataclasses
+import inspect
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -163,7 +166,16 @@ def compare_statistics(ours, theirs, case):
 # No two libraries draw the same numbers: tests/layers looks at what these do on average, and exactly where they can.
 # A model inside another (tests/model/test_nested.py) is no layer of Keras's.
 OTHERWISE_PROVED = {
-    *("nested", "mixup", "swapnoise", "dropout", "spatialdropout1d", "spatialdropout2d", "alphadropout"),
+    *(
+        "nested",
+        "mixup",
+        "swapnoise",
+        "dropout",
+        "spatialdropout1d",
+        "spatialdropout2d",
+        "spatialdropout3d",
+        "alphadropout",
+    ),
     *("gaussiandropout", "gaussiannoise", "randomflip", "randomtranslation", "randomzoom", "randomcontrast"),
     *("randombrightness", "randomerasing", "randomrotation", "timedistributed"),
 }
@@ -207,6 +219,36 @@ def test_every_registered_name_has_a_case():
         assert names <= asked[kind], kind
     ours = {entry.__name__.lower() for _, entry in layers.registry.items() if entry.__module__.startswith("thalweg")}
     assert ours - asked["layer"] <= OTHERWISE_PROVED, "add a case, or a test of what it draws"
+
+
+LEFT = {"name", "trainable", "dtype", "lora_rank", "lora_alpha", "quantization_config"}
+"""What every layer takes by name; and what only Keras has."""
+
+OTHERWISE = {"CategoryEncoding": {"num_tokens": "required"}, "PReLU": {"alpha_initializer": "zeros"}}
+AUGMENTATION = ("MixUp", "Random")  # images are channels last there, and a seed is given by name
+
+
+def test_arguments_and_defaults_of_layers_are_keras_s():
+    """In Keras's order. One number for all axes is the same as one for each."""
+
+    def plain(value):
+        value = json.loads(json.dumps(value, default=repr))
+        return 1 if value in ([1, 1], [1, 1, 1]) else value
+
+    def described(layer):
+        arguments = [a for a in inspect.signature(layer).parameters.values() if a.kind is a.POSITIONAL_OR_KEYWORD]
+        return [(a.name, "required" if a.default is a.empty else plain(a.default)) for a in arguments]
+
+    compared = []
+    for name, theirs in json.loads((RECORDED / "keras_signatures.json").read_text()).items():
+        layer = getattr(layers, name, None)
+        if not dataclasses.is_dataclass(layer) or name.startswith(AUGMENTATION):
+            continue
+        theirs |= OTHERWISE.get(name, {})
+        expected = [(argument, plain(default)) for argument, default in theirs.items()]
+        assert [a for a in described(layer) if a[0] not in LEFT] == [a for a in expected if a[0] not in LEFT], name
+        compared.append(layer)
+    assert len(set(compared)) > 60
 
 
 @pytest.mark.slow

@@ -105,6 +105,12 @@ class Spatial(Layer):
     channels: int
     """Of the input, from ``build`` on."""
 
+    def __post_init__(self) -> None:
+        for name in ("padding", "data_format"):  # Keras takes "SAME", too
+            if isinstance(getattr(self, name, None), str):
+                setattr(self, name, getattr(self, name).lower())
+        super().__post_init__()
+
     @property
     def channels_first(self) -> bool:
         return getattr(self, "data_format", None) == "channels_first"
