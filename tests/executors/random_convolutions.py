@@ -164,6 +164,7 @@ def pytorch(case: Case, *, absolute: bool = False) -> Arrays:
     """The same by PyTorch in float64; ``absolute``: of the numbers' sizes, which the rounding goes by."""
     import torch
 
+    torch.set_num_threads(1)  # two take longer for so little
     functions = torch.nn.functional
     change = np.abs if absolute else np.asarray
     given = {name: torch.tensor(change(array).astype(np.float64)) for name, array in case.arrays().items()}

@@ -5,6 +5,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from tests.oracles import trainings
 
 STEPS = 20
 KEPT_STEPS = (0, 1, 9, 19)  # whose parameters are compared
@@ -452,6 +453,11 @@ def _initializers():
     yield Case("initializer", "GlorotUniform", {}, {"shape": np.array([20000])}, "vector")
 
 
+def _trainings():
+    for name in trainings.NETWORKS:
+        yield Case("training", name, {}, trainings.data(name), rtol=trainings.TOLERANCE["float64"])
+
+
 BEYOND_KERAS = "beyond-keras"  # the label of what Keras refuses and another library does
 STEPWISE = ("Discretization",)  # layers without a gradient
 
@@ -610,4 +616,4 @@ def _images():
 
 
 CASES = [*_activations(), *_losses(), *_metrics(), *_optimizers(), *_schedules(), *_layers()]
-CASES += [*_convolutions(), *_images(), *_regularizers(), *_constraints(), *_initializers()]
+CASES += [*_convolutions(), *_images(), *_regularizers(), *_constraints(), *_initializers(), *_trainings()]

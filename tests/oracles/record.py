@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.oracles import cases
+from tests.oracles import cases, trainings
 from tests.oracles.cases import CASES, Case
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -87,7 +87,7 @@ def ask_keras(case: Case) -> dict[str, np.ndarray] | None:
             optimizer.apply([x[name][step] for name in variables], list(variables.values()))
             steps.append({name: np.asarray(variable.value) for name, variable in variables.items()})
         return {name: np.stack([steps[i][name] for i in cases.KEPT_STEPS]) for name in variables}
-    if case.kind == "layer" and case.label == cases.BEYOND_KERAS:
+    if case.kind == "training" or (case.kind == "layer" and case.label == cases.BEYOND_KERAS):
         return None
     if case.kind == "layer":
         return ask_keras_layer(getattr(keras.layers, case.name)(**case.options), list(x.values()))
@@ -230,6 +230,9 @@ def ask_torch(case: Case) -> dict[str, np.ndarray] | None:
         return ask_torch_layer(case)
     if case.kind == "schedule":
         return ask_torch_schedule(case)
+    if case.kind == "training":
+        weights, losses = trainings.Torch().train(case.name)
+        return {"losses": losses, **{f"weight{i}": weight for i, weight in enumerate(weights)}}
     return ask_torch_optimizer(case) if case.kind == "optimizer" else None
 
 

@@ -10,10 +10,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.compute import compute, inputs
+from tests.oracles import trainings
 from tests.oracles.cases import CASES, KEPT_STEPS, STEPS, STEPWISE, Case, layer_weights
 from tests.oracles.record import LIBRARIES, RECORDED, installed
 
-from thalweg import activations, constraints, initializers, layers, losses, metrics, ops, optimizers, regularizers
+from thalweg import (
+    activations,
+    config,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    ops,
+    optimizers,
+    regularizers,
+)
 from thalweg.backprop import gradients
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
@@ -33,6 +45,7 @@ def answer(case: Case) -> dict[str, np.ndarray]:
         "constraint": answer_constraint,
         "initializer": answer_initializer,
         "layer": answer_layer,
+        "training": answer_training,
     }[case.kind](case)
 
 
@@ -135,6 +148,17 @@ def answer_layer(case):
     return answers | compute(asked, weights, **case.inputs, cosine=np.cos(answers["value"]))
 
 
+def answer_training(case):
+    """By the executor that is the default, in float64."""
+    before = config.floatx()
+    config.set_floatx("float64")
+    try:
+        model, losses = trainings.train(case.name)
+    finally:
+        config.set_floatx(before)
+    return {"losses": losses} | {f"weight{i}": w for i, w in enumerate(trainings.trained(model).values())}
+
+
 def compare(case: Case, library: str, recorded: dict[str, np.ndarray]) -> int:
     """Compare with what the library has answered to the case; gives how much that is."""
     expected = {key.rpartition("/")[2]: value for key, value in recorded.items() if key.startswith(f"{case.key}/")}
@@ -144,6 +168,9 @@ def compare(case: Case, library: str, recorded: dict[str, np.ndarray]) -> int:
     for what, value in expected.items():
         if case.kind == "initializer":
             compare_statistics(ours[what], value, case)
+            continue
+        if case.kind == "training":
+            np.testing.assert_allclose(ours[what], value, rtol=0, atol=case.rtol * np.abs(value).max(), err_msg=what)
             continue
         # scikit-learn adds nothing to denominators, so what is compared with it can be asked for more.
         rtol = case.rtol if library == "keras" else min(case.rtol, 1e-9)
