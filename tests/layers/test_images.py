@@ -199,11 +199,63 @@ def test_arguments():
     assert layers.Conv2D(4, 3).kernel_size == (3, 3)
 
 
-def test_a_skip_connection_that_does_not_fit():
+def message(make):
+    """Of the ShapeError, which has its four parts."""
+    with pytest.raises(ShapeError) as caught:
+        make()
+    text = str(caught.value)
+    assert all(part in text for part in ("expected:", "got:", "to fix:"))
+    return text
+
+
+@pytest.mark.parametrize("merge", [layers.Add, layers.Multiply, layers.Concatenate])
+def test_a_skip_connection_of_another_size(merge):
+    image = layers.Input((8, 8, 3), name="photo")
+    x = layers.Conv2D(3, 1)(image)
+    y = layers.MaxPooling2D(2)(layers.Conv2D(3, 3, padding="same")(x))
+    text = message(lambda: merge(name="around")([x, y]))
+    assert text.startswith(f"layer 'around' ({merge.__name__}): ")
+    assert "(batch, 8, 8, 3) and (batch, 4, 4, 3)" in text
+    # both ways from where they part
+    assert "input 1 came: conv2d (8, 8, 3)\n" in text
+    assert "input 2 came: conv2d (8, 8, 3) -> conv2d (8, 8, 3) -> max_pooling2d (4, 4, 3)\n" in text
+    assert 'padding="same"' in text
+
+
+def test_a_skip_connection_of_other_channels():
     x = layers.Input((8, 8, 3))
-    y = layers.Conv2D(4, 3)(x)
-    with pytest.raises(ShapeError, match="add"):
-        layers.Add()([x, y])
+    y = layers.Conv2D(16, 3, padding="same")(x)
+    text = message(lambda: layers.Add()([x, y]))
+    assert "filters=16, kernel_size=1" in text
+    message(lambda: layers.Add()([x, layers.Flatten()(y)]))
+    message(lambda: layers.Concatenate()([x, layers.Flatten()(y)]))
+    other = layers.Conv2D(4, 3, padding="same")(layers.Input((8, 8, 1), name="other"))
+    text = message(lambda: layers.Add()([y, other]))
+    assert "input 2 came: other (8, 8, 1) -> conv2d (8, 8, 4)" in text
+
+
+def test_the_way_to_a_kernel_that_has_become_too_large():
+    """In a network with an Input, in one that is built by data, in one inside another; and a long one."""
+    stack = [layers.Conv2D(4, 5), layers.MaxPooling2D(4), layers.MaxPooling2D(3), layers.Conv2D(4, 5)]
+    way = "conv2d (24, 24, 4) -> max_pooling2d (6, 6, 4) -> max_pooling2d_1 (2, 2, 4)"
+    text = message(lambda: Sequential([layers.Input((28, 28, 1)), *stack]))
+    assert text.startswith("layer 'conv2d_1' (Conv2D): the window is larger than the image")
+    assert f"the way there: input (28, 28, 1) -> {way}" in text
+    unbuilt = Sequential([layers.Conv2D(4, 9), layers.MaxPooling2D(3), layers.Conv2D(4, 9)])
+    text = message(lambda: unbuilt.predict(np.zeros((2, 28, 28, 1)), verbose=0))
+    assert "input (28, 28, 1) -> conv2d (20, 20, 4) -> max_pooling2d (6, 6, 4)" in text
+    inside = Sequential([layers.Conv2D(4, 5), layers.MaxPooling2D(4), layers.Conv2D(4, 5)], name="encoder")
+    text = message(lambda: Sequential([layers.Input((20, 20, 1)), layers.Conv2D(2, 3), inside]))
+    assert "input (18, 18, 2) -> conv2d (14, 14, 4) -> max_pooling2d (3, 3, 4)" in text
+    assert "input (20, 20, 1) -> conv2d (18, 18, 2)" in text
+    text = message(lambda: Sequential([layers.Input((28, 1)), *(layers.Conv1D(2, 4) for _ in range(12))]))
+    assert "input (28, 1) -> ... -> conv1d_3 (16, 2) -> conv1d_4 (13, 2)" in text
+
+
+def test_the_way_to_groups_that_do_not_divide():
+    text = message(lambda: Sequential([layers.Input((9, 9, 2)), layers.Conv2D(4, 3), layers.Conv2D(6, 3, groups=3)]))
+    assert "4 channels" in text
+    assert "conv2d (7, 7, 4)" in text
 
 
 def test_regularizers_and_constraints_are_the_kernels():
