@@ -96,7 +96,8 @@ class Spatial(Layer):
     """The base of layers of (batch, *places, channels). A subclass writes ``make`` and ``compute`` for that order.
 
     With ``data_format="channels_first"`` the input is (batch, channels, *places) and so is the result; the axes are
-    put in order before and after. A model pays for that at each such layer: images are better transposed once.
+    put in order before and after. Compiling takes that away again between such layers, also where activations, sums and
+    normalisations of axis 1 stand between them (``passes.transposes``): what stays is one at the border of the model.
     """
 
     rank: ClassVar[int]
