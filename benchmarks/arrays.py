@@ -9,7 +9,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Arrays(NamedTuple):
-    """x (rows, features) float32 in [0, 1] or standardised, or (rows, height, width) uint8; y (rows,) int32."""
+    """Rows (n, features) or images (n, height, width, channels), float32, in [0, 1] or standardised; or uint8 images
+    (n, height, width). Labels (n,) int32.
+    """
 
     x_train: Array
     y_train: Array

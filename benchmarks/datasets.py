@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.arrays import Array, Arrays
-from benchmarks.workloads import IRIS, MNIST, SYNTHETIC, TABLE, Source
+from benchmarks.workloads import COLOURED, IRIS, MNIST, MNIST_IMAGES, SYNTHETIC, TABLE, Source
 
 IDX_FOLDER = "BENCHMARKS_MNIST"  # environment: folder of the idx.gz files, for a checkout without thalweg's own copy
 
@@ -29,6 +29,41 @@ def write_mnist(folder: Path) -> None:
     images = mnist_images()
     images.save(folder / "mnist_uint8")
     images._replace(x_train=flat_unit(images.x_train), x_test=flat_unit(images.x_test)).save(folder / "mnist")
+
+
+def write_mnist_images(folder: Path) -> None:
+    """The first digits as (rows, 28, 28, 1), and as uint8 images."""
+    images = first_rows(mnist_images(), MNIST_IMAGES)
+    images.save(folder / f"{MNIST_IMAGES.name}_uint8")
+    x_train, x_test = (flat_unit(x).reshape(-1, *MNIST_IMAGES.shape) for x in (images.x_train, images.x_test))
+    images._replace(x_train=x_train, x_test=x_test).save(folder / MNIST_IMAGES.name)
+
+
+def first_rows(arrays: Arrays, source: Source) -> Arrays:
+    """As many as the source has."""
+    train, test = source.train_rows, source.test_rows
+    return Arrays(arrays.x_train[:train], arrays.y_train[:train], arrays.x_test[:test], arrays.y_test[:test])
+
+
+def write_coloured(folder: Path) -> None:
+    """MNIST's digits in colour, somewhere in a larger picture with a noisy ground: no set of photographs ships here."""
+    random = np.random.default_rng(0)
+    digits = first_rows(mnist_images(), COLOURED)
+    x_train, x_test = (coloured(flat_unit(x).reshape(x.shape), random) for x in (digits.x_train, digits.x_test))
+    digits._replace(x_train=x_train, x_test=x_test).save(folder / COLOURED.name)
+
+
+def coloured(digits: Array, random: np.random.Generator) -> Array:
+    """(rows, 28, 28) -> (rows, 32, 32, 3), float32 in [0, 1]: bright digits on dark grounds, each of any colour."""
+    rows, side, _ = digits.shape
+    height, width, channels = COLOURED.shape
+    ink = np.zeros((rows, height, width, 1), np.float32)
+    tops, lefts = (random.integers(0, size - side + 1, rows) for size in (height, width))
+    for row, (top, left) in enumerate(zip(tops, lefts, strict=True)):
+        ink[row, top : top + side, left : left + side, 0] = digits[row]
+    ground, digit = (least + 0.4 * random.random((rows, 1, 1, channels), np.float32) for least in (0.0, 0.6))
+    noise = 0.1 * random.standard_normal((rows, height, width, channels), np.float32)
+    return np.clip(ink * digit + (1 - ink) * ground + noise, 0, 1)
 
 
 def flat_unit(images: Array) -> Array:
@@ -100,6 +135,8 @@ def write_iris(folder: Path) -> None:
 
 WRITERS: dict[Source, Callable[[Path], None]] = {
     MNIST: write_mnist,
+    MNIST_IMAGES: write_mnist_images,
+    COLOURED: write_coloured,
     SYNTHETIC: write_synthetic,
     TABLE: write_table,
     IRIS: write_iris,

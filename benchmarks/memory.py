@@ -10,11 +10,12 @@ import os
 
 import numpy as np
 
+from benchmarks.layers import mlp
 from benchmarks.peers import PEERS
 from benchmarks.resident import resident_bytes
 from benchmarks.runner import Job, Workspace, run_once
 from benchmarks.table import markdown
-from benchmarks.workloads import ADAM, WORKLOADS, Source, Workload, mlp
+from benchmarks.workloads import ADAM, WORKLOADS, Source, Workload
 
 PEAK_PEERS = ("thalweg", "thalweg_uint8", "numpy_plain")
 WARM_UP_CYCLES = 20
@@ -62,10 +63,10 @@ def cycle(number: int) -> None:
     import thalweg.optimizers
     from benchmarks.peers.keras_like import compiled_model
 
-    source = Source("noise", 256, 256, 64, 10)
+    source = Source("noise", 256, 256, (64,), 10)
     workload = Workload("cycle", source, mlp(WIDTHS[number % len(WIDTHS)], 10), 32, ADAM, epochs=1)
     random = np.random.default_rng(number)
-    x = random.random((source.train_rows, source.features), np.float32)
+    x = random.random((source.train_rows, *source.shape), np.float32)
     y = random.integers(0, source.classes, source.train_rows).astype(np.int32)
     compiled_model(thalweg, workload).fit(x, y, batch_size=workload.batch_size, verbose=0)
 

@@ -33,7 +33,7 @@ def main() -> None:
     given = parser.parse_args()
     workload = WORKLOADS[given.workload]
     model = compiled_model(thalweg, workload)
-    x = np.random.default_rng(0).random((max(NEW_BATCH_SIZES), workload.source.features), np.float32)
+    x = np.random.default_rng(0).random((max(NEW_BATCH_SIZES), *workload.source.shape), np.float32)
     row = x[:1]
     rows = [("first call", f"{microseconds(lambda: model.predict(row, verbose=0)):.0f}", "-")]
     for _ in range(WARM_UP_CALLS):

@@ -90,16 +90,21 @@ def heading(workload: Workload) -> str:
     """Name and shape: runs of equal layers are shortened to 20x64."""
     networks = f"{len(workload.networks)} networks " if workload.settings else ""
     return (
-        f"### {workload.name}: {networks}{sizes(workload)}{additions(workload)}, batch {workload.batch_size}, "
+        f"### {workload.name}: {networks}{network(workload)}, batch {workload.batch_size}, "
         f"{' / '.join(workload.rules)}, {workload.source.train_rows:,} rows"
     )
+
+
+def network(workload: Workload) -> str:
+    """Sizes and additions of a row of dense layers; the words for any other."""
+    return workload.about or sizes(workload) + additions(workload)
 
 
 def additions(workload: Workload) -> str:
     """What the hidden layers have beside product, bias and activation."""
     names = {
-        "batch normalisation": any(layer.normalized for layer in workload.layers),
-        "dropout": any(layer.dropout for layer in workload.layers),
+        "batch normalisation": any(layer.normalized for layer in workload.dense_layers),
+        "dropout": any(layer.dropout for layer in workload.dense_layers),
     }
     there = [name for name, is_there in names.items() if is_there]
     return " with " + " and ".join(there) if there else ""

@@ -10,49 +10,45 @@ This module is loaded by every timed process: it imports nothing heavy (named tu
 from math import prod
 from typing import Literal, NamedTuple
 
-Shape = tuple[int, ...]
+from benchmarks.layers import (
+    Dense,
+    Layer,
+    Shape,
+    depthwise_separable,
+    inputs,
+    mlp,
+    regularized,
+    resnet,
+    shapes,
+    small_cnn,
+)
 
 BETA_1, BETA_2, RHO, EPSILON = 0.9, 0.999, 0.9, 1e-7  # Adam's and RMSprop's constants: Keras's defaults
 MOMENTUM = 0.9  # SGD's
 WEIGHT_DECAY = 0.004  # AdamW's, of every parameter: Keras's default
-NORM_MOMENTUM, NORM_EPSILON = 0.99, 1e-3  # batch normalisation's: Keras's defaults
+NORM_EPSILON = 1e-3  # batch normalisation's: Keras's default
+TEST_ROWS = 250  # a test batch, where peers test in batches: fewer numbers than training keeps, so no peak of memory
 
 
 class Source(NamedTuple):
-    """A data set: rows of ``features`` numbers, each in one of ``classes`` classes."""
+    """A data set: samples of ``shape``, each in one of ``classes`` classes."""
 
     name: str
     train_rows: int
     test_rows: int
-    features: int
+    shape: Shape  # (features,), or (height, width, channels)
     classes: int
-    image_shape: Shape | None = None  # set where the rows also exist as uint8 images
-
-
-class Dense(NamedTuple):
-    """A dense layer with bias."""
-
-    units: int
-    activation: Literal["relu", "softmax"]
-    normalized: bool = False  # batch normalisation between the product and the activation
-    dropout: float = 0.0  # after the activation: the share of numbers that become 0 in training
+    uint8_shape: Shape | None = None  # set where the samples also exist as uint8 images
 
     @property
-    def plain(self) -> bool:
-        """Whether there is nothing but product, bias and activation."""
-        return not self.normalized and not self.dropout
+    def features(self) -> int:
+        """Numbers of a sample."""
+        return prod(self.shape)
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """Shape of one sample after the layer."""
-        return (*shape[:-1], self.units)
-
-    def forward_flops(self, shape: Shape) -> int:
-        """Contraction FLOPs for one sample (a multiplication and an addition each count)."""
-        return 2 * prod(shape) * self.units
-
-    def parameter_count(self, shape: Shape) -> int:
-        """Kernel and bias; scale and shift of the normalisation."""
-        return (shape[-1] + (3 if self.normalized else 1)) * self.units
+    @property
+    def form(self) -> Literal["rows", "images"]:
+        """What the samples are."""
+        return "rows" if len(self.shape) == 1 else "images"
 
 
 class Optimizer(NamedTuple):
@@ -72,13 +68,15 @@ class Workload(NamedTuple):
 
     name: str
     source: Source
-    layers: tuple[Dense, ...]
+    layers: tuple[Layer, ...]
     batch_size: int
     optimizer: Optimizer
     epochs: int
     loss: Literal["sparse_categorical_crossentropy"] = "sparse_categorical_crossentropy"
     whole_process: bool = False  # the figure is the wall time of the process, not seconds per epoch
     settings: tuple[Optimizer, ...] = ()  # of a population: a network for each; `optimizer` is the first
+    norm_momentum: float = 0.99  # batch normalisation's: Keras's default
+    about: str = ""  # the network in words, where it is more than a row of dense layers
 
     @property
     def networks(self) -> tuple["Workload", ...]:
@@ -91,22 +89,19 @@ class Workload(NamedTuple):
         return tuple(dict.fromkeys(network.optimizer.name for network in self.networks))
 
     @property
-    def sizes(self) -> Shape:
-        """Units from the input to the output: (784, 512, 10)."""
-        return (self.source.features, *(layer.units for layer in self.layers))
+    def dense_layers(self) -> tuple[Dense, ...]:
+        """For the peers that know no others."""
+        return tuple(layer for layer in self.layers if isinstance(layer, Dense))
 
     @property
-    def input_shapes(self) -> tuple[Shape, ...]:
-        """Shape of one sample as each layer receives it."""
-        shapes: list[Shape] = [(self.source.features,)]
-        for layer in self.layers[:-1]:
-            shapes.append(layer.output_shape(shapes[-1]))
-        return tuple(shapes)
+    def sizes(self) -> Shape:
+        """Of a row of dense layers, the units from the input to the output: (784, 512, 10)."""
+        return tuple(size for (size,) in shapes(self.layers, self.source.shape))
 
     @property
     def parameter_count(self) -> int:
         """Trained numbers of one network."""
-        return sum(layer.parameter_count(shape) for layer, shape in zip(self.layers, self.input_shapes, strict=True))
+        return sum(layer.parameter_count(shape) for layer, shape in inputs(self.layers, self.source.shape))
 
     @property
     def steps_per_epoch(self) -> int:
@@ -116,7 +111,7 @@ class Workload(NamedTuple):
     @property
     def epoch_flops(self) -> int:
         """FLOPs of one epoch's contractions: forward, weight gradients, and data gradients except the first layer's."""
-        forward = [layer.forward_flops(shape) for layer, shape in zip(self.layers, self.input_shapes, strict=True)]
+        forward = [layer.forward_flops(shape) for layer, shape in inputs(self.layers, self.source.shape)]
         return len(self.networks) * self.source.train_rows * (3 * sum(forward) - forward[0])
 
     @property
@@ -130,26 +125,17 @@ class Workload(NamedTuple):
         return 4 * self.parameter_count * (1 + self.optimizer.slots)
 
 
-MNIST = Source("mnist", 60_000, 10_000, 784, 10, image_shape=(28, 28))
-SYNTHETIC = Source("synthetic", 50_000, 10_000, 64, 10)
-TABLE = Source("table", 200_000, 20_000, 54, 7)
-IRIS = Source("iris", 150, 150, 4, 3)  # too small to split: trained and tested on the same rows
+MNIST = Source("mnist", 60_000, 10_000, (784,), 10, uint8_shape=(28, 28))
+MNIST_IMAGES = Source("mnist_images", 12_800, 10_000, (28, 28, 1), 10, uint8_shape=(28, 28))
+COLOURED = Source("coloured_digits", 3_840, 2_000, (32, 32, 3), 10)
+SYNTHETIC = Source("synthetic", 50_000, 10_000, (64,), 10)
+TABLE = Source("table", 200_000, 20_000, (54,), 7)
+IRIS = Source("iris", 150, 150, (4,), 3)  # too small to split: trained and tested on the same rows
 
 ADAM = Optimizer("adam")
 ADAMW = Optimizer("adamw")
 RMSPROP = Optimizer("rmsprop")
-
-
-def mlp(*units: int) -> tuple[Dense, ...]:
-    """Dense ReLU layers, the last one softmax."""
-    *hidden, classes = units
-    return (*(Dense(width, "relu") for width in hidden), Dense(classes, "softmax"))
-
-
-def regularized(*units: int, dropout: float) -> tuple[Dense, ...]:
-    """The same with batch normalisation and dropout in every hidden layer."""
-    *hidden, last = mlp(*units)
-    return (*(layer._replace(normalized=True, dropout=dropout) for layer in hidden), last)
+SGD = Optimizer("sgd", 0.05)
 
 
 def rates(low: float, high: float, count: int) -> tuple[float, ...]:
@@ -163,6 +149,25 @@ SETTINGS = (
     *(Optimizer("adam", rate) for rate in rates(1e-4, 1e-2, 8)),
 )
 
+IMAGE_NETWORKS = (
+    Workload(
+        *("mnist_cnn", MNIST_IMAGES, small_cnn(), 128, ADAM),
+        epochs=3,
+        about="conv 3x3x32, conv 3x3x64, max-pool 2, dropout 0.25, dense 128, dropout 0.5, dense 10",
+    ),
+    Workload(
+        *("resnet20", COLOURED, resnet(20), 128, SGD),
+        epochs=3,
+        norm_momentum=0.9,
+        about="ResNet-20 with batch normalisation on 32x32x3",
+    ),
+    Workload(
+        *("depthwise", COLOURED, depthwise_separable(), 128, SGD),
+        epochs=3,
+        norm_momentum=0.9,
+        about="conv 3x3x32, separable 64, 128/2, 128, 256/2, 256, each with batch normalisation, on 32x32x3",
+    ),
+)
 
 WORKLOADS = {
     workload.name: workload
@@ -173,6 +178,7 @@ WORKLOADS = {
         Workload("deep_narrow", SYNTHETIC, mlp(*20 * [64], 10), 64, ADAM, epochs=5),
         Workload("tabular_mlp", TABLE, regularized(*4 * [256], 7, dropout=0.2), 256, ADAMW, epochs=4),
         Workload("population", MNIST, mlp(64, 10), 128, SETTINGS[0], epochs=3, settings=SETTINGS),
+        *IMAGE_NETWORKS,
         Workload("iris", IRIS, mlp(16, 3), 32, ADAM, epochs=200, whole_process=True),
     )
 }

@@ -8,6 +8,7 @@ heavy here.
 from importlib.util import find_spec
 from typing import NamedTuple
 
+from benchmarks.layers import Dense
 from benchmarks.workloads import Workload
 
 
@@ -19,9 +20,11 @@ class Peer(NamedTuple):
     module: str  # in benchmarks.peers
     requires: tuple[str, ...]  # modules that must be installed
     optimizers: tuple[str, ...] = ("adam", "adamw", "rmsprop", "sgd")
+    forms: tuple[str, ...] = ("rows",)  # of the samples: rows of numbers, images
     plain_only: bool = False  # knows dense layers only: no normalisation, no dropout
     populations: bool = True  # has train_population
     uint8: bool = False  # trains on uint8 images, scaled and flattened inside the model
+    channels_last: bool = False  # of the images in memory, for PyTorch, whose default is channels first
     caches: bool = False  # keeps compiled code on disk, so that a warm start differs from a cold one
     environment: tuple[tuple[str, str], ...] = ()
 
@@ -33,8 +36,8 @@ class Peer(NamedTuple):
     def supports(self, workload: Workload) -> bool:
         """Whether the peer has these optimizers and layers and this form of the data."""
         has_rules = set(workload.rules) <= set(self.optimizers)
-        has_layers = not self.plain_only or all(layer.plain for layer in workload.layers)
-        has_form = not self.uint8 or workload.source.image_shape is not None
+        has_layers = not self.plain_only or all(isinstance(layer, Dense) and layer.plain for layer in workload.layers)
+        has_form = workload.source.form in self.forms and not (self.uint8 and workload.source.uint8_shape is None)
         return has_rules and has_layers and has_form and (self.populations or not workload.settings)
 
     def data_name(self, workload: Workload) -> str:
@@ -43,16 +46,18 @@ class Peer(NamedTuple):
 
 
 THALWEG = "thalweg"
+ANY_FORM = ("rows", "images")
 
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer(THALWEG, "thalweg", "thalweg_fit", ("thalweg",), caches=True),
+        Peer(THALWEG, "thalweg", "thalweg_fit", ("thalweg",), forms=ANY_FORM, caches=True),
         Peer(
             "thalweg_uint8",
             "thalweg, uint8 data",
             "thalweg_fit",
             ("thalweg",),
+            forms=ANY_FORM,
             populations=False,
             uint8=True,
             caches=True,
@@ -63,11 +68,37 @@ PEERS = {
             "Keras on JAX",
             "keras_jax",
             ("keras", "jax"),
+            forms=ANY_FORM,
             caches=True,
             environment=(("KERAS_BACKEND", "jax"),),
         ),
-        Peer("torch_memory", "PyTorch, in memory, fused", "torch_memory", ("torch",)),
-        Peer("torch_compiled", "PyTorch, torch.compile", "torch_compiled", ("torch",), populations=False, caches=True),
+        Peer("torch_memory", "PyTorch, in memory, fused", "torch_memory", ("torch",), forms=ANY_FORM),
+        Peer(
+            "torch_channels_last",
+            "PyTorch, in memory, fused, channels last",
+            "torch_memory",
+            ("torch",),
+            forms=("images",),
+            channels_last=True,
+        ),
+        Peer(
+            "torch_compiled",
+            "PyTorch, torch.compile",
+            "torch_compiled",
+            ("torch",),
+            forms=ANY_FORM,
+            populations=False,
+            caches=True,
+        ),
+        Peer(
+            "torch_compiled_channels_last",
+            "PyTorch, torch.compile, channels last",
+            "torch_compiled",
+            ("torch",),
+            forms=("images",),
+            channels_last=True,
+            caches=True,
+        ),
         Peer("torch_loader", "PyTorch, DataLoader", "torch_loader", ("torch",)),
         Peer(
             "sklearn_mlp",

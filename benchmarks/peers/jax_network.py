@@ -1,6 +1,7 @@
 """A network and one step of its training in JAX: what ``jax_scan`` scans over."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import jax
@@ -8,16 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from benchmarks.layers import Dense
 from benchmarks.workloads import (
     BETA_1,
     BETA_2,
     EPSILON,
     MOMENTUM,
     NORM_EPSILON,
-    NORM_MOMENTUM,
     RHO,
     WEIGHT_DECAY,
-    Dense,
     Workload,
 )
 
@@ -40,10 +40,10 @@ def initial_state(workload: Workload, random: np.random.Generator) -> State:
     """Glorot uniform kernels, zero biases, zero slots."""
     parameters: Parameters = []
     moving: Moments = []
-    for layer, (rows,) in zip(workload.layers, workload.input_shapes, strict=True):
-        limit = np.sqrt(6 / (rows + layer.units))
-        kernel = jnp.array(random.uniform(-limit, limit, (rows, layer.units)).astype(np.float32))
-        zeros, ones = jnp.zeros(layer.units), jnp.ones(layer.units)
+    for layer, (rows, columns) in zip(workload.dense_layers, pairwise(workload.sizes), strict=True):
+        limit = np.sqrt(6 / (rows + columns))
+        kernel = jnp.array(random.uniform(-limit, limit, (rows, columns)).astype(np.float32))
+        zeros, ones = jnp.zeros(columns), jnp.ones(columns)
         parameters.append((kernel, zeros, ones, zeros) if layer.normalized else (kernel, zeros))
         moving.append((zeros, ones) if layer.normalized else ())
     slots = tuple(jax.tree.map(jnp.zeros_like, parameters) for _ in range(workload.optimizer.slots))
@@ -57,11 +57,13 @@ def step(workload: Workload, state: State, x: jax.Array, y: jax.Array) -> tuple[
     """Forward, backward, update; the new state and the mean loss."""
 
     def loss_of(parameters: Parameters) -> tuple[jax.Array, Moments]:
-        logits, moments = training_logits(workload.layers, parameters, jax.random.fold_in(state.key, state.steps), x)
+        key = jax.random.fold_in(state.key, state.steps)
+        logits, moments = training_logits(workload.dense_layers, parameters, key, x)
         return mean_loss(logits, y), moments
 
     (loss, moments), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.parameters)
-    moving = jax.tree.map(lambda old, now: NORM_MOMENTUM * old + (1 - NORM_MOMENTUM) * now, state.moving, moments)
+    kept = workload.norm_momentum
+    moving = jax.tree.map(lambda old, now: kept * old + (1 - kept) * now, state.moving, moments)
     steps = state.steps + 1
     rule = RULES[workload.optimizer.name]
     parameters, *slots = rule(state.learning_rate, steps, gradients, state.parameters, *state.slots)

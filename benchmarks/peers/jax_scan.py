@@ -97,5 +97,5 @@ def epoch(
 
 def accuracy(workload: Workload, state: State, arrays: Arrays) -> float:
     """Share of the test rows that are right."""
-    logits = jax.jit(partial(final_logits, workload.layers))(state.parameters, state.moving, arrays.x_test)
+    logits = jax.jit(partial(final_logits, workload.dense_layers))(state.parameters, state.moving, arrays.x_test)
     return float((np.asarray(logits).argmax(axis=-1) == arrays.y_test).mean())

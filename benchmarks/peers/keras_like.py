@@ -1,11 +1,12 @@
 """Training through Keras's API, for the two that have it: Keras and thalweg."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from benchmarks.arrays import Arrays
+from benchmarks.layers import Conv, Dense, Flatten, GlobalAveragePool, Layer, MaxPool, Residual
 from benchmarks.peers.task import Clock, Task
-from benchmarks.workloads import MOMENTUM, NORM_EPSILON, NORM_MOMENTUM, WEIGHT_DECAY, Dense, Workload
+from benchmarks.workloads import MOMENTUM, NORM_EPSILON, TEST_ROWS, WEIGHT_DECAY, Workload
 
 
 def train_with(api: Any, task: Task, arrays: Arrays, clock: Clock) -> float:
@@ -21,36 +22,57 @@ def train_with(api: Any, task: Task, arrays: Arrays, clock: Clock) -> float:
         verbose=0,
         callbacks=[epoch_clock(api, clock)],
     )
-    _, accuracy = model.evaluate(arrays.x_test, arrays.y_test, batch_size=1000, verbose=0)
+    _, accuracy = model.evaluate(arrays.x_test, arrays.y_test, batch_size=TEST_ROWS, verbose=0)
     return float(accuracy)
 
 
 def compiled_model(api: Any, workload: Workload, *, uint8: bool = False) -> Any:
-    """The network, ready to fit; with ``uint8`` it takes images and scales and flattens them itself."""
-    layers = api.layers
+    """The network, ready to fit; with ``uint8`` it takes uint8 images and scales and shapes them itself."""
+    layers, source = api.layers, workload.source
     if uint8:
-        first = [
-            layers.Input(shape=workload.source.image_shape, dtype="uint8"),
-            layers.Rescaling(1 / 255),
-            layers.Flatten(),
-        ]
+        given = layers.Input(shape=source.uint8_shape, dtype="uint8")
+        x = layers.Reshape(source.shape)(layers.Rescaling(1 / 255)(given))
     else:
-        first = [layers.Input(shape=(workload.source.features,))]
-    rest = [part for layer in workload.layers for part in parts(api, layer)]
-    model = api.Sequential([*first, *rest])
+        given = x = layers.Input(shape=source.shape)
+    x = through(api, workload.layers, x, workload.norm_momentum)
+    model = api.Model(given, x)
     model.compile(optimizer=optimizer(api, workload), loss=workload.loss, metrics=["accuracy"])
     return model
 
 
-def parts(api: Any, layer: Dense) -> Iterator[Any]:
+def through(api: Any, layers: Sequence[Layer], x: Any, momentum: float) -> Any:
+    """What the layers make of x."""
+    for layer in layers:
+        if isinstance(layer, Residual):
+            ways = [through(api, way, x, momentum) for way in (layer.body, layer.shortcut)]
+            x = api.layers.ReLU()(api.layers.Add()(ways))
+        else:
+            for part in parts(api, layer, momentum):
+                x = part(x)
+    return x
+
+
+def parts(api: Any, layer: Layer, momentum: float) -> Iterator[Any]:
     """The layers that make one of the workload's."""
-    if layer.normalized:
-        yield api.layers.Dense(layer.units)
-        yield api.layers.BatchNormalization(momentum=NORM_MOMENTUM, epsilon=NORM_EPSILON)
+    match layer:
+        case Dense(units, activation, normalized):
+            yield api.layers.Dense(units, None if normalized else activation)
+        case Conv(None, size, strides, padding, activation, normalized):
+            how = {"use_bias": not normalized, "activation": None if normalized else activation}
+            yield api.layers.DepthwiseConv2D(size, strides, padding, **how)
+        case Conv(filters, size, strides, padding, activation, normalized):
+            how = {"use_bias": not normalized, "activation": None if normalized else activation}
+            yield api.layers.Conv2D(filters, size, strides, padding, **how)
+        case MaxPool(size):
+            yield api.layers.MaxPooling2D(size)
+        case GlobalAveragePool():
+            yield api.layers.GlobalAveragePooling2D()
+        case Flatten():
+            yield api.layers.Flatten()
+    if isinstance(layer, (Dense, Conv)) and layer.normalized:
+        yield api.layers.BatchNormalization(momentum=momentum, epsilon=NORM_EPSILON)
         yield api.layers.Activation(layer.activation)
-    else:
-        yield api.layers.Dense(layer.units, layer.activation)
-    if layer.dropout:
+    if isinstance(layer, (Dense, MaxPool)) and layer.dropout:
         yield api.layers.Dropout(layer.dropout)
 
 

@@ -10,6 +10,7 @@ import thalweg.utils
 from benchmarks.arrays import Arrays
 from benchmarks.peers.keras_like import compiled_model, train_with
 from benchmarks.peers.task import Clock, Task
+from benchmarks.workloads import TEST_ROWS
 
 
 def train(task: Task, arrays: Arrays, clock: Clock) -> float:
@@ -34,4 +35,4 @@ def train_population(task: Task, arrays: Arrays, clock: Clock) -> float:
         )
         losses = zip(*(history.history["loss"] for history in histories), strict=True)
         clock.epochs([fmean(epoch) for epoch in losses])
-    return fmean(model.evaluate(arrays.x_test, arrays.y_test, batch_size=1000, verbose=0)[1] for model in models)
+    return fmean(model.evaluate(arrays.x_test, arrays.y_test, batch_size=TEST_ROWS, verbose=0)[1] for model in models)

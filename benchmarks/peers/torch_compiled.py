@@ -15,7 +15,7 @@ def train(task: Task, arrays: Arrays, clock: Clock) -> float:
     The optimizer's step is compiled where PyTorch has no fused one; the modes of ``max-autotune`` gained nothing.
     """
     prepare(task)
-    model = build(task.workload)
+    model = build(task)
     loss_function = nn.CrossEntropyLoss()
     update = fast_optimizer(task, model)
     if task.workload.optimizer.name not in FUSED:
@@ -27,4 +27,4 @@ def train(task: Task, arrays: Arrays, clock: Clock) -> float:
         return loss
 
     run_epochs(task, arrays, clock, update, loss_of)
-    return accuracy(model, arrays)
+    return accuracy(task, model, arrays)

@@ -18,7 +18,7 @@ def train(task: Task, arrays: Arrays, clock: Clock) -> float:
     prepare(task)
     dataset = TensorDataset(torch.from_numpy(arrays.x_train), torch.from_numpy(arrays.y_train).long())
     loader = DataLoader(dataset, batch_size=task.workload.batch_size, shuffle=True)
-    model = build(task.workload)
+    model = build(task)
     loss_function = nn.CrossEntropyLoss()
     update = optimizer(task.workload, model)
     clock.ready()
@@ -31,7 +31,7 @@ def train(task: Task, arrays: Arrays, clock: Clock) -> float:
             update.zero_grad()
             total += loss.item() * len(x)
         clock.epoch(total / len(dataset))
-    return accuracy(model, arrays)
+    return accuracy(task, model, arrays)
 
 
 train_population = in_turn(train)

@@ -8,7 +8,7 @@ from torch import nn
 from benchmarks.arrays import Arrays
 from benchmarks.peers.in_turn import in_turn
 from benchmarks.peers.task import Clock, Task
-from benchmarks.peers.torch_model import accuracy, build, optimizer, prepare
+from benchmarks.peers.torch_model import accuracy, as_tensor, build, optimizer, prepare
 
 FUSED = ("adam", "adamw", "sgd")  # optimizers with a fused form for the CPU
 
@@ -18,11 +18,11 @@ LossOf = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 def train(task: Task, arrays: Arrays, clock: Clock) -> float:
     """Eager, with the fastest optimizer that PyTorch has on the CPU."""
     prepare(task)
-    model = build(task.workload)
+    model = build(task)
     loss_function = nn.CrossEntropyLoss()
     update = fast_optimizer(task, model)
     run_epochs(task, arrays, clock, update, lambda x, y: loss_function(model(x), y))
-    return accuracy(model, arrays)
+    return accuracy(task, model, arrays)
 
 
 train_population = in_turn(train)
@@ -37,7 +37,7 @@ def fast_optimizer(task: Task, model: nn.Module) -> torch.optim.Optimizer:
 
 def run_epochs(task: Task, arrays: Arrays, clock: Clock, update: torch.optim.Optimizer, loss_of: LossOf) -> None:
     """The loop. The loss is added up as a tensor, so that no step waits for a number."""
-    x_train, y_train = torch.from_numpy(arrays.x_train), torch.from_numpy(arrays.y_train).long()
+    x_train, y_train = as_tensor(task, arrays.x_train), torch.from_numpy(arrays.y_train).long()
     clock.ready()
     for _ in range(task.epochs):
         total = torch.zeros(())

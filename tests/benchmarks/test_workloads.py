@@ -1,12 +1,13 @@
 """The arithmetic of the benchmarks: FLOP counts by hand, the disturbed-run rule, the table. No timings."""
 
 import pytest
+from benchmarks.layers import mlp, regularized
 from benchmarks.limit import Bandwidth, Limit
 from benchmarks.peers import PEERS
 from benchmarks.peers.task import Clock
 from benchmarks.runner import FOREIGN_FLOOR_SECONDS, FOREIGN_SHARE, Job, Run, foreign_seconds, is_disturbed
 from benchmarks.table import number, report, sizes, summarize
-from benchmarks.workloads import ADAM, SETTINGS, WORKLOADS, Source, Workload, mlp, rates, regularized
+from benchmarks.workloads import ADAM, SETTINGS, WORKLOADS, Source, Workload, rates
 
 LIMIT = Limit(2, 16, 1e9, 5e8, {level: Bandwidth(1 << 20, 1e9, 1e9) for level in ("L2", "L3", "DRAM")})
 
@@ -26,7 +27,7 @@ def run_of(peer: str, workload: str = "mnist_mlp", cache: str = "cold", **figure
 
 
 def test_flops_of_an_epoch_by_hand():
-    workload = Workload("small", Source("none", 10, 10, 3, 2), mlp(4, 2), 4, ADAM, epochs=1)
+    workload = Workload("small", Source("none", 10, 10, (3,), 2), mlp(4, 2), 4, ADAM, epochs=1)
     first, second = 2 * 3 * 4, 2 * 4 * 2  # one product each; the first layer needs no gradient of its input
     assert workload.epoch_flops == 10 * (2 * first + 3 * second)
     assert workload.parameter_count == 3 * 4 + 4 + 4 * 2 + 2
@@ -50,7 +51,7 @@ def test_flops_of_the_workloads(name, flops):
 
 def test_normalisation_adds_two_vectors_a_layer():
     layers = regularized(4, 2, dropout=0.5)
-    workload = Workload("small", Source("none", 10, 10, 3, 2), layers, 4, ADAM, epochs=1)
+    workload = Workload("small", Source("none", 10, 10, (3,), 2), layers, 4, ADAM, epochs=1)
     assert [layer.plain for layer in layers] == [False, True]  # the last layer stays as it is
     assert workload.parameter_count == 3 * 4 + 4 + 2 * 4 + 4 * 2 + 2
 
@@ -106,6 +107,14 @@ def test_every_peer_names_a_module_and_scikit_learn_has_no_rmsprop():
     assert not PEERS["torch_compiled"].supports(WORKLOADS["population"])
     assert PEERS["torch_compiled"].supports(WORKLOADS["tabular_mlp"])
     assert all(name == peer.name for name, peer in PEERS.items())
+
+
+def test_which_peers_know_images():
+    able = [name for name, peer in PEERS.items() if peer.supports(WORKLOADS["mnist_cnn"])]
+    torch = ["torch_memory", "torch_channels_last", "torch_compiled", "torch_compiled_channels_last"]
+    assert able == ["thalweg", "thalweg_uint8", "keras_jax", *torch]
+    assert not PEERS["thalweg_uint8"].supports(WORKLOADS["resnet20"])
+    assert not PEERS["torch_channels_last"].supports(WORKLOADS["mnist_mlp"])
 
 
 def test_disturbed_rule():

@@ -736,16 +736,23 @@ def contraction_cases() -> Iterator[Case]:
 # --- windows --------------------------------------------------------------------------------------------------------
 
 PICTURES = [
-    # places, size, strides, dilation
-    ((5,), (3,), (1,), (1,)),
-    ((17,), (3,), (2,), (3,)),
-    ((7, 6), (3, 3), (1, 1), (1, 1)),
-    ((8, 9), (3, 2), (2, 3), (1, 1)),
-    ((9, 7), (2, 3), (1, 1), (3, 2)),
-    ((6, 6), (2, 2), (2, 2), (1, 1)),
-    ((5, 4), (5, 4), (1, 1), (1, 1)),
-    ((4, 5), (1, 1), (1, 1), (1, 1)),
-    ((4, 3, 5), (2, 3, 2), (1, 1, 2), (1, 1, 1)),
+    # places, size, strides, dilation, margins
+    ((5,), (3,), (1,), (1,), ((0, 0),)),
+    ((17,), (3,), (2,), (3,), ((0, 0),)),
+    ((1,), (5,), (1,), (1,), ((2, 2),)),
+    ((4,), (2,), (3,), (2,), ((0, 3),)),
+    ((5,), (1,), (1,), (1,), ((2, 1),)),
+    ((7, 6), (3, 3), (1, 1), (1, 1), ((0, 0), (0, 0))),
+    ((7, 6), (3, 3), (1, 1), (1, 1), ((1, 1), (1, 1))),
+    ((30, 28), (3, 5), (1, 1), (1, 1), ((1, 1), (2, 2))),
+    ((8, 9), (3, 2), (2, 3), (1, 1), ((0, 0), (0, 0))),
+    ((8, 9), (3, 2), (2, 3), (1, 1), ((0, 1), (1, 1))),
+    ((9, 7), (2, 3), (1, 1), (3, 2), ((0, 0), (0, 0))),
+    ((9, 17), (2, 3), (1, 1), (3, 4), ((3, 0), (4, 4))),
+    ((6, 6), (2, 2), (2, 2), (1, 1), ((0, 0), (0, 0))),
+    ((5, 4), (5, 4), (1, 1), (1, 1), ((0, 0), (0, 0))),
+    ((4, 5), (1, 1), (1, 1), (1, 1), ((0, 0), (0, 0))),
+    ((4, 3, 5), (2, 3, 2), (1, 1, 2), (1, 1, 1), ((0, 1), (1, 1), (0, 0))),
 ]
 CHANNELS = [(1, 1, 1, 1), (2, 3, 5, 1), (1, 16, 17, 1), (2, 6, 4, 2), (2, 5, 5, 5)]
 """The batch, channels, filters, groups."""
@@ -754,8 +761,8 @@ CHANNELS = [(1, 1, 1, 1), (2, 3, 5, 1), (1, 16, 17, 1), (2, 6, 4, 2), (2, 5, 5, 
 @cases(Windows)
 def windows_cases() -> Iterator[Case]:
     for batch, channels in ((1, 1), (2, 3), (3, 17)):
-        for places, size, strides, dilation in PICTURES:
-            yield from moved(Windows(size, strides, dilation), (batch, *places, channels))
+        for places, size, strides, dilation, margins in PICTURES:
+            yield from moved(Windows(size, strides, dilation, margins), (batch, *places, channels))
 
 
 @cases(Flip)
@@ -775,9 +782,9 @@ def flip_cases() -> Iterator[Case]:
 def convolution_cases() -> Iterator[Case]:
     r = rng("convolution")
     for dtype in FLOATS:
-        for places, size, strides, dilation in PICTURES:
+        for places, size, strides, dilation, margins in PICTURES:
             for batch, channels, filters, groups in CHANNELS:
-                op = Convolution(strides, dilation, groups)
+                op = Convolution(strides, dilation, margins, groups)
                 x = numbers(r, (batch, *places, channels), dtype)
                 kernel = numbers(r, (*size, channels // groups, filters), dtype)
                 bound = sum_error(math.prod(size) * channels // groups, op.reference(abs(x), abs(kernel)), dtype)

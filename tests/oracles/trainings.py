@@ -137,9 +137,10 @@ def trained(model) -> dict[str, np.ndarray]:
     }
 
 
-def train(name: str, threads: int | None = None):
+def train(name: str, threads: int | None = None, executor=None):
     """The network after 50 steps, and the mean loss of each epoch."""
     model, rows = network(name), data(name)
+    model.executor = executor or model.executor
     history = model.fit(**rows, batch_size=BATCH, epochs=EPOCHS, shuffle=False, verbose=0, threads=threads).history
     return model, np.array(history["loss"])
 

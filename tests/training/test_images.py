@@ -10,9 +10,9 @@ import thalweg
 
 
 @pytest.mark.parametrize("name", trainings.NETWORKS)
-def test_single_precision_is_near_double(name):
+def test_single_precision_is_near_double(name, compiled):
     """50 steps in float32, against PyTorch's recorded ones in float64. (tests/oracles compares in float64.)"""
-    model, losses = trainings.train(name)
+    model, losses = trainings.train(name, 2, compiled)
     assert losses[-1] < 0.4 * losses[0], "it learns"
     ours = {"losses": losses} | {f"weight{i}": w for i, w in enumerate(trainings.trained(model).values())}
     with np.load(RECORDED / "torch.npz") as recorded:

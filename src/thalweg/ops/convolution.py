@@ -1,6 +1,6 @@
 """Convolutions: products over windows. A window is a view, so no copy of the windows is ever made.
 
-Channels come last throughout: x (batch, *places, channels).
+Channels come last throughout: x (batch, *places, channels). *Margins* are places of zeros before and after each axis.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from thalweg.ops.reduce import reduce_max, reduce_mean
 from thalweg.ops.shape import pad, reshape, slice_axis, transpose
 
 Sizes = tuple[int, ...]
+Margins = tuple[tuple[int, int], ...]
 
 
 def reach(size: int, dilation: int) -> int:
@@ -40,23 +41,30 @@ class Windows(Op):
     size: Sizes
     strides: Sizes
     dilation: Sizes
+    margins: Margins
 
     def infer(self, x: TensorType) -> TensorType:
+        sizes = tuple(low + n + high for n, (low, high) in zip(x.shape[1:-1], self.margins, strict=True))
         places = [
             (n - reach(k, d)) // s + 1
-            for n, k, s, d in zip(x.shape[1:-1], self.size, self.strides, self.dilation, strict=True)
+            for n, k, s, d in zip(sizes, self.size, self.strides, self.dilation, strict=True)
         ]
         if min(places, default=1) < 1:
             spans = tuple(map(reach, self.size, self.dilation))
             raise ShapeError(
                 "the window is larger than the image",
                 expected=f"at least {spans} places",
-                got=f"{x.shape[1:-1]}",
+                got=f"{sizes}",
                 fix='make the kernel or the dilation smaller, or use padding="same"',
             )
         return x.with_shape((x.shape[0], *places, *self.size, x.shape[-1]))
 
+    def without_margins(self, x: Node) -> Node:
+        """The same windows, of the tensor with its zeros stored."""
+        return windows(surrounded(x, self.margins), self.size, self.strides, self.dilation)
+
     def reference(self, x: np.ndarray) -> np.ndarray:
+        x = np.pad(x, ((0, 0), *self.margins, (0, 0)))
         axes = tuple(range(1, x.ndim - 1))
         spans = tuple(map(reach, self.size, self.dilation))
         found = np.lib.stride_tricks.sliding_window_view(x, spans, axes)  # (batch, *places, channels, *spans)
@@ -74,11 +82,11 @@ class Windows(Op):
             for axis, i in zip(range(rank + 1, 2 * rank + 1), tap, strict=True):
                 part = slice_axis(part, axis, i, i + 1)
             part = reshape(part, (*g.shape[: rank + 1], g.shape[-1]))
-            low = [i * d for i, d in zip(tap, self.dilation, strict=True)]
-            ends = [a + (m - 1) * s + 1 for a, m, s in zip(low, part.shape[1:-1], self.strides, strict=True)]
-            high = [n - end for n, end in zip(x.shape[1:-1], ends, strict=True)]
             inner = [s - 1 for s in self.strides]
-            part = pad(part, (0, *low, 0), (0, *high, 0), (0, *inner, 0))
+            part = pad(part, (0,) * part.rank, (0,) * part.rank, (0, *inner, 0))
+            low = [i * d - before for i, d, (before, _) in zip(tap, self.dilation, self.margins, strict=True)]
+            high = [n - a - m for n, a, m in zip(x.shape[1:-1], low, part.shape[1:-1], strict=True)]
+            part = surrounded(part, tuple(zip(low, high, strict=True)))
             total = part if total is None else add(total, part)
         return (total,)
 
@@ -110,6 +118,7 @@ class Convolution(Op):
 
     strides: Sizes
     dilation: Sizes
+    margins: Margins
     groups: int = 1
 
     def infer(self, x: TensorType, kernel: TensorType) -> TensorType:
@@ -125,7 +134,7 @@ class Convolution(Op):
         return x.with_shape((x.shape[0], *places, filters))
 
     def windows(self, size: Sizes) -> Windows:
-        return Windows(size, self.strides, self.dilation)
+        return Windows(size, self.strides, self.dilation, self.margins)
 
     def reference(self, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
         *size, channels, filters = kernel.shape
@@ -142,7 +151,7 @@ class Convolution(Op):
     def decompose(self, x: Node, kernel: Node) -> Node:  # type: ignore[override]
         *size, channels, filters = kernel.shape
         rank, groups = len(size), self.groups
-        found = windows(x, size, self.strides, self.dilation)
+        found = apply(self.windows(tuple(size)), x)
         b, places, taps, (g, c, o) = _labels(rank)
         if groups == 1:  # without an axis for them, so that what follows can be done before the result is stored
             return contract(found, kernel, (b, *places, *taps, c), (*taps, c, o), (b, *places, o))
@@ -156,16 +165,18 @@ class Convolution(Op):
         return self._by_input(g, x, kernel), self._by_kernel(g, x, kernel)
 
     def _by_input(self, g: Node, x: Node, kernel: Node) -> Node:
-        spans = list(map(reach, kernel.shape[:-2], self.dilation))
-        ends = [(m - 1) * s + span for m, s, span in zip(g.shape[1:-1], self.strides, spans, strict=True)]
-        missed = [n - end for n, end in zip(x.shape[1:-1], ends, strict=True)]  # places that no window reaches
-        around = [(span - 1, span - 1 + rest) for span, rest in zip(spans, missed, strict=True)]
+        around = []
+        for n, m, k, s, d, (low, _) in zip(
+            x.shape[1:-1], g.shape[1:-1], kernel.shape[:-2], self.strides, self.dilation, self.margins, strict=True
+        ):
+            before = reach(k, d) - 1 - low
+            around.append((before, n - 1 - before - (m - 1) * s + reach(k, d) - 1))
         return convolve_transposed(g, kernel, self.strides, around, self.dilation, self.groups)
 
     def _by_kernel(self, g: Node, x: Node, kernel: Node) -> Node:
         *size, channels, filters = kernel.shape
         rank, groups = len(size), self.groups
-        found = windows(x, size, self.strides, self.dilation)
+        found = apply(self.windows(tuple(size)), x)
         b, places, taps, (group, c, o) = _labels(rank)
         if groups == 1:
             return contract(found, g, (b, *places, *taps, c), (b, *places, o), (*taps, c, o))
@@ -182,7 +193,8 @@ def _labels(rank: int) -> tuple[int, Sizes, Sizes, Sizes]:
 
 def windows(x: Node, size: Sequence[int], strides: Sequence[int], dilation: Sequence[int] | None = None) -> Node:
     """What lies in each window, see Windows."""
-    return apply(Windows(tuple(size), tuple(strides), tuple(dilation or (1,) * len(size))), x)
+    rank = len(size)
+    return apply(Windows(tuple(size), tuple(strides), tuple(dilation or (1,) * rank), ((0, 0),) * rank), x)
 
 
 def flip(x: Node, axes: Sequence[int]) -> Node:
@@ -203,11 +215,12 @@ def convolve(
     Shapes: x (batch, *places, channels), kernel (*size, channels / groups, filters) -> (batch, *places, filters).
 
     Arguments:
-        padding: places of zeros before and after each axis; none by default.
+        padding: places of zeros before and after each axis; none by default. Of negative numbers so many are cut off.
     """
     rank = x.rank - 2
     ones = (1,) * rank
-    return apply(Convolution(tuple(strides or ones), tuple(dilation or ones), groups), surrounded(x, padding), kernel)
+    x, margins = _cut(x, padding or ((0, 0),) * rank)
+    return apply(Convolution(tuple(strides or ones), tuple(dilation or ones), margins, groups), x, kernel)
 
 
 def convolve_transposed(
@@ -231,25 +244,38 @@ def convolve_transposed(
     """
     *size, channels, filters = kernel.shape
     rank = len(size)
-    low, high = zip(*padding, strict=True)
-    spread = pad(x, (0, *low, 0), (0, *high, 0), (0, *(s - 1 for s in strides), 0))
+    spread = pad(x, (0,) * x.rank, (0,) * x.rank, (0, *(s - 1 for s in strides), 0))
     parts = reshape(flip(kernel, range(rank)), (*size, channels, groups, filters // groups))
     swapped = transpose(parts, (*range(rank), rank + 2, rank + 1, rank))
     swapped = reshape(swapped, (*size, filters // groups, groups * channels))
-    return apply(Convolution((1,) * rank, tuple(dilation or (1,) * rank), groups), spread, swapped)
+    return convolve(spread, swapped, None, padding, dilation, groups)
 
 
 def surrounded(x: Node, padding: Sequence[tuple[int, int]] | None, value: float = 0.0) -> Node:
-    """With places that hold ``value`` before and after each axis of places."""
-    if padding is None or not any(map(any, padding)):
+    """With places that hold ``value`` before and after each axis of places; of negative numbers so many are cut off."""
+    if padding is None:
         return x
+    x, margins = _cut(x, padding)
     if value == 0:
-        low, high = zip(*padding, strict=True)
+        low, high = zip(*margins, strict=True)
         return pad(x, (0, *low, 0), (0, *high, 0))
-    for axis, counts in enumerate(padding, 1):
+    for axis, counts in enumerate(margins, 1):
         before, after = (full((*x.shape[:axis], n, *x.shape[axis + 1 :]), value, x.dtype) for n in counts)
         x = concatenate(tuple(part for part in (before, x, after) if part.shape[axis]), axis)
     return x
+
+
+def _cut(x: Node, padding: Sequence[tuple[int, int]]) -> tuple[Node, Margins]:
+    """What is left of x where padding is negative, and the padding that is left to be done."""
+    margins = []
+    for axis, (low, high) in enumerate(padding, 1):
+        n, size = x.shape[axis], low + x.shape[axis] + high
+        begin = min(max(-low, 0), n)
+        end = max(min(n + high, n), begin)
+        x = slice_axis(x, axis, begin, end)
+        before = min(max(low, 0), size)
+        margins.append((before, size - before - (end - begin)))
+    return x, tuple(margins)
 
 
 def max_pool(x: Node, size: Sequence[int], strides: Sequence[int]) -> Node:

@@ -304,6 +304,10 @@ class Builder:
         less = self.i_less(x, y)
         return self.emit(f"select i1 {less.text}, i64 {x.text}, i64 {y.text}", "int64")
 
+    def i_max(self, x: Value, y: Value) -> Value:
+        less = self.i_less(x, y)
+        return self.emit(f"select i1 {less.text}, i64 {y.text}, i64 {x.text}", "int64")
+
     # --- memory -------------------------------------------------------------------------------------------------
 
     def parameter(self, name: str) -> Pointer:

@@ -6,6 +6,11 @@ x, and does R * C multiply-adds. What follows elementwise (a bias, an activation
 gradient) is done on the tile before it leaves the registers.
 
 Each element adds up its products in the order of k, so the result depends on neither tiles nor threads.
+
+Where x has borders (the margins of a convolution) the loops over k run only where something is there. How far depends
+on the place in the result: along an outer axis it is computed before the loop; along the rows of the tile, where it
+differs from row to row, each tile at the edge has its own code, in which some taps take part of the rows.
+
 Source: Goto & van de Geijn (2008), "Anatomy of high-performance matrix multiplication", ACM TOMS 34(3).
 """
 
@@ -55,6 +60,47 @@ class Split:
         return plain if not self.longer else build.i_add(plain, build.i_min(i, build.index(self.longer)))
 
 
+@dataclass(frozen=True)
+class Clip:
+    """A summed axis of which only a part counts: index t at place i, where ``0 <= start + i * step + t * tap < size``."""
+
+    place: int | None  # the axis of i; none if there is only i = 0
+    start: int
+    step: int
+    tap: int
+    size: int
+
+    def range(self, build: Builder, i: Value, count: int) -> tuple[Value, Value]:
+        """The first t, and the one after the last, of ``count``."""
+        zero, back = build.index(0), build.i_multiply(i, -self.step)
+        low = build.i_max(build.i_add(back, build.index(self.tap - 1 - self.start)), zero)
+        high = build.i_max(build.i_add(back, build.index(self.size - 1 - self.start + self.tap)), zero)
+        return build.i_divide(low, self.tap)[0], build.i_min(build.i_divide(high, self.tap)[0], build.index(count))
+
+    def rows(self, first: int, height: int, t: int) -> tuple[int, int]:
+        """Of ``height`` places from ``first`` on those where t counts."""
+        inside = [r for r in range(height) if 0 <= self.start + (first + r) * self.step + t * self.tap < self.size]
+        return (inside[0], inside[-1] + 1) if inside else (0, 0)
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Turns ``begin`` to ``end`` of a loop over a summed axis, which go to the rows ``first`` to ``last`` of a tile."""
+
+    begin: int
+    end: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How many rows a tile has; if its rows have a border, the turns of the loop that this clips."""
+
+    height: int
+    turns: tuple[Turns, ...] = ()
+
+
 class Tiles:
     """Writes the functions of one contraction: the tiles, and the loop over them."""
 
@@ -79,6 +125,7 @@ class Tiles:
         tall, wide = self._best_tile(nest.dims[self.row].size, self.vectors)
         self.rows = Split.at_most(nest.dims[self.row].size, tall)
         self.panels = Split.at_most(self.vectors, wide)
+        self.clips = self._clips()
         self.block = self._block_length()
 
     @property
@@ -107,13 +154,26 @@ class Tiles:
                 best = min(best, (down.count * across.count * per_tile * (1 + of_two), -tall, wide))
         return -best[1], best[2]
 
+    def _clips(self) -> dict[int, Clip]:
+        """The summed axes that borders clip."""
+        assert not self.y.borders, "only the operand without lanes leaves margins out"
+        found = {}
+        for border in self.x.borders:
+            start, steps = border.line.start, border.line.steps
+            (tap,) = [d for d in self.summed if steps[d]]
+            places = [d for d, step in enumerate(steps) if step and d != tap]
+            assert len(places) <= 1 and tap not in found, "windows move along one axis for each of theirs"
+            place = places[0] if places else None
+            found[tap] = Clip(place, start, steps[place] if places else 0, steps[tap], border.size)
+        return found
+
     def _block_length(self) -> int:
         """How much of the first summed axis a pass over the tiles covers, where all of it does not fit the cache.
 
         A weight gradient of a convolution adds up over all places of all images: tile by tile it would read the images
         again and again from memory. What comes after the sum must then be another kernel's work.
         """
-        if self.nest.kernel.roots != [self.node] or not self.summed:
+        if self.nest.kernel.roots != [self.node] or not self.summed or self.summed[0] in self.clips:
             return 0
         size = self.nest.dims[self.summed[0]].size
         later = math.prod(self.nest.dims[d].size for d in self.summed[1:])
@@ -153,24 +213,49 @@ class Tiles:
         return []
 
     def _by_height(self, build: Builder, i: Value, j: Value, starts: list[Value]) -> None:
-        """Calls the tile of the right height and width."""
-        short, tall = self.rows.size, self.rows.size + 1
-        if not self.rows.longer:
-            self._by_width(build, short, j, starts)
-            return
-        build.when(
-            build.i_less(i, build.index(self.rows.longer)),
-            lambda: self._by_width(build, tall, j, starts),
-            lambda: self._by_width(build, short, j, starts),
-        )
+        """Calls the tile of the right shape and width."""
+        runs: list[tuple[Shape, int]] = []  # with the first row of tiles after those of this shape
+        for row in range(self.rows.count):
+            shape = self._shape(row)
+            if runs and runs[-1][0] == shape:
+                runs.pop()
+            runs.append((shape, row + 1))
 
-    def _by_width(self, build: Builder, height: int, j: Value, starts: list[Value]) -> None:
+        def choose(runs: list[tuple[Shape, int]]) -> None:
+            (shape, end), *others = runs
+            if not others:
+                self._by_width(build, shape, j, starts)
+                return
+            first = build.i_less(i, build.index(end))
+            build.when(first, lambda: self._by_width(build, shape, j, starts), lambda: choose(others))
+
+        choose(runs)
+
+    def _shape(self, row: int) -> Shape:
+        height = self.rows.size + (row < self.rows.longer)
+        first = row * self.rows.size + min(row, self.rows.longer)
+        axis = self._clipped_by_row()
+        if axis is None:
+            return Shape(height)
+        turns: list[Turns] = []
+        for t in range(self.nest.dims[axis].size):
+            rows = self.clips[axis].rows(first, height, t)
+            if turns and (turns[-1].first, turns[-1].last) == rows:
+                turns[-1] = Turns(turns[-1].begin, t + 1, *rows)
+            else:
+                turns.append(Turns(t, t + 1, *rows))
+        return Shape(height, tuple(turns))
+
+    def _clipped_by_row(self) -> int | None:
+        return next((d for d, clip in self.clips.items() if clip.place == self.row), None)
+
+    def _by_width(self, build: Builder, shape: Shape, j: Value, starts: list[Value]) -> None:
         part = self.nest.dims[self.lane].size % self.width or self.width
         narrow, last = self.panels.size, self.panels.count - 1
 
         def call(vectors: int, ending: int) -> None:
             counts = (self.width,) * (vectors - 1) + (ending,)
-            self._call(build, height, counts, starts)
+            self._call(build, shape, counts, starts)
 
         def full_or_last() -> None:
             if part == self.width or last < self.panels.longer:
@@ -193,10 +278,10 @@ class Tiles:
         else:
             full_or_last()
 
-    def _call(self, build: Builder, height: int, counts: tuple[int, ...], starts: list[Value]) -> None:
+    def _call(self, build: Builder, shape: Shape, counts: tuple[int, ...], starts: list[Value]) -> None:
         bounds = ["first", "last"] if self.block else []
         tile = Builder(self.module, build.pointers, ["row", "lane", *(f"outer{d}" for d in self.outer), *bounds])
-        self._tile(tile, height, counts)
+        self._tile(tile, shape, counts)
         name = self.module.add("tile", tile)
         ends = [f"ptr %{p}.end" for p in build.pointers] if self.module.checked else []
         arguments = [f"ptr %{p}" for p in build.pointers] + ends + [str(s) for s in starts]
@@ -204,7 +289,8 @@ class Tiles:
 
     # --- one tile ---------------------------------------------------------------------------------------------------
 
-    def _tile(self, build: Builder, height: int, counts: tuple[int, ...]) -> None:
+    def _tile(self, build: Builder, shape: Shape, counts: tuple[int, ...]) -> None:
+        height = shape.height
         moves = {self.row: Value("%row", "int64"), self.lane: Value("%lane", "int64")}
         moves |= {d: Value(f"%outer{d}", "int64") for d in self.outer}
         place = Place(build, self.nest).moved(moves, Lanes(self.lane, self.width, counts))
@@ -213,7 +299,7 @@ class Tiles:
         place.pointer(self.x), place.pointer(self.y)
         if self.block:
             sums = self._so_far(place, height, sums)
-        sums = self._products(place, self.summed, height, sums)
+        sums = self._products(place, self.summed, shape, range(height), sums)
         vectors = len(counts)
         self._epilogue(place, [sums[r * vectors : (r + 1) * vectors] for r in range(height)])
 
@@ -232,34 +318,52 @@ class Tiles:
         ]
         return [build.select(begun, x, zero) for x, zero in zip(found, zeros, strict=True)]
 
-    def _products(self, place: Place, axes: Sequence[int], height: int, sums: Values) -> Values:
+    def _products(self, place: Place, axes: Sequence[int], shape: Shape, rows: range, sums: Values) -> Values:
         """The sums over the summed axes ``axes``, as nested loops."""
         build = place.build
         if not axes:
-            return self._multiply_add(place, height, sums)
-        blocked = bool(self.block) and axes[0] == self.summed[0]
-        begin = Value("%first", "int64") if blocked else build.index(0)
-        end = Value("%last", "int64") if blocked else build.index(self.nest.dims[axes[0]].size)
+            return self._multiply_add(place, rows, sums)
+        axis, later = axes[0], axes[1:]
 
-        def body(k: Value, carried: list[Value]) -> list[Value]:
-            inner = place.moved({axes[0]: k})
+        def turn(k: Value, rows: range, sums: Values) -> Values:
+            inner = place.moved({axis: k})
             inner.pointer(self.x), inner.pointer(self.y)
-            return self._products(inner, axes[1:], height, carried)
+            return self._products(inner, later, shape, rows, sums)
 
-        return build.loop(begin, end, 1, sums, body, nonempty=True)
+        def turns(begin: Value, end: Value, rows: range, sums: Values, nonempty: bool) -> Values:
+            return build.loop(begin, end, 1, sums, lambda k, carried: turn(k, rows, carried), nonempty=nonempty)
 
-    def _multiply_add(self, place: Place, height: int, sums: Values) -> Values:
+        size, clip = self.nest.dims[axis].size, self.clips.get(axis)
+        if clip is None:
+            blocked = bool(self.block) and axis == self.summed[0]
+            begin = Value("%first", "int64") if blocked else build.index(0)
+            end = Value("%last", "int64") if blocked else build.index(size)
+            return turns(begin, end, rows, sums, nonempty=True)
+        if clip.place != self.row:
+            i = build.index(0) if clip.place is None else Value(f"%outer{clip.place}", "int64")
+            return turns(*clip.range(build, i, size), rows, sums, nonempty=False)
+        for part in shape.turns:
+            some = range(part.first, part.last)
+            if not some:
+                continue
+            if part.end - part.begin == 1:
+                sums = turn(build.index(part.begin), some, sums)
+            else:
+                sums = turns(build.index(part.begin), build.index(part.end), some, sums, nonempty=True)
+        return sums
+
+    def _multiply_add(self, place: Place, rows: range, sums: Values) -> Values:
         build, lanes = place.build, place.lanes
         assert lanes is not None, "a tile has lanes"
         dtype = self.y.dtype
         ys = place.load(self.y)
         at = place.pointer(self.x)
-        result: Values = []
-        for r in range(height):
+        result = list(sums)
+        for r in rows:
             x = build.load(build.offset(at, r * self.x.strides[self.row], dtype), dtype)
             spread = build.splat(x, self.width)
-            own = sums[r * len(ys) : (r + 1) * len(ys)]
-            result += [build.fma(spread, y, total) for y, total in zip(ys, own, strict=True)]
+            for c, y in enumerate(ys, r * len(ys)):
+                result[c] = build.fma(spread, y, sums[c])
         return result
 
     def _epilogue(self, place: Place, sums: list[Values]) -> None:

@@ -56,7 +56,7 @@ def resolve(kernel: Kernel, views: Views, operands: Iterable[View] = (), reduced
         _collect(kernel, views, root, root_mapping(kernel, root), loads, needed, len(dims))
     nodes = {node for node, _ in needed}
     stores = {root: _access(views.target(root), root_mapping(kernel, root), len(dims)) for root in kernel.roots}
-    extra = [Access(v.buffer, v.offset, v.strides, v.gathered) for v in operands]
+    extra = [Access(v.buffer, v.offset, v.strides, v.gathered, v.borders) for v in operands]
     if any(dim.size == 0 for dim in dims):
         return Nest(kernel, dims, loads, stores, extra, nodes)
     merged, accesses = merge(dims, [*extra, *loads.values(), *stores.values()])
@@ -144,6 +144,7 @@ def _collect(
 
 
 def _access(view: View, mapping: AxisMap, rank: int) -> Access:
+    assert not view.borders, "only tiles leave margins out"
     strides = [0] * rank
     for axis, stride in zip(mapping, view.strides, strict=True):
         strides[axis] += stride

@@ -1,20 +1,28 @@
-"""Puts contractions into the form that the tiles are made for.
+"""Puts contractions into the form that the tiles are made for, and sums into pieces that threads can share.
 
 A tile runs its vectors along the last axis of the result, which must lie evenly in one operand and not occur in the
 other. Where it does not lie so (the weights, in the gradient by a layer's input), a transposed copy is put in.
 A contraction in which one operand has no axis of its own (matrix times vector) becomes a product and a sum.
+
+A sum of much to little (a bias gradient, over all places of all images) is one unit of work, whatever its size. It is
+done in two steps: first each image by itself.
+
+The margins of windows are stored as zeros around a copy, except where a contraction reads them: tiles leave them out.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from thalweg.executors.native.builder import ITEMSIZE
 from thalweg.executors.native.contraction import BLOCK_BYTES
 from thalweg.fields import dataclass
-from thalweg.graph.node import Graph, Node, exact_scope
+from thalweg.graph.node import Graph, Node, apply, exact_scope
 from thalweg.ops import broadcast, contract, full, multiply, reduce_sum, reshape, transpose
+from thalweg.ops.broadcast import Reduction
 from thalweg.ops.contraction import Contraction, Labels
+from thalweg.ops.convolution import Windows
 from thalweg.ops.leaf import Constant, Input, Iota
 from thalweg.ops.shape import Transpose
 from thalweg.passes.fuse import LOOKUPS, behind, is_view
@@ -55,13 +63,22 @@ def legalise(graph: Graph, gather: bool) -> tuple[Graph, set[Node]]:
     new: dict[Node, Node] = {}
     dense: set[Node] = set()
     copies: dict[tuple[Node, Labels], Node] = {}
+    bordered: dict[Node, Node] = {}  # for windows whose margins are stored, those where they are not
     for node in graph.nodes():
         inputs = tuple(new[x] for x in node.inputs)
-        if isinstance(node.op, Contraction):
-            with exact_scope(node.layer):
-                new[node] = _contraction(Node(node.op, inputs, node.type, node.layer), dense, copies)
-        else:
-            new[node] = node if inputs == node.inputs else Node(node.op, inputs, node.type, node.layer)
+        same = node if inputs == node.inputs else Node(node.op, inputs, node.type, node.layer)
+        with exact_scope(node.layer):
+            if isinstance(node.op, Contraction):
+                new[node] = _contraction(same, dense, copies, bordered)
+            elif isinstance(node.op, Windows) and any(map(any, node.op.margins)):
+                new[node] = node.op.without_margins(*inputs)
+                if all(k > 1 or not any(margin) for k, margin in zip(node.op.size, node.op.margins, strict=True)):
+                    bordered[new[node]] = same
+            elif isinstance(node.op, Reduction):
+                (x,) = inputs
+                new[node] = _in_steps(node.op, x) if _worth_sharing(node.op, x) else same
+            else:
+                new[node] = same
     graph = graph.rebuilt(new)
     for node in graph.nodes():
         for x in node.inputs if isinstance(node.op, Contraction) else ():
@@ -77,7 +94,36 @@ def legalise(graph: Graph, gather: bool) -> tuple[Graph, set[Node]]:
     return graph, dense
 
 
-def _contraction(node: Node, dense: set[Node], copies: dict[tuple[Node, Labels], Node]) -> Node:
+def _worth_sharing(op: Reduction, x: Node) -> bool:
+    """Whether a reduction is long, and all of it the work of few units."""
+    kept = [n for a, n in enumerate(x.shape) if a not in op.axes]
+    columns = kept.pop() if kept and x.rank - 1 not in op.axes else 1
+    units = math.prod(kept) * math.ceil(columns / SHARED_COLUMNS)
+    long = any(x.shape[a] >= ENOUGH_UNITS for a in op.axes)
+    return len(op.axes) > 1 and long and units < ENOUGH_UNITS and x.type.size >= WORTH_SHARING
+
+
+def _in_steps(op: Reduction, x: Node) -> Node:
+    """The reduction of each part along the first long axis, then of the parts."""
+    first = next(a for a in op.axes if x.shape[a] >= ENOUGH_UNITS)
+    parts = apply(replace(op, axes=tuple(a for a in op.axes if a != first)), x)
+    place = sum(a not in op.axes for a in range(first))
+    return apply(replace(op, axes=(place,)), parts)
+
+
+SHARED_COLUMNS = 64
+"""Columns that one unit of a sweep works on."""
+
+ENOUGH_UNITS = 8
+"""Units that a few threads can share evenly."""
+
+WORTH_SHARING = 32 * 1024
+"""Numbers; fewer are added up in the time that a meeting of the threads takes."""
+
+
+def _contraction(
+    node: Node, dense: set[Node], copies: dict[tuple[Node, Labels], Node], bordered: dict[Node, Node]
+) -> Node:
     op = node.op
     assert isinstance(op, Contraction), "only contractions come here"
     x, y = (Operand(n, labels).untransposed() for n, labels in zip(node.inputs, (op.x, op.y), strict=True))
@@ -90,10 +136,20 @@ def _contraction(node: Node, dense: set[Node], copies: dict[tuple[Node, Labels],
     lane = result.long[-1] if result.long[-1] in free else free[-1]
     out = (*(label for label in op.out if label != lane), lane)
     x, y = (_lanes_last(operand, lane, dense, copies) for operand in (x, y))
+    x, y = (o if lane in o.long else Operand(_without_stored_margins(o.node, bordered), o.labels) for o in (x, y))
     product = Operand(contract(x.node, y.node, x.labels, y.labels, out), out)
     if _in_blocks(x if lane in x.labels else y, out):
         dense.add(product.node)
     return product.ordered(op.out).node
+
+
+def _without_stored_margins(node: Node, bordered: dict[Node, Node]) -> Node:
+    """A view of windows with their margins left out, where there are such windows."""
+    if node in bordered or not is_view(node):
+        return bordered.get(node, node)
+    (x,) = node.inputs
+    below = _without_stored_margins(x, bordered)
+    return node if below is x else Node(node.op, (below,), node.type, node.layer)
 
 
 def _in_blocks(y: Operand, out: Labels) -> bool:

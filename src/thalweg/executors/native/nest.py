@@ -54,6 +54,22 @@ class Buffer:
 
 
 @dataclass(frozen=True)
+class Line:
+    """A number for each place of a tensor: ``start + sum of index * step``."""
+
+    start: int
+    steps: Strides
+
+
+@dataclass(frozen=True)
+class Border:
+    """Where ``line`` is not one of 0 ... size - 1, the tensor is 0, and nothing is there in memory."""
+
+    line: Line
+    size: int
+
+
+@dataclass(frozen=True)
 class View:
     """A tensor as it lies in a buffer: element offset, a stride for each axis. Axis ``gathered`` goes by the index."""
 
@@ -61,6 +77,7 @@ class View:
     offset: int
     strides: Strides
     gathered: int | None = None
+    borders: tuple[Border, ...] = ()
 
 
 class NotAffineError(Exception):
@@ -87,63 +104,78 @@ def view_of(node: Node, place_of: Callable[[Node], View | None]) -> View:
         return place
     (x,) = node.inputs
     view = view_of(x, place_of)
-    op = node.op
+    gathered = None if view.gathered is None else _gathered(node, view)
+    if isinstance(node.op, Reshape) and node.type.size == 0:
+        return View(view.buffer, view.offset, (0,) * node.rank)
+    address = _followed(node, Line(view.offset, view.strides), view.gathered)
+    borders = [Border(_followed(node, b.line, view.gathered), b.size) for b in view.borders]
+    if isinstance(node.op, Windows):
+        for axis, ((low, high), n) in enumerate(zip(node.op.margins, x.shape[1:-1], strict=True), 1):
+            if low or high:
+                along = Line(0, tuple(int(a == axis) for a in range(x.rank)))
+                borders.append(Border(_followed(node, along, None), n))
+    return View(view.buffer, address.start, address.steps, gathered, tuple(borders))
+
+
+def _followed(node: Node, line: Line, gathered: int | None) -> Line:
+    """The same numbers, for each place of a view of the tensor. Raises NotAffineError."""
+    (x,) = node.inputs
+    op, start, steps = node.op, line.start, line.steps
     if isinstance(op, Broadcast):
-        strides = [0] * node.rank
-        for axis, stride in zip(op.axes, view.strides, strict=True):
-            strides[axis] = stride
-        gathered = None if view.gathered is None else op.axes[view.gathered]
-        return View(view.buffer, view.offset, tuple(strides), gathered)
+        spread = [0] * node.rank
+        for axis, step in zip(op.axes, steps, strict=True):
+            spread[axis] = step
+        return Line(start, tuple(spread))
     if isinstance(op, Transpose):
-        gathered = None if view.gathered is None else op.axes.index(view.gathered)
-        return View(view.buffer, view.offset, tuple(view.strides[a] for a in op.axes), gathered)
+        return Line(start, tuple(steps[a] for a in op.axes))
     if isinstance(op, Slice):
-        if view.gathered is not None and node.shape[view.gathered] != x.shape[view.gathered]:
-            raise NotAffineError(x)
-        offset = sum(start * stride for start, stride in zip(op.starts, view.strides, strict=True))
-        strides = [step * stride for step, stride in zip(op.steps, view.strides, strict=True)]
-        return View(view.buffer, view.offset + offset, tuple(strides), view.gathered)
+        first = sum(by * step for by, step in zip(op.starts, steps, strict=True))
+        return Line(start + first, tuple(by * step for by, step in zip(op.steps, steps, strict=True)))
     if isinstance(op, Flip):
-        if view.gathered in op.axes:
-            raise NotAffineError(x)
-        end = sum((x.shape[a] - 1) * view.strides[a] for a in op.axes)
-        turned = tuple(-s if a in op.axes else s for a, s in enumerate(view.strides))
-        return View(view.buffer, view.offset + end, turned, view.gathered)
+        last = sum((x.shape[a] - 1) * steps[a] for a in op.axes)
+        return Line(start + last, tuple(-s if a in op.axes else s for a, s in enumerate(steps)))
     if isinstance(op, Windows):
-        first, *places, last = view.strides
+        first, *places, last = steps
+        begin = -sum(low * s for (low, _), s in zip(op.margins, places, strict=True))
         starts = [s * by for s, by in zip(places, op.strides, strict=True)]
         taps = [s * by for s, by in zip(places, op.dilation, strict=True)]
-        if view.gathered not in (None, 0):
-            raise NotAffineError(x)
-        return View(view.buffer, view.offset, (first, *starts, *taps, last), view.gathered)
+        return Line(start + begin, (first, *starts, *taps, last))
     assert isinstance(op, Reshape), f"{node} is neither stored nor a view"
-    return _reshaped(view, x, node)
+    return Line(start, _reshaped(steps, x, node, gathered))
 
 
-def _reshaped(view: View, x: Node, node: Node) -> View:
+def _gathered(node: Node, view: View) -> int:
+    """The axis of a view that goes by the index. Raises NotAffineError."""
+    (x,) = node.inputs
+    op, axis = node.op, view.gathered
+    assert axis is not None, "of a gathered tensor"
+    if isinstance(op, Broadcast):
+        return op.axes[axis]
+    if isinstance(op, Transpose):
+        return op.axes.index(axis)
+    if isinstance(op, Reshape):
+        for old, new in _groups(x.shape, node.shape):
+            long = [a for a in new if node.shape[a] != 1]
+            if axis in old and new and len(long) <= 1 and all(a == axis or x.shape[a] == 1 for a in old):
+                return long[0] if long else new[0]
+        raise NotAffineError(x)
+    cut = isinstance(op, Slice) and node.shape[axis] != x.shape[axis]
+    if cut or (isinstance(op, Flip) and axis in op.axes) or (isinstance(op, Windows) and axis != 0):
+        raise NotAffineError(x)
+    return axis
+
+
+def _reshaped(steps: Strides, x: Node, node: Node, gathered: int | None) -> Strides:
     """Axes are matched in groups of equal size; a group keeps its order in memory if it runs on evenly."""
-    if node.type.size == 0:
-        return View(view.buffer, view.offset, (0,) * node.rank)
-    strides: list[int] = []
-    gathered = None
-    before = [(n, s, a == view.gathered) for a, (n, s) in enumerate(zip(x.shape, view.strides, strict=True))]
-    for old, new in _groups([n for n, *_ in before], node.shape):
-        axes = [before[a] for a in old if before[a][0] != 1 or before[a][2]]
-        if any(is_gathered for *_, is_gathered in axes):
-            if len(axes) != 1 or sum(node.shape[a] != 1 for a in new) > 1:
-                raise NotAffineError(x)
-            place = next((i for i, a in enumerate(new) if node.shape[a] != 1), 0)
-            if not new:
-                raise NotAffineError(x)
-            gathered = new[place]
-            strides += [axes[0][1] if i == place else 0 for i in range(len(new))]
-            continue
-        for (_, outer, _), (n, inner, _) in pairwise(axes):
+    found: list[int] = []
+    for old, new in _groups(x.shape, node.shape):
+        axes = [(x.shape[a], steps[a]) for a in old if x.shape[a] != 1 or a == gathered]
+        for (_, outer), (n, inner) in pairwise(axes):
             if outer != n * inner:
                 raise NotAffineError(x)
-        last = axes[-1][1] if axes else 0
-        strides += [last * math.prod(node.shape[b] for b in new[i + 1 :]) for i in range(len(new))]
-    return View(view.buffer, view.offset, tuple(strides), gathered)
+        last = axes[-1][1] if axes else steps[old[0]] if old else 0
+        found += [last * math.prod(node.shape[b] for b in new[i + 1 :]) for i in range(len(new))]
+    return tuple(found)
 
 
 def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]]:
@@ -190,6 +222,12 @@ class Access:
     offset: int
     strides: Strides
     gathered: int | None = None
+    borders: tuple[Border, ...] = ()
+
+    @property
+    def lines(self) -> list[Strides]:
+        """The steps along the axes of everything that is counted: the address, and how far it is to the borders."""
+        return [self.strides, *(b.line.steps for b in self.borders)]
 
     @property
     def dtype(self) -> str:
@@ -200,6 +238,8 @@ def merge(dims: Sequence[Dim], accesses: Iterable[Access]) -> tuple[list[Dim], l
     """The same nest with axes of size 1 dropped and neighbours merged over which every access runs on evenly."""
     found = list(accesses)
     fixed = {a.gathered for a in found if a.gathered is not None}
+    # What a sum leaves out at a border is left out by its loop, also where that has but one turn.
+    fixed |= {axis for axis, dim in enumerate(dims) if dim.swept for a in found for b in a.borders if b.line.steps[axis]}
     runs: list[list[int]] = []
     for axis, dim in enumerate(dims):
         if dim.size == 1 and axis not in fixed:
@@ -209,7 +249,7 @@ def merge(dims: Sequence[Dim], accesses: Iterable[Access]) -> tuple[list[Dim], l
             bool(runs)
             and not {axis, before} & fixed
             and dims[before].swept == dim.swept
-            and all(a.strides[before] == a.strides[axis] * dim.size for a in found)
+            and all(steps[before] == steps[axis] * dim.size for a in found for steps in a.lines)
         )
         if joined:
             runs[-1].append(axis)
@@ -217,11 +257,16 @@ def merge(dims: Sequence[Dim], accesses: Iterable[Access]) -> tuple[list[Dim], l
             runs.append([axis])
     merged = [Dim(math.prod(dims[a].size for a in run), dims[run[0]].swept) for run in runs]
     place = {run[-1]: i for i, run in enumerate(runs)}
+
+    def left(steps: Strides) -> Strides:
+        return tuple(steps[run[-1]] for run in runs)
+
     return merged, [
         replace(
             a,
-            strides=tuple(a.strides[run[-1]] for run in runs),
+            strides=left(a.strides),
             gathered=None if a.gathered is None else place[a.gathered],
+            borders=tuple(Border(Line(b.line.start, left(b.line.steps)), b.size) for b in a.borders),
         )
         for a in found
     ]

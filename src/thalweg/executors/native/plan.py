@@ -19,7 +19,19 @@ from thalweg.executors.native.elementwise import EXPENSIVE, LOWERINGS
 from thalweg.executors.native.evaluate import Nest, Views, resolve
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.legalise import legalise
-from thalweg.executors.native.nest import Access, Buffer, Dim, NotAffineError, View, dense_strides, view_of, whole
+from thalweg.executors.native.nest import (
+    Access,
+    Border,
+    Buffer,
+    Dim,
+    Line,
+    NotAffineError,
+    Strides,
+    View,
+    dense_strides,
+    view_of,
+    whole,
+)
 from thalweg.executors.native.sweep import kept_for_later, rows_fit_registers
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node
@@ -288,8 +300,9 @@ class Planner(Views):
         for x, labels in zip(kernel.contraction.inputs, (op.x, op.y), strict=True):
             view = self.source(x)
             assert view is not None, "an operand is stored"
-            strides = dict(zip(labels, view.strides, strict=True))
-            operands.append(View(view.buffer, view.offset, tuple(strides.get(label, 0) for label in order)))
+            at = [labels.index(label) if label in labels else None for label in order]
+            borders = tuple(Border(Line(b.line.start, _along(b.line.steps, at)), b.size) for b in view.borders)
+            operands.append(View(view.buffer, view.offset, _along(view.strides, at), None, borders))
         return resolve(kernel, self, operands, [sizes[label] for label in summed])
 
     def _is_lookup(self, kernel: Kernel) -> bool:
@@ -453,6 +466,11 @@ class Planner(Views):
         for buffer, offset in zip(lives, offsets, strict=True):
             buffer.offset = offset
         return total
+
+
+def _along(steps: Strides, axes: Sequence[int | None]) -> Strides:
+    """The steps along other axes, of which some may be new."""
+    return tuple(0 if a is None else steps[a] for a in axes)
 
 
 def _cheap(node: Node) -> bool:
