@@ -394,8 +394,8 @@ class Maker:
     def convolution(self) -> Node:
         """Forward, often with a bias and an activation, or one of its gradients.
 
-        Infinite weights times the zeros around an image are NaN to some executors and nothing to others: so with special
-        numbers there are no such zeros, which the gradients have, too.
+        Infinite weights times the zeros around an image are NaN to some executors and nothing to others: so with
+        special numbers there are no such zeros, which the gradients have, too.
         """
         for _ in range(100):
             x = self.picture()
