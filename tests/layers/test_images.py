@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 from tests.compute import compute, inputs
+from tests.contracts.cases import LAYERS
 from tests.layers.test_layers import run
 
 from thalweg import Sequential, layers, ops
@@ -13,6 +14,7 @@ from thalweg.backprop import gradients
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
+from thalweg.layers.spatial import Spatial
 from thalweg.layers.tracing import tracing
 
 RANDOM = np.random.RandomState(3)
@@ -39,28 +41,29 @@ def test_a_causal_convolution_does_not_see_the_future():
     assert (before[:, 5:] != after[:, 5:]).all()
 
 
-@pytest.mark.parametrize(
-    ("make", "shape"),
-    [
-        (lambda **more: layers.Conv1D(4, 3, **more), (7, 3)),
-        (lambda **more: layers.Conv2D(4, 3, 2, "same", **more), (7, 6, 3)),
-        (lambda **more: layers.DepthwiseConv2D(3, **more), (7, 6, 3)),
-        (lambda **more: layers.SeparableConv2D(4, (3, 2), **more), (7, 6, 3)),
-        (lambda **more: layers.Conv2DTranspose(4, 3, 2, **more), (7, 6, 3)),
-        (lambda **more: layers.Conv3DTranspose(4, 2, 2, **more), (3, 2, 4, 3)),
-        (lambda **more: layers.MaxPooling3D(2, **more), (5, 4, 6, 3)),
-        (lambda **more: layers.AveragePooling2D(2, padding="same", **more), (7, 6, 3)),
-        (lambda **more: layers.GlobalMaxPooling2D(keepdims=True, **more), (7, 6, 3)),
-        (lambda **more: layers.UpSampling2D(interpolation="bilinear", **more), (7, 6, 3)),
-        (lambda **more: layers.ZeroPadding1D(2, **more), (7, 3)),
-        (lambda **more: layers.Cropping3D(1, **more), (5, 4, 6, 3)),
-    ],
-)
-def test_channels_first_is_the_same_with_the_axes_moved(make, shape):
+def with_data_format():
+    """Of tests/contracts: a layer of images of each kind that takes data_format, and a shape with the channels last."""
+    for make, shape, _ in LAYERS.values():
+        layer = make()
+        if isinstance(layer, Spatial) and hasattr(layer, "data_format"):
+            yield layer, (*shape[1:], shape[0]) if layer.data_format == "channels_first" else shape
+
+
+@pytest.mark.parametrize(("layer", "shape"), list(with_data_format()), ids=lambda value: getattr(value, "label", ""))
+def test_channels_first_is_the_same_with_the_axes_moved(layer, shape):
     x = RANDOM.standard_normal((2, *shape)).astype(np.float32)
-    last = run(make(), x)
-    first = run(make(data_format="channels_first"), np.moveaxis(x, -1, 1))
+    last, first = (
+        run(type(layer).from_config(layer.get_config() | {"data_format": order}), images)
+        for order, images in (("channels_last", x), ("channels_first", np.moveaxis(x, -1, 1)))
+    )
     np.testing.assert_array_equal(np.moveaxis(first, 1, -1), last)
+
+
+def test_every_layer_of_images_takes_channels_first():
+    kinds = {type(layer).__name__ for layer, _ in with_data_format()}
+    without = {"UpSampling1D", "Cropping1D", "SpatialDropout1D"}  # in Keras, too
+    named = {name for name, entry in vars(layers).items() if isinstance(entry, type) and issubclass(entry, Spatial)}
+    assert {getattr(layers, name).__name__ for name in named} - without == kinds
 
 
 def test_equal_largest_numbers_share_the_gradient():
