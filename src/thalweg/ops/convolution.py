@@ -20,7 +20,7 @@ from thalweg.ops.concatenate import concatenate
 from thalweg.ops.contraction import contract
 from thalweg.ops.elementwise import add
 from thalweg.ops.reduce import reduce_max, reduce_mean
-from thalweg.ops.shape import pad, reshape, slice_axis, transpose
+from thalweg.ops.shape import Slice, pad, reshape, slice_axis, transpose
 
 Sizes = tuple[int, ...]
 Margins = tuple[tuple[int, int], ...]
@@ -233,7 +233,9 @@ def convolve_transposed(
 ) -> Node:
     """The transpose of a convolution, as of a matrix: from its results to its inputs, and its gradient by these.
 
-    It is a convolution of x, spread out by the strides, with the flipped kernel, its channels and filters swapped.
+    It is a convolution of x, spread out by the strides, with the flipped kernel, its channels and filters swapped. Of
+    the results every s-th along an axis meets the same taps, those that do not fall between the numbers that strides of
+    s have spread: so it is done as s convolutions with parts of the kernel, whose results take turns.
 
     Shapes: x (batch, *places, filters), kernel (*size, channels / groups, filters), which is that of the convolution
     from channels to filters -> (batch, *places, channels).
@@ -244,11 +246,67 @@ def convolve_transposed(
     """
     *size, channels, filters = kernel.shape
     rank = len(size)
-    spread = pad(x, (0,) * x.rank, (0,) * x.rank, (0, *(s - 1 for s in strides), 0))
+    dilation = tuple(dilation or (1,) * rank)
     parts = reshape(flip(kernel, range(rank)), (*size, channels, groups, filters // groups))
     swapped = transpose(parts, (*range(rank), rank + 2, rank + 1, rank))
     swapped = reshape(swapped, (*size, filters // groups, groups * channels))
-    return convolve(spread, swapped, None, padding, dilation, groups)
+    if max(strides) == 1:
+        return convolve(x, swapped, None, padding, dilation, groups)
+    if any(s > 1 and d > 1 for s, d in zip(strides, dilation, strict=True)):
+        spread = pad(x, (0,) * x.rank, (0,) * x.rank, (0, *(s - 1 for s in strides), 0))
+        return convolve(spread, swapped, None, padding, dilation, groups)
+    ways = list(map(_turns, x.shape[1:-1], size, strides, dilation, padding))
+
+    def every(axis: int, chosen: tuple[_Turn, ...]) -> Node:
+        """The results at the places that have had their turns along the first axes."""
+        if axis < rank:
+            pieces = [every(axis + 1, (*chosen, turn)) for turn in ways[axis]]
+            return _interleaved(pieces, axis + 1)
+        if any(turn.first >= k for turn, k in zip(chosen, size, strict=True)):
+            return full((x.shape[0], *(turn.count for turn in chosen), groups * channels), 0, x.dtype)
+        starts = (*(turn.first for turn in chosen), 0, 0)
+        taps = apply(Slice(starts, swapped.shape, (*strides, 1, 1)), swapped)
+        return convolve(x, taps, None, [turn.padding for turn in chosen], dilation, groups)
+
+    y = every(0, ())
+    sizes = [
+        low + (m - 1) * s + 1 + high - (reach(k, d) - 1)
+        for m, s, k, d, (low, high) in zip(x.shape[1:-1], strides, size, dilation, padding, strict=True)
+    ]
+    return surrounded(y, [(0, n - rounded) for n, rounded in zip(sizes, y.shape[1:-1], strict=True)])
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """Every s-th result of a transposed convolution along an axis: an ordinary one with every s-th tap from ``first``."""
+
+    first: int
+    count: int
+    padding: tuple[int, int]
+
+
+def _turns(places: int, size: int, stride: int, dilation: int, padding: tuple[int, int]) -> list[_Turn]:
+    """The turns along one axis, for the results that begin at 0, 1 ... stride - 1."""
+    low, high = padding
+    results = low + (places - 1) * stride + 1 + high - (reach(size, dilation) - 1)
+    count = -(-results // stride)
+    turns = []
+    for start in range(stride):
+        first = (low - start) % stride
+        taps = -(-max(size - first, 0) // stride)
+        before = (low - start - first) // stride
+        turns.append(_Turn(first, count, (before, count - places - before + reach(taps, dilation) - 1)))
+    return turns
+
+
+def _interleaved(pieces: Sequence[Node], axis: int) -> Node:
+    """The first of each piece along an axis, then the second of each ..."""
+    if len(pieces) == 1:
+        return pieces[0]
+    shape = pieces[0].shape
+    apart = [reshape(piece, (*shape[: axis + 1], 1, *shape[axis + 1 :])) for piece in pieces]
+    together = concatenate(tuple(apart), axis + 1)
+    return reshape(together, (*shape[:axis], shape[axis] * len(pieces), *shape[axis + 1 :]))
 
 
 def surrounded(x: Node, padding: Sequence[tuple[int, int]] | None, value: float = 0.0) -> Node:

@@ -141,7 +141,10 @@ def _followed(node: Node, line: Line, gathered: int | None) -> Line:
         taps = [s * by for s, by in zip(places, op.dilation, strict=True)]
         return Line(start + begin, (first, *starts, *taps, last))
     assert isinstance(op, Reshape), f"{node} is neither stored nor a view"
-    return Line(start, _reshaped(steps, x, node, gathered))
+    found = _reshaped(steps, x.shape, node.shape, gathered)
+    if found is None:
+        raise NotAffineError(x)
+    return Line(start, found)
 
 
 def _gathered(node: Node, view: View) -> int:
@@ -159,23 +162,31 @@ def _gathered(node: Node, view: View) -> int:
             if axis in old and new and len(long) <= 1 and all(a == axis or x.shape[a] == 1 for a in old):
                 return long[0] if long else new[0]
         raise NotAffineError(x)
-    cut = isinstance(op, Slice) and node.shape[axis] != x.shape[axis]
+    cut = isinstance(op, Slice) and (node.shape[axis], op.steps[axis]) != (x.shape[axis], 1)
     if cut or (isinstance(op, Flip) and axis in op.axes) or (isinstance(op, Windows) and axis != 0):
         raise NotAffineError(x)
     return axis
 
 
-def _reshaped(steps: Strides, x: Node, node: Node, gathered: int | None) -> Strides:
-    """Axes are matched in groups of equal size; a group keeps its order in memory if it runs on evenly."""
+def _reshaped(steps: Strides, old: Sequence[int], new: Sequence[int], gathered: int | None = None) -> Strides | None:
+    """The steps along the axes of another shape. Axes are matched in groups of equal size.
+
+    A group keeps its order in memory if it runs on evenly; None if one does not.
+    """
     found: list[int] = []
-    for old, new in _groups(x.shape, node.shape):
-        axes = [(x.shape[a], steps[a]) for a in old if x.shape[a] != 1 or a == gathered]
-        for (_, outer), (n, inner) in pairwise(axes):
-            if outer != n * inner:
-                raise NotAffineError(x)
-        last = axes[-1][1] if axes else steps[old[0]] if old else 0
-        found += [last * math.prod(node.shape[b] for b in new[i + 1 :]) for i in range(len(new))]
+    for left, right in _groups(old, new):
+        axes = [(old[a], steps[a]) for a in left if old[a] != 1 or a == gathered]
+        if any(outer != n * inner for (_, outer), (n, inner) in pairwise(axes)):
+            return None
+        last = axes[-1][1] if axes else steps[left[0]] if left else 0
+        found += [last * math.prod(new[b] for b in right[i + 1 :]) for i in range(len(right))]
     return tuple(found)
+
+
+def place_of_reshaped(x: Node, node: Node, place: View) -> View | None:
+    """Where x has to lie, so that ``node``, which is x under another shape, lies at ``place``; None if it cannot."""
+    strides = _reshaped(place.strides, node.shape, x.shape)
+    return None if strides is None else View(place.buffer, place.offset, strides)
 
 
 def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]]:

@@ -29,6 +29,7 @@ from thalweg.executors.native.nest import (
     Strides,
     View,
     dense_strides,
+    place_of_reshaped,
     view_of,
     whole,
 )
@@ -191,17 +192,31 @@ class Planner(Views):
         self.dense.add(unreadable)
 
     def _put_inside(self, kernels: list[Kernel]) -> None:
-        """Values that are padded are made in their place between the zeros, where that is possible."""
-        made = {root for kernel in kernels for root in kernel.roots if not isinstance(root.op, MOVES)}
+        """Values that are padded or joined are made in their place in the result, where that is possible."""
+        made = {root for kernel in kernels for root in kernel.roots if not isinstance(root.op, (Pad, *LOOKUPS))}
         self.inside = {}
-        for kernel in kernels:
+        for kernel in reversed(kernels):  # results before what is made in them
             (node, *_) = kernel.roots
-            if not isinstance(node.op, Pad) or any(node.op.inner):
-                continue
+            for x, place in self._parts(node):
+                source, there = _unshaped(x, place)
+                if there is not None and source in made - self.inside.keys() - self.alone and source.type.size:
+                    self.inside[source] = node
+                    self.places[source] = there
+
+    def _parts(self, node: Node) -> list[tuple[Node, View]]:
+        """What a padded or joined value is made of, and where each part of it goes."""
+        whole = self.places[node]
+        if isinstance(node.op, Pad):
             (x,) = node.inputs
-            if x in made and x not in self.inside and x not in self.alone and x.type.size:
-                self.inside[x] = node
-                self.places[x] = _part(self.places[node], node.op.place(x.type))
+            return [] if any(node.op.inner) else [(x, _part(whole, node.op.place(x.type)))]
+        if not isinstance(node.op, Concatenate):
+            return []
+        parts, start = [], 0
+        for x in node.inputs:
+            at = start * whole.strides[node.op.axis]
+            parts.append((x, View(whole.buffer, whole.offset + at, whole.strides)))
+            start += x.shape[node.op.axis]
+        return parts
 
     def _check_views(self, kernels: list[Kernel]) -> None:
         for node in self.graph.nodes():
@@ -334,23 +349,22 @@ class Planner(Views):
 
     def _moves(self, node: Node) -> list[Task]:
         """Pad: zeros, and the input in its place. Concatenate: each input into its place."""
-        whole = self.places[node]
         if isinstance(node.op, Pad):
-            return self._padding(node, node.op, whole)
-        assert isinstance(node.op, Concatenate), "the other move"
-        tasks, start = [], 0
-        for x in node.inputs:
-            at = start * whole.strides[node.op.axis]
-            tasks.append(self._copy(x, View(whole.buffer, whole.offset + at, whole.strides)))
-            start += x.shape[node.op.axis]
+            return self._padding(node, node.op, self.places[node])
+        tasks = []
+        for x, place in self._parts(node):
+            source, there = _unshaped(x, place)
+            inside = self.inside.get(source) is node and self.places[source] == there
+            tasks += self.makers[source] if inside else [self._copy(x, place)]
         return tasks
 
     def _padding(self, node: Node, op: Pad, whole: View) -> list[Task]:
         (x,) = node.inputs
-        if self.inside.get(x) is node:  # who makes it writes it to its place
+        source, _ = _unshaped(x, whole)
+        if self.inside.get(source) is node:  # who makes it writes it to its place
             borders = _borders(op.place(x.type), node.shape)
             fills = [self._copy(full(_sizes(b), 0, node.dtype), _part(whole, b)) for b in borders]
-            return fills + self.makers[x]
+            return fills + self.makers[source]
         fill = self._copy(full(node.shape, 0, node.dtype), whole)
         copy = self._copy(x, _part(whole, op.place(x.type)))
         copy.after.add(fill)
@@ -489,6 +503,15 @@ def _part(whole: View, box: Sequence[slice]) -> View:
     offset = sum(part.start * stride for part, stride in zip(box, whole.strides, strict=True))
     strides = tuple(part.step * stride for part, stride in zip(box, whole.strides, strict=True))
     return View(whole.buffer, whole.offset + offset, strides)
+
+
+def _unshaped(x: Node, place: View) -> tuple[Node, View | None]:
+    """What x is another shape of, and where that lies when x lies at a place."""
+    there: View | None = place
+    while isinstance(x.op, Reshape) and there is not None:
+        (source,) = x.inputs
+        x, there = source, place_of_reshaped(source, x, there)
+    return x, there
 
 
 def _borders(box: Sequence[slice], shape: Sequence[int]) -> list[list[slice]]:
