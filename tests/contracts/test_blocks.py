@@ -272,6 +272,28 @@ class TestEveryLayer:
             values.append(compute(y, {k.replace("it/", prefix): v for k, v in state.items()}, **x))
         np.testing.assert_array_equal(*values)
 
+    def test_regularizers_and_constraints_reach_their_parameters(self, name):
+        """Each field of that name, alone, does something to one parameter at least, or to what the layer gives."""
+        make, shape, dtype = LAYERS[name]
+        fields = [f.name for f in dataclasses.fields(type(make())) if f.name.endswith(("_regularizer", "_constraint"))]
+        for field in fields:
+            kind = field.rpartition("_")[2]
+            options = {key: value for key, value in make().get_config().items() if not key.endswith(kind)}
+            layer = type(make()).from_config({**options, field: {"regularizer": "l2", "constraint": "non_neg"}[kind]})
+            start(layer, shape, dtype)
+            if field == "activity_regularizer":
+                with tracing(layer.named_parameters()) as trace:
+                    layer(*(ops.input_node("x", (2, *shape), dtype),))
+                assert len(trace.activities) == 1
+                continue
+            reached = [path for path, p in layer.named_parameters().items() if getattr(p, kind) is not None]
+            assert len(reached) == 1, field
+            prefix = field.removesuffix(f"_{kind}")
+            known = {prefix, f"{prefix}_kernel"}
+            if name.startswith("depthwise"):  # Keras calls the parameter kernel and the argument depthwise_regularizer
+                known.add("kernel")
+            assert reached[0] in known, field
+
     def test_parameters_are_made_once(self, name):
         layer, shape, dtype = self.make(name)
         _, x, _ = start(layer, shape, dtype)

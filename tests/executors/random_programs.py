@@ -27,11 +27,13 @@ from thalweg.ops import (
     absolute,
     add,
     argmax,
+    average_pool,
     broadcast,
     cast,
     clip,
     concatenate,
     contract,
+    convolve,
     cos,
     divide,
     equal,
@@ -50,6 +52,7 @@ from thalweg.ops import (
     logical_and,
     logical_not,
     logical_or,
+    max_pool,
     maximum,
     minimum,
     multiply,
@@ -73,12 +76,14 @@ from thalweg.ops import (
     sqrt,
     state_node,
     subtract,
+    surrounded,
     take,
     tanh,
     transpose,
 )
 from thalweg.ops.broadcast import ReduceSum
 from thalweg.ops.contraction import Contraction
+from thalweg.ops.convolution import Convolution, reach
 from thalweg.ops.leaf import Input, State
 from thalweg.ops.softmax import LogSumExp, Softmax
 
@@ -90,7 +95,7 @@ EXACT = {
     *("input", "state", "constant", "iota", "stop_gradient", "random_bits", "broadcast", "reshape", "transpose"),
     *("slice", "pad", "concatenate", "select", "negate", "absolute", "sign", "floor", "relu", "maximum", "minimum"),
     *("less", "less_equal", "equal", "logical_and", "logical_or", "logical_not", "reduce_max", "reduce_min"),
-    *("arg_max", "cast", "take", "add_rows"),
+    *("arg_max", "cast", "take", "add_rows", "windows", "flip"),
 }
 """What gives equal bits for equal bits on every executor. A cast does not round differently either."""
 
@@ -365,6 +370,70 @@ class Maker:
         y = (self.tame(x) @ kernel) * (1 / math.sqrt(x.shape[-1])) + bias
         return self.one([tanh, relu, sigmoid, softplus, lambda y: y])(y)
 
+    def picture(self) -> Node:
+        """(batch, *places, channels): an earlier node, or a leaf."""
+        found = [n for n in self.nodes if n.dtype == self.float and 3 <= n.rank <= 4 and n.type.size]
+        if found and self.chance(0.6):
+            return self.one(found)
+        while True:
+            rank = int(self.r.choice([1, 2, 3], p=[0.35, 0.55, 0.1]))
+            places = self.r.integers(1, 12 if rank < 3 else 5, rank)
+            shape = (self.one([1, 2, self.batch]), *map(int, places), max(self.one(self.sizes), 1))
+            if math.prod(shape) <= LARGEST:
+                return self.leaf(shape, self.float)
+
+    def each(self, low: int, high: int, x: Node) -> tuple[int, ...]:
+        """A number from ``low`` up to below ``high`` for each axis of places, small ones more often."""
+        return tuple(min(map(int, self.r.integers(low, high, 2))) for _ in range(x.rank - 2))
+
+    def padding(self, x: Node) -> list[tuple[int, int]]:
+        if self.special or self.chance(0.4):
+            return [(0, 0)] * (x.rank - 2)
+        return list(zip(self.each(0, 4, x), self.each(0, 4, x), strict=True))
+
+    def convolution(self) -> Node:
+        """Forward, often with a bias and an activation, or one of its gradients.
+
+        Infinite weights times the zeros around an image are NaN to some executors and nothing to others: so with
+        special numbers there are no such zeros, which the gradients have, too.
+        """
+        for _ in range(100):
+            x = self.picture()
+            size, strides, dilation = self.each(1, 8, x), self.each(1, 4, x), self.each(1, 4, x)
+            padding, channels = self.padding(x), x.shape[-1]
+            padded = [n + sum(ends) for n, ends in zip(x.shape[1:-1], padding, strict=True)]
+            spans = map(reach, size, dilation)
+            groups = self.one([g for g in range(1, channels + 1) if channels % g == 0]) if self.chance(0.4) else 1
+            filters = groups * max(self.one(self.sizes if groups == 1 else [1, 1, 2, 3]), 1)
+            shape = (*size, channels // groups, filters)
+            made = x.shape[0] * math.prod(padded) * filters
+            fits = all(span <= n for span, n in zip(spans, padded, strict=True))
+            if fits and max(math.prod(shape), made) <= LARGEST and made * math.prod(shape[:-1]) <= 1_000_000:
+                break
+        else:
+            return negate(self.pick())
+        x, kernel = self.tame(x), self.leaf(shape, self.float)
+        y = self.keep(convolve(x, kernel, strides, padding, dilation, groups))
+        if self.special:
+            self.smooth[y] = False
+        elif self.chance(0.4):
+            asked = self.one([x, kernel])
+            (slope,) = gradients(reduce_sum(y * self.tame(self.like(y))), [asked])
+            return slope * (1.0 / math.sqrt(max(y.type.size // asked.type.size, 1) * filters))
+        y = y * (1.0 / math.sqrt(math.prod(shape[:-1])))
+        if self.chance(0.5):
+            y = y + self.leaf((filters,), self.float)
+        return self.one([tanh, relu, lambda y: y])(y)
+
+    def pool(self) -> Node:
+        x = self.picture()
+        size = self.each(1, 5, x)
+        strides = size if self.chance(0.5) else self.each(1, 4, x)
+        y = surrounded(x, self.padding(x), self.one([0.0, -1e6]))
+        if any(k > n for k, n in zip(size, y.shape[1:-1], strict=True)):
+            return reduce_max(x, tuple(range(1, x.rank - 1)))
+        return (max_pool if self.chance(0.6) else average_pool)(y, size, strides)
+
     def move(self) -> Node:
         dtype = self.one([self.float, self.float, self.float, "int32", "uint8"])
         x = self.pick(dtype=dtype)
@@ -439,7 +508,7 @@ class Maker:
         kinds = {
             self.unary: 4, self.binary: 5, self.chain: 2, self.integer: 1, self.compare: 1, self.logic: 1,
             self.choose: 1, self.convert: 1, self.step_function: 0.5, self.reduce: 4, self.norm: 1, self.arg: 0.7,
-            self.product: 4, self.dense: 2, self.move: 4, self.random: 0.7,
+            self.product: 4, self.dense: 2, self.move: 4, self.random: 0.7, self.convolution: 2, self.pool: 1,
         }  # fmt: skip
         weights = np.array(list(kinds.values())) / sum(kinds.values())
         made = 0
@@ -617,7 +686,7 @@ def noisy(program: Program, r: np.random.Generator, ulps: float = 4) -> Results:
                 values[node] = state[node.op.label]
             else:
                 given = [values[x] for x in node.inputs]
-                if isinstance(node.op, Contraction | ReduceSum | Softmax | LogSumExp):
+                if isinstance(node.op, Contraction | Convolution | ReduceSum | Softmax | LogSumExp):
                     given = [blur(x) for x in given]
                 value = np.asarray(node.op.reference(*given))
                 values[node] = value if exact[node] or node.op.name in EXACT else blur(value)

@@ -75,6 +75,9 @@ def test_they_use_every_operation():
             "random_bits",
             "power",
             "floor",
+            "convolution",
+            "windows",
+            "flip",
         ),
     }
 

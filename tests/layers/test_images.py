@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 from tests.compute import compute, inputs
+from tests.contracts.cases import LAYERS
 from tests.layers.test_layers import run
 
 from thalweg import Sequential, layers, ops
@@ -13,6 +14,7 @@ from thalweg.backprop import gradients
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
+from thalweg.layers.spatial import Spatial
 from thalweg.layers.tracing import tracing
 
 RANDOM = np.random.RandomState(3)
@@ -39,27 +41,29 @@ def test_a_causal_convolution_does_not_see_the_future():
     assert (before[:, 5:] != after[:, 5:]).all()
 
 
-@pytest.mark.parametrize(
-    ("make", "shape"),
-    [
-        (lambda **more: layers.Conv1D(4, 3, **more), (7, 3)),
-        (lambda **more: layers.Conv2D(4, 3, 2, "same", **more), (7, 6, 3)),
-        (lambda **more: layers.DepthwiseConv2D(3, **more), (7, 6, 3)),
-        (lambda **more: layers.SeparableConv2D(4, (3, 2), **more), (7, 6, 3)),
-        (lambda **more: layers.Conv2DTranspose(4, 3, 2, **more), (7, 6, 3)),
-        (lambda **more: layers.MaxPooling3D(2, **more), (5, 4, 6, 3)),
-        (lambda **more: layers.AveragePooling2D(2, padding="same", **more), (7, 6, 3)),
-        (lambda **more: layers.GlobalMaxPooling2D(keepdims=True, **more), (7, 6, 3)),
-        (lambda **more: layers.UpSampling2D(interpolation="bilinear", **more), (7, 6, 3)),
-        (lambda **more: layers.ZeroPadding1D(2, **more), (7, 3)),
-        (lambda **more: layers.Cropping3D(1, **more), (5, 4, 6, 3)),
-    ],
-)
-def test_channels_first_is_the_same_with_the_axes_moved(make, shape):
+def with_data_format():
+    """Of tests/contracts: a layer of images of each kind that takes data_format, and a shape with the channels last."""
+    for make, shape, _ in LAYERS.values():
+        layer = make()
+        if isinstance(layer, Spatial) and hasattr(layer, "data_format"):
+            yield layer, (*shape[1:], shape[0]) if layer.data_format == "channels_first" else shape
+
+
+@pytest.mark.parametrize(("layer", "shape"), list(with_data_format()), ids=lambda value: getattr(value, "label", ""))
+def test_channels_first_is_the_same_with_the_axes_moved(layer, shape):
     x = RANDOM.standard_normal((2, *shape)).astype(np.float32)
-    last = run(make(), x)
-    first = run(make(data_format="channels_first"), np.moveaxis(x, -1, 1))
+    last, first = (
+        run(type(layer).from_config(layer.get_config() | {"data_format": order}), images)
+        for order, images in (("channels_last", x), ("channels_first", np.moveaxis(x, -1, 1)))
+    )
     np.testing.assert_array_equal(np.moveaxis(first, 1, -1), last)
+
+
+def test_every_layer_of_images_takes_channels_first():
+    kinds = {type(layer).__name__ for layer, _ in with_data_format()}
+    without = {"UpSampling1D", "Cropping1D", "SpatialDropout1D"}  # in Keras, too
+    named = {name for name, entry in vars(layers).items() if isinstance(entry, type) and issubclass(entry, Spatial)}
+    assert {getattr(layers, name).__name__ for name in named} - without == kinds
 
 
 def test_equal_largest_numbers_share_the_gradient():
@@ -236,17 +240,70 @@ def test_arguments():
         layers.Conv2DTranspose(4, 3, 2, output_padding=2)
     with pytest.raises(ArgumentError, match="padding"):
         layers.ZeroPadding2D((1, 2, 3))
+    assert layers.Conv2D(4, 3, padding="SAME").padding == "same"
     with pytest.raises(ShapeError, match="nothing is left"):
         run(layers.Cropping1D(2), np.zeros((1, 4, 1), np.float32))
     assert layers.MaxPooling2D([2, 3]).strides == (2, 3)
     assert layers.Conv2D(4, 3).kernel_size == (3, 3)
 
 
-def test_a_skip_connection_that_does_not_fit():
+def message(make):
+    """Of the ShapeError, which has its four parts."""
+    with pytest.raises(ShapeError) as caught:
+        make()
+    text = str(caught.value)
+    assert all(part in text for part in ("expected:", "got:", "to fix:"))
+    return text
+
+
+@pytest.mark.parametrize("merge", [layers.Add, layers.Multiply, layers.Concatenate])
+def test_a_skip_connection_of_another_size(merge):
+    image = layers.Input((8, 8, 3), name="photo")
+    x = layers.Conv2D(3, 1)(image)
+    y = layers.MaxPooling2D(2)(layers.Conv2D(3, 3, padding="same")(x))
+    text = message(lambda: merge(name="around")([x, y]))
+    assert text.startswith(f"layer 'around' ({merge.__name__}): ")
+    assert "(batch, 8, 8, 3) and (batch, 4, 4, 3)" in text
+    # both ways from where they part
+    assert "input 1 came: conv2d (8, 8, 3)\n" in text
+    assert "input 2 came: conv2d (8, 8, 3) -> conv2d (8, 8, 3) -> max_pooling2d (4, 4, 3)\n" in text
+    assert 'padding="same"' in text
+
+
+def test_a_skip_connection_of_other_channels():
     x = layers.Input((8, 8, 3))
-    y = layers.Conv2D(4, 3)(x)
-    with pytest.raises(ShapeError, match="add"):
-        layers.Add()([x, y])
+    y = layers.Conv2D(16, 3, padding="same")(x)
+    text = message(lambda: layers.Add()([x, y]))
+    assert "filters=16, kernel_size=1" in text
+    message(lambda: layers.Add()([x, layers.Flatten()(y)]))
+    message(lambda: layers.Concatenate()([x, layers.Flatten()(y)]))
+    other = layers.Conv2D(4, 3, padding="same")(layers.Input((8, 8, 1), name="other"))
+    text = message(lambda: layers.Add()([y, other]))
+    assert "input 2 came: other (8, 8, 1) -> conv2d (8, 8, 4)" in text
+
+
+def test_the_way_to_a_kernel_that_has_become_too_large():
+    """In a network with an Input, in one that is built by data, in one inside another; and a long one."""
+    stack = [layers.Conv2D(4, 5), layers.MaxPooling2D(4), layers.MaxPooling2D(3), layers.Conv2D(4, 5)]
+    way = "conv2d (24, 24, 4) -> max_pooling2d (6, 6, 4) -> max_pooling2d_1 (2, 2, 4)"
+    text = message(lambda: Sequential([layers.Input((28, 28, 1)), *stack]))
+    assert text.startswith("layer 'conv2d_1' (Conv2D): the window is larger than the image")
+    assert f"the way there: input (28, 28, 1) -> {way}" in text
+    unbuilt = Sequential([layers.Conv2D(4, 9), layers.MaxPooling2D(3), layers.Conv2D(4, 9)])
+    text = message(lambda: unbuilt.predict(np.zeros((2, 28, 28, 1)), verbose=0))
+    assert "input (28, 28, 1) -> conv2d (20, 20, 4) -> max_pooling2d (6, 6, 4)" in text
+    inside = Sequential([layers.Conv2D(4, 5), layers.MaxPooling2D(4), layers.Conv2D(4, 5)], name="encoder")
+    text = message(lambda: Sequential([layers.Input((20, 20, 1)), layers.Conv2D(2, 3), inside]))
+    assert "input (18, 18, 2) -> conv2d (14, 14, 4) -> max_pooling2d (3, 3, 4)" in text
+    assert "input (20, 20, 1) -> conv2d (18, 18, 2)" in text
+    text = message(lambda: Sequential([layers.Input((28, 1)), *(layers.Conv1D(2, 4) for _ in range(12))]))
+    assert "input (28, 1) -> ... -> conv1d_3 (16, 2) -> conv1d_4 (13, 2)" in text
+
+
+def test_the_way_to_groups_that_do_not_divide():
+    text = message(lambda: Sequential([layers.Input((9, 9, 2)), layers.Conv2D(4, 3), layers.Conv2D(6, 3, groups=3)]))
+    assert "4 channels" in text
+    assert "conv2d (7, 7, 4)" in text
 
 
 def test_regularizers_and_constraints_are_the_kernels():

@@ -62,6 +62,9 @@ def test_normal_numbers_are_normal():
     [
         (layers.SpatialDropout1D(0.4), (50, 6, 40), (1,)),
         (layers.SpatialDropout2D(0.4), (50, 3, 4, 40), (1, 2)),
+        (layers.SpatialDropout2D(0.4, "channels_first"), (50, 40, 3, 4), (2, 3)),
+        (layers.SpatialDropout3D(0.4), (50, 3, 2, 2, 40), (1, 2, 3)),
+        (layers.SpatialDropout3D(0.4, "channels_first"), (50, 40, 2, 3, 2), (2, 3, 4)),
     ],
 )
 def test_spatial_dropout_drops_whole_features(layer, shape, together):
@@ -72,7 +75,7 @@ def test_spatial_dropout_drops_whole_features(layer, shape, together):
     assert dropped.mean() == pytest.approx(0.4, abs=5 * np.sqrt(0.24 / dropped.size))
     np.testing.assert_allclose(y[y != 0], 1 / 0.6, rtol=1e-6)
     np.testing.assert_array_equal(run(layer, x), x)
-    with pytest.raises(ShapeError, match="axes"):
+    with pytest.raises(ShapeError, match="no axis of channels"):
         run(layer, x[0], training=True)
 
 

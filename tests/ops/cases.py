@@ -783,13 +783,7 @@ def convolution_cases() -> Iterator[Case]:
     r = rng("convolution")
     for dtype in FLOATS:
         for places, size, strides, dilation, margins in PICTURES:
-            for batch, channels, filters, groups in (
-                (1, 1, 1, 1),
-                (2, 3, 5, 1),
-                (1, 16, 17, 1),
-                (2, 6, 4, 2),
-                (2, 5, 5, 5),
-            ):
+            for batch, channels, filters, groups in CHANNELS:
                 op = Convolution(strides, dilation, margins, groups)
                 x = numbers(r, (batch, *places, channels), dtype)
                 kernel = numbers(r, (*size, channels // groups, filters), dtype)

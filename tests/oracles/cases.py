@@ -5,6 +5,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from tests.oracles import trainings
 
 STEPS = 20
 KEPT_STEPS = (0, 1, 9, 19)  # whose parameters are compared
@@ -452,6 +453,11 @@ def _initializers():
     yield Case("initializer", "GlorotUniform", {}, {"shape": np.array([20000])}, "vector")
 
 
+def _trainings():
+    for name in trainings.NETWORKS:
+        yield Case("training", name, {}, trainings.data(name), rtol=trainings.TOLERANCE["float64"])
+
+
 BEYOND_KERAS = "beyond-keras"  # the label of what Keras refuses and another library does
 STEPWISE = ("Discretization",)  # layers without a gradient
 
@@ -570,6 +576,14 @@ def _convolutions():
                 yield Case("layer", name, {**options, "padding": padding}, {"x0": x})
             options = {"filters": 2, "kernel_size": 3, "strides": 2, "output_padding": 1, "padding": padding}
             yield Case("layer", name, options, {"x0": x})
+        for options in (
+            {"kernel_size": (2, 3, 2)},
+            {"kernel_size": 2, "strides": 2, "use_bias": False},
+            {"kernel_size": 3, "strides": (1, 2, 1), "output_padding": (0, 1, 0)},
+            {"kernel_size": 2, "dilation_rate": 2},
+        ):
+            options = {"filters": 2, **options, "padding": padding}
+            yield Case("layer", "Conv3DTranspose", options, {"x0": _numbers(69, 2, 3, 2, 3, 2)})
     yield Case("layer", "Conv2D", {"filters": 4, "kernel_size": 3, "data_format": "channels_first"}, {"x0": image})
     options = {"filters": 2, "kernel_size": 3, "strides": 2, "dilation_rate": 2}
     yield Case("layer", "Conv2D", options, {"x0": image}, BEYOND_KERAS)
@@ -602,4 +616,4 @@ def _images():
 
 
 CASES = [*_activations(), *_losses(), *_metrics(), *_optimizers(), *_schedules(), *_layers()]
-CASES += [*_convolutions(), *_images(), *_regularizers(), *_constraints(), *_initializers()]
+CASES += [*_convolutions(), *_images(), *_regularizers(), *_constraints(), *_initializers(), *_trainings()]

@@ -12,9 +12,10 @@ import json
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from tests.oracles import cases
+from tests.oracles import cases, trainings
 from tests.oracles.cases import CASES, Case
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -86,7 +87,7 @@ def ask_keras(case: Case) -> dict[str, np.ndarray] | None:
             optimizer.apply([x[name][step] for name in variables], list(variables.values()))
             steps.append({name: np.asarray(variable.value) for name, variable in variables.items()})
         return {name: np.stack([steps[i][name] for i in cases.KEPT_STEPS]) for name in variables}
-    if case.kind == "layer" and case.label == cases.BEYOND_KERAS:
+    if case.kind == "training" or (case.kind == "layer" and case.label == cases.BEYOND_KERAS):
         return None
     if case.kind == "layer":
         return ask_keras_layer(getattr(keras.layers, case.name)(**case.options), list(x.values()))
@@ -229,6 +230,9 @@ def ask_torch(case: Case) -> dict[str, np.ndarray] | None:
         return ask_torch_layer(case)
     if case.kind == "schedule":
         return ask_torch_schedule(case)
+    if case.kind == "training":
+        weights, losses = trainings.Torch().train(case.name)
+        return {"losses": losses, **{f"weight{i}": weight for i, weight in enumerate(weights)}}
     return ask_torch_optimizer(case) if case.kind == "optimizer" else None
 
 
@@ -342,10 +346,10 @@ def ask_torch_convolution(case: Case) -> dict[str, np.ndarray] | None:
     transposed = case.name.endswith("Transpose")
     if not known or options["padding"] != "valid" or case.name[:4] != "Conv":
         return None
-    if transposed and options["strides"] > (options["kernel_size"] - 1) * options["dilation_rate"] + 1:
-        return None  # Keras adds places that no window reaches
     rank = case.inputs["x0"].ndim - 2
     size = options["kernel_size"] if isinstance(options["kernel_size"], tuple) else (options["kernel_size"],) * rank
+    if transposed and options["strides"] > (min(size) - 1) * options["dilation_rate"] + 1:
+        return None  # Keras adds places that no window reaches
     channels, filters = case.inputs["x0"].shape[-1] // options["groups"], options["filters"]
     last = (filters, channels) if transposed else (channels, filters)
     weights = [torch.tensor(w).requires_grad_() for w in cases.layer_weights([(*size, *last), (filters,)])]
@@ -445,6 +449,19 @@ def sklearn_score(metrics, name, options, y_true, y_pred, weight):
     return None
 
 
+def keras_signatures() -> dict[str, dict[str, Any]]:
+    """Of each of Keras's layers: argument -> default, in order. An argument without a default has "required"."""
+    import keras
+
+    found = {}
+    for name, layer in vars(keras.layers).items():
+        if inspect.isclass(layer):
+            arguments = inspect.signature(layer).parameters.values()
+            named = [a for a in arguments if a.kind is a.POSITIONAL_OR_KEYWORD]
+            found[name] = {a.name: "required" if a.default is a.empty else a.default for a in named}
+    return found
+
+
 LIBRARIES = {
     "keras": (ask_keras, ("keras", "jax")),
     "torch": (ask_torch, ("torch",)),
@@ -466,6 +483,9 @@ def record(library: str, folder: Path, every: int = 1) -> None:
             answers[f"{case.key}/{what}"] = np.asarray(value)
     folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / f"{library}.npz", **answers)
+    if library == "keras":
+        lines = [f"{json.dumps(name)}: {json.dumps(a, default=repr)}" for name, a in keras_signatures().items()]
+        (folder / "keras_signatures.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
     versions = {name: importlib.metadata.version(name) for name in (*distributions, "numpy")}
     (folder / f"{library}.json").write_text(
         json.dumps({"versions": versions, "answers": len(answers)}, indent=2) + "\n"

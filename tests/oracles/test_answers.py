@@ -1,5 +1,8 @@
 """thalweg against the recorded answers of other libraries, and against fresh ones where they are installed."""
 
+import dataclasses
+import inspect
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,10 +10,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.compute import compute, inputs
+from tests.oracles import trainings
 from tests.oracles.cases import CASES, KEPT_STEPS, STEPS, STEPWISE, Case, layer_weights
 from tests.oracles.record import LIBRARIES, RECORDED, installed
 
-from thalweg import activations, constraints, initializers, layers, losses, metrics, ops, optimizers, regularizers
+from thalweg import (
+    activations,
+    config,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    ops,
+    optimizers,
+    regularizers,
+)
 from thalweg.backprop import gradients
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
@@ -30,6 +45,7 @@ def answer(case: Case) -> dict[str, np.ndarray]:
         "constraint": answer_constraint,
         "initializer": answer_initializer,
         "layer": answer_layer,
+        "training": answer_training,
     }[case.kind](case)
 
 
@@ -132,6 +148,17 @@ def answer_layer(case):
     return answers | compute(asked, weights, **case.inputs, cosine=np.cos(answers["value"]))
 
 
+def answer_training(case):
+    """By the executor that is the default, in float64."""
+    before = config.floatx()
+    config.set_floatx("float64")
+    try:
+        model, losses = trainings.train(case.name)
+    finally:
+        config.set_floatx(before)
+    return {"losses": losses} | {f"weight{i}": w for i, w in enumerate(trainings.trained(model).values())}
+
+
 def compare(case: Case, library: str, recorded: dict[str, np.ndarray]) -> int:
     """Compare with what the library has answered to the case; gives how much that is."""
     expected = {key.rpartition("/")[2]: value for key, value in recorded.items() if key.startswith(f"{case.key}/")}
@@ -141,6 +168,9 @@ def compare(case: Case, library: str, recorded: dict[str, np.ndarray]) -> int:
     for what, value in expected.items():
         if case.kind == "initializer":
             compare_statistics(ours[what], value, case)
+            continue
+        if case.kind == "training":
+            np.testing.assert_allclose(ours[what], value, rtol=0, atol=case.rtol * np.abs(value).max(), err_msg=what)
             continue
         # scikit-learn adds nothing to denominators, so what is compared with it can be asked for more.
         rtol = case.rtol if library == "keras" else min(case.rtol, 1e-9)
@@ -163,7 +193,16 @@ def compare_statistics(ours, theirs, case):
 # No two libraries draw the same numbers: tests/layers looks at what these do on average, and exactly where they can.
 # A model inside another (tests/model/test_nested.py) is no layer of Keras's.
 OTHERWISE_PROVED = {
-    *("nested", "mixup", "swapnoise", "dropout", "spatialdropout1d", "spatialdropout2d", "alphadropout"),
+    *(
+        "nested",
+        "mixup",
+        "swapnoise",
+        "dropout",
+        "spatialdropout1d",
+        "spatialdropout2d",
+        "spatialdropout3d",
+        "alphadropout",
+    ),
     *("gaussiandropout", "gaussiannoise", "randomflip", "randomtranslation", "randomzoom", "randomcontrast"),
     *("randombrightness", "randomerasing", "randomrotation", "timedistributed"),
 }
@@ -207,6 +246,36 @@ def test_every_registered_name_has_a_case():
         assert names <= asked[kind], kind
     ours = {entry.__name__.lower() for _, entry in layers.registry.items() if entry.__module__.startswith("thalweg")}
     assert ours - asked["layer"] <= OTHERWISE_PROVED, "add a case, or a test of what it draws"
+
+
+LEFT = {"name", "trainable", "dtype", "lora_rank", "lora_alpha", "quantization_config"}
+"""What every layer takes by name; and what only Keras has."""
+
+OTHERWISE = {"CategoryEncoding": {"num_tokens": "required"}, "PReLU": {"alpha_initializer": "zeros"}}
+AUGMENTATION = ("MixUp", "Random")  # images are channels last there, and a seed is given by name
+
+
+def test_arguments_and_defaults_of_layers_are_keras_s():
+    """In Keras's order. One number for all axes is the same as one for each."""
+
+    def plain(value):
+        value = json.loads(json.dumps(value, default=repr))
+        return 1 if value in ([1, 1], [1, 1, 1]) else value
+
+    def described(layer):
+        arguments = [a for a in inspect.signature(layer).parameters.values() if a.kind is a.POSITIONAL_OR_KEYWORD]
+        return [(a.name, "required" if a.default is a.empty else plain(a.default)) for a in arguments]
+
+    compared = []
+    for name, theirs in json.loads((RECORDED / "keras_signatures.json").read_text()).items():
+        layer = getattr(layers, name, None)
+        if not dataclasses.is_dataclass(layer) or name.startswith(AUGMENTATION):
+            continue
+        theirs |= OTHERWISE.get(name, {})
+        expected = [(argument, plain(default)) for argument, default in theirs.items()]
+        assert [a for a in described(layer) if a[0] not in LEFT] == [a for a in expected if a[0] not in LEFT], name
+        compared.append(layer)
+    assert len(set(compared)) > 60
 
 
 @pytest.mark.slow

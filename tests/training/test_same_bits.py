@@ -58,6 +58,26 @@ def test_threads_and_parts_do_not_change_a_bit(optimizer, digits, teams):
     assert teams == {2, 3}
 
 
+def trained_images(digits, threads, *epochs):
+    """A convolutional network with dropout after each number of ``epochs``."""
+    thalweg.utils.set_random_seed(3)
+    model = thalweg.models.small_cnn((28, 28), dtype="uint8")
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    x, y = (array[:300] for array in digits)  # two batches of 128, and one of 44
+    for first, last in zip((0, *epochs), epochs, strict=False):
+        model.fit(x, y, batch_size=128, initial_epoch=first, epochs=last, threads=threads, verbose=0)
+    return model
+
+
+def test_images_have_the_same_bits(digits, teams):
+    one = trained_images(digits, 1, 2)
+    assert teams == set()
+    for other in (trained_images(digits, 2, 2), trained_images(digits, 2, 1, 2), trained_images(digits, 3, 2)):
+        assert nets.same_bits(one, other)
+        assert one.history.history["loss"][-1] == other.history.history["loss"][-1]
+    assert teams == {2, 3}
+
+
 def test_a_cold_and_a_warm_cache_do_not_change_a_bit(digits, tmp_path, monkeypatch):
     monkeypatch.setenv(cache.ENVIRONMENT, str(tmp_path))
     cold = trained(digits, "adam", 2, 2)

@@ -14,19 +14,23 @@ from thalweg.layers.augmentation import RandomRotation as RandomRotation
 from thalweg.layers.augmentation import RandomTranslation as RandomTranslation
 from thalweg.layers.augmentation import RandomZoom as RandomZoom
 from thalweg.layers.convolution import Conv1D as Conv1D
-from thalweg.layers.convolution import Conv1DTranspose as Conv1DTranspose
+from thalweg.layers.convolution import Conv1D as Convolution1D
 from thalweg.layers.convolution import Conv2D as Conv2D
-from thalweg.layers.convolution import Conv2DTranspose as Conv2DTranspose
+from thalweg.layers.convolution import Conv2D as Convolution2D
 from thalweg.layers.convolution import Conv3D as Conv3D
+from thalweg.layers.convolution import Conv3D as Convolution3D
 from thalweg.layers.convolution import DepthwiseConv1D as DepthwiseConv1D
 from thalweg.layers.convolution import DepthwiseConv2D as DepthwiseConv2D
 from thalweg.layers.convolution import SeparableConv1D as SeparableConv1D
+from thalweg.layers.convolution import SeparableConv1D as SeparableConvolution1D
 from thalweg.layers.convolution import SeparableConv2D as SeparableConv2D
+from thalweg.layers.convolution import SeparableConv2D as SeparableConvolution2D
 from thalweg.layers.dense import Dense as Dense
 from thalweg.layers.distributed import TimeDistributed as TimeDistributed
 from thalweg.layers.dropout import Dropout as Dropout
 from thalweg.layers.dropout import SpatialDropout1D as SpatialDropout1D
 from thalweg.layers.dropout import SpatialDropout2D as SpatialDropout2D
+from thalweg.layers.dropout import SpatialDropout3D as SpatialDropout3D
 from thalweg.layers.embedding import Embedding as Embedding
 from thalweg.layers.layer import Layer as Layer
 from thalweg.layers.layer import registry as registry
@@ -94,5 +98,11 @@ from thalweg.layers.resizing import ZeroPadding3D as ZeroPadding3D
 from thalweg.layers.symbols import Input as Input
 from thalweg.layers.symbols import Symbol as Symbol
 from thalweg.layers.tracing import Parameter as Parameter
+from thalweg.layers.transposed import Conv1DTranspose as Conv1DTranspose
+from thalweg.layers.transposed import Conv1DTranspose as Convolution1DTranspose
+from thalweg.layers.transposed import Conv2DTranspose as Conv2DTranspose
+from thalweg.layers.transposed import Conv2DTranspose as Convolution2DTranspose
+from thalweg.layers.transposed import Conv3DTranspose as Conv3DTranspose
+from thalweg.layers.transposed import Conv3DTranspose as Convolution3DTranspose
 
 get = registry.get

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from thalweg import ops
 from thalweg.activations import Activation
-from thalweg.checks import In, OneOf
+from thalweg.checks import OneOf
 from thalweg.constraints import Projection
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.fields import dataclass
@@ -20,7 +20,7 @@ from thalweg.layers.tracing import Parameter
 from thalweg.regularizers import Penalty
 
 
-class _Filtering(Spatial):
+class Filtering(Spatial):
     """What convolutions have in common: a window, a bias and an activation."""
 
     kernel_size: Sizes
@@ -61,7 +61,7 @@ class _Filtering(Spatial):
 
 
 @dataclass(eq=False)
-class _Convolution(_Filtering):
+class _Convolution(Filtering):
     filters: Size
     kernel_size: Sizes
     strides: Sizes = 1
@@ -167,7 +167,7 @@ class Conv3D(_Convolution):
 
 
 @dataclass(eq=False)
-class _Depthwise(_Filtering):
+class _Depthwise(Filtering):
     kernel_size: Sizes
     strides: Sizes = 1
     padding: Padding = "valid"
@@ -223,7 +223,7 @@ class DepthwiseConv2D(_Depthwise):
 
 
 @dataclass(eq=False)
-class _Separable(_Filtering):
+class _Separable(Filtering):
     filters: Size
     kernel_size: Sizes
     strides: Sizes = 1
@@ -287,89 +287,6 @@ class SeparableConv2D(_Separable):
     Arguments: as in ``Conv2D``.
 
     Source: Chollet (2017), arXiv:1610.02357.
-    """
-
-    rank: ClassVar[int] = 2
-
-
-@dataclass(eq=False)
-class _Transposed(_Filtering):
-    filters: Size
-    kernel_size: Sizes
-    strides: Sizes = 1
-    padding: Padding = "valid"
-    output_padding: Annotated[int, In("[0, inf)")] | tuple[Annotated[int, In("[0, inf)")], ...] | None = None
-    data_format: DataFormat | None = None
-    dilation_rate: Sizes = 1
-    activation: str | Activation | None = None
-    use_bias: bool = True
-    kernel_initializer: str | Initializer = "glorot_uniform"
-    bias_initializer: str | Initializer = "zeros"
-    kernel_regularizer: str | Penalty | None = None
-    bias_regularizer: str | Penalty | None = None
-    activity_regularizer: str | Penalty | None = None
-    kernel_constraint: str | Projection | None = None
-    bias_constraint: str | Projection | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        more, strides = self._more(), self.frame().strides
-        if more is not None and any(n >= s for n, s in zip(more, strides, strict=True)):
-            raise ArgumentError(
-                f"{type(self).__name__}: output_padding is too large",
-                expected="less than the stride, on each axis",
-                got=f"output_padding={self.output_padding}, strides={strides}",
-                fix="leave it out, or make the stride larger",
-            )
-
-    def make(self, x: TensorType) -> None:
-        shape = (*self.window(), self.filters, self.channels)
-        self.kernel = self.parameter("kernel", shape, self.kernel_initializer)
-        self.make_bias(self.filters)
-
-    def compute(self, x: Node, training: bool) -> Node:
-        frame = self.frame()
-        x = ops.cast(x, self.compute_dtype)
-        margins = frame.transposed_margins(self._more())
-        y = ops.convolve_transposed(x, self.kernel.node, frame.strides, margins, frame.dilation)
-        return self.finished(y, training)
-
-    def _more(self) -> tuple[int, ...] | None:
-        if self.output_padding is None:
-            return None
-        return each(self, "output_padding", self.output_padding, self.rank)
-
-
-@registry.register("conv1d_transpose")
-@dataclass(eq=False)
-class Conv1DTranspose(_Transposed):
-    """The transpose of a convolution: each time adds its multiple of the kernel to a window of the result.
-
-    Shapes: x (batch, time, features) -> (batch, times, filters); kernel (kernel_size, filters, features), bias
-    (filters,).
-
-    Arguments: as in ``Conv2DTranspose``.
-    """
-
-    rank: ClassVar[int] = 1
-
-
-@registry.register("conv2d_transpose")
-@dataclass(eq=False)
-class Conv2DTranspose(_Transposed):
-    """The transpose of a convolution: each pixel adds its multiple of the kernel to a window of the result.
-
-    It has the form of the gradient of ``Conv2D`` by its input, and so makes small images larger.
-
-    Shapes: x (batch, height, width, channels) -> (batch, rows, columns, filters); kernel (*kernel_size, filters,
-    channels), bias (filters,).
-
-    Arguments:
-        padding: "valid" for all of the result, ``(size - 1) * stride + max(kernel_size, stride)`` rows; "same" for its
-            middle, ``size * stride`` rows.
-        output_padding: gives ``(size - 1) * stride + kernel_size + output_padding`` rows instead, with "same"
-            ``(size - 1) * stride + kernel_size % 2 + output_padding``; less than the stride.
-        The others: as in ``Conv2D``.
     """
 
     rank: ClassVar[int] = 2

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from thalweg import ops
-from thalweg.checks import In, Reserved
+from thalweg.checks import In
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.layers.layer import Layer, registry
+from thalweg.layers.spatial import DataFormat, Spatial
 
 
 @registry.register("dropout")
@@ -59,9 +60,22 @@ class Dropout(Layer):
         return tuple(size if n is None else n for n, size in zip(self.noise_shape, shape, strict=True))
 
 
+class _SpatialDropout(Spatial):
+    rate: float
+    seed: int | None
+
+    def call(self, x: Node, training: bool) -> Node:
+        self._in_order(x.type)
+        if not training or self.rate == 0:
+            return x
+        channels = 1 if self.channels_first else x.rank - 1
+        mask_shape = tuple(n if a in (0, channels) else 1 for a, n in enumerate(x.shape))
+        return dropped(x, kept(self, x.shape, mask_shape, self.rate, self.seed), self.rate)
+
+
 @registry.register("spatial_dropout_1d")
 @dataclass(eq=False)
-class SpatialDropout1D(Layer):
+class SpatialDropout1D(_SpatialDropout):
     """Dropout of whole features: in each sample one draw serves all times.
 
     Shapes: x (batch, time, features) -> the same.
@@ -72,32 +86,49 @@ class SpatialDropout1D(Layer):
     Source: Tompson et al. (2015), arXiv:1411.4280, section 3.2.
     """
 
+    rank: ClassVar[int] = 1
     rate: Annotated[float, In("[0, 1)")]
     seed: Annotated[int, In("[0, inf)")] | None = None
-
-    def call(self, x: Node, training: bool) -> Node:
-        return _by_feature(self, x, 3, "(batch, time, features)", self.rate if training else 0.0, self.seed)
 
 
 @registry.register("spatial_dropout_2d")
 @dataclass(eq=False)
-class SpatialDropout2D(Layer):
+class SpatialDropout2D(_SpatialDropout):
     """Dropout of whole channels: in each sample one draw serves all places.
 
     Shapes: x (batch, height, width, channels) -> the same.
 
     Arguments:
+        data_format: "channels_last" unless given; see ``Spatial``.
         seed: as in ``Dropout``.
 
     Source: Tompson et al. (2015), arXiv:1411.4280, section 3.2.
     """
 
+    rank: ClassVar[int] = 2
     rate: Annotated[float, In("[0, 1)")]
-    data_format: Annotated[object, Reserved()] = None
+    data_format: DataFormat | None = None
     seed: Annotated[int, In("[0, inf)")] | None = None
 
-    def call(self, x: Node, training: bool) -> Node:
-        return _by_feature(self, x, 4, "(batch, height, width, channels)", self.rate if training else 0.0, self.seed)
+
+@registry.register("spatial_dropout_3d")
+@dataclass(eq=False)
+class SpatialDropout3D(_SpatialDropout):
+    """Dropout of whole channels: in each sample one draw serves all places.
+
+    Shapes: x (batch, depth, height, width, channels) -> the same.
+
+    Arguments:
+        data_format: "channels_last" unless given; see ``Spatial``.
+        seed: as in ``Dropout``.
+
+    Source: Tompson et al. (2015), arXiv:1411.4280, section 3.2.
+    """
+
+    rank: ClassVar[int] = 3
+    rate: Annotated[float, In("[0, 1)")]
+    data_format: DataFormat | None = None
+    seed: Annotated[int, In("[0, inf)")] | None = None
 
 
 def kept(layer: Layer, shape: tuple[int, ...], mask_shape: tuple[int, ...], rate: float, seed: int | None) -> Node:
@@ -109,16 +140,3 @@ def kept(layer: Layer, shape: tuple[int, ...], mask_shape: tuple[int, ...], rate
 def dropped(x: Node, kept: Node, rate: float) -> Node:
     """0 for what is not kept; the rest divided by ``1 - rate``."""
     return ops.select(kept, x * (1.0 / (1.0 - rate)), 0.0)
-
-
-def _by_feature(layer: Layer, x: Node, rank: int, wanted: str, rate: float, seed: int | None) -> Node:
-    if x.rank != rank:
-        raise ShapeError(
-            "the input has another number of axes than this layer drops features of",
-            expected=wanted,
-            got=str(("batch", *x.shape[1:])),
-            fix="use the layer for inputs of this kind, or Dropout",
-        )
-    if rate == 0:
-        return x
-    return dropped(x, kept(layer, x.shape, (x.shape[0], *(1,) * (rank - 2), x.shape[-1]), rate, seed), rate)

@@ -20,6 +20,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
 from thalweg.graph.types import FLOATS, TensorType
 from thalweg.initializers import Initializer, Shape
+from thalweg.layers.route import route
 from thalweg.layers.symbols import TOKEN_BATCH, Call, Symbol, SymbolicShape
 from thalweg.layers.tracing import SEED_STATE, STEP_STATE, Parameter, current_trace, told_training, tracing
 from thalweg.registry import Registered, Registry
@@ -324,7 +325,11 @@ class Layer(Registered):
                 raise
 
     def _on_symbols(self, inputs: tuple[Symbol, ...], training: bool | None) -> Symbol | tuple[Symbol, ...]:
-        types = self.infer(*(x.type(TOKEN_BATCH) for x in inputs))
+        try:
+            types = self.infer(*(x.type(TOKEN_BATCH) for x in inputs))
+        except ShapeError as error:
+            error.got += f"\n{route(inputs)}"
+            raise
         for kind in types:
             if kind.shape[:1] != (TOKEN_BATCH,):
                 raise ShapeError(

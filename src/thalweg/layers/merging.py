@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import reduce
 
 from thalweg import ops
@@ -122,6 +123,16 @@ class Concatenate(Layer):
 
     def call(self, *inputs: Node, training: bool) -> Node:
         axis = normal_axis(self.axis, inputs[0].type)
+        first = inputs[0]
+        for x in inputs[1:]:
+            others = [a for a in range(1, first.rank) if a != axis]
+            if x.rank != first.rank or any(x.shape[a] != first.shape[a] for a in others):
+                raise ShapeError(
+                    f"the inputs cannot be joined along axis {axis}",
+                    expected=f"equal sizes on all axes but {axis}",
+                    got=_shapes(inputs),
+                    fix=_mending(inputs, x, others),
+                )
         return ops.concatenate(_one_dtype(inputs), axis)
 
 
@@ -184,10 +195,30 @@ def _fitting(inputs: tuple[Node, ...]) -> tuple[Node, ...]:
             raise ShapeError(
                 "the inputs do not fit each other",
                 expected="equal shapes, or sizes of 1 where one repeats",
-                got=", ".join(str(("batch", *x.shape[1:])) for x in inputs),
-                fix="put a Dense or Reshape layer before one of them",
+                got=_shapes(inputs),
+                fix=_mending(inputs, x, range(1, first.rank)),
             )
     return _one_dtype(inputs)
+
+
+def _shapes(inputs: tuple[Node, ...]) -> str:
+    return " and ".join(f"({', '.join(map(str, ('batch', *x.shape[1:])))})" for x in inputs)
+
+
+def _mending(inputs: tuple[Node, ...], x: Node, axes: Iterable[int]) -> str:
+    """What to do about an input that does not fit the first one on one of these axes."""
+    first = inputs[0]
+    if x.rank != first.rank or x.rank < 3:
+        return "put a Dense or Reshape layer before one of them"
+    places = [a for a in axes if a < x.rank - 1 and x.shape[a] != first.shape[a]]
+    if not places:
+        few = min(x.shape[-1], first.shape[-1])
+        many = max(x.shape[-1], first.shape[-1])
+        return f"let a convolution of 1 make {many} channels of the {few}, as in ResNet: filters={many}, kernel_size=1"
+    return (
+        'padding="same" in the convolutions of one way keeps the sizes; where strides or pooling change them on '
+        "purpose, do the same on the other way, or use Cropping, ZeroPadding or UpSampling"
+    )
 
 
 def _one_dtype(inputs: tuple[Node, ...]) -> tuple[Node, ...]:

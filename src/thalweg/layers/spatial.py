@@ -99,7 +99,8 @@ class Spatial(Layer):
     """The base of layers of (batch, *places, channels). A subclass writes ``make`` and ``compute`` for that order.
 
     With ``data_format="channels_first"`` the input is (batch, channels, *places) and so is the result; the axes are
-    put in order before and after. A model pays for that at each such layer: images are better transposed once.
+    put in order before and after. Compiling takes that away again between such layers, also where activations, sums and
+    normalisations of axis 1 stand between them (``passes.transposes``): what stays is one at the border of the model.
     """
 
     rank: ClassVar[int]
@@ -107,6 +108,12 @@ class Spatial(Layer):
 
     channels: int
     """Of the input, from ``build`` on."""
+
+    def __post_init__(self) -> None:
+        for name in ("padding", "data_format"):  # Keras takes "SAME", too
+            if isinstance(getattr(self, name, None), str):
+                setattr(self, name, getattr(self, name).lower())
+        super().__post_init__()
 
     @property
     def channels_first(self) -> bool:

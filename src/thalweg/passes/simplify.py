@@ -11,6 +11,7 @@ from thalweg.ops.broadcast import Broadcast, broadcast
 from thalweg.ops.elementwise import Cast, Divide, Multiply, Subtract, _Elementwise
 from thalweg.ops.leaf import Constant, StopGradient, constant
 from thalweg.ops.shape import Reshape, Transpose, reshape, transpose
+from thalweg.passes.transposes import compute_then_transpose
 
 Rule = Callable[[Node], Node]
 
@@ -127,4 +128,10 @@ def _scalar(node: Node) -> float | int | bool | None:
     return node.op.value if isinstance(node.op, Constant) else None
 
 
-_RULES: tuple[Rule, ...] = (_drop_identity, _merge_shapes, _fold_constants, _compute_then_broadcast)
+_RULES: tuple[Rule, ...] = (
+    _drop_identity,
+    _merge_shapes,
+    _fold_constants,
+    _compute_then_broadcast,
+    compute_then_transpose,
+)
