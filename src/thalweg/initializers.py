@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import zlib
 from dataclasses import field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from thalweg import config
 from thalweg.checks import In, OneOf, check_fields
-from thalweg.errors import ShapeError
+from thalweg.errors import ArgumentError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.registry import Registered, Registry
 
@@ -71,12 +71,30 @@ class Ones(Initializer):
 @registry.register("constant")
 @dataclass(frozen=True)
 class Constant(Initializer):
-    """``value`` everywhere."""
+    """``value`` everywhere, or an array of values, as of an embedding that was trained elsewhere.
 
-    value: float = 0.0
+    Arguments:
+        value: a number, or an array that can be broadcast to the parameter's shape.
+
+    Raises: ArgumentError if the array holds no finite numbers; ShapeError, when the layer is built, if it does not fit.
+    """
+
+    value: float | tuple[Any, ...] = 0.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, np.ndarray | list | tuple):
+            # Tuples of Python's numbers: they compare, hash and go into files.
+            object.__setattr__(self, "value", _nested(_numbers(self.value).tolist()))
+        super().__post_init__()
 
     def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
-        return np.full(shape, self.value)
+        values = np.asarray(self.value, np.float64)
+        try:
+            return np.broadcast_to(values, shape)
+        except ValueError:
+            raise _not_of_this_shape(
+                self, f"a shape that its array {values.shape} can be broadcast to", shape
+            ) from None
 
 
 @registry.register("random_normal", "normal")
@@ -267,6 +285,27 @@ class Identity(Initializer):
         if len(shape) != 2:
             raise _not_of_this_shape(self, "two axes", shape)
         return self.gain * np.eye(*shape)
+
+
+def _numbers(given: Any) -> np.ndarray:
+    try:
+        array = np.asarray(given, np.float64)
+        if np.isfinite(array).all():
+            return array
+        got = "numbers that are not finite"
+    except (TypeError, ValueError) as error:
+        got = str(error)
+    raise ArgumentError(
+        "Constant: argument 'value' does not fit its rule",
+        expected="a number, or an array of finite numbers",
+        got=got,
+        fix="pass for example Constant(np.zeros((3, 4)))",
+    )
+
+
+def _nested(values: Any) -> Any:
+    """Lists of lists as tuples of tuples; a number as it is."""
+    return tuple(map(_nested, values)) if isinstance(values, list) else values
 
 
 def _not_of_this_shape(initializer: Initializer, wanted: str, shape: Shape) -> ShapeError:

@@ -308,6 +308,14 @@ class Layer(Registered):
                     fix="keep the first axis as it is; reduce and reshape the others only",
                     layer=str(self),
                 )
+            if TOKEN_BATCH in kind.shape[1:]:
+                raise ShapeError(
+                    "the result has the batch axis twice: every sample would meet every other one",
+                    expected="inputs that have equally many axes",
+                    got=", ".join(str(x.shape) for x in inputs),
+                    fix="add the missing axes behind the first, for example with Reshape or x[:, None]",
+                    layer=str(self),
+                )
         call = Call(self, inputs, training)
         symbols = tuple(Symbol((None, *t.shape[1:]), t.dtype, call, i) for i, t in enumerate(types))
         return symbols[0] if len(symbols) == 1 else symbols
