@@ -13,7 +13,9 @@ TABLE = np.arange(6.0).reshape(3, 2)
 
 
 def embedding(start):
-    return thalweg.Sequential([thalweg.Input((4,), dtype="int32"), layers.Embedding(3, 2, embeddings_initializer=start)])
+    return thalweg.Sequential(
+        [thalweg.Input((4,), dtype="int32"), layers.Embedding(3, 2, embeddings_initializer=start)]
+    )
 
 
 class TestConstantArrays:

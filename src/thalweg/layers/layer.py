@@ -191,12 +191,8 @@ class Layer(Registered):
         return f"layer {self.label!r} ({self.class_name})"
 
     def sublayers(self) -> list[Layer]:
-        """The layers inside this one: its attributes, and lists of layers among them."""
-        found: list[Layer] = []
-        for value in vars(self).values():
-            items = value if isinstance(value, (list, tuple)) else [value]
-            found += [item for item in items if isinstance(item, Layer)]
-        return found
+        """The layers inside this one: its attributes, and those in lists and mappings among them."""
+        return layers_among(vars(self).values())
 
     def named_parameters(self, prefix: str = "", *, trainable_only: bool = False) -> dict[str, Parameter]:
         """Path -> parameter, ``prefix`` in front, own ones first; of a parameter reached twice the first path."""
@@ -251,7 +247,6 @@ class Layer(Registered):
         with tracing():
             outputs = self(*(ops.input_node(f"input_{i}", t.shape, t.dtype) for i, t in enumerate(types)))
         results = outputs if isinstance(outputs, tuple) else (outputs,)
-        self.output_shape = (None, *results[0].shape[1:])
         return tuple(node.type for node in results)
 
     def __call__(self, *inputs: Any, training: bool | None = None) -> Any:
@@ -284,8 +279,10 @@ class Layer(Registered):
                     self.built = True
                     if not self.trainable:
                         self.trainable = False  # of the layers inside too, now that they are there
-                options = {"training": told} if _asks_for_training(type(self)) else {}
+                options = {"training": told} if asks_for_training(type(self)) else {}
                 results = self.call(*inputs, **options)
+                first = results[0] if isinstance(results, tuple) else results
+                self.output_shape = (None, *first.shape[1:])
                 regularizer = getattr(self, "activity_regularizer", None)
                 if regularizer is not None:
                     penalty = regularizers.get(regularizer)
@@ -324,6 +321,21 @@ class Layer(Registered):
 registry: Registry[Layer] = Registry("layer", Layer)
 
 
+def layers_among(values: Iterable[Any]) -> list[Layer]:
+    """The layers among these values, what stands for models among them, and those in lists and mappings; each once."""
+    found: dict[Layer, None] = {}
+    for value in values:
+        if isinstance(value, Layer):
+            found[value] = None
+        elif isinstance(value, list | tuple):
+            found |= dict.fromkeys(layers_among(value))
+        elif isinstance(value, dict):
+            found |= dict.fromkeys(layers_among(value.values()))
+        elif hasattr(type(value), "as_layer"):
+            found[value.as_layer()] = None
+    return list(found)
+
+
 def name_layers(layers: Iterable[Layer]) -> None:
     """Give every layer without a name one that no other of these has: ``dense``, ``dense_1`` ...
 
@@ -351,8 +363,9 @@ def name_layers(layers: Iterable[Layer]) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _asks_for_training(cls: type[Layer]) -> bool:
-    parameters = inspect.signature(cls.call).parameters
+def asks_for_training(cls: type) -> bool:
+    """Whether ``call`` of a class of layers or models takes ``training``."""
+    parameters = inspect.signature(cls.call).parameters  # type: ignore[attr-defined]
     return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
