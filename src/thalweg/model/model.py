@@ -157,7 +157,7 @@ class Model(Describable):
 
     def _prepare(self, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Rows:
         types = _sample_types(self._inputs)
-        return data.prepare(x, y, sample_weight, class_weight, types, self._ready_to_train("training").goals.outputs)
+        return data.prepare(x, y, sample_weight, class_weight, types, self._ready_to_train("training").goals)
 
     def _hold_out(self, rows: Rows, share: float, given: Any) -> tuple[Rows, Rows | None]:
         """The rows to train on and those to validate on: ``validation_data`` wins over ``validation_split``."""

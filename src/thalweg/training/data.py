@@ -14,7 +14,7 @@ from thalweg.data.arrays import as_array, converted, require_finite
 from thalweg.errors import ArgumentError, DataError, DTypeError, ShapeError, did_you_mean
 from thalweg.fields import dataclass
 from thalweg.graph.types import TensorType
-from thalweg.training.goals import Goal
+from thalweg.training.goals import Goal, Goals
 
 Arrays = dict[str, np.ndarray]
 Types = Mapping[str, TensorType]
@@ -141,7 +141,7 @@ def _common_rows(arrays: Arrays) -> int:
     return next(iter(counts.values()))
 
 
-def prepare(x: Any, y: Any, sample_weight: Any, class_weight: Any, types: Types, goals: Sequence[Goal]) -> Rows:
+def prepare(x: Any, y: Any, sample_weight: Any, class_weight: Any, types: Types, goals: Goals) -> Rows:
     """Everything that a step of training or evaluation takes.
 
     Arguments:
@@ -155,8 +155,8 @@ def prepare(x: Any, y: Any, sample_weight: Any, class_weight: Any, types: Types,
     inputs = prepare_inputs(x, types)
     _require_rows(inputs)
     check_inputs(inputs, x)
-    targets = _prepare_targets(y, goals)
-    weights = _prepare_weights(sample_weight, class_weight, targets, goals)
+    targets = _prepare_targets(_wanted(y, goals), goals.outputs)
+    weights = _prepare_weights(_wanted(sample_weight, goals), class_weight, targets, goals.outputs)
     arrays = {**inputs.arrays, **targets, **weights}
     return Rows(arrays, _common_rows(arrays))
 
@@ -183,6 +183,20 @@ def targets(y: Any, outputs: Iterable[str]) -> dict[str, np.ndarray]:
                 fix="mend the targets" + (f" of output {name!r}" if name else "") + ", or name the loss in compile",
             )
     return arrays
+
+
+def _wanted(parts: Any, goals: Goals) -> Any:
+    """Without the parts for outputs that have neither loss nor metrics: they may be there, and are left alone."""
+    names, every = [goal.name for goal in goals.outputs], goals.names_of_outputs
+    if len(names) == len(every):
+        return parts
+    if isinstance(parts, Mapping) and not hasattr(parts, "columns"):
+        parts = {name: part for name, part in parts.items() if name in names or name not in every}
+        return parts if len(names) > 1 or set(parts) != set(names) else parts[names[0]]
+    if isinstance(parts, list | tuple) and len(parts) == len(every):
+        found = [part for name, part in zip(every, parts, strict=True) if name in names]
+        return found if len(found) > 1 else found[0]
+    return parts
 
 
 def _prepare_targets(y: Any, goals: Sequence[Goal]) -> Arrays:
