@@ -45,3 +45,44 @@ class TestConstantArrays:
     def test_what_is_no_array_of_numbers(self, value):
         with pytest.raises(ArgumentError, match="'value'"):
             initializers.Constant(value)
+
+
+class TestFunctions:
+    def test_a_function_of_shape_and_dtype(self):
+        calls = []
+
+        def start(shape, dtype=None):
+            calls.append((shape, dtype))
+            return np.full(shape, 0.5)
+
+        model = thalweg.Sequential([thalweg.Input((4,)), layers.Dense(3, kernel_initializer=start)])
+        np.testing.assert_array_equal(model.get_weights()[0], np.full((4, 3), np.float32(0.5)))
+        assert calls == [((4, 3), "float32")]
+
+    def test_files_cannot_hold_it(self, tmp_path):
+        layer = layers.Dense(3, kernel_initializer=lambda shape, dtype: np.zeros(shape))
+        model = thalweg.Sequential([thalweg.Input((4,)), layer])
+        with pytest.raises(ArgumentError, match=r"value of Dense\.kernel_initializer cannot be saved"):
+            model.save(tmp_path / "m")
+        model.save_weights(tmp_path / "w")
+
+    def test_a_registered_one_can_be_saved(self, tmp_path):
+        @initializers.registry.register("tests/halves")
+        def halves(shape, dtype=None):
+            return np.full(shape, 0.5)
+
+        for start in (halves, "tests/halves"):
+            model = thalweg.Sequential([thalweg.Input((4,)), layers.Dense(3, kernel_initializer=start)])
+            model.save(tmp_path / "m")
+            clone = thalweg.clone_model(thalweg.load_model(tmp_path / "m"))
+            np.testing.assert_array_equal(clone.get_weights()[0], np.full((4, 3), 0.5))
+
+    @pytest.mark.parametrize("wrong", [lambda s, dtype: np.zeros(3), lambda s, dtype: np.full(s, np.nan)])
+    def test_what_it_gives_is_checked(self, wrong):
+        with pytest.raises(ArgumentError, match=r"layer 'dense': the function that is an initializer"):
+            thalweg.Sequential([thalweg.Input((4,)), layers.Dense(3, kernel_initializer=wrong)])
+
+
+def test_older_ways_to_give_an_embedding_its_table():
+    with pytest.raises(ArgumentError, match=r"initializers\.Constant\(table\)"):
+        layers.Embedding(3, 2, weights=[TABLE])

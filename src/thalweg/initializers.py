@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Callable
 from dataclasses import field
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,8 +45,40 @@ class Initializer(Registered):
         return self.fill(shape, np.random.Generator(np.random.Philox(key))).astype(dtype or config.floatx())
 
 
+Filling = Callable[..., Any]
+"""What gives a parameter its first value: an Initializer, or a function of the shape with the keyword ``dtype``."""
+
 registry: Registry[Initializer] = Registry("initializer", Initializer)
-get = registry.get
+
+
+def get(identifier: Any) -> Initializer:
+    """The initializer meant by a name, a class, a saved description, the object itself, or a function.
+
+    A function gets the shape and, as a keyword, the dtype, and gives the array; its numbers depend on itself alone, not
+    on the model's seed. Raises: NameNotFoundError or ArgumentError for anything else.
+    """
+    found: Any = registry.get(identifier)
+    return found if isinstance(found, Initializer) else Written(found)
+
+
+@dataclass(frozen=True)
+class Written(Initializer):
+    """A user's function as an initializer."""
+
+    function: Filling
+
+    def __call__(self, shape: Shape, dtype: str | None = None, *, seed: int = 0, path: str = "") -> np.ndarray:
+        values = np.asarray(self.function(shape, dtype=dtype or config.floatx()))
+        if values.shape != shape or values.dtype.kind not in "fiub" or not np.isfinite(values).all():
+            raise ArgumentError(
+                "the function that is an initializer does not fit this parameter",
+                expected=f"finite numbers of shape {shape}",
+                got=f"shape {values.shape}, dtype {values.dtype}" + (", not all finite" * (values.shape == shape)),
+                fix="give an array of the shape that the function is called with",
+            )
+        return values.astype(dtype or config.floatx())
+
+
 if not TYPE_CHECKING:
     __getattr__ = registry.attribute
 

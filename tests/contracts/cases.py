@@ -8,6 +8,7 @@ from thalweg.optimizers import schedules
 # name -> (how to make one, shape of a sample, dtype of the input); a list of shapes for a layer of several inputs
 LAYERS = {
     "activation": (lambda: layers.Activation("tanh"), (5,), "float32"),
+    "activity_regularization": (lambda: layers.ActivityRegularization(0.1, 0.2), (5,), "float32"),
     "add": (layers.Add, [(2, 3), (2, 1), (2, 3)], "float32"),
     "alpha_dropout": (lambda: layers.AlphaDropout(0.3, seed=1), (5,), "float32"),
     "average": (layers.Average, [(2, 3), (2, 3), (1, 3)], "float32"),

@@ -289,3 +289,25 @@ def test_verbose_may_be_a_truth_value(capsys):
     assert capsys.readouterr().out == ""
     nets.classifier().fit(X, Y, verbose=True)
     assert "Epoch 1/1" in capsys.readouterr().out
+
+
+def test_weights_as_objects():
+    entry = thalweg.Input((4,))
+    normal = layers.BatchNormalization()
+    model = thalweg.Model(entry, layers.Dense(3)(normal(entry)))
+    assert [w.name for w in model.weights] == ["gamma", "beta", "moving_mean", "moving_variance", "kernel", "bias"]
+    assert [w.shape for w in model.trainable_weights] == [(4,), (4,), (4, 3), (3,)]
+    assert [w.name for w in model.non_trainable_weights] == ["moving_mean", "moving_variance"]
+    assert [w.name for w in normal.weights] == ["gamma", "beta", "moving_mean", "moving_variance"]
+    assert (normal.trainable_weights, normal.non_trainable_weights) == (normal.weights[:2], normal.weights[2:])
+    for weight, array in zip(model.weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight.numpy(), array)
+        np.testing.assert_array_equal(np.asarray(weight), array)
+    model.weights[5].assign([1, 2, 3])
+    np.testing.assert_array_equal(model.get_weights()[5], [1, 2, 3])
+    with pytest.raises(errors.ShapeError, match="'bias'"):
+        model.weights[5].assign([1, 2])
+    normal.trainable = False
+    assert [w.name for w in model.trainable_weights] == ["kernel", "bias"]
+    assert model.input is entry
+    assert model.output is model.outputs[0]

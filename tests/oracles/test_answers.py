@@ -166,6 +166,7 @@ OTHERWISE_PROVED = {
     *("nested", "mixup", "swapnoise", "dropout", "spatialdropout1d", "spatialdropout2d", "alphadropout"),
     *("gaussiandropout", "gaussiannoise", "randomflip", "randomtranslation", "randomzoom", "randomcontrast"),
     *("randombrightness", "randomerasing", "randomrotation", "timedistributed"),
+    "activityregularization",  # its penalty: tests/training/test_penalties.py
     "operation",  # against NumPy, in tests/layers/test_operation.py
 }
 

@@ -2,6 +2,7 @@
 
 from thalweg.layers.activation import ELU as ELU
 from thalweg.layers.activation import Activation as Activation
+from thalweg.layers.activation import ActivityRegularization as ActivityRegularization
 from thalweg.layers.activation import LeakyReLU as LeakyReLU
 from thalweg.layers.activation import PReLU as PReLU
 from thalweg.layers.activation import ReLU as ReLU

@@ -19,7 +19,7 @@ from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, Th
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
 from thalweg.graph.types import FLOATS, TensorType
-from thalweg.initializers import Initializer, Shape
+from thalweg.initializers import Filling, Shape
 from thalweg.layers.symbols import TOKEN_BATCH, Call, Symbol, SymbolicShape
 from thalweg.layers.tracing import SEED_STATE, STEP_STATE, Parameter, current_trace, told_training, tracing
 from thalweg.registry import Registered, Registry
@@ -90,7 +90,7 @@ class Layer(Registered):
         self,
         name: str,
         shape: Shape,
-        initializer: str | Initializer = "zeros",
+        initializer: str | Filling = "zeros",
         trainable: bool = True,
         dtype: str | None = None,
         arguments: str | None = None,
@@ -119,7 +119,7 @@ class Layer(Registered):
     def add_weight(
         self,
         shape: Shape | None = None,
-        initializer: str | Initializer = "glorot_uniform",
+        initializer: str | Filling = "glorot_uniform",
         dtype: str | None = None,
         trainable: bool = True,
         name: str | None = None,
@@ -210,6 +210,20 @@ class Layer(Registered):
             found |= {path: p for path, p in inner.items() if p not in found.values()}
         return found
 
+    @property
+    def weights(self) -> list[Parameter]:
+        """All parameters; ``.numpy()`` gives the value of one, ``.assign(array)`` changes it."""
+        return list(self.named_parameters().values())
+
+    @property
+    def trainable_weights(self) -> list[Parameter]:
+        return list(self.named_parameters(trainable_only=True).values())
+
+    @property
+    def non_trainable_weights(self) -> list[Parameter]:
+        trained = self.trainable_weights
+        return [parameter for parameter in self.weights if parameter not in trained]
+
     def count_params(self) -> int:
         """How many numbers the parameters are."""
         return sum(math.prod(parameter.shape) for parameter in self.named_parameters().values())
@@ -219,7 +233,7 @@ class Layer(Registered):
 
         Raises: GraphError if no model has made them yet.
         """
-        return [_value(self, parameter).copy() for parameter in self.named_parameters().values()]
+        return [parameter.numpy() for parameter in self.named_parameters().values()]
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Put values into the parameters.
@@ -237,7 +251,7 @@ class Layer(Registered):
                 layer=str(self),
             )
         for parameter, array in zip(parameters, arrays, strict=True):
-            _value(self, parameter)[...] = array
+            parameter.assign(array)
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         """The types of the results for inputs of these types; builds the layer if nothing has.
@@ -367,15 +381,3 @@ def asks_for_training(cls: type) -> bool:
     """Whether ``call`` of a class of layers or models takes ``training``."""
     parameters = inspect.signature(cls.call).parameters  # type: ignore[attr-defined]
     return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-
-
-def _value(layer: Layer, parameter: Parameter) -> np.ndarray:
-    if parameter.value is None:
-        raise GraphError(
-            f"the parameter {parameter.name!r} has no value yet",
-            expected="a layer inside a model that is built",
-            got="a layer that no model has given values",
-            fix="put the layer into a model and call model.build() or model.fit() first",
-            layer=str(layer),
-        )
-    return parameter.value

@@ -109,6 +109,35 @@ class Network:
         return list(self._outputs.values())
 
     @property
+    def input(self) -> Any:
+        """The symbol of the input; a list of several."""
+        self._require_built("input")
+        return only(self.inputs)
+
+    @property
+    def output(self) -> Any:
+        """The symbol of the output; a list of several."""
+        self._require_built("output")
+        return only(self.outputs)
+
+    @property
+    def weights(self) -> list[Parameter]:
+        """All parameters; ``.numpy()`` gives the value of one, ``.assign(array)`` changes it."""
+        self._require_built("weights")
+        self._give_values()
+        return list(self.parameters().values())
+
+    @property
+    def trainable_weights(self) -> list[Parameter]:
+        trained = self.parameters(trainable_only=True).values()
+        return [parameter for parameter in self.weights if parameter in trained]
+
+    @property
+    def non_trainable_weights(self) -> list[Parameter]:
+        trained = self.parameters(trainable_only=True).values()
+        return [parameter for parameter in self.weights if parameter not in trained]
+
+    @property
     def input_shape(self) -> Any:
         return only([symbol.shape for symbol in self._inputs.values()])
 
