@@ -87,6 +87,11 @@ MISTAKES = {
         "negative": (fit(X, changed(Y, 4, -1)), errors.DataError, "-1 in row 4"),
         "from 1 on": (fit(X, Y + 1), errors.DataError, "y - 1"),
         "in validation": (fit(X, Y, validation_data=(X, changed(Y, 4, 3))), errors.DataError, "3 in row 4"),
+        "weights of classes as sample_weight": (
+            fit(X, Y, sample_weight={0: 1.0, 1: 2.0}),
+            errors.ArgumentError,
+            "sample_weight is a mapping",
+        ),
         "a class weight's": (fit(X, Y, class_weight={"a": 1}), errors.ArgumentError, "class numbers"),
         "a class weight's weight": (fit(X, Y, class_weight={0: "heavy"}), errors.ArgumentError, "heavy"),
     },

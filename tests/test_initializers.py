@@ -86,3 +86,9 @@ class TestFunctions:
 def test_older_ways_to_give_an_embedding_its_table():
     with pytest.raises(ArgumentError, match=r"initializers\.Constant\(table\)"):
         layers.Embedding(3, 2, weights=[TABLE])
+
+
+def test_bounds_the_wrong_way_round():
+    with pytest.raises(ArgumentError, match="minval is above maxval") as caught:
+        initializers.RandomUniform(minval=1, maxval=-1)
+    assert caught.value.fix == "pass RandomUniform(-1, 1)"

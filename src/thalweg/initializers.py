@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from thalweg import config
-from thalweg.checks import In, OneOf, check_fields
+from thalweg.checks import Finite, In, OneOf, check_fields
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.registry import Registered, Registry
@@ -112,7 +112,7 @@ class Constant(Initializer):
     Raises: ArgumentError if the array holds no finite numbers; ShapeError, when the layer is built, if it does not fit.
     """
 
-    value: float | tuple[Any, ...] = 0.0
+    value: Finite | tuple[Any, ...] = 0.0
 
     def __post_init__(self) -> None:
         if isinstance(self.value, np.ndarray | list | tuple):
@@ -135,7 +135,7 @@ class Constant(Initializer):
 class RandomNormal(Initializer):
     """Normal with this mean and standard deviation."""
 
-    mean: float = 0.0
+    mean: Finite = 0.0
     stddev: Annotated[float, In("[0, inf)")] = 0.05
     seed: Seed | None = None
 
@@ -146,11 +146,24 @@ class RandomNormal(Initializer):
 @registry.register("random_uniform", "uniform")
 @dataclass(frozen=True)
 class RandomUniform(Initializer):
-    """Uniform in [minval, maxval)."""
+    """Uniform in [minval, maxval).
 
-    minval: float = -0.05
-    maxval: float = 0.05
+    Raises: ArgumentError if minval is above maxval.
+    """
+
+    minval: Finite = -0.05
+    maxval: Finite = 0.05
     seed: Seed | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.minval > self.maxval:
+            raise ArgumentError(
+                "RandomUniform: minval is above maxval",
+                expected="the lower bound, then the upper one",
+                got=f"minval={self.minval:g}, maxval={self.maxval:g}",
+                fix=f"pass RandomUniform({self.maxval:g}, {self.minval:g})",
+            )
 
     def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
         return self.minval + (self.maxval - self.minval) * random.random(shape)
@@ -161,7 +174,7 @@ class RandomUniform(Initializer):
 class TruncatedNormal(Initializer):
     """Normal, drawn again where further than two ``stddev`` from the mean; its own deviation is 0.8796 ``stddev``."""
 
-    mean: float = 0.0
+    mean: Finite = 0.0
     stddev: Annotated[float, In("[0, inf)")] = 0.05
     seed: Seed | None = None
 
@@ -292,7 +305,7 @@ class Orthogonal(Initializer):
     Source: Saxe et al. (2014), arXiv:1312.6120; the signs: Mezzadri (2007), Notices of the AMS 54, section 5.
     """
 
-    gain: float = 1.0
+    gain: Finite = 1.0
     seed: Seed | None = None
 
     def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
@@ -312,7 +325,7 @@ class Identity(Initializer):
     Raises: ShapeError for anything but a matrix.
     """
 
-    gain: float = 1.0
+    gain: Finite = 1.0
 
     def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
         if len(shape) != 2:

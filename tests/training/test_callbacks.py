@@ -306,3 +306,36 @@ class TestSwapEMAWeights:
         with pytest.raises(thalweg.errors.ArgumentError, match="keeps no averages") as caught:
             nets.classifier().fit(x, y, verbose=0, callbacks=[thalweg.callbacks.SwapEMAWeights()])
         assert caught.value.fix == "compile with Adam(use_ema=True)"
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        ("EarlyStopping", {"patience": -1}),
+        ("EarlyStopping", {"patience": 1.5}),
+        ("EarlyStopping", {"min_delta": "a"}),
+        ("EarlyStopping", {"min_delta": float("nan")}),
+        ("EarlyStopping", {"start_from_epoch": -1}),
+        ("EarlyStopping", {"baseline": "a"}),
+        ("EarlyStopping", {"monitor": 3}),
+        ("EarlyStopping", {"mode": "mx"}),
+        ("EarlyStopping", {"restore_best_weights": "yes"}),
+        ("ReduceLROnPlateau", {"factor": 1.0}),
+        ("ReduceLROnPlateau", {"min_delta": None}),
+        ("ModelCheckpoint", {"filepath": 3}),
+        ("ModelCheckpoint", {"filepath": "a", "save_freq": 0}),
+        ("ModelCheckpoint", {"filepath": "a", "save_freq": True}),
+        ("ModelCheckpoint", {"filepath": "a", "save_best_only": "yes"}),
+        ("ModelCheckpoint", {"filepath": "a", "initial_value_threshold": "a"}),
+        ("LearningRateScheduler", {"schedule": 0.1}),
+        ("LambdaCallback", {"on_epoch_end": 3}),
+        ("CSVLogger", {"filename": 3}),
+        ("CSVLogger", {"filename": "a", "separator": ";;"}),
+        ("CSVLogger", {"filename": "a", "append": "yes"}),
+        ("TerminateOnNaN", {"raise_error": "yes"}),
+        ("SwapEMAWeights", {"swap_on_epoch": "yes"}),
+    ],
+)
+def test_bad_arguments_are_refused_at_once(kind, wrong):
+    with pytest.raises(errors.ArgumentError, match=f"{kind}: argument '{list(wrong)[-1]}'"):
+        getattr(callbacks, kind)(**wrong)

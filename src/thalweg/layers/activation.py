@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from thalweg import activations, ops
-from thalweg.checks import In
+from thalweg.checks import Finite, In
 from thalweg.constraints import Projection
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
@@ -157,7 +157,7 @@ class ELU(Layer):
     Source: Clevert, Unterthiner & Hochreiter (2016), arXiv:1511.07289, equation 15.
     """
 
-    alpha: float = 1.0
+    alpha: Finite = 1.0
 
     def call(self, x: Node, training: bool) -> Node:
         return activations.elu(x, self.alpha)

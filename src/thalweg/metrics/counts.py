@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 
 from thalweg import ops
-from thalweg.checks import In
+from thalweg.checks import In, NotEmpty
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
@@ -44,7 +44,7 @@ class _AtThresholds(Metric):
     thresholds: a prediction above it is a yes; 0.5 unless given. With several, the result is an array.
     """
 
-    thresholds: Share | tuple[Share, ...] | None = None
+    thresholds: Share | Annotated[tuple[Share, ...], NotEmpty()] | None = None
 
     wanted: ClassVar[tuple[str, ...]] = ()
     """Which counts are kept."""

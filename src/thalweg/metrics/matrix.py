@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from thalweg import ops
-from thalweg.checks import In
+from thalweg.checks import Finite, In
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
@@ -35,7 +35,7 @@ def matrix(y_true: Node, y_pred: Node, classes: int, weight: Node | None) -> Nod
 
 @dataclass(frozen=True)
 class _OfMatrix(Metric):
-    threshold: float = 0.5
+    threshold: Finite = 0.5
 
     def sums(self, y_true: Node, y_pred: Node, weight: Node | None = None) -> dict[str, Node]:
         y_pred = column(y_pred)
@@ -209,7 +209,7 @@ class BinaryIoU(IoU):
     sparse_y_true: bool = field(default=True, init=False)
     sparse_y_pred: bool = field(default=True, init=False)
     axis: int = field(default=-1, init=False)
-    threshold: float = 0.5
+    threshold: Finite = 0.5
 
     def said(self, y_pred: Node) -> Node:
         return ops.cast(column(y_pred) >= self.threshold, "int32")

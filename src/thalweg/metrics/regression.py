@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 
 from thalweg import ops
-from thalweg.checks import In
+from thalweg.checks import Finite, In
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.losses.loss import align, column
@@ -121,7 +121,7 @@ class DiceCoefficient(Metric):
     """
 
     rises: ClassVar[bool | None] = True
-    threshold: float | None = None
+    threshold: Finite | None = None
     average: Literal["micro", "macro"] | None = "micro"
 
     def sums(self, y_true: Node, y_pred: Node, weight: Node | None = None) -> dict[str, Node]:

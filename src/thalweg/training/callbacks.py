@@ -37,6 +37,10 @@ class Callback:
     model: Any = None
     params: Mapping[str, Any] = {}
 
+    def checked(self, name: str, rule: Any, value: Any) -> Any:
+        """An argument, converted as its rule wants it. Raises ArgumentError if it does not fit."""
+        return check_value(type(self).__name__, name, rule, value)
+
     def set_params(self, params: Mapping[str, Any]) -> None:
         self.params = params
 
@@ -152,7 +156,8 @@ class LambdaCallback(Callback):
                     got=f"{name}=",
                     fix=did_you_mean(name, known),
                 )
-        given = {name: hook for name, hook in {**hooks, **other_hooks}.items() if hook is not None}
+        every = {**hooks, **other_hooks}
+        given = {name: self.checked(name, Callable[..., Any], hook) for name, hook in every.items() if hook is not None}
         vars(self).update(given)
 
 
@@ -160,9 +165,16 @@ class CSVLogger(Callback):
     """Writes one row per epoch, complete on the disk when the epoch ends; arguments as in Keras."""
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
-        self.filename = os.fspath(filename)
-        self.separator = check_value("CSVLogger", "separator", str, separator)
-        self.append = append
+        self.filename = os.fspath(self.checked("filename", str | os.PathLike, filename))
+        self.separator = self.checked("separator", str, separator)
+        if len(self.separator) != 1:
+            raise ArgumentError(
+                "CSVLogger: argument 'separator' does not fit its rule",
+                expected="one character",
+                got=repr(separator),
+                fix="pass for example separator=';'",
+            )
+        self.append = self.checked("append", bool, append)
         self._columns: list[str] | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -213,6 +225,7 @@ class LearningRateScheduler(Callback):
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+        schedule = self.checked("schedule", Callable[..., Any], schedule)
         self.schedule: Callable[..., float] = schedule if _takes(schedule, 2) else lambda epoch, rate: schedule(epoch)
         self.verbose = verbose
 
@@ -249,7 +262,7 @@ class TerminateOnNaN(Callback):
     """
 
     def __init__(self, raise_error: bool = False) -> None:
-        self.raise_error = raise_error
+        self.raise_error = self.checked("raise_error", bool, raise_error)
 
 
 class SwapEMAWeights(Callback):
@@ -264,7 +277,7 @@ class SwapEMAWeights(Callback):
     """
 
     def __init__(self, swap_on_epoch: bool = False) -> None:
-        self.swap_on_epoch = check_value("SwapEMAWeights", "swap_on_epoch", bool, swap_on_epoch)
+        self.swap_on_epoch = self.checked("swap_on_epoch", bool, swap_on_epoch)
         self._kept: dict[str, np.ndarray] = {}  # the weights, while the averages are in their place
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:

@@ -220,6 +220,13 @@ def _prepare_weights(sample_weight: Any, class_weight: Any, targets: Arrays, goa
             fix="multiply them: sample_weight * np.array([class_weight[c] for c in y])",
         )
     if class_weight is None:
+        if isinstance(sample_weight, Mapping) and [goal.name for goal in goals] == [""]:
+            raise ArgumentError(
+                "sample_weight is a mapping, and the model has one output",
+                expected="one number per sample, as an array; or class_weight={class: weight}",
+                got=f"a mapping with the keys {', '.join(map(repr, list(sample_weight)[:5]))}",
+                fix="pass class_weight= for weights of classes, or the array of weights itself",
+            )
         several = isinstance(sample_weight, Mapping) or (len(goals) > 1 and isinstance(sample_weight, list | tuple))
         labels = [goal.label for goal in goals]
         parts = by_label(sample_weight, labels, "y") if several else dict.fromkeys(labels, sample_weight)
