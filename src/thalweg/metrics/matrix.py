@@ -100,7 +100,7 @@ class BalancedAccuracy(_OfMatrix):
         return float(divide(divide(np.diag(matrix), matrix.sum(1)).sum(), there.sum()))
 
 
-@registry.register("io_u")
+@registry.register("io_u", "iou")
 @dataclass(frozen=True)
 class IoU(Metric):
     """Intersection over union, TP / (TP + FP + FN), mean of the classes named; those that never occur are left out.
@@ -151,7 +151,7 @@ class IoU(Metric):
         return number(divide(divide(both, union)[chosen].sum(), (union[chosen] > 0).sum()))
 
 
-@registry.register("mean_io_u")
+@registry.register("mean_io_u", "mean_iou")
 @dataclass(frozen=True)
 class MeanIoU(IoU):
     """Intersection over union, TP / (TP + FP + FN), mean of all classes that occur.
@@ -167,7 +167,7 @@ class MeanIoU(IoU):
         super().__post_init__()
 
 
-@registry.register("one_hot_io_u")
+@registry.register("one_hot_io_u", "one_hot_iou")
 @dataclass(frozen=True)
 class OneHotIoU(IoU):
     """``IoU`` of one-hot targets and, unless ``sparse_y_pred``, scores.
@@ -179,7 +179,7 @@ class OneHotIoU(IoU):
     sparse_y_pred: bool = False
 
 
-@registry.register("one_hot_mean_io_u")
+@registry.register("one_hot_mean_io_u", "one_hot_mean_iou")
 @dataclass(frozen=True)
 class OneHotMeanIoU(MeanIoU):
     """``MeanIoU`` of one-hot targets and, unless ``sparse_y_pred``, scores.
@@ -191,7 +191,7 @@ class OneHotMeanIoU(MeanIoU):
     sparse_y_pred: bool = False
 
 
-@registry.register("binary_io_u")
+@registry.register("binary_io_u", "binary_iou")
 @dataclass(frozen=True)
 class BinaryIoU(IoU):
     """Intersection over union, TP / (TP + FP + FN), of the classes 0 and 1; mean of the classes named.

@@ -35,7 +35,7 @@ class RootMeanSquaredError(MeanMetric):
         return math.sqrt(super().result(total, weight))
 
 
-@registry.register("r2_score")
+@registry.register("r2_score", "r2")
 @dataclass(frozen=True)
 class R2Score(Metric):
     """The share of the targets' variance that the predictions explain: 1 - sum((y - p)^2) / sum((y - mean(y))^2).
@@ -89,7 +89,7 @@ class R2Score(Metric):
         return 1 - (1 - scores) * (count - 1) / freedom
 
 
-@registry.register("brier_score")
+@registry.register("brier_score", "brier")
 @dataclass(frozen=True)
 class BrierScore(MeanMetric):
     """The squared distance of probabilities from what happened: 0 is perfect.
@@ -106,7 +106,7 @@ class BrierScore(MeanMetric):
         return ops.reduce_sum(ops.square(y_pred - y_true), -1)
 
 
-@registry.register("dice_coefficient")
+@registry.register("dice_coefficient", "dice_score")
 @dataclass(frozen=True)
 class DiceCoefficient(Metric):
     """``2 * sum(y * p) / (sum(y) + sum(p))`` over the epoch: how far targets and predictions overlap; 0 for nothing.
