@@ -1,5 +1,7 @@
 """Metrics: exact over the epoch, and what the names stand for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.compute import compute, inputs
