@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import weakref
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import field
@@ -224,6 +225,32 @@ class Layer(Registered):
         trained = self.trainable_weights
         return [parameter for parameter in self.weights if parameter not in trained]
 
+    @property
+    def input(self) -> Any:
+        """The symbol that the layer was called on; a list of several. Raises as ``output``."""
+        call = self.output.call
+        assert call is not None, "made by a call"
+        return call.inputs[0] if len(call.inputs) == 1 else list(call.inputs)
+
+    @property
+    def output(self) -> Symbol:
+        """The symbol that the layer gave: ``Model(model.input, model.get_layer("dense").output)``.
+
+        Raises: GraphError if it was called on no symbols, or more than once.
+        """
+        results = _living(self)
+        if len(results) != 1:
+            raise GraphError(
+                "a layer has an input and an output where it is used once between symbols",
+                expected="one use in a functional model or a Sequential",
+                got=f"{len(results)} uses",
+                fix="keep the symbol that the call gives: y = layer(x)"
+                if results
+                else "build the model first; layers inside of layers and of classes of models have none",
+                layer=str(self),
+            )
+        return results[0]
+
     def count_params(self) -> int:
         """How many numbers the parameters are."""
         return sum(math.prod(parameter.shape) for parameter in self.named_parameters().values())
@@ -329,10 +356,21 @@ class Layer(Registered):
                 )
         call = Call(self, inputs, training)
         symbols = tuple(Symbol((None, *t.shape[1:]), t.dtype, call, i) for i, t in enumerate(types))
+        _uses.setdefault(self, []).append(weakref.ref(symbols[0]))
         return symbols[0] if len(symbols) == 1 else symbols
 
 
 registry: Registry[Layer] = Registry("layer", Layer)
+
+# What each layer gave for symbols. References that keep neither alive, and are part of no copy of a layer.
+_uses: weakref.WeakKeyDictionary[Layer, list[weakref.ref[Symbol]]] = weakref.WeakKeyDictionary()
+
+
+def _living(layer: Layer) -> list[Symbol]:
+    """The results that some model, or the user, still holds."""
+    found = [symbol for reference in _uses.get(layer, ()) if (symbol := reference()) is not None]
+    _uses[layer] = [weakref.ref(symbol) for symbol in found]
+    return found
 
 
 def layers_among(values: Iterable[Any]) -> list[Layer]:
