@@ -70,6 +70,9 @@ MISTAKES = {
             "weights[0]",
         ),
     },
+    "batches in a generator": {
+        "a generator": (fit((x for x in [X]), Y), errors.DTypeError, "join the batches into one array"),
+    },
     "nan or infinity in x or y": {
         "nan in x": (fit(changed(X, (7, 2), np.nan), Y), errors.DataError, "row 7, column 2"),
         "infinity in x": (fit(changed(X, (7, 2), -np.inf), Y), errors.DataError, "row 7, column 2"),
