@@ -70,6 +70,9 @@ MISTAKES = {
             "weights[0]",
         ),
     },
+    "batches in a generator": {
+        "a generator": (fit((x for x in [X]), Y), errors.DTypeError, "join the batches into one array"),
+    },
     "nan or infinity in x or y": {
         "nan in x": (fit(changed(X, (7, 2), np.nan), Y), errors.DataError, "row 7, column 2"),
         "infinity in x": (fit(changed(X, (7, 2), -np.inf), Y), errors.DataError, "row 7, column 2"),
@@ -87,6 +90,11 @@ MISTAKES = {
         "negative": (fit(X, changed(Y, 4, -1)), errors.DataError, "-1 in row 4"),
         "from 1 on": (fit(X, Y + 1), errors.DataError, "y - 1"),
         "in validation": (fit(X, Y, validation_data=(X, changed(Y, 4, 3))), errors.DataError, "3 in row 4"),
+        "weights of classes as sample_weight": (
+            fit(X, Y, sample_weight={0: 1.0, 1: 2.0}),
+            errors.ArgumentError,
+            "sample_weight is a mapping",
+        ),
         "a class weight's": (fit(X, Y, class_weight={"a": 1}), errors.ArgumentError, "class numbers"),
         "a class weight's weight": (fit(X, Y, class_weight={0: "heavy"}), errors.ArgumentError, "heavy"),
     },

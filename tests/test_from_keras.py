@@ -122,7 +122,6 @@ def test_numpy_on_nodes_and_operations_on_arrays():
         lambda: fitted(layers.Dense(2, activation=np.tanh)),
         lambda: thalweg.grad(lambda x: np.sum(np.square(x)))(np.ones(3)),
         lambda: ops.relu(np.ones(3)),
-        lambda: ops.relu(layers.Input((3,))),
         lambda: thalweg.compile_function(layers.Dense(3))(X),
     ):
         with pytest.raises(GraphError) as caught:

@@ -1,103 +1,94 @@
-"""Initializers: the numbers depend on seed and path alone; statistics are compared with Keras's in tests/oracles."""
+"""Initializers beyond their values, which are in tests/oracles."""
 
-import math
+import json
 
 import numpy as np
 import pytest
 
 import thalweg
-from thalweg import initializers
+from thalweg import initializers, layers
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.initializers import (
-    GlorotUniform,
-    Identity,
-    Orthogonal,
-    RandomNormal,
-    TruncatedNormal,
-    VarianceScaling,
-    fans,
-)
+
+TABLE = np.arange(6.0).reshape(3, 2)
 
 
-def test_one_key_one_value():
-    make = GlorotUniform()
-    first = make((30, 20), seed=3, path="dense/kernel")
-    np.testing.assert_array_equal(first, make((30, 20), seed=3, path="dense/kernel"))
-    assert (first != make((30, 20), seed=4, path="dense/kernel")).all()
-    assert (first != make((30, 20), seed=3, path="dense_1/kernel")).all()
+def embedding(start):
+    return thalweg.Sequential(
+        [thalweg.Input((4,), dtype="int32"), layers.Embedding(3, 2, embeddings_initializer=start)]
+    )
 
 
-def test_own_seed():
-    values = RandomNormal(seed=1)((50,), seed=3, path="a")
-    np.testing.assert_array_equal(values, RandomNormal(seed=1)((50,), seed=4, path="a"))
-    assert (values != RandomNormal(seed=1)((50,), seed=3, path="b")).all()
+class TestConstantArrays:
+    def test_a_trained_table(self, tmp_path):
+        model = embedding(initializers.Constant(TABLE))
+        np.testing.assert_array_equal(model.get_weights()[0], TABLE)
+        model.save(tmp_path / "m")
+        thalweg.load_model(tmp_path / "m")
+        np.testing.assert_array_equal(thalweg.clone_model(model).get_weights()[0], TABLE)
+
+    def test_it_is_a_value(self):
+        given = initializers.Constant(TABLE)
+        assert given == initializers.Constant(TABLE.tolist())
+        assert hash(given) == hash(initializers.Constant(TABLE))
+        again = initializers.Constant.from_config(json.loads(json.dumps(given.get_config())))
+        assert again == given
+        assert initializers.Constant(np.float32(0.5)) == initializers.Constant(0.5)
+
+    def test_rows_are_repeated(self):
+        np.testing.assert_array_equal(initializers.Constant([1, 2])((3, 2)), [[1, 2]] * 3)
+
+    def test_a_shape_that_does_not_fit(self):
+        with pytest.raises(ShapeError, match=r"layer 'embedding'.*Constant does not fit"):
+            embedding(initializers.Constant(TABLE.T))
+
+    @pytest.mark.parametrize("value", [["a"], [np.nan], [[1], [1, 2]]])
+    def test_what_is_no_array_of_numbers(self, value):
+        with pytest.raises(ArgumentError, match="'value'"):
+            initializers.Constant(value)
 
 
-def test_the_numbers_do_not_change():
-    """A new version of thalweg or NumPy that draws others would break "same seed, same bits"."""
-    values = GlorotUniform()((2, 2), "float64", seed=0, path="dense/kernel")
-    np.testing.assert_allclose(values, RECORDED, rtol=1e-15)
+class TestFunctions:
+    def test_a_function_of_shape_and_dtype(self):
+        calls = []
+
+        def start(shape, dtype=None):
+            calls.append((shape, dtype))
+            return np.full(shape, 0.5)
+
+        model = thalweg.Sequential([thalweg.Input((4,)), layers.Dense(3, kernel_initializer=start)])
+        np.testing.assert_array_equal(model.get_weights()[0], np.full((4, 3), np.float32(0.5)))
+        assert calls == [((4, 3), "float32")]
+
+    def test_files_cannot_hold_it(self, tmp_path):
+        layer = layers.Dense(3, kernel_initializer=lambda shape, dtype: np.zeros(shape))
+        model = thalweg.Sequential([thalweg.Input((4,)), layer])
+        with pytest.raises(ArgumentError, match=r"value of Dense\.kernel_initializer cannot be saved"):
+            model.save(tmp_path / "m")
+        model.save_weights(tmp_path / "w")
+
+    def test_a_registered_one_can_be_saved(self, tmp_path):
+        @initializers.registry.register("tests/halves")
+        def halves(shape, dtype=None):
+            return np.full(shape, 0.5)
+
+        for start in (halves, "tests/halves"):
+            model = thalweg.Sequential([thalweg.Input((4,)), layers.Dense(3, kernel_initializer=start)])
+            model.save(tmp_path / "m")
+            clone = thalweg.clone_model(thalweg.load_model(tmp_path / "m"))
+            np.testing.assert_array_equal(clone.get_weights()[0], np.full((4, 3), 0.5))
+
+    @pytest.mark.parametrize("wrong", [lambda s, dtype: np.zeros(3), lambda s, dtype: np.full(s, np.nan)])
+    def test_what_it_gives_is_checked(self, wrong):
+        with pytest.raises(ArgumentError, match=r"layer 'dense': the function that is an initializer"):
+            thalweg.Sequential([thalweg.Input((4,)), layers.Dense(3, kernel_initializer=wrong)])
 
 
-RECORDED = [[-0.5056513620045212, 1.1767725882890097], [0.09041071095314403, 0.2759036883740698]]
+def test_older_ways_to_give_an_embedding_its_table():
+    with pytest.raises(ArgumentError, match=r"initializers\.Constant\(table\)"):
+        layers.Embedding(3, 2, weights=[TABLE])
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_dtype_and_shape(dtype):
-    for name in initializers.registry.names():
-        values = initializers.get(name)((3, 4), dtype)
-        assert (values.shape, values.dtype) == ((3, 4), np.dtype(dtype))
-        if name not in ("orthogonal", "identity"):
-            assert initializers.get(name)((), dtype).shape == ()
-        assert initializers.get(name)((0, 3), dtype).shape == (0, 3)
-
-
-def test_bounds():
-    limit = math.sqrt(6 / (30 + 50))
-    assert np.abs(GlorotUniform()((30, 50), "float64")).max() <= limit
-    assert np.abs(TruncatedNormal(stddev=3.0)((200, 200), "float64")).max() <= 6
-
-
-@pytest.mark.parametrize(
-    ("shape", "expected"),
-    [((), (1, 1)), ((7,), (7, 7)), ((3, 5), (3, 5)), ((2, 4, 3, 5), (24, 40)), ((0, 5), (0, 5))],
-)
-def test_fans(shape, expected):
-    assert fans(shape) == expected
-
-
-@pytest.mark.parametrize("options", [{"scale": 0.0}, {"mode": "fan"}, {"distribution": "normal"}, {"seed": -1}])
-def test_bad_arguments(options):
-    with pytest.raises(ArgumentError):
-        VarianceScaling(**options)
-
-
-def test_keras_names():
-    aliases = {"normal": "RandomNormal", "uniform": "RandomUniform", "zero": "Zeros", "one": "Ones"}
-    for alias, name in aliases.items():
-        assert type(initializers.get(alias)).__name__ == name
-
-
-@pytest.mark.parametrize("shape", [(6, 4), (4, 6), (5, 5), (2, 3, 4), (1, 3)])
-def test_orthogonal(shape):
-    """The shorter sides are orthogonal vectors of length ``gain``; every sign is as likely."""
-    values = Orthogonal(gain=2.0)(shape, "float64", seed=1).reshape(-1, shape[-1])
-    products = values @ values.T if len(values) < shape[-1] else values.T @ values
-    np.testing.assert_allclose(products, 4 * np.eye(len(products)), atol=1e-12)
-    firsts = np.array([Orthogonal()(shape, "float64", seed=seed).flat[0] for seed in range(100)])
-    assert 30 < (firsts > 0).sum() < 70
-
-
-def test_identity():
-    np.testing.assert_array_equal(Identity(gain=3.0)((2, 3), "float64"), [[3, 0, 0], [0, 3, 0]])
-
-
-@pytest.mark.parametrize(("initializer", "shape"), [("orthogonal", (3,)), ("identity", (3,)), ("identity", (3, 3, 3))])
-def test_what_has_no_matrix(initializer, shape):
-    with pytest.raises(ShapeError, match="does not fit"):
-        initializers.get(initializer)(shape)
-
-
-def test_of_a_layer():
-    with pytest.raises(ShapeError, match="layer 'dense'"):
-        thalweg.Sequential([thalweg.Input((3,)), thalweg.layers.Dense(3, bias_initializer="identity")])
+def test_bounds_the_wrong_way_round():
+    with pytest.raises(ArgumentError, match="minval is above maxval") as caught:
+        initializers.RandomUniform(minval=1, maxval=-1)
+    assert caught.value.fix == "pass RandomUniform(-1, 1)"

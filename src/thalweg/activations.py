@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from thalweg import ops
+import numpy as np
+
+from thalweg import config, ops
+from thalweg.data.arrays import as_array, converted
 from thalweg.graph.node import Node
+from thalweg.ops.recording import recordable
+from thalweg.ops.reference import on_arrays
 from thalweg.registry import Registry
 
 Activation = Callable[[Node], Node]
+F = TypeVar("F", bound=Callable[..., Any])
 
 registry: Registry[Activation] = Registry("activation")
 
@@ -24,13 +31,29 @@ if not TYPE_CHECKING:
     __getattr__ = registry.attribute
 
 
+def of_anything(function: F) -> F:
+    """``function`` of nodes, which of symbols makes one operation of their model, and of arrays an array, at once."""
+
+    @functools.wraps(function)
+    def call(x: Any, *args: Any, **options: Any) -> Any:
+        if not isinstance(x, np.ndarray | np.generic | float | int | list | tuple):
+            return function(x, *args, **options)
+        array = as_array(x, "x")
+        array = converted(array, "float64" if array.dtype == np.float64 else config.floatx(), "x")
+        return on_arrays(lambda node: {"y": function(node, *args, **options)}, array)["y"]
+
+    return cast(F, recordable(call))
+
+
 @registry.register("linear")
+@of_anything
 def linear(x: Node) -> Node:
     """``x``."""
     return x
 
 
 @registry.register("relu")
+@of_anything
 def relu(x: Node, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Node:
     """``x`` from ``threshold`` on, at most ``max_value``; below it ``negative_slope * (x - threshold)``.
 
@@ -46,6 +69,7 @@ def relu(x: Node, negative_slope: float = 0.0, max_value: float | None = None, t
 
 
 @registry.register("relu6")
+@of_anything
 def relu6(x: Node) -> Node:
     """``min(max(x, 0), 6)``, whose derivatives at 0 and 6 are taken as 0.
 
@@ -55,6 +79,7 @@ def relu6(x: Node) -> Node:
 
 
 @registry.register("leaky_relu")
+@of_anything
 def leaky_relu(x: Node, negative_slope: float = 0.2) -> Node:
     """``x`` from 0 on, ``negative_slope * x`` below it; the derivative at 0 is taken as 1.
 
@@ -65,6 +90,7 @@ def leaky_relu(x: Node, negative_slope: float = 0.2) -> Node:
 
 
 @registry.register("elu")
+@of_anything
 def elu(x: Node, alpha: float = 1.0) -> Node:
     """``x`` above 0, ``alpha * (e^x - 1)`` below it; the derivative at 0 is taken as ``alpha``.
 
@@ -77,6 +103,7 @@ def elu(x: Node, alpha: float = 1.0) -> Node:
 
 
 @registry.register("selu")
+@of_anything
 def selu(x: Node) -> Node:
     """``lambda * elu(x, alpha)`` with the constants that keep mean 0 and variance 1 from layer to layer.
 
@@ -87,6 +114,7 @@ def selu(x: Node) -> Node:
 
 
 @registry.register("gelu")
+@of_anything
 def gelu(x: Node, approximate: bool = False) -> Node:
     """``x * Phi(x)``, with the distribution function Phi of the standard normal: ``(1 + erf(x / sqrt(2))) / 2``.
 
@@ -102,6 +130,7 @@ def gelu(x: Node, approximate: bool = False) -> Node:
 
 
 @registry.register("silu", "swish")
+@of_anything
 def silu(x: Node) -> Node:
     """``x * sigmoid(x)``.
 
@@ -112,6 +141,7 @@ def silu(x: Node) -> Node:
 
 
 @registry.register("mish")
+@of_anything
 def mish(x: Node) -> Node:
     """``x * tanh(softplus(x))``.
 
@@ -125,6 +155,7 @@ def mish(x: Node) -> Node:
 
 
 @registry.register("softsign")
+@of_anything
 def softsign(x: Node) -> Node:
     """``x / (1 + |x|)``, between -1 and 1.
 
@@ -134,6 +165,7 @@ def softsign(x: Node) -> Node:
 
 
 @registry.register("hard_sigmoid")
+@of_anything
 def hard_sigmoid(x: Node) -> Node:
     """``x / 6 + 1 / 2``, held between 0 and 1: the sigmoid in three straight lines; their slope at the ends is 0.
 
@@ -143,13 +175,14 @@ def hard_sigmoid(x: Node) -> Node:
 
 
 @registry.register("exponential")
+@of_anything
 def exponential(x: Node) -> Node:
     """``e^x``: for outputs that must be positive, as the mean of a Poisson distribution."""
     return ops.exp(x)
 
 
-sigmoid = registry.register("sigmoid", "logistic")(ops.sigmoid)
-tanh = registry.register("tanh")(ops.tanh)
-softplus = registry.register("softplus")(ops.softplus)
-softmax = registry.register("softmax")(ops.softmax)
-log_softmax = registry.register("log_softmax")(ops.log_softmax)
+sigmoid = registry.register("sigmoid", "logistic")(of_anything(ops.sigmoid))
+tanh = registry.register("tanh")(of_anything(ops.tanh))
+softplus = registry.register("softplus")(of_anything(ops.softplus))
+softmax = registry.register("softmax")(of_anything(ops.softmax))
+log_softmax = registry.register("log_softmax")(of_anything(ops.log_softmax))

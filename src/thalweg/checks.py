@@ -23,7 +23,9 @@ from thalweg.errors import ArgumentError, did_you_mean
 from thalweg.fields import dataclass
 
 __all__ = [
+    "Finite",
     "In",
+    "NotEmpty",
     "OneOf",
     "Reserved",
     "Rule",
@@ -95,6 +97,9 @@ class In:
         return tuple(value for value in (*beyond, low, high, math.nan) if not self.admits(value))
 
 
+Finite = Annotated[float, In("(-inf, inf)")]
+
+
 class OneOf:
     """One of a few values, compared with ``==``; mistyped strings get a suggestion.
 
@@ -118,6 +123,24 @@ class OneOf:
 
     def outside(self) -> tuple[str]:
         return ("no such choice",)
+
+
+class NotEmpty:
+    """A list or tuple with at least one item.
+
+    Example:
+        >>> NotEmpty().admits(())
+        False
+    """
+
+    def admits(self, value: Any) -> bool:
+        return len(value) > 0
+
+    def describe(self, noun: str) -> str:
+        return f"{noun}, at least one"
+
+    def outside(self) -> tuple[tuple[()]]:
+        return ((),)
 
 
 class Reserved:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Callable
 from dataclasses import field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from thalweg import config
-from thalweg.checks import In, OneOf, check_fields
-from thalweg.errors import ShapeError
+from thalweg.checks import Finite, In, OneOf, check_fields
+from thalweg.errors import ArgumentError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.registry import Registered, Registry
 
@@ -44,8 +45,40 @@ class Initializer(Registered):
         return self.fill(shape, np.random.Generator(np.random.Philox(key))).astype(dtype or config.floatx())
 
 
+Filling = Callable[..., Any]
+"""What gives a parameter its first value: an Initializer, or a function of the shape with the keyword ``dtype``."""
+
 registry: Registry[Initializer] = Registry("initializer", Initializer)
-get = registry.get
+
+
+def get(identifier: Any) -> Initializer:
+    """The initializer meant by a name, a class, a saved description, the object itself, or a function.
+
+    A function gets the shape and, as a keyword, the dtype, and gives the array; its numbers depend on itself alone, not
+    on the model's seed. Raises: NameNotFoundError or ArgumentError for anything else.
+    """
+    found: Any = registry.get(identifier)
+    return found if isinstance(found, Initializer) else Written(found)
+
+
+@dataclass(frozen=True)
+class Written(Initializer):
+    """A user's function as an initializer."""
+
+    function: Filling
+
+    def __call__(self, shape: Shape, dtype: str | None = None, *, seed: int = 0, path: str = "") -> np.ndarray:
+        values = np.asarray(self.function(shape, dtype=dtype or config.floatx()))
+        if values.shape != shape or values.dtype.kind not in "fiub" or not np.isfinite(values).all():
+            raise ArgumentError(
+                "the function that is an initializer does not fit this parameter",
+                expected=f"finite numbers of shape {shape}",
+                got=f"shape {values.shape}, dtype {values.dtype}" + (", not all finite" * (values.shape == shape)),
+                fix="give an array of the shape that the function is called with",
+            )
+        return values.astype(dtype or config.floatx())
+
+
 if not TYPE_CHECKING:
     __getattr__ = registry.attribute
 
@@ -71,12 +104,30 @@ class Ones(Initializer):
 @registry.register("constant")
 @dataclass(frozen=True)
 class Constant(Initializer):
-    """``value`` everywhere."""
+    """``value`` everywhere, or an array of values, as of an embedding that was trained elsewhere.
 
-    value: float = 0.0
+    Arguments:
+        value: a number, or an array that can be broadcast to the parameter's shape.
+
+    Raises: ArgumentError if the array holds no finite numbers; ShapeError, when the layer is built, if it does not fit.
+    """
+
+    value: Finite | tuple[Any, ...] = 0.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, np.ndarray | list | tuple):
+            # Tuples of Python's numbers: they compare, hash and go into files.
+            object.__setattr__(self, "value", _nested(_numbers(self.value).tolist()))
+        super().__post_init__()
 
     def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
-        return np.full(shape, self.value)
+        values = np.asarray(self.value, np.float64)
+        try:
+            return np.broadcast_to(values, shape)
+        except ValueError:
+            raise _not_of_this_shape(
+                self, f"a shape that its array {values.shape} can be broadcast to", shape
+            ) from None
 
 
 @registry.register("random_normal", "normal")
@@ -84,7 +135,7 @@ class Constant(Initializer):
 class RandomNormal(Initializer):
     """Normal with this mean and standard deviation."""
 
-    mean: float = 0.0
+    mean: Finite = 0.0
     stddev: Annotated[float, In("[0, inf)")] = 0.05
     seed: Seed | None = None
 
@@ -95,11 +146,24 @@ class RandomNormal(Initializer):
 @registry.register("random_uniform", "uniform")
 @dataclass(frozen=True)
 class RandomUniform(Initializer):
-    """Uniform in [minval, maxval)."""
+    """Uniform in [minval, maxval).
 
-    minval: float = -0.05
-    maxval: float = 0.05
+    Raises: ArgumentError if minval is above maxval.
+    """
+
+    minval: Finite = -0.05
+    maxval: Finite = 0.05
     seed: Seed | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.minval > self.maxval:
+            raise ArgumentError(
+                "RandomUniform: minval is above maxval",
+                expected="the lower bound, then the upper one",
+                got=f"minval={self.minval:g}, maxval={self.maxval:g}",
+                fix=f"pass RandomUniform({self.maxval:g}, {self.minval:g})",
+            )
 
     def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
         return self.minval + (self.maxval - self.minval) * random.random(shape)
@@ -110,7 +174,7 @@ class RandomUniform(Initializer):
 class TruncatedNormal(Initializer):
     """Normal, drawn again where further than two ``stddev`` from the mean; its own deviation is 0.8796 ``stddev``."""
 
-    mean: float = 0.0
+    mean: Finite = 0.0
     stddev: Annotated[float, In("[0, inf)")] = 0.05
     seed: Seed | None = None
 
@@ -241,7 +305,7 @@ class Orthogonal(Initializer):
     Source: Saxe et al. (2014), arXiv:1312.6120; the signs: Mezzadri (2007), Notices of the AMS 54, section 5.
     """
 
-    gain: float = 1.0
+    gain: Finite = 1.0
     seed: Seed | None = None
 
     def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
@@ -261,12 +325,33 @@ class Identity(Initializer):
     Raises: ShapeError for anything but a matrix.
     """
 
-    gain: float = 1.0
+    gain: Finite = 1.0
 
     def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
         if len(shape) != 2:
             raise _not_of_this_shape(self, "two axes", shape)
         return self.gain * np.eye(*shape)
+
+
+def _numbers(given: Any) -> np.ndarray:
+    try:
+        array = np.asarray(given, np.float64)
+        if np.isfinite(array).all():
+            return array
+        got = "numbers that are not finite"
+    except (TypeError, ValueError) as error:
+        got = str(error)
+    raise ArgumentError(
+        "Constant: argument 'value' does not fit its rule",
+        expected="a number, or an array of finite numbers",
+        got=got,
+        fix="pass for example Constant(np.zeros((3, 4)))",
+    )
+
+
+def _nested(values: Any) -> Any:
+    """Lists of lists as tuples of tuples; a number as it is."""
+    return tuple(map(_nested, values)) if isinstance(values, list) else values
 
 
 def _not_of_this_shape(initializer: Initializer, wanted: str, shape: Shape) -> ShapeError:

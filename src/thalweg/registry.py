@@ -11,7 +11,7 @@ import numpy as np
 from thalweg.errors import ArgumentError, NameNotFoundError, did_you_mean
 from thalweg.spelling import Spelled
 
-__all__ = ["Registered", "Registry"]
+__all__ = ["Registered", "Registry", "describe", "restore"]
 
 T = TypeVar("T")
 Entry = TypeVar("Entry", bound=Callable[..., Any])
@@ -179,7 +179,7 @@ class Registry(Generic[T]):
         if dataclasses.is_dataclass(instance):
             where = type(instance).__name__
             description["config"] = {
-                field.name: _describe(getattr(instance, field.name), f"{where}.{field.name}")
+                field.name: describe(getattr(instance, field.name), f"{where}.{field.name}")
                 for field in dataclasses.fields(instance)
                 if field.init
             }
@@ -222,7 +222,7 @@ class Registry(Generic[T]):
             if config:
                 raise self._bad_description(f"{name!r} is a function and takes no arguments", repr(dict(config))[:200])
             return cast(T, entry)
-        arguments = {key: _restore(value) for key, value in config.items()}
+        arguments = {key: restore(value) for key, value in config.items()}
         if not dataclasses.is_dataclass(entry):
             if arguments:
                 raise self._bad_description(f"{name!r} takes no arguments", repr(arguments)[:200])
@@ -270,7 +270,7 @@ def _definition(entry: Callable[..., Any]) -> tuple[str, str]:
     return entry.__module__, entry.__qualname__
 
 
-def _describe(value: Any, where: str) -> Any:
+def describe(value: Any, where: str) -> Any:
     """A field's value in JSON types; a registered object becomes its description."""
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
@@ -279,9 +279,9 @@ def _describe(value: Any, where: str) -> Any:
     if isinstance(value, np.dtype):
         return value.name
     if isinstance(value, (list, tuple)):
-        return [_describe(item, where) for item in value]
+        return [describe(item, where) for item in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: _describe(item, f"{where}[{key!r}]") for key, item in value.items()}
+        return {key: describe(item, f"{where}[{key!r}]") for key, item in value.items()}
     for registry in _registries.values():
         if any(value is entry or type(value) is entry for _, entry in registry.items()):
             return registry.config(value)
@@ -293,13 +293,13 @@ def _describe(value: Any, where: str) -> Any:
     )
 
 
-def _restore(value: Any) -> Any:
-    """The inverse of ``_describe``; lists stay lists, which ``check_fields`` turns into tuples where wanted."""
+def restore(value: Any) -> Any:
+    """The inverse of ``describe``; lists stay lists, which ``check_fields`` turns into tuples where wanted."""
     if isinstance(value, list):
-        return [_restore(item) for item in value]
+        return [restore(item) for item in value]
     if not isinstance(value, Mapping):
         return value
     registry = _registries.get(value["kind"]) if isinstance(value.get("kind"), str) else None
     if registry is not None and "class_name" in value:
         return registry.from_config(value)
-    return {key: _restore(item) for key, item in value.items()}
+    return {key: restore(item) for key, item in value.items()}

@@ -38,6 +38,7 @@ FOREIGN_SPELLINGS: Mapping[str, tuple[str, ...]] = {
 # Arguments that are gone: what to write instead. Their nearest present name would mean something else.
 GONE: Mapping[str, str] = {
     "decay": "pass learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay); weight_decay= is another thing",
+    "weights": "for a table that is there already pass embeddings_initializer=initializers.Constant(table)",
     "input_length": "leave it out; Input(shape=(length,)) before the layer says it",
 }
 

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from thalweg import Sequential, layers, losses, metrics, optimizers
+from thalweg import Sequential, layers, losses, metrics, ops, optimizers
 from thalweg.optimizers import schedules
 
 # name -> (how to make one, shape of a sample, dtype of the input); a list of shapes for a layer of several inputs
 LAYERS = {
     "activation": (lambda: layers.Activation("tanh"), (5,), "float32"),
+    "activity_regularization": (lambda: layers.ActivityRegularization(0.1, 0.2), (5,), "float32"),
     "add": (layers.Add, [(2, 3), (2, 1), (2, 3)], "float32"),
     "alpha_dropout": (lambda: layers.AlphaDropout(0.3, seed=1), (5,), "float32"),
     "average": (layers.Average, [(2, 3), (2, 3), (1, 3)], "float32"),
@@ -37,6 +38,11 @@ LAYERS = {
     ),
     "multiply": (layers.Multiply, [(2, 3), (2, 1)], "float32"),
     "normalization": (lambda: layers.Normalization(mean=1.0, variance=4.0), (3, 5), "float32"),
+    "operation": (
+        lambda: layers.Operation(ops.multiply, ({"symbol": 0}, {"array": [1.0, 2.0, 3.0], "dtype": "float32"})),
+        (2, 3),
+        "float32",
+    ),
     "permute": (lambda: layers.Permute((2, 1)), (2, 3), "float32"),
     "mix_up": (lambda: layers.MixUp(0.4, seed=1), (5,), "float32"),
     "random_brightness": (lambda: layers.RandomBrightness(0.2, (-4.0, 4.0), seed=1), (4, 5, 2), "float32"),

@@ -12,7 +12,7 @@ from tests.oracles.record import installed
 
 import thalweg
 from thalweg import layers
-from thalweg.errors import ArgumentError, DataError, ShapeError
+from thalweg.errors import ArgumentError, DataError, NonFiniteError, ShapeError
 
 RANDOM = np.random.RandomState(0)
 
@@ -125,10 +125,24 @@ def test_bins_share_the_data_equally(bins):
     assert np.ptp(counts) <= 2
 
 
-def test_numbers_without_a_category_have_no_column():
-    model = thalweg.Sequential([thalweg.Input((2,), dtype="int32"), layers.CategoryEncoding(3)])
-    y = model.predict(np.array([[0, 2], [3, -1]]), verbose=0)
-    np.testing.assert_array_equal(y, [[1, 0, 1], [0, 0, 0]])
+@pytest.mark.parametrize("mode", ["multi_hot", "one_hot", "count"])
+@pytest.mark.parametrize("number", [-1, 3])
+def test_a_number_without_a_category_stops_training_and_says_so(mode, number):
+    size = 1 if mode == "one_hot" else 2
+    encoding = layers.CategoryEncoding(3, output_mode=mode)
+    model = thalweg.Sequential([thalweg.Input((size,), dtype="int32"), encoding, layers.Dense(1)])
+    x = np.tile([0, 2], (6, 1))[:, :size]
+    x[4, size - 1] = number
+    model.compile("sgd", "mse")
+    with pytest.raises(NonFiniteError) as caught:
+        model.fit(x, np.ones(6), verbose=0)
+    text = str(caught.value)
+    assert "layer 'category_encoding'" in text
+    assert f"the number {number}, which has no row in a table of 3" in text
+    assert "num_tokens" in text
+    y = thalweg.Sequential([thalweg.Input((size,), dtype="int32"), encoding]).predict(x, verbose=0)
+    assert np.isnan(y[4]).all()
+    assert np.isfinite(np.delete(y, 4, 0)).all()
 
 
 @pytest.mark.slow

@@ -406,3 +406,8 @@ def test_every_alias():
     assert CategoricalHinge().name == "categorical_hinge"
     assert MeanSquaredError() == losses.get(losses.mse)
     assert compute(losses.kld(ops.full((2, 2), 0.5), ops.full((2, 2), 0.5))).tolist() == [0.0, 0.0]
+
+
+def test_tversky_without_a_price():
+    with pytest.raises(ArgumentError, match="no mistake costs anything"):
+        losses.Tversky(0, 0)

@@ -1,5 +1,7 @@
 """Metrics: exact over the epoch, and what the names stand for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.compute import compute, inputs
@@ -120,3 +122,21 @@ class TestNames:
 
 def largest_error(y_true, y_pred):
     return ops.reduce_max(abs(y_pred - y_true), -1)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("r2", metrics.R2Score()),
+        ("f1", metrics.F1Score()),
+        ("fbeta", metrics.FBetaScore()),
+        ("brier", metrics.BrierScore()),
+        ("binary_iou", metrics.BinaryIoU()),
+        ("dice_score", metrics.DiceCoefficient()),
+        ("roc_auc", metrics.AUC()),
+        ("pr_auc", metrics.AUC(curve="PR")),
+        ("PR_AUC", metrics.AUC(curve="PR")),
+    ],
+)
+def test_words_that_people_type(word, meant):
+    assert metrics.get(word) == replace(meant, name=word)

@@ -123,3 +123,29 @@ def test_bad_input(error, call):
     with pytest.raises(error) as caught:
         call()
     assert all((caught.value.problem, caught.value.expected, caught.value.got, caught.value.fix))
+
+
+@pytest.mark.parametrize("normalize", ["true", "pred", "all"])
+def test_shares_as_scikit_learn_counts_them(normalize):
+    theirs = pytest.importorskip("sklearn.metrics").confusion_matrix
+    random = np.random.default_rng(0)
+    true, said = random.integers(0, 3, (2, 50))
+    said[said == 2] = 0  # a column without answers
+    weight = random.random(50)
+    for options in ({}, {"sample_weight": weight}):
+        ours = metrics.confusion_matrix(true, said, normalize=normalize, **options)
+        np.testing.assert_allclose(ours.matrix, theirs(true, said, normalize=normalize, **options), rtol=1e-12)
+    assert ("recall" in str(ours)) is (normalize != "pred")
+    recall = metrics.confusion_matrix(true, said, sample_weight=weight)._recall()
+    if normalize != "pred":
+        np.testing.assert_allclose(ours._recall(), recall, rtol=1e-12)
+    with pytest.raises(ArgumentError, match="'normalize'"):
+        metrics.confusion_matrix(true, said, normalize="rows")
+
+
+def test_names_of_the_classes():
+    report = metrics.classification_report([0, 0, 1], [0, 1, 1], target_names=["cat", "dog"])
+    assert report.labels == report.confusion.labels == ("cat", "dog")
+    assert "cat" in str(report)
+    with pytest.raises(ArgumentError, match="target_names"):
+        metrics.classification_report([0, 0, 1], [0, 1, 1], target_names=["cat"])

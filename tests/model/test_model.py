@@ -289,3 +289,65 @@ def test_verbose_may_be_a_truth_value(capsys):
     assert capsys.readouterr().out == ""
     nets.classifier().fit(X, Y, verbose=True)
     assert "Epoch 1/1" in capsys.readouterr().out
+
+
+def test_weights_as_objects():
+    entry = thalweg.Input((4,))
+    normal = layers.BatchNormalization()
+    model = thalweg.Model(entry, layers.Dense(3)(normal(entry)))
+    assert [w.name for w in model.weights] == ["gamma", "beta", "moving_mean", "moving_variance", "kernel", "bias"]
+    assert [w.shape for w in model.trainable_weights] == [(4,), (4,), (4, 3), (3,)]
+    assert [w.name for w in model.non_trainable_weights] == ["moving_mean", "moving_variance"]
+    assert [w.name for w in normal.weights] == ["gamma", "beta", "moving_mean", "moving_variance"]
+    assert (normal.trainable_weights, normal.non_trainable_weights) == (normal.weights[:2], normal.weights[2:])
+    for weight, array in zip(model.weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight.numpy(), array)
+        np.testing.assert_array_equal(np.asarray(weight), array)
+    model.weights[5].assign([1, 2, 3])
+    np.testing.assert_array_equal(model.get_weights()[5], [1, 2, 3])
+    with pytest.raises(errors.ShapeError, match="'bias'"):
+        model.weights[5].assign([1, 2])
+    normal.trainable = False
+    assert [w.name for w in model.trainable_weights] == ["kernel", "bias"]
+    assert model.input is entry
+    assert model.output is model.outputs[0]
+
+
+class TestInputAndOutputOfLayers:
+    X = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+
+    def test_features_of_a_layer_in_the_middle(self):
+        made = thalweg.Sequential([thalweg.Input((4,)), layers.Dense(3, "tanh"), layers.Dense(2)])
+        made.add(layers.Dense(1))  # connects all anew: the uses before are gone
+        features = thalweg.Model(made.input, made.get_layer("dense").output)
+        kernel, bias = made.get_weights()[:2]
+        np.testing.assert_allclose(features.predict(self.X, verbose=0), np.tanh(self.X @ kernel + bias), rtol=1e-5)
+        assert made.layers[1].input is made.layers[0].output
+        assert made.layers[-1].output is made.output
+
+    def test_several_inputs(self):
+        x, y = thalweg.Input((4,)), thalweg.Input((4,))
+        layer = layers.Add()
+        made = layer([x, y])
+        assert layer.input == [x, y]
+        assert layer.output is made
+
+    def test_no_use_or_several(self):
+        layer, x = layers.Dense(4), thalweg.Input((4,))
+        with pytest.raises(errors.GraphError, match="used once between symbols"):
+            _ = layer.output
+        first = layer(x)
+        assert layer.output is first
+        second = layer(first)  # noqa: F841 - alive, it counts
+        with pytest.raises(errors.GraphError, match="used once between symbols") as caught:
+            _ = layer.output
+        assert caught.value.got == "2 uses"
+
+    def test_copies_of_layers_are_their_own(self):
+        layer = layers.Dense(4)
+        made = layer(thalweg.Input((4,)))
+        copied = copy.deepcopy(layer)
+        assert layer.output is made
+        with pytest.raises(errors.GraphError):
+            _ = copied.output
+        pickle.loads(pickle.dumps(layer))

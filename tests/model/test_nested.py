@@ -1,5 +1,6 @@
 """Models inside models, frozen layers, layers that users write."""
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,6 +144,30 @@ def test_a_change_of_trainable_waits_for_compile():
     model.fit(X, Y, verbose=0)
     same = [np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
     assert same == [True] * 6 + [False] * 2
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_files_remember_what_compile_found(tmp_path, frozen):
+    """Layers frozen (or thawed) after compile: what is loaded trains on as what was saved, until it is compiled."""
+    inner = thalweg.Sequential([Input((4,)), layers.Dense(3), layers.BatchNormalization()], name="inner")
+    model = thalweg.Sequential([inner, layers.Dense(1)])
+    inner.trainable = frozen
+    model.compile("adam", "mse")
+    model.fit(X, Y, verbose=0)
+    inner.trainable = not frozen
+    model.save(tmp_path / "m")
+    again, copied = thalweg.load_model(tmp_path / "m"), copy.deepcopy(model)
+    for each in (model, again, copied):
+        assert each.layers[0].layers[1].trainable is not frozen
+        each.fit(X, Y, epochs=2, verbose=0)
+    assert nets.same_bits(model, again)
+    assert nets.same_bits(model, copied)
+    for each in (model, again):
+        each.compile("adam", "mse")
+        before = each.get_weights()[0]
+        each.fit(X, Y, verbose=0)
+        assert np.array_equal(before, each.get_weights()[0]) is frozen
+    assert nets.same_bits(model, again)
 
 
 def test_a_discriminator_is_trained_alone_and_frozen_in_the_whole():

@@ -150,3 +150,84 @@ def test_data_that_do_not_fit():
         made.fit(X, {"price": Y["price"]})
     with pytest.raises(DataError, match="target"):
         made.fit(X, {**Y, "kind": Y["kind"] + 5})
+
+
+# Outputs without a loss
+
+
+def two(loss, metrics=None, **options):
+    entry = thalweg.Input((3,))
+    outputs = {"price": layers.Dense(1)(entry), "kind": layers.Dense(2, "softmax")(entry)}
+    made = thalweg.Model(entry, outputs)
+    made.compile("sgd", loss, metrics=metrics, **options)
+    return made
+
+
+def test_an_output_without_a_loss_is_measured_and_not_trained():
+    made = two({"price": "mse", "kind": None}, {"price": ["mae"], "kind": ["accuracy"]})
+    before = made.get_layer("dense_1").get_weights()
+    history = made.fit(X["left"], Y, epochs=2, verbose=0, validation_split=0.25).history
+    assert list(history)[:3] == ["loss", "price_mae", "kind_accuracy"]  # Keras's names: one loss has no parts
+    logs = made.evaluate(X["left"], Y, verbose=0, return_dict=True)
+    predicted = made.predict(X["left"], verbose=0)
+    assert logs["loss"] == pytest.approx(np.mean((predicted["price"] - Y["price"]) ** 2), rel=1e-5)
+    assert logs["kind_accuracy"] == pytest.approx(np.mean(predicted["kind"].argmax(1) == Y["kind"]))
+    for old, new in zip(before, made.get_layer("dense_1").get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_it_trains_to_the_same_bits_as_the_part_alone():
+    parts = []
+    for loss in ({"price": "mse"}, {"price": "mse", "kind": None}):
+        thalweg.utils.set_random_seed(1)
+        made = two(loss)
+        made.fit(X["left"], Y["price"], epochs=2, verbose=0)
+        parts.append(made.get_weights())
+    entry = thalweg.Input((3,))
+    thalweg.utils.set_random_seed(1)
+    alone = thalweg.Model(entry, {"price": layers.Dense(1)(entry)})
+    alone.compile("sgd", {"price": "mse"})
+    alone.fit(X["left"], {"price": Y["price"]}, epochs=2, verbose=0)
+    for other in (parts[1], alone.get_weights()):
+        for old, new in zip(parts[0], other, strict=False):
+            np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [
+        ({"price": "mse"}, {"price": Y["price"]}),
+        ({"price": "mse"}, Y),
+        (["mse", None], [Y["price"], Y["kind"]]),
+        (["mse", None], [Y["price"], None]),
+        (["mse", None], Y["price"]),
+    ],
+)
+def test_targets_of_an_output_that_nothing_asks_for_may_be_left_out(loss, y):
+    made = two(loss)
+    assert list(made.fit(X["left"], y, verbose=0).history) == ["loss"]
+    made.fit(X["left"], y, sample_weight=np.ones(24), verbose=0)
+
+
+def test_metrics_of_class_numbers_and_of_one_hot_rows():
+    made = two({"price": "mse", "kind": None}, {"kind": ["sparse_categorical_accuracy"]})
+    numbers = made.evaluate(X["left"], Y, verbose=0)
+    made.compile("sgd", {"price": "mse", "kind": None}, metrics={"kind": ["categorical_accuracy"]})
+    rows = made.evaluate(X["left"], Y | {"kind": np.eye(2)[Y["kind"]]}, verbose=0)
+    assert numbers == rows
+
+
+def test_no_loss_at_all_and_unknown_targets():
+    for nothing in ({"price": None}, [None, None], {}, None):
+        with pytest.raises(ArgumentError, match="no loss"):
+            two(nothing)
+    with pytest.raises(ArgumentError, match="does not name what the model has"):
+        two({"price": "mse"}).fit(X["left"], {"prise": Y["price"]}, verbose=0)
+
+
+def test_files_of_models_with_an_output_without_a_loss(tmp_path):
+    made = two({"price": "mse", "kind": None}, {"kind": ["accuracy"]})
+    made.fit(X["left"], Y, verbose=0)
+    made.save(tmp_path / "m")
+    again = thalweg.load_model(tmp_path / "m")
+    assert again.evaluate(X["left"], Y, verbose=0) == made.evaluate(X["left"], Y, verbose=0)

@@ -205,6 +205,8 @@ OTHERWISE_PROVED = {
     ),
     *("gaussiandropout", "gaussiannoise", "randomflip", "randomtranslation", "randomzoom", "randomcontrast"),
     *("randombrightness", "randomerasing", "randomrotation", "timedistributed"),
+    "activityregularization",  # its penalty: tests/training/test_penalties.py
+    "operation",  # against NumPy, in tests/layers/test_operation.py
 }
 
 

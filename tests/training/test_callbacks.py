@@ -260,3 +260,82 @@ def test_what_is_no_callback_or_hook_is_refused():
         nets.classifier().fit(X, Y, callbacks=[print])
     with pytest.raises(errors.ArgumentError, match="did you mean 'on_epoch_end'"):
         callbacks.LambdaCallback(on_epoch_ends=print)
+
+
+class TestSwapEMAWeights:
+    @staticmethod
+    def model(**options):
+        return nets.classifier(optimizer=thalweg.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.8), **options)
+
+    def test_validation_sees_the_averages(self):
+        averages, plain = self.model(), self.model()
+        x, y = nets.points()
+        held = nets.points(40, seed=1)
+        seen = averages.fit(
+            x, y, epochs=3, verbose=0, validation_data=held, callbacks=[thalweg.callbacks.SwapEMAWeights()]
+        ).history
+        raw = plain.fit(x, y, epochs=3, verbose=0, validation_data=held).history
+        assert nets.same_bits(averages, plain)  # training itself is the same, and ends with the averages
+        assert seen["loss"] == raw["loss"]
+        assert seen["val_loss"][-1] == pytest.approx(averages.evaluate(*held, verbose=0)[0], rel=1e-6)
+        assert seen["val_loss"][-1] != raw["val_loss"][-1]
+
+    @pytest.mark.parametrize("stops", [False, True])
+    def test_swapped_between_epochs_for_those_behind(self, stops):
+        behind = []
+
+        class Watch(thalweg.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                average = self.model.state["optimizer/dense/kernel/average"]
+                behind.append(np.array_equal(self.model.get_weights()[0], average))
+                self.model.stop_training = stops and epoch == 1
+
+        swapped, plain = self.model(), self.model()
+        x, y = nets.points()
+        swap = thalweg.callbacks.SwapEMAWeights(swap_on_epoch=True)
+        swapped.fit(x, y, epochs=3, verbose=0, callbacks=[swap, Watch()])
+        plain.fit(x, y, epochs=2 if stops else 3, verbose=0)
+        assert behind == [True] * (2 if stops else 3)
+        assert nets.same_bits(swapped, plain)
+        swapped.fit(x, y, epochs=1, verbose=0, callbacks=[swap])
+        plain.fit(x, y, epochs=1, verbose=0)
+        assert nets.same_bits(swapped, plain)
+
+    def test_it_needs_averages(self):
+        x, y = nets.points()
+        with pytest.raises(thalweg.errors.ArgumentError, match="keeps no averages") as caught:
+            nets.classifier().fit(x, y, verbose=0, callbacks=[thalweg.callbacks.SwapEMAWeights()])
+        assert caught.value.fix == "compile with Adam(use_ema=True)"
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        ("EarlyStopping", {"patience": -1}),
+        ("EarlyStopping", {"patience": 1.5}),
+        ("EarlyStopping", {"min_delta": "a"}),
+        ("EarlyStopping", {"min_delta": float("nan")}),
+        ("EarlyStopping", {"start_from_epoch": -1}),
+        ("EarlyStopping", {"baseline": "a"}),
+        ("EarlyStopping", {"monitor": 3}),
+        ("EarlyStopping", {"mode": "mx"}),
+        ("EarlyStopping", {"restore_best_weights": "yes"}),
+        ("ReduceLROnPlateau", {"factor": 1.0}),
+        ("ReduceLROnPlateau", {"min_delta": None}),
+        ("ModelCheckpoint", {"filepath": 3}),
+        ("ModelCheckpoint", {"filepath": "a", "save_freq": 0}),
+        ("ModelCheckpoint", {"filepath": "a", "save_freq": True}),
+        ("ModelCheckpoint", {"filepath": "a", "save_best_only": "yes"}),
+        ("ModelCheckpoint", {"filepath": "a", "initial_value_threshold": "a"}),
+        ("LearningRateScheduler", {"schedule": 0.1}),
+        ("LambdaCallback", {"on_epoch_end": 3}),
+        ("CSVLogger", {"filename": 3}),
+        ("CSVLogger", {"filename": "a", "separator": ";;"}),
+        ("CSVLogger", {"filename": "a", "append": "yes"}),
+        ("TerminateOnNaN", {"raise_error": "yes"}),
+        ("SwapEMAWeights", {"swap_on_epoch": "yes"}),
+    ],
+)
+def test_bad_arguments_are_refused_at_once(kind, wrong):
+    with pytest.raises(errors.ArgumentError, match=f"{kind}: argument '{list(wrong)[-1]}'"):
+        getattr(callbacks, kind)(**wrong)

@@ -6,7 +6,15 @@ from tests import nets
 
 import thalweg
 from thalweg import Input, Model, Sequential, constraints, errors, ops
-from thalweg.layers import BatchNormalization, Dense, Dropout, GroupNormalization, LayerNormalization, PReLU
+from thalweg.layers import (
+    ActivityRegularization,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    GroupNormalization,
+    LayerNormalization,
+    PReLU,
+)
 from thalweg.optimizers import SGD
 from thalweg.regularizers import L1, L1L2, L2
 
@@ -175,3 +183,17 @@ def test_a_penalty_that_overflows_is_found():
     model = linear(rate=1e-30, kernel_regularizer=lambda w: ops.exp(ops.reduce_sum(ops.absolute(w)) + 100.0))
     with pytest.raises(errors.NonFiniteError):
         model.fit(X, Y, verbose=0)
+
+
+def test_activity_regularization_as_a_layer():
+    def fitted(*parts):
+        thalweg.utils.set_random_seed(1)
+        model = Sequential([Input((3,)), *parts, Dense(1)])
+        model.compile(SGD(0.1), "mse")
+        return model, model.fit(X, Y, batch_size=5, epochs=2, verbose=0).history
+
+    model, history = fitted(Dense(4), ActivityRegularization(0.02, 0.05))
+    other, expected = fitted(Dense(4, activity_regularizer=L1L2(0.02, 0.05)))
+    assert history == expected
+    assert nets.same_bits(model, other)
+    assert model.evaluate(X, Y, verbose=0) == other.evaluate(X, Y, verbose=0)

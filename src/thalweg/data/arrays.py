@@ -30,7 +30,9 @@ def as_array(value: Any, what: str) -> np.ndarray:
             f"{what} cannot be read as an array of numbers{_text_column(value)}",
             expected="an array, a list of equally long lists, or a table whose columns are all numbers",
             got=f"{type(value).__name__}: {error}",
-            fix="encode texts and categories as numbers first, and make all rows equally long",
+            fix="join the batches into one array: generators and iterators are not there yet"
+            if hasattr(value, "__next__")
+            else "encode texts and categories as numbers first, and make all rows equally long",
         ) from error
     if array.dtype.kind not in "fiub":
         raise DTypeError(

@@ -159,8 +159,7 @@ def node_of(x: Any) -> Node:
         "an operation needs a tensor of the graph",
         expected="a node: an argument of a function that is compiled, of a layer's call, or of a loss",
         got=f"{x!r:.60} ({type(x).__name__})",
-        fix="for arrays write thalweg.compile_function(function)(array); for the symbols of a model call a layer, "
-        "as Activation(function)",
+        fix="for arrays write thalweg.compile_function(function)(array)",
     )
 
 

@@ -2,6 +2,7 @@
 
 from thalweg.layers.activation import ELU as ELU
 from thalweg.layers.activation import Activation as Activation
+from thalweg.layers.activation import ActivityRegularization as ActivityRegularization
 from thalweg.layers.activation import LeakyReLU as LeakyReLU
 from thalweg.layers.activation import PReLU as PReLU
 from thalweg.layers.activation import ReLU as ReLU
@@ -42,6 +43,14 @@ from thalweg.layers.merging import Maximum as Maximum
 from thalweg.layers.merging import Minimum as Minimum
 from thalweg.layers.merging import Multiply as Multiply
 from thalweg.layers.merging import Subtract as Subtract
+from thalweg.layers.merging import add as add
+from thalweg.layers.merging import average as average
+from thalweg.layers.merging import concatenate as concatenate
+from thalweg.layers.merging import dot as dot
+from thalweg.layers.merging import maximum as maximum
+from thalweg.layers.merging import minimum as minimum
+from thalweg.layers.merging import multiply as multiply
+from thalweg.layers.merging import subtract as subtract
 from thalweg.layers.mixing import MixUp as MixUp
 from thalweg.layers.mixing import SwapNoise as SwapNoise
 from thalweg.layers.nested import Nested as Nested
@@ -53,6 +62,7 @@ from thalweg.layers.normalization import GroupNormalization as GroupNormalizatio
 from thalweg.layers.normalization import LayerNormalization as LayerNormalization
 from thalweg.layers.normalization import RMSNormalization as RMSNormalization
 from thalweg.layers.normalization import UnitNormalization as UnitNormalization
+from thalweg.layers.operation import Operation as Operation
 from thalweg.layers.pooling import AveragePooling1D as AveragePooling1D
 from thalweg.layers.pooling import AveragePooling1D as AvgPool1D
 from thalweg.layers.pooling import AveragePooling2D as AveragePooling2D

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Annotated
 
 from thalweg import activations, ops
-from thalweg.checks import In
+from thalweg.checks import Finite, In
 from thalweg.constraints import Projection
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.initializers import Initializer
+from thalweg.initializers import Filling
 from thalweg.layers.layer import Layer, registry
 from thalweg.layers.normalization import normal_axes, require_size
-from thalweg.regularizers import Penalty
+from thalweg.regularizers import L1L2, Penalty
 
 
 def check_activation(activation: str | activations.Activation | None) -> None:
@@ -60,6 +60,25 @@ class Activation(Layer):
 
     def call(self, x: Node, training: bool) -> Node:
         return activate(self.activation, x, training)
+
+
+@registry.register("activity_regularization")
+@dataclass(eq=False)
+class ActivityRegularization(Layer):
+    """Its input, with ``l1 * sum(|x|) + l2 * sum(x^2)`` over the batch size added to the loss.
+
+    Shapes: x (batch, ...) -> (batch, ...).
+    """
+
+    l1: Annotated[float, In("[0, inf)")] = 0.0
+    l2: Annotated[float, In("[0, inf)")] = 0.0
+
+    @property
+    def activity_regularizer(self) -> Penalty:
+        return L1L2(self.l1, self.l2)
+
+    def call(self, x: Node, training: bool) -> Node:
+        return x
 
 
 @registry.register("re_lu", "relu")
@@ -112,7 +131,7 @@ class PReLU(Layer):
     Source: He et al. (2015), arXiv:1502.01852, equation 1. Differs: slopes start at 0 as in Keras, theirs at 0.25.
     """
 
-    alpha_initializer: str | Initializer = "zeros"
+    alpha_initializer: str | Filling = "zeros"
     alpha_regularizer: str | Penalty | None = None
     alpha_constraint: str | Projection | None = None
     shared_axes: int | tuple[int, ...] | None = None
@@ -138,7 +157,7 @@ class ELU(Layer):
     Source: Clevert, Unterthiner & Hochreiter (2016), arXiv:1511.07289, equation 15.
     """
 
-    alpha: float = 1.0
+    alpha: Finite = 1.0
 
     def call(self, x: Node, training: bool) -> Node:
         return activations.elu(x, self.alpha)

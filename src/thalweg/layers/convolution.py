@@ -12,7 +12,7 @@ from thalweg.errors import ArgumentError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.initializers import Initializer
+from thalweg.initializers import Filling
 from thalweg.layers.activation import activate, check_activation
 from thalweg.layers.layer import registry
 from thalweg.layers.spatial import DataFormat, Frame, Padding, Size, Sizes, Spatial, each
@@ -29,7 +29,7 @@ class Filtering(Spatial):
     dilation_rate: Sizes
     activation: str | Activation | None
     use_bias: bool
-    bias_initializer: str | Initializer
+    bias_initializer: str | Filling
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,8 +71,8 @@ class _Convolution(Filtering):
     groups: Size = 1
     activation: str | Activation | None = None
     use_bias: bool = True
-    kernel_initializer: str | Initializer = "glorot_uniform"
-    bias_initializer: str | Initializer = "zeros"
+    kernel_initializer: str | Filling = "glorot_uniform"
+    bias_initializer: str | Filling = "zeros"
     kernel_regularizer: str | Penalty | None = None
     bias_regularizer: str | Penalty | None = None
     activity_regularizer: str | Penalty | None = None
@@ -176,8 +176,8 @@ class _Depthwise(Filtering):
     dilation_rate: Sizes = 1
     activation: str | Activation | None = None
     use_bias: bool = True
-    depthwise_initializer: str | Initializer = "glorot_uniform"
-    bias_initializer: str | Initializer = "zeros"
+    depthwise_initializer: str | Filling = "glorot_uniform"
+    bias_initializer: str | Filling = "zeros"
     depthwise_regularizer: str | Penalty | None = None
     bias_regularizer: str | Penalty | None = None
     activity_regularizer: str | Penalty | None = None
@@ -233,9 +233,9 @@ class _Separable(Filtering):
     depth_multiplier: Size = 1
     activation: str | Activation | None = None
     use_bias: bool = True
-    depthwise_initializer: str | Initializer = "glorot_uniform"
-    pointwise_initializer: str | Initializer = "glorot_uniform"
-    bias_initializer: str | Initializer = "zeros"
+    depthwise_initializer: str | Filling = "glorot_uniform"
+    pointwise_initializer: str | Filling = "glorot_uniform"
+    bias_initializer: str | Filling = "zeros"
     depthwise_regularizer: str | Penalty | None = None
     pointwise_regularizer: str | Penalty | None = None
     bias_regularizer: str | Penalty | None = None

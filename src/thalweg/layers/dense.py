@@ -12,7 +12,7 @@ from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.initializers import Initializer
+from thalweg.initializers import Filling
 from thalweg.layers.activation import activate, check_activation
 from thalweg.layers.layer import Layer, registry
 from thalweg.layers.tracing import Parameter
@@ -37,8 +37,8 @@ class Dense(Layer):
     units: Annotated[int, In("[1, inf)")]
     activation: str | Activation | None = None
     use_bias: bool = True
-    kernel_initializer: str | Initializer = "glorot_uniform"
-    bias_initializer: str | Initializer = "zeros"
+    kernel_initializer: str | Filling = "glorot_uniform"
+    bias_initializer: str | Filling = "zeros"
     kernel_regularizer: str | Penalty | None = None
     bias_regularizer: str | Penalty | None = None
     activity_regularizer: str | Penalty | None = None

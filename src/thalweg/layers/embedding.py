@@ -10,7 +10,7 @@ from thalweg.constraints import Projection
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.initializers import Initializer
+from thalweg.initializers import Filling
 from thalweg.layers.layer import Layer, registry
 from thalweg.regularizers import Penalty
 
@@ -28,16 +28,15 @@ class Embedding(Layer):
 
     Arguments:
         embeddings_regularizer, embeddings_constraint: as in ``Dense``; both see the whole table.
-        mask_zero, weights, lora_rank, lora_alpha, quantization_config: Keras's names, not there yet.
+        mask_zero, lora_rank, lora_alpha, quantization_config: Keras's names, not there yet.
     """
 
     input_dim: Annotated[int, In("[1, inf)")]
     output_dim: Annotated[int, In("[1, inf)")]
-    embeddings_initializer: str | Initializer = "uniform"
+    embeddings_initializer: str | Filling = "uniform"
     embeddings_regularizer: str | Penalty | None = None
     embeddings_constraint: str | Projection | None = None
     mask_zero: Annotated[bool, OneOf(False)] = False
-    weights: Annotated[object, Reserved()] = None
     lora_rank: Annotated[object, Reserved()] = None
     lora_alpha: Annotated[object, Reserved()] = None
     quantization_config: Annotated[object, Reserved()] = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import weakref
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import field
@@ -19,7 +20,7 @@ from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, Th
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
 from thalweg.graph.types import FLOATS, TensorType
-from thalweg.initializers import Initializer, Shape
+from thalweg.initializers import Filling, Shape
 from thalweg.layers.route import route
 from thalweg.layers.symbols import TOKEN_BATCH, Call, Symbol, SymbolicShape
 from thalweg.layers.tracing import SEED_STATE, STEP_STATE, Parameter, current_trace, told_training, tracing
@@ -54,7 +55,6 @@ class Layer(Registered):
     built: bool = field(default=False, init=False, repr=False)
     output_shape: SymbolicShape | None = field(default=None, init=False, repr=False)
     own_parameters: dict[str, Parameter] = field(default_factory=dict, init=False, repr=False)
-    first_use: tuple[Symbol, ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -92,7 +92,7 @@ class Layer(Registered):
         self,
         name: str,
         shape: Shape,
-        initializer: str | Initializer = "zeros",
+        initializer: str | Filling = "zeros",
         trainable: bool = True,
         dtype: str | None = None,
         arguments: str | None = None,
@@ -121,7 +121,7 @@ class Layer(Registered):
     def add_weight(
         self,
         shape: Shape | None = None,
-        initializer: str | Initializer = "glorot_uniform",
+        initializer: str | Filling = "glorot_uniform",
         dtype: str | None = None,
         trainable: bool = True,
         name: str | None = None,
@@ -172,30 +172,6 @@ class Layer(Registered):
     # What models use.
 
     @property
-    def input(self) -> Symbol | list[Symbol]:
-        """What the layer was first called on, as in Keras. Raises: GraphError if it is in no model yet."""
-        call = self._first_use()[0].call
-        assert call is not None, "a layer made it"
-        return call.inputs[0] if len(call.inputs) == 1 else list(call.inputs)
-
-    @property
-    def output(self) -> Symbol | list[Symbol]:
-        """What the layer gave then: ``Model(model.inputs, layer.output)`` predicts it. Raises as ``input``."""
-        symbols = self._first_use()
-        return symbols[0] if len(symbols) == 1 else list(symbols)
-
-    def _first_use(self) -> tuple[Symbol, ...]:
-        if not self.first_use:
-            raise GraphError(
-                "the layer has no input and no output yet",
-                expected="a layer that was called on symbols, as in a model that is built",
-                got="a layer that is in no model, or in a Sequential without an Input",
-                fix="put Input(shape=...) first, or fit the model to data before",
-                layer=str(self),
-            )
-        return self.first_use
-
-    @property
     def label(self) -> str:
         """The name; before there is one, what the name will be made of."""
         return self.name or self.base_name()
@@ -217,12 +193,8 @@ class Layer(Registered):
         return f"layer {self.label!r} ({self.class_name})"
 
     def sublayers(self) -> list[Layer]:
-        """The layers inside this one: its attributes, and lists of layers among them."""
-        found: list[Layer] = []
-        for value in vars(self).values():
-            items = value if isinstance(value, (list, tuple)) else [value]
-            found += [item for item in items if isinstance(item, Layer)]
-        return found
+        """The layers inside this one: its attributes, and those in lists and mappings among them."""
+        return layers_among(vars(self).values())
 
     def named_parameters(self, prefix: str = "", *, trainable_only: bool = False) -> dict[str, Parameter]:
         """Path -> parameter, ``prefix`` in front, own ones first; of a parameter reached twice the first path."""
@@ -240,6 +212,46 @@ class Layer(Registered):
             found |= {path: p for path, p in inner.items() if p not in found.values()}
         return found
 
+    @property
+    def weights(self) -> list[Parameter]:
+        """All parameters; ``.numpy()`` gives the value of one, ``.assign(array)`` changes it."""
+        return list(self.named_parameters().values())
+
+    @property
+    def trainable_weights(self) -> list[Parameter]:
+        return list(self.named_parameters(trainable_only=True).values())
+
+    @property
+    def non_trainable_weights(self) -> list[Parameter]:
+        trained = self.trainable_weights
+        return [parameter for parameter in self.weights if parameter not in trained]
+
+    @property
+    def input(self) -> Any:
+        """The symbol that the layer was called on; a list of several. Raises as ``output``."""
+        call = self.output.call
+        assert call is not None, "made by a call"
+        return call.inputs[0] if len(call.inputs) == 1 else list(call.inputs)
+
+    @property
+    def output(self) -> Symbol:
+        """The symbol that the layer gave: ``Model(model.input, model.get_layer("dense").output)``.
+
+        Raises: GraphError if it was called on no symbols, or more than once.
+        """
+        results = _living(self)
+        if len(results) != 1:
+            raise GraphError(
+                "a layer has an input and an output where it is used once between symbols",
+                expected="one use in a functional model or a Sequential",
+                got=f"{len(results)} uses",
+                fix="keep the symbol that the call gives: y = layer(x)"
+                if results
+                else "build the model first; layers inside of layers and of classes of models have none",
+                layer=str(self),
+            )
+        return results[0]
+
     def count_params(self) -> int:
         """How many numbers the parameters are."""
         return sum(math.prod(parameter.shape) for parameter in self.named_parameters().values())
@@ -249,7 +261,7 @@ class Layer(Registered):
 
         Raises: GraphError if no model has made them yet.
         """
-        return [_value(self, parameter).copy() for parameter in self.named_parameters().values()]
+        return [parameter.numpy() for parameter in self.named_parameters().values()]
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Put values into the parameters.
@@ -267,7 +279,7 @@ class Layer(Registered):
                 layer=str(self),
             )
         for parameter, array in zip(parameters, arrays, strict=True):
-            _value(self, parameter)[...] = array
+            parameter.assign(array)
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         """The types of the results for inputs of these types; builds the layer if nothing has.
@@ -277,7 +289,6 @@ class Layer(Registered):
         with tracing():
             outputs = self(*(ops.input_node(f"input_{i}", t.shape, t.dtype) for i, t in enumerate(types)))
         results = outputs if isinstance(outputs, tuple) else (outputs,)
-        self.output_shape = (None, *results[0].shape[1:])
         return tuple(node.type for node in results)
 
     def __call__(self, *inputs: Any, training: bool | None = None) -> Any:
@@ -310,8 +321,10 @@ class Layer(Registered):
                     self.built = True
                     if not self.trainable:
                         self.trainable = False  # of the layers inside too, now that they are there
-                options = {"training": told} if _asks_for_training(type(self)) else {}
+                options = {"training": told} if asks_for_training(type(self)) else {}
                 results = self.call(*inputs, **options)
+                first = results[0] if isinstance(results, tuple) else results
+                self.output_shape = (None, *first.shape[1:])
                 regularizer = getattr(self, "activity_regularizer", None)
                 if regularizer is not None:
                     penalty = regularizers.get(regularizer)
@@ -339,13 +352,46 @@ class Layer(Registered):
                     fix="keep the first axis as it is; reduce and reshape the others only",
                     layer=str(self),
                 )
+            if TOKEN_BATCH in kind.shape[1:]:
+                raise ShapeError(
+                    "the result has the batch axis twice: every sample would meet every other one",
+                    expected="inputs that have equally many axes",
+                    got=", ".join(str(x.shape) for x in inputs),
+                    fix="add the missing axes behind the first, for example with Reshape or x[:, None]",
+                    layer=str(self),
+                )
         call = Call(self, inputs, training)
         symbols = tuple(Symbol((None, *t.shape[1:]), t.dtype, call, i) for i, t in enumerate(types))
-        self.first_use = self.first_use or symbols
+        _uses.setdefault(self, []).append(weakref.ref(symbols[0]))
         return symbols[0] if len(symbols) == 1 else symbols
 
 
 registry: Registry[Layer] = Registry("layer", Layer)
+
+# What each layer gave for symbols. References that keep neither alive, and are part of no copy of a layer.
+_uses: weakref.WeakKeyDictionary[Layer, list[weakref.ref[Symbol]]] = weakref.WeakKeyDictionary()
+
+
+def _living(layer: Layer) -> list[Symbol]:
+    """The results that some model, or the user, still holds."""
+    found = [symbol for reference in _uses.get(layer, ()) if (symbol := reference()) is not None]
+    _uses[layer] = [weakref.ref(symbol) for symbol in found]
+    return found
+
+
+def layers_among(values: Iterable[Any]) -> list[Layer]:
+    """The layers among these values, what stands for models among them, and those in lists and mappings; each once."""
+    found: dict[Layer, None] = {}
+    for value in values:
+        if isinstance(value, Layer):
+            found[value] = None
+        elif isinstance(value, list | tuple):
+            found |= dict.fromkeys(layers_among(value))
+        elif isinstance(value, dict):
+            found |= dict.fromkeys(layers_among(value.values()))
+        elif hasattr(type(value), "as_layer"):
+            found[value.as_layer()] = None
+    return list(found)
 
 
 def name_layers(layers: Iterable[Layer]) -> None:
@@ -375,18 +421,7 @@ def name_layers(layers: Iterable[Layer]) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _asks_for_training(cls: type[Layer]) -> bool:
-    parameters = inspect.signature(cls.call).parameters
+def asks_for_training(cls: type) -> bool:
+    """Whether ``call`` of a class of layers or models takes ``training``."""
+    parameters = inspect.signature(cls.call).parameters  # type: ignore[attr-defined]
     return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-
-
-def _value(layer: Layer, parameter: Parameter) -> np.ndarray:
-    if parameter.value is None:
-        raise GraphError(
-            f"the parameter {parameter.name!r} has no value yet",
-            expected="a layer inside a model that is built",
-            got="a layer that no model has given values",
-            fix="put the layer into a model and call model.build() or model.fit() first",
-            layer=str(layer),
-        )
-    return parameter.value

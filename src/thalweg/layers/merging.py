@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
+from typing import Any
 
 from thalweg import ops
 from thalweg.errors import ShapeError
@@ -227,3 +228,46 @@ def _one_dtype(inputs: tuple[Node, ...]) -> tuple[Node, ...]:
         return inputs
     widest = max((x.dtype for x in inputs if x.type.is_float), default="float32")
     return tuple(ops.cast(x, widest) for x in inputs)
+
+
+# As functions of a list: ``add([x, y])``.
+
+
+def add(inputs: Sequence[Any], **options: Any) -> Any:
+    """``Add(**options)(inputs)``."""
+    return Add(**options)(inputs)
+
+
+def subtract(inputs: Sequence[Any], **options: Any) -> Any:
+    """``Subtract(**options)(inputs)``."""
+    return Subtract(**options)(inputs)
+
+
+def multiply(inputs: Sequence[Any], **options: Any) -> Any:
+    """``Multiply(**options)(inputs)``."""
+    return Multiply(**options)(inputs)
+
+
+def average(inputs: Sequence[Any], **options: Any) -> Any:
+    """``Average(**options)(inputs)``."""
+    return Average(**options)(inputs)
+
+
+def maximum(inputs: Sequence[Any], **options: Any) -> Any:
+    """``Maximum(**options)(inputs)``."""
+    return Maximum(**options)(inputs)
+
+
+def minimum(inputs: Sequence[Any], **options: Any) -> Any:
+    """``Minimum(**options)(inputs)``."""
+    return Minimum(**options)(inputs)
+
+
+def concatenate(inputs: Sequence[Any], axis: int = -1, **options: Any) -> Any:
+    """``Concatenate(axis, **options)(inputs)``."""
+    return Concatenate(axis, **options)(inputs)
+
+
+def dot(inputs: Sequence[Any], axes: int | tuple[int, int] = -1, **options: Any) -> Any:
+    """``Dot(axes, **options)(inputs)``."""
+    return Dot(axes, **options)(inputs)

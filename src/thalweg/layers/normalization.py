@@ -13,7 +13,7 @@ from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.initializers import Initializer
+from thalweg.initializers import Filling
 from thalweg.layers.layer import Layer, registry
 from thalweg.layers.tracing import Parameter
 from thalweg.regularizers import Penalty
@@ -45,10 +45,10 @@ class BatchNormalization(Layer):
     epsilon: Annotated[float, In("(0, inf)")] = 1e-3
     center: bool = True
     scale: bool = True
-    beta_initializer: str | Initializer = "zeros"
-    gamma_initializer: str | Initializer = "ones"
-    moving_mean_initializer: str | Initializer = "zeros"
-    moving_variance_initializer: str | Initializer = "ones"
+    beta_initializer: str | Filling = "zeros"
+    gamma_initializer: str | Filling = "ones"
+    moving_mean_initializer: str | Filling = "zeros"
+    moving_variance_initializer: str | Filling = "ones"
     beta_regularizer: str | Penalty | None = None
     gamma_regularizer: str | Penalty | None = None
     beta_constraint: str | Projection | None = None
@@ -104,8 +104,8 @@ class LayerNormalization(Layer):
     epsilon: Annotated[float, In("(0, inf)")] = 1e-3
     center: bool = True
     scale: bool = True
-    beta_initializer: str | Initializer = "zeros"
-    gamma_initializer: str | Initializer = "ones"
+    beta_initializer: str | Filling = "zeros"
+    gamma_initializer: str | Filling = "ones"
     beta_regularizer: str | Penalty | None = None
     gamma_regularizer: str | Penalty | None = None
     beta_constraint: str | Projection | None = None
@@ -172,8 +172,8 @@ class GroupNormalization(Layer):
     epsilon: Annotated[float, In("(0, inf)")] = 1e-3
     center: bool = True
     scale: bool = True
-    beta_initializer: str | Initializer = "zeros"
-    gamma_initializer: str | Initializer = "ones"
+    beta_initializer: str | Filling = "zeros"
+    gamma_initializer: str | Filling = "ones"
     beta_regularizer: str | Penalty | None = None
     gamma_regularizer: str | Penalty | None = None
     beta_constraint: str | Projection | None = None

@@ -143,7 +143,8 @@ class CategoryEncoding(Layer):
     num_tokens), and (batch,) counts as one number a sample.
 
     Arguments:
-        num_tokens: how many categories there are: 0 to num_tokens - 1. Numbers outside have no column.
+        num_tokens: how many categories there are: 0 to num_tokens - 1. The result is NaN for a number outside, so that
+            training stops with this layer's name.
         sparse: Keras's, not there yet.
 
     Differs: Keras counts along axis 1 whatever the rank; the last axis is meant for ranks up to 2, where both agree.
@@ -246,10 +247,12 @@ def encoded(x: Node, tokens: int, mode: str, dtype: str) -> Node:
     """Numbers of categories as columns; see ``CategoryEncoding``."""
     if x.rank == 1 or (mode == "one_hot" and x.shape[-1] != 1):
         x = ops.reshape(x, (*x.shape, 1))
-    numbers = x if x.type.is_float else ops.cast(x, "int64" if x.dtype == "int64" else "int32")
+    numbers, own = ops.cast(x, "int32"), tuple(range(x.rank))
     shape = (*x.shape, tokens)
-    column = ops.iota(shape, x.rank, numbers.dtype)
-    hot = ops.cast(ops.equal(ops.broadcast(numbers, shape, tuple(range(x.rank))), column), dtype)
+    hot = ops.cast(ops.equal(ops.broadcast(numbers, shape, own), ops.iota(shape, x.rank)), dtype)
+    # 0 for a number that has a column, NaN for another: training stops there, and names the number and the layer.
+    known = ops.reshape(ops.take(ops.full((tokens, 1), 0.0, dtype), ops.reshape(numbers, (-1,))), x.shape)
+    hot = hot + ops.broadcast(known, shape, own)
     return ops.reduce_sum(hot, x.rank - 1) if mode == "count" else ops.reduce_max(hot, x.rank - 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from thalweg import ops
+from thalweg.checks import Finite
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.layers.layer import Layer, registry
@@ -16,8 +17,8 @@ class Rescaling(Layer):
     Shapes: x (batch, ...) -> (batch, ...).
     """
 
-    scale: float
-    offset: float = 0.0
+    scale: Finite
+    offset: Finite = 0.0
 
     def call(self, x: Node, training: bool) -> Node:
         scaled = ops.cast(x, self.compute_dtype) * self.scale

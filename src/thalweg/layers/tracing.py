@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from thalweg import ops
 from thalweg.constraints import Projection
-from thalweg.errors import GraphError, ThalwegError
+from thalweg.errors import GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes
 from thalweg.graph.types import TensorType
@@ -57,6 +57,35 @@ class Parameter:
     def node(self) -> Node:
         """The state that stands for this parameter in the graph being traced."""
         return current_trace().node(self)
+
+    def numpy(self) -> np.ndarray:
+        """A copy of the value. Raises: GraphError if no model has made it yet."""
+        return self._made().copy()
+
+    def assign(self, value: Any) -> None:
+        """Put in another value. Raises: ShapeError, or GraphError if no model has made it yet."""
+        array, mine = np.asarray(value), self._made()
+        if array.shape != mine.shape:
+            raise ShapeError(
+                f"this value does not fit the parameter {self.name!r}",
+                expected=str(mine.shape),
+                got=str(array.shape),
+                fix="pass an array of the parameter's shape",
+            )
+        mine[...] = array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self._made(), dtype)
+
+    def _made(self) -> np.ndarray:
+        if self.value is None:
+            raise GraphError(
+                f"the parameter {self.name!r} has no value yet",
+                expected="a layer inside a model that is built",
+                got="a layer that no model has given values",
+                fix="put the layer into a model and call model.build() or model.fit() first",
+            )
+        return self.value
 
     def initial(self, seed: int, path: str) -> np.ndarray:
         """The value to start from: a function of the model's seed and of the parameter's path in the model."""

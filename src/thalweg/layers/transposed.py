@@ -12,7 +12,7 @@ from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.initializers import Initializer
+from thalweg.initializers import Filling
 from thalweg.layers.convolution import Filtering
 from thalweg.layers.layer import registry
 from thalweg.layers.spatial import DataFormat, Padding, Size, Sizes, each
@@ -26,7 +26,7 @@ OutputPadding: TypeAlias = More | tuple[More, ...]
 class _Transposed(Filtering):
     filters: Size
     output_padding: OutputPadding | None
-    kernel_initializer: str | Initializer
+    kernel_initializer: str | Filling
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -68,8 +68,8 @@ class _TransposedBelowThreeAxes(_Transposed):
     dilation_rate: Sizes = 1
     activation: str | Activation | None = None
     use_bias: bool = True
-    kernel_initializer: str | Initializer = "glorot_uniform"
-    bias_initializer: str | Initializer = "zeros"
+    kernel_initializer: str | Filling = "glorot_uniform"
+    bias_initializer: str | Filling = "zeros"
     kernel_regularizer: str | Penalty | None = None
     bias_regularizer: str | Penalty | None = None
     activity_regularizer: str | Penalty | None = None
@@ -134,8 +134,8 @@ class Conv3DTranspose(_Transposed):
     dilation_rate: Sizes = 1
     activation: str | Activation | None = None
     use_bias: bool = True
-    kernel_initializer: str | Initializer = "glorot_uniform"
-    bias_initializer: str | Initializer = "zeros"
+    kernel_initializer: str | Filling = "glorot_uniform"
+    bias_initializer: str | Filling = "zeros"
     kernel_regularizer: str | Penalty | None = None
     bias_regularizer: str | Penalty | None = None
     activity_regularizer: str | Penalty | None = None

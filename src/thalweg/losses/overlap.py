@@ -107,6 +107,16 @@ class Tversky(_Overlap):
     axis: Axis = None
     smooth: Annotated[float, In("[0, inf)")] = 0.0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.alpha == self.beta == 0:
+            raise ArgumentError(
+                "Tversky: no mistake costs anything",
+                expected="alpha or beta above 0",
+                got="alpha=0, beta=0",
+                fix="leave them out for 0.5 and 0.5, which is Dice",
+            )
+
     def of_sums(self, both: Any, true: Any, predicted: Any) -> Any:
         wrong = self.alpha * (true - both) + self.beta * (predicted - both)
         return 1.0 - (both + self.smooth) / (both + wrong + (self.smooth + config.epsilon()))

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from thalweg import config, ops
-from thalweg.checks import In
+from thalweg.checks import In, NotEmpty
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
@@ -183,7 +183,7 @@ class QuantileLoss(Loss):
     Source: Koenker & Bassett (1978), Econometrica 46, equation 3.1.
     """
 
-    quantiles: Annotated[float, In("(0, 1)")] | tuple[Annotated[float, In("(0, 1)")], ...] = 0.5
+    quantiles: Annotated[float, In("(0, 1)")] | Annotated[tuple[Annotated[float, In("(0, 1)")], ...], NotEmpty()] = 0.5
 
     @property
     def several(self) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ import math
 from typing import Annotated, ClassVar
 
 from thalweg import ops
-from thalweg.checks import In, Reserved
+from thalweg.checks import Finite, In, Reserved
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.losses.loss import align
@@ -39,7 +39,7 @@ class BinaryAccuracy(MeanMetric):
     """
 
     rises: ClassVar[bool | None] = True
-    threshold: float = 0.5
+    threshold: Finite = 0.5
 
     def values(self, y_true: Node, y_pred: Node) -> Node:
         y_true = align(y_true, y_pred.type, f"metric {self.name!r}")

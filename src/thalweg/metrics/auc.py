@@ -20,7 +20,7 @@ from thalweg.metrics.metric import Metric, divide, registry
 Counts = np.ndarray
 
 
-@registry.register("auc")
+@registry.register("auc", "roc_auc")
 @dataclass(frozen=True)
 class AUC(Metric):
     """The area under a curve that a moving threshold draws.

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 
 from thalweg import ops
-from thalweg.checks import In
+from thalweg.checks import In, NotEmpty
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
@@ -44,7 +44,7 @@ class _AtThresholds(Metric):
     thresholds: a prediction above it is a yes; 0.5 unless given. With several, the result is an array.
     """
 
-    thresholds: Share | tuple[Share, ...] | None = None
+    thresholds: Share | Annotated[tuple[Share, ...], NotEmpty()] | None = None
 
     wanted: ClassVar[tuple[str, ...]] = ()
     """Which counts are kept."""
@@ -215,7 +215,7 @@ class Recall(_OfYeses):
         return number(divide(true_positives, true_positives + false_negatives))
 
 
-@registry.register("fbeta_score")
+@registry.register("fbeta_score", "fbeta")
 @dataclass(frozen=True)
 class FBetaScore(Metric):
     """``(1 + beta^2) * precision * recall / (beta^2 * precision + recall)`` of each class; 0 where there is nothing.
@@ -261,7 +261,7 @@ class FBetaScore(Metric):
         return number(scores if self.average is None else scores.mean())
 
 
-@registry.register("f1_score")
+@registry.register("f1_score", "f1")
 @dataclass(frozen=True)
 class F1Score(FBetaScore):
     """The harmonic mean of precision and recall, ``2 * TP / (2 * TP + FP + FN)``: ``FBetaScore`` with beta 1.

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from thalweg import ops
-from thalweg.checks import In
+from thalweg.checks import Finite, In
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
@@ -35,7 +35,7 @@ def matrix(y_true: Node, y_pred: Node, classes: int, weight: Node | None) -> Nod
 
 @dataclass(frozen=True)
 class _OfMatrix(Metric):
-    threshold: float = 0.5
+    threshold: Finite = 0.5
 
     def sums(self, y_true: Node, y_pred: Node, weight: Node | None = None) -> dict[str, Node]:
         y_pred = column(y_pred)
@@ -100,7 +100,7 @@ class BalancedAccuracy(_OfMatrix):
         return float(divide(divide(np.diag(matrix), matrix.sum(1)).sum(), there.sum()))
 
 
-@registry.register("io_u")
+@registry.register("io_u", "iou")
 @dataclass(frozen=True)
 class IoU(Metric):
     """Intersection over union, TP / (TP + FP + FN), mean of the classes named; those that never occur are left out.
@@ -151,7 +151,7 @@ class IoU(Metric):
         return number(divide(divide(both, union)[chosen].sum(), (union[chosen] > 0).sum()))
 
 
-@registry.register("mean_io_u")
+@registry.register("mean_io_u", "mean_iou")
 @dataclass(frozen=True)
 class MeanIoU(IoU):
     """Intersection over union, TP / (TP + FP + FN), mean of all classes that occur.
@@ -167,7 +167,7 @@ class MeanIoU(IoU):
         super().__post_init__()
 
 
-@registry.register("one_hot_io_u")
+@registry.register("one_hot_io_u", "one_hot_iou")
 @dataclass(frozen=True)
 class OneHotIoU(IoU):
     """``IoU`` of one-hot targets and, unless ``sparse_y_pred``, scores.
@@ -179,7 +179,7 @@ class OneHotIoU(IoU):
     sparse_y_pred: bool = False
 
 
-@registry.register("one_hot_mean_io_u")
+@registry.register("one_hot_mean_io_u", "one_hot_mean_iou")
 @dataclass(frozen=True)
 class OneHotMeanIoU(MeanIoU):
     """``MeanIoU`` of one-hot targets and, unless ``sparse_y_pred``, scores.
@@ -191,7 +191,7 @@ class OneHotMeanIoU(MeanIoU):
     sparse_y_pred: bool = False
 
 
-@registry.register("binary_io_u")
+@registry.register("binary_io_u", "binary_iou")
 @dataclass(frozen=True)
 class BinaryIoU(IoU):
     """Intersection over union, TP / (TP + FP + FN), of the classes 0 and 1; mean of the classes named.
@@ -209,7 +209,7 @@ class BinaryIoU(IoU):
     sparse_y_true: bool = field(default=True, init=False)
     sparse_y_pred: bool = field(default=True, init=False)
     axis: int = field(default=-1, init=False)
-    threshold: float = 0.5
+    threshold: Finite = 0.5
 
     def said(self, y_pred: Node) -> Node:
         return ops.cast(column(y_pred) >= self.threshold, "int32")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 
 from thalweg import ops
-from thalweg.checks import In
+from thalweg.checks import Finite, In
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.losses.loss import align, column
@@ -35,7 +35,7 @@ class RootMeanSquaredError(MeanMetric):
         return math.sqrt(super().result(total, weight))
 
 
-@registry.register("r2_score")
+@registry.register("r2_score", "r2")
 @dataclass(frozen=True)
 class R2Score(Metric):
     """The share of the targets' variance that the predictions explain: 1 - sum((y - p)^2) / sum((y - mean(y))^2).
@@ -89,7 +89,7 @@ class R2Score(Metric):
         return 1 - (1 - scores) * (count - 1) / freedom
 
 
-@registry.register("brier_score")
+@registry.register("brier_score", "brier")
 @dataclass(frozen=True)
 class BrierScore(MeanMetric):
     """The squared distance of probabilities from what happened: 0 is perfect.
@@ -106,7 +106,7 @@ class BrierScore(MeanMetric):
         return ops.reduce_sum(ops.square(y_pred - y_true), -1)
 
 
-@registry.register("dice_coefficient")
+@registry.register("dice_coefficient", "dice_score")
 @dataclass(frozen=True)
 class DiceCoefficient(Metric):
     """``2 * sum(y * p) / (sum(y) + sum(p))`` over the epoch: how far targets and predictions overlap; 0 for nothing.
@@ -121,7 +121,7 @@ class DiceCoefficient(Metric):
     """
 
     rises: ClassVar[bool | None] = True
-    threshold: float | None = None
+    threshold: Finite | None = None
     average: Literal["micro", "macro"] | None = "micro"
 
     def sums(self, y_true: Node, y_pred: Node, weight: Node | None = None) -> dict[str, Node]:

@@ -6,10 +6,11 @@ These take arrays; the metrics of ``compile`` are counted while a model runs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from thalweg.checks import OneOf, check_value
 from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.fields import dataclass
@@ -25,10 +26,12 @@ class ConfusionTable(Tabular):
     Attributes:
         matrix: (classes, classes): row i, column j: targets i answered with j. ``np.asarray(self)`` is this array.
         labels: the class of each row and column.
+        normalize: what the numbers are shares of, as in ``confusion_matrix``; None: they are counts.
     """
 
     matrix: np.ndarray
     labels: tuple[str, ...]
+    normalize: str | None = None
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.matrix, dtype)
@@ -37,22 +40,25 @@ class ConfusionTable(Tabular):
         return self.matrix[key]
 
     def table(self) -> Table:
-        rows = [
-            (label, *map(_count, row), _share(right))
-            for label, row, right in zip(self.labels, self.matrix, self._recall(), strict=True)
-        ]
-        return Table("rows: targets, columns: answers", ("", *self.labels, "recall"), rows)
+        number = _count if self.normalize is None else _share
+        rows = [(label, *map(number, row)) for label, row in zip(self.labels, self.matrix, strict=True)]
+        head: tuple[str, ...] = ("", *self.labels)
+        if self.normalize != "pred":  # shares of columns do not say what share of a row is right
+            head, rows = (*head, "recall"), [(*row, _share(r)) for row, r in zip(rows, self._recall(), strict=True)]
+        return Table("rows: targets, columns: answers", head, rows)
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw it, coloured by the share of each row; returns the matplotlib axes.
+        """Draw it, coloured by the share of each row (normalized, by the numbers); returns the matplotlib axes.
 
         Raises: MissingPackageError without matplotlib.
         """
         ax = axes(ax)
-        shares = divide(self.matrix, np.repeat(self.matrix.sum(1, keepdims=True), len(self.labels), 1))
+        sums = np.repeat(self.matrix.sum(1, keepdims=True), len(self.labels), 1)
+        shares = divide(self.matrix, sums) if self.normalize is None else self.matrix
+        number = _count if self.normalize is None else _share
         ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (i, j), count in np.ndenumerate(self.matrix):
-            ax.text(j, i, _count(count), ha="center", va="center", color="white" if shares[i, j] > 0.5 else "black")
+            ax.text(j, i, number(count), ha="center", va="center", color="white" if shares[i, j] > 0.5 else "black")
         ax.set_xticks(range(len(self.labels)), self.labels)
         ax.set_yticks(range(len(self.labels)), self.labels)
         ax.set_xlabel("answer")
@@ -116,7 +122,12 @@ class ClassificationReport(Tabular):
 
 
 def confusion_matrix(
-    y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None, sample_weight: Any = None, threshold: float = 0.5
+    y_true: Any,
+    y_pred: Any,
+    labels: Sequence[Any] | None = None,
+    sample_weight: Any = None,
+    threshold: float = 0.5,
+    normalize: str | None = None,
 ) -> ConfusionTable:
     """How often each class was taken for each.
 
@@ -126,6 +137,8 @@ def confusion_matrix(
     Arguments:
         labels: the classes in the order wanted; names, where the classes are 0, 1, 2 ... and these are not among them.
         threshold: above it a probability says 1.
+        normalize: shares in place of counts: of the targets of each class (``"true"``, rows), of the answers
+            (``"pred"``, columns) or of all (``"all"``), as in scikit-learn; 0 where there are none.
 
     Raises: ShapeError, DataError or ArgumentError if the arrays do not fit each other or the labels.
 
@@ -137,6 +150,7 @@ def confusion_matrix(
         0  1  1   0.500
         1  0  1   1.000
     """
+    check_value("confusion_matrix", "normalize", Annotated[str, OneOf("true", "pred", "all")] | None, normalize)
     true, said = _classes(y_true, threshold, "y_true"), _classes(y_pred, threshold, "y_pred")
     if true.shape != said.shape or not len(true):
         raise ShapeError(
@@ -172,17 +186,37 @@ def confusion_matrix(
         )
     matrix = np.zeros((len(known), len(known)))
     np.add.at(matrix, ([place[c] for c in true.tolist()], [place[c] for c in said.tolist()]), weight)
+    if normalize is not None:
+        sums = matrix.sum({"true": 1, "pred": 0, "all": None}[normalize], keepdims=True)
+        return ConfusionTable(divide(matrix, np.broadcast_to(sums, matrix.shape)), names, normalize)
     return ConfusionTable(matrix.astype(np.int64) if sample_weight is None else matrix, names)
 
 
 def classification_report(
-    y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None, sample_weight: Any = None, threshold: float = 0.5
+    y_true: Any,
+    y_pred: Any,
+    labels: Sequence[Any] | None = None,
+    sample_weight: Any = None,
+    threshold: float = 0.5,
+    target_names: Sequence[str] | None = None,
 ) -> ClassificationReport:
     """Precision, recall and F1 of each class, with their means; 0 where there is nothing to divide by.
 
-    Shapes, arguments and errors: as ``confusion_matrix``.
+    Shapes, arguments and errors: as ``confusion_matrix``, and:
+
+    Arguments:
+        target_names: what the classes are called, in the order of ``labels``, or in their own.
     """
     confusion = confusion_matrix(y_true, y_pred, labels, sample_weight, threshold)
+    if target_names is not None:
+        if len(target_names) != len(confusion.labels):
+            raise ArgumentError(
+                "classification_report: target_names does not fit the classes",
+                expected=f"{len(confusion.labels)} names, for {', '.join(confusion.labels)}",
+                got=f"{len(target_names)}",
+                fix="pass one name for each class, and labels= if classes are missing in the targets",
+            )
+        confusion = ConfusionTable(confusion.matrix, tuple(map(str, target_names)))
     right, said, support = np.diag(confusion.matrix), confusion.matrix.sum(0), confusion.matrix.sum(1)
     scores = np.stack([divide(right, said), divide(right, support), divide(2 * right, said + support)])
     return ClassificationReport(

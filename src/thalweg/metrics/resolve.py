@@ -13,10 +13,13 @@ from thalweg.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, Sp
 from thalweg.losses.crossentropy import Crossentropy
 from thalweg.losses.function import FunctionLoss
 from thalweg.metrics.accuracy import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy
+from thalweg.metrics.auc import AUC
 from thalweg.metrics.mean import MeanLoss
 from thalweg.metrics.metric import Metric, registry
 
 ACCURACY = ("accuracy", "acc")
+WITH_ARGUMENTS: dict[str, Callable[[], Metric]] = {"pr_auc": lambda: AUC(curve="PR")}
+"""Words for a metric that is not made with its defaults."""
 CROSSENTROPY = ("crossentropy", "ce", "log_loss")
 
 
@@ -35,12 +38,15 @@ def get(identifier: Any) -> Metric:
     if not isinstance(identifier, str):
         return registry.get(identifier)
     try:
-        found = registry.get(identifier)
+        make = WITH_ARGUMENTS.get(identifier.casefold())
+        found = registry.get(identifier) if make is None else make()
     except NameNotFoundError:
         try:
             found = MeanLoss(losses.get(identifier))
         except NameNotFoundError:
-            known = sorted({*registry.spellings(), *losses.registry.spellings(), *ACCURACY, *CROSSENTROPY})
+            known = sorted(
+                {*registry.spellings(), *losses.registry.spellings(), *WITH_ARGUMENTS, *ACCURACY, *CROSSENTROPY}
+            )
             raise NameNotFoundError(
                 "there is no metric of this name",
                 expected=f"one of {', '.join(map(repr, known))}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -155,7 +155,22 @@ class Compilable(Network):
     def _fix_trainable(self) -> None:
         """What is trained is settled when the model is compiled, as in Keras: later changes wait for the next time."""
         self._trained = frozenset(self.parameters(trainable_only=True))
-        self._frozen = frozenset(layer for layer in _with_inner(self._layers) if not layer.trainable)
+        self._frozen = frozenset(layer for layer in self.layers_by_path().values() if not layer.trainable)
+
+    def fixed_trainable(self) -> dict[str, list[str]] | None:
+        """What compile found, by path, where layers say something else by now; for files."""
+        frozen = [path for path, layer in self.layers_by_path().items() if layer in self._frozen]
+        found = self._trained, self._frozen
+        self._fix_trainable()
+        differs = found != (self._trained, self._frozen)
+        self._trained, self._frozen = found
+        return {"trained": sorted(found[0]), "frozen": frozen} if differs else None
+
+    def fix_trainable_as(self, paths: Mapping[str, Sequence[str]]) -> None:
+        """Take what ``fixed_trainable`` gave. Raises KeyError for a layer that is not there."""
+        layers = self.layers_by_path()
+        self._trained = frozenset(paths["trained"]) & self.parameters().keys()
+        self._frozen = frozenset(layers[path] for path in paths["frozen"])
 
     def _trained_types(self) -> dict[str, TensorType]:
         return {path: p.type for path, p in self.parameters().items() if path in self._trained}
@@ -255,10 +270,3 @@ class Compilable(Network):
             self._give_slots(self.optimizer)
         for name in self.state_types():
             self.state[name][...] = arrays[name]
-
-
-def _with_inner(layers: Sequence[Layer]) -> Iterator[Layer]:
-    """The layers and all inside them."""
-    for layer in layers:
-        yield layer
-        yield from _with_inner(layer.sublayers())

@@ -12,12 +12,13 @@ import numpy as np
 from thalweg import config
 from thalweg.checks import check_value
 from thalweg.executors import threads as cores
+from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import name_layers
 from thalweg.layers.symbols import Symbol
 from thalweg.layers.tracing import SEED_STATE
-from thalweg.model.compiling import Compilable
-from thalweg.model.files import registry, revived
+from thalweg.model.files import class_name, registry, revived
+from thalweg.model.subclass import Describable
 from thalweg.model.wiring import Parts, calls, parts
 from thalweg.record.history import History
 from thalweg.training import checkpoint, data
@@ -32,11 +33,16 @@ Callbacks = Callback | CallbackList | Sequence[Callback] | None
 
 
 @registry.register("Model")
-class Model(Compilable):
-    """A network from inputs to outputs, made by calling layers on ``Input``.
+class Model(Describable):
+    """A network from inputs to outputs, made by calling layers on ``Input``; or the base of a class of one's own.
+
+    A class derived from it makes its layers in ``__init__``, after ``super().__init__()``, and says in
+    ``call(self, inputs)`` or ``call(self, inputs, training)`` what they compute, with layers and ``thalweg.ops``. Such
+    a model is built when it first sees data, or by ``build``.
 
     Arguments:
         inputs, outputs: a symbol, or a list or mapping of several. With a mapping of outputs ``predict`` gives one too.
+            A class of one's own with a ``call`` passes neither.
 
     Attributes:
         history: the History of the last ``fit``.
@@ -46,9 +52,18 @@ class Model(Compilable):
     Raises: GraphError if an output does not come from the inputs.
     """
 
-    def __init__(self, inputs: Parts, outputs: Parts, name: str | None = None) -> None:
-        self.begin(name, trainable=True)
+    def __init__(
+        self,
+        inputs: Parts | None = None,
+        outputs: Parts | None = None,
+        name: str | None = None,
+        trainable: bool = True,
+    ) -> None:
+        self.begin(name, trainable)
         self._seed = config.new_seed()
+        if inputs is None or outputs is None:
+            self.describe()
+            return
         entries = parts(inputs, "inputs")
         name_layers(call.layer for call in calls(entries, parts(outputs, "outputs")))  # outputs are named after them
         self._named_outputs = isinstance(outputs, Mapping)
@@ -67,8 +82,10 @@ class Model(Compilable):
         """
         several = isinstance(inputs, Mapping | list | tuple)
         given = list(inputs.values() if isinstance(inputs, Mapping) else inputs) if several else [inputs]
-        if given and all(isinstance(part, Symbol) for part in given):
-            return self._call_on_symbols(inputs, given, training)
+        if given and all(isinstance(part, Symbol | Node) for part in given):
+            if not self.built and isinstance(given[0], Symbol):
+                self._describe_by(inputs)
+            return self._call_inside(inputs, given, training)
         return self.predict(inputs, verbose=0)
 
     # Training
@@ -138,13 +155,9 @@ class Model(Compilable):
         trainer.fit(rows, held_out, schedule, watchers, self.history)
         return self.history
 
-    def _build_for(self, x: Any, seed: int | None = None) -> None:
-        """Build a model that has no Input yet for data like these."""
-        self._require_built("running a model")
-
     def _prepare(self, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Rows:
         types = _sample_types(self._inputs)
-        return data.prepare(x, y, sample_weight, class_weight, types, self._ready_to_train("training").goals.outputs)
+        return data.prepare(x, y, sample_weight, class_weight, types, self._ready_to_train("training").goals)
 
     def _hold_out(self, rows: Rows, share: float, given: Any) -> tuple[Rows, Rows | None]:
         """The rows to train on and those to validate on: ``validation_data`` wins over ``validation_split``."""
@@ -264,18 +277,21 @@ class Model(Compilable):
             self._give_slots(self.optimizer)
         checkpoint.save(filepath, self.state, self._description(with_compile=True), overwrite)
 
-    def __reduce__(self) -> tuple[Callable[..., Model], tuple[dict[str, Any], dict[str, np.ndarray]]]:
+    def __reduce__(self) -> tuple[Callable[..., Model], tuple[type[Model], dict[str, Any], dict[str, np.ndarray]]]:
         """Copies and pickles hold what a file holds: compiled code and addresses must not be copied."""
         description = self._description(with_compile=True)
         self._give_values()
         if self.optimizer is not None:
             self._give_slots(self.optimizer)
-        return revived, (description, {name: self.state[name].copy() for name in self.state_types()})
+        return revived, (type(self), description, {name: self.state[name].copy() for name in self.state_types()})
 
     def _description(self, with_compile: bool) -> dict[str, Any]:
-        description = {"class_name": type(self).__name__, "config": self.get_config()}
+        description = {"class_name": class_name(type(self)), "config": self.structure()}
         if with_compile and self.optimizer is not None and self._compiled is not None:
             description["compile"] = checkpoint.describe_compile(self.optimizer.rule, self._compiled.arguments)
+            fixed = self.fixed_trainable()
+            if fixed is not None:
+                description["compiled_for"] = fixed
         return description
 
     def to_json(self, **kwargs: Any) -> str:

@@ -62,11 +62,14 @@ class Network:
         """Make these the model's inputs and outputs, and name its layers."""
         self._inputs, self._outputs = inputs, outputs
         self._calls = calls(inputs, outputs)
-        self._layers = list(dict.fromkeys(call.layer for call in self._calls))
+        self._layers = self._find_layers()
         self._has_values = False
         name_layers(self._layers)
         if not self._trainable:
             self.trainable = False
+
+    def _find_layers(self) -> list[Layer]:
+        return list(dict.fromkeys(call.layer for call in self._calls))
 
     @property
     def built(self) -> bool:
@@ -93,6 +96,10 @@ class Network:
         """The layers, with a ``Nested`` in place of each model among them."""
         return list(self._layers)
 
+    def layers_by_path(self) -> dict[str, Layer]:
+        """All layers and those inside them, ``"encoder/dense"``; each after the one that it is in."""
+        return _by_path(self._layers, "")
+
     @property
     def inputs(self) -> list[Symbol]:
         return list(self._inputs.values())
@@ -100,6 +107,35 @@ class Network:
     @property
     def outputs(self) -> list[Symbol]:
         return list(self._outputs.values())
+
+    @property
+    def input(self) -> Any:
+        """The symbol of the input; a list of several."""
+        self._require_built("input")
+        return only(self.inputs)
+
+    @property
+    def output(self) -> Any:
+        """The symbol of the output; a list of several."""
+        self._require_built("output")
+        return only(self.outputs)
+
+    @property
+    def weights(self) -> list[Parameter]:
+        """All parameters; ``.numpy()`` gives the value of one, ``.assign(array)`` changes it."""
+        self._require_built("weights")
+        self._give_values()
+        return list(self.parameters().values())
+
+    @property
+    def trainable_weights(self) -> list[Parameter]:
+        trained = self.parameters(trainable_only=True).values()
+        return [parameter for parameter in self.weights if parameter in trained]
+
+    @property
+    def non_trainable_weights(self) -> list[Parameter]:
+        trained = self.parameters(trainable_only=True).values()
+        return [parameter for parameter in self.weights if parameter not in trained]
 
     @property
     def input_shape(self) -> Any:
@@ -145,7 +181,7 @@ class Network:
             raise GraphError(
                 f"{what}: the model is not built",
                 expected="a model that knows the shape of its input",
-                got="a Sequential without layers" if not self.layers else "a Sequential without an Input",
+                got=f"a {type(self).__name__} " + ("without an Input" if self.layers else "that has seen no data"),
                 fix="put Input(shape=...) first, call build(input_shape), or fit the model to data",
             )
 
@@ -164,17 +200,17 @@ class Network:
                 values[call, index] = node
         return tuple(value(symbol) for symbol in self._outputs.values())
 
-    def _call_on_symbols(self, inputs: Any, symbols: Sequence[Symbol], training: bool | None) -> Any:
-        """This model as a layer of the one that ``symbols``, those in ``inputs``, belong to: its outputs there."""
+    def _call_inside(self, inputs: Any, tensors: Sequence[Symbol | Node], training: bool | None) -> Any:
+        """This model as a layer of the one that ``tensors``, those in ``inputs``, belong to: its outputs there."""
         labels = list(self._inputs) or ["x"]
-        if len(symbols) != len(labels):
+        if len(tensors) != len(labels):
             raise ArgumentError(
                 "a model is called on another number of symbols than it has inputs",
                 expected=f"{len(labels)}",
-                got=f"{len(symbols)}",
+                got=f"{len(tensors)}",
                 fix="pass one symbol for each input",
             )
-        parts = data.by_label(inputs if isinstance(inputs, Mapping) or len(symbols) > 1 else symbols[0], labels, "x")
+        parts = data.by_label(inputs if isinstance(inputs, Mapping) or len(tensors) > 1 else tensors[0], labels, "x")
         made = self.as_layer()(*parts.values(), training=training)
         if not self._named_outputs:
             return only(list(made)) if isinstance(made, tuple) else made
@@ -284,3 +320,11 @@ class Network:
         self._give_values()
         wanted = {path: self.state[path] for path in self.parameters()}
         checkpoint.load_weights(filepath, wanted, skip_mismatch)
+
+
+def _by_path(layers: Sequence[Layer], prefix: str) -> dict[str, Layer]:
+    found: dict[str, Layer] = {}
+    for layer in layers:
+        path = f"{prefix}{layer.label}"
+        found |= {path: layer} | _by_path(layer.sublayers(), f"{path}/")
+    return found

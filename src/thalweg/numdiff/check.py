@@ -192,7 +192,7 @@ def random_data(model: Model, rows: int, seed: int = 0) -> tuple[Any, Any]:
 
     def target_of(goal: Goal) -> np.ndarray:
         shape, units = (rows, *goal.target(rows).shape[1:]), goal.output.shape[-1]
-        if goal.loss.sparse:
+        if goal.kind.sparse:
             return random.integers(0, units, shape)
         if shape[-1] == 1 or len(shape) == 1:
             return random.integers(0, 2, shape)

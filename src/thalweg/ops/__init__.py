@@ -1,4 +1,6 @@
-"""The primitive operations and what is made of them. Functions take and give nodes."""
+"""The primitive operations and what is made of them. Functions take and give nodes; of symbols they make symbols."""
+
+from types import FunctionType
 
 from thalweg.ops import operators as operators  # gives nodes their + - * /
 from thalweg.ops.broadcast import broadcast, broadcast_to, full, reduce_sum
@@ -52,8 +54,17 @@ from thalweg.ops.elementwise import (
 from thalweg.ops.leaf import constant, input_node, iota, state_node, stop_gradient
 from thalweg.ops.lookup import take
 from thalweg.ops.random import random_bits, random_normal, random_uniform
+from thalweg.ops.recording import recordable, registry
 from thalweg.ops.reduce import argmax, reduce_max, reduce_mean, reduce_min
 from thalweg.ops.shape import flatten, pad, reshape, slice_axis, take_slice, transpose
 from thalweg.ops.softmax import log_softmax, log_sum_exp, softmax
 
-__all__ = [name for name in globals() if not name.startswith("_")]
+_WITHOUT_TENSORS = (
+    *("constant", "full", "input_node", "iota", "state_node"),
+    *("random_bits", "random_normal", "random_uniform"),
+)
+for _name, _function in list(globals().items()):
+    if isinstance(_function, FunctionType) and _name not in (*_WITHOUT_TENSORS, "recordable"):
+        globals()[_name] = registry.register(_name)(recordable(_function))
+
+__all__ = [name for name in globals() if not name.startswith("_") and name not in ("FunctionType", "recordable")]

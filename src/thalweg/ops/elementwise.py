@@ -457,8 +457,20 @@ def same_kind(*operands: Operand) -> Nodes:
     nodes = [x for x in operands if isinstance(x, Node)]
     assert nodes, "an elementwise function needs at least one tensor"
     dtype = nodes[0].dtype
-    whole = tuple(x if isinstance(x, Node) else constant(number(x), dtype) for x in operands)
+    whole = tuple(x if isinstance(x, Node) else constant(_held(number(x), dtype), dtype) for x in operands)
     return common_shape(*whole)
+
+
+def _held(value: float | int | bool, dtype: str) -> float | int | bool:
+    """The number itself. Raises DTypeError for a fraction beside whole numbers, which would be cut off."""
+    if isinstance(value, float | np.floating) and dtype not in FLOATS and value != int(value):
+        raise DTypeError(
+            "a fraction meets a tensor of whole numbers",
+            expected=f"a number that {dtype} holds",
+            got=repr(value),
+            fix="cast the tensor first: ops.cast(x, 'float32')",
+        )
+    return value
 
 
 def common_shape(*nodes: Node) -> Nodes:

@@ -1,4 +1,4 @@
-"""Gives nodes their ``+ - * / ** @ < [...]``. Importing this module is what does it."""
+"""The operators ``+ - * / ** @ < [...]``. Importing this module gives them to nodes, as symbols get them elsewhere."""
 
 from __future__ import annotations
 
@@ -6,9 +6,23 @@ from typing import Any
 
 from thalweg.errors import GraphError
 from thalweg.graph.node import Node
-from thalweg.ops import elementwise as e
-from thalweg.ops.contraction import matmul
-from thalweg.ops.shape import take_slice
+from thalweg.ops import contraction, elementwise, shape
+from thalweg.ops.recording import recordable
+
+add = recordable(elementwise.add)
+subtract = recordable(elementwise.subtract)
+multiply = recordable(elementwise.multiply)
+divide = recordable(elementwise.divide)
+power = recordable(elementwise.power)
+matmul = recordable(contraction.matmul)
+negate = recordable(elementwise.negate)
+absolute = recordable(elementwise.absolute)
+less = recordable(elementwise.less)
+less_equal = recordable(elementwise.less_equal)
+logical_and = recordable(elementwise.logical_and)
+logical_or = recordable(elementwise.logical_or)
+logical_not = recordable(elementwise.logical_not)
+take_slice = recordable(shape.take_slice)
 
 
 def _swapped(function: Any) -> Any:
@@ -38,44 +52,44 @@ def _no_ufunc(node: Node, ufunc: Any, method: str, *inputs: Any, **options: Any)
 
 
 _OF_UFUNCS = {
-    "add": e.add,
-    "subtract": e.subtract,
-    "multiply": e.multiply,
-    "divide": e.divide,
-    "power": e.power,
+    "add": add,
+    "subtract": subtract,
+    "multiply": multiply,
+    "divide": divide,
+    "power": power,
     "matmul": matmul,
-    "less": e.less,
-    "less_equal": e.less_equal,
-    "greater": _swapped(e.less),
-    "greater_equal": _swapped(e.less_equal),
+    "less": less,
+    "less_equal": less_equal,
+    "greater": _swapped(less),
+    "greater_equal": _swapped(less_equal),
 }
 
-_METHODS = {
-    "__add__": e.add,
-    "__radd__": _swapped(e.add),
-    "__sub__": e.subtract,
-    "__rsub__": _swapped(e.subtract),
-    "__mul__": e.multiply,
-    "__rmul__": _swapped(e.multiply),
-    "__truediv__": e.divide,
-    "__rtruediv__": _swapped(e.divide),
-    "__pow__": e.power,
-    "__rpow__": _swapped(e.power),
+METHODS = {
+    "__add__": add,
+    "__radd__": _swapped(add),
+    "__sub__": subtract,
+    "__rsub__": _swapped(subtract),
+    "__mul__": multiply,
+    "__rmul__": _swapped(multiply),
+    "__truediv__": divide,
+    "__rtruediv__": _swapped(divide),
+    "__pow__": power,
+    "__rpow__": _swapped(power),
     "__matmul__": matmul,
     "__rmatmul__": _swapped(matmul),
-    "__neg__": e.negate,
-    "__abs__": e.absolute,
-    "__lt__": e.less,
-    "__le__": e.less_equal,
-    "__gt__": _swapped(e.less),
-    "__ge__": _swapped(e.less_equal),
-    "__and__": e.logical_and,
-    "__or__": e.logical_or,
-    "__invert__": e.logical_not,
+    "__neg__": negate,
+    "__abs__": absolute,
+    "__lt__": less,
+    "__le__": less_equal,
+    "__gt__": _swapped(less),
+    "__ge__": _swapped(less_equal),
+    "__and__": logical_and,
+    "__or__": logical_or,
+    "__invert__": logical_not,
     "__getitem__": take_slice,
     "__bool__": _no_truth,
     "__array_ufunc__": _no_ufunc,
 }
 
-for _name, _function in _METHODS.items():
+for _name, _function in METHODS.items():
     setattr(Node, _name, _function)

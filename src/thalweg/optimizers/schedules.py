@@ -165,7 +165,7 @@ class CosineDecay(Schedule):
 
     initial_learning_rate: Rate
     decay_steps: Steps
-    alpha: Annotated[float, In("[0, inf)")] = 0.0
+    alpha: Annotated[float, In("[0, 1]")] = 0.0
     warmup_target: Rate | None = None
     warmup_steps: Annotated[float, In("[0, inf)")] = 0.0
 
@@ -199,7 +199,7 @@ class CosineDecayRestarts(Schedule):
     first_decay_steps: Steps
     t_mul: Annotated[float, In("[1, inf)")] = 2.0
     m_mul: Annotated[float, In("[0, inf)")] = 1.0
-    alpha: Annotated[float, In("[0, inf)")] = 0.0
+    alpha: Annotated[float, In("[0, 1]")] = 0.0
 
     def rate(self, step: Node) -> Node:
         share = step / self.first_decay_steps

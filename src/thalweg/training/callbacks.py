@@ -12,6 +12,7 @@ import numpy as np
 
 from thalweg.checks import check_value
 from thalweg.errors import ArgumentError, StorageError, did_you_mean
+from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE, slot_state
 from thalweg.record.history import History as History
 
 Logs = dict[str, Any]
@@ -35,6 +36,10 @@ class Callback:
     # ``model`` is the running Model; Any, because the model's module stands below this one.
     model: Any = None
     params: Mapping[str, Any] = {}
+
+    def checked(self, name: str, rule: Any, value: Any) -> Any:
+        """An argument, converted as its rule wants it. Raises ArgumentError if it does not fit."""
+        return check_value(type(self).__name__, name, rule, value)
 
     def set_params(self, params: Mapping[str, Any]) -> None:
         self.params = params
@@ -151,7 +156,8 @@ class LambdaCallback(Callback):
                     got=f"{name}=",
                     fix=did_you_mean(name, known),
                 )
-        given = {name: hook for name, hook in {**hooks, **other_hooks}.items() if hook is not None}
+        every = {**hooks, **other_hooks}
+        given = {name: self.checked(name, Callable[..., Any], hook) for name, hook in every.items() if hook is not None}
         vars(self).update(given)
 
 
@@ -159,9 +165,16 @@ class CSVLogger(Callback):
     """Writes one row per epoch, complete on the disk when the epoch ends; arguments as in Keras."""
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
-        self.filename = os.fspath(filename)
-        self.separator = check_value("CSVLogger", "separator", str, separator)
-        self.append = append
+        self.filename = os.fspath(self.checked("filename", str | os.PathLike, filename))
+        self.separator = self.checked("separator", str, separator)
+        if len(self.separator) != 1:
+            raise ArgumentError(
+                "CSVLogger: argument 'separator' does not fit its rule",
+                expected="one character",
+                got=repr(separator),
+                fix="pass for example separator=';'",
+            )
+        self.append = self.checked("append", bool, append)
         self._columns: list[str] | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -212,6 +225,7 @@ class LearningRateScheduler(Callback):
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+        schedule = self.checked("schedule", Callable[..., Any], schedule)
         self.schedule: Callable[..., float] = schedule if _takes(schedule, 2) else lambda epoch, rate: schedule(epoch)
         self.verbose = verbose
 
@@ -248,4 +262,71 @@ class TerminateOnNaN(Callback):
     """
 
     def __init__(self, raise_error: bool = False) -> None:
-        self.raise_error = raise_error
+        self.raise_error = self.checked("raise_error", bool, raise_error)
+
+
+class SwapEMAWeights(Callback):
+    """Evaluates, validates and predicts with the moving averages of an optimizer with ``use_ema=True``.
+
+    Arguments:
+        swap_on_epoch: the averages are the model's weights from the end of an epoch to the beginning of the next, too,
+            for callbacks that stand behind this one, as a ModelCheckpoint.
+
+    After ``fit`` the averages are the weights, as always with ``use_ema``.
+    Raises: ArgumentError if the optimizer keeps no averages.
+    """
+
+    def __init__(self, swap_on_epoch: bool = False) -> None:
+        self.swap_on_epoch = self.checked("swap_on_epoch", bool, swap_on_epoch)
+        self._kept: dict[str, np.ndarray] = {}  # the weights, while the averages are in their place
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._put_back()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.swap_on_epoch:
+            self._put_averages()
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        self._put_averages()
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        self._put_back()
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        self._put_averages()
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        self._put_back()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._kept = {}  # fit has made the averages the weights
+
+    def set_model(self, model: Any) -> None:
+        super().set_model(model)
+        if model.optimizer is not None and not model.optimizer.rule.use_ema:
+            raise ArgumentError(
+                "SwapEMAWeights: the optimizer keeps no averages",
+                expected="an optimizer with use_ema=True",
+                got=type(model.optimizer.rule).__name__,
+                fix=f"compile with {type(model.optimizer.rule).__name__}(use_ema=True)",
+            )
+
+    def _put_averages(self) -> None:
+        if self._kept or not self.model.state.get(ITERATIONS_STATE, 0):
+            return
+        for path, weights, average in self._pairs():
+            self._kept[path] = weights.copy()
+            weights[...] = average
+
+    def _put_back(self) -> None:
+        for path, weights, _ in self._pairs():
+            if path in self._kept:
+                weights[...] = self._kept[path]
+        self._kept = {}
+
+    def _pairs(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
+        """Path, weights and their average of each parameter that the optimizer trains."""
+        state = self.model.state
+        slots = {path: slot_state(path, AVERAGE) for path in self.model.parameters()}
+        return [(path, state[path], state[slot]) for path, slot in slots.items() if slot in state]

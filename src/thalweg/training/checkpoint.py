@@ -160,10 +160,7 @@ def describe_structure(structure: Structure) -> dict[str, Any]:
     return {
         "name": structure.name,
         "trainable": structure.trainable,
-        "inputs": {
-            label: {"shape": list(symbol.shape[1:]), "dtype": symbol.dtype, "name": symbol.name}
-            for label, symbol in structure.inputs.items()
-        },
+        "inputs": describe_inputs(structure.inputs),
         "layers": [{"name": layer.label, **layers.config(layer)} for layer in structure.layers],
         "calls": [
             {"layer": call.layer.label, "inputs": [where(symbol) for symbol in call.inputs], "training": call.training}
@@ -174,12 +171,25 @@ def describe_structure(structure: Structure) -> dict[str, Any]:
     }
 
 
+def describe_inputs(inputs: Mapping[str, Symbol]) -> dict[str, Any]:
+    """The inputs of a model by label, in JSON types."""
+    return {
+        label: {"shape": list(symbol.shape[1:]), "dtype": symbol.dtype, "name": symbol.name}
+        for label, symbol in inputs.items()
+    }
+
+
+def restore_inputs(described: Mapping[str, Any]) -> dict[str, Symbol]:
+    """The inverse of ``describe_inputs``. Raises as ``restore_structure``."""
+    return {label: _input(entry) for label, entry in described.items()}
+
+
 def restore_structure(config: Mapping[str, Any]) -> tuple[dict[str, Symbol], dict[str, Symbol]]:
     """The inputs and outputs of a structure, its layers made and called anew.
 
     Raises: a ThalwegError, KeyError, TypeError, ValueError or IndexError if the description is bad.
     """
-    inputs = {label: _input(entry) for label, entry in config["inputs"].items()}
+    inputs = restore_inputs(config["inputs"])
     made = {entry["name"]: _layer(entry) for entry in config["layers"]}
     results: list[tuple[Symbol, ...]] = []
 

@@ -14,7 +14,7 @@ from thalweg.data.arrays import as_array, converted, require_finite
 from thalweg.errors import ArgumentError, DataError, DTypeError, ShapeError, did_you_mean
 from thalweg.fields import dataclass
 from thalweg.graph.types import TensorType
-from thalweg.training.goals import Goal
+from thalweg.training.goals import Goal, Goals
 
 Arrays = dict[str, np.ndarray]
 Types = Mapping[str, TensorType]
@@ -176,7 +176,7 @@ def _common_rows(arrays: Arrays) -> int:
     return next(iter(counts.values()))
 
 
-def prepare(x: Any, y: Any, sample_weight: Any, class_weight: Any, types: Types, goals: Sequence[Goal]) -> Rows:
+def prepare(x: Any, y: Any, sample_weight: Any, class_weight: Any, types: Types, goals: Goals) -> Rows:
     """Everything that a step of training or evaluation takes.
 
     Arguments:
@@ -190,8 +190,8 @@ def prepare(x: Any, y: Any, sample_weight: Any, class_weight: Any, types: Types,
     inputs = prepare_inputs(x, types)
     _require_rows(inputs)
     check_inputs(inputs, x)
-    targets = _prepare_targets(y, goals)
-    weights = _prepare_weights(sample_weight, class_weight, targets, goals)
+    targets = _prepare_targets(_wanted(y, goals), goals.outputs)
+    weights = _prepare_weights(_wanted(sample_weight, goals), class_weight, targets, goals.outputs)
     arrays = {**inputs.arrays, **targets, **weights}
     return Rows(arrays, _common_rows(arrays))
 
@@ -220,6 +220,20 @@ def targets(y: Any, outputs: Iterable[str]) -> dict[str, np.ndarray]:
     return arrays
 
 
+def _wanted(parts: Any, goals: Goals) -> Any:
+    """Without the parts for outputs that have neither loss nor metrics: they may be there, and are left alone."""
+    names, every = [goal.name for goal in goals.outputs], goals.names_of_outputs
+    if len(names) == len(every):
+        return parts
+    if isinstance(parts, Mapping) and not hasattr(parts, "columns"):
+        parts = {name: part for name, part in parts.items() if name in names or name not in every}
+        return parts if len(names) > 1 or set(parts) != set(names) else parts[names[0]]
+    if isinstance(parts, list | tuple) and len(parts) == len(every):
+        found = [part for name, part in zip(every, parts, strict=True) if name in names]
+        return found if len(found) > 1 else found[0]
+    return parts
+
+
 def _prepare_targets(y: Any, goals: Sequence[Goal]) -> Arrays:
     if y is None:
         raise DataError("there are no targets", expected="y, one row per sample", got="y=None", fix="pass y")
@@ -241,6 +255,13 @@ def _prepare_weights(sample_weight: Any, class_weight: Any, targets: Arrays, goa
             fix="multiply them: sample_weight * np.array([class_weight[c] for c in y])",
         )
     if class_weight is None:
+        if isinstance(sample_weight, Mapping) and [goal.name for goal in goals] == [""]:
+            raise ArgumentError(
+                "sample_weight is a mapping, and the model has one output",
+                expected="one number per sample, as an array; or class_weight={class: weight}",
+                got=f"a mapping with the keys {', '.join(map(repr, list(sample_weight)[:5]))}",
+                fix="pass class_weight= for weights of classes, or the array of weights itself",
+            )
         several = isinstance(sample_weight, Mapping) or (len(goals) > 1 and isinstance(sample_weight, list | tuple))
         labels = [goal.label for goal in goals]
         parts = by_label(sample_weight, labels, "y") if several else dict.fromkeys(labels, sample_weight)

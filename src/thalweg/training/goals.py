@@ -40,11 +40,14 @@ class Goal:
     Arguments:
         name: the output's name; "" for a model with one output.
         output: the output's type for some batch size.
+        loss: None for an output that is only measured.
+        kind: a loss that says what targets look like: the output's own if it has one.
     """
 
     name: str
     output: TensorType
-    loss: Loss
+    loss: Loss | None
+    kind: Loss
     loss_weight: float
     measures: tuple[Measure, ...]
 
@@ -65,24 +68,39 @@ class Goal:
 
     def target(self, batch: int) -> TensorType:
         """The type of the targets of a batch."""
-        kind = _target(self.loss, self.output)
+        kind = _target(self.kind, self.output)
         return kind.with_shape((batch, *kind.shape[1:]))
 
     def prepare(self, y: np.ndarray) -> np.ndarray:
         """The targets as the graph takes them. Raises DataError or ShapeError if they do not fit the loss."""
-        return self.loss.prepare(y, self.output)
+        return self.kind.prepare(y, self.output)
 
 
 @dataclass(frozen=True)
 class Goals:
-    """The goals of a model, in the order of its outputs."""
+    """The goals of a model, in the order of its outputs.
+
+    Arguments:
+        names_of_outputs: all of them, also those that are neither trained nor measured and have no goal.
+    """
 
     outputs: tuple[Goal, ...]
+    names_of_outputs: tuple[str, ...]
+
+    @property
+    def trained(self) -> list[Goal]:
+        """Those with a loss."""
+        return [goal for goal in self.outputs if goal.loss is not None]
+
+    @property
+    def parts(self) -> list[Goal]:
+        """Those whose losses stand in the logs beside the whole, as in Keras: all, if there are several."""
+        return [goal for goal in self.trained if goal.name and len(self.trained) > 1]
 
     @property
     def names(self) -> list[str]:
         """The names of the logs in the order of ``evaluate``: the loss, the outputs' losses, the metrics."""
-        parts = [goal.loss_name for goal in self.outputs if goal.name]
+        parts = [goal.loss_name for goal in self.parts]
         return [LOSS, *parts, *(measure.name for goal in self.outputs for measure in goal.measures)]
 
     def results(self, sums: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,12 +110,12 @@ class Goals:
         """
         penalty = _parts(sums, PENALTY)
         logs: dict[str, Any] = {LOSS: penalty["total"] / penalty["samples"] if penalty else 0.0}
-        for goal in self.outputs:
+        for goal in self.trained:
             parts = _parts(sums, goal.loss_name)
             # While training these are the batches' losses, in evaluation what the loss itself adds up.
-            value = parts["total"] / parts["samples"] if "samples" in parts else goal.loss.result(**parts)
+            value = parts["total"] / parts["samples"] if "samples" in parts else goal.kind.result(**parts)
             logs[LOSS] += goal.loss_weight * value
-            if goal.name:
+            if goal in self.parts:
                 logs[goal.loss_name] = value
         for goal in self.outputs:
             for measure in goal.measures:
@@ -129,7 +147,7 @@ def resolve(
     Arguments:
         outputs: name -> type; the only output of a model is called "".
         loss, loss_weights, measured, weighted: for one output as they are; for several a list in their order, or a
-            mapping by their names; loss and metrics given once go for each.
+            mapping by their names; loss and metrics given once go for each. An output without a loss is not trained.
 
     Raises: ArgumentError or NameNotFoundError, naming the argument.
     """
@@ -141,15 +159,36 @@ def resolve(
     taken: set[str] = {LOSS, PENALTY}
     goals = []
     for name, kind in outputs.items():
-        found = _loss(of_loss[name])
         identifiers = [(m, False) for m in of_metrics[name]] + [(m, True) for m in of_weighted[name]]
+        found = None if len(names) > 1 and of_loss[name] is None else _loss(of_loss[name])
+        targets = found or _kind_of_targets([identifier for identifier, _ in identifiers], kind)
         measures = []
         for identifier, is_weighted in identifiers:
-            metric = metrics.resolve(identifier, _target(found, kind), kind, found)
+            metric = metrics.resolve(identifier, _target(targets, kind), kind, found)
             label = _metric_name(identifier, metric, name, is_weighted, taken)
             measures.append(Measure(label, metric, is_weighted))
-        goals.append(Goal(name, kind, found, float(of_weight[name]), tuple(measures)))
-    return Goals(tuple(goals))
+        if found is not None or measures:
+            goals.append(Goal(name, kind, found, targets, float(of_weight[name]), tuple(measures)))
+    if not any(goal.loss for goal in goals):
+        _loss(None)
+    return Goals(tuple(goals), tuple(names))
+
+
+def _kind_of_targets(identifiers: Sequence[Any], output: TensorType) -> Loss:
+    """A loss whose targets are those of these metrics, for an output without one: class numbers, or like the output.
+
+    ``"accuracy"`` and ``"crossentropy"`` of several units take class numbers; the words for one-hot targets say so.
+    """
+    several = output.rank > 1 and output.shape[-1] > 1
+    for identifier in identifiers:
+        if identifier in (*ACCURACY, *CROSSENTROPY):
+            sparse = True
+        else:
+            metric = metrics.get(identifier)
+            sparse = getattr(getattr(metric, "loss", None), "sparse", type(metric).__name__.startswith("Sparse"))
+        if several and sparse:
+            return losses.SparseCategoricalCrossentropy()
+    return losses.MeanSquaredError()
 
 
 def check_names(compiled: Mapping[str, Any]) -> None:

@@ -8,26 +8,22 @@ from typing import Annotated
 
 import numpy as np
 
-from thalweg.checks import In, check_value
-from thalweg.errors import ArgumentError, StorageError, did_you_mean
+from thalweg.checks import Finite, In, OneOf
+from thalweg.errors import ArgumentError, StorageError
 from thalweg.training.callbacks import Callback, Logs
+
+Count = Annotated[int, In("[0, inf)")]
 
 
 class _Monitor(Callback):
     """The base of callbacks that compare one value of the logs with the best so far."""
 
-    def __init__(self, monitor: str, mode: str, min_delta: float = 0.0, best: float | None = None) -> None:
-        if mode not in ("auto", "min", "max"):
-            raise ArgumentError(
-                f"{type(self).__name__}: argument 'mode' does not fit its rule",
-                expected="one of 'auto', 'min', 'max'",
-                got=repr(mode),
-                fix=did_you_mean(str(mode), ("auto", "min", "max")),
-            )
-        self.monitor = monitor
-        self.mode = mode
-        self.min_delta = abs(min_delta)
-        self.best = best
+    best: float | None = None
+
+    def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
+        self.monitor: str = self.checked("monitor", str, monitor)
+        self.mode: str = self.checked("mode", Annotated[str, OneOf("auto", "min", "max")], mode)
+        self.min_delta: float = abs(self.checked("min_delta", Finite, min_delta))
         self._warned = False
 
     def is_improvement(self, value: float, reference: float | None) -> bool:
@@ -90,11 +86,11 @@ class EarlyStopping(_Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.patience = patience
+        self.patience = self.checked("patience", Count, patience)
         self.verbose = verbose
-        self.baseline = baseline
-        self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = start_from_epoch
+        self.baseline = self.checked("baseline", Finite | None, baseline)
+        self.restore_best_weights = self.checked("restore_best_weights", bool, restore_best_weights)
+        self.start_from_epoch = self.checked("start_from_epoch", Count, start_from_epoch)
         self.on_train_begin()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -146,19 +142,14 @@ class ModelCheckpoint(_Monitor):
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
     ) -> None:
-        super().__init__(monitor, mode, best=initial_value_threshold)
-        if save_freq != "epoch" and not (isinstance(save_freq, int) and save_freq > 0):
-            raise ArgumentError(
-                "ModelCheckpoint: argument 'save_freq' does not fit its rule",
-                expected="'epoch', or a number of batches",
-                got=repr(save_freq),
-                fix="pass save_freq='epoch'",
-            )
-        self.filepath = os.fspath(filepath)
+        super().__init__(monitor, mode)
+        self.best = self.checked("initial_value_threshold", Finite | None, initial_value_threshold)
+        self.filepath: str = os.fspath(self.checked("filepath", str | os.PathLike, filepath))
         self.verbose = verbose
-        self.save_best_only = save_best_only
-        self.save_weights_only = save_weights_only
-        self.save_freq = save_freq
+        self.save_best_only = self.checked("save_best_only", bool, save_best_only)
+        self.save_weights_only = self.checked("save_weights_only", bool, save_weights_only)
+        rule = Annotated[str, OneOf("epoch")] | Annotated[int, In("[1, inf)")]
+        self.save_freq = self.checked("save_freq", rule, save_freq)
         self._epoch = 0
         self._batches = 0
 
@@ -237,11 +228,10 @@ class ReduceLROnPlateau(_Monitor):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        owner = type(self).__name__
-        self.factor = check_value(owner, "factor", Annotated[float, In("[0, 1)")], factor)
-        self.patience = check_value(owner, "patience", Annotated[int, In("[0, inf)")], patience)
-        self.cooldown = check_value(owner, "cooldown", Annotated[int, In("[0, inf)")], cooldown)
-        self.min_lr = check_value(owner, "min_lr", Annotated[float, In("[0, inf)")], min_lr)
+        self.factor = self.checked("factor", Annotated[float, In("[0, 1)")], factor)
+        self.patience = self.checked("patience", Count, patience)
+        self.cooldown = self.checked("cooldown", Count, cooldown)
+        self.min_lr = self.checked("min_lr", Annotated[float, In("[0, inf)")], min_lr)
         self.verbose = verbose
         self.on_train_begin()
 

@@ -154,7 +154,10 @@ def _origin(
     return f"{values[node][where]} in {_kind(node, step)}{place}", node.layer, None
 
 
-_ROWS = "number the categories from 0, and give the table (input_dim of an Embedding) as many rows as there are"
+_ROWS = (
+    "number the categories from 0, and give the table as many rows as there are: input_dim of an Embedding, num_tokens "
+    "of a CategoryEncoding"
+)
 
 
 def _no_row(index: np.ndarray, rows: int, layer: str) -> tuple[str, str]:

@@ -76,7 +76,7 @@ def training_step(net: Net, goals: Goals, optimizer: Optimizer, batch: int, weig
         wrt = {path: trace.node(p) for path, p in net.parameters.items() if path in net.trainable}
         penalties = [*_penalties(net, trace), *(penalty(y) / float(batch) for penalty, y in trace.activities)]
     with scope("loss"):
-        loss = _total(goals, [part.loss for part in parts])
+        loss = _total(goals, [part.loss for part in parts if part.loss is not None])
     sums = {name: node for part in parts for name, node in part.sums.items()}
     if penalties:
         penalty = _sum([ops.cast(penalty, loss.dtype) for penalty in penalties])
@@ -132,7 +132,7 @@ def _inputs(net: Net, batch: int) -> dict[str, Node]:
 class _Part:
     """One output's share of a training step."""
 
-    loss: Node
+    loss: Node | None
     sums: dict[str, Node]
 
 
@@ -140,6 +140,8 @@ def _training_loss(goal: Goal, y_pred: Node, batch: int, weighted: bool, mixing:
     kind = goal.target(batch)
     y_true = ops.input_node(goal.label, kind.shape, kind.dtype)
     weight = ops.input_node(goal.weight_label, (batch,)) if weighted else None
+    if goal.loss is None:
+        return _Part(None, _measure(goal, y_true, y_pred, None, weight))
     with scope(goal.loss_name):
         loss = (
             goal.loss(y_true, y_pred, weight) if mixing is None else _mixed(goal.loss, y_true, y_pred, weight, mixing)
@@ -177,7 +179,7 @@ def _evaluation_sums(goal: Goal, y_pred: Node, valid: Node, batch: int) -> dict[
     weight = ops.input_node(goal.weight_label, (batch,))
     with scope(goal.loss_name):
         weight = weight * valid
-        sums = goal.loss.totals(y_true, y_pred, weight, valid)
+        sums = {} if goal.loss is None else goal.loss.totals(y_true, y_pred, weight, valid)
     named = {f"{goal.loss_name}/{name}": node for name, node in sums.items()}
     return named | _measure(goal, y_true, y_pred, valid, weight)
 
@@ -228,7 +230,7 @@ def _sum(nodes: Sequence[Node]) -> Node:
 def _total(goals: Goals, parts: list[Node]) -> Node:
     weighted = [
         part if goal.loss_weight == 1 else part * goal.loss_weight
-        for goal, part in zip(goals.outputs, parts, strict=True)
+        for goal, part in zip(goals.trained, parts, strict=True)
     ]
     return _sum(weighted)
 

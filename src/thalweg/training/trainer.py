@@ -144,7 +144,7 @@ class Trainer:
             check(self.net, schedule.steps(rows.count))
         in_order = np.arange(rows.count)
         self._program(batch_size, weighted)  # now, so that the running sums exist
-        names = [*(goal.loss_name for goal in self.goals.outputs), PENALTY]
+        names = [*(goal.loss_name for goal in self.goals.trained), PENALTY]
         totals = [self._sums[f"{name}/total"] for name in names if f"{name}/total" in self._sums]
 
         def validate(epoch: int) -> Logs:
