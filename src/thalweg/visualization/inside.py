@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -37,7 +37,7 @@ def filters(model: Model, layer: Any = None) -> np.ndarray:
     Raises: ArgumentError if there is no such layer, or it is no convolution.
     """
     model._require_built("filters")
-    there = {path: each for path, each in named_layers(model).items() if is_convolution(each)}
+    there = {path: each for path, each in model.layers_by_path().items() if is_convolution(each)}
     found = next(iter(there.values()), None) if layer is None else find(model, layer)
     if found is None or not is_convolution(found):
         raise ArgumentError(
@@ -77,7 +77,7 @@ def activations(model: Model, x: Any, layer: Any) -> np.ndarray:
 
 def find(model: Model, wanted: Any) -> Layer:
     """The layer of this name or path. Raises ArgumentError if there is none."""
-    known = named_layers(model)
+    known = model.layers_by_path()
     if isinstance(wanted, Model):
         wanted = wanted.as_layer()
     if isinstance(wanted, Layer) and wanted in known.values():
@@ -91,19 +91,6 @@ def find(model: Model, wanted: Any) -> Layer:
         got=f"{name!r:.80}",
         fix=did_you_mean(str(name), known),
     )
-
-
-def named_layers(model: Model) -> dict[str, Layer]:
-    """The layers, and those inside them, by path."""
-
-    def inner(layers: Iterable[Layer], prefix: str) -> dict[str, Layer]:
-        found: dict[str, Layer] = {}
-        for layer in layers:
-            path = f"{prefix}{layer.label}"
-            found |= {path: layer, **inner(layer.sublayers(), f"{path}/")}
-        return found
-
-    return inner(model.own_layers(), "")
 
 
 def result_of(layer: Layer, trace: Trace) -> Node:
