@@ -8,8 +8,8 @@ readers and writers wait for each other in a circle is it written aside first.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import field, replace
 
 from thalweg.executors.executor import leaf_types
 from thalweg.executors.layout import strides as state_strides
@@ -33,7 +33,8 @@ from thalweg.executors.native.nest import (
     view_of,
     whole,
 )
-from thalweg.executors.native.sweep import kept_for_later, rows_fit_registers
+from thalweg.executors.native.reuse import written_over
+from thalweg.executors.native.sweep import kept_for_later, one_pass, rows_fit_registers
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node
 from thalweg.graph.types import TensorType
@@ -152,8 +153,7 @@ class Planner(Views):
         self._make_tasks(kernels)
         self._write_results()
         self._schedule()
-        for task in self.tasks:
-            self._nest(task)
+        self._write_over()
         arena = self._place_buffers()
         count = 1 + max((t.stage for t in self.tasks), default=-1)
         stages = [[t for t in self.tasks if t.stage == s] for s in range(count)]
@@ -439,11 +439,9 @@ class Planner(Views):
         stores = [a for a in nest.stores.values() if a.buffer is buffer]
         loads = [a for a in [*nest.loads.values(), *nest.extra] if a.buffer is buffer]
         (store,) = stores
-        one_pass = task.kernel.contraction is not None or all(
-            r.shape != task.kernel.space or not task.kernel.swept for r in task.kernel.roots
-        )
         same = (store.offset, store.strides, None)
-        return one_pass and all((a.offset, a.strides, a.gathered) == same for a in loads)
+        there = all((a.offset, a.strides, a.gathered) == same for a in loads)
+        return there and one_pass(task.kernel, self.stored)
 
     def _write_aside(self, waiting: Iterable[Task]) -> bool:
         """Gives new states of waiting tasks memory of their own, and copies them at the end. Whether there were any."""
@@ -467,6 +465,20 @@ class Planner(Views):
         return changed
 
     # --- memory -------------------------------------------------------------------------------------------------------
+
+    def _write_over(self) -> None:
+        """Large values take the place of those that they replace."""
+        for task in self.tasks:
+            self._nest(task)
+        into = written_over([task for task in self.tasks if one_pass(task.kernel, self.stored)], self.tasks)
+        if not into:
+            return
+        self.places = {node: _moved(place, into) for node, place in self.places.items()}
+        for task in self.tasks:
+            task.targets = {node: _moved(place, into) for node, place in task.targets.items()}
+            task.aside = task.aside and into.get(task.aside, task.aside)
+            task.nest = None
+            self._nest(task)
 
     def _place_buffers(self) -> int:
         """Gives every temporary buffer its place in the arena; the arena's size in bytes."""
@@ -497,6 +509,11 @@ def _temporary(node: Node, even: bool = False) -> View:
     apart = node.rank == 2 and not even and dense_strides(node.shape)[0] * ITEMSIZE[node.dtype] % PAGE_BYTES == 0
     strides = state_strides(node.type) if apart else dense_strides(node.shape)
     return whole(Buffer(f"{node.op.name} of {node.layer}", "temporary", node.type, strides))
+
+
+def _moved(place: View, into: Mapping[Buffer, Buffer]) -> View:
+    """The same place in the buffer that is used instead."""
+    return replace(place, buffer=into.get(place.buffer, place.buffer))
 
 
 def _part(whole: View, box: Sequence[slice]) -> View:

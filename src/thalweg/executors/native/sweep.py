@@ -49,6 +49,14 @@ def passes(kernel: Kernel, stored: Container[Node]) -> dict[Node, int]:
     return done
 
 
+def one_pass(kernel: Kernel, stored: Container[Node]) -> bool:
+    """Whether all loops of a kernel are over when its first sums are known: then each element is read once."""
+    if kernel.contraction is not None:
+        return True
+    done = passes(kernel, stored)
+    return all(done[node] == 0 for node in kernel.nodes if node.shape == kernel.space) or not kernel.swept
+
+
 def kept_for_later(kernel: Kernel, stored: Container[Node]) -> list[Node]:
     """Costly values that more than one pass needs: to be stored by the first and loaded by the others."""
     done = passes(kernel, stored)
