@@ -53,7 +53,7 @@ def network() -> thalweg.Sequential:
             *convolution(64),
             layers.Flatten(),
             layers.Dense(128, use_bias=False),
-            layers.BatchNormalization(),
+            layers.BatchNormalization(momentum=0.9),
             layers.ReLU(),
             layers.Dropout(0.4),
             layers.Dense(10, "softmax"),
@@ -66,7 +66,7 @@ def convolution(filters: int) -> list[layers.Layer]:
     """Five by five, normalised, and the largest of each two by two."""
     return [
         layers.Conv2D(filters, 5, use_bias=False),
-        layers.BatchNormalization(),
+        layers.BatchNormalization(momentum=0.9),
         layers.ReLU(),
         layers.MaxPooling2D(2),
         layers.Dropout(0.3),

@@ -187,6 +187,11 @@ def test_expected_calibration_error_by_hand():
 
 
 @pytest.mark.slow
+def test_best_digits():
+    assert example("best_digits").main(["--epochs", "2", "--images", "12000"])["accuracy"] > 0.9
+
+
+@pytest.mark.slow
 def test_convolution():
     found = example("convolution").main(["--epochs", "2"])
     assert found["wrong"] < 350
