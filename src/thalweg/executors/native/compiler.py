@@ -50,14 +50,6 @@ def compile_object(ir: str, host: Host) -> bytes:
     return code
 
 
-def assembly(ir: str, host: Host) -> str:
-    """The machine code of a module as text, for people."""
-    llvm = _llvm()
-    module = llvm.parse_assembly(ir)
-    text: str = _target_machine(llvm, host).emit_assembly(module)
-    return text
-
-
 def _target_machine(llvm: Any, host: Host) -> Any:
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(
