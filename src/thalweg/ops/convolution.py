@@ -166,6 +166,8 @@ class Convolution(Op):
         return self._by_input(g, x, kernel), self._by_kernel(g, x, kernel)
 
     def _by_input(self, g: Node, x: Node, kernel: Node) -> Node:
+        if x.type.size == 0:  # nothing but margins
+            return full(x.shape, 0, x.dtype)
         around = []
         for n, m, k, s, d, (low, _) in zip(
             x.shape[1:-1], g.shape[1:-1], kernel.shape[:-2], self.strides, self.dilation, self.margins, strict=True

@@ -39,6 +39,7 @@ class _Sinking:
             for x in node.inputs:
                 self.users.setdefault(x, []).append(node)
         self.new: dict[Node, Node] = {}
+        self.split: dict[tuple[Node, tuple[int, ...]], Node | None] = {}
 
     def graph(self) -> Graph:
         for node in self.before.nodes():
@@ -73,6 +74,12 @@ class _Sinking:
 
     def _split(self, old: Node, shape: tuple[int, ...], groups: Groups) -> Node | None:
         """A node in another shape, without a need to store it for that; None if there is none."""
+        key = (old, shape)
+        if key not in self.split:
+            self.split[key] = self._splitting(old, shape, groups)
+        return self.split[key]
+
+    def _splitting(self, old: Node, shape: tuple[int, ...], groups: Groups) -> Node | None:
         node = self.new[old]
         if isinstance(node.op, Reshape) and node.inputs[0].shape == shape:
             return node.inputs[0]

@@ -306,16 +306,10 @@ class Tiles:
     def _so_far(self, place: Place, height: int, zeros: Values) -> Values:
         """What the passes before have added up."""
         build = place.build
-        assert self.node is not None and place.lanes is not None, "a tile of a contraction"
-        at, access = place.pointer(self.nest.stores[self.node]), self.nest.stores[self.node]
-        dtype, width = access.dtype, self.width
-        rows = [build.offset(at, r * access.strides[self.row], dtype) for r in range(height)]
+        assert self.node is not None, "a tile of a contraction"
+        access = self.nest.stores[self.node]
         begun = build.emit("icmp sgt i64 %first, 0", "bool")
-        found = [
-            build.load(build.offset(row, c * width, dtype), dtype, width, count)
-            for row in rows
-            for c, count in enumerate(place.lanes.counts)
-        ]
+        found = [x for r in range(height) for x in place.moved({self.row: build.index(r)}).load(access)]
         return [build.select(begun, x, zero) for x, zero in zip(found, zeros, strict=True)]
 
     def _products(self, place: Place, axes: Sequence[int], shape: Shape, rows: range, sums: Values) -> Values:

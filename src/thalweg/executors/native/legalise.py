@@ -20,7 +20,7 @@ from thalweg.executors.native.contraction import BLOCK_BYTES
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, apply, exact_scope
 from thalweg.ops import broadcast, contract, full, multiply, reduce_sum, reshape, transpose
-from thalweg.ops.broadcast import Reduction
+from thalweg.ops.broadcast import Broadcast, Reduction
 from thalweg.ops.contraction import Contraction, Labels
 from thalweg.ops.convolution import Windows
 from thalweg.ops.leaf import Constant, Input, Iota
@@ -91,6 +91,8 @@ def legalise(graph: Graph, gather: bool) -> tuple[Graph, set[Node]]:
             lies_elsewhere = isinstance(x.op, Constant | Iota) or (gather and isinstance(x.op, Input))
             if lies_elsewhere or is_view(x):
                 dense.add(x)
+        if is_view(node) and not isinstance(node.op, Broadcast) and isinstance(behind(node).op, Iota):
+            dense.add(behind(node))  # a loop counts along its own axes, and not those that a view makes of them
     return graph, dense
 
 
