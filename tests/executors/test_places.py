@@ -67,6 +67,13 @@ def beside_the_image():
     return [y, *gradients(reduce_sum(y * y), [x, kernel])]
 
 
+def many_taps():
+    """Of windows with margins: more than tiles leave out, which would be a piece of code for every place."""
+    x, kernel = input_node("x", (1, 400, 2)), state_node("kernel", (301, 2, 9))
+    y = convolve(x, kernel, padding=[(150, 150)])
+    return [y, *gradients(reduce_sum(y), [kernel])]
+
+
 def counters():
     """Views of a counter."""
     ladder = iota((12,), 0, "float32")
@@ -83,7 +90,7 @@ def counters():
 @pytest.mark.parametrize("gather", [False, True], ids=["batch", "gathered"])
 @pytest.mark.parametrize(
     "make",
-    [long_products, one_channel_out, tables, rows_added_up, nothing, beside_the_image, counters],
+    [long_products, one_channel_out, tables, rows_added_up, nothing, beside_the_image, many_taps, counters],
     ids=lambda make: make.__name__,
 )
 @pytest.mark.usefixtures("on_all_threads")
