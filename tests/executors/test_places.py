@@ -1,4 +1,4 @@
-"""Values at unusual places (columns apart, nothing at all, counted on the way): what random programs rarely do."""
+"""Values at unusual places, and other things that random programs rarely do."""
 
 import numpy as np
 import pytest
@@ -87,10 +87,18 @@ def counters():
     ]
 
 
+def chains():
+    """Longer than Python calls may be nested."""
+    x = total = state_node("x", (3, 4))
+    for _ in range(1500):
+        total = total * 0.5 + x
+    return [total]
+
+
 @pytest.mark.parametrize("gather", [False, True], ids=["batch", "gathered"])
 @pytest.mark.parametrize(
     "make",
-    [long_products, one_channel_out, tables, rows_added_up, nothing, beside_the_image, many_taps, counters],
+    [long_products, one_channel_out, tables, rows_added_up, nothing, beside_the_image, many_taps, counters, chains],
     ids=lambda make: make.__name__,
 )
 @pytest.mark.usefixtures("on_all_threads")
