@@ -13,11 +13,15 @@ from thalweg.ops import (
     argmax,
     broadcast_to,
     concatenate,
+    convolve,
+    convolve_transposed,
+    flip,
     full,
     input_node,
     iota,
     log_sum_exp,
     matmul,
+    pad,
     power,
     reduce_mean,
     reduce_sum,
@@ -27,6 +31,7 @@ from thalweg.ops import (
     softmax,
     transpose,
 )
+from thalweg.ops.convolution import MOST_TURNS
 from thalweg.ops.elementwise import Erf
 
 A = np.arange(2 * 3 * 4, dtype=np.float64).reshape(2, 3, 4) / 7
@@ -192,3 +197,38 @@ def test_an_axis_that_is_not_there(function, axis):
 def test_an_axis_that_is_there_twice():
     with pytest.raises(ShapeError):
         reduce_sum(full((2, 3), 1.0), (1, -1))
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_transposed_convolutions_of_large_and_small_strides(rank):
+    """Whether in turns or all at once, they are what the definition says: a convolution of what strides spread out."""
+    r = np.random.default_rng(rank)
+    at_once = 0
+    for _ in range(40):
+        places, size, strides = (tuple(int(n) for n in r.integers(1, most, rank)) for most in (5, 7 - rank, 13 // rank))
+        groups, filters, channels = (int(n) for n in r.integers(1, 4, 3))
+        ends = [tuple(int(n) for n in r.integers(-1, k + s, 2)) for k, s in zip(size, strides, strict=True)]
+        spread = [(n - 1) * s + 1 for n, s in zip(places, strides, strict=True)]
+        if any(n + min(a, 0) + min(b, 0) < 0 or n + a + b < k for n, k, (a, b) in zip(spread, size, ends, strict=True)):
+            continue
+        x = input_node("x", (2, *places, groups * filters), "float64")
+        kernel = input_node("kernel", (*size, channels, groups * filters), "float64")
+        given = {n.op.label: r.standard_normal(n.shape) for n in (x, kernel)}
+        parts = reshape(flip(kernel, range(rank)), (*size, channels, groups, filters))
+        parts = reshape(transpose(parts, (*range(rank), rank + 2, rank + 1, rank)), (*size, filters, groups * channels))
+        inserted = pad(x, (0,) * x.rank, (0,) * x.rank, (0, *(s - 1 for s in strides), 0))
+        want = convolve(inserted, parts, None, ends, None, groups)
+        y = convolve_transposed(x, kernel, strides, ends, None, groups)
+        graph = Graph({"want": want, "y": y})
+        found = evaluate(graph, given, {})
+        np.testing.assert_allclose(found[y], found[want], rtol=1e-9, atol=1e-12, strict=True)
+        at_once += math.prod(strides) > MOST_TURNS
+    assert at_once > 3
+
+
+def test_a_transposed_convolution_of_huge_strides_is_a_small_graph():
+    """As at the end of FCN-32s: Long, Shelhamer & Darrell (2015), section 4.2."""
+    x, kernel = input_node("x", (1, 7, 7, 21)), input_node("kernel", (64, 64, 21, 21))
+    y = convolve_transposed(x, kernel, (32, 32), ((63, 63), (63, 63)))
+    assert y.shape == (1, 256, 256, 21)
+    assert len(Graph({"y": y}).nodes()) < 30

@@ -166,6 +166,8 @@ class Convolution(Op):
         return self._by_input(g, x, kernel), self._by_kernel(g, x, kernel)
 
     def _by_input(self, g: Node, x: Node, kernel: Node) -> Node:
+        if x.type.size == 0:  # nothing but margins
+            return full(x.shape, 0, x.dtype)
         around = []
         for n, m, k, s, d, (low, _) in zip(
             x.shape[1:-1], g.shape[1:-1], kernel.shape[:-2], self.strides, self.dilation, self.margins, strict=True
@@ -236,7 +238,8 @@ def convolve_transposed(
 
     It is a convolution of x, spread out by the strides, with the flipped kernel, its channels and filters swapped. Of
     the results every s-th along an axis meets the same taps, those that do not fall between the numbers that strides of
-    s have spread: so it is done as s convolutions with parts of the kernel, whose results take turns.
+    s have spread: so it is done as s convolutions with parts of the kernel, whose results take turns. Of large
+    strides these would be many; there one convolution computes all of them, as its channels.
 
     Shapes: x (batch, *places, filters), kernel (*size, channels / groups, filters), which is that of the convolution
     from channels to filters -> (batch, *places, channels).
@@ -256,6 +259,30 @@ def convolve_transposed(
     if any(s > 1 and d > 1 for s, d in zip(strides, dilation, strict=True)):
         spread = pad(x, (0,) * x.rank, (0,) * x.rank, (0, *(s - 1 for s in strides), 0))
         return convolve(spread, swapped, None, padding, dilation, groups)
+    sizes = [
+        low + (m - 1) * s + 1 + high - (reach(k, d) - 1)
+        for m, s, k, d, (low, high) in zip(x.shape[1:-1], strides, size, dilation, padding, strict=True)
+    ]
+    taking_turns = _turn_by_turn if math.prod(strides) <= MOST_TURNS else _all_turns_at_once
+    y = taking_turns(x, swapped, strides, padding, dilation, groups)
+    return surrounded(y, [(0, n - rounded) for n, rounded in zip(sizes, y.shape[1:-1], strict=True)])
+
+
+MOST_TURNS = 9
+"""Convolutions, each with its own code, that the results of one transposed convolution are taken from."""
+
+
+def _turn_by_turn(
+    x: Node,
+    kernel: Node,
+    strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    dilation: Sequence[int],
+    groups: int,
+) -> Node:
+    """The convolution of x, spread out by the strides; a few results more, up to a multiple of the strides."""
+    *size, _, channels = kernel.shape
+    rank = len(size)
     ways = list(map(_turns, x.shape[1:-1], size, strides, dilation, padding))
 
     def every(axis: int, chosen: tuple[_Turn, ...]) -> Node:
@@ -264,17 +291,48 @@ def convolve_transposed(
             pieces = [every(axis + 1, (*chosen, turn)) for turn in ways[axis]]
             return _interleaved(pieces, axis + 1)
         if any(turn.first >= k for turn, k in zip(chosen, size, strict=True)):
-            return full((x.shape[0], *(turn.count for turn in chosen), groups * channels), 0, x.dtype)
+            return full((x.shape[0], *(turn.count for turn in chosen), channels), 0, x.dtype)
         starts = (*(turn.first for turn in chosen), 0, 0)
-        taps = apply(Slice(starts, swapped.shape, (*strides, 1, 1)), swapped)
+        taps = apply(Slice(starts, kernel.shape, (*strides, 1, 1)), kernel)
         return convolve(x, taps, None, [turn.padding for turn in chosen], dilation, groups)
 
-    y = every(0, ())
-    sizes = [
-        low + (m - 1) * s + 1 + high - (reach(k, d) - 1)
-        for m, s, k, d, (low, high) in zip(x.shape[1:-1], strides, size, dilation, padding, strict=True)
-    ]
-    return surrounded(y, [(0, n - rounded) for n, rounded in zip(sizes, y.shape[1:-1], strict=True)])
+    return every(0, ())
+
+
+def _all_turns_at_once(
+    x: Node,
+    kernel: Node,
+    strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    dilation: Sequence[int],
+    groups: int,
+) -> Node:
+    """The same by one convolution, which gives for each place a block of results as its channels.
+
+    The taps of all turns are as many, where the kernel begins and ends with zeros for those that have fewer.
+    Source: Shi et al. (2016), "Real-time single image and video super-resolution using an efficient sub-pixel
+    convolutional neural network", CVPR, section 3.2.
+    """
+    *size, filters, channels = kernel.shape
+    rank = len(size)
+    ways = list(map(_turns, x.shape[1:-1], size, strides, dilation, padding))
+    low = [s - 1 - before % s for s, (before, _) in zip(strides, padding, strict=True)]
+    taps = [-(-(before + k) // s) for before, k, s in zip(low, size, strides, strict=True)]
+    high = [t * s - k - before for t, s, k, before in zip(taps, strides, size, low, strict=True)]
+    parts = pad(kernel, (*low, 0, 0), (*high, 0, 0))
+    apart = [n for pair in zip(taps, strides, strict=True) for n in pair]  # tap, and turn from the last to the first
+    parts = flip(reshape(parts, (*apart, filters, groups, channels // groups)), range(1, 2 * rank, 2))
+    order = (*range(0, 2 * rank, 2), 2 * rank, 2 * rank + 1, *range(1, 2 * rank, 2), 2 * rank + 2)
+    parts = reshape(transpose(parts, order), (*taps, filters, math.prod(strides) * channels))
+    counts = [turns[0].count for turns in ways]
+    around = []
+    for n, count, t, s, d, (before, _) in zip(x.shape[1:-1], counts, taps, strides, dilation, padding, strict=True):
+        around.append((before // s, count - n - before // s + reach(t, d) - 1))
+    y = convolve(x, parts, None, around, dilation, groups)
+    y = reshape(y, (x.shape[0], *counts, groups, *strides, channels // groups))
+    axes = [axis for place in range(1, rank + 1) for axis in (place, place + rank + 1)]
+    y = transpose(y, (0, *axes, rank + 1, 2 * rank + 2))
+    return reshape(y, (x.shape[0], *(n * s for n, s in zip(counts, strides, strict=True)), channels))
 
 
 @dataclass(frozen=True)

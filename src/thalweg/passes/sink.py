@@ -39,6 +39,7 @@ class _Sinking:
             for x in node.inputs:
                 self.users.setdefault(x, []).append(node)
         self.new: dict[Node, Node] = {}
+        self.split: dict[tuple[Node, tuple[int, ...]], Node | None] = {}
 
     def graph(self) -> Graph:
         for node in self.before.nodes():
@@ -73,6 +74,23 @@ class _Sinking:
 
     def _split(self, old: Node, shape: tuple[int, ...], groups: Groups) -> Node | None:
         """A node in another shape, without a need to store it for that; None if there is none."""
+        stack = [old]
+        while stack:
+            node = stack[-1]
+            waiting = [x for x in node.inputs if (x, shape) not in self.split] if self._computed_again(node) else []
+            if waiting:
+                stack += waiting
+                continue
+            stack.pop()
+            if (node, shape) not in self.split:
+                self.split[node, shape] = self._splitting(node, shape, groups)
+        return self.split[old, shape]
+
+    def _computed_again(self, old: Node) -> bool:
+        return _is_elementwise(old) and old not in self.stored and self.cheap(old)
+
+    def _splitting(self, old: Node, shape: tuple[int, ...], groups: Groups) -> Node | None:
+        """The same, where the inputs of what is computed again have been split."""
         node = self.new[old]
         if isinstance(node.op, Reshape) and node.inputs[0].shape == shape:
             return node.inputs[0]
@@ -83,9 +101,9 @@ class _Sinking:
             return broadcast(node.inputs[0], shape, tuple(axis for (axis,) in along))
         if old in self.stored or is_leaf(old) or isinstance(old.op, Contraction):
             return reshape(node, shape)
-        if not _is_elementwise(old) or not self.cheap(old):
+        if not self._computed_again(old):
             return None
-        parts = [self._split(x, shape, groups) for x in old.inputs]
+        parts = [self.split[x, shape] for x in old.inputs]
         return None if any(part is None for part in parts) else apply(old.op, *parts)  # type: ignore[arg-type]
 
 

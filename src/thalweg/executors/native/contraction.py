@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from thalweg.executors.native.builder import ITEMSIZE, Builder, Module, Pointer, Value, vector_type
 from thalweg.executors.native.evaluate import Lanes, Nest, Place, Values
@@ -70,17 +71,17 @@ class Clip:
     tap: int
     size: int
 
-    def range(self, build: Builder, i: Value, count: int) -> tuple[Value, Value]:
-        """The first t, and the one after the last, of ``count``."""
+    def bounds(self, build: Builder, i: Value, count: int) -> tuple[Value, Value]:
+        """The first t that counts, and the one after the last, of ``count``; i is known when the code runs."""
         zero, back = build.index(0), build.i_multiply(i, -self.step)
         low = build.i_max(build.i_add(back, build.index(self.tap - 1 - self.start)), zero)
         high = build.i_max(build.i_add(back, build.index(self.size - 1 - self.start + self.tap)), zero)
         return build.i_divide(low, self.tap)[0], build.i_min(build.i_divide(high, self.tap)[0], build.index(count))
 
-    def rows(self, first: int, height: int, t: int) -> tuple[int, int]:
-        """Of ``height`` places from ``first`` on those where t counts."""
-        inside = [r for r in range(height) if 0 <= self.start + (first + r) * self.step + t * self.tap < self.size]
-        return (inside[0], inside[-1] + 1) if inside else (0, 0)
+    def turns(self, i: int, count: int) -> range:
+        """The same for an i that is known now."""
+        at = self.start + i * self.step
+        return range(max(-(at // self.tap), 0), min((self.size - 1 - at) // self.tap + 1, count))
 
 
 @dataclass(frozen=True)
@@ -237,14 +238,14 @@ class Tiles:
         axis = self._clipped_by_row()
         if axis is None:
             return Shape(height)
-        turns: list[Turns] = []
-        for t in range(self.nest.dims[axis].size):
-            rows = self.clips[axis].rows(first, height, t)
-            if turns and (turns[-1].first, turns[-1].last) == rows:
-                turns[-1] = Turns(turns[-1].begin, t + 1, *rows)
-            else:
-                turns.append(Turns(t, t + 1, *rows))
-        return Shape(height, tuple(turns))
+        of_rows = [self.clips[axis].turns(first + r, self.nest.dims[axis].size) for r in range(height)]
+        ends = sorted({end for turns in of_rows if turns for end in (turns.start, turns.stop)})
+        found = []
+        for begin, end in pairwise(ends):
+            rows = [r for r, turns in enumerate(of_rows) if begin in turns]
+            if rows:
+                found.append(Turns(begin, end, rows[0], rows[-1] + 1))
+        return Shape(height, tuple(found))
 
     def _clipped_by_row(self) -> int | None:
         return next((d for d, clip in self.clips.items() if clip.place == self.row), None)
@@ -306,16 +307,10 @@ class Tiles:
     def _so_far(self, place: Place, height: int, zeros: Values) -> Values:
         """What the passes before have added up."""
         build = place.build
-        assert self.node is not None and place.lanes is not None, "a tile of a contraction"
-        at, access = place.pointer(self.nest.stores[self.node]), self.nest.stores[self.node]
-        dtype, width = access.dtype, self.width
-        rows = [build.offset(at, r * access.strides[self.row], dtype) for r in range(height)]
+        assert self.node is not None, "a tile of a contraction"
+        access = self.nest.stores[self.node]
         begun = build.emit("icmp sgt i64 %first, 0", "bool")
-        found = [
-            build.load(build.offset(row, c * width, dtype), dtype, width, count)
-            for row in rows
-            for c, count in enumerate(place.lanes.counts)
-        ]
+        found = [x for r in range(height) for x in place.moved({self.row: build.index(r)}).load(access)]
         return [build.select(begun, x, zero) for x, zero in zip(found, zeros, strict=True)]
 
     def _products(self, place: Place, axes: Sequence[int], shape: Shape, rows: range, sums: Values) -> Values:
@@ -341,11 +336,9 @@ class Tiles:
             return turns(begin, end, rows, sums, nonempty=True)
         if clip.place != self.row:
             i = build.index(0) if clip.place is None else Value(f"%outer{clip.place}", "int64")
-            return turns(*clip.range(build, i, size), rows, sums, nonempty=False)
+            return turns(*clip.bounds(build, i, size), rows, sums, nonempty=False)
         for part in shape.turns:
             some = range(part.first, part.last)
-            if not some:
-                continue
             if part.end - part.begin == 1:
                 sums = turn(build.index(part.begin), some, sums)
             else:

@@ -316,15 +316,36 @@ class Place:
     # --- values ---------------------------------------------------------------------------------------------------
 
     def value(self, node: Node, mapping: AxisMap) -> Values:
-        """The value of a node here: loaded, or computed from its inputs."""
-        key = (node, mapping)
+        """The value of a node here: loaded, or computed from its inputs, of which there may be long chains."""
+        stack = [(node, mapping)]
+        while True:
+            key = stack[-1]
+            found = self._known(key)
+            if found is None:
+                waiting = [x for x in self._needs(key) if self._known(x) is None]
+                if waiting:
+                    stack += reversed(waiting)
+                    continue
+                found = self.values[key] = self._value(*key)
+            stack.pop()
+            if not stack:
+                return found
+
+    def _known(self, key: Key) -> Values | None:
         place: Place | None = self
         while place is not None:
             if key in place.values:
                 return place.values[key]
             place = place.parent
-        self.values[key] = self._value(node, mapping)
-        return self.values[key]
+        return None
+
+    def _needs(self, key: Key) -> list[Key]:
+        """What a value is computed from; nothing if it is loaded."""
+        node, _ = key
+        access = self.nest.loads.get(key)
+        counted = access is not None and access.buffer is None and isinstance(node.op, RandomBits)
+        loaded = access is not None and not counted
+        return [] if loaded or isinstance(node.op, Constant) else _steps(self.nest.kernel, *key)
 
     def _value(self, node: Node, mapping: AxisMap) -> Values:
         build, kernel = self.build, self.nest.kernel

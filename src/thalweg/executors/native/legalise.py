@@ -20,7 +20,7 @@ from thalweg.executors.native.contraction import BLOCK_BYTES
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, apply, exact_scope
 from thalweg.ops import broadcast, contract, full, multiply, reduce_sum, reshape, transpose
-from thalweg.ops.broadcast import Reduction
+from thalweg.ops.broadcast import Broadcast, Reduction
 from thalweg.ops.contraction import Contraction, Labels
 from thalweg.ops.convolution import Windows
 from thalweg.ops.leaf import Constant, Input, Iota
@@ -72,7 +72,8 @@ def legalise(graph: Graph, gather: bool) -> tuple[Graph, set[Node]]:
                 new[node] = _contraction(same, dense, copies, bordered)
             elif isinstance(node.op, Windows) and any(map(any, node.op.margins)):
                 new[node] = node.op.without_margins(*inputs)
-                if all(k > 1 or not any(margin) for k, margin in zip(node.op.size, node.op.margins, strict=True)):
+                taps = [k for k, margin in zip(node.op.size, node.op.margins, strict=True) if any(margin)]
+                if min(taps) > 1 and max(taps) <= MOST_TAPS:
                     bordered[new[node]] = same
             elif isinstance(node.op, Reduction):
                 (x,) = inputs
@@ -91,6 +92,8 @@ def legalise(graph: Graph, gather: bool) -> tuple[Graph, set[Node]]:
             lies_elsewhere = isinstance(x.op, Constant | Iota) or (gather and isinstance(x.op, Input))
             if lies_elsewhere or is_view(x):
                 dense.add(x)
+        if is_view(node) and not isinstance(node.op, Broadcast) and isinstance(behind(node).op, Iota):
+            dense.add(behind(node))  # a loop counts along its own axes, and not those that a view makes of them
     return graph, dense
 
 
@@ -110,6 +113,11 @@ def _in_steps(op: Reduction, x: Node) -> Node:
     place = sum(a not in op.axes for a in range(first))
     return apply(replace(op, axes=(place,)), parts)
 
+
+MOST_TAPS = 128
+"""Of a window along an axis with margins that tiles leave out. Of more, the tiles at the edges, each of which has code
+of its own, would take long to compile.
+"""
 
 SHARED_COLUMNS = 64
 """Columns that one unit of a sweep works on."""

@@ -104,9 +104,9 @@ def view_of(node: Node, place_of: Callable[[Node], View | None]) -> View:
         return place
     (x,) = node.inputs
     view = view_of(x, place_of)
-    gathered = None if view.gathered is None else _gathered(node, view)
-    if isinstance(node.op, Reshape) and node.type.size == 0:
+    if isinstance(node.op, Reshape) and node.type.size == 0:  # of shapes with a 0 no groups of axes match
         return View(view.buffer, view.offset, (0,) * node.rank)
+    gathered = None if view.gathered is None else _gathered(node, view)
     address = _followed(node, Line(view.offset, view.strides), view.gathered)
     borders = [Border(_followed(node, b.line, view.gathered), b.size) for b in view.borders]
     if isinstance(node.op, Windows):
@@ -185,6 +185,8 @@ def _reshaped(steps: Strides, old: Sequence[int], new: Sequence[int], gathered: 
 
 def place_of_reshaped(x: Node, node: Node, place: View) -> View | None:
     """Where x has to lie, so that ``node``, which is x under another shape, lies at ``place``; None if it cannot."""
+    if node.type.size == 0:
+        return None
     strides = _reshaped(place.strides, node.shape, x.shape)
     return None if strides is None else View(place.buffer, place.offset, strides)
 

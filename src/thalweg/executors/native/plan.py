@@ -230,6 +230,8 @@ class Planner(Views):
         for kernel in kernels:
             if kernel.contraction is not None:
                 self._check_operands(kernel.contraction)
+            if isinstance(kernel.roots[0].op, LOOKUPS):
+                self._check_rows(kernel.roots[0].inputs[0])
 
     def _try_view(self, node: Node) -> View | None:
         """Where a view lies; None if it repeats something that is computed on the fly."""
@@ -248,6 +250,13 @@ class Planner(Views):
             assert view is not None, "an operand is stored"
             if view.gathered is not None or (lane in labels and view.strides[labels.index(lane)] != 1):
                 raise NotAffineError(x)
+
+    def _check_rows(self, x: Node) -> None:
+        """Rows that are found by number are copied as wholes, so the numbers in one must follow each other."""
+        view = self._place(x)
+        assert view is not None, "a table is stored"
+        if view.strides[-1] != 1:
+            raise NotAffineError(x)
 
     def _place(self, node: Node) -> View | None:
         if node in self.places:
