@@ -250,8 +250,8 @@ def test_every_registered_name_has_a_case():
     assert ours - asked["layer"] <= OTHERWISE_PROVED, "add a case, or a test of what it draws"
 
 
-LEFT = {"name", "trainable", "dtype", "lora_rank", "lora_alpha", "quantization_config"}
-"""What every layer takes by name; and what only Keras has."""
+LEFT = {"name", "trainable", "dtype", "lora_rank", "lora_alpha", "quantization_config", "weights"}
+"""What every layer takes by name; and what only Keras has (here the weights of an Embedding are its initializer)."""
 
 OTHERWISE = {"CategoryEncoding": {"num_tokens": "required"}, "PReLU": {"alpha_initializer": "zeros"}}
 AUGMENTATION = ("MixUp", "Random")  # images are channels last there, and a seed is given by name
