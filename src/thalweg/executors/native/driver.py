@@ -11,9 +11,9 @@ from thalweg.executors.native.contraction import Tiles
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.lookup import Lookup
 from thalweg.executors.native.nest import Buffer
-from thalweg.executors.native.plan import Plan, Task
 from thalweg.executors.native.sweep import Sweep
 from thalweg.executors.native.table import FAULTS, FIXED, MEETING_SHIFT, RUN
+from thalweg.executors.native.task import Plan, Task
 from thalweg.executors.native.transpose import Turn
 from thalweg.passes.fuse import LOOKUPS
 

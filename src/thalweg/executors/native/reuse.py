@@ -7,12 +7,9 @@ written over it, it needs no memory of its own, and its lines of the cache are t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from thalweg.executors.native.nest import Access, Buffer
-
-if TYPE_CHECKING:
-    from thalweg.executors.native.plan import Task
+from thalweg.executors.native.task import Task
 
 WORTH_REUSING = 256 * 1024
 """Bytes; smaller values stay in the second-level cache anyhow."""
