@@ -95,10 +95,22 @@ def chains():
     return [total]
 
 
+def parts_in_turn():
+    """One half of a long value is made in the place of what it is computed from, the other half later."""
+    w = state_node("w", (16, 64)) * 0.1
+    early, late = (input_node("x", (2048, 16)) @ w for _ in range(2))
+    square = state_node("square", (64, 64)) * 0.1
+    y = concatenate((tanh(early)[:, :32], tanh(tanh(late @ square) @ square)[:, :32]), 1)
+    return [y @ square]
+
+
 @pytest.mark.parametrize("gather", [False, True], ids=["batch", "gathered"])
 @pytest.mark.parametrize(
     "make",
-    [long_products, one_channel_out, tables, rows_added_up, nothing, beside_the_image, many_taps, counters, chains],
+    [
+        *(long_products, one_channel_out, tables, rows_added_up, nothing, beside_the_image),
+        *(many_taps, counters, chains, parts_in_turn),
+    ],
     ids=lambda make: make.__name__,
 )
 @pytest.mark.usefixtures("on_all_threads")

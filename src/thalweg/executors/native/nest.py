@@ -238,6 +238,11 @@ class Access:
     borders: tuple[Border, ...] = ()
 
     @property
+    def place(self) -> tuple[int, Strides, int | None]:
+        """Which element of the buffer it is at each index; equal for two accesses that go through it alike."""
+        return self.offset, self.strides, self.gathered
+
+    @property
     def lines(self) -> list[Strides]:
         """The steps along the axes of everything that is counted: the address, and how far it is to the borders."""
         return [self.strides, *(b.line.steps for b in self.borders)]

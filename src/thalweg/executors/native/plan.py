@@ -383,9 +383,7 @@ class Planner(Views):
         stores = [a for a in nest.stores.values() if a.buffer is buffer]
         loads = [a for a in [*nest.loads.values(), *nest.extra] if a.buffer is buffer]
         (store,) = stores
-        same = (store.offset, store.strides, None)
-        there = all((a.offset, a.strides, a.gathered) == same for a in loads)
-        return there and one_pass(task.kernel, self.stored)
+        return all(a.place == store.place for a in loads) and one_pass(task.kernel, self.stored)
 
     def _write_aside(self, waiting: Iterable[Task]) -> bool:
         """Gives new states of waiting tasks memory of their own, and copies them at the end. Whether there were any."""

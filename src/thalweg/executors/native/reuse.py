@@ -6,9 +6,9 @@ written over it, it needs no memory of its own, and its lines of the cache are t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from thalweg.executors.native.nest import Access, Buffer
+from thalweg.executors.native.nest import Buffer
 from thalweg.executors.native.task import Task
 
 WORTH_REUSING = 256 * 1024
@@ -27,19 +27,25 @@ def written_over(able: Sequence[Task], tasks: Sequence[Task]) -> dict[Buffer, Bu
         for buffer in task.nest.buffers:
             users.setdefault(buffer, []).append(task)
     found: dict[Buffer, Buffer] = {}
+
+    def now(buffer: Buffer | None) -> Buffer | None:
+        return None if buffer is None else found.get(buffer, buffer)
+
     for task in sorted(able, key=lambda t: t.stage):
         assert task.nest is not None, "tasks are resolved"
+        reads = [*task.nest.loads.values(), *task.nest.extra]
         for store in task.nest.stores.values():
-            new = store.buffer
-            if new is None or not _large(new) or _alone_first(users[new]) is not task:
+            new = now(store.buffer)
+            if new is None or not _large(new) or _alone(users[new], min) is not task:
                 continue
-            for load in task.nest.loads.values():
-                old = found.get(load.buffer, load.buffer) if load.buffer is not None else None
-                if old is None or old is new or not _large(old) or _alone_last(users[old]) is not task:
+            written = [now(a.buffer) for a in task.nest.stores.values()]
+            for old in dict.fromkeys(now(a.buffer) for a in task.nest.loads.values()):
+                if old is None or old in written or not _large(old) or _alone(users[old], max) is not task:
                     continue
-                if _same_place(load, store) and _only_there(task, old, load, found):
+                there = all(a.place == store.place for a in reads if now(a.buffer) is old)
+                if there and (old.nbytes, old.type.dtype) == (new.nbytes, new.type.dtype):
                     found |= {new: old} | {b: old for b, other in found.items() if other is new}
-                    users[old] = users[old] + users.pop(new)
+                    users[old] += users.pop(new)
                     break
     return found
 
@@ -48,35 +54,8 @@ def _large(buffer: Buffer) -> bool:
     return buffer.kind == "temporary" and buffer.nbytes >= WORTH_REUSING
 
 
-def _alone_first(users: Sequence[Task]) -> Task | None:
-    """The task that uses a buffer before all others; None if several do."""
-    first = min(t.stage for t in users)
-    (task, *others) = [t for t in users if t.stage == first]
+def _alone(users: Sequence[Task], edge: Callable[[Iterable[int]], int]) -> Task | None:
+    """The task that uses a buffer before (``edge`` is min) or after (max) all others; None if several do."""
+    stage = edge(t.stage for t in users)
+    (task, *others) = [t for t in users if t.stage == stage]
     return None if others else task
-
-
-def _alone_last(users: Sequence[Task]) -> Task | None:
-    """The task that uses a buffer after all others; None if several do."""
-    last = max(t.stage for t in users)
-    (task, *others) = [t for t in users if t.stage == last]
-    return None if others else task
-
-
-def _same_place(load: Access, store: Access) -> bool:
-    """Whether each element is read from where its result goes."""
-    one, other = load.buffer, store.buffer
-    assert one is not None and other is not None, "both are in memory"
-    same_size = one.nbytes == other.nbytes and load.dtype == store.dtype
-    return same_size and (load.offset, load.strides, load.gathered) == (store.offset, store.strides, None)
-
-
-def _only_there(task: Task, old: Buffer, load: Access, found: dict[Buffer, Buffer]) -> bool:
-    """Whether a task reads a buffer just so, and writes nothing else to it."""
-    assert task.nest is not None, "tasks are resolved"
-
-    def uses(access: Access) -> bool:
-        return access.buffer is not None and found.get(access.buffer, access.buffer) is old
-
-    reads = [a for a in (*task.nest.loads.values(), *task.nest.extra) if uses(a)]
-    written = any(uses(a) for a in task.nest.stores.values())
-    return not written and all((a.offset, a.strides, a.gathered) == (load.offset, load.strides, None) for a in reads)
