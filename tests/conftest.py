@@ -1,6 +1,7 @@
 """Fixtures and options that several stages' tests share."""
 
 import os
+import signal
 import tempfile
 
 import pytest
@@ -33,6 +34,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     """Compiled code goes to a folder of this run, so that the user's stays as it is; processes started inherit it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background jobs; tests of Ctrl-C would wait
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = tempfile.TemporaryDirectory(prefix="thalweg-tests-", ignore_cleanup_errors=True)
     before = os.environ.get("THALWEG_CACHE_DIR")
     os.environ["THALWEG_CACHE_DIR"] = folder.name
