@@ -3,7 +3,6 @@
 import dataclasses
 import importlib.util
 import json
-from typing import Any
 
 import numpy as np
 import pytest
@@ -38,9 +37,8 @@ from thalweg.layers.symbols import TOKEN_BATCH
 from thalweg.layers.tracing import tracing
 from thalweg.losses import MeanSquaredError
 from thalweg.optimizers import SGD
-from thalweg.registry import Registry
 
-KINDS: dict[str, tuple[Any, Any]] = {
+KINDS = {
     "layer": (layers.registry, LAYERS),
     "loss": (losses.registry, LOSSES),
     "metric": (metrics.registry, METRICS),
@@ -58,7 +56,7 @@ PACKAGES = {
     "constraint": constraints,
     "activation": activations,
 }
-REGISTRIES: dict[str, Registry] = {kind: registry for kind, (registry, _) in KINDS.items()} | {
+REGISTRIES = {kind: registry for kind, (registry, _) in KINDS.items()} | {
     "initializer": initializers.registry,
     "regularizer": regularizers.registry,
     "constraint": constraints.registry,
@@ -118,13 +116,13 @@ class TestEverything:
         for argument, values in bad_values(entry).items():
             for value in values:
                 with pytest.raises(ArgumentError, match=argument) as caught:
-                    entry(**{**good, argument: value})  # type: ignore[operator]
+                    entry(**{**good, argument: value})
                 assert four_parts(caught.value)
 
     def test_unknown_argument(self, kind, name, entry):
         if dataclasses.is_dataclass(entry):
             with pytest.raises(ArgumentError) as caught:
-                entry(no_such_argument=1)  # type: ignore[operator, call-arg]
+                entry(no_such_argument=1)
             assert four_parts(caught.value)
 
 
