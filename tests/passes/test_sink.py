@@ -4,13 +4,16 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from thalweg.executors.native.plan.planner import _cheap, supported
+from thalweg.executors.native.code.step import target
+from thalweg.executors.native.host import this_host
 from thalweg.graph.node import Graph
 from thalweg.graph.verify import verify
 from thalweg.ops import broadcast, input_node, reduce_sum, reshape, state_node
 from thalweg.ops.shape import Reshape
 from thalweg.passes.simplify import simplify
 from thalweg.passes.sink import sink
+
+TARGET = target(this_host())
 
 
 def repeated():
@@ -20,7 +23,10 @@ def repeated():
 
 
 def test_the_sum_is_over_the_repetition():
-    graph = sink(simplify(Graph({"y": reduce_sum(repeated() * state_node("s", (2, 6, 5)), (1, 2))}), supported), _cheap)
+    graph = sink(
+        simplify(Graph({"y": reduce_sum(repeated() * state_node("s", (2, 6, 5)), (1, 2))}), TARGET.supported),
+        TARGET.is_cheap,
+    )
     verify(graph)
     shapes = [node.shape for node in graph.nodes() if node.op.name == "multiply"]
     assert shapes == [(2, 3, 2, 5)]
@@ -32,8 +38,8 @@ def test_what_is_used_many_times_is_split_once():
     chain = s
     for _ in range(600):
         chain = chain * chain + s
-    before = simplify(Graph({"y": repeated() * chain, "z": chain}), supported)
-    after = sink(before, _cheap)
+    before = simplify(Graph({"y": repeated() * chain, "z": chain}), TARGET.supported)
+    after = sink(before, TARGET.is_cheap)
     verify(after)
     assert len(after.nodes()) < 3 * len(before.nodes())
     assert isinstance(after.outputs["y"].op, Reshape)

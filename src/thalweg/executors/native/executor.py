@@ -6,7 +6,7 @@ import ctypes
 import struct
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,11 +14,11 @@ from thalweg.errors import ExecutorError
 from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
 from thalweg.executors.layout import strides
 from thalweg.executors.native.code.addresses import BARRIER_SHIFT, FAULTS, FIXED, RUN
-from thalweg.executors.native.code.llvm import compile_object, llvm_version
+from thalweg.executors.native.code.llvm import compile_parts, llvm_version
 from thalweg.executors.native.host import Host, cpu_features, cpu_name, this_host
 from thalweg.executors.native.run import cache
 from thalweg.executors.native.run.chooser import FEWEST_STEPS, ThreadChooser
-from thalweg.executors.native.run.loader import CannotLoadError, LoadedObject, MappedObject, system_yield
+from thalweg.executors.native.run.loader import CannotLoadError, LinkedObjects, MappedObjects, system_yield
 from thalweg.executors.native.run.team import run_on
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
@@ -56,16 +56,32 @@ class NativeExecutor:
 def _compiled(graph: Graph, host: Host, gather: bool, checked: bool) -> bytes:
     """What a program needs to know besides its object code, and that."""
     # The code generator is loaded only when there is something to compile.
-    from thalweg.executors.native.code.step import generate
-    from thalweg.executors.native.plan.planner import Planner
+    from thalweg.executors.native.code.step import generate, target
+    from thalweg.executors.native.plan.cost import sharing_seconds, step_seconds
+    from thalweg.executors.native.plan.plan import make_plan
 
-    plan = Planner(graph, host.vector_bytes // 4, gather).plan()
-    head = _HEAD.pack(plan.arena_bytes, plan.cost_seconds(host), plan.sharing_seconds())
-    return head + compile_object(generate(plan, host, checked=checked), host)
+    plan = make_plan(graph, target(host), gather)
+    objects = compile_parts(generate(plan, host, checked=checked), host)
+    head = _HEAD.pack(plan.arena_bytes, step_seconds(plan.stages, host), sharing_seconds(plan.stages))
+    return head + b"".join(_SIZE.pack(len(code)) + code for code in objects)
+
+
+def _objects(content: bytes) -> list[bytes]:
+    """The object code of each part."""
+    objects = []
+    at = _HEAD.size
+    while at < len(content):
+        (size,) = _SIZE.unpack_from(content, at)
+        objects.append(content[at + _SIZE.size : at + _SIZE.size + size])
+        at += _SIZE.size + size
+    return objects
 
 
 _HEAD = struct.Struct("<qdd")
 """Bytes of the arena, seconds of a step on one thread, seconds that it takes longer on several."""
+
+_SIZE = struct.Struct("<q")
+"""Bytes of an object, before it."""
 
 SMALL_SECONDS = 5e-6
 """Steps predicted to be shorter than this stay on one thread: the barriers alone take longer."""
@@ -83,7 +99,7 @@ class NativeProgram:
         self.gather = gather
         self.checked = checked
         arena_bytes, self._cost_seconds, self._sharing_seconds = _HEAD.unpack_from(content)
-        self._code = _load(content[_HEAD.size :])
+        self._code = _load(_objects(content))
         self._run = _SIGNATURE(self._code.address(RUN))
         self._arena = _aligned(arena_bytes)
         self._barrier = _aligned(0)
@@ -223,11 +239,11 @@ class NativeProgram:
             )
 
 
-def _load(code: bytes) -> MappedObject | LoadedObject:
+def _load(objects: Sequence[bytes]) -> MappedObjects | LinkedObjects:
     try:
-        return MappedObject(code)
+        return MappedObjects(objects)
     except CannotLoadError:
-        return LoadedObject(code)
+        return LinkedObjects(objects)
 
 
 def _aligned(size: int) -> np.ndarray:
