@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import thalweg
-from thalweg import layers
+from thalweg import layers, plotting
 
 # On a curve: x^4/4 - x^2/2 + x/5 has a deep valley on the left, a shallow one on the right, and a top between.
 
@@ -131,9 +131,7 @@ def main(arguments=None):
 
 
 def draw(rates, saddles, paths, file):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(15, 9), layout="constrained")
+    figure = plotting.figure(figsize=(15, 9), layout="constrained")
     top, bottom = figure.subfigures(2, 1).flat
     xs = np.linspace(-2.2, 2.2, 200)
     for axes, (name, places) in zip(top.subplots(1, len(rates)), rates.items(), strict=True):

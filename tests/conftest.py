@@ -1,5 +1,6 @@
 """Fixtures and options that several stages' tests share."""
 
+import importlib.util
 import os
 import signal
 import tempfile
@@ -49,6 +50,21 @@ def pytest_configure(config):
     config.add_cleanup(restore)
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items):
+    """What asks for the fixture ``pyplot`` needs matplotlib."""
+    for item in items:
+        if "pyplot" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.needs("matplotlib"))
+
+
+def pytest_runtest_setup(item):
+    """``needs("torch")``: skipped where that is missing. ``-m needs`` runs only these: what the plain suite lacks."""
+    packages = {name for mark in item.iter_markers("needs") for name in mark.args}
+    if missing := sorted(name for name in packages if importlib.util.find_spec(name) is None):
+        pytest.skip(f"not installed: {', '.join(missing)}")
+
+
 def pytest_generate_tests(metafunc):
     """``executor`` stands for each executor, ``compiled`` for each but the numpy one, ``native`` for the plain one.
 
@@ -62,6 +78,16 @@ def pytest_generate_tests(metafunc):
                 for name in names
             ]
             metafunc.parametrize(fixture, cases)
+
+
+@pytest.fixture
+def pyplot():
+    """Matplotlib drawing into memory; its figures are closed at the end."""
+    from matplotlib import pyplot
+
+    pyplot.switch_backend("agg")
+    yield pyplot
+    pyplot.close("all")
 
 
 @pytest.fixture

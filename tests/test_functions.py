@@ -156,8 +156,10 @@ def test_hessian_vector_products_are_columns_of_the_hessian():
         np.testing.assert_allclose(product[name], numdiff.richardson(along, 0.0), rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.needs("jax")
 def test_against_jax():
-    jax = pytest.importorskip("jax")
+    import jax
+
     p, x = parameters("float32"), array(6, 3, dtype="float32", seed=3)
 
     def oracle(p, x):

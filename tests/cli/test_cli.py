@@ -179,8 +179,10 @@ def test_predict_arrays_and_idx_files(trained, digits, tmp_path):
     assert [float(row[2]) for row in rows] == pytest.approx(expected.max(1), abs=1e-4)
 
 
+@pytest.mark.needs("PIL")
 def test_predict_a_picture(trained, digits, tmp_path):
-    pillow = pytest.importorskip("PIL.Image")
+    from PIL import Image as pillow
+
     _, (x, _) = digits
     pillow.fromarray(x[0]).save(tmp_path / "digit.png")
     result = call("predict", trained[0], tmp_path / "digit.png")
@@ -350,8 +352,8 @@ def test_ctrl_c_before_training_ends_without_a_traceback(tmp_path):
     assert result.stderr == ""
 
 
+@pytest.mark.needs("PIL")
 def test_a_model_that_takes_no_images(tmp_path):
-    pytest.importorskip("PIL.Image")
     model = thalweg.Sequential([Input((4,)), Rescaling(1.0), Flatten(), Dense(2, activation="softmax")])
     model.save(tmp_path / "m")
     (tmp_path / "x.png").write_bytes(b"x")

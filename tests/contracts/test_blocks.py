@@ -1,7 +1,6 @@
 """What every layer, loss, metric and optimizer must do, run over everything that is registered."""
 
 import dataclasses
-import importlib.util
 import json
 from typing import Any
 
@@ -74,8 +73,6 @@ OURS = [
 
 def executors():
     """All that can run here."""
-    if importlib.util.find_spec("llvmlite") is None:
-        return [NumpyExecutor()]
     return [NumpyExecutor(), thalweg.executors.named("native")]
 
 

@@ -471,9 +471,13 @@ LIBRARIES = {
 }
 
 
+NEEDS = {"keras": ("keras", "jax"), "torch": ("torch",), "sklearn": ("sklearn",)}
+"""The modules that each is imported from."""
+
+
 def installed(library: str) -> bool:
     """Whether the library (and what it runs on) can be imported here."""
-    return all(importlib.util.find_spec(module) for module in {"keras": ("keras", "jax")}.get(library, (library,)))
+    return all(importlib.util.find_spec(module) for module in NEEDS[library])
 
 
 def record(library: str, folder: Path, every: int = 1) -> None:

@@ -1,9 +1,5 @@
 """What is repeated is used in the shape in which it is repeated."""
 
-import pytest
-
-pytest.importorskip("llvmlite")
-
 from thalweg.executors.native.plan.planner import SUPPORTED, _cheap
 from thalweg.graph.node import Graph
 from thalweg.graph.verify import verify

@@ -4,9 +4,6 @@ Here with real steps, large enough that the native executor does use its threads
 """
 
 import pytest
-
-pytest.importorskip("llvmlite")
-
 from tests import nets
 
 import thalweg
