@@ -92,7 +92,7 @@ def test_flops_are_counted_by_operation():
     assert flops(x) == 0
     assert flops(ops.input_node("i", (5,), "int32") + 1) == 0
     images, kernel = ops.input_node("images", (2, 8, 8, 3)), ops.input_node("kernel", (3, 3, 3, 5))
-    assert flops(ops.convolution(images, kernel)) == 2 * (2 * 6 * 6 * 5) * (3 * 3 * 3)
+    assert flops(ops.convolve(images, kernel)) == 2 * (2 * 6 * 6 * 5) * (3 * 3 * 3)
 
 
 def test_the_peak_is_that_of_a_real_processor(native):

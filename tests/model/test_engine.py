@@ -108,7 +108,10 @@ def test_a_profile_counts_operations_and_bytes(native):
     model = thalweg.Sequential([layers.Input((40,)), layers.Dense(30, use_bias=False)])
     model.executor = native
     x = np.ones((64, 40), np.float32)
-    (task,) = model.profile(x, batch_size=64, what="predict", seconds=0.01, threads=1, peak=1e9).tasks
+    rows, task = model.profile(x, batch_size=64, what="predict", seconds=0.01, threads=1, peak=1e9).tasks
+    assert rows.computes == "64x40 rows of x"
+    assert rows.flops == 0
+    assert rows.read_bytes == rows.written_bytes == 4 * 64 * 40
     assert task.flops == 2 * 64 * 40 * 30
     assert task.read_bytes == 4 * (64 * 40 + 40 * 30)
     assert task.written_bytes == 4 * 64 * 30
@@ -163,7 +166,7 @@ def test_a_profile_prints_as_tables_and_long_ones_are_cut():
     text = str(profiled(model, batch_size=16))
     lines = text.splitlines()
     assert lines[0].startswith("train, numpy, batch size 16, ")
-    assert lines[1].split() == "task layer stage µs step MFLOP GFLOP/s peak read written".split()
+    assert lines[1].split() == ["task", "layer", "stage", "µs", "step", "MFLOP", "GFLOP/s", "peak", "read", "written"]
     first, second = (float(line.split("%")[0].split()[-1]) for line in lines[3:5])
     assert first >= second
     tasks, by_layer = text.split("\n\n")

@@ -10,9 +10,9 @@ import numpy as np
 
 from thalweg.executors import debug
 from thalweg.executors.executor import Arrays, check_arrays, check_index, check_outputs, check_samples, leaf_types
-from thalweg.executors.work import Timing, Work, flops
+from thalweg.executors.work import Timing, Work, contraction_words, flops, sizes_words
 from thalweg.fields import dataclass
-from thalweg.graph.node import OPS, Graph, Node
+from thalweg.graph.node import Graph, Kind, Node
 from thalweg.graph.text import to_text
 from thalweg.graph.verify import verify
 from thalweg.ops.leaf import Input, State
@@ -108,7 +108,7 @@ class NumpyProfiledProgram:
 
 def _work(node: Node, place: int) -> Work:
     return Work(
-        f"{node.op.name} -> {node.type}",
+        contraction_words(node) if node.op.kind is Kind.CONTRACTION else f"{sizes_words(node.shape)} {node.op.name}",
         node.layer,
         place,
         flops(node),
@@ -142,4 +142,4 @@ class NumpyExecutor:
 
     def explain(self, graph: Graph, stage: str, *, gather: bool) -> str:
         """The simplified graph, which is what an executor that has everything would run; this one runs the graph."""
-        return to_text(simplify(graph, OPS))
+        return to_text(simplify(graph, lambda op: True))

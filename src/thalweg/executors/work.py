@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 
 from thalweg.fields import dataclass
-from thalweg.graph.node import Node, topological
-from thalweg.ops.broadcast import Reduction
+from thalweg.graph.node import Kind, Node, topological
 from thalweg.ops.contraction import Contraction
 from thalweg.ops.lookup import AddRows
 
@@ -51,31 +50,35 @@ class Timing:
 
 
 def flops(node: Node) -> float:
-    """Floating point operations of a node, see ``Work``; 0 for what has no numbers to compute."""
+    """Floating point operations of a node, see ``Work``; 0 for what only says where numbers are, or moves them."""
     if isinstance(node.op, Contraction):
-        sizes: dict[int, int] = {}
-        for x, labels in zip(node.inputs, (node.op.x, node.op.y), strict=True):
-            sizes |= dict(zip(labels, x.shape, strict=True))
-        return 2.0 * math.prod(sizes.values())
-    if isinstance(node.op, Reduction):
-        return float(node.inputs[0].type.size) if node.inputs[0].type.is_float else 0.0
-    if not node.inputs or not any(x.type.is_float for x in (node, *node.inputs)) or is_move(node):
+        return 2.0 * math.prod(_sizes(node, node.op).values())
+    if node.op.kind is Kind.COMPOSITE and (parts := node.op.decompose(*node.inputs)) is not None:
+        known = set(topological(node.inputs))
+        return sum(flops(x) for x in topological([parts]) if x not in known)
+    if not any(x.type.is_float for x in (node, *node.inputs)):
         return 0.0
-    if isinstance(node.op, AddRows):
+    if node.op.kind is Kind.REDUCTION or isinstance(node.op, AddRows):
         return float(node.inputs[0].type.size)
-    parts = node.op.decompose(*node.inputs)
-    if parts is None:
-        return float(node.type.size)
-    known = set(topological(node.inputs))
-    return sum(flops(x) for x in topological([parts]) if x not in known)
+    return float(node.type.size) if node.op.kind in (Kind.ELEMENTWISE, Kind.COMPOSITE) else 0.0
 
 
-def is_move(node: Node) -> bool:
-    """Whether an operation only says where numbers are, or carries them there."""
-    return node.op.name in _MOVES
+def contraction_words(node: Node) -> str:
+    """``contraction 784x512 over 128``: the sizes of the result, and those of what is summed over."""
+    op = node.op
+    assert isinstance(op, Contraction), "asked for contractions only"
+    summed = [n for label, n in _sizes(node, op).items() if label not in op.out]
+    return f"contraction {sizes_words(node.shape)} over {sizes_words(summed)}"
 
 
-_MOVES = {
-    *("broadcast", "reshape", "transpose", "slice", "pad", "concatenate"),
-    *("windows", "flip", "take", "stop_gradient"),
-}
+def sizes_words(sizes: Sequence[int]) -> str:
+    """``784x512``"""
+    return "x".join(map(str, sizes)) or "1"
+
+
+def _sizes(node: Node, op: Contraction) -> dict[int, int]:
+    """Of each labelled axis."""
+    sizes: dict[int, int] = {}
+    for x, labels in zip(node.inputs, (op.x, op.y), strict=True):
+        sizes |= dict(zip(labels, x.shape, strict=True))
+    return sizes

@@ -82,11 +82,11 @@ class NativeExecutor:
 
     def explain(self, graph: Graph, stage: str, *, gather: bool) -> str:
         """See Executor.explain."""
-        from thalweg.executors.native.code.step import generate
-        from thalweg.executors.native.plan.planner import SUPPORTED, Planner
+        from thalweg.executors.native.code.step import generate, supported
+        from thalweg.executors.native.plan.planner import Planner
 
         if stage == "simplified":
-            return to_text(simplify(graph, SUPPORTED))
+            return to_text(simplify(graph, supported))
         host = self.host or this_host()
         ir = generate(Planner(graph, host.vector_bytes // 4, gather).plan(), host, checked=self.checked)
         return ir if stage == "ir" else compile_assembly(ir, host)

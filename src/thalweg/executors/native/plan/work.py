@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.nest import Access, Dim
 from thalweg.executors.native.plan.task import Plan, Task
-from thalweg.executors.work import Work, flops, is_move
-from thalweg.graph.node import Node
-from thalweg.ops.contraction import Contraction
+from thalweg.executors.work import Work, contraction_words, flops, sizes_words
+from thalweg.graph.node import Kind, Node
+from thalweg.ops.leaf import Input
 
 SPELLED_OUT = 2
 """So many operations of a task are named, beside a contraction; the others are counted."""
+
+
+_COMPUTING = (Kind.ELEMENTWISE, Kind.REDUCTION, Kind.RANDOM, Kind.LOOKUP)
 
 
 def works(plan: Plan) -> list[Work]:
@@ -30,7 +33,7 @@ def _work(task: Task, stage: int) -> Work:
         computes=_words(task),
         layer=_layer(task),
         stage=stage,
-        flops=0.0 if task.copies else sum(flops(node) for node in nest.needed - loaded),
+        flops=0.0 if task.copies else sum((flops(node) for node in nest.needed - loaded), 0.0),
         read_bytes=sum(_bytes(access, nest.dims) for access in reads),
         written_bytes=sum(_bytes(access, nest.dims) for access in nest.stores.values()),
         dtype=task.kernel.nodes[0].dtype,
@@ -42,14 +45,14 @@ def _words(task: Task) -> str:
     kernel = task.kernel
     nest = task.nest
     assert nest is not None, "tasks are resolved"
-    names = [node.op.name for node in kernel.nodes if node is not kernel.contraction and not is_move(node)]
+    names = [node.op.name for node in kernel.nodes if node.op.kind in _COMPUTING]
     if task.copies:
-        words = [f"copy {_sizes(kernel.space)}"]
+        words = [f"copy {sizes_words(kernel.space)}"]
     elif kernel.contraction is not None:
-        words = [_contraction(kernel.contraction)]
+        words = [contraction_words(kernel.contraction)]
     else:
-        names = names or [kernel.roots[0].op.name]
-        words = [f"{_sizes(kernel.space)} {names.pop(0)}"]
+        names = names or [_moved(kernel.roots[0])]
+        words = [f"{sizes_words(kernel.space)} {names.pop(0)}"]
     if not task.copies:
         few = len(names) <= SPELLED_OUT + 1  # "1 more" would be no shorter
         words += names if few else [*names[:SPELLED_OUT], f"{len(names) - SPELLED_OUT} more"]
@@ -58,13 +61,9 @@ def _words(task: Task) -> str:
     return ", ".join(words) + (f" -> {min(kept, key=len)}" if kept else "")  # a parameter rather than its slots
 
 
-def _contraction(node: Node) -> str:
-    op = node.op
-    assert isinstance(op, Contraction), "a contraction kernel has a contraction"
-    sizes: dict[int, int] = {}
-    for x, labels in zip(node.inputs, (op.x, op.y), strict=True):
-        sizes |= dict(zip(labels, x.shape, strict=True))
-    return f"contraction {_sizes(node.shape)} over {_sizes([n for label, n in sizes.items() if label not in op.out])}"
+def _moved(node: Node) -> str:
+    """What is done where nothing is computed."""
+    return f"rows of {node.op.label}" if isinstance(node.op, Input) else node.op.name
 
 
 def _layer(task: Task) -> str:
@@ -82,7 +81,3 @@ def _bytes(access: Access, dims: Sequence[Dim]) -> int:
     moving = [stride or d == access.gathered for d, stride in enumerate(access.strides)]
     count = math.prod(dim.size for dim, moves in zip(dims, moving, strict=True) if moves)
     return min(count, access.buffer.type.size) * ITEMSIZE[access.buffer.type.dtype]
-
-
-def _sizes(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape)) or "1"
