@@ -1,6 +1,6 @@
 """What is repeated is used in the shape in which it is repeated."""
 
-from thalweg.executors.native.plan.planner import SUPPORTED, _cheap
+from thalweg.executors.native.plan.planner import supported, _cheap
 from thalweg.graph.node import Graph
 from thalweg.graph.verify import verify
 from thalweg.ops import broadcast, input_node, reduce_sum, reshape, state_node
@@ -16,7 +16,7 @@ def repeated():
 
 
 def test_the_sum_is_over_the_repetition():
-    graph = sink(simplify(Graph({"y": reduce_sum(repeated() * state_node("s", (2, 6, 5)), (1, 2))}), SUPPORTED), _cheap)
+    graph = sink(simplify(Graph({"y": reduce_sum(repeated() * state_node("s", (2, 6, 5)), (1, 2))}), supported), _cheap)
     verify(graph)
     shapes = [node.shape for node in graph.nodes() if node.op.name == "multiply"]
     assert shapes == [(2, 3, 2, 5)]
@@ -28,7 +28,7 @@ def test_what_is_used_many_times_is_split_once():
     chain = s
     for _ in range(600):
         chain = chain * chain + s
-    before = simplify(Graph({"y": repeated() * chain, "z": chain}), SUPPORTED)
+    before = simplify(Graph({"y": repeated() * chain, "z": chain}), supported)
     after = sink(before, _cheap)
     verify(after)
     assert len(after.nodes()) < 3 * len(before.nodes())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from thalweg.errors import ExecutorError
-from thalweg.graph.node import Graph
+from thalweg.executors.work import Timing, Work
+from thalweg.graph.node import Graph, Op
 from thalweg.graph.types import TensorType
 from thalweg.ops.leaf import Input, State
 
@@ -40,12 +41,43 @@ class Program(Protocol):
         """
 
 
-class Executor(Protocol):
+class ProfiledProgram(Protocol):
+    """A program that measures its tasks."""
+
     @property
-    def name(self) -> str: ...
+    def works(self) -> Sequence[Work]:
+        """The tasks, in the order in which they run."""
+
+    def teams(self, threads: int) -> Sequence[int]:
+        """The numbers of threads to try, where there are so many."""
+
+    def measure(self, state: Arrays, data: Arrays, index: np.ndarray | None, threads: int) -> Timing:
+        """Run as ``Program.run`` does, on exactly so many threads; the outputs are lost."""
+
+
+class Executor(Protocol):
+    """What makes programs of graphs. All of them agree; ``NumpyExecutor`` is the definition."""
+
+    @property
+    def name(self) -> str:
+        """As in THALWEG_EXECUTOR."""
+        ...
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Those of ``explain.STAGES`` that a graph goes through."""
 
     def compile(self, graph: Graph, *, gather: bool) -> Program:
         """A program for the graph; ``gather`` says whether it will run with an index."""
+
+    def profiled(self, graph: Graph, *, gather: bool) -> ProfiledProgram:
+        """The same program, made so that it measures its tasks."""
+
+    def peak_flops(self, threads: int) -> float | None:
+        """Operations on float32 that so many threads can do in a second at most; None if that is not known."""
+
+    def explain(self, graph: Graph, stage: str, *, gather: bool) -> str:
+        """The graph at one of the ``stages`` after "graph", as text; see ``explain.explain``."""
 
 
 def leaf_types(graph: Graph) -> tuple[dict[str, TensorType], dict[str, TensorType]]:
@@ -59,6 +91,19 @@ def leaf_types(graph: Graph) -> tuple[dict[str, TensorType], dict[str, TensorTyp
     for name, node in graph.updates.items():
         states.setdefault(name, node.type)
     return inputs, states
+
+
+def check_supported(graph: Graph, supported: Callable[[type[Op]], bool], executor: str) -> None:
+    """Raises ExecutorError naming the operation, and the layer that asked for it, that an executor has no code for."""
+    for node in graph.nodes():
+        if not supported(type(node.op)):
+            raise ExecutorError(
+                f"the {executor} executor has no code for the operation {node.op.name!r}",
+                expected="an operation with a lowering, or one that decomposes into such operations",
+                got=f"{node!r}, which has neither",
+                fix="set THALWEG_EXECUTOR=numpy, or give the operation a lowering or a decompose()",
+                layer=node.layer or None,
+            )
 
 
 def check_arrays(kinds: Mapping[str, TensorType], arrays: Arrays, what: str, rows: bool = False) -> None:
