@@ -13,9 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 import thalweg
+from thalweg.cli import INTERRUPTED, images
 from thalweg.cli import app as cli
 from thalweg.cli import data as cli_data
-from thalweg.cli import images
 from thalweg.layers import Dense, Flatten, Input, Rescaling
 from thalweg.ops.elementwise import Relu
 
@@ -314,7 +314,7 @@ def test_ctrl_c_saves_the_model_and_says_so(tmp_path):
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
         output, error = process.communicate(timeout=30)
-    assert process.returncode == cli.INTERRUPTED
+    assert process.returncode == INTERRUPTED
     assert error.count("Ctrl-C") == 1
     assert "saved to" in output
     assert "Traceback" not in error
@@ -348,7 +348,7 @@ def test_ctrl_c_before_training_ends_without_a_traceback(tmp_path):
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=False
     )
-    assert result.returncode == cli.INTERRUPTED
+    assert result.returncode == INTERRUPTED
     assert result.stderr == ""
 
 

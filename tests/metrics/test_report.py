@@ -81,7 +81,7 @@ def test_drawn_on_a_terminal_only(monkeypatch, capsys):
     confusion.show()
     assert capsys.readouterr().out == f"{confusion}\n"
     terminal = io.StringIO()
-    terminal.isatty = lambda: True
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr(sys, "stdout", terminal)
     confusion.show()
     assert "recall" in terminal.getvalue()

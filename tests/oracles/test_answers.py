@@ -32,6 +32,7 @@ from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
 from thalweg.layers.preprocessing import Given
 from thalweg.layers.tracing import tracing
+from thalweg.registry import Registry
 
 
 def answer(case: Case) -> dict[str, np.ndarray]:
@@ -232,7 +233,7 @@ def test_recordings_are_of_these_cases(library):
 
 def test_every_registered_name_has_a_case():
     asked = {kind: {case.name.lower() for case in CASES if case.kind == kind} for kind in {c.kind for c in CASES}}
-    registries = {
+    registries: dict[str, Registry] = {
         "activation": activations.registry,
         "loss": losses.registry,
         "metric": metrics.registry,

@@ -1,6 +1,7 @@
 """What is repeated is used in the shape in which it is repeated."""
 
-from thalweg.executors.native.plan.planner import supported, _cheap
+from thalweg.executors.native.code.step import supported
+from thalweg.executors.native.plan.planner import _cheap
 from thalweg.graph.node import Graph
 from thalweg.graph.verify import verify
 from thalweg.ops import broadcast, input_node, reduce_sum, reshape, state_node
