@@ -1,23 +1,19 @@
 """What steps are compiled to, as text, compared with the files of tests/golden.
 
-A test that fails shows the difference. If that is what was meant, ``pytest --update-golden tests/test_golden.py`` writes
-the files anew; look at them with ``git diff`` before they are committed.
+A test that fails shows the difference. If that is what was meant, ``pytest --update-golden tests/test_golden.py``
+writes the files anew; look at them with ``git diff`` before they are committed.
 """
 
 import difflib
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import thalweg
-from thalweg import layers, models, ops
-from thalweg.executors.explain import explain
+from thalweg import layers, models
 from thalweg.executors.native.executor import NativeExecutor
-from thalweg.executors.native.host import AVX2, AVX512, NEON, SSE2
-from thalweg.graph.node import Graph
-from thalweg.ops.leaf import state_node
+from thalweg.executors.native.host import AVX2
 
 FOLDER = Path(__file__).parent / "golden"
 HOST = AVX2  # not this machine's: the same text everywhere
@@ -83,32 +79,6 @@ def step(make, stage, what="train", batch_size=BATCH):
     return lambda: make().explain(stage, batch_size, what)
 
 
-def functions(graph, host, *names):
-    """Of the code of a graph the functions whose names begin so."""
-
-    def text():
-        ir = explain(NativeExecutor(host=host), graph(), "ir", gather=False)
-        found = re.findall(r"^define .*?^}\n", ir, re.MULTILINE | re.DOTALL)
-        return "".join(f for f in found if f.split("@")[1].startswith(names))
-
-    return text
-
-
-def scaled():
-    """One elementwise expression, whose loop has whole vectors and a rest."""
-    return Graph({"y": ops.relu(2.0 * ops.input_node("x", (37,)) + 1.0)})
-
-
-def product():
-    """A product with what follows it elementwise."""
-    x, w = ops.input_node("x", (4, 6)), state_node("w", (6, 8), "float32")
-    return Graph({"y": ops.relu(x @ w + 1.0)})
-
-
-def total():
-    return Graph({"y": ops.reduce_sum(ops.input_node("x", (3, 20)), 1)})
-
-
 CASES: dict[str, Callable[[], str]] = {
     "softmax-graph": step(softmax, "graph"),
     "adam-graph": step(adam, "graph"),
@@ -118,14 +88,6 @@ CASES: dict[str, Callable[[], str]] = {
     "searched-graph": step(searched, "graph"),
     "softmax-evaluated-graph": step(softmax, "graph", "evaluate"),
     "softmax-predicted-graph": step(softmax, "graph", "predict"),
-    "softmax-simplified": step(softmax, "simplified"),
-    "convolved-simplified": step(convolved, "simplified"),
-    "joined-simplified": step(joined, "simplified"),
-    "scaled-ir-avx512": functions(scaled, AVX512, "kernel"),  # masked loads and stores for the rest
-    "scaled-ir-sse2": functions(scaled, SSE2, "kernel"),
-    "product-ir-avx2": functions(product, AVX2, "kernel", "tile"),
-    "total-ir-neon": functions(total, NEON, "kernel"),
-    "total-run-avx2": functions(total, AVX2, "run", "barrier"),
 }
 
 
