@@ -31,6 +31,7 @@ COMPILED = [name for name in EXECUTORS if name != "numpy"]
 
 def pytest_addoption(parser):
     parser.addoption("--programs", type=int, default=300, help="how many random programs each executor runs")
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden anew instead of comparing")
 
 
 def pytest_configure(config):

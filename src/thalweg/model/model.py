@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from thalweg.checks import In, OneOf, check_value
 from thalweg.executors import explain
 from thalweg.executors import threads as cores
 from thalweg.executors.executor import leaf_types
-from thalweg.executors.profile import Profile, measured
 from thalweg.graph.node import Graph, Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import name_layers
@@ -31,6 +30,9 @@ from thalweg.training.inference import PIECE, OneRow, Prediction, only
 from thalweg.training.progress import Counter, check_verbose
 from thalweg.training.step import KINDS, graph_of, prediction_label
 from thalweg.training.trainer import Count, Schedule, params
+
+if TYPE_CHECKING:
+    from thalweg.executors.profile import Profile
 
 Callbacks = Callback | CallbackList | Sequence[Callback] | None
 
@@ -305,6 +307,8 @@ class Model(Describable):
         Example: ``print(model.profile(x, y))``
         Raises: what :meth:`explain` and ``evaluate`` raise.
         """
+        from thalweg.executors.profile import measured  # takes 1 ms to load, a twentieth of all of thalweg
+
         seconds = check_value("profile", "seconds", Annotated[float, In("(0, inf)")], seconds)
         peak = check_value("profile", "peak", Annotated[float, In("(0, inf)")] | None, peak)
         wanted = self._step_rows("profile", what, batch_size)
