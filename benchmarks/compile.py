@@ -4,17 +4,11 @@ The training steps of networks with many layers, compiled with nothing in the ca
 back-propagation, optimizer), plan, IR (its text), LLVM (that text to object code), load (into this process).
 """
 
-import argparse
-import statistics
 from collections.abc import Callable, Mapping
-from time import perf_counter
 from typing import Any
-
-import numpy as np
 
 import thalweg
 from thalweg import layers, models
-from thalweg.executors.native.executor import PHASES, NativeExecutor
 from thalweg.graph.node import Graph
 
 BATCH = 32

@@ -1,8 +1,8 @@
 """What every layer, loss, metric and optimizer must do, run over everything that is registered."""
 
 import dataclasses
-import importlib.util
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,12 +33,13 @@ from thalweg.executors import layout
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
-from thalweg.layers.symbols import TOKEN_BATCH
+from thalweg.layers.symbols import SOME_BATCH
 from thalweg.layers.tracing import tracing
 from thalweg.losses import MeanSquaredError
 from thalweg.optimizers import SGD
+from thalweg.registry import Registry
 
-KINDS = {
+KINDS: dict[str, tuple[Any, Any]] = {
     "layer": (layers.registry, LAYERS),
     "loss": (losses.registry, LOSSES),
     "metric": (metrics.registry, METRICS),
@@ -56,7 +57,7 @@ PACKAGES = {
     "constraint": constraints,
     "activation": activations,
 }
-REGISTRIES = {kind: registry for kind, (registry, _) in KINDS.items()} | {
+REGISTRIES: dict[str, Registry] = {kind: registry for kind, (registry, _) in KINDS.items()} | {
     "initializer": initializers.registry,
     "regularizer": regularizers.registry,
     "constraint": constraints.registry,
@@ -72,8 +73,6 @@ OURS = [
 
 def executors():
     """All that can run here."""
-    if importlib.util.find_spec("llvmlite") is None:
-        return [NumpyExecutor()]
     return [NumpyExecutor(), thalweg.executors.named("native")]
 
 
@@ -116,13 +115,13 @@ class TestEverything:
         for argument, values in bad_values(entry).items():
             for value in values:
                 with pytest.raises(ArgumentError, match=argument) as caught:
-                    entry(**{**good, argument: value})
+                    entry(**{**good, argument: value})  # type: ignore[operator]
                 assert four_parts(caught.value)
 
     def test_unknown_argument(self, kind, name, entry):
         if dataclasses.is_dataclass(entry):
             with pytest.raises(ArgumentError) as caught:
-                entry(no_such_argument=1)
+                entry(no_such_argument=1)  # type: ignore[operator, call-arg]
             assert four_parts(caught.value)
 
 
@@ -136,7 +135,7 @@ def start(layer, shapes, dtype, batch=6):
     several = shapes if isinstance(shapes, list) else [shapes]
     draw = random.standard_normal if dtype.startswith("float") else lambda shape: random.randint(0, 5, shape)
     x = {f"x{i}": draw((batch, *shape)).astype(dtype) for i, shape in enumerate(several)}
-    (result,) = layer.infer(*(TensorType((TOKEN_BATCH, *shape), dtype) for shape in several))
+    (result,) = layer.infer(*(TensorType((SOME_BATCH, *shape), dtype) for shape in several))
     state = {path: p.initial(0, path) for path, p in layer.named_parameters("it/").items()}
     state |= {"random/seed": np.array(0, np.uint32), "random/step": np.array(0, np.uint32)}
     return state, x, result
@@ -313,7 +312,7 @@ class TestEveryLayer:
             "another size": [(*s[:-1], s[-1] + 1) for s in several],
         }
         try:
-            layer.infer(*(TensorType((TOKEN_BATCH, *s), dtype) for s in wrong[change]))
+            layer.infer(*(TensorType((SOME_BATCH, *s), dtype) for s in wrong[change]))
         except ThalwegError as error:
             assert four_parts(error)  # noqa: PT017 - an error is not certain
             assert any(one.label in str(error) for one in (layer, *layer.sublayers()))  # noqa: PT017

@@ -1,9 +1,5 @@
 """What is repeated is used in the shape in which it is repeated."""
 
-import pytest
-
-pytest.importorskip("llvmlite")
-
 from thalweg.executors.native.code.step import target
 from thalweg.executors.native.host import this_host
 from thalweg.graph.node import Graph

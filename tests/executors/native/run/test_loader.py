@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from thalweg.executors import debug
 from thalweg.executors.native import executor as native
 from thalweg.executors.native.code import step
 from thalweg.executors.native.code.addresses import RUN
@@ -14,7 +15,7 @@ from thalweg.executors.native.code.llvm import compile_parts
 from thalweg.executors.native.code.step import generate, target
 from thalweg.executors.native.host import this_host
 from thalweg.executors.native.plan.plan import make_plan
-from thalweg.executors.native.run.loader import CannotLoadError, MappedObjects
+from thalweg.executors.native.run.loader import CannotLoadError, MappedObjects, load
 from thalweg.graph.node import Graph
 from thalweg.ops import exp, input_node, reduce_sum, transpose
 
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 def code():
     """A sound object, with constants and so with relocations."""
     graph = Graph({"y": reduce_sum(exp(input_node("x", (40, 30))), 1)})
-    (code,) = native._objects(native._compiled(graph, this_host(), gather=False, checked=False))
+    (code,) = native._objects(native._compiled(graph, this_host(), False, False, debug.Phases()))
     return code
 
 
@@ -78,7 +79,7 @@ def test_an_object_for_another_system_goes_to_llvms_linker(code, monkeypatch):
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     with pytest.raises(CannotLoadError, match="x86-64"):
         MappedObjects([code])
-    assert native._load([code]).address(RUN) > 0
+    assert load([code]).address(RUN) > 0
 
 
 def parts_of(graph):

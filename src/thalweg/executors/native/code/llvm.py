@@ -57,7 +57,7 @@ def compile_object(ir: str, host: Host) -> bytes:
     return _emitted(ir, host, as_object=True)
 
 
-def assembly(ir: str, host: Host) -> str:
+def compile_assembly(ir: str, host: Host) -> str:
     """One part in the processor's own language."""
     return _emitted(ir, host, as_object=False).decode()
 
@@ -78,6 +78,7 @@ def _emitted(ir: str, host: Host, *, as_object: bool) -> bytes:
             raise RuntimeError(f"LLVM cannot read the code: {error}")
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
+    module.verify()
     with ffi.OutputString() as error:
         buffer = _unlocked(ffi, "LLVMPY_TargetMachineEmitToMemory")(machine, module, int(as_object), error)
         if not buffer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from thalweg.executors.native.code import lookup
+from thalweg.executors.native.code import lookup, stamps
 from thalweg.executors.native.code.addresses import BARRIER_SHIFT, FAULTS, FIXED, RUN
 from thalweg.executors.native.code.builder import INSIDE, Builder, Ends, Module, Value
 from thalweg.executors.native.code.contraction import Tiles
@@ -50,10 +50,13 @@ def supported(op: type[Op]) -> bool:
     return op.kind in planned or op in LOWERINGS or op in lookup.LOWERINGS
 
 
-def generate(plan: Plan, host: Host, *, checked: bool, part_characters: int | None = None) -> Iterator[str]:
+def generate(
+    plan: Plan, host: Host, *, checked: bool, profiled: bool = False, part_characters: int | None = None
+) -> Iterator[str]:
     """The LLVM IR of a plan, in parts that refer to each other's functions.
 
     Arguments:
+        profiled: with time stamps (stamps.py).
         part_characters: a part that is longer is ended; PART_CHARACTERS unless given.
     """
     module = Module(host, checked)
@@ -65,7 +68,9 @@ def generate(plan: Plan, host: Host, *, checked: bool, part_characters: int | No
             if len(module) > most:
                 yield module.part()
             calls[-1].append(_call_of(nest, module))
-    _write_entry(plan, calls, module)
+    _write_entry(plan, calls, module, profiled)
+    if profiled:
+        module.write(f"@{stamps.CLOCK}", stamps.functions(host))
     if checked:
         module.write("@inside", _FAULTS)
     module.write("@barrier", _barrier(host))
@@ -101,30 +106,42 @@ def _call_of(nest: Nest, module: Module) -> Call:
     return Call(module.add("kernel", build), writer.units, (*nest.buffers, *([None] if gathers else [])))
 
 
-def _write_entry(plan: Plan, calls: list[list[Call]], module: Module) -> None:
-    """``run(table, thread, threads, first, last)``: the steps from ``first`` to ``last``."""
+def _write_entry(plan: Plan, calls: list[list[Call]], module: Module, profiled: bool) -> None:
+    """``run(table, thread, threads, first, last)``: the steps from ``first`` to ``last``.
+
+    The stamps of a profile are the tasks, one after the other, and then the barriers.
+    """
     build = Builder(module, ["table"], ["thread", "threads", "first", "last"], buffers=False)
     pointers = _table(build, plan)
     build.line("%arrivals = alloca i64")
     build.line("store i64 0, ptr %arrivals")
     shares = _shares(build)
     many = build.emit("icmp ugt i64 %threads, 1", "bool")
+    tasks = sum(map(len, calls))
+    stamp = stamps.Stamps(build, pointers["profile"][0], tasks + len(calls)).stamp if profiled else _no_stamp
 
     def barrier() -> None:
         build.line("call void @barrier(ptr %table, i64 %thread, i64 %threads, ptr %arrivals)")
 
     def step(s: Value, _: list[Value]) -> list[Value]:
         here = _at_step(build, plan, pointers, s)
-        for stage in calls:
+        numbers = iter(range(tasks))
+        for place, stage in enumerate(calls):
             for turn, call in enumerate(stage):
                 if call.units:
                     share = _share(build, call.units, shares[turn % 2 if call.units == 1 else 0])
                     build.call(call.name, [_pointer(build, plan, b, here) for b in call.buffers], share)
+                stamp(next(numbers))
             build.when(many, barrier)
+            stamp(tasks + place)
         return []
 
     build.loop(Value("%first", "int64"), Value("%last", "int64"), 1, [], step)
     module.write(f"@{RUN}", f"define void @{RUN}{build.text()}")
+
+
+def _no_stamp(number: int) -> None:
+    """What a step without a profile does after each task."""
 
 
 def _table(build: Builder, plan: Plan) -> dict[Buffer | str, Ends]:

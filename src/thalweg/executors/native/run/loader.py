@@ -46,6 +46,14 @@ class _Section:
     place: int = -1  # in the mapped memory
 
 
+def load(objects: Sequence[bytes]) -> MappedObjects | LinkedObjects:
+    """The object code of one program made executable, by llvmlite only where it has to be."""
+    try:
+        return MappedObjects(objects)
+    except CannotLoadError:
+        return LinkedObjects(objects)
+
+
 class MappedObjects:
     """The objects of one program in executable memory. Their functions live as long as this does.
 
