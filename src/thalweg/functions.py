@@ -26,7 +26,7 @@ from thalweg.executors.executor import Executor, Program
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, apply
 from thalweg.graph.types import DTYPES, TensorType
-from thalweg.ops.elementwise import Cast
+from thalweg.ops.cast import Cast
 from thalweg.ops.leaf import Input, State
 from thalweg.trees import Structure, Tree, flatten, paths, unflatten
 
