@@ -15,7 +15,6 @@ from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers import Dense, Dropout, Flatten, Input, Layer
 from thalweg.layers.layer import name_layers
-from thalweg.layers.symbols import TOKEN_BATCH
 from thalweg.layers.tracing import tracing
 from thalweg.spelling import SpellingNotice
 
@@ -232,7 +231,3 @@ def test_objects_among_the_arguments_are_described():
 def test_an_unregistered_function_cannot_be_described():
     with pytest.raises(ArgumentError, match=r"Dense\.activation cannot be saved"):
         Dense(3, activation=lambda x: x).get_config()
-
-
-def test_token_batch_is_no_likely_size():
-    assert all(TOKEN_BATCH % n for n in range(2, 90))
