@@ -31,6 +31,8 @@ def evaluate(graph: Graph, inputs: Arrays, state: Arrays) -> dict[Node, np.ndarr
 
 @dataclass(frozen=True)
 class NumpyProgram:
+    """A graph as it is, of which every operation is computed for itself."""
+
     graph: Graph
     gather: bool
 
@@ -72,9 +74,12 @@ class NumpyProgram:
 
 @dataclass(frozen=True)
 class NumpyExecutor:
+    """The executor that defines what all others compute."""
+
     name: str = "numpy"
 
     def compile(self, graph: Graph, *, gather: bool) -> NumpyProgram:
+        """See Executor.compile. Nothing is compiled; the graph is checked."""
         verify(graph)
         if gather:
             check_samples(leaf_types(graph)[0])

@@ -55,6 +55,7 @@ class WeightedSum(Loss):
 
     @property
     def parts(self) -> list[tuple[float, Loss]]:
+        """The losses with their weights."""
         weights = self.weights or (1.0,) * len(self.losses)
         found = [replace(registry.get(loss), reduction=self.reduction) for loss in self.losses]
         return list(zip(weights, found, strict=True))
@@ -140,6 +141,7 @@ class OnlineHardExamples(Loss):
 
     @property
     def inner(self) -> Loss:
+        """The loss of each example."""
         return registry.get(self.loss)
 
     @property

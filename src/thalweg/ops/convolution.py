@@ -158,6 +158,7 @@ class Convolution(Op, kind=Kind.COMPOSITE):
         return x.with_shape((x.shape[0], *places, filters))
 
     def windows(self, size: Sizes) -> Windows:
+        """The windows that a kernel of this size looks through."""
         return Windows(size, self.strides, self.dilation, self.margins)
 
     def reference(self, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
