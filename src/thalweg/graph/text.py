@@ -1,8 +1,8 @@
 """Graphs as text that a person can read and that reads back as the same graph.
 
 One node a line, ``%3: float32[2,4] = contraction(%0, %1) {x=(0, 1), y=(1, 2), out=(0, 2)} @dense``; then the results,
-``output loss = %9`` and ``update kernel = %12``. Names that could be taken for something else stand in quotes, as Python
-writes them. The text depends on the graph alone: nodes are numbered as ``topological`` finds them.
+``output loss = %9`` and ``update kernel = %12``. Names that could be taken for something else stand in quotes, as in
+Python. The text depends on the graph alone: nodes are numbered as ``topological`` finds them.
 """
 
 from __future__ import annotations
