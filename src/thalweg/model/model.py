@@ -180,7 +180,7 @@ class Model(Describable):
         steps: int | None = None,
         callbacks: Callbacks = None,
         return_dict: bool = False,
-    ) -> float | list[Any] | dict[str, Any]:
+    ) -> Any:
         """Loss and metrics over all rows: a list in the order of ``metrics_names``, a number if there is only a loss.
 
         The results do not depend on ``batch_size``.
@@ -202,7 +202,7 @@ class Model(Describable):
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | str | None = None,
         return_dict: bool = False,
-    ) -> float | list[Any] | dict[str, Any]:
+    ) -> Any:
         """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
         self._require_compiled("train_on_batch")
         self._build_for(x)
@@ -211,9 +211,7 @@ class Model(Describable):
         logs = trainer.train_on_batch(self._prepare(x, y, sample_weight, class_weight))
         return logs if return_dict else _flat(logs)
 
-    def test_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
-    ) -> float | list[Any] | dict[str, Any]:
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of the rows given, without training."""
         return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict)
 
