@@ -81,6 +81,7 @@ class ActivityRegularization(Layer):
 
     @property
     def activity_regularizer(self) -> Penalty:
+        """The penalty of what goes through the layer."""
         return L1L2(self.l1, self.l2)
 
     def call(self, x: Node, training: bool) -> Node:

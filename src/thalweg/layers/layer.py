@@ -87,6 +87,7 @@ class Layer(Registered):
 
     @property
     def compute_dtype(self) -> str:
+        """The dtype that the layer works in: its own, or ``config.floatx()``."""
         return self.dtype or config.floatx()
 
     def parameter(
@@ -185,6 +186,7 @@ class Layer(Registered):
 
     @property
     def class_name(self) -> str:
+        """The name of the layer's class, for messages and summaries."""
         return type(self).__name__
 
     def __str__(self) -> str:
@@ -218,10 +220,12 @@ class Layer(Registered):
 
     @property
     def trainable_weights(self) -> list[Parameter]:
+        """The parameters that training changes, those of layers inside included."""
         return list(self.named_parameters(trainable_only=True).values())
 
     @property
     def non_trainable_weights(self) -> list[Parameter]:
+        """The others: frozen ones, and those that are kept rather than trained."""
         trained = self.trainable_weights
         return [parameter for parameter in self.weights if parameter not in trained]
 

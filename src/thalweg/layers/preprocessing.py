@@ -237,7 +237,7 @@ class Discretization(Layer):
         x = ops.cast(x, self.compute_dtype)
         shape = (*x.shape, *self.boundaries.shape)
         above = ops.broadcast(x, shape, tuple(range(x.rank))) >= ops.broadcast_to(self.boundaries.node, shape)
-        bins = ops.reduce_sum(ops.cast(above, "int32"), -1)
+        bins = ops.cast(ops.reduce_sum(above, -1), "int32")
         if self.output_mode == "int":
             return bins
         return encoded(bins, self.boundaries.shape[0] + 1, self.output_mode, self.compute_dtype)

@@ -56,6 +56,7 @@ class Symbol(Operators):
 
     @property
     def rank(self) -> int:
+        """How many axes there are, the batch included."""
         return len(self.shape)
 
     def type(self, batch: int = SOME_BATCH) -> TensorType:

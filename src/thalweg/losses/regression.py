@@ -187,6 +187,7 @@ class QuantileLoss(Loss):
 
     @property
     def several(self) -> tuple[float, ...]:
+        """The quantiles, also if it is one."""
         return self.quantiles if isinstance(self.quantiles, tuple) else (self.quantiles,)
 
     def target_type(self, output: TensorType) -> TensorType:
