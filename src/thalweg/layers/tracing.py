@@ -19,6 +19,8 @@ from thalweg.graph.types import TensorType
 from thalweg.initializers import Initializer, Shape
 from thalweg.regularizers import Penalty
 
+__all__ = ["Parameter"]
+
 SEED_STATE = "random/seed"
 STEP_STATE = "random/step"
 
@@ -44,10 +46,12 @@ class Parameter:
 
     @property
     def type(self) -> TensorType:
+        """Its shape and dtype."""
         return TensorType(self.shape, self.dtype)
 
     @property
     def rank(self) -> int:
+        """How many axes it has."""
         return len(self.shape)
 
     @property
@@ -123,6 +127,7 @@ class Trace:
         return self._paths[parameter]
 
     def node(self, parameter: Parameter) -> Node:
+        """The state that stands for a parameter: for one parameter always the same."""
         if parameter not in self._nodes:
             self._nodes[parameter] = ops.state_node(self.path(parameter), parameter.shape, parameter.dtype)
         return self._nodes[parameter]
@@ -156,6 +161,7 @@ def tracing(parameters: Mapping[str, Parameter] | None = None) -> Iterator[Trace
 
 
 def current_trace() -> Trace:
+    """The trace that layers are called in. Raises GraphError outside of one."""
     trace = _trace.get(None)
     if trace is None:
         raise GraphError(

@@ -71,6 +71,7 @@ class GradientCheck:
 
     @property
     def passed(self) -> bool:
+        """Whether no gradient is wrong."""
         return not self.wrong
 
     @property

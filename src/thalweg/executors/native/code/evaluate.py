@@ -12,7 +12,7 @@ from thalweg.executors.native.plan.nest import Access, AxisMap, Key, Nest, made_
 from thalweg.fields import dataclass
 from thalweg.graph.node import Kind, Node
 from thalweg.ops.broadcast import Reduction
-from thalweg.ops.elementwise import Cast
+from thalweg.ops.cast import Cast
 from thalweg.ops.leaf import Constant
 from thalweg.passes.fuse import is_view
 
