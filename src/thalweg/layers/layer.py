@@ -24,6 +24,8 @@ from thalweg.initializers import Filling, Shape
 from thalweg.layers.tracing import SEED_STATE, STEP_STATE, Parameter, current_trace, told_training, tracing
 from thalweg.registry import Registered, Registry
 
+__all__ = ["Layer", "registry"]
+
 SymbolicShape = tuple[int | None, ...]
 """With the batch axis first, None where a size is open: ``(None, 784)``."""
 

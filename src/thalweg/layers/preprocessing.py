@@ -20,6 +20,8 @@ from thalweg.layers.layer import Layer, registry
 from thalweg.layers.normalization import normal_axes
 from thalweg.layers.tracing import Parameter
 
+__all__ = ["CategoryEncoding", "Discretization", "Normalization"]
+
 BLOCK_ROWS = 4096
 """Rows summed at a time, so that no float64 copy of the data is made."""
 

@@ -19,6 +19,8 @@ from thalweg.graph.types import TensorType
 from thalweg.initializers import Initializer, Shape
 from thalweg.regularizers import Penalty
 
+__all__ = ["Parameter"]
+
 SEED_STATE = "random/seed"
 STEP_STATE = "random/step"
 

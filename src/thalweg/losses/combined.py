@@ -17,6 +17,8 @@ from thalweg.graph.types import TensorType
 from thalweg.losses.crossentropy import OverClasses
 from thalweg.losses.loss import Loss, registry
 
+__all__ = ["OnlineHardExamples", "WeightedSum"]
+
 
 @registry.register("weighted_sum")
 @dataclass(frozen=True)

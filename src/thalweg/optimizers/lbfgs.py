@@ -16,6 +16,8 @@ from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.optimizers.optimizer import ITERATIONS_STATE, Optimizer, registry
 
+__all__ = ["LBFGS"]
+
 PAIRS_STATE = "optimizer/pairs"
 """How many pairs have been put into the slots so far; number i stands in row ``i % history_size``."""
 

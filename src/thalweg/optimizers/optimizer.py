@@ -16,6 +16,8 @@ from thalweg.graph.types import TensorType
 from thalweg.optimizers.schedules import Schedule
 from thalweg.registry import Registered, Registry
 
+__all__ = ["Optimizer", "registry"]
+
 ITERATIONS_STATE = "optimizer/iterations"
 LEARNING_RATE_STATE = "optimizer/learning_rate"
 
