@@ -136,7 +136,7 @@ class Tiles:
         height = shape.height
         moves = {self.cut.row: Value("%row", "int64"), self.cut.lane: Value("%lane", "int64")}
         moves |= {d: Value(f"%outer{d}", "int64") for d in self.cut.outer}
-        place = Place(build, self.nest).moved(moves, Lanes(self.cut.lane, self.width, counts))
+        place = Place(build, self.nest).moved(moves, Lanes(self.cut.lane, self.width, counts), opaque=True)
         dtype = self.node.dtype
         sums = [build.constant(0, dtype, self.width)] * (height * len(counts))
         place.pointer(self.x), place.pointer(self.y)
