@@ -183,8 +183,8 @@ def measured(
     return Profile(what, executor.name, batch_size, team, steps, timing.step, possible, tasks, barriers)
 
 
-CALL_SECONDS = 0.05
-"""Of one call: some hundred small steps, and short enough that some calls are not disturbed by other programs."""
+CALL_SECONDS = 0.01
+"""Of one call: many small steps, and short enough that some calls are not disturbed by other programs."""
 
 FEWEST_CALLS = 3
 
