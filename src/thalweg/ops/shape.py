@@ -234,9 +234,15 @@ def reshape(x: Node, shape: tuple[int, ...]) -> Node:
     if -1 in shape:
         known = math.prod(n for n in shape if n != -1)
         shape = tuple((x.type.size // known if known else 0) if n == -1 else n for n in shape)
-    while isinstance(x.op, Reshape):  # of two reshapes only the last counts
-        (x,) = x.inputs
+    x = unreshaped(x)  # of two reshapes only the last counts
     return x if x.shape == shape else apply(Reshape(shape), x)
+
+
+def unreshaped(x: Node) -> Node:
+    """What x is another shape of: the node that made its numbers."""
+    while isinstance(x.op, Reshape):
+        (x,) = x.inputs
+    return x
 
 
 def flatten(x: Node) -> Node:
