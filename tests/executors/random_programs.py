@@ -17,7 +17,7 @@ import numpy as np
 
 from thalweg.backprop import gradients
 from thalweg.executors.executor import leaf_types
-from thalweg.executors.layout import empty
+from thalweg.state.layout import empty
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph, Node
 from thalweg.graph.text import to_text

@@ -5,7 +5,7 @@ import pytest
 
 from thalweg.errors import ExecutorError, GraphError
 from thalweg.executors.executor import leaf_types
-from thalweg.executors.layout import empty
+from thalweg.state.layout import empty
 from thalweg.graph.node import Graph, Node
 from thalweg.graph.types import TensorType
 from thalweg.ops import add, input_node, reduce_sum, relu, state_node

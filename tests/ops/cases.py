@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from thalweg.executors.layout import empty
+from thalweg.state.layout import empty
 from thalweg.graph.node import Graph, Node, Op, apply
 from thalweg.graph.types import DTYPES, FLOATS, TensorType
 from thalweg.ops import elementwise as e

@@ -131,8 +131,8 @@ class Goals:
 
 
 def _parts(sums: Mapping[str, float], name: str) -> dict[str, float]:
-    """The sums of one loss or metric, by their own names."""
-    return {key.removeprefix(f"{name}/"): value for key, value in sums.items() if key.startswith(f"{name}/")}
+    """The sums of one loss or metric, by their own names, in which there is no slash."""
+    return {key.rpartition("/")[2]: value for key, value in sums.items() if key.rpartition("/")[0] == name}
 
 
 def resolve(

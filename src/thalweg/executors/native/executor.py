@@ -12,7 +12,7 @@ import numpy as np
 
 from thalweg.errors import ExecutorError
 from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
-from thalweg.executors.layout import strides
+from thalweg.state.layout import strides
 from thalweg.executors.native import cache
 from thalweg.executors.native.compiler import LoadedObject, compile_object, llvm_version, system_yield
 from thalweg.executors.native.host import Host, cpu_features, cpu_name, this_host
@@ -256,7 +256,7 @@ def _ends(array: np.ndarray) -> tuple[int, int]:
 def _misplaced(name: str, kind: TensorType) -> ExecutorError:
     return ExecutorError(
         f"the state {name!r} does not lie in memory as the compiled step expects",
-        expected=f"an array from executors.layout.empty({kind})",
+        expected=f"an array from state.layout.empty({kind})",
         got="other strides, or an array that cannot be written",
-        fix="create states with executors.layout.empty and write into them",
+        fix="create states with state.layout.empty and write into them",
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from thalweg.executors.executor import leaf_types
-from thalweg.executors.layout import strides as state_strides
+from thalweg.state.layout import strides as state_strides
 from thalweg.executors.native import trigonometry as trigonometry  # fills LOWERINGS
 from thalweg.executors.native.builder import ITEMSIZE
 from thalweg.executors.native.elementwise import EXPENSIVE, LOWERINGS

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Container, Sequence
 
-from thalweg.executors.layout import LINE_BYTES
+from thalweg.state.layout import LINE_BYTES
 from thalweg.executors.native.builder import ITEMSIZE, Builder, Module, Value
 from thalweg.executors.native.elementwise import EXPENSIVE, extreme
 from thalweg.executors.native.evaluate import Lanes, Nest, Place, Values, root_mapping

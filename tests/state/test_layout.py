@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from thalweg.executors.layout import empty, row_stride
+from thalweg.state.layout import empty, row_stride
 from thalweg.graph.types import TensorType
 
 
