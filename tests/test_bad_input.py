@@ -16,7 +16,7 @@ import thalweg
 from thalweg import errors
 from thalweg.callbacks import CSVLogger, ModelCheckpoint
 from thalweg.data import atomic, safetensors
-from thalweg.executors.native.cache import CacheNotice
+from thalweg.executors.native.run.cache import CacheNotice
 from thalweg.layers import Dense, Input
 
 X, Y = nets.points(20)
@@ -265,7 +265,7 @@ def test_a_cache_that_cannot_be_written_gives_one_notice(where):
 
 
 def test_a_full_cache_gives_a_notice(tmp_path, monkeypatch):
-    from thalweg.executors.native import cache
+    from thalweg.executors.native.run import cache
 
     monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path / "full"))
     monkeypatch.setattr(atomic, "_write_whole", full_disk)

@@ -29,7 +29,6 @@ from thalweg import (
 from thalweg.backprop import gradients
 from thalweg.checks import bad_values
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
-from thalweg.state import layout
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
@@ -37,6 +36,7 @@ from thalweg.layers.symbols import TOKEN_BATCH
 from thalweg.layers.tracing import tracing
 from thalweg.losses import MeanSquaredError
 from thalweg.optimizers import SGD
+from thalweg.state import layout
 
 KINDS = {
     "layer": (layers.registry, LAYERS),

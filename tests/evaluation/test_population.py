@@ -10,7 +10,7 @@ import thalweg
 from thalweg import callbacks
 from thalweg.errors import ArgumentError, NonFiniteError
 from thalweg.evaluation import fit_many
-from thalweg.executors.native.team import run_on
+from thalweg.executors.native.run.team import run_on
 
 X, Y = nets.points(120)
 

@@ -7,7 +7,7 @@ from tests.compute import compute, inputs
 import thalweg
 from thalweg import layers
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.executors.native.plan import Planner
+from thalweg.executors.native.plan.planner import Planner
 from thalweg.layers.tracing import tracing
 from thalweg.training.step import training_step
 

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from thalweg.executors.native.plan import SUPPORTED, _cheap
+from thalweg.executors.native.plan.planner import SUPPORTED, _cheap
 from thalweg.graph.node import Graph
 from thalweg.graph.verify import verify
 from thalweg.ops import broadcast, input_node, reduce_sum, reshape, state_node

@@ -10,7 +10,7 @@ pytest.importorskip("llvmlite")
 import thalweg
 from thalweg import Input, Model, layers
 from thalweg.executors.executor import leaf_types
-from thalweg.executors.native import plan
+from thalweg.executors.native.plan import planner as plan
 from thalweg.executors.numpy import evaluate
 from thalweg.graph.node import OPS, Graph
 from thalweg.graph.verify import verify

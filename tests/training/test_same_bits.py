@@ -10,8 +10,8 @@ pytest.importorskip("llvmlite")
 from tests import nets
 
 import thalweg
-from thalweg.executors.native import cache
 from thalweg.executors.native import executor as native
+from thalweg.executors.native.run import cache
 from thalweg.layers import Dense, Dropout, Flatten, Input, Rescaling
 
 ROWS = 1000  # seven batches of 128, and one of 104

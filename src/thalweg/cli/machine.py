@@ -36,7 +36,8 @@ def _version(package: str) -> str:
 
 def _native() -> dict[str, str]:
     """What the native executor knows: the processor, and where compiled code is kept."""
-    from thalweg.executors.native import cache, host  # only where it is the executor
+    from thalweg.executors.native import host  # only where it is the executor
+    from thalweg.executors.native.run import cache
 
     sizes = []
     with contextlib.suppress(OSError):  # no folder yet

@@ -7,8 +7,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from thalweg import config
 from thalweg.checks import check_value
 from thalweg.executors import threads as cores
@@ -276,7 +274,9 @@ class Model(Describable):
         self._give_values()
         if self.optimizer is not None:
             self._give_slots(self.optimizer)
-        checkpoint.save(filepath, self.state.snapshot(self.state_types()), self._description(with_compile=True), overwrite)
+        checkpoint.save(
+            filepath, self.state.snapshot(self.state_types()), self._description(with_compile=True), overwrite
+        )
 
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[type[Model], dict[str, Any], Snapshot, int]]:
         """Copies and pickles hold what a file holds: compiled code and addresses must not be copied."""

@@ -15,7 +15,7 @@ from thalweg.errors import ArgumentError, StorageError, did_you_mean
 from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE
 from thalweg.record.history import History as History
 from thalweg.state import State
-from thalweg.state.names import PARAMETERS, parameter_state, slot_state, within
+from thalweg.state.names import PARAMETERS, slot_state, within
 
 Logs = dict[str, Any]
 """Name -> float, or an array for a metric with one number for each class, threshold or output."""

@@ -110,7 +110,9 @@ class Evaluation:
 
 def sums(state: State, level: str) -> dict[str, float | np.ndarray]:
     """The running sums as they are now, by their names below the level: floats, or arrays."""
-    return {within(name): state.read(name) if state[name].type.rank else state.number(name) for name in state.names(level)}
+    return {
+        within(name): state.read(name) if state[name].type.rank else state.number(name) for name in state.names(level)
+    }
 
 
 def clear_sums(state: State, level: str) -> None:

@@ -164,8 +164,8 @@ def _flat(arrays: list[np.ndarray]) -> np.ndarray:
 
 def _split(vector: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
     """The inverse of ``_flat``."""
-    ends = np.cumsum([math.prod(shape) for shape in shapes])
-    return [part.reshape(shape) for part, shape in zip(np.split(vector, ends[:-1]), shapes, strict=True)]
+    ends = np.cumsum([math.prod(shape) for shape in shapes], dtype=np.int64)
+    return [part.reshape(shape) for part, shape in zip(np.split(vector, ends)[:-1], shapes, strict=True)]
 
 
 def check(net: Net, steps: int) -> None:

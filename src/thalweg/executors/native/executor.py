@@ -12,19 +12,19 @@ import numpy as np
 
 from thalweg.errors import ExecutorError
 from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
-from thalweg.state.layout import strides
-from thalweg.executors.native import cache
-from thalweg.executors.native.compiler import LoadedObject, compile_object, llvm_version, system_yield
+from thalweg.executors.native.code.addresses import BARRIER_SHIFT, FAULTS, FIXED, RUN
+from thalweg.executors.native.code.llvm import compile_object, llvm_version
 from thalweg.executors.native.host import Host, cpu_features, cpu_name, this_host
-from thalweg.executors.native.loader import CannotLoadError, MappedObject
-from thalweg.executors.native.pace import FEWEST_STEPS, Pace
-from thalweg.executors.native.table import FAULTS, FIXED, MEETING_SHIFT, RUN
-from thalweg.executors.native.team import run_on
+from thalweg.executors.native.run import cache
+from thalweg.executors.native.run.chooser import FEWEST_STEPS, ThreadChooser
+from thalweg.executors.native.run.loader import CannotLoadError, LoadedObject, MappedObject, system_yield
+from thalweg.executors.native.run.team import run_on
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
 from thalweg.graph.text import to_text
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
+from thalweg.state.layout import strides
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class NativeExecutor:
 def _compiled(graph: Graph, host: Host, gather: bool, checked: bool) -> bytes:
     """What a program needs to know besides its object code, and that."""
     # The code generator is loaded only when there is something to compile.
-    from thalweg.executors.native.driver import generate
-    from thalweg.executors.native.plan import Planner
+    from thalweg.executors.native.code.step import generate
+    from thalweg.executors.native.plan.planner import Planner
 
     plan = Planner(graph, host.vector_bytes // 4, gather).plan()
     head = _HEAD.pack(plan.arena_bytes, plan.cost_seconds(host), plan.sharing_seconds())
@@ -68,7 +68,7 @@ _HEAD = struct.Struct("<qdd")
 """Bytes of the arena, seconds of a step on one thread, seconds that it takes longer on several."""
 
 SMALL_SECONDS = 5e-6
-"""Steps predicted to be shorter than this stay on one thread: meeting the others alone takes longer."""
+"""Steps predicted to be shorter than this stay on one thread: the barriers alone take longer."""
 
 _SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 4)
 _YIELD = system_yield()
@@ -86,12 +86,12 @@ class NativeProgram:
         self._code = _load(content[_HEAD.size :])
         self._run = _SIGNATURE(self._code.address(RUN))
         self._arena = _aligned(arena_bytes)
-        self._meeting = _aligned(0)
+        self._barrier = _aligned(0)
         self._table = np.zeros(2 * (len(FIXED) + len(self.states) + len(self.inputs) + len(self.outputs)), np.int64)
         self._table[0] = _YIELD
         self._table[4:6] = _ends(self._arena)
         self._bound: dict[str, np.ndarray] = {}  # the states whose addresses are in the table
-        self._paces: dict[int, Pace] = {}
+        self._choosers: dict[int, ThreadChooser] = {}
         self._lock = threading.Lock()
 
     def run(
@@ -182,18 +182,18 @@ class NativeProgram:
         if threads == 1 or steps == 0 or self._cost_seconds < SMALL_SECONDS:
             self._call(1, 0, steps)
             return
-        pace = self._paces.setdefault(
-            threads, Pace(self._cost_seconds, self._cost_seconds / threads + self._sharing_seconds)
+        chooser = self._choosers.setdefault(
+            threads, ThreadChooser(self._cost_seconds, self._cost_seconds / threads + self._sharing_seconds)
         )
         team = {False: 1, True: threads}
-        trial = pace.trial(steps)
+        trial = chooser.trial(steps)
         if trial:
-            other = not pace.best
-            pace.tried(other, self._timed(team[other], 0, trial))
-        everyone = pace.best
+            other = not chooser.best
+            chooser.tried(other, self._timed(team[other], 0, trial))
+        everyone = chooser.best
         seconds = self._timed(team[everyone], trial, steps)
         if steps >= FEWEST_STEPS:
-            pace.took(everyone, seconds)
+            chooser.took(everyone, seconds)
 
     def _timed(self, threads: int, first: int, last: int) -> float:
         """Runs some steps; seconds that each has taken."""
@@ -206,10 +206,10 @@ class NativeProgram:
         if threads == 1:
             self._run(table, 0, 1, first, last)
             return
-        if self._meeting.size < threads << MEETING_SHIFT:
-            self._meeting = _aligned(threads << MEETING_SHIFT)
-            self._table[2:4] = _ends(self._meeting)
-        self._meeting[:] = 0
+        if self._barrier.size < threads << BARRIER_SHIFT:
+            self._barrier = _aligned(threads << BARRIER_SHIFT)
+            self._table[2:4] = _ends(self._barrier)
+        self._barrier[:] = 0
         run_on(threads, lambda thread: self._run(table, thread, threads, first, last))
 
     def _raise_faults(self) -> None:

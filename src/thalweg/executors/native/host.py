@@ -9,6 +9,9 @@ from pathlib import Path
 
 from thalweg.fields import dataclass
 
+ITEMSIZE = {"float32": 4, "float64": 8, "int32": 4, "uint32": 4, "int64": 8, "uint8": 1, "bool": 1}
+"""Bytes of a number in memory; a truth value takes one."""
+
 
 @dataclass(frozen=True)
 class Host:
@@ -26,7 +29,7 @@ class Host:
     cpu: str = ""
 
     def lanes(self, dtype: str) -> int:
-        return self.vector_bytes // (8 if dtype in ("float64", "int64") else 4)
+        return self.vector_bytes // max(ITEMSIZE[dtype], 4)
 
 
 AVX512 = Host("avx512", 64, 32, True, True, "+avx512f,+avx512bw,+avx512dq,+avx512vl,-prefer-256-bit")

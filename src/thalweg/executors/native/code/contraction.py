@@ -20,8 +20,9 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from thalweg.executors.native.builder import ITEMSIZE, Builder, Module, Pointer, Value, vector_type
-from thalweg.executors.native.evaluate import Lanes, Nest, Place, Values
+from thalweg.executors.native.code.builder import Builder, Module, Pointer, Value, vector_type
+from thalweg.executors.native.code.evaluate import Lanes, Nest, Place, Values
+from thalweg.executors.native.host import ITEMSIZE
 from thalweg.fields import dataclass
 
 UNROLLED_EPILOGUE = 160

@@ -1,4 +1,4 @@
-"""Code for a transposed copy: square blocks, loaded along one axis, turned in registers, stored along the other.
+"""Code for a transposed copy: square blocks, loaded along one axis, transposed in registers, stored along the other.
 
 Element by element a transposition would take longer than the product that needs it; in registers it takes a few
 shuffles a vector.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 
-from thalweg.executors.native.builder import ITEMSIZE, Builder, Module, Value
-from thalweg.executors.native.evaluate import Nest, Place, Values
+from thalweg.executors.native.code.builder import Builder, Module, Value
+from thalweg.executors.native.code.evaluate import Nest, Place, Values
+from thalweg.executors.native.host import ITEMSIZE
 
 
-class Turn:
+class TransposedCopy:
     """Writes the function of one transposed copy."""
 
     def __init__(self, nest: Nest, module: Module) -> None:
@@ -92,11 +93,11 @@ class Turn:
         for i in range(self.width):
             at = build.offset(start, i * self.source.strides[self.to], dtype) if i < columns else start
             lines.append(build.load(at, dtype, self.width, rows) if i < columns else zero)
-        for i, turned in enumerate(turn(build, lines)[:rows]):
-            build.store(build.offset(end, i * self.target.strides[self.along], dtype), turned, columns)
+        for i, line in enumerate(transposed(build, lines)[:rows]):
+            build.store(build.offset(end, i * self.target.strides[self.along], dtype), line, columns)
 
 
-def turn(build: Builder, lines: Values) -> Values:
+def transposed(build: Builder, lines: Values) -> Values:
     """The transpose of a square of vectors: bit by bit, row and column numbers change places."""
     width = len(lines)
     bit = width // 2

@@ -15,8 +15,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from thalweg.executors.native.builder import ITEMSIZE
-from thalweg.executors.native.contraction import BLOCK_BYTES
+from thalweg.executors.native.code.contraction import BLOCK_BYTES
+from thalweg.executors.native.host import ITEMSIZE
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, apply, exact_scope
 from thalweg.ops import broadcast, contract, full, multiply, reduce_sum, reshape, transpose
@@ -126,7 +126,7 @@ ENOUGH_UNITS = 8
 """Units that a few threads can share evenly."""
 
 WORTH_SHARING = 32 * 1024
-"""Numbers; fewer are added up in the time that a meeting of the threads takes."""
+"""Numbers; fewer are added up in the time that a barrier takes."""
 
 
 def _contraction(

@@ -7,9 +7,9 @@ from dataclasses import field
 from functools import cached_property
 from typing import Protocol
 
-from thalweg.executors.native.builder import Builder, Pointer, Value
-from thalweg.executors.native.elementwise import lower, threefry
-from thalweg.executors.native.nest import Access, Buffer, Dim, View, dense_strides, merge
+from thalweg.executors.native.code.builder import Builder, Pointer, Value
+from thalweg.executors.native.code.elementwise import lower, threefry
+from thalweg.executors.native.plan.nest import Access, Buffer, Dim, View, dense_strides, merge
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.ops.broadcast import Broadcast, Reduction

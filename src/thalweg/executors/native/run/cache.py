@@ -56,12 +56,20 @@ def key(*parts: str) -> str:
 @functools.cache
 def generator_digest() -> bytes:
     """A hash of the sources that decide what code a graph gives."""
-    package = Path(__file__).parents[2]
+    package = Path(__file__).parents[3]
     digest = hashlib.sha256()
-    for folder in ("executors", "executors/native", "passes", "ops", "graph"):
-        for path in sorted((package / folder).glob("*.py")):
-            digest.update(path.read_bytes())
+    for path in generator_sources(package):
+        digest.update(path.read_bytes())
     return digest.digest()
+
+
+def generator_sources(package: Path) -> list[Path]:
+    """The modules that decide what code a graph gives, however their folders are nested."""
+    return [path for stage in GENERATOR for path in sorted((package / stage).rglob("*.py"))]
+
+
+GENERATOR = ("executors", "passes", "ops", "graph")
+"""The packages that take part in making code."""
 
 
 def load(name: str) -> bytes | None:

@@ -1,4 +1,4 @@
-"""executors/native/cache.py: what is damaged counts as absent, what cannot be written as a notice."""
+"""executors/native/run/cache.py: what is damaged counts as absent, what cannot be written as a notice."""
 
 import itertools
 import os
@@ -14,8 +14,8 @@ from tests import nets
 import thalweg
 from thalweg.data import atomic
 from thalweg.errors import StorageError
-from thalweg.executors.native import cache
 from thalweg.executors.native import executor as native
+from thalweg.executors.native.run import cache
 from thalweg.graph.node import Graph
 from thalweg.ops import input_node
 
@@ -155,6 +155,29 @@ def test_another_generator_has_other_names(monkeypatch):
     assert cache.key("graph", "options") != before
 
 
+def test_the_key_covers_every_module_that_takes_part_in_making_code():
+    """Read from the imports: whatever the code generator loads, in folders however deep, changes the names."""
+    command = "import sys, thalweg.executors.native.executor, thalweg.executors.native.code.step"
+    shown = "print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('thalweg.')), sep='\\n')"
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    result = subprocess.run([sys.executable, "-c", f"{command}\n{shown}"], env=environment, capture_output=True)
+    package = SOURCE / "thalweg"
+    loaded = {Path(line).relative_to(package) for line in result.stdout.decode().splitlines()}
+    covered = {path.relative_to(package) for path in cache.generator_sources(package)}
+    executors = {path.relative_to(package) for path in (package / "executors").rglob("*.py")}
+    assert executors - covered == set()
+    assert Path("executors/native/code/step.py") in loaded
+    assert {path for path in loaded if path.parts[0] in cache.GENERATOR} - covered == set()
+
+
+def test_a_module_in_a_new_folder_changes_the_names(tmp_path):
+    for name in ("executors/native/code/a.py", "ops/b.py", "passes/deep/er/c.py", "model/d.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    found = {path.relative_to(tmp_path).as_posix() for path in cache.generator_sources(tmp_path)}
+    assert found == {"executors/native/code/a.py", "ops/b.py", "passes/deep/er/c.py"}
+
+
 WRITER = """
 import sys
 from tests import nets
@@ -167,7 +190,7 @@ for hidden in range(3):
 
 
 def test_processes_that_write_the_same_files_at_once(folder):
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[4]
     environment = {
         **os.environ,
         "THALWEG_EXECUTOR": "native",

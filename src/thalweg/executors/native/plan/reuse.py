@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from thalweg.executors.native.nest import Buffer
-from thalweg.executors.native.task import Task
+from thalweg.executors.native.plan.nest import Buffer
+from thalweg.executors.native.plan.task import Task
 
 WORTH_REUSING = 256 * 1024
 """Bytes; smaller values stay in the second-level cache anyhow."""

@@ -1,7 +1,7 @@
 """Tasks, the order in which they run, and the whole plan that the code generator gets.
 
-A *task* is a kernel with its buffers. Tasks of one *stage* do not depend on each other; between stages the threads
-meet.
+A *task* is a kernel with its buffers. Tasks of one *stage* do not depend on each other; between stages there is a
+barrier.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import field
 
-from thalweg.executors.native.evaluate import Nest
+from thalweg.executors.native.code.evaluate import Nest
 from thalweg.executors.native.host import Host
-from thalweg.executors.native.nest import Buffer, View
+from thalweg.executors.native.plan.nest import Buffer, View
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.passes.fuse import Kernel
@@ -56,7 +56,7 @@ class Plan:
         return total
 
     def sharing_seconds(self) -> float:
-        """About how much longer a step takes on several threads: meetings, and fetching what others have written.
+        """About how much longer a step takes on several threads: barriers, and fetching what others have written.
 
         A product needs all of its first operand, half of which another thread has just computed.
         """
@@ -69,11 +69,11 @@ class Plan:
                 batches |= {a.buffer for a in task.nest.stores.values() if a.buffer is not None}
             fetched += [a.buffer for a in task.nest.extra[:1] if a.buffer is not None and a.buffer.kind == "temporary"]
         once = [b for b in fetched if b not in batches] + list(batches & set(fetched))
-        return sum(b.type.nbytes for b in once) / 2 / 64 * LINE_SECONDS + len(self.stages) * MEETING_SECONDS
+        return sum(b.type.nbytes for b in once) / 2 / 64 * LINE_SECONDS + len(self.stages) * BARRIER_SECONDS
 
 
-MEETING_SECONDS = 0.6e-6
-"""What a meeting costs, with the wait for the slower thread."""
+BARRIER_SECONDS = 0.6e-6
+"""What a barrier costs, with the wait for the slower thread."""
 
 LINE_SECONDS = 12e-9
 """What it costs to take a cache line over from another core: measured 9 ns to read, and some to write it again."""

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from thalweg.executors.native.host import Host
+from thalweg.executors.native.host import ITEMSIZE, Host
 
 ELEMENTS = {
     "float32": "float",
@@ -20,7 +20,6 @@ ELEMENTS = {
     "uint8": "i8",
     "bool": "i1",
 }
-ITEMSIZE = {"float32": 4, "float64": 8, "int32": 4, "uint32": 4, "int64": 8, "uint8": 1, "bool": 1}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 The object refers to nothing outside itself (the one system function that it calls is handed in by the table), so a
 few hundred bytes of headers and one or two kinds of relocation are all there is. Memory is writable while it is filled
-and executable afterwards, never both. What this does not know, llvmlite's linker does (compiler.LoadedObject).
+and executable afterwards, never both. What this does not know, llvmlite's linker does (LoadedObject).
 
 Source: System V ABI, chapter 4, "Object files"; AMD64 supplement, section 4.4, "Relocation".
 """
@@ -15,6 +15,7 @@ import platform
 import struct
 import sys
 
+from thalweg.executors.native.code.llvm import binding
 from thalweg.fields import dataclass
 
 _SECTION = struct.Struct("<IIQQQQIIQQ")
@@ -137,3 +138,25 @@ def _symbols(code: bytes, sections: list[_Section]) -> list[tuple[str, int | Non
         defined = _UNDEFINED < section < _ABSOLUTE and sections[section].place >= 0
         found.append((text, sections[section].place + value if defined else None))
     return found
+
+
+class LoadedObject:
+    """Object code made executable by llvmlite's linker. Its functions live as long as this does."""
+
+    def __init__(self, code: bytes) -> None:
+        llvm = binding()
+        self._engine = llvm.create_mcjit_compiler(
+            llvm.parse_assembly(""), llvm.Target.from_default_triple().create_target_machine()
+        )
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+
+    def address(self, name: str) -> int:
+        return int(self._engine.get_function_address(name))
+
+
+def system_yield() -> int:
+    """The address of the system's function that lets other threads run."""
+    library = ctypes.windll.kernel32 if hasattr(ctypes, "windll") else ctypes.CDLL(None)
+    function = library.SwitchToThread if hasattr(ctypes, "windll") else library.sched_yield
+    return ctypes.cast(function, ctypes.c_void_p).value or 0

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from thalweg.executors.executor import leaf_types
-from thalweg.state.layout import strides as state_strides
-from thalweg.executors.native import trigonometry as trigonometry  # fills LOWERINGS
-from thalweg.executors.native.builder import ITEMSIZE
-from thalweg.executors.native.elementwise import EXPENSIVE, LOWERINGS
-from thalweg.executors.native.evaluate import Nest, Views, resolve
-from thalweg.executors.native.legalise import legalise
-from thalweg.executors.native.nest import (
+from thalweg.executors.native.code import trigonometry as trigonometry  # fills LOWERINGS
+from thalweg.executors.native.code.elementwise import EXPENSIVE, LOWERINGS
+from thalweg.executors.native.code.evaluate import Nest, Views, resolve
+from thalweg.executors.native.code.sweep import kept_for_later, one_pass, rows_fit_registers
+from thalweg.executors.native.host import ITEMSIZE
+from thalweg.executors.native.plan.legalise import legalise
+from thalweg.executors.native.plan.nest import (
     Access,
     Border,
     Buffer,
@@ -30,9 +30,8 @@ from thalweg.executors.native.nest import (
     view_of,
     whole,
 )
-from thalweg.executors.native.reuse import written_over
-from thalweg.executors.native.sweep import kept_for_later, one_pass, rows_fit_registers
-from thalweg.executors.native.task import Plan, Task, levels, waited_for
+from thalweg.executors.native.plan.reuse import written_over
+from thalweg.executors.native.plan.task import Plan, Task, levels, waited_for
 from thalweg.graph.node import Graph, Node
 from thalweg.graph.types import TensorType
 from thalweg.ops import full
@@ -45,6 +44,7 @@ from thalweg.passes.fuse import LOOKUPS, Kernel, behind, fuse, is_view, reads
 from thalweg.passes.memory import Lifetime, assign
 from thalweg.passes.simplify import simplify
 from thalweg.passes.sink import sink
+from thalweg.state.layout import strides as state_strides
 
 SUPPORTED = {op.name for op in LOWERINGS} | {
     *("input", "state", "constant", "iota", "broadcast", "reshape", "transpose", "slice", "pad", "concatenate"),

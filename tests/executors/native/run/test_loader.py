@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from thalweg.executors.native import executor as native
+from thalweg.executors.native.code.addresses import RUN
 from thalweg.executors.native.host import this_host
-from thalweg.executors.native.loader import CannotLoadError, MappedObject
-from thalweg.executors.native.table import RUN
+from thalweg.executors.native.run.loader import CannotLoadError, MappedObject
 from thalweg.graph.node import Graph
 from thalweg.ops import exp, input_node, reduce_sum
 

@@ -12,15 +12,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Container, Sequence
 
-from thalweg.state.layout import LINE_BYTES
-from thalweg.executors.native.builder import ITEMSIZE, Builder, Module, Value
-from thalweg.executors.native.elementwise import EXPENSIVE, extreme
-from thalweg.executors.native.evaluate import Lanes, Nest, Place, Values, root_mapping
+from thalweg.executors.native.code.builder import Builder, Module, Value
+from thalweg.executors.native.code.elementwise import EXPENSIVE, extreme
+from thalweg.executors.native.code.evaluate import Lanes, Nest, Place, Values, root_mapping
+from thalweg.executors.native.host import ITEMSIZE
 from thalweg.graph.node import Node
 from thalweg.ops.broadcast import ReduceSum, Reduction
 from thalweg.ops.random import RandomBits
 from thalweg.ops.reduce import ReduceMax, highest, lowest
 from thalweg.passes.fuse import Kernel, is_leaf
+from thalweg.state.layout import LINE_BYTES
 
 GROUP = 4
 """Vectors that one turn of the inner loop works on: enough independent sums to hide an addition's latency."""

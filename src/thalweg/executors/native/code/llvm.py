@@ -1,8 +1,7 @@
-"""LLVM IR to machine code and into this process, through llvmlite."""
+"""LLVM IR to machine code, through llvmlite."""
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import threading
 from pathlib import Path
@@ -14,7 +13,7 @@ _lock = threading.Lock()
 _ready = False
 
 
-def _llvm() -> Any:
+def binding() -> Any:
     """llvmlite's binding, made ready; loading it takes some 50 ms, so only when something has to be compiled."""
     global _ready
     import llvmlite.binding as llvm
@@ -40,7 +39,7 @@ def llvm_version() -> str:
 
 def compile_object(ir: str, host: Host) -> bytes:
     """Object code (ELF, Mach-O or COFF) of a module for this machine."""
-    llvm = _llvm()
+    llvm = binding()
     machine = _target_machine(llvm, host)
     module = llvm.parse_assembly(ir)
     module.triple = machine.triple
@@ -55,25 +54,3 @@ def _target_machine(llvm: Any, host: Host) -> Any:
     return target.create_target_machine(
         cpu=host.cpu or llvm.get_host_cpu_name(), features=host.features, opt=2, reloc="pic", codemodel="small"
     )
-
-
-class LoadedObject:
-    """Object code made executable by llvmlite's linker. Its functions live as long as this does."""
-
-    def __init__(self, code: bytes) -> None:
-        llvm = _llvm()
-        self._engine = llvm.create_mcjit_compiler(
-            llvm.parse_assembly(""), llvm.Target.from_default_triple().create_target_machine()
-        )
-        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-        self._engine.finalize_object()
-
-    def address(self, name: str) -> int:
-        return int(self._engine.get_function_address(name))
-
-
-def system_yield() -> int:
-    """The address of the system's function that lets other threads run."""
-    library = ctypes.windll.kernel32 if hasattr(ctypes, "windll") else ctypes.CDLL(None)
-    function = library.SwitchToThread if hasattr(ctypes, "windll") else library.sched_yield
-    return ctypes.cast(function, ctypes.c_void_p).value or 0

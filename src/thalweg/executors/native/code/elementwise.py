@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from thalweg.executors.native.builder import Builder, Value
+from thalweg.executors.native.code.builder import Builder, Value
 from thalweg.graph.node import Op
 from thalweg.ops import elementwise as e
 from thalweg.ops.error_function import CENTRE, ERROR_FUNCTION

@@ -1,20 +1,21 @@
 """The compiled function: many steps, each the stages of a plan, on any number of threads at once.
 
 Every thread runs the same function and does its share of every task. A task's units are divided by their number, never
-within a sum, so the results do not depend on the number of threads. Between stages the threads meet at a barrier.
+within a sum, so the results do not depend on the number of threads. Between stages the threads wait for each other at a
+barrier.
 """
 
 from __future__ import annotations
 
-from thalweg.executors.native.builder import Builder, Module, Value
-from thalweg.executors.native.contraction import Tiles
+from thalweg.executors.native.code.addresses import BARRIER_SHIFT, FAULTS, FIXED, RUN
+from thalweg.executors.native.code.builder import Builder, Module, Value
+from thalweg.executors.native.code.contraction import Tiles
+from thalweg.executors.native.code.lookup import Lookup
+from thalweg.executors.native.code.sweep import Sweep
+from thalweg.executors.native.code.transpose import TransposedCopy
 from thalweg.executors.native.host import Host
-from thalweg.executors.native.lookup import Lookup
-from thalweg.executors.native.nest import Buffer
-from thalweg.executors.native.sweep import Sweep
-from thalweg.executors.native.table import FAULTS, FIXED, MEETING_SHIFT, RUN
-from thalweg.executors.native.task import Plan, Task
-from thalweg.executors.native.transpose import Turn
+from thalweg.executors.native.plan.nest import Buffer
+from thalweg.executors.native.plan.task import Plan, Task
 from thalweg.passes.fuse import LOOKUPS
 
 SPINS = 100
@@ -46,11 +47,11 @@ def _kernel(task: Task, plan: Plan, module: Module) -> Call:
     pointers = [f"b{i}" for i in range(len(nest.buffers))] + (["index"] if gathers else [])
     build = Builder(module, pointers, ["begin", "end"])
     if task.kernel.contraction is not None:
-        writer: Tiles | Lookup | Turn | Sweep = Tiles(nest, module)
+        writer: Tiles | Lookup | TransposedCopy | Sweep = Tiles(nest, module)
     elif isinstance(task.kernel.roots[0].op, LOOKUPS) and not task.copies:
         writer = Lookup(nest, module)
-    elif Turn.fits(nest):
-        writer = Turn(nest, module)
+    elif TransposedCopy.fits(nest):
+        writer = TransposedCopy(nest, module)
     else:
         wide = any(x.dtype in ("float64", "int64") for x in task.kernel.roots)
         writer = Sweep(nest, module, "float64" if wide else "float32", plan.stored)
@@ -68,8 +69,8 @@ def _entry(plan: Plan, calls: list[list[Call]], module: Module) -> str:
     """``run(table, thread, threads, first, last)``: the steps from ``first`` to ``last``."""
     build = Builder(module, ["table"], ["thread", "threads", "first", "last"])
     pointers = _table(build, plan)
-    build.line("%met = alloca i64")
-    build.line("store i64 0, ptr %met")
+    build.line("%arrivals = alloca i64")
+    build.line("store i64 0, ptr %arrivals")
     shares = _shares(build)
     many = build.emit("icmp ugt i64 %threads, 1", "bool")
 
@@ -80,7 +81,9 @@ def _entry(plan: Plan, calls: list[list[Call]], module: Module) -> str:
                 if units:
                     _call(build, name, _share(build, units, shares[turn % 2 if units == 1 else 0]), buffers, here)
             if len(plan.stages) > 0:
-                build.when(many, lambda: build.line("call void @meet(ptr %table, i64 %thread, i64 %threads, ptr %met)"))
+                build.when(
+                    many, lambda: build.line("call void @barrier(ptr %table, i64 %thread, i64 %threads, ptr %arrivals)")
+                )
         return []
 
     build.loop(Value("%first", "int64"), Value("%last", "int64"), 1, [], step)
@@ -179,7 +182,7 @@ def _pointer(build: Builder, buffer: Buffer | None, here: dict[Buffer | str, End
 
 
 def _barrier(host: Host) -> str:
-    """``meet``: each thread raises its own number, then waits until every other's is as high.
+    """``barrier``: each thread raises its own number, then waits until every other's is as high.
 
     A number of its own, on a cache line of its own: writing it takes the line from the readers once, where a shared
     counter would travel to every thread for its addition and back again. Numbers are never set back within a call.
@@ -188,30 +191,30 @@ def _barrier(host: Host) -> str:
     pause = "call void @llvm.aarch64.hint(i32 1)" if host.name == "neon" else "call void @llvm.x86.sse2.pause()"
     declared = "declare void " + pause.removeprefix("call void ").replace("i32 1", "i32")
     return f"""{declared}
-define internal void @meet(ptr %table, i64 %thread, i64 %threads, ptr %met) noinline nounwind {{
+define internal void @barrier(ptr %table, i64 %thread, i64 %threads, ptr %arrivals) noinline nounwind {{
 entry:
   %slot = getelementptr ptr, ptr %table, i64 2
   %numbers = load ptr, ptr %slot
   %yield = load ptr, ptr %table
-  %before = load i64, ptr %met
-  %meeting = add i64 %before, 1
-  store i64 %meeting, ptr %met
-  %place = shl i64 %thread, {MEETING_SHIFT}
+  %before = load i64, ptr %arrivals
+  %arrival = add i64 %before, 1
+  store i64 %arrival, ptr %arrivals
+  %place = shl i64 %thread, {BARRIER_SHIFT}
   %own = getelementptr i8, ptr %numbers, i64 %place
-  store atomic i64 %meeting, ptr %own release, align 8
+  store atomic i64 %arrival, ptr %own release, align 8
   br label %who
 who:
   %t = phi i64 [ 0, %entry ], [ %following, %there ]
   %all = icmp eq i64 %t, %threads
   br i1 %all, label %over, label %one
 one:
-  %its = shl i64 %t, {MEETING_SHIFT}
+  %its = shl i64 %t, {BARRIER_SHIFT}
   %number = getelementptr i8, ptr %numbers, i64 %its
   br label %look
 look:
   %turn = phi i64 [ 0, %one ], [ %next, %wait ], [ %next, %give ]
   %now = load atomic i64, ptr %number acquire, align 8
-  %done = icmp uge i64 %now, %meeting
+  %done = icmp uge i64 %now, %arrival
   br i1 %done, label %there, label %again
 again:
   %next = add i64 %turn, 1

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from thalweg.executors.native.builder import Builder, Module, Pointer, Value
-from thalweg.executors.native.evaluate import Nest
-from thalweg.executors.native.nest import Access
+from thalweg.executors.native.code.builder import Builder, Module, Pointer, Value
+from thalweg.executors.native.code.evaluate import Nest
+from thalweg.executors.native.plan.nest import Access
 from thalweg.ops.lookup import Take
 
 

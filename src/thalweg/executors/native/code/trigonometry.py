@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from thalweg.executors.native.builder import Builder, Value
-from thalweg.executors.native.elementwise import lowers, polynomial
+from thalweg.executors.native.code.builder import Builder, Value
+from thalweg.executors.native.code.elementwise import lowers, polynomial
 from thalweg.graph.node import Op
 from thalweg.ops import elementwise as e
 

@@ -22,7 +22,7 @@ SLOWER = 1.2
 """When the chosen number becomes slower by this factor the other is tried at once."""
 
 
-class Pace:
+class ThreadChooser:
     """Chooses between one thread and all of them."""
 
     def __init__(self, one: float, everyone: float) -> None:
