@@ -23,7 +23,7 @@ from thalweg.graph.types import FLOATS, TensorType
 from thalweg.initializers import Filling, Shape
 from thalweg.layers.route import route
 from thalweg.layers.symbols import TOKEN_BATCH, Call, Symbol, SymbolicShape
-from thalweg.layers.tracing import Parameter, current_trace, told_training, tracing
+from thalweg.layers.tracing import Parameter, add_parameters, current_trace, told_training, tracing
 from thalweg.registry import Registered, Registry
 from thalweg.state.names import SEED_STATE, STEP_STATE
 
@@ -209,8 +209,7 @@ class Layer(Registered):
         inside = self.sublayers()
         name_layers(inside)
         for layer in inside:
-            inner = layer.named_parameters(f"{prefix}{layer.label}/", trainable_only=trainable_only)
-            found |= {path: p for path, p in inner.items() if p not in found.values()}
+            add_parameters(found, layer.named_parameters(f"{prefix}{layer.label}/", trainable_only=trainable_only))
         return found
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 
 from thalweg import ops
 from thalweg.constraints import Projection
-from thalweg.errors import GraphError, ShapeError, ThalwegError
+from thalweg.errors import ArgumentError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes
 from thalweg.graph.types import TensorType
@@ -99,6 +99,25 @@ class Parameter:
         except ThalwegError as error:
             error.layer = f"layer {path.rpartition('/')[0]!r}"
             raise
+
+
+def add_parameters(found: dict[str, Parameter], more: Mapping[str, Parameter]) -> None:
+    """Add parameters by path to those found so far; of one that is there already the first path stays.
+
+    Raises: ArgumentError if two parameters have the same path.
+    """
+    there = set(found.values())
+    for path, parameter in more.items():
+        if parameter in there:
+            continue
+        if path in found:
+            raise ArgumentError(
+                f"two weights of the model are called {path!r}",
+                expected="a path of its own for each: the names of the layers that it is in, and its own name",
+                got=f"{found[path].type} and {parameter.type}, made of names with slashes in them",
+                fix="choose names without slashes for layers and weights",
+            )
+        found[path] = parameter
 
 
 class Trace:

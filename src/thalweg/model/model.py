@@ -274,9 +274,8 @@ class Model(Describable):
         self._give_values()
         if self.optimizer is not None:
             self._give_slots(self.optimizer)
-        checkpoint.save(
-            filepath, self.state.snapshot(self.state_types()), self._description(with_compile=True), overwrite
-        )
+        state = self.state.snapshot(self.state_types())
+        checkpoint.save(filepath, state, self._description(with_compile=True), overwrite)
 
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[type[Model], dict[str, Any], Snapshot, int]]:
         """Copies and pickles hold what a file holds: compiled code and addresses must not be copied."""

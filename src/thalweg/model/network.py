@@ -16,7 +16,7 @@ from thalweg.layers.layer import Layer, name_layers
 from thalweg.layers.nested import Nested, unwrapped
 from thalweg.layers.summary import table_lines, total_lines
 from thalweg.layers.symbols import Call, Symbol
-from thalweg.layers.tracing import Parameter
+from thalweg.layers.tracing import Parameter, add_parameters
 from thalweg.model.wiring import calls
 from thalweg.state import State
 from thalweg.state.names import EPOCH_STATE, OPTIMIZER, SEED_STATE, SLOTS, STEP_STATE, parameter_state
@@ -161,13 +161,15 @@ class Network:
         )
 
     def parameters(self, trainable_only: bool = False) -> dict[str, Parameter]:
-        """Path, as ``"dense_1/kernel"``, -> parameter."""
-        if trainable_only and not self.trainable:
-            return {}
+        """Path, as ``"dense_1/kernel"``, -> parameter; of one that is reached by several ways the first path."""
         found: dict[str, Parameter] = {}
         for layer in self._layers:
-            found |= layer.named_parameters(f"{layer.label}/", trainable_only=trainable_only)
-        return found
+            add_parameters(found, layer.named_parameters(f"{layer.label}/"))
+        if not trainable_only:
+            return found
+        layers = self._layers if self.trainable else []
+        trained = {p for layer in layers for p in layer.named_parameters(trainable_only=True).values()}
+        return {path: parameter for path, parameter in found.items() if parameter in trained}
 
     def count_params(self) -> int:
         """How many numbers the parameters are."""

@@ -1,7 +1,7 @@
-"""The names of what lasts. Each begins with a level that says what it is; below it names that users chose mean nothing.
+"""The names of what lasts. Each begins with a level that says what it is; below it a user's names mean nothing to us.
 
-A layer called ``optimizer`` has its kernel under ``parameters/optimizer/kernel``, where nobody takes it for a counter of
-the optimizer. What stands behind the last slash is always ours: no parameter of a layer, but the name of a slot or sum.
+A layer called ``optimizer`` has its kernel under ``parameters/optimizer/kernel``, where nobody takes it for a counter
+of the optimizer. Slots and sums stand behind the last slash, and have none in their own names.
 """
 
 from __future__ import annotations

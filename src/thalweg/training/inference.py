@@ -110,9 +110,8 @@ class Evaluation:
 
 def sums(state: State, level: str) -> dict[str, float | np.ndarray]:
     """The running sums as they are now, by their names below the level: floats, or arrays."""
-    return {
-        within(name): state.read(name) if state[name].type.rank else state.number(name) for name in state.names(level)
-    }
+    values = {name: state.read(name) for name in state.names(level)}
+    return {within(name): value if value.ndim else value.item() for name, value in values.items()}
 
 
 def clear_sums(state: State, level: str) -> None:

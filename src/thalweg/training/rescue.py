@@ -87,10 +87,8 @@ class Rescue:
 
     def _report_state(self) -> NonFiniteError:
         """Where no step can be named."""
-        what = (
-            self._broken()
-            or "a loss that was not finite, and is finite when the same steps run again with other settings"
-        )
+        gone = "a loss that was not finite, and is finite when the same steps run again with other settings"
+        what = self._broken() or gone
         return _report(None, {}, self.state.snapshot((STEP_STATE, LEARNING_RATE_STATE)), what)
 
     def _broken(self) -> str | None:

@@ -126,7 +126,7 @@ class _Objective:
         self._others = list(graph.updates)  # sums and counters, which move once only
         self._before: Snapshot = {}
         self._after: Snapshot = {}
-        self.epsilon = max((np.finfo(variable.type.dtype).eps for variable in self._parameters), default=0.0)
+        self.epsilon = max((float(np.finfo(variable.type.dtype).eps) for variable in self._parameters), default=0.0)
 
     def parameters(self) -> np.ndarray:
         return _flat([variable.read() for variable in self._parameters])

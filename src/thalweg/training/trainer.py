@@ -18,7 +18,7 @@ from thalweg.record.history import History
 from thalweg.state.names import METRICS, SEED_STATE, parameter_state, slot_state
 from thalweg.training.callbacks import CallbackList, Logs, TerminateOnNaN
 from thalweg.training.data import Rows
-from thalweg.training.goals import PENALTY, Goals
+from thalweg.training.goals import PENALTY, VALIDATION, Goals
 from thalweg.training.inference import Evaluation, clear_sums, sums
 from thalweg.training.interrupt import Interrupt, interruptible
 from thalweg.training.loop import Pace, Plan, shuffled, train
@@ -150,7 +150,7 @@ class Trainer:
             if validation is None or not schedule.validates(epoch):
                 return {}
             logs = self._evaluate(validation, threads, callbacks, lambda done: not interrupt.requested)
-            return {f"val_{name}": value for name, value in logs.items()}
+            return {f"{VALIDATION}{name}": value for name, value in logs.items()}
 
         return Plan(
             state=state,
