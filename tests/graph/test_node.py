@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from thalweg.errors import ShapeError
-from thalweg.graph.node import OPS, Graph, Op, exact_scope, scope, topological
+from thalweg.graph.node import OPS, Graph, Kind, Op, exact_scope, scope, topological
 from thalweg.graph.types import TensorType
 from thalweg.ops import add, constant, input_node, relu
 
@@ -39,10 +39,10 @@ def test_an_error_names_the_layer():
 
 
 def test_bases_and_private_classes_are_no_operations():
-    class _Private(Op):
+    class _Private(Op, kind=Kind.ELEMENTWISE):
         pass
 
-    class Base(Op, base=True):
+    class Base(Op, base=True, kind=Kind.VIEW):
         pass
 
     assert not {"_private", "base", "reduction"} & set(OPS)

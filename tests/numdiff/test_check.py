@@ -9,7 +9,7 @@ from tests.nets import classifier, points, regressor
 import thalweg
 from thalweg import Input, Model, Sequential, check_gradients, layers, numdiff, ops
 from thalweg.errors import ArgumentError, GraphError, NonFiniteError, ShapeError
-from thalweg.graph.node import Graph, Op, apply
+from thalweg.graph.node import Graph, Kind, Op, apply
 from thalweg.ops.elementwise import Tanh
 from thalweg.passes.precision import in_double
 
@@ -85,7 +85,7 @@ def test_wide_relu_layers_are_no_false_alarm(seed):
 
 
 @dataclass(frozen=True)
-class _Scaled(Op):
+class _Scaled(Op, kind=Kind.ELEMENTWISE):
     """The identity, with a vjp that is off by a factor."""
 
     factor: float
@@ -181,7 +181,7 @@ def test_at_a_kink_slopes_outside_of_both_sides_are_wrong():
 
 
 @dataclass(frozen=True)
-class _SteepRelu(Op):
+class _SteepRelu(Op, kind=Kind.ELEMENTWISE):
     """relu that answers 3 for its slope."""
 
     def infer(self, x):

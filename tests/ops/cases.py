@@ -257,7 +257,7 @@ def above_minus_one(r, shape, dtype="float64"):
     return np.asarray(r.uniform(-0.9, 3, shape)).astype(dtype)
 
 
-ARITHMETIC = e._Elementwise.dtypes
+ARITHMETIC = e.Elementwise.dtypes
 SIGNED = e.Absolute.dtypes
 
 for _op, _dtypes in ((e.Negate, ARITHMETIC), (e.Absolute, SIGNED), (e.Sqrt, FLOATS)):

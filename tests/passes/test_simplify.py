@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from thalweg.executors.numpy import evaluate
-from thalweg.graph.node import OPS, Graph, apply, scope
+from thalweg.graph.node import Graph, apply, scope
 from thalweg.graph.text import to_text
 from thalweg.graph.verify import verify
 from thalweg.ops import (
@@ -36,7 +36,15 @@ X = input_node("x", (2, 3))
 ROW = input_node("row", (3,))
 
 
-def simple(y, supported=OPS):
+def everything(op):
+    return True
+
+
+def all_but(*names):
+    return lambda op: op.name not in names
+
+
+def simple(y, supported=everything):
     """The node that ``y`` becomes, and the same values before and after."""
     before = Graph({"y": y})
     after = simplify(before, supported)
@@ -92,7 +100,7 @@ def test_two_reshapes_that_cancel():
 
 def test_two_transpositions_are_one():
     x = input_node("cube", (2, 3, 4))
-    after = simplify(Graph({"y": transpose(transpose(x, (1, 2, 0)), (1, 0, 2))}), OPS).outputs["y"]
+    after = simplify(Graph({"y": transpose(transpose(x, (1, 2, 0)), (1, 0, 2))}), everything).outputs["y"]
     assert after.inputs == (x,)
     data = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
     want = data.transpose(1, 2, 0).transpose(1, 0, 2)
@@ -148,23 +156,23 @@ def test_zero_and_minus_zero_are_two_numbers():
 
 
 def test_equal_numbers_of_different_dtypes_are_two():
-    graph = simplify(Graph({"a": constant(1.0, "float32"), "b": constant(1.0, "float64")}), OPS)
+    graph = simplify(Graph({"a": constant(1.0, "float32"), "b": constant(1.0, "float64")}), everything)
     assert (graph.outputs["a"].dtype, graph.outputs["b"].dtype) == ("float32", "float64")
 
 
 @pytest.mark.parametrize("y", [softmax(X), concatenate((X, X), 1), softmax(concatenate((X, X), 0), 0)])
 def test_what_is_not_supported_is_decomposed(y):
-    able = set(OPS) - {"softmax", "concatenate"}
+    able = all_but("softmax", "concatenate")
     after = simplify(Graph({"y": y}), able)
-    assert {n.op.name for n in after.nodes()} <= able
+    assert all(able(type(n.op)) for n in after.nodes())
 
 
 def test_what_has_no_decomposition_is_left():
-    assert simple(exp(X), {"input"}).op.name == "exp"
+    assert simple(exp(X), all_but("exp")).op.name == "exp"
 
 
 def test_parts_made_by_decomposition_are_simplified_and_shared():
-    able = set(OPS) - {"softmax"}
+    able = all_but("softmax")
     once = simplify(Graph({"y": softmax(X)}), able)
     twice = simplify(Graph({"y": softmax(X), "z": softmax(X) * 1.0}), able)
     assert len(once.nodes()) == len(twice.nodes())
@@ -173,18 +181,18 @@ def test_parts_made_by_decomposition_are_simplified_and_shared():
 def test_layers_are_kept():
     with scope("dense_1"):
         y = softmax(X)
-    after = simplify(Graph({"y": y}), set(OPS) - {"softmax"})
+    after = simplify(Graph({"y": y}), all_but("softmax"))
     assert {n.layer for n in after.nodes() if n.inputs} == {"dense_1"}
 
 
 def test_simplifying_again_changes_nothing():
     y = softmax(stop_gradient(X) * 1.0 + broadcast(ROW, (2, 3), (1,)) + iota((2, 3), 1, "float32"))
-    once = simplify(Graph({"y": y}, {"s": state_node("s", (2, 3)) * reduce_sum(y)}), set(OPS) - {"softmax"})
-    assert to_text(simplify(once, OPS)) == to_text(once)
+    once = simplify(Graph({"y": y}, {"s": state_node("s", (2, 3)) * reduce_sum(y)}), all_but("softmax"))
+    assert to_text(simplify(once, everything)) == to_text(once)
 
 
 def test_names_of_results_are_kept():
-    after = simplify(Graph({"a": X * 1.0, "b": X}, {"s": state_node("s", (3,)) * 1.0}), OPS)
+    after = simplify(Graph({"a": X * 1.0, "b": X}, {"s": state_node("s", (3,)) * 1.0}), everything)
     assert after.outputs["a"] is after.outputs["b"]
     assert list(after.updates) == ["s"]
 
@@ -193,4 +201,4 @@ def test_a_long_chain_takes_no_long_time_and_no_deep_stack():
     y = X
     for _ in range(3_000):
         y = relu(y * 1.0)
-    assert len(simplify(Graph({"y": y}), OPS).nodes()) == 3_001
+    assert len(simplify(Graph({"y": y}), everything).nodes()) == 3_001

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from thalweg.executors.native.plan.planner import SUPPORTED, _cheap
+from thalweg.executors.native.plan.planner import _cheap, supported
 from thalweg.graph.node import Graph
 from thalweg.graph.verify import verify
 from thalweg.ops import broadcast, input_node, reduce_sum, reshape, state_node
@@ -20,7 +20,7 @@ def repeated():
 
 
 def test_the_sum_is_over_the_repetition():
-    graph = sink(simplify(Graph({"y": reduce_sum(repeated() * state_node("s", (2, 6, 5)), (1, 2))}), SUPPORTED), _cheap)
+    graph = sink(simplify(Graph({"y": reduce_sum(repeated() * state_node("s", (2, 6, 5)), (1, 2))}), supported), _cheap)
     verify(graph)
     shapes = [node.shape for node in graph.nodes() if node.op.name == "multiply"]
     assert shapes == [(2, 3, 2, 5)]
@@ -32,7 +32,7 @@ def test_what_is_used_many_times_is_split_once():
     chain = s
     for _ in range(600):
         chain = chain * chain + s
-    before = simplify(Graph({"y": repeated() * chain, "z": chain}), SUPPORTED)
+    before = simplify(Graph({"y": repeated() * chain, "z": chain}), supported)
     after = sink(before, _cheap)
     verify(after)
     assert len(after.nodes()) < 3 * len(before.nodes())

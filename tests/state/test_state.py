@@ -36,7 +36,9 @@ class TestVariable:
         variable = Variable(COUNT)
         memory = variable.memory
         variable.write(3.0)
-        assert memory is variable.memory and memory == 3 and variable.number() == 3
+        assert memory is variable.memory
+        assert memory == 3
+        assert variable.number() == 3
         assert isinstance(variable.number(), int)
 
     def test_a_value_of_another_shape(self):
@@ -48,7 +50,8 @@ class TestVariable:
         """A copy of the array alone would lose the distance between its rows, which compiled steps count on."""
         variable = Variable(ROWS, 4.0)
         found = other(variable)
-        assert found.type == ROWS and found.memory.strides == layout.empty(ROWS).strides
+        assert found.type == ROWS
+        assert found.memory.strides == layout.empty(ROWS).strides
         variable.write(0)
         assert (found.read() == 4).all()
 
@@ -62,7 +65,8 @@ class TestVariable:
 
 class TestState:
     def test_by_name(self, state):
-        assert "parameters/a" in state and "a" not in state
+        assert "parameters/a" in state
+        assert "a" not in state
         assert list(state) == ["parameters/a", "optimizer/iterations"]
         assert state.types() == {"parameters/a": ROWS, "optimizer/iterations": COUNT}
         assert state.number("optimizer/iterations") == 5
@@ -84,7 +88,8 @@ class TestState:
         state.add("random/seed", TensorType((), "uint32"), 3)
         state.write("optimizer/iterations", 8)
         memory["optimizer/iterations"][...] += 1
-        assert memory.keys() == set(state) and state.number("optimizer/iterations") == 9
+        assert memory.keys() == set(state)
+        assert state.number("optimizer/iterations") == 9
         state.drop("random", "parameters")
         assert memory.keys() == {"optimizer/iterations"}
 
@@ -100,21 +105,24 @@ class TestState:
         state.write("optimizer/iterations", 0)
         np.testing.assert_array_equal(before["parameters/a"], np.arange(768.0).reshape(3, 256))
         state.restore(before)
-        assert state.number("optimizer/iterations") == 5 and state.read("parameters/a")[2, 255] == 767
+        assert state.number("optimizer/iterations") == 5
+        assert state.read("parameters/a")[2, 255] == 767
 
     def test_a_snapshot_of_some(self, state):
         some = state.snapshot(["optimizer/iterations"])
         state.write("optimizer/iterations", 0)
         state.write("parameters/a", 1)
         state.restore(some)
-        assert state.number("optimizer/iterations") == 5 and (state.read("parameters/a") == 1).all()
+        assert state.number("optimizer/iterations") == 5
+        assert (state.read("parameters/a") == 1).all()
 
     def test_a_snapshot_into_an_older_one_takes_no_memory(self, state):
         older = state.snapshot()
         arrays = dict(older)
         state.write("optimizer/iterations", 7)
         again = state.snapshot(into=older)
-        assert again["optimizer/iterations"] == 7 and all(again[name] is array for name, array in arrays.items())
+        assert again["optimizer/iterations"] == 7
+        assert all(again[name] is array for name, array in arrays.items())
         state.add("random/seed", TensorType((), "uint32"))
         assert state.snapshot(into=older).keys() == set(state)
 
@@ -122,7 +130,8 @@ class TestState:
 class TestNames:
     def test_users_names_have_levels_of_their_own(self):
         mine = names.parameter_state("optimizer/iterations")
-        assert names.level(mine) == names.PARAMETERS and names.within(mine) == "optimizer/iterations"
+        assert names.level(mine) == names.PARAMETERS
+        assert names.within(mine) == "optimizer/iterations"
         assert names.level(names.slot_state("random/seed", "m")) == names.SLOTS
 
     @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ Y = X.sum(1, keepdims=True)
 
 
 @pytest.fixture(autouse=True)
-def executor(monkeypatch):
+def on_numpy(monkeypatch):
     """Names are resolved before anything is compiled; this executor has nothing to compile."""
     monkeypatch.setenv("THALWEG_EXECUTOR", "numpy")
 
@@ -158,7 +158,8 @@ def test_a_layer_that_is_reached_in_two_ways_is_trained_once():
     inner = thalweg.Model(x, dense(x))
     model = thalweg.Model(x, layers.Add()([inner(x), dense(x)]))
     model.compile(thalweg.optimizers.SGD(0.01, momentum=0.9), losses.MeanSquaredError())
-    assert model.count_params() == 1 and len(model.weights) == 1
+    assert model.count_params() == 1
+    assert len(model.weights) == 1
     seen = []
     for _ in range(3):
         model.train_on_batch(np.ones((1, 1)), np.zeros((1, 1)))

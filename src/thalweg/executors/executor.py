@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
 
 from thalweg.errors import ExecutorError
-from thalweg.graph.node import Graph
+from thalweg.graph.node import Graph, Op
 from thalweg.graph.types import TensorType
 from thalweg.ops.leaf import Input, State
 
@@ -41,8 +41,12 @@ class Program(Protocol):
 
 
 class Executor(Protocol):
+    """What makes programs of graphs. All of them agree; ``NumpyExecutor`` is the definition."""
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """As in THALWEG_EXECUTOR."""
+        ...
 
     def compile(self, graph: Graph, *, gather: bool) -> Program:
         """A program for the graph; ``gather`` says whether it will run with an index."""
@@ -59,6 +63,19 @@ def leaf_types(graph: Graph) -> tuple[dict[str, TensorType], dict[str, TensorTyp
     for name, node in graph.updates.items():
         states.setdefault(name, node.type)
     return inputs, states
+
+
+def check_supported(graph: Graph, supported: Callable[[type[Op]], bool], executor: str) -> None:
+    """Raises ExecutorError naming the operation, and the layer that asked for it, that an executor has no code for."""
+    for node in graph.nodes():
+        if not supported(type(node.op)):
+            raise ExecutorError(
+                f"the {executor} executor has no code for the operation {node.op.name!r}",
+                expected="an operation with a lowering, or one that decomposes into such operations",
+                got=f"{node!r}, which has neither",
+                fix="set THALWEG_EXECUTOR=numpy, or give the operation a lowering or a decompose()",
+                layer=node.layer or None,
+            )
 
 
 def check_arrays(kinds: Mapping[str, TensorType], arrays: Arrays, what: str, rows: bool = False) -> None:

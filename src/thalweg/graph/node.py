@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from thalweg.errors import GraphError, ThalwegError
@@ -26,18 +27,48 @@ OPS: dict[str, type[Op]] = {}
 unless it is private or a base."""
 
 
+class Kind(Enum):
+    """What an operation does with numbers. Passes and executors treat all operations of a kind alike."""
+
+    LEAF = "leaf"
+    """Made of nothing: a value from outside, a constant, a counter."""
+    VIEW = "view"
+    """The input's numbers, each at one or more places of the result (``ops.view.View``): nothing has to be computed."""
+    WINDOW = "window"
+    """A view of all places where a window fits, which may reach beyond the edge, where there are zeros."""
+    MOVE = "move"
+    """The inputs' numbers, each at one place of the result, and zeros at the other places."""
+    LOOKUP = "lookup"
+    """Rows at places that are numbers themselves, known only when the graph runs."""
+    ELEMENTWISE = "elementwise"
+    """One number of the result from those at the same place of the inputs, whose shape is the result's."""
+    REDUCTION = "reduction"
+    """Some axes of the input folded into one number (``ops.broadcast.Reduction``)."""
+    CONTRACTION = "contraction"
+    """Sums of products."""
+    RANDOM = "random"
+    """Random numbers, each from its place and a counter."""
+    COMPOSITE = "composite"
+    """Made of operations of other kinds, see ``Op.decompose``; an operation only so that it can be recognised, or for
+    its gradient's sake."""
+
+
 class Op:
     """One primitive operation. A frozen dataclass whose fields are its attributes (axes, shapes, a name).
 
-    All that is true of a primitive stands in its class: the rule for its result's type, its definition in NumPy and
-    its vector-Jacobian product. Executors keep one table of lowerings each.
+    All that is true of a primitive stands in its class: its kind, the rule for its result's type, its definition in
+    NumPy and its vector-Jacobian product. Executors keep one table of lowerings each.
     """
 
     name: ClassVar[str]
+    kind: ClassVar[Kind]
 
-    def __init_subclass__(cls, base: bool = False, **kwargs: Any) -> None:
+    def __init_subclass__(cls, kind: Kind | None = None, base: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.name = _snake_case(cls.__name__)
+        if kind is not None:
+            cls.kind = kind
+        assert hasattr(cls, "kind"), f"{cls.__name__} does not say its kind, nor does a base of it"
         if not base and not cls.__name__.startswith("_"):
             OPS[cls.name] = cls
 
@@ -58,7 +89,7 @@ class Op:
         )
 
     def decompose(self, *inputs: Node) -> Node | None:
-        """The same result from simpler operations, for executors without a lowering; None if there are none."""
+        """The same result from other operations, for executors without a lowering; None if there are none."""
         return None
 
 
@@ -73,14 +104,17 @@ class Node:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Its type's shape."""
         return self.type.shape
 
     @property
     def dtype(self) -> str:
+        """Its type's dtype, by the name that NumPy gives it."""
         return self.type.dtype
 
     @property
     def rank(self) -> int:
+        """How many axes it has."""
         return len(self.type.shape)
 
     def __repr__(self) -> str:
@@ -194,9 +228,11 @@ class Graph:
     updates: Mapping[str, Node] = field(default_factory=dict)
 
     def roots(self) -> list[Node]:
+        """The outputs, then the updates."""
         return [*self.outputs.values(), *self.updates.values()]
 
     def nodes(self) -> list[Node]:
+        """All nodes that the results need, each after its inputs."""
         return topological(self.roots())
 
     def rebuilt(self, new: Mapping[Node, Node]) -> Graph:

@@ -6,14 +6,15 @@ import numpy as np
 
 from thalweg.errors import DTypeError, ShapeError
 from thalweg.fields import dataclass
-from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
+from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
 from thalweg.ops.leaf import constant
 from thalweg.ops.shape import Axes, normal_axes, reshape
+from thalweg.ops.view import Line, Shape, View
 
 
 @dataclass(frozen=True)
-class Broadcast(Op):
+class Broadcast(View):
     """Repeats: axis i of the input becomes axis ``axes[i]`` of the result, all other axes are repetition.
 
     Shapes: x (n0, n1, ...) -> ``shape``, where ``shape[axes[i]] == n_i`` and axes rise.
@@ -41,12 +42,21 @@ class Broadcast(Op):
         sizes = dict(zip(self.axes, x.shape, strict=True))
         return np.broadcast_to(x.reshape([sizes.get(a, 1) for a in range(len(self.shape))]), self.shape)
 
+    def follow(self, line: Line, shape: Shape, kept: int | None = None) -> Line:
+        spread = [0] * len(self.shape)
+        for axis, step in zip(self.axes, line.steps, strict=True):
+            spread[axis] = step
+        return Line(line.start, tuple(spread))
+
+    def follow_axis(self, axis: int, shape: Shape) -> int:
+        return self.axes[axis]
+
     def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
         return (reduce_sum(g, tuple(a for a in range(len(self.shape)) if a not in self.axes)),)
 
 
 @dataclass(frozen=True)
-class Reduction(Op, base=True):
+class Reduction(Op, base=True, kind=Kind.REDUCTION):
     """Shapes: x (...) -> the shape of x without ``axes``."""
 
     axes: tuple[int, ...]
@@ -61,6 +71,10 @@ class Reduction(Op, base=True):
                 fix="count axes from 0, or from -1 backwards",
             )
         return x.with_shape(tuple(n for a, n in enumerate(x.shape) if a not in self.axes))
+
+    def start(self, dtype: str) -> float | int | bool:
+        """What the reduction of nothing gives, and what changes no other number that it is put together with."""
+        raise NotImplementedError(f"{self.name} is made of other reductions")
 
     def repeat(self, y: Node, x: Node) -> Node:
         """The result's shape back to the input's."""
@@ -80,6 +94,9 @@ class ReduceSum(Reduction):
                 fix="cast them to the dtype that the sum is to have",
             )
         return super().infer(x)
+
+    def start(self, dtype: str) -> int:
+        return 0
 
     def reference(self, x: np.ndarray) -> np.ndarray:
         return np.asarray(x.sum(self.axes, dtype=x.dtype))

@@ -8,14 +8,14 @@ import numpy as np
 
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
-from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
+from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
 from thalweg.ops.elementwise import add, cast
 from thalweg.ops.shape import normal_axis, pad, slice_axis
 
 
 @dataclass(frozen=True)
-class Concatenate(Op):
+class Concatenate(Op, kind=Kind.MOVE):
     """The inputs one after the other along ``axis``; all other sizes equal."""
 
     axis: int

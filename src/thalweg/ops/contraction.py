@@ -6,7 +6,7 @@ import numpy as np
 
 from thalweg.errors import DTypeError, ShapeError
 from thalweg.fields import dataclass
-from thalweg.graph.node import Gradients, Node, Nodes, Op, apply, node_of
+from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply, node_of
 from thalweg.graph.types import TensorType
 from thalweg.ops.leaf import number
 
@@ -14,7 +14,7 @@ Labels = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Contraction(Op):
+class Contraction(Op, kind=Kind.CONTRACTION):
     """``out[o] = sum over the other labels of x[...] * y[...]``, Einstein's convention with numbered labels.
 
     Each axis carries a label. A label of ``x`` or ``y`` that ``out`` has not is summed over. The matrix product is

@@ -13,7 +13,7 @@ import numpy as np
 
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
-from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
+from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
 from thalweg.ops.broadcast import full
 from thalweg.ops.concatenate import concatenate
@@ -21,6 +21,7 @@ from thalweg.ops.contraction import contract
 from thalweg.ops.elementwise import add
 from thalweg.ops.reduce import reduce_max, reduce_mean
 from thalweg.ops.shape import Slice, pad, reshape, slice_axis, transpose
+from thalweg.ops.view import Line, Shape, View
 
 Sizes = tuple[int, ...]
 Margins = tuple[tuple[int, int], ...]
@@ -32,7 +33,7 @@ def reach(size: int, dilation: int) -> int:
 
 
 @dataclass(frozen=True)
-class Windows(Op):
+class Windows(View, kind=Kind.WINDOW):
     """For each place where a window of ``size`` fits, what lies in it: (batch, *places, *size, channels).
 
     Windows start ``strides`` apart; the numbers in them lie ``dilation`` apart.
@@ -71,6 +72,19 @@ class Windows(Op):
         found = found[(slice(None), *starts, slice(None), *(slice(None, None, d) for d in self.dilation))]
         return np.ascontiguousarray(np.moveaxis(found, len(axes) + 1, -1))
 
+    def follow(self, line: Line, shape: Shape, kept: int | None = None) -> Line:
+        first, *places, last = line.steps
+        before = sum(low * step for (low, _), step in zip(self.margins, places, strict=True))
+        starts = [step * by for step, by in zip(places, self.strides, strict=True)]
+        taps = [step * by for step, by in zip(places, self.dilation, strict=True)]
+        return Line(line.start - before, (first, *starts, *taps, last))
+
+    def follow_axis(self, axis: int, shape: Shape) -> int | None:
+        return 0 if axis == 0 else None
+
+    def bordered_axes(self) -> tuple[int, ...]:
+        return tuple(axis for axis, sides in enumerate(self.margins, 1) if any(sides))
+
     def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
         """Every place of x gets the sum over the windows that it lies in."""
         (x,) = inputs
@@ -91,7 +105,7 @@ class Windows(Op):
 
 
 @dataclass(frozen=True)
-class Flip(Op):
+class Flip(View):
     """The axes ``axes`` run backwards."""
 
     axes: tuple[int, ...]
@@ -103,12 +117,19 @@ class Flip(Op):
     def reference(self, x: np.ndarray) -> np.ndarray:
         return np.flip(x, self.axes)
 
+    def follow(self, line: Line, shape: Shape, kept: int | None = None) -> Line:
+        last = sum((shape[a] - 1) * line.steps[a] for a in self.axes)
+        return Line(line.start + last, tuple(-s if a in self.axes else s for a, s in enumerate(line.steps)))
+
+    def follow_axis(self, axis: int, shape: Shape) -> int | None:
+        return None if axis in self.axes else axis
+
     def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
         return (apply(self, g),)
 
 
 @dataclass(frozen=True)
-class Convolution(Op):
+class Convolution(Op, kind=Kind.COMPOSITE):
     """Sums of products of every window with every filter; what deep learning calls a convolution: nothing is flipped.
 
     Numerics: whether what lies in the margins is multiplied is not said: an infinite weight may make a NaN there.

@@ -9,7 +9,7 @@ import numpy as np
 
 from thalweg.errors import DTypeError, ShapeError
 from thalweg.fields import dataclass
-from thalweg.graph.node import Gradients, Node, Nodes, Op, apply, node_of
+from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply, node_of
 from thalweg.graph.types import FLOATS, TensorType
 from thalweg.ops.broadcast import broadcast_to
 from thalweg.ops.error_function import error_function
@@ -30,7 +30,7 @@ def require_float(op: Op, x: TensorType) -> TensorType:
     return x
 
 
-class _Elementwise(Op):
+class Elementwise(Op, base=True, kind=Kind.ELEMENTWISE):
     """Shapes: inputs of one shape -> the same shape. All inputs of one dtype, which the result has too."""
 
     dtypes: ClassVar[tuple[str, ...]] = (*FLOATS, "int32", "int64", "uint32")
@@ -59,18 +59,18 @@ class _Elementwise(Op):
         return x
 
 
-class _Float(_Elementwise):
+class _Float(Elementwise):
     dtypes = FLOATS
 
 
-class _Logical(_Elementwise):
+class _Logical(Elementwise):
     dtypes = ("bool",)
 
 
-class _Comparison(_Elementwise):
+class _Comparison(Elementwise):
     """The result is bool. NaN compares unequal to everything, itself included."""
 
-    dtypes = (*_Elementwise.dtypes, "uint8", "bool")
+    dtypes = (*Elementwise.dtypes, "uint8", "bool")
 
     def result(self, x: TensorType) -> TensorType:
         return x.with_dtype("bool")
@@ -80,7 +80,7 @@ class _Comparison(_Elementwise):
 
 
 @dataclass(frozen=True)
-class Negate(_Elementwise):
+class Negate(Elementwise):
     def reference(self, x: np.ndarray) -> np.ndarray:
         return np.negative(x)
 
@@ -89,7 +89,7 @@ class Negate(_Elementwise):
 
 
 @dataclass(frozen=True)
-class Absolute(_Elementwise):
+class Absolute(Elementwise):
     """``|x|``, with derivative 0 at 0."""
 
     dtypes = (*FLOATS, "int32", "int64")
@@ -102,7 +102,7 @@ class Absolute(_Elementwise):
 
 
 @dataclass(frozen=True)
-class Sign(_Elementwise):
+class Sign(Elementwise):
     """-1, 0 or 1; NaN for NaN."""
 
     dtypes = (*FLOATS, "int32", "int64")
@@ -284,7 +284,7 @@ class Erf(_Float):
 
 
 @dataclass(frozen=True)
-class Add(_Elementwise):
+class Add(Elementwise):
     def reference(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.add(x, y)
 
@@ -293,7 +293,7 @@ class Add(_Elementwise):
 
 
 @dataclass(frozen=True)
-class Subtract(_Elementwise):
+class Subtract(Elementwise):
     def reference(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.subtract(x, y)
 
@@ -302,7 +302,7 @@ class Subtract(_Elementwise):
 
 
 @dataclass(frozen=True)
-class Multiply(_Elementwise):
+class Multiply(Elementwise):
     def reference(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.multiply(x, y)
 
@@ -336,7 +336,7 @@ class Power(_Float):
 
 
 @dataclass(frozen=True)
-class _Choice(_Elementwise):
+class _Choice(Elementwise):
     """NaN if either is NaN. Where both are equal each gets half of the gradient."""
 
     def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
@@ -397,7 +397,7 @@ class LogicalNot(_Logical):
 
 
 @dataclass(frozen=True)
-class Select(Op):
+class Select(Op, kind=Kind.ELEMENTWISE):
     """``x`` where the condition holds, else ``y``: never a mixture, so a NaN in the other one does no harm.
 
     Shapes: condition (...) bool, x (...), y (...) -> (...).
@@ -429,7 +429,7 @@ class Select(Op):
 
 
 @dataclass(frozen=True)
-class Cast(Op):
+class Cast(Op, kind=Kind.ELEMENTWISE):
     """The same numbers in another dtype. Floats to integers cut off towards zero, as in C; to bool: not equal to 0.
 
     A float that the integer type cannot hold (NaN included) becomes an unspecified integer.

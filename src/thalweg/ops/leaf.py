@@ -6,12 +6,13 @@ import numpy as np
 
 from thalweg.errors import DTypeError
 from thalweg.fields import dataclass
-from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
+from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
+from thalweg.ops.view import Line, Shape, View
 
 
 @dataclass(frozen=True)
-class Input(Op):
+class Input(Op, kind=Kind.LEAF):
     """A value that the caller hands in anew at each step: a batch of samples, labels or weights."""
 
     label: str
@@ -23,7 +24,7 @@ class Input(Op):
 
 
 @dataclass(frozen=True)
-class State(Op):
+class State(Op, kind=Kind.LEAF):
     """A value that stays from step to step: a parameter, an optimizer slot, a running sum, a counter."""
 
     label: str
@@ -35,7 +36,7 @@ class State(Op):
 
 
 @dataclass(frozen=True)
-class Constant(Op):
+class Constant(Op, kind=Kind.LEAF):
     """A number. Arrays of one number are this, broadcast."""
 
     value: float | int | bool
@@ -49,7 +50,7 @@ class Constant(Op):
 
 
 @dataclass(frozen=True)
-class Iota(Op):
+class Iota(Op, kind=Kind.LEAF):
     """Counts 0, 1, 2 ... along one axis.
 
     Shapes: -> ``shape``, integer or floating point.
@@ -70,7 +71,7 @@ class Iota(Op):
 
 
 @dataclass(frozen=True)
-class StopGradient(Op):
+class StopGradient(View):
     """Its input, through which no derivative flows."""
 
     def infer(self, x: TensorType) -> TensorType:
@@ -78,6 +79,12 @@ class StopGradient(Op):
 
     def reference(self, x: np.ndarray) -> np.ndarray:
         return x
+
+    def follow(self, line: Line, shape: Shape, kept: int | None = None) -> Line:
+        return line
+
+    def follow_axis(self, axis: int, shape: Shape) -> int:
+        return axis
 
     def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
         return (None,)

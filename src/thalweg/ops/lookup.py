@@ -8,14 +8,14 @@ import numpy as np
 
 from thalweg.errors import DTypeError, ShapeError
 from thalweg.fields import dataclass
-from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
+from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
 from thalweg.ops.elementwise import cast
 from thalweg.ops.shape import reshape, transpose
 
 
 @dataclass(frozen=True)
-class Take(Op):
+class Take(Op, kind=Kind.LOOKUP):
     """Row ``index[i]`` of a table (n, width) as row i of the result (k, width); NaN where the table has no such row.
 
     NaN rather than some other row: a wrong number shows in the loss, and training stops with the layer's name.
@@ -37,7 +37,7 @@ class Take(Op):
 
 
 @dataclass(frozen=True)
-class AddRows(Op):
+class AddRows(Op, kind=Kind.LOOKUP):
     """Zeros (size, width), and row i of the input added to row ``index[i]``, in order; others are left out."""
 
     size: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from thalweg.fields import dataclass
-from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
+from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
 from thalweg.ops.elementwise import add, cast, less, log, minimum, multiply, negate, select, sqrt, subtract
 
@@ -15,7 +15,7 @@ PARITY = 0x1BD11BDA
 
 
 @dataclass(frozen=True)
-class RandomBits(Op):
+class RandomBits(Op, kind=Kind.RANDOM):
     """32 random bits per element: the first word of Threefry-2x32-20.
 
     The key is (seed, ``stream``), the counter (index of the element, step): two streams, two steps or two elements

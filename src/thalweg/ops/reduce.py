@@ -8,7 +8,7 @@ import numpy as np
 
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
-from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
+from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
 from thalweg.ops.broadcast import Reduction, full, reduce_over, reduce_sum
 from thalweg.ops.elementwise import cast, divide, equal, logical_or, multiply, not_equal, select
@@ -30,20 +30,26 @@ class _Extreme(Reduction):
 class ReduceMax(_Extreme):
     """The largest over ``axes``; -inf (or the smallest integer) over nothing."""
 
+    def start(self, dtype: str) -> float | int | bool:
+        return lowest(dtype)
+
     def reference(self, x: np.ndarray) -> np.ndarray:
-        return np.asarray(x.max(self.axes, initial=lowest(x.dtype.name)))
+        return np.asarray(x.max(self.axes, initial=self.start(x.dtype.name)))
 
 
 @dataclass(frozen=True)
 class ReduceMin(_Extreme):
     """The smallest over ``axes``; inf (or the largest integer) over nothing."""
 
+    def start(self, dtype: str) -> float | int | bool:
+        return highest(dtype)
+
     def reference(self, x: np.ndarray) -> np.ndarray:
-        return np.asarray(x.min(self.axes, initial=highest(x.dtype.name)))
+        return np.asarray(x.min(self.axes, initial=self.start(x.dtype.name)))
 
 
 @dataclass(frozen=True)
-class ArgMax(Op):
+class ArgMax(Op, kind=Kind.COMPOSITE):
     """Where along ``axis`` the first largest element stands; the first NaN if there is one.
 
     Shapes: x (...) -> the shape of x without ``axis``, int32.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
-from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
+from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
+from thalweg.ops.view import Line, Shape, View
 
 Axes = int | tuple[int, ...] | None
 
@@ -37,7 +40,7 @@ def normal_axis(axis: int, shape: tuple[int, ...]) -> int:
 
 
 @dataclass(frozen=True)
-class Reshape(Op):
+class Reshape(View):
     """The same numbers in the same (row-major) order under another shape."""
 
     shape: tuple[int, ...]
@@ -55,12 +58,60 @@ class Reshape(Op):
     def reference(self, x: np.ndarray) -> np.ndarray:
         return x.reshape(self.shape)
 
+    def follow(self, line: Line, shape: Shape, kept: int | None = None) -> Line | None:
+        """See View.follow. Axes are matched in groups of equal size, of which each must run on evenly."""
+        if 0 in shape:  # no groups of axes match, and there is nothing to find
+            return Line(line.start, (0,) * len(self.shape))
+        found: list[int] = []
+        for left, right in _groups(shape, self.shape):
+            axes = [(shape[a], line.steps[a]) for a in left if shape[a] != 1 or a == kept]
+            if any(outer != n * inner for (_, outer), (n, inner) in pairwise(axes)):
+                return None
+            last = axes[-1][1] if axes else line.steps[left[0]] if left else 0
+            found += [last * math.prod(self.shape[b] for b in right[i + 1 :]) for i in range(len(right))]
+        return Line(line.start, tuple(found))
+
+    def follow_axis(self, axis: int, shape: Shape) -> int | None:
+        for old, new in _groups(shape, self.shape) if 0 not in shape else ():
+            long = [a for a in new if self.shape[a] != 1]
+            if axis in old and new and len(long) <= 1 and all(a == axis or shape[a] == 1 for a in old):
+                return long[0] if long else new[0]
+        return None
+
     def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
         return (reshape(g, inputs[0].shape),)
 
 
+def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]]:
+    """The smallest runs of axes of both shapes that have equal products."""
+    groups: list[tuple[list[int], list[int]]] = []
+    i = j = 0
+    while i < len(old) or j < len(new):
+        left, right = [], []
+        p = q = 1
+        if i < len(old):
+            left.append(i)
+            p *= old[i]
+            i += 1
+        if j < len(new):
+            right.append(j)
+            q *= new[j]
+            j += 1
+        while p != q:
+            if p < q:
+                left.append(i)
+                p *= old[i]
+                i += 1
+            else:
+                right.append(j)
+                q *= new[j]
+                j += 1
+        groups.append((left, right))
+    return groups
+
+
 @dataclass(frozen=True)
-class Transpose(Op):
+class Transpose(View):
     """Axis i of the result is axis ``axes[i]`` of the input."""
 
     axes: tuple[int, ...]
@@ -78,12 +129,18 @@ class Transpose(Op):
     def reference(self, x: np.ndarray) -> np.ndarray:
         return x.transpose(self.axes)
 
+    def follow(self, line: Line, shape: Shape, kept: int | None = None) -> Line:
+        return Line(line.start, tuple(line.steps[a] for a in self.axes))
+
+    def follow_axis(self, axis: int, shape: Shape) -> int:
+        return self.axes.index(axis)
+
     def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
         return (transpose(g, tuple(int(a) for a in np.argsort(self.axes))),)
 
 
 @dataclass(frozen=True)
-class Slice(Op):
+class Slice(View):
     """A box cut out: elements ``starts[i]``, ``starts[i] + steps[i]``, ... below ``stops[i]`` of every axis i."""
 
     starts: tuple[int, ...]
@@ -107,6 +164,14 @@ class Slice(Op):
     def reference(self, x: np.ndarray) -> np.ndarray:
         return x[tuple(slice(*box) for box in zip(self.starts, self.stops, self.steps, strict=True))]
 
+    def follow(self, line: Line, shape: Shape, kept: int | None = None) -> Line:
+        first = sum(by * step for by, step in zip(self.starts, line.steps, strict=True))
+        return Line(line.start + first, tuple(by * step for by, step in zip(self.steps, line.steps, strict=True)))
+
+    def follow_axis(self, axis: int, shape: Shape) -> int | None:
+        whole = (self.starts[axis], self.stops[axis], self.steps[axis]) == (0, shape[axis], 1)
+        return axis if whole else None
+
     def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
         (x,) = inputs
         ends = [
@@ -118,7 +183,7 @@ class Slice(Op):
 
 
 @dataclass(frozen=True)
-class Pad(Op):
+class Pad(Op, kind=Kind.MOVE):
     """Zeros around the tensor: ``low[i]`` before and ``high[i]`` after axis i, and ``inner[i]`` between elements."""
 
     low: tuple[int, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from thalweg.fields import dataclass
-from thalweg.graph.node import Gradients, Node, Nodes, Op, apply
+from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
 from thalweg.ops.broadcast import Reduction, reduce_over, reduce_sum
 from thalweg.ops.elementwise import exp, log, require_float
@@ -14,7 +14,7 @@ from thalweg.ops.shape import normal_axis, reshape
 
 
 @dataclass(frozen=True)
-class Softmax(Op):
+class Softmax(Op, kind=Kind.COMPOSITE):
     """``e^x / sum(e^x)`` along ``axis``: positive, adding up to 1.
 
     Shapes: x (...) -> (...).
@@ -43,7 +43,7 @@ class Softmax(Op):
 
 
 @dataclass(frozen=True)
-class LogSumExp(Reduction):
+class LogSumExp(Reduction, kind=Kind.COMPOSITE):
     """``log(sum(e^x))`` over ``axes``, a smooth maximum.
 
     Numerics: the largest element is subtracted first and added last.

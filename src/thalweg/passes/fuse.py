@@ -11,19 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import field
 
 from thalweg.fields import dataclass
-from thalweg.graph.node import Graph, Node
+from thalweg.graph.node import Graph, Kind, Node
 from thalweg.ops.broadcast import Broadcast, Reduction
-from thalweg.ops.concatenate import Concatenate
-from thalweg.ops.contraction import Contraction
-from thalweg.ops.convolution import Flip, Windows
-from thalweg.ops.leaf import Constant, Input, Iota, State
-from thalweg.ops.lookup import AddRows, Take
-from thalweg.ops.shape import Pad, Reshape, Slice, Transpose
-
-LEAVES = (Input, State, Constant, Iota)
-VIEWS = (Broadcast, Flip, Reshape, Slice, Transpose, Windows)
-LOOKUPS = (Take, AddRows)
-MOVES = (Pad, Concatenate, *LOOKUPS)
 
 
 @dataclass(eq=False)
@@ -66,11 +55,18 @@ def fuse(graph: Graph, dense: Iterable[Node], cheap: Callable[[Node], bool]) -> 
 
 
 def is_leaf(node: Node) -> bool:
-    return isinstance(node.op, LEAVES)
+    """Whether it is made of nothing."""
+    return node.op.kind is Kind.LEAF
 
 
 def is_view(node: Node) -> bool:
-    return isinstance(node.op, VIEWS)
+    """Whether it only looks at its input's numbers."""
+    return node.op.kind in (Kind.VIEW, Kind.WINDOW)
+
+
+def is_copied(node: Node) -> bool:
+    """Whether it is stored by copying its inputs, or rows of them, into place: a kernel of its own."""
+    return node.op.kind in (Kind.MOVE, Kind.LOOKUP)
 
 
 def behind(node: Node, stored: Iterable[Node] = ()) -> Node:
@@ -123,10 +119,10 @@ class _Grouping:
         return found
 
     def _place(self, node: Node) -> None:
-        if isinstance(node.op, Contraction):
+        if node.op.kind is Kind.CONTRACTION:
             self._start(node, Kernel(node.shape, contraction=node))
             return
-        if isinstance(node.op, MOVES):
+        if is_copied(node):
             self._start(node, Kernel(node.shape))
             return
         for kernel in self._candidates(node):
@@ -146,7 +142,7 @@ class _Grouping:
         return sorted(set(sources), key=self.kernels.index, reverse=True)
 
     def _fits(self, node: Node, kernel: Kernel) -> bool:
-        if any(isinstance(n.op, MOVES) or n in self.dense for n in kernel.nodes):
+        if any(is_copied(n) or n in self.dense for n in kernel.nodes):
             return False
         if isinstance(node.op, Reduction):
             (x,) = node.inputs
@@ -201,7 +197,8 @@ def required(graph: Graph) -> set[Node]:
     """Values that must be in memory: results, and what products, moves and views other than repetition read."""
     found = {behind(root) for root in graph.roots()}
     for node in graph.nodes():
-        if isinstance(node.op, (Contraction, *MOVES)) or (is_view(node) and not isinstance(node.op, Broadcast)):
+        whole = node.op.kind is Kind.CONTRACTION or is_copied(node)
+        if whole or (is_view(node) and not isinstance(node.op, Broadcast)):
             found |= {behind(x) for x in node.inputs}
     return {node for node in found if not is_leaf(node) and not is_view(node)}
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 
 import numpy as np
 
-from thalweg.graph.node import Graph, Node, Nodes, Op, apply, exact_scope
+from thalweg.graph.node import Graph, Kind, Node, Nodes, Op, apply, exact_scope
 from thalweg.ops.broadcast import Broadcast, broadcast
-from thalweg.ops.elementwise import Cast, Divide, Multiply, Subtract, _Elementwise
+from thalweg.ops.elementwise import Cast, Divide, Multiply, Subtract
 from thalweg.ops.leaf import Constant, StopGradient, constant
 from thalweg.ops.shape import Reshape, Transpose, reshape, transpose
 from thalweg.passes.transposes import compute_then_transpose
@@ -16,12 +16,13 @@ from thalweg.passes.transposes import compute_then_transpose
 Rule = Callable[[Node], Node]
 
 
-def simplify(graph: Graph, supported: Container[str]) -> Graph:
-    """The same function from supported operations only, without repeated or needless work."""
-    return _rewritten(graph, supported)
+def simplify(graph: Graph, supported: Callable[[type[Op]], bool]) -> Graph:
+    """The same function without repeated or needless work, and without composites that are not supported.
 
-
-def _rewritten(graph: Graph, supported: Container[str]) -> Graph:
+    Arguments:
+        supported: whether the executor can do an operation. Others are replaced by what they decompose into; one that
+            decomposes into nothing stays.
+    """
     done: dict[Node, Node] = {}  # what became of each node; a node that came out of here became itself
     known: dict[tuple[Op | str, Nodes], Node] = {}
 
@@ -47,7 +48,7 @@ def _rewritten(graph: Graph, supported: Container[str]) -> Graph:
                 inputs = tuple(done[x] for x in node.inputs)
                 current = node if inputs == node.inputs else Node(node.op, inputs, node.type, node.layer)
                 better = _simpler(current)
-                if better is current and node.op.name not in supported:
+                if better is current and not supported(type(node.op)):
                     parts = node.op.decompose(*inputs)
                     better = current if parts is None else parts
                 result = share(current) if better is current else settle(better)
@@ -111,7 +112,7 @@ def _fold_constants(node: Node) -> Node:
 
 def _compute_then_broadcast(node: Node) -> Node:
     """What is computed from repetitions of the same shape is the repetition of what is computed."""
-    if not isinstance(node.op, _Elementwise) or not all(isinstance(x.op, Broadcast) for x in node.inputs):
+    if node.op.kind is not Kind.ELEMENTWISE or not all(isinstance(x.op, Broadcast) for x in node.inputs):
         return node
     ops = {(x.op, x.inputs[0].shape) for x in node.inputs}
     if len(ops) != 1:

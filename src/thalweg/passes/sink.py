@@ -10,12 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from thalweg.graph.node import Graph, Node, apply, exact_scope
+from thalweg.graph.node import Graph, Kind, Node, apply, exact_scope
 from thalweg.ops.broadcast import Broadcast, Reduction, broadcast
-from thalweg.ops.contraction import Contraction
-from thalweg.ops.random import RandomBits
 from thalweg.ops.shape import Reshape, reshape
-from thalweg.passes.fuse import MOVES, is_leaf, is_view, required
+from thalweg.passes.fuse import is_leaf, required
 
 Groups = list[list[int]]
 
@@ -99,7 +97,7 @@ class _Sinking:
             if any(len(axes) != 1 for axes in along):
                 return None
             return broadcast(node.inputs[0], shape, tuple(axis for (axis,) in along))
-        if old in self.stored or is_leaf(old) or isinstance(old.op, Contraction):
+        if old in self.stored or is_leaf(old) or old.op.kind is Kind.CONTRACTION:
             return reshape(node, shape)
         if not self._computed_again(old):
             return None
@@ -108,8 +106,7 @@ class _Sinking:
 
 
 def _is_elementwise(node: Node) -> bool:
-    others = (Reduction, Contraction, RandomBits, *MOVES)
-    return not is_leaf(node) and not is_view(node) and not isinstance(node.op, others)
+    return node.op.kind is Kind.ELEMENTWISE
 
 
 def _merged(old: tuple[int, ...], new: tuple[int, ...]) -> Groups | None:

@@ -6,9 +6,8 @@ not around each layer.
 
 from __future__ import annotations
 
-from thalweg.graph.node import Node, apply
+from thalweg.graph.node import Kind, Node, apply
 from thalweg.ops.broadcast import Broadcast, Reduction, broadcast
-from thalweg.ops.elementwise import Cast, Select, _Elementwise
 from thalweg.ops.shape import Transpose, transpose
 
 Axes = tuple[int, ...]
@@ -35,7 +34,7 @@ def compute_then_transpose(node: Node) -> Node:
 
 def _common(node: Node) -> Axes | None:
     """How the operation's inputs are transposed; None where they are not, or not alike."""
-    if not isinstance(node.op, _Elementwise | Select | Cast | Reduction) or node.inputs[0].rank < 3:
+    if not (node.op.kind is Kind.ELEMENTWISE or isinstance(node.op, Reduction)) or node.inputs[0].rank < 3:
         return None
     orders = {x.op.axes for x in node.inputs if isinstance(x.op, Transpose)}
     movable = (isinstance(x.op, Transpose | Broadcast) or x.dtype == "bool" for x in node.inputs)

@@ -1,4 +1,4 @@
-"""How each elementwise operation is written in LLVM: values in, value out. Loops and fusion come from outside."""
+"""How each elementwise operation is written in LLVM."""
 
 from __future__ import annotations
 
@@ -8,45 +8,25 @@ from collections.abc import Callable
 from typing import Any
 
 from thalweg.executors.native.code.builder import Builder, Value
+from thalweg.executors.native.code.lowerings import Lowerings
 from thalweg.graph.node import Op
 from thalweg.ops import elementwise as e
 from thalweg.ops.error_function import CENTRE, ERROR_FUNCTION
-from thalweg.ops.random import PARITY, ROTATIONS, ROUNDS
 
-Lowering = Callable[..., Value]
-LOWERINGS: dict[type[Op], Lowering] = {}
-
-EXPENSIVE = (
-    *(e.Exp, e.Expm1, e.Log, e.Log1p, e.Sin, e.Cos, e.Tanh, e.Sigmoid, e.Softplus, e.Erf, e.Power, e.Divide, e.Sqrt),
-)
-"""Operations that are better kept than computed again."""
-
-
-def lowers(op: type[Op]) -> Callable[[Lowering], Lowering]:
-    """Registers a function ``(op, build, *values) -> value``."""
-
-    def register(function: Lowering) -> Lowering:
-        LOWERINGS[op] = function
-        return function
-
-    return register
-
-
-def lower(op: Op, build: Builder, *values: Value) -> Value:
-    return LOWERINGS[type(op)](op, build, *values)
+LOWERINGS = Lowerings()
 
 
 # --- arithmetic -------------------------------------------------------------------------------------------------
 
 
-def _direct(op: type[Op], method: Callable[..., Value]) -> None:
-    LOWERINGS[op] = lambda _, build, *values: method(build, *values)
+def _direct(op: type[Op], method: Callable[..., Value], *, cheap: bool = True) -> None:
+    LOWERINGS.lowers(op, cheap=cheap)(lambda _, build, *values: method(build, *values))
 
 
 _direct(e.Add, Builder.add)
 _direct(e.Subtract, Builder.subtract)
 _direct(e.Multiply, Builder.multiply)
-_direct(e.Divide, Builder.divide)
+_direct(e.Divide, Builder.divide, cheap=False)
 _direct(e.Negate, Builder.negate)
 _direct(e.Select, Builder.select)
 _direct(e.Less, lambda build, x, y: build.compare("olt", x, y))
@@ -57,20 +37,20 @@ _direct(e.LogicalOr, lambda build, x, y: build.binary("or", x, y))
 _direct(e.LogicalNot, lambda build, x: build.binary("xor", x, build.like(True, x)))
 
 
-@lowers(e.Absolute)
+@LOWERINGS.lowers(e.Absolute)
 def lower_absolute(op: Op, build: Builder, x: Value) -> Value:
     if x.is_float:
         return build.intrinsic("fabs", x.dtype, x.lanes, x)
     return build.select(build.compare("olt", x, build.like(0, x)), build.negate(x), x)
 
 
-@lowers(e.Sign)
+@LOWERINGS.lowers(e.Sign)
 def lower_sign(op: Op, build: Builder, x: Value) -> Value:
     below = build.select(build.compare("olt", x, build.like(0, x)), build.like(-1, x), x)
     return build.select(build.compare("ogt", x, build.like(0, x)), build.like(1, x), below)
 
 
-@lowers(e.Floor)
+@LOWERINGS.lowers(e.Floor)
 def lower_floor(op: Op, build: Builder, x: Value) -> Value:
     if build.host.fma:  # as new as an instruction that rounds
         return build.intrinsic("floor", x.dtype, x.lanes, x)
@@ -83,12 +63,12 @@ def lower_floor(op: Op, build: Builder, x: Value) -> Value:
     return build.select(build.compare("olt", size, whole), down, x)
 
 
-@lowers(e.Sqrt)
+@LOWERINGS.lowers(e.Sqrt, cheap=False)
 def lower_sqrt(op: Op, build: Builder, x: Value) -> Value:
     return build.intrinsic("sqrt", x.dtype, x.lanes, x)
 
 
-@lowers(e.Relu)
+@LOWERINGS.lowers(e.Relu)
 def lower_relu(op: Op, build: Builder, x: Value) -> Value:
     return build.select(build.compare("olt", x, build.like(0, x)), build.like(0, x), x)
 
@@ -103,7 +83,7 @@ _direct(e.Maximum, lambda build, x, y: extreme(build, "ogt", x, y))
 _direct(e.Minimum, lambda build, x, y: extreme(build, "olt", x, y))
 
 
-@lowers(e.Cast)
+@LOWERINGS.lowers(e.Cast)
 def lower_cast(op: e.Cast, build: Builder, x: Value) -> Value:
     to = op.dtype
     floating = to in ("float32", "float64")
@@ -198,7 +178,7 @@ def _power_of_two(build: Builder, n: Value, dtype: str) -> Value:
     return build.bits(build.binary("shl", biased, build.like(k["digits"], n)), dtype)
 
 
-@lowers(e.Exp)
+@LOWERINGS.lowers(e.Exp, cheap=False)
 def lower_exp(op: Op, build: Builder, x: Value) -> Value:
     low, high = _RANGE[x.dtype]
     x = build.select(build.compare("olt", x, build.like(low, x)), build.like(low, x), x)
@@ -210,7 +190,7 @@ def lower_exp(op: Op, build: Builder, x: Value) -> Value:
     return build.multiply(build.multiply(build.add(rest, build.like(1, x)), first), second)
 
 
-@lowers(e.Expm1)
+@LOWERINGS.lowers(e.Expm1, cheap=False)
 def lower_expm1(op: Op, build: Builder, x: Value) -> Value:
     size = lower_absolute(op, build, x)
     small = build.compare("olt", size, build.like(1, x))
@@ -222,7 +202,7 @@ def lower_expm1(op: Op, build: Builder, x: Value) -> Value:
     return build.select(small, near, far)
 
 
-@lowers(e.Tanh)
+@LOWERINGS.lowers(e.Tanh, cheap=False)
 def lower_tanh(op: Op, build: Builder, x: Value) -> Value:
     """``t / (t + 2)`` with ``t = e^(2|x|) - 1``, and the sign of x."""
     size = lower_absolute(op, build, x)
@@ -236,7 +216,7 @@ def _exp_of_minus_absolute(build: Builder, x: Value) -> Value:
     return lower_exp(e.Exp(), build, build.negate(lower_absolute(e.Absolute(), build, x)))
 
 
-@lowers(e.Sigmoid)
+@LOWERINGS.lowers(e.Sigmoid, cheap=False)
 def lower_sigmoid(op: Op, build: Builder, x: Value) -> Value:
     small = _exp_of_minus_absolute(build, x)
     one = build.like(1, x)
@@ -244,13 +224,13 @@ def lower_sigmoid(op: Op, build: Builder, x: Value) -> Value:
     return build.divide(above, build.add(one, small))
 
 
-@lowers(e.Softplus)
+@LOWERINGS.lowers(e.Softplus, cheap=False)
 def lower_softplus(op: Op, build: Builder, x: Value) -> Value:
     top = extreme(build, "ogt", x, build.like(0, x))
     return build.add(top, lower_log1p(op, build, _exp_of_minus_absolute(build, x)))
 
 
-@lowers(e.Erf)
+@LOWERINGS.lowers(e.Erf, cheap=False)
 def lower_erf(op: Op, build: Builder, x: Value) -> Value:
     """Both branches of ``ops.error_function``, and the right one chosen."""
     k = ERROR_FUNCTION[x.dtype]
@@ -296,7 +276,7 @@ _LOG = {
 }
 
 
-@lowers(e.Log)
+@LOWERINGS.lowers(e.Log, cheap=False)
 def lower_log(op: Op, build: Builder, x: Value) -> Value:
     k: dict[str, Any] = _LOG[x.dtype]
     denormal = build.compare("olt", x, build.like(k["tiny"], x))
@@ -326,7 +306,7 @@ def _or_nan(build: Builder, x: Value, result: Value) -> Value:
     return build.select(build.compare("une", x, x), x, result)
 
 
-@lowers(e.Log1p)
+@LOWERINGS.lowers(e.Log1p, cheap=False)
 def lower_log1p(op: Op, build: Builder, x: Value) -> Value:
     """``log(u) x / (u - 1)`` with ``u = 1 + x``: the rounding of u cancels (Goldberg 1991, theorem 4)."""
     one = build.like(1, x)
@@ -337,7 +317,7 @@ def lower_log1p(op: Op, build: Builder, x: Value) -> Value:
     return build.select(infinite, x, build.select(build.compare("oeq", u, one), x, exact))
 
 
-@lowers(e.Power)
+@LOWERINGS.lowers(e.Power, cheap=False)
 def lower_power(op: Op, build: Builder, x: Value, y: Value) -> Value:
     """``e^(y log |x|)`` in double precision, with the sign of an odd power and the ends as C99's pow has them."""
     dtype = x.dtype
@@ -363,27 +343,3 @@ def lower_power(op: Op, build: Builder, x: Value, y: Value) -> Value:
     endless = build.compare("oeq", lower_absolute(op, build, y), build.like(math.inf, x))
     result = build.select(build.binary("or", unit, build.binary("and", level, endless)), one, result)
     return build.convert("fptrunc", result, dtype) if dtype == "float32" else result
-
-
-# --- random bits ------------------------------------------------------------------------------------------------
-
-
-def threefry(build: Builder, seed: Value, stream: int, index: Value, step: Value) -> Value:
-    """The first word of Threefry-2x32-20, see ops.random.RandomBits. Only ``index`` has lanes."""
-    lanes = index.lanes
-
-    def spread(x: Value) -> Value:
-        return build.splat(x, lanes) if lanes else x
-
-    parity = build.constant(PARITY ^ stream, "uint32")
-    keys = [spread(seed), build.like(stream, index), spread(build.binary("xor", parity, seed))]
-    x, y = build.add(index, keys[0]), build.add(spread(step), keys[1])
-    for turn in range(ROUNDS):
-        x = build.add(x, y)
-        turned = build.intrinsic("fshl", "uint32", lanes, y, y, build.like(ROTATIONS[turn % 8], y))
-        y = build.binary("xor", turned, x)
-        if turn % 4 == 3:
-            block = turn // 4 + 1
-            x = build.add(x, keys[block % 3])
-            y = build.add(build.add(y, keys[(block + 1) % 3]), build.like(block, y))
-    return x

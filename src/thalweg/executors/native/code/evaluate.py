@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Protocol
 
 from thalweg.executors.native.code.builder import Builder, Pointer, Value
-from thalweg.executors.native.code.elementwise import lower, threefry
+from thalweg.executors.native.code.operations import lower
 from thalweg.executors.native.plan.nest import Access, Buffer, Dim, View, dense_strides, merge
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
@@ -354,7 +354,7 @@ class Place:
         access = self.nest.loads.get((node, mapping))
         if isinstance(node.op, RandomBits) and access is not None and access.buffer is None:
             (seed,), (step,) = (self.value(x, ()) for x in node.inputs)
-            return [threefry(build, seed, node.op.stream, build.bits(i, "uint32"), step) for i in self.load(access)]
+            return [lower(node.op, build, seed, step, place) for place in self.load(access)]
         if access is not None:
             loaded = self.load(access)
             return [self._cast(x, node.dtype) for x in loaded] if access.buffer is None else loaded

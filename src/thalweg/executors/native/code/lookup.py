@@ -12,11 +12,12 @@ from collections.abc import Callable
 from thalweg.executors.native.code.builder import Builder, Module, Pointer, Value
 from thalweg.executors.native.code.evaluate import Nest
 from thalweg.executors.native.plan.nest import Access
-from thalweg.ops.lookup import Take
+from thalweg.graph.node import Op
+from thalweg.ops.lookup import AddRows, Take
 
 
 class Lookup:
-    """Writes the function of a Take or an AddRows."""
+    """Writes the function of a lookup."""
 
     def __init__(self, nest: Nest, module: Module) -> None:
         self.nest = nest
@@ -32,10 +33,14 @@ class Lookup:
         return int(self.root.shape[0]) if self.columns else 0
 
     def write(self, build: Builder) -> None:
-        begin, end = Value("%begin", "int64"), Value("%end", "int64")
-        if isinstance(self.root.op, Take):
-            build.loop(begin, end, 1, [], lambda i, _: self._copy(build, i))
-            return
+        LOWERINGS[type(self.root.op)](self, build, Value("%begin", "int64"), Value("%end", "int64"))
+
+    def take(self, build: Builder, begin: Value, end: Value) -> None:
+        """The rows from ``begin`` up to ``end`` of a Take."""
+        build.loop(begin, end, 1, [], lambda i, _: self._copy(build, i))
+
+    def add_rows(self, build: Builder, begin: Value, end: Value) -> None:
+        """The rows from ``begin`` up to ``end`` of an AddRows."""
         build.loop(begin, end, 1, [], lambda row, _: self._clear(build, row))
         zero, last = build.index(0), build.index(self.numbers)
         build.loop(zero, last, 1, [], lambda i, _: self._add(build, i, begin, end))
@@ -106,3 +111,9 @@ class Lookup:
 
     def _store(self, build: Builder, row: Pointer, c: Value, x: Value, count: int) -> None:
         build.store(build.offset(row, c, self.target.dtype), x, count)
+
+
+LOWERINGS: dict[type[Op], Callable[[Lookup, Builder, Value, Value], None]] = {
+    Take: Lookup.take,
+    AddRows: Lookup.add_rows,
+}

@@ -7,16 +7,18 @@ barrier.
 
 from __future__ import annotations
 
+from thalweg.executors.native.code import lookup
 from thalweg.executors.native.code.addresses import BARRIER_SHIFT, FAULTS, FIXED, RUN
 from thalweg.executors.native.code.builder import Builder, Module, Value
 from thalweg.executors.native.code.contraction import Tiles
 from thalweg.executors.native.code.lookup import Lookup
+from thalweg.executors.native.code.operations import LOWERINGS
 from thalweg.executors.native.code.sweep import Sweep
 from thalweg.executors.native.code.transpose import TransposedCopy
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.plan.nest import Buffer
 from thalweg.executors.native.plan.task import Plan, Task
-from thalweg.passes.fuse import LOOKUPS
+from thalweg.graph.node import Kind, Op
 
 SPINS = 100
 """Turns that a thread waits at a barrier before it lets others run; more starves a second job on the same core."""
@@ -25,6 +27,12 @@ SPINS = 100
 def table_order(plan: Plan) -> list[Buffer]:
     """The caller's arrays in the order of the table, after FIXED."""
     return [*plan.states.values(), *plan.data.values(), *plan.outputs.values()]
+
+
+def supported(op: type[Op]) -> bool:
+    """Whether there is code for an operation. What lies somewhere, or only moves numbers, needs none of its own."""
+    planned = (Kind.LEAF, Kind.VIEW, Kind.WINDOW, Kind.MOVE, Kind.CONTRACTION)
+    return op.kind in planned or op in LOWERINGS or op in lookup.LOWERINGS
 
 
 def generate(plan: Plan, host: Host, *, checked: bool) -> str:
@@ -48,7 +56,7 @@ def _kernel(task: Task, plan: Plan, module: Module) -> Call:
     build = Builder(module, pointers, ["begin", "end"])
     if task.kernel.contraction is not None:
         writer: Tiles | Lookup | TransposedCopy | Sweep = Tiles(nest, module)
-    elif isinstance(task.kernel.roots[0].op, LOOKUPS) and not task.copies:
+    elif task.kernel.roots[0].op.kind is Kind.LOOKUP and not task.copies:
         writer = Lookup(nest, module)
     elif TransposedCopy.fits(nest):
         writer = TransposedCopy(nest, module)

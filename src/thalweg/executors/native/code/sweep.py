@@ -13,13 +13,11 @@ import math
 from collections.abc import Callable, Container, Sequence
 
 from thalweg.executors.native.code.builder import Builder, Module, Value
-from thalweg.executors.native.code.elementwise import EXPENSIVE, extreme
 from thalweg.executors.native.code.evaluate import Lanes, Nest, Place, Values, root_mapping
+from thalweg.executors.native.code.operations import is_costly, lower
 from thalweg.executors.native.host import ITEMSIZE
 from thalweg.graph.node import Node
-from thalweg.ops.broadcast import ReduceSum, Reduction
-from thalweg.ops.random import RandomBits
-from thalweg.ops.reduce import ReduceMax, highest, lowest
+from thalweg.ops.broadcast import Reduction
 from thalweg.passes.fuse import Kernel, is_leaf
 from thalweg.state.layout import LINE_BYTES
 
@@ -63,7 +61,7 @@ def kept_for_later(kernel: Kernel, stored: Container[Node]) -> list[Node]:
     done = passes(kernel, stored)
     found = []
     for node in kernel.nodes:
-        if node.shape != kernel.space or not isinstance(node.op, (*EXPENSIVE, RandomBits)):
+        if node.shape != kernel.space or not is_costly(node.op):
             continue
         users = {done[n] - isinstance(n.op, Reduction) for n in kernel.nodes if node in n.inputs}
         if len(users | {done[node]}) > 1:
@@ -274,7 +272,7 @@ class Sweep:
                 result += terms
                 continue
             own = sums[i * per_node : (i + 1) * per_node]
-            combined = [combine(build, node, total, term) for total, term in zip(own, terms, strict=False)]
+            combined = [lower(node.op, build, total, term) for total, term in zip(own, terms, strict=False)]
             result += combined + own[len(combined) :]
         self._store(place, stores)
         return result
@@ -298,16 +296,10 @@ class Sweep:
         return [[across(build, node, tree(build, node, part))] for node, part in zip(reductions, parts, strict=True)]
 
 
-def combine(build: Builder, node: Node, x: Value, y: Value) -> Value:
-    if isinstance(node.op, ReduceSum):
-        return build.binary("or", x, y) if x.dtype == "bool" else build.add(x, y)
-    return extreme(build, "ogt" if isinstance(node.op, ReduceMax) else "olt", x, y)
-
-
 def tree(build: Builder, node: Node, parts: Values) -> Value:
     """Partial results combined in pairs, so that few of them wait for each other."""
     while len(parts) > 1:
-        pairs = [combine(build, node, x, y) for x, y in zip(parts[::2], parts[1::2], strict=False)]
+        pairs = [lower(node.op, build, x, y) for x, y in zip(parts[::2], parts[1::2], strict=False)]
         parts = pairs + (parts[-1:] if len(parts) % 2 else [])
     return parts[0]
 
@@ -316,13 +308,11 @@ def across(build: Builder, node: Node, x: Value) -> Value:
     """All lanes of a vector combined into one number, halving them again and again."""
     half = x.lanes // 2
     while half:
-        x = combine(build, node, build.shuffle(x, None, range(half)), build.shuffle(x, None, range(half, 2 * half)))
+        x = lower(node.op, build, build.shuffle(x, None, range(half)), build.shuffle(x, None, range(half, 2 * half)))
         half //= 2
     return build.lane(x, 0)
 
 
 def _identity(build: Builder, node: Node, lanes: int) -> Value:
-    if isinstance(node.op, ReduceSum):
-        return build.constant(0, node.dtype, lanes)
-    start = lowest(node.dtype) if isinstance(node.op, ReduceMax) else highest(node.dtype)
-    return build.constant(start, node.dtype, lanes)
+    assert isinstance(node.op, Reduction), "only reductions are swept"
+    return build.constant(node.op.start(node.dtype), node.dtype, lanes)

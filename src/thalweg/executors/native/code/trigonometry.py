@@ -1,11 +1,14 @@
-"""How sine and cosine are written in LLVM. Importing this module registers them."""
+"""How sine and cosine are written in LLVM."""
 
 from __future__ import annotations
 
 from thalweg.executors.native.code.builder import Builder, Value
-from thalweg.executors.native.code.elementwise import lowers, polynomial
+from thalweg.executors.native.code.elementwise import polynomial
+from thalweg.executors.native.code.lowerings import Lowerings
 from thalweg.graph.node import Op
 from thalweg.ops import elementwise as e
+
+LOWERINGS = Lowerings()
 
 # Cody & Waite (1980), chapter 8: x = n pi / 2 + r, |r| <= pi / 4, with pi / 2 in three parts of 53 bits, which fused
 # multiply-adds take from x with one rounding each; the first one is exact, as long as n has no more than 51 bits.
@@ -31,13 +34,13 @@ _COSINE = [
 ]
 
 
-@lowers(e.Sin)
+@LOWERINGS.lowers(e.Sin, cheap=False)
 def lower_sin(op: Op, build: Builder, x: Value) -> Value:
     result = _quarters(build, x, 0)
     return build.select(build.compare("oeq", x, build.like(0, x)), x, result)  # keeps -0
 
 
-@lowers(e.Cos)
+@LOWERINGS.lowers(e.Cos, cheap=False)
 def lower_cos(op: Op, build: Builder, x: Value) -> Value:
     return _quarters(build, x, 1)
 

@@ -18,14 +18,14 @@ from dataclasses import replace
 from thalweg.executors.native.code.contraction import BLOCK_BYTES
 from thalweg.executors.native.host import ITEMSIZE
 from thalweg.fields import dataclass
-from thalweg.graph.node import Graph, Node, apply, exact_scope
+from thalweg.graph.node import Graph, Kind, Node, apply, exact_scope
 from thalweg.ops import broadcast, contract, full, multiply, reduce_sum, reshape, transpose
 from thalweg.ops.broadcast import Broadcast, Reduction
 from thalweg.ops.contraction import Contraction, Labels
 from thalweg.ops.convolution import Windows
 from thalweg.ops.leaf import Constant, Input, Iota
 from thalweg.ops.shape import Transpose
-from thalweg.passes.fuse import LOOKUPS, behind, is_view
+from thalweg.passes.fuse import behind, is_view
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def legalise(graph: Graph, gather: bool) -> tuple[Graph, set[Node]]:
         with exact_scope(node.layer):
             if isinstance(node.op, Contraction):
                 new[node] = _contraction(same, dense, copies, bordered)
-            elif isinstance(node.op, Windows) and any(map(any, node.op.margins)):
+            elif isinstance(node.op, Windows) and node.op.bordered_axes():
                 new[node] = node.op.without_margins(*inputs)
                 taps = [k for k, margin in zip(node.op.size, node.op.margins, strict=True) if any(margin)]
                 if min(taps) > 1 and max(taps) <= MOST_TAPS:
@@ -88,7 +88,7 @@ def legalise(graph: Graph, gather: bool) -> tuple[Graph, set[Node]]:
                 dense.add(source)  # its rows lie all over the data
             elif isinstance(source.op, Constant | Iota):
                 dense.add(_inside_margins(x))
-        for x in node.inputs if isinstance(node.op, LOOKUPS) else ():
+        for x in node.inputs if node.op.kind is Kind.LOOKUP else ():
             lies_elsewhere = isinstance(x.op, Constant | Iota) or (gather and isinstance(x.op, Input))
             if lies_elsewhere or is_view(x):
                 dense.add(x)
@@ -164,7 +164,7 @@ def _inside_margins(x: Node) -> Node:
     """What an operand's windows with margins look at, which can be stored; else the operand itself."""
     node = x
     while is_view(node):
-        if isinstance(node.op, Windows) and any(map(any, node.op.margins)):
+        if isinstance(node.op, Windows) and node.op.bordered_axes():
             return node.inputs[0]
         (node,) = node.inputs
     return x

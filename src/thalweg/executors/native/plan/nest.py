@@ -10,15 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from thalweg.executors.native.host import ITEMSIZE
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.ops.broadcast import Broadcast
-from thalweg.ops.convolution import Flip, Windows
-from thalweg.ops.shape import Reshape, Slice, Transpose
+from thalweg.ops import view as ops
+from thalweg.ops.shape import Reshape
+from thalweg.ops.view import Line
 
 Strides = tuple[int, ...]
 
@@ -51,14 +50,6 @@ class Buffer:
     def nbytes(self) -> int:
         """What the span takes."""
         return self.span * ITEMSIZE[self.type.dtype]
-
-
-@dataclass(frozen=True)
-class Line:
-    """A number for each place of a tensor: ``start + sum of index * step``."""
-
-    start: int
-    steps: Strides
 
 
 @dataclass(frozen=True)
@@ -103,120 +94,36 @@ def view_of(node: Node, place_of: Callable[[Node], View | None]) -> View:
     if place is not None:
         return place
     (x,) = node.inputs
-    view = view_of(x, place_of)
-    if isinstance(node.op, Reshape) and node.type.size == 0:  # of shapes with a 0 no groups of axes match
+    view, op = view_of(x, place_of), node.op
+    assert isinstance(op, ops.View), f"{node} is neither stored nor a view"
+    if node.type.size == 0:  # nothing to find
         return View(view.buffer, view.offset, (0,) * node.rank)
-    gathered = None if view.gathered is None else _gathered(node, view)
-    address = _followed(node, Line(view.offset, view.strides), view.gathered)
-    borders = [Border(_followed(node, b.line, view.gathered), b.size) for b in view.borders]
-    if isinstance(node.op, Windows):
-        for axis, ((low, high), n) in enumerate(zip(node.op.margins, x.shape[1:-1], strict=True), 1):
-            if low or high:
-                along = Line(0, tuple(int(a == axis) for a in range(x.rank)))
-                borders.append(Border(_followed(node, along, None), n))
+    gathered = None
+    if view.gathered is not None:
+        gathered = op.follow_axis(view.gathered, x.shape)
+        if gathered is None:
+            raise NotAffineError(x)
+
+    def followed(line: Line) -> Line:
+        found = op.follow(line, x.shape, view.gathered)
+        if found is None:
+            raise NotAffineError(x)
+        return found
+
+    address = followed(Line(view.offset, view.strides))
+    borders = [Border(followed(b.line), b.size) for b in view.borders]
+    for axis in op.bordered_axes():
+        along = Line(0, tuple(int(a == axis) for a in range(x.rank)))
+        borders.append(Border(followed(along), x.shape[axis]))
     return View(view.buffer, address.start, address.steps, gathered, tuple(borders))
-
-
-def _followed(node: Node, line: Line, gathered: int | None) -> Line:
-    """The same numbers, for each place of a view of the tensor. Raises NotAffineError."""
-    (x,) = node.inputs
-    op, start, steps = node.op, line.start, line.steps
-    if isinstance(op, Broadcast):
-        spread = [0] * node.rank
-        for axis, step in zip(op.axes, steps, strict=True):
-            spread[axis] = step
-        return Line(start, tuple(spread))
-    if isinstance(op, Transpose):
-        return Line(start, tuple(steps[a] for a in op.axes))
-    if isinstance(op, Slice):
-        first = sum(by * step for by, step in zip(op.starts, steps, strict=True))
-        return Line(start + first, tuple(by * step for by, step in zip(op.steps, steps, strict=True)))
-    if isinstance(op, Flip):
-        last = sum((x.shape[a] - 1) * steps[a] for a in op.axes)
-        return Line(start + last, tuple(-s if a in op.axes else s for a, s in enumerate(steps)))
-    if isinstance(op, Windows):
-        first, *places, last = steps
-        begin = -sum(low * s for (low, _), s in zip(op.margins, places, strict=True))
-        starts = [s * by for s, by in zip(places, op.strides, strict=True)]
-        taps = [s * by for s, by in zip(places, op.dilation, strict=True)]
-        return Line(start + begin, (first, *starts, *taps, last))
-    assert isinstance(op, Reshape), f"{node} is neither stored nor a view"
-    found = _reshaped(steps, x.shape, node.shape, gathered)
-    if found is None:
-        raise NotAffineError(x)
-    return Line(start, found)
-
-
-def _gathered(node: Node, view: View) -> int:
-    """The axis of a view that goes by the index. Raises NotAffineError."""
-    (x,) = node.inputs
-    op, axis = node.op, view.gathered
-    assert axis is not None, "of a gathered tensor"
-    if isinstance(op, Broadcast):
-        return op.axes[axis]
-    if isinstance(op, Transpose):
-        return op.axes.index(axis)
-    if isinstance(op, Reshape):
-        for old, new in _groups(x.shape, node.shape):
-            long = [a for a in new if node.shape[a] != 1]
-            if axis in old and new and len(long) <= 1 and all(a == axis or x.shape[a] == 1 for a in old):
-                return long[0] if long else new[0]
-        raise NotAffineError(x)
-    cut = isinstance(op, Slice) and (node.shape[axis], op.steps[axis]) != (x.shape[axis], 1)
-    if cut or (isinstance(op, Flip) and axis in op.axes) or (isinstance(op, Windows) and axis != 0):
-        raise NotAffineError(x)
-    return axis
-
-
-def _reshaped(steps: Strides, old: Sequence[int], new: Sequence[int], gathered: int | None = None) -> Strides | None:
-    """The steps along the axes of another shape. Axes are matched in groups of equal size.
-
-    A group keeps its order in memory if it runs on evenly; None if one does not.
-    """
-    found: list[int] = []
-    for left, right in _groups(old, new):
-        axes = [(old[a], steps[a]) for a in left if old[a] != 1 or a == gathered]
-        if any(outer != n * inner for (_, outer), (n, inner) in pairwise(axes)):
-            return None
-        last = axes[-1][1] if axes else steps[left[0]] if left else 0
-        found += [last * math.prod(new[b] for b in right[i + 1 :]) for i in range(len(right))]
-    return tuple(found)
 
 
 def place_of_reshaped(x: Node, node: Node, place: View) -> View | None:
     """Where x has to lie, so that ``node``, which is x under another shape, lies at ``place``; None if it cannot."""
     if node.type.size == 0:
         return None
-    strides = _reshaped(place.strides, node.shape, x.shape)
-    return None if strides is None else View(place.buffer, place.offset, strides)
-
-
-def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]]:
-    """The smallest runs of axes of both shapes that have equal products."""
-    groups: list[tuple[list[int], list[int]]] = []
-    i = j = 0
-    while i < len(old) or j < len(new):
-        left, right = [], []
-        p = q = 1
-        if i < len(old):
-            left.append(i)
-            p *= old[i]
-            i += 1
-        if j < len(new):
-            right.append(j)
-            q *= new[j]
-            j += 1
-        while p != q:
-            if p < q:
-                left.append(i)
-                p *= old[i]
-                i += 1
-            else:
-                right.append(j)
-                q *= new[j]
-                j += 1
-        groups.append((left, right))
-    return groups
+    there = Reshape(x.shape).follow(Line(place.offset, place.strides), node.shape)
+    return None if there is None else View(place.buffer, there.start, there.steps)
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from thalweg.executors.executor import leaf_types
-from thalweg.executors.native.code import trigonometry as trigonometry  # fills LOWERINGS
-from thalweg.executors.native.code.elementwise import EXPENSIVE, LOWERINGS
+from thalweg.executors.executor import check_supported, leaf_types
 from thalweg.executors.native.code.evaluate import Nest, Views, resolve
+from thalweg.executors.native.code.operations import is_cheap
+from thalweg.executors.native.code.step import supported
 from thalweg.executors.native.code.sweep import kept_for_later, one_pass, rows_fit_registers
 from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.legalise import legalise
@@ -21,7 +21,6 @@ from thalweg.executors.native.plan.nest import (
     Border,
     Buffer,
     Dim,
-    Line,
     NotAffineError,
     Strides,
     View,
@@ -32,26 +31,19 @@ from thalweg.executors.native.plan.nest import (
 )
 from thalweg.executors.native.plan.reuse import written_over
 from thalweg.executors.native.plan.task import Plan, Task, levels, waited_for
-from thalweg.graph.node import Graph, Node
+from thalweg.graph.node import Graph, Kind, Node
 from thalweg.graph.types import TensorType
 from thalweg.ops import full
 from thalweg.ops.concatenate import Concatenate
 from thalweg.ops.contraction import Contraction
 from thalweg.ops.leaf import Input, State
-from thalweg.ops.random import RandomBits
 from thalweg.ops.shape import Pad, Reshape
-from thalweg.passes.fuse import LOOKUPS, Kernel, behind, fuse, is_view, reads
+from thalweg.ops.view import Line
+from thalweg.passes.fuse import Kernel, behind, fuse, is_view, reads
 from thalweg.passes.memory import Lifetime, assign
 from thalweg.passes.simplify import simplify
 from thalweg.passes.sink import sink
 from thalweg.state.layout import strides as state_strides
-
-SUPPORTED = {op.name for op in LOWERINGS} | {
-    *("input", "state", "constant", "iota", "broadcast", "reshape", "transpose", "slice", "pad", "concatenate"),
-    *("reduce_sum", "reduce_max", "reduce_min", "contraction", "random_bits"),
-    *("take", "add_rows", "windows", "flip"),
-}
-
 
 PAGE_BYTES = 4096
 """Rows a multiple of this apart fall into one set of the first cache."""
@@ -64,7 +56,7 @@ class Planner(Views):
         self.lanes = lanes
         self.gather = gather
         self.inputs, self.state_types = leaf_types(graph)
-        self.graph, self.dense = legalise(sink(simplify(graph, SUPPORTED), _cheap), gather)
+        self.graph, self.dense = legalise(sink(_lowered(graph), _cheap), gather)
         self.data = {n: self._data_buffer(n, t) for n, t in self.inputs.items()}
         self.states = {n: Buffer(n, "state", t, state_strides(t)) for n, t in self.state_types.items()}
         self.outputs = {n: Buffer(n, "output", x.type, dense_strides(x.shape)) for n, x in self.graph.outputs.items()}
@@ -129,7 +121,8 @@ class Planner(Views):
 
     def _put_inside(self, kernels: list[Kernel]) -> None:
         """Values that are padded or joined are made in their place in the result, where that is possible."""
-        made = {root for kernel in kernels for root in kernel.roots if not isinstance(root.op, (Pad, *LOOKUPS))}
+        roots = (root for kernel in kernels for root in kernel.roots)
+        made = {root for root in roots if not isinstance(root.op, Pad) and root.op.kind is not Kind.LOOKUP}
         self.inside = {}
         for kernel in reversed(kernels):  # results before what is made in them
             (node, *_) = kernel.roots
@@ -165,7 +158,7 @@ class Planner(Views):
         for kernel in kernels:
             if kernel.contraction is not None:
                 self._check_operands(kernel.contraction)
-            if isinstance(kernel.roots[0].op, LOOKUPS):
+            if kernel.roots[0].op.kind is Kind.LOOKUP:
                 self._check_rows(kernel.roots[0].inputs[0])
 
     def _try_view(self, node: Node) -> View | None:
@@ -267,7 +260,7 @@ class Planner(Views):
 
     def _is_lookup(self, kernel: Kernel) -> bool:
         assert self.current is not None, "asked while a task is resolved"
-        return isinstance(kernel.roots[0].op, LOOKUPS) and not self.current.copies
+        return kernel.roots[0].op.kind is Kind.LOOKUP and not self.current.copies
 
     def _lookup(self, kernel: Kernel) -> Nest:
         """Numbers and columns; the rows are found by number, which no strides tell."""
@@ -442,8 +435,15 @@ def _along(steps: Strides, axes: Sequence[int | None]) -> Strides:
     return tuple(0 if a is None else steps[a] for a in axes)
 
 
+def _lowered(graph: Graph) -> Graph:
+    """The graph simplified, and of operations that there is code for. Raises ExecutorError if there is none."""
+    graph = simplify(graph, supported)
+    check_supported(graph, supported, "native")
+    return graph
+
+
 def _cheap(node: Node) -> bool:
-    return type(node.op) in LOWERINGS and not isinstance(node.op, (*EXPENSIVE, RandomBits))
+    return is_cheap(node.op)
 
 
 def _temporary(node: Node, even: bool = False) -> View:
