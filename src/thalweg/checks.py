@@ -229,14 +229,26 @@ def _admit(annotation: Any, value: Any) -> Any:
 
 def _admit_annotated(arguments: tuple[Any, ...], value: Any) -> Any:
     admitted = _admit(arguments[0], value)
-    markers = [marker for marker in arguments[1:] if isinstance(marker, Rule)]
-    if admitted is _REFUSED or not all(marker.admits(admitted) for marker in markers):
+    if admitted is _REFUSED or not all(
+        marker.admits(admitted) for marker in arguments[1:] if _is_rule(marker.__class__)
+    ):
         return _REFUSED
     return admitted
 
 
+@lru_cache
+def _is_rule(kind: Any) -> bool:
+    return issubclass(kind, Rule)  # of a protocol, which takes longer than all the rest of a check
+
+
 def _admit_union(alternatives: tuple[Any, ...], value: Any) -> Any:
-    admitted = [checked for one in alternatives if (checked := _admit(one, value)) is not _REFUSED]
+    admitted: list[Any] = []
+    for one in alternatives:
+        checked = _admit(one, value)
+        if checked is value and not admitted:
+            return value
+        if checked is not _REFUSED:
+            admitted.append(checked)
     # An int given to `float | int` stays an int: the alternative that changes nothing wins.
     same = [checked for checked in admitted if type(checked) is type(value)]
     return (same or admitted or [_REFUSED])[0]

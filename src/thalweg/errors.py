@@ -22,6 +22,13 @@ __all__ = [
 ]
 
 
+OUR_FAULT = (
+    "this is a fault of thalweg; please report it with the graph: what print(model.explain('graph')) shows, "
+    "or for a function what it prints when it is run with THALWEG_DEBUG=4"
+)
+"""What there is to do about an error that no user can have made."""
+
+
 class ThalwegError(Exception):
     """The base of all errors: four parts, none of which can be left out.
 

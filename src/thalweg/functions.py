@@ -23,6 +23,7 @@ from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError
 from thalweg.executors import threads as cores
 from thalweg.executors.executor import Executor, Program
+from thalweg.executors.explain import check_stage, explain
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, apply
 from thalweg.graph.types import DTYPES, TensorType
@@ -71,6 +72,26 @@ class Function:
             compiled = self._compiled[key] = self._compile(structure, [TensorType.of(array) for array in arrays])
         return compiled.run(arrays, cores.wanted(self._threads))
 
+    def explain(self, stage: str = "graph") -> str:
+        """What the function was compiled to for the last new shapes and dtypes that it was called with, as text.
+
+        Arguments:
+            stage: as in ``Model.explain``.
+
+        Raises: NameNotFoundError for an unknown stage; ExecutorError for one that the executor does not go through;
+            GraphError if the function has not been called yet.
+        """
+        check_stage(stage)
+        if not self._compiled:
+            raise GraphError(
+                f"{_name(self._function)} is not compiled yet",
+                expected="a call with arrays, whose shapes and dtypes it is compiled for",
+                got="no call",
+                fix="call it first",
+            )
+        graph = list(self._compiled.values())[-1].graph
+        return explain(self._executor or executors.default(), graph, stage, gather=False)
+
     def _arrays(self, leaves: Sequence[Any], structure: Structure) -> list[np.ndarray]:
         double = any(getattr(leaf, "dtype", None) == np.float64 for leaf in leaves)
         number_dtype = "float64" if double else config.floatx()
@@ -112,13 +133,16 @@ class Function:
         _require_closed(graph, set(inputs.values()), self._function)
         executor = self._executor or executors.default()
         program = executor.compile(graph, gather=False)
-        return _Compiled(program, list(inputs), {name: node.type for name, node in graph.outputs.items()}, results)
+        return _Compiled(
+            graph, program, list(inputs), {name: node.type for name, node in graph.outputs.items()}, results
+        )
 
 
 @dataclass(frozen=True)
 class _Compiled:
     """A function for arguments of certain types."""
 
+    graph: Graph
     program: Program
     inputs: list[str]
     outputs: dict[str, TensorType]

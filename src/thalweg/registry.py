@@ -91,6 +91,10 @@ class Registry(Generic[T]):
         """(first name, class or function), sorted by name."""
         return iter(sorted(self._entries.items()))
 
+    def first_name(self, entry: object) -> str | None:
+        """The first name of a class or function; None if it is not registered."""
+        return next((name for name, known in self._entries.items() if known is entry), None)
+
     def find(self, name: str) -> Callable[..., Any]:
         """The class or function that a name stands for; upper and lower case are the same.
 
@@ -262,8 +266,7 @@ class Registered(metaclass=Spelled):
 
     def _default_name(self) -> str:
         """The registered name; the class's where it is not registered."""
-        known = any(entry is type(self) for _, entry in self._registry.items())
-        return self._registry.name_of(self) if known else type(self).__name__
+        return self._registry.first_name(type(self)) or type(self).__name__
 
 
 def _definition(entry: Callable[..., Any]) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from thalweg.fields import dataclass
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells under a header; the first column to the left, all others to the right.
+    """Rows of cells under a header; the first ``left`` columns to the left, all others to the right.
 
     ``print(table)`` writes plain text, ``table.show()`` and ``rich.print(table)`` draw it.
 
@@ -27,11 +27,12 @@ class Table:
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    left: int = 1
 
     def __str__(self) -> str:
         lines = [list(self.header), *map(list, self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        text = ["  ".join(_padded(cells, widths)).rstrip() for cells in lines]
+        text = ["  ".join(_padded(cells, widths, self.left)).rstrip() for cells in lines]
         rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
         return "\n".join([*([self.title] if self.title else []), text[0], rule, *text[1:]])
 
@@ -40,7 +41,7 @@ class Table:
 
         table = RichTable(title=self.title or None)
         for number, name in enumerate(self.header):
-            table.add_column(name, justify="right" if number else "left")
+            table.add_column(name, justify="left" if number < self.left else "right")
         for row in self.rows:
             table.add_row(*row)
         return table
@@ -72,9 +73,8 @@ class Tabular:
         self.table().show()
 
 
-def _padded(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
-    first, *others = (
-        cell.rjust(width) if number else cell.ljust(width)
+def _padded(cells: Sequence[str], widths: Sequence[int], left: int) -> list[str]:
+    return [
+        cell.ljust(width) if number < left else cell.rjust(width)
         for number, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    )
-    return [first, *others]
+    ]

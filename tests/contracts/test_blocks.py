@@ -32,7 +32,7 @@ from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
-from thalweg.layers.symbols import TOKEN_BATCH
+from thalweg.layers.symbols import SOME_BATCH
 from thalweg.layers.tracing import tracing
 from thalweg.losses import MeanSquaredError
 from thalweg.optimizers import SGD
@@ -137,7 +137,7 @@ def start(layer, shapes, dtype, batch=6):
     several = shapes if isinstance(shapes, list) else [shapes]
     draw = random.standard_normal if dtype.startswith("float") else lambda shape: random.randint(0, 5, shape)
     x = {f"x{i}": draw((batch, *shape)).astype(dtype) for i, shape in enumerate(several)}
-    (result,) = layer.infer(*(TensorType((TOKEN_BATCH, *shape), dtype) for shape in several))
+    (result,) = layer.infer(*(TensorType((SOME_BATCH, *shape), dtype) for shape in several))
     state = {parameter_state(path): p.initial(0, path) for path, p in layer.named_parameters("it/").items()}
     state |= {"random/seed": np.array(0, np.uint32), "random/step": np.array(0, np.uint32)}
     return state, x, result
@@ -315,7 +315,7 @@ class TestEveryLayer:
             "another size": [(*s[:-1], s[-1] + 1) for s in several],
         }
         try:
-            layer.infer(*(TensorType((TOKEN_BATCH, *s), dtype) for s in wrong[change]))
+            layer.infer(*(TensorType((SOME_BATCH, *s), dtype) for s in wrong[change]))
         except ThalwegError as error:
             assert four_parts(error)  # noqa: PT017 - an error is not certain
             assert any(one.label in str(error) for one in (layer, *layer.sublayers()))  # noqa: PT017

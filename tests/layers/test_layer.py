@@ -15,7 +15,6 @@ from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers import Dense, Dropout, Flatten, Input, Layer
 from thalweg.layers.layer import name_layers
-from thalweg.layers.symbols import TOKEN_BATCH
 from thalweg.layers.tracing import tracing
 from thalweg.spelling import SpellingNotice
 
@@ -145,7 +144,7 @@ class TestParameters:
             layer(x, training=True)  # a second use has the same states
             node = trace.node(layer.first.kernel)
             assert node is layer.first.kernel.node
-        assert (node.op.label, node.shape) == ("outer/first/kernel", (2, 3))
+        assert (node.op.label, node.shape) == ("parameters/outer/first/kernel", (2, 3))
 
     def test_a_parameter_outside_the_model(self):
         layer = Dense(3)
@@ -169,7 +168,7 @@ class TestParameters:
         with pytest.raises(GraphError, match="no value yet"):
             layer.get_weights()
         for path, parameter in layer.named_parameters().items():
-            parameter.value = parameter.initial(0, path)
+            parameter.make(0, path)
         new = [np.ones((3, 2)), np.full(2, 7.0)]
         layer.set_weights(new)
         np.testing.assert_array_equal(layer.get_weights()[1], [7.0, 7.0])
@@ -183,8 +182,10 @@ class TestParameters:
         x = np.arange(6, dtype=np.float32).reshape(2, 3)
         with tracing(layer.named_parameters("running/")) as trace:
             layer(*inputs(x=x), training=True)
-        state = {"running/mean": np.ones(3, np.float32)}
-        np.testing.assert_allclose(compute(trace.updates, state, x=x)["running/mean"], 0.5 + 0.5 * x.mean(0))
+        name = "parameters/running/mean"
+        np.testing.assert_allclose(
+            compute(trace.updates, {name: np.ones(3, np.float32)}, x=x)[name], 0.5 + 0.5 * x.mean(0)
+        )
 
 
 class TestMessages:
@@ -232,7 +233,3 @@ def test_objects_among_the_arguments_are_described():
 def test_an_unregistered_function_cannot_be_described():
     with pytest.raises(ArgumentError, match=r"Dense\.activation cannot be saved"):
         Dense(3, activation=lambda x: x).get_config()
-
-
-def test_token_batch_is_no_likely_size():
-    assert all(TOKEN_BATCH % n for n in range(2, 90))

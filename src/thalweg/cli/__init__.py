@@ -1,4 +1,4 @@
-"""The command line: ``thalweg train | evaluate | predict | gradcheck | info``."""
+"""The command line: ``thalweg train | evaluate | predict | gradcheck | explain | profile | info``."""
 
 INTERRUPTED = 130
 """The exit code of a program that was ended by Ctrl-C."""

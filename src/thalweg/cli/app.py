@@ -16,7 +16,7 @@ import typer
 import thalweg
 from thalweg import executors, models, numdiff, optimizers
 from thalweg.cli import INTERRUPTED, images, machine
-from thalweg.cli.data import Images, load
+from thalweg.cli.data import DATASETS, Images, load
 from thalweg.errors import ArgumentError, NameNotFoundError, StorageError, ThalwegError, did_you_mean
 from thalweg.model import Model
 
@@ -202,6 +202,56 @@ def gradcheck(
         raise typer.Exit(1)
 
 
+ModelOrName = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A file that train wrote, or mnist: the network that train mnist makes.")
+]
+What = Annotated[str, typer.Option(help="The step to train, to evaluate or to predict.")]
+StepRows = Annotated[
+    int | None, typer.Option(help="Rows of the step. [default: 32 to train, else 128]", show_default=False)
+]
+
+
+@app.command()
+@reports_errors
+def explain(
+    model: ModelOrName,
+    stage: Annotated[str, typer.Option(help="graph, simplified, kernels, plan, ir or assembly.")] = "graph",
+    batch_size: StepRows = None,
+    what: What = "train",
+    executor: ExecutorName = None,
+) -> None:
+    """Print what a step of a model is compiled to, at one of the stages on the way to machine code."""
+    net = _model(model)
+    _choose_executor(net, executor)
+    typer.echo(net.explain(stage, batch_size, what), nl=False)
+
+
+@app.command()
+@reports_errors
+def profile(
+    model: ModelOrName,
+    data: Annotated[
+        str | None,
+        typer.Argument(metavar="[DATA]", help="As for train. [default: mnist for mnist, else random numbers]"),
+    ] = None,
+    batch_size: StepRows = None,
+    what: What = "train",
+    threads: Annotated[
+        int | None, typer.Option(help="Exactly so many. [default: one or all, what is quicker]", show_default=False)
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="To spend on it.")] = 1.0,
+    executor: ExecutorName = None,
+) -> None:
+    """Print where the time of a step goes, by task and by layer. The model stays as it is."""
+    net = _model(model)
+    _choose_executor(net, executor)
+    if data is not None or model in DATASETS:
+        x, y = load(data or model).train
+    else:
+        x, y = numdiff.random_data(net, 4 * (batch_size or 128), seed=0)
+    typer.echo(str(net.profile(x, y, batch_size, what=what, threads=threads, seconds=seconds)))
+
+
 @app.command()
 @reports_errors
 def info() -> None:
@@ -229,6 +279,15 @@ def _network(kind: str, data: Images, **options: Any) -> Model:
     if kind == "resnet":
         given["depth"] = RESNET_DEPTH
     return make(input_shape=data.shape, classes=data.classes, dtype=data.dtype, **given)
+
+
+def _model(name: str) -> Model:
+    """The model in this file, or the one that train makes of the data set of this name, as it is at its beginning."""
+    if name not in DATASETS:
+        return thalweg.load_model(Path(name))
+    net = _network(DEFAULTS[name], load(name))
+    net.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return net
 
 
 def _tell(text: str) -> None:

@@ -8,6 +8,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from thalweg.errors import ArgumentError, did_you_mean
+from thalweg.executors import debug
 
 if TYPE_CHECKING:
     from thalweg.executors.executor import Executor
@@ -25,6 +26,7 @@ def default() -> Executor:
 
     The environment variable ``THALWEG_EXECUTOR`` chooses one by name.
     """
+    debug.level()  # what does not fit it should be said before anything runs
     chosen = os.environ.get(ENVIRONMENT)
     if chosen:
         return named(chosen)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from thalweg.errors import ExecutorError
+from thalweg.executors.work import Timing, Work
 from thalweg.graph.node import Graph, Op
 from thalweg.graph.types import TensorType
 from thalweg.ops.leaf import Input, State
@@ -40,6 +41,20 @@ class Program(Protocol):
         """
 
 
+class ProfiledProgram(Protocol):
+    """A program that measures its tasks."""
+
+    @property
+    def works(self) -> Sequence[Work]:
+        """The tasks, in the order in which they run."""
+
+    def teams(self, threads: int) -> Sequence[int]:
+        """The numbers of threads to try, where there are so many."""
+
+    def measure(self, state: Arrays, data: Arrays, index: np.ndarray | None, threads: int) -> Timing:
+        """Run as ``Program.run`` does, on exactly so many threads; the outputs are lost."""
+
+
 class Executor(Protocol):
     """What makes programs of graphs. All of them agree; ``NumpyExecutor`` is the definition."""
 
@@ -48,8 +63,21 @@ class Executor(Protocol):
         """As in THALWEG_EXECUTOR."""
         ...
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Those of ``explain.STAGES`` that a graph goes through."""
+
     def compile(self, graph: Graph, *, gather: bool) -> Program:
         """A program for the graph; ``gather`` says whether it will run with an index."""
+
+    def profiled(self, graph: Graph, *, gather: bool) -> ProfiledProgram:
+        """The same program, made so that it measures its tasks."""
+
+    def peak_flops(self, threads: int) -> float | None:
+        """Operations on float32 that so many threads can do in a second at most; None if that is not known."""
+
+    def explain(self, graph: Graph, stage: str, *, gather: bool) -> str:
+        """The graph at one of the ``stages`` after "graph", as text; see ``explain.explain``."""
 
 
 def leaf_types(graph: Graph) -> tuple[dict[str, TensorType], dict[str, TensorType]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thalweg.errors import GraphError, ThalwegError
+from thalweg.errors import OUR_FAULT, GraphError, ThalwegError
 from thalweg.graph.node import Graph, Node
 from thalweg.graph.types import TensorType
 
@@ -53,6 +53,6 @@ def _verify_type(node: Node) -> None:
             f"the type of a {node.op.name} is not what its inputs give",
             expected=str(inferred),
             got=str(node.type),
-            fix="this is a fault of thalweg; please report it with the printed graph",
+            fix=OUR_FAULT,
             layer=node.layer or None,
         )

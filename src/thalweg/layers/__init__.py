@@ -1,5 +1,6 @@
 """Layers. Importing a module registers what is in it; the same line makes it public."""
 
+import thalweg.layers.connecting  # says what layers give for symbols
 from thalweg.layers.activation import ELU as ELU
 from thalweg.layers.activation import Activation as Activation
 from thalweg.layers.activation import ActivityRegularization as ActivityRegularization

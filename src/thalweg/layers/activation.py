@@ -7,13 +7,14 @@ from typing import Annotated
 from thalweg import activations, ops
 from thalweg.checks import Finite, In
 from thalweg.constraints import Projection
-from thalweg.errors import ArgumentError
+from thalweg.errors import ArgumentError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.initializers import Filling
 from thalweg.layers.layer import Layer, registry
 from thalweg.layers.normalization import normal_axes, require_size
+from thalweg.layers.tracing import Parameter
 from thalweg.regularizers import L1L2, Penalty
 
 
@@ -31,6 +32,11 @@ def check_activation(activation: str | activations.Activation | None) -> None:
         )
     if not isinstance(activation, Layer):
         activations.get(activation)
+
+
+def biased(y: Node, bias: Parameter | None) -> Node:
+    """``y + bias``, for a layer that may have no bias."""
+    return y if bias is None else y + bias.node
 
 
 def activate(activation: str | activations.Activation | None, x: Node, training: bool) -> Node:
@@ -144,6 +150,13 @@ class PReLU(Layer):
 
     def call(self, x: Node, training: bool) -> Node:
         require_size(x.type, self.sizes)
+        if x.rank != len(self.alpha.shape) + 1:
+            raise ShapeError(
+                "the input has another number of axes than the slopes",
+                expected=f"{len(self.alpha.shape)} besides the batch, as the layer was built with",
+                got=f"shape {('batch', *x.shape[1:])}",
+                fix="use a PReLU of its own for each shape",
+            )
         return ops.relu(x) - self.alpha.node * ops.relu(-x)
 
 

@@ -13,55 +13,22 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.initializers import Filling
-from thalweg.layers.activation import activate, check_activation
+from thalweg.layers.activation import activate, biased, check_activation
 from thalweg.layers.layer import registry
-from thalweg.layers.spatial import DataFormat, Frame, Padding, Size, Sizes, Spatial, each
+from thalweg.layers.spatial import DataFormat, Padding, Size, Sizes, Spatial
 from thalweg.layers.tracing import Parameter
 from thalweg.regularizers import Penalty
 
 
-class Filtering(Spatial):
-    """What convolutions have in common: a window, a bias and an activation."""
-
-    kernel_size: Sizes
-    strides: Sizes
-    padding: str
-    dilation_rate: Sizes
-    activation: str | Activation | None
-    use_bias: bool
-    bias_initializer: str | Filling
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_activation(self.activation)
-        for name in ("kernel_size", "strides", "dilation_rate"):
-            setattr(self, name, each(self, name, getattr(self, name), self.rank))
-
-    def window(self) -> tuple[int, ...]:
-        return each(self, "kernel_size", self.kernel_size, self.rank)
-
-    def frame(self) -> Frame:
-        strides, dilation = (each(self, n, getattr(self, n), self.rank) for n in ("strides", "dilation_rate"))
-        return Frame(self.window(), strides, dilation, self.padding)
-
-    def make_bias(self, filters: int) -> None:
-        self.bias: Parameter | None = None
-        if self.use_bias:
-            self.bias = self.parameter("bias", (filters,), self.bias_initializer)
-
-    def convolved(self, x: Node, kernel: Node, groups: int = 1) -> Node:
-        """The convolution by the layer's frame."""
-        frame = self.frame()
-        x = ops.cast(x, self.compute_dtype)
-        return ops.convolve(x, kernel, frame.strides, frame.margins(x.shape[1:-1]), frame.dilation, groups)
-
-    def finished(self, y: Node, training: bool) -> Node:
-        """With the bias, and activated."""
-        return activate(self.activation, y if self.bias is None else y + self.bias.node, training)
+def convolved(layer: Spatial, x: Node, kernel: Node, groups: int = 1) -> Node:
+    """The convolution by the layer's frame, in its dtype."""
+    frame = layer.frame()
+    x = ops.cast(x, layer.compute_dtype)
+    return ops.convolve(x, kernel, frame.strides, frame.margins(x.shape[1:-1]), frame.dilation, groups)
 
 
 @dataclass(eq=False)
-class _Convolution(Filtering):
+class _Convolution(Spatial):
     filters: Size
     kernel_size: Sizes
     strides: Sizes = 1
@@ -81,6 +48,7 @@ class _Convolution(Filtering):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_activation(self.activation)
         if self.filters % self.groups:
             raise ArgumentError(
                 f"{type(self).__name__}: the filters cannot be divided among the groups",
@@ -99,10 +67,10 @@ class _Convolution(Filtering):
             )
         shape = (*self.window(), self.channels // self.groups, self.filters)
         self.kernel = self.parameter("kernel", shape, self.kernel_initializer)
-        self.make_bias(self.filters)
+        self.bias = self.parameter("bias", (self.filters,), self.bias_initializer) if self.use_bias else None
 
     def compute(self, x: Node, training: bool) -> Node:
-        return self.finished(self.convolved(x, self.kernel.node, self.groups), training)
+        return activate(self.activation, biased(convolved(self, x, self.kernel.node, self.groups), self.bias), training)
 
 
 @registry.register("conv1d")
@@ -167,7 +135,7 @@ class Conv3D(_Convolution):
 
 
 @dataclass(eq=False)
-class _Depthwise(Filtering):
+class _Depthwise(Spatial):
     kernel_size: Sizes
     strides: Sizes = 1
     padding: Padding = "valid"
@@ -184,13 +152,22 @@ class _Depthwise(Filtering):
     depthwise_constraint: str | Projection | None = None
     bias_constraint: str | Projection | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_activation(self.activation)
+
     def make(self, x: TensorType) -> None:
         shape = (*self.window(), self.channels, self.depth_multiplier)
         self.kernel = self.parameter("kernel", shape, self.depthwise_initializer, arguments="depthwise")
-        self.make_bias(self.channels * self.depth_multiplier)
+        self.bias = (
+            self.parameter("bias", (self.channels * self.depth_multiplier,), self.bias_initializer)
+            if self.use_bias
+            else None
+        )
 
     def compute(self, x: Node, training: bool) -> Node:
-        return self.finished(self.convolved(x, _by_channel(self.kernel), self.channels), training)
+        y = convolved(self, x, _by_channel(self.kernel), self.channels)
+        return activate(self.activation, biased(y, self.bias), training)
 
 
 @registry.register("depthwise_conv1d")
@@ -223,7 +200,7 @@ class DepthwiseConv2D(_Depthwise):
 
 
 @dataclass(eq=False)
-class _Separable(Filtering):
+class _Separable(Spatial):
     filters: Size
     kernel_size: Sizes
     strides: Sizes = 1
@@ -244,6 +221,10 @@ class _Separable(Filtering):
     pointwise_constraint: str | Projection | None = None
     bias_constraint: str | Projection | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_activation(self.activation)
+
     def make(self, x: TensorType) -> None:
         inner = self.channels * self.depth_multiplier
         depthwise = (*self.window(), self.channels, self.depth_multiplier)
@@ -254,12 +235,12 @@ class _Separable(Filtering):
         self.pointwise_kernel = self.parameter(
             "pointwise_kernel", pointwise, self.pointwise_initializer, arguments="pointwise"
         )
-        self.make_bias(self.filters)
+        self.bias = self.parameter("bias", (self.filters,), self.bias_initializer) if self.use_bias else None
 
     def compute(self, x: Node, training: bool) -> Node:
-        apart = self.convolved(x, _by_channel(self.depthwise_kernel), self.channels)
+        apart = convolved(self, x, _by_channel(self.depthwise_kernel), self.channels)
         mixing = ops.reshape(self.pointwise_kernel.node, self.pointwise_kernel.shape[-2:])
-        return self.finished(ops.matmul(apart, mixing), training)
+        return activate(self.activation, biased(ops.matmul(apart, mixing), self.bias), training)
 
 
 @registry.register("separable_conv1d")

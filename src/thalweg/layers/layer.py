@@ -6,10 +6,10 @@ import inspect
 import math
 import weakref
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -21,11 +21,12 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
 from thalweg.graph.types import FLOATS, TensorType
 from thalweg.initializers import Filling, Shape
-from thalweg.layers.route import route
-from thalweg.layers.symbols import TOKEN_BATCH, Call, Symbol, SymbolicShape
 from thalweg.layers.tracing import Parameter, add_parameters, current_trace, told_training, tracing
 from thalweg.registry import Registered, Registry
 from thalweg.state.names import SEED_STATE, STEP_STATE
+
+SymbolicShape = tuple[int | None, ...]
+"""With the batch axis first, None where a size is open: ``(None, 784)``."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -180,10 +181,8 @@ class Layer(Registered):
     def base_name(self) -> str:
         """What a layer without a name is named after: its registered name, else its class's name in snake_case."""
         cls = type(self)
-        for name, entry in registry.items():
-            if entry is cls:
-                return name
-        return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(cls.__name__))
+        python_name = "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(cls.__name__))
+        return registry.first_name(cls) or python_name
 
     @property
     def class_name(self) -> str:
@@ -229,17 +228,16 @@ class Layer(Registered):
     @property
     def input(self) -> Any:
         """The symbol that the layer was called on; a list of several. Raises as ``output``."""
-        call = self.output.call
-        assert call is not None, "made by a call"
-        return call.inputs[0] if len(call.inputs) == 1 else list(call.inputs)
+        inputs = self.output.call.inputs
+        return inputs[0] if len(inputs) == 1 else list(inputs)
 
     @property
-    def output(self) -> Symbol:
+    def output(self) -> Any:
         """The symbol that the layer gave: ``Model(model.input, model.get_layer("dense").output)``.
 
         Raises: GraphError if it was called on no symbols, or more than once.
         """
-        results = _living(self)
+        results = uses(self)
         if len(results) != 1:
             raise GraphError(
                 "a layer has an input and an output where it is used once between symbols",
@@ -300,8 +298,9 @@ class Layer(Registered):
             (inputs,) = inputs
         if inputs and all(isinstance(x, Node) for x in inputs):
             return self._on_nodes(tuple(inputs), training)
-        if inputs and all(isinstance(x, Symbol) for x in inputs):
-            return self._on_symbols(tuple(inputs), training)
+        stand_in = _stand_ins.get(type(inputs[0])) if inputs else None
+        if stand_in is not None and len({type(x) for x in inputs}) == 1:
+            return stand_in(self, tuple(inputs), training)
         raise DTypeError(
             "a layer cannot be called on this",
             expected="what Input(...) or another layer gave",
@@ -337,45 +336,43 @@ class Layer(Registered):
                     error.layer = str(self)
                 raise
 
-    def _on_symbols(self, inputs: tuple[Symbol, ...], training: bool | None) -> Symbol | tuple[Symbol, ...]:
-        try:
-            types = self.infer(*(x.type(TOKEN_BATCH) for x in inputs))
-        except ShapeError as error:
-            error.got += f"\n{route(inputs)}"
-            raise
-        for kind in types:
-            if kind.shape[:1] != (TOKEN_BATCH,):
-                raise ShapeError(
-                    "the result has another batch axis than the input",
-                    expected="a first axis with one entry for each sample",
-                    got=f"shape {kind.shape} for a batch of {TOKEN_BATCH}",
-                    fix="keep the first axis as it is; reduce and reshape the others only",
-                    layer=str(self),
-                )
-            if TOKEN_BATCH in kind.shape[1:]:
-                raise ShapeError(
-                    "the result has the batch axis twice: every sample would meet every other one",
-                    expected="inputs that have equally many axes",
-                    got=", ".join(str(x.shape) for x in inputs),
-                    fix="add the missing axes behind the first, for example with Reshape or x[:, None]",
-                    layer=str(self),
-                )
-        call = Call(self, inputs, training)
-        symbols = tuple(Symbol((None, *t.shape[1:]), t.dtype, call, i) for i, t in enumerate(types))
-        _uses.setdefault(self, []).append(weakref.ref(symbols[0]))
-        return symbols[0] if len(symbols) == 1 else symbols
+    def check_symbols(self, inputs: Sequence[Any]) -> None:
+        """Raise what can be said of the symbols that the layer is called on, before anything is worked out."""
 
 
 registry: Registry[Layer] = Registry("layer", Layer)
 
-# What each layer gave for symbols. References that keep neither alive, and are part of no copy of a layer.
-_uses: weakref.WeakKeyDictionary[Layer, list[weakref.ref[Symbol]]] = weakref.WeakKeyDictionary()
+Use = Callable[[Layer, tuple[Any, ...], bool | None], Any]
+F = TypeVar("F", bound=Use)
+
+_stand_ins: dict[type, Use] = {}
+
+# What each layer gave for such. References that keep neither alive, and are part of no copy of a layer.
+_uses: weakref.WeakKeyDictionary[Layer, list[weakref.ref[Any]]] = weakref.WeakKeyDictionary()
 
 
-def _living(layer: Layer) -> list[Symbol]:
+def called_on(kind: type) -> Callable[[F], F]:
+    """Decorator: what ``layer(*inputs, training=...)`` gives for objects of a class that stand in for nodes.
+
+    As with the functions of ``thalweg.ops`` (``ops.recording.stands_in``) it is said where the class is.
+    """
+
+    def decorate(use: F) -> F:
+        _stand_ins[kind] = use
+        return use
+
+    return decorate
+
+
+def remember_use(layer: Layer, result: Any) -> None:
+    """Let ``layer.output`` find what the layer gave, as long as somebody holds it."""
+    _uses.setdefault(layer, []).append(weakref.ref(result))
+
+
+def uses(layer: Layer) -> list[Any]:
     """The results that some model, or the user, still holds."""
-    found = [symbol for reference in _uses.get(layer, ()) if (symbol := reference()) is not None]
-    _uses[layer] = [weakref.ref(symbol) for symbol in found]
+    found = [result for reference in _uses.get(layer, ()) if (result := reference()) is not None]
+    _uses[layer] = [weakref.ref(result) for result in found]
     return found
 
 

@@ -59,8 +59,7 @@ class BatchNormalization(Layer):
     synchronized: Annotated[bool, OneOf(False)] = False
 
     def build(self, x: TensorType) -> None:
-        self.features = normal_axis(self.axis, x)
-        shape = (x.shape[self.features],)
+        shape = (x.shape[normal_axis(self.axis, x)],)
         self.gamma, self.beta = _gamma_and_beta(self, shape)
         self.moving_mean = self.parameter("moving_mean", shape, self.moving_mean_initializer, trainable=False)
         self.moving_variance = self.parameter(
@@ -69,14 +68,15 @@ class BatchNormalization(Layer):
 
     def call(self, x: Node, training: bool) -> Node:
         x = ops.cast(x, self.compute_dtype)
-        require_size(x.type, {self.features: self.moving_mean.shape[0]})
+        features = normal_axis(self.axis, x.type)
+        require_size(x.type, {features: self.moving_mean.shape[0]})
         if training and self.learns:
-            others = tuple(a for a in range(x.rank) if a != self.features)
+            others = tuple(a for a in range(x.rank) if a != features)
             moments = moments_over(x, others)
             self._follow(self.moving_mean, moments.centre)
             self._follow(self.moving_variance, moments.variance)
         else:
-            moments = Moments(x, self.moving_mean.node, None, self.moving_variance.node, (self.features,))
+            moments = Moments(x, self.moving_mean.node, None, self.moving_variance.node, (features,))
         gamma, beta = (None if p is None else p.node for p in (self.gamma, self.beta))
         return moments.normalised(self.epsilon, gamma, beta)
 
@@ -112,15 +112,15 @@ class LayerNormalization(Layer):
     gamma_constraint: str | Projection | None = None
 
     def build(self, x: TensorType) -> None:
-        self.axes = normal_axes(self.axis, x)
-        self.sizes = tuple(x.shape[a] for a in self.axes)
+        self.sizes = tuple(x.shape[a] for a in normal_axes(self.axis, x))
         self.gamma, self.beta = _gamma_and_beta(self, self.sizes)
 
     def call(self, x: Node, training: bool) -> Node:
         x = ops.cast(x, self.compute_dtype)
-        require_size(x.type, dict(zip(self.axes, self.sizes, strict=True)))
-        y = moments_over(x, self.axes).normalised(self.epsilon)
-        return _scaled(y, self.gamma, self.beta, self.axes)
+        axes = normal_axes(self.axis, x.type)  # of this input: a shared layer may see inputs of different rank
+        require_size(x.type, dict(zip(axes, self.sizes, strict=True)))
+        y = moments_over(x, axes).normalised(self.epsilon)
+        return _scaled(y, self.gamma, self.beta, axes)
 
 
 @registry.register("rms_normalization")
@@ -137,16 +137,16 @@ class RMSNormalization(Layer):
     epsilon: Annotated[float, In("(0, inf)")] = 1e-6
 
     def build(self, x: TensorType) -> None:
-        self.axes = normal_axes(self.axis, x)
-        self.sizes = tuple(x.shape[a] for a in self.axes)
+        self.sizes = tuple(x.shape[a] for a in normal_axes(self.axis, x))
         self.scale = self.parameter("scale", self.sizes, "ones")
 
     def call(self, x: Node, training: bool) -> Node:
         x = ops.cast(x, self.compute_dtype)
-        require_size(x.type, dict(zip(self.axes, self.sizes, strict=True)))
-        factor = 1.0 / ops.sqrt(ops.reduce_mean(ops.square(x), self.axes) + self.epsilon)
-        kept = tuple(a for a in range(x.rank) if a not in self.axes)
-        return _scaled(x * ops.broadcast(factor, x.shape, kept), self.scale, None, self.axes)
+        axes = normal_axes(self.axis, x.type)
+        require_size(x.type, dict(zip(axes, self.sizes, strict=True)))
+        factor = 1.0 / ops.sqrt(ops.reduce_mean(ops.square(x), axes) + self.epsilon)
+        kept = tuple(a for a in range(x.rank) if a not in axes)
+        return _scaled(x * ops.broadcast(factor, x.shape, kept), self.scale, None, axes)
 
 
 @registry.register("group_normalization")
@@ -180,8 +180,7 @@ class GroupNormalization(Layer):
     gamma_constraint: str | Projection | None = None
 
     def build(self, x: TensorType) -> None:
-        self.channels = normal_axis(self.axis, x)
-        size = x.shape[self.channels]
+        size = x.shape[normal_axis(self.axis, x)]
         if self.groups != -1 and size % self.groups:
             raise ShapeError(
                 "the channels cannot be divided into equal groups",
@@ -195,9 +194,9 @@ class GroupNormalization(Layer):
     def call(self, x: Node, training: bool) -> Node:
         x = ops.cast(x, self.compute_dtype)
         (size,) = self.sizes
-        require_size(x.type, {self.channels: size})
+        axis = normal_axis(self.axis, x.type)
+        require_size(x.type, {axis: size})
         groups = size if self.groups == -1 else self.groups
-        axis = self.channels
         parted = ops.reshape(x, (*x.shape[:axis], groups, size // groups, *x.shape[axis + 1 :]))
         within = tuple(a for a in range(1, parted.rank) if a != axis)
         y = ops.reshape(moments_over(parted, within).normalised(self.epsilon), x.shape)

@@ -8,36 +8,18 @@ from thalweg import ops
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.layers.layer import registry
-from thalweg.layers.spatial import DataFormat, Frame, Padding, Sizes, Spatial, each
+from thalweg.layers.spatial import DataFormat, Padding, Sizes, Spatial
 from thalweg.ops.reduce import lowest
 
 
-class _Pooling(Spatial):
-    pool_size: Sizes
-    strides: Sizes | None
-    padding: Padding
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.pool_size = each(self, "pool_size", self.pool_size, self.rank)
-        strides = self.pool_size if self.strides is None else self.strides
-        self.strides = each(self, "strides", strides, self.rank)
-
-    def window(self) -> tuple[int, ...]:
-        return each(self, "pool_size", self.pool_size, self.rank)
-
-    def frame(self) -> Frame:
-        return Frame(self.window(), each(self, "strides", self.strides, self.rank), (1,) * self.rank, self.padding)
-
-
-class _MaxPooling(_Pooling):
+class _MaxPooling(Spatial):
     def compute(self, x: Node, training: bool) -> Node:
         frame = self.frame()
         around = ops.surrounded(x, frame.margins(x.shape[1:-1]), lowest(x.dtype))
         return ops.max_pool(around, frame.size, frame.strides)
 
 
-class _AveragePooling(_Pooling):
+class _AveragePooling(Spatial):
     def compute(self, x: Node, training: bool) -> Node:
         x = ops.cast(x, self.compute_dtype)
         frame = self.frame()
@@ -50,26 +32,18 @@ class _AveragePooling(_Pooling):
         return mean / ops.broadcast_to(inside, mean.shape)
 
 
-class _GlobalPooling(Spatial):
+class _GlobalMaxPooling(Spatial):
     keepdims: bool
 
     def call(self, x: Node, training: bool) -> Node:
-        self._in_order(x.type)
-        axes = tuple(range(2, x.rank)) if self.channels_first else tuple(range(1, x.rank - 1))
-        return self.reduce(x, axes)
-
-    def reduce(self, x: Node, axes: tuple[int, ...]) -> Node:
-        raise NotImplementedError(f"{type(self).__name__} has no reduce()")
+        return ops.reduce_max(x, self.places(x), self.keepdims)
 
 
-class _GlobalMaxPooling(_GlobalPooling):
-    def reduce(self, x: Node, axes: tuple[int, ...]) -> Node:
-        return ops.reduce_max(x, axes, self.keepdims)
+class _GlobalAveragePooling(Spatial):
+    keepdims: bool
 
-
-class _GlobalAveragePooling(_GlobalPooling):
-    def reduce(self, x: Node, axes: tuple[int, ...]) -> Node:
-        return ops.reduce_mean(ops.cast(x, self.compute_dtype), axes, self.keepdims)
+    def call(self, x: Node, training: bool) -> Node:
+        return ops.reduce_mean(ops.cast(x, self.compute_dtype), self.places(x), self.keepdims)
 
 
 @registry.register("max_pooling1d")

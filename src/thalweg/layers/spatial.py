@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from thalweg import ops
@@ -27,6 +28,8 @@ Margins = tuple[tuple[int, int], ...]
 PLACES = {1: ("time",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 SMALL_IMAGE = 8
 """A side shorter than this is not told from a number of channels."""
+OF_WINDOWS = ("kernel_size", "pool_size", "strides", "dilation_rate")
+"""The arguments of layers with windows that are one for all axes of places, or one for each."""
 DATA_CHANNELS = (1, 3, 4)
 """Of images as they are taken: grey, in colour, in colour with transparency."""
 
@@ -109,11 +112,19 @@ class Spatial(Layer):
     channels: int
     """Of the input, from ``build`` on."""
 
+    strides: Any
+    """Of layers that have windows."""
+
     def __post_init__(self) -> None:
         for name in ("padding", "data_format"):  # Keras takes "SAME", too
             if isinstance(getattr(self, name, None), str):
                 setattr(self, name, getattr(self, name).lower())
         super().__post_init__()
+        if getattr(self, "strides", ()) is None:  # side by side
+            self.strides = self.window()
+        for name in OF_WINDOWS:
+            if getattr(self, name, None) is not None:
+                setattr(self, name, each(self, name, getattr(self, name), self.rank))
 
     @property
     def channels_first(self) -> bool:
@@ -128,7 +139,22 @@ class Spatial(Layer):
 
     def window(self) -> tuple[int, ...]:
         """The sizes of the window that the layer lays over its input; ones if it has none."""
-        return (1,) * self.rank
+        return self._for_each("kernel_size") or self._for_each("pool_size") or (1,) * self.rank
+
+    def frame(self) -> Frame:
+        """The window and how it moves."""
+        ones = (1,) * self.rank
+        strides, dilation = self._for_each("strides"), self._for_each("dilation_rate")
+        return Frame(self.window(), strides or ones, dilation or ones, getattr(self, "padding", "valid"))
+
+    def _for_each(self, name: str) -> tuple[int, ...] | None:
+        value = getattr(self, name, None)  # may have been set after the layer was made
+        return None if value is None else each(self, name, value, self.rank)
+
+    def places(self, x: Node) -> tuple[int, ...]:
+        """The axes of the places. Raises ShapeError if the input has others."""
+        self._in_order(x.type)
+        return tuple(range(2, x.rank)) if self.channels_first else tuple(range(1, x.rank - 1))
 
     def build(self, x: TensorType) -> None:
         x = self._in_order(x)
@@ -180,10 +206,9 @@ class Spatial(Layer):
         if x.shape[1] in (1, 3) and x.shape[-2] == x.shape[-1] >= SMALL_IMAGE and self._may_be_turned():
             raise self._channels_first_error(x)
 
-    def _on_symbols(self, inputs: tuple[Symbol, ...], training: bool | None) -> Symbol | tuple[Symbol, ...]:
+    def check_symbols(self, inputs: Sequence[Symbol]) -> None:
         if len(inputs) == 1 and inputs[0].rank == self.rank + 2 and _is_data(inputs[0]):
-            self._check_order_of_data(inputs[0].type(1))
-        return super()._on_symbols(inputs, training)
+            self._check_order_of_data(inputs[0].type())
 
     def _check_order_of_data(self, x: TensorType) -> None:
         """The same for what comes straight from the user: no data have few rows and many channels."""

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 from thalweg import config
 from thalweg.checks import In, OneOf, check_value
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
+from thalweg.graph.operators import Operators
 from thalweg.graph.types import DTYPES, TensorType
-from thalweg.ops import operators
+from thalweg.layers.layer import Layer, SymbolicShape
 
-if TYPE_CHECKING:
-    from thalweg.layers.layer import Layer
-
-SymbolicShape = tuple[int | None, ...]
-
-# Stands for the batch size while shapes are worked out. A prime that no layer's size is likely to be, so that a layer
-# that mixes the samples of a batch shows.
-TOKEN_BATCH = 8191
+SOME_BATCH = 32
+"""The batch size of types of which only the other axes matter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +32,7 @@ class Call:
 
 
 @dataclass(frozen=True, eq=False)
-class Symbol:
+class Symbol(Operators):
     """A tensor before there are numbers: what ``Input`` gives, and a layer called on symbols.
 
     Operators, indices and the functions of ``thalweg.ops`` work on it too; each use becomes a layer, ``Operation``.
@@ -63,38 +58,9 @@ class Symbol:
     def rank(self) -> int:
         return len(self.shape)
 
-    def type(self, batch: int) -> TensorType:
+    def type(self, batch: int = SOME_BATCH) -> TensorType:
         """The type of this tensor for a batch of this size."""
         return TensorType((batch, *(n for n in self.shape[1:] if n is not None)), self.dtype)
-
-    if TYPE_CHECKING:  # the definitions are those of nodes, in thalweg.ops.operators
-
-        def __add__(self, other: Any) -> Symbol: ...
-        def __radd__(self, other: Any) -> Symbol: ...
-        def __sub__(self, other: Any) -> Symbol: ...
-        def __rsub__(self, other: Any) -> Symbol: ...
-        def __mul__(self, other: Any) -> Symbol: ...
-        def __rmul__(self, other: Any) -> Symbol: ...
-        def __truediv__(self, other: Any) -> Symbol: ...
-        def __rtruediv__(self, other: Any) -> Symbol: ...
-        def __pow__(self, other: Any) -> Symbol: ...
-        def __rpow__(self, other: Any) -> Symbol: ...
-        def __matmul__(self, other: Any) -> Symbol: ...
-        def __rmatmul__(self, other: Any) -> Symbol: ...
-        def __neg__(self) -> Symbol: ...
-        def __abs__(self) -> Symbol: ...
-        def __lt__(self, other: Any) -> Symbol: ...
-        def __le__(self, other: Any) -> Symbol: ...
-        def __gt__(self, other: Any) -> Symbol: ...
-        def __ge__(self, other: Any) -> Symbol: ...
-        def __and__(self, other: Any) -> Symbol: ...
-        def __or__(self, other: Any) -> Symbol: ...
-        def __invert__(self) -> Symbol: ...
-        def __getitem__(self, key: Any) -> Symbol: ...
-
-
-for _name, _function in operators.METHODS.items():
-    setattr(Symbol, _name, _function)
 
 
 def Input(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +20,6 @@ from thalweg.initializers import Initializer, Shape
 from thalweg.regularizers import Penalty
 from thalweg.state import Variable
 from thalweg.state.names import parameter_state
-
-if TYPE_CHECKING:
-    from thalweg.layers.layer import Layer
 
 
 @dataclass(eq=False)
@@ -126,9 +123,11 @@ class Trace:
     def __init__(self, parameters: Mapping[str, Parameter] | None) -> None:
         self.updates: dict[str, Node] = {}
         self.activities: list[tuple[Penalty, Node]] = []
-        self.results: dict[Layer, list[Node | Nodes]] = {}  # of each use; layers in the order in which they finished
+        self.results: dict[
+            object, list[Node | Nodes]
+        ] = {}  # by layer, of each use; in the order in which they finished
         self.training = False  # what the layer being called was told, which it passes on to those inside it
-        self.frozen: Collection[Layer] | None = None  # as compile found them; None: as they say themselves
+        self.frozen: Collection[object] | None = None  # layers, as compile found them; None: as they say themselves
         self.mixing: Node | None = None  # how much of each sample is itself, the rest the next one's: see MixUp
         self._paths = None if parameters is None else {parameter: path for path, parameter in parameters.items()}
         self._nodes: dict[Parameter, Node] = {}
@@ -209,7 +208,7 @@ def told_training(training: bool | None) -> Iterator[bool]:
 
 
 @contextmanager
-def freezing(frozen: Collection[Layer] | None) -> Iterator[None]:
+def freezing(frozen: Collection[object] | None) -> Iterator[None]:
     """Layers called inside count as frozen if they are among these, whatever they say of themselves by now."""
     trace = current_trace()
     before, trace.frozen = trace.frozen, frozen

@@ -13,9 +13,9 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.initializers import Filling
-from thalweg.layers.convolution import Filtering
+from thalweg.layers.activation import activate, biased, check_activation
 from thalweg.layers.layer import registry
-from thalweg.layers.spatial import DataFormat, Padding, Size, Sizes, each
+from thalweg.layers.spatial import DataFormat, Padding, Size, Sizes, Spatial, each
 from thalweg.regularizers import Penalty
 
 More: TypeAlias = Annotated[int, In("[0, inf)")]
@@ -23,13 +23,18 @@ OutputPadding: TypeAlias = More | tuple[More, ...]
 """One for all axes of places, or one for each."""
 
 
-class _Transposed(Filtering):
+class _Transposed(Spatial):
     filters: Size
+    strides: Sizes
     output_padding: OutputPadding | None
+    activation: str | Activation | None
+    use_bias: bool
     kernel_initializer: str | Filling
+    bias_initializer: str | Filling
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_activation(self.activation)
         more, strides = self._more(), self.frame().strides
         if more is not None and any(n >= s for n, s in zip(more, strides, strict=True)):
             raise ArgumentError(
@@ -42,14 +47,14 @@ class _Transposed(Filtering):
     def make(self, x: TensorType) -> None:
         shape = (*self.window(), self.filters, self.channels)
         self.kernel = self.parameter("kernel", shape, self.kernel_initializer)
-        self.make_bias(self.filters)
+        self.bias = self.parameter("bias", (self.filters,), self.bias_initializer) if self.use_bias else None
 
     def compute(self, x: Node, training: bool) -> Node:
         frame = self.frame()
         x = ops.cast(x, self.compute_dtype)
         margins = frame.transposed_margins(self._more())
         y = ops.convolve_transposed(x, self.kernel.node, frame.strides, margins, frame.dilation)
-        return self.finished(y, training)
+        return activate(self.activation, biased(y, self.bias), training)
 
     def _more(self) -> tuple[int, ...] | None:
         if self.output_padding is None:
@@ -57,8 +62,18 @@ class _Transposed(Filtering):
         return each(self, "output_padding", self.output_padding, self.rank)
 
 
+@registry.register("conv1d_transpose")
 @dataclass(eq=False)
-class _TransposedBelowThreeAxes(_Transposed):
+class Conv1DTranspose(_Transposed):
+    """The transpose of a convolution: each time adds its multiple of the kernel to a window of the result.
+
+    Shapes: x (batch, time, features) -> (batch, times, filters); kernel (kernel_size, filters, features), bias
+    (filters,).
+
+    Arguments: as in ``Conv2DTranspose``.
+    """
+
+    rank: ClassVar[int] = 1
     filters: Size
     kernel_size: Sizes
     strides: Sizes = 1
@@ -77,23 +92,9 @@ class _TransposedBelowThreeAxes(_Transposed):
     bias_constraint: str | Projection | None = None
 
 
-@registry.register("conv1d_transpose")
-@dataclass(eq=False)
-class Conv1DTranspose(_TransposedBelowThreeAxes):
-    """The transpose of a convolution: each time adds its multiple of the kernel to a window of the result.
-
-    Shapes: x (batch, time, features) -> (batch, times, filters); kernel (kernel_size, filters, features), bias
-    (filters,).
-
-    Arguments: as in ``Conv2DTranspose``.
-    """
-
-    rank: ClassVar[int] = 1
-
-
 @registry.register("conv2d_transpose")
 @dataclass(eq=False)
-class Conv2DTranspose(_TransposedBelowThreeAxes):
+class Conv2DTranspose(_Transposed):
     """The transpose of a convolution: each pixel adds its multiple of the kernel to a window of the result.
 
     It has the form of the gradient of ``Conv2D`` by its input, and so makes small images larger.
@@ -110,6 +111,22 @@ class Conv2DTranspose(_TransposedBelowThreeAxes):
     """
 
     rank: ClassVar[int] = 2
+    filters: Size
+    kernel_size: Sizes
+    strides: Sizes = 1
+    padding: Padding = "valid"
+    output_padding: OutputPadding | None = None
+    data_format: DataFormat | None = None
+    dilation_rate: Sizes = 1
+    activation: str | Activation | None = None
+    use_bias: bool = True
+    kernel_initializer: str | Filling = "glorot_uniform"
+    bias_initializer: str | Filling = "zeros"
+    kernel_regularizer: str | Penalty | None = None
+    bias_regularizer: str | Penalty | None = None
+    activity_regularizer: str | Penalty | None = None
+    kernel_constraint: str | Projection | None = None
+    bias_constraint: str | Projection | None = None
 
 
 @registry.register("conv3d_transpose")

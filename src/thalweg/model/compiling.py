@@ -15,7 +15,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer
-from thalweg.layers.symbols import TOKEN_BATCH, Symbol
+from thalweg.layers.symbols import SOME_BATCH, Symbol
 from thalweg.layers.tracing import freezing
 from thalweg.model.network import COUNTERS, Network
 from thalweg.state.names import EVALUATION, METRICS, OPTIMIZER, SLOTS, parameter_state
@@ -53,7 +53,7 @@ class Compiled:
 
     def goals(self, outputs: Mapping[str, Symbol]) -> Goals:
         """The goals for these outputs. Raises ArgumentError or NameNotFoundError, naming the argument."""
-        types = {name: symbol.type(TOKEN_BATCH) for name, symbol in outputs.items()}
+        types = {name: symbol.type() for name, symbol in outputs.items()}
         given = {what: _named(value, outputs) for what, value in self.arguments.items()}
         return resolve(types, given["loss"], given["loss_weights"], given["metrics"], given["weighted_metrics"])
 
@@ -177,8 +177,8 @@ class Compilable(Network):
     def _net(self) -> Net:
         """What the steps need to know of the model."""
         return Net(
-            inputs={label: symbol.type(TOKEN_BATCH) for label, symbol in self._inputs.items()},
-            outputs={name: symbol.type(TOKEN_BATCH) for name, symbol in self._outputs.items()},
+            inputs={label: symbol.type() for label, symbol in self._inputs.items()},
+            outputs={name: symbol.type() for name, symbol in self._outputs.items()},
             parameters=self.parameters(),
             trainable=self._trained,
             call=self._call,
@@ -202,7 +202,7 @@ class Compilable(Network):
         """Put in place of ``loss="auto"`` what it means for these targets, and say what that is."""
         assert self._compiled is not None, "asked for compiled models only"
         if self._compiled.is_open:
-            nodes = prediction_step(self._net(), TOKEN_BATCH).graph.outputs
+            nodes = prediction_step(self._net(), SOME_BATCH).graph.outputs
             predictions = {name: nodes[prediction_label(name)] for name in self._outputs}
             self._compiled, self.loss_choice = self._compiled.choose(y, self._outputs, predictions)
             if verbose:

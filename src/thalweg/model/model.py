@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+import numpy as np
 
 from thalweg import config
-from thalweg.checks import check_value
+from thalweg.checks import In, OneOf, check_value
+from thalweg.executors import explain
 from thalweg.executors import threads as cores
-from thalweg.graph.node import Node
+from thalweg.executors.executor import leaf_types
+from thalweg.executors.profile import Profile, measured
+from thalweg.graph.node import Graph, Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import name_layers
 from thalweg.layers.symbols import Symbol
@@ -23,9 +28,9 @@ from thalweg.state.names import SEED_STATE
 from thalweg.training import checkpoint, data
 from thalweg.training.callbacks import Callback, CallbackList
 from thalweg.training.data import Rows
-from thalweg.training.inference import OneRow, Prediction, only
+from thalweg.training.inference import PIECE, OneRow, Prediction, only
 from thalweg.training.progress import Counter, check_verbose
-from thalweg.training.step import prediction_label
+from thalweg.training.step import KINDS, graph_of, prediction_label
 from thalweg.training.trainer import Count, Schedule, params
 
 Callbacks = Callback | CallbackList | Sequence[Callback] | None
@@ -260,6 +265,89 @@ class Model(Describable):
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for all rows."""
         return self.predict(x, verbose=0)
+
+    # The engine
+
+    def explain(self, stage: str = "graph", batch_size: int | None = None, what: str = "train") -> str:
+        """What a step is compiled to, as text; docs/engine.md explains how to read it.
+
+        Arguments:
+            stage: "graph" as traced from the layers, "simplified", "kernels" (what is computed together), "plan" (tasks
+                and their memory), "ir" (LLVM's), "assembly".
+            batch_size: rows of the step; unless given 32 to train, else 128, which is what evaluate and predict take.
+            what: the step to "train", "evaluate" or "predict".
+
+        Raises: NameNotFoundError for an unknown stage; ExecutorError for one that the executor does not go through;
+            GraphError if the model is not built, or not compiled for more than prediction.
+        """
+        explain.check_stage(stage)
+        batch = self._step_rows("explain", what, batch_size)
+        graph = self._step_graph("explain", what, batch, weighted=False)
+        return explain.explain(self.executor, graph, stage, gather=what != "predict" or batch == PIECE)
+
+    def profile(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = None,
+        sample_weight: Any = None,
+        *,
+        what: str = "train",
+        threads: int | None = None,
+        seconds: float = 1.0,
+        peak: float | None = None,
+    ) -> Profile:
+        """Where the time of a step goes: run on these data, task by task, by the step itself. The model stays as it is.
+
+        Arguments:
+            batch_size, what: as in :meth:`explain`.
+            threads: exactly so many; unless given, one or all, whichever is quicker.
+            seconds: to spend on it, beside the time to compile.
+            peak: float32 operations that the processor can do in a second; measured unless given.
+
+        Example: ``print(model.profile(x, y))``
+        Raises: what :meth:`explain` and ``evaluate`` raise.
+        """
+        seconds = check_value("profile", "seconds", Annotated[float, In("(0, inf)")], seconds)
+        peak = check_value("profile", "peak", Annotated[float, In("(0, inf)")] | None, peak)
+        wanted = self._step_rows("profile", what, batch_size)
+        if what == "predict":
+            rows = self._rows(x)
+            data.require_rows(rows)
+        else:
+            self._require_compiled("profile")
+            self._build_for(x)
+            rows = self._prepare(x, y, sample_weight)
+        batch = min(wanted, rows.count)
+        graph = self._step_graph("profile", what, batch, rows.weighted)
+        ones = {name: np.ones((rows.count, *kind.shape[1:]), kind.dtype) for name, kind in leaf_types(graph)[0].items()}
+        return measured(
+            self.executor,
+            graph,
+            self.state.memory,
+            ones | rows.arrays,
+            batch,
+            what=what,
+            threads=threads,
+            seconds=seconds,
+            peak=peak,
+        )
+
+    def _step_rows(self, owner: str, what: str, batch_size: int | None) -> int:
+        """How many rows a step of a kind has. Raises ArgumentError for a kind or number that cannot be."""
+        check_value(owner, "what", Annotated[str, OneOf(*KINDS)], what)
+        rows: int | None = check_value(owner, "batch_size", Count | None, batch_size)
+        return rows or (32 if what == "train" else PIECE)
+
+    def _step_graph(self, owner: str, what: str, batch: int, weighted: bool) -> Graph:
+        """The graph of a step for so many rows. Raises GraphError if the model is not ready for it."""
+        if what == "predict":
+            self._require_built(owner)
+            return graph_of(what, self._net(), None, None, batch, weighted)
+        self._require_compiled(owner)
+        self._require_built(owner)
+        trainer = self._ready_to_train(owner)
+        return graph_of(what, trainer.net, trainer.goals, trainer.optimizer, batch, weighted)
 
     # Files
 

@@ -1,4 +1,4 @@
-"""The operators ``+ - * / ** @ < [...]``. Importing this module gives them to nodes, as symbols get them elsewhere."""
+"""The operators ``+ - * / ** @ < [...]``. Importing this module gives them to nodes and to what stands in for them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from thalweg.errors import GraphError
 from thalweg.graph.node import Node
+from thalweg.graph.operators import Operators
 from thalweg.ops import contraction, elementwise, shape
 from thalweg.ops.recording import recordable
 
@@ -92,4 +93,4 @@ METHODS = {
 }
 
 for _name, _function in METHODS.items():
-    setattr(Node, _name, _function)
+    setattr(Operators, _name, _function)

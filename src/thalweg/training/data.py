@@ -188,7 +188,7 @@ def prepare(x: Any, y: Any, sample_weight: Any, class_weight: Any, types: Types,
     Raises: ShapeError, DTypeError, DataError or ArgumentError, before anything has run.
     """
     inputs = prepare_inputs(x, types)
-    _require_rows(inputs)
+    require_rows(inputs)
     check_inputs(inputs, x)
     targets = _prepare_targets(_wanted(y, goals), goals.outputs)
     weights = _prepare_weights(_wanted(sample_weight, goals), class_weight, targets, goals.outputs)
@@ -196,7 +196,8 @@ def prepare(x: Any, y: Any, sample_weight: Any, class_weight: Any, types: Types,
     return Rows(arrays, _common_rows(arrays))
 
 
-def _require_rows(rows: Rows) -> None:
+def require_rows(rows: Rows) -> None:
+    """Raises DataError if there are none."""
     if rows.count == 0:
         raise DataError("there are no data", expected="at least 1 row in x", got="0 rows", fix="pass some data")
 

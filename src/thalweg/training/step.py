@@ -109,6 +109,23 @@ def prediction_step(net: Net, batch: int) -> Step:
     return Step(Graph({prediction_label(name): node for name, node in predictions.items()}))
 
 
+KINDS = ("train", "evaluate", "predict")
+"""What a step can be for."""
+
+
+def graph_of(
+    what: str, net: Net, goals: Goals | None, optimizer: Optimizer | None, batch: int, weighted: bool
+) -> Graph:
+    """The graph of a step of one of the ``KINDS``; goals are needed for all but prediction, the optimizer to train."""
+    if what == "predict":
+        return prediction_step(net, batch).graph
+    assert goals is not None, "an evaluation has goals"
+    if what == "evaluate":
+        return evaluation_step(net, goals, batch).graph
+    assert optimizer is not None, "training has an optimizer"
+    return training_step(net, goals, optimizer, batch, weighted).graph
+
+
 VALID = "valid"
 """The evaluation's input that says which rows are there: 1, and 0 for those that fill up the last batch."""
 

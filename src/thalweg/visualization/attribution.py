@@ -179,7 +179,7 @@ def _last_maps(model: Model, trace: Trace) -> Layer:
     maps = {
         layer: uses[0]
         for layer, uses in trace.results.items()
-        if len(uses) == 1 and isinstance(uses[0], Node) and uses[0].rank == 4
+        if isinstance(layer, Layer) and len(uses) == 1 and isinstance(uses[0], Node) and uses[0].rank == 4
     }
     convolutions = [layer for layer in maps if is_convolution(layer)]
     if not convolutions:

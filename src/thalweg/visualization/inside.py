@@ -12,8 +12,9 @@ from thalweg.errors import ArgumentError, ShapeError, did_you_mean
 from thalweg.executors import threads as cores
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
+from thalweg.layers.connecting import OF_BATCH, without_batch
 from thalweg.layers.layer import Layer
-from thalweg.layers.symbols import TOKEN_BATCH
+from thalweg.layers.symbols import SOME_BATCH
 from thalweg.layers.tracing import Trace, current_trace
 from thalweg.model import Model
 from thalweg.training.data import Arrays, Rows
@@ -123,17 +124,16 @@ def run(model: Model, rows: Rows, watched: Watched, further: Arrays | None = Non
 def _watching(net: Net, watched: Watched, further: Arrays) -> Net:
     inputs = dict(net.inputs)
     for label, array in further.items():
-        inputs[label] = TensorType((TOKEN_BATCH, *array.shape[1:]), array.dtype.name)
+        inputs[label] = TensorType((SOME_BATCH, *array.shape[1:]), array.dtype.name)
     watching = replace(net, inputs=inputs, call=lambda nodes, training: {"": watched(nodes)})
-    kind = prediction_step(watching, TOKEN_BATCH).graph.outputs[prediction_label("")].type
-    if kind.shape[:1] != (TOKEN_BATCH,):
-        raise ShapeError(
-            "the layer's result has no axis of samples",
-            expected="(samples, ...)",
-            got=str(kind.shape).replace(str(TOKEN_BATCH), "samples"),
-            fix="choose a layer that keeps the axis of samples as it is",
-        )
-    return replace(watching, outputs={"": kind})
+    try:
+        (kind,) = without_batch(lambda batch: (prediction_step(watching, batch).graph.outputs["prediction"].type,))
+    except ShapeError as error:
+        if error.problem in OF_BATCH:
+            error.problem = "the layer's result has no axis of samples"
+            error.fix = "choose a layer that keeps the axis of samples as it is"
+        raise
+    return replace(watching, outputs={"": kind.with_shape((SOME_BATCH, *kind.shape))})
 
 
 def is_convolution(layer: Layer) -> bool:

@@ -6,25 +6,33 @@ import ctypes
 import struct
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from thalweg.errors import ExecutorError
+from thalweg.errors import OUR_FAULT, ExecutorError
+from thalweg.executors import debug
 from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
 from thalweg.executors.native.code.addresses import BARRIER_SHIFT, FAULTS, FIXED, RUN
-from thalweg.executors.native.code.llvm import compile_object, llvm_version
+from thalweg.executors.native.code.llvm import compile_assembly, compile_object, llvm_version
+from thalweg.executors.native.code.stamps import CLOCK, row_length
 from thalweg.executors.native.host import Host, cpu_features, cpu_name, this_host
 from thalweg.executors.native.run import cache
 from thalweg.executors.native.run.chooser import FEWEST_STEPS, ThreadChooser
-from thalweg.executors.native.run.loader import CannotLoadError, LoadedObject, MappedObject, system_yield
+from thalweg.executors.native.run.loader import load, system_yield
 from thalweg.executors.native.run.team import run_on
+from thalweg.executors.work import Timing, Work
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
 from thalweg.graph.text import to_text
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
+from thalweg.passes.simplify import simplify
 from thalweg.state.layout import strides
+
+if TYPE_CHECKING:
+    from thalweg.executors.native.plan.task import Plan
 
 
 @dataclass(frozen=True)
@@ -37,9 +45,11 @@ class NativeExecutor:
     host: Host | None = None
     checked: bool = False
     name: str = "native"
+    stages: ClassVar[tuple[str, ...]] = ("graph", "simplified", "ir", "assembly")
 
     def compile(self, graph: Graph, *, gather: bool) -> NativeProgram:
         """The graph's program, from the cache if it was ever compiled on this machine."""
+        phases = debug.Phases()
         verify(graph)
         if gather:
             check_samples(leaf_types(graph)[0])
@@ -47,21 +57,64 @@ class NativeExecutor:
         features = " ".join(sorted(cpu_features()))
         key = cache.key(to_text(graph), repr((host, gather, self.checked)), cpu_name(), features, llvm_version())
         content = cache.load(key)
+        phases.done("looked into the cache")
         if content is None:
-            content = _compiled(graph, host, gather, self.checked)
+            content = _compiled(graph, host, gather, self.checked, phases)
             cache.save(key, content)
-        return NativeProgram(graph, content, gather, self.checked)
+            phases.done("saved")
+        program = NativeProgram(graph, content, gather, self.checked)
+        phases.done("loaded")
+        debug.report(self, graph, gather=gather, phases=phases)
+        return program
+
+    def profiled(self, graph: Graph, *, gather: bool) -> NativeProfiledProgram:
+        """See Executor.profiled. Compiled each time: it is asked for rarely, and needs the plan."""
+        from thalweg.executors.native.code.step import generate
+        from thalweg.executors.native.plan.planner import Planner
+        from thalweg.executors.native.plan.work import works
+
+        verify(graph)
+        host = self.host or this_host()
+        plan = Planner(graph, host.vector_bytes // 4, gather).plan()
+        code = compile_object(generate(plan, host, checked=self.checked, profiled=True), host)
+        program = NativeProgram(graph, _head(plan, host) + code, gather, self.checked)
+        return NativeProfiledProgram(program, works(plan), len(plan.stages))
+
+    def explain(self, graph: Graph, stage: str, *, gather: bool) -> str:
+        """See Executor.explain."""
+        from thalweg.executors.native.code.step import generate, supported
+        from thalweg.executors.native.plan.planner import Planner
+
+        if stage == "simplified":
+            return to_text(simplify(graph, supported))
+        host = self.host or this_host()
+        ir = generate(Planner(graph, host.vector_bytes // 4, gather).plan(), host, checked=self.checked)
+        return ir if stage == "ir" else compile_assembly(ir, host)
+
+    def peak_flops(self, threads: int) -> float:
+        """See Executor.peak_flops; measured, in some 50 ms."""
+        from thalweg.executors.native.run.peak import peak_flops
+
+        return peak_flops(self.host or this_host(), threads)
 
 
-def _compiled(graph: Graph, host: Host, gather: bool, checked: bool) -> bytes:
+def _compiled(graph: Graph, host: Host, gather: bool, checked: bool, phases: debug.Phases) -> bytes:
     """What a program needs to know besides its object code, and that."""
     # The code generator is loaded only when there is something to compile.
     from thalweg.executors.native.code.step import generate
     from thalweg.executors.native.plan.planner import Planner
 
     plan = Planner(graph, host.vector_bytes // 4, gather).plan()
-    head = _HEAD.pack(plan.arena_bytes, plan.cost_seconds(host), plan.sharing_seconds())
-    return head + compile_object(generate(plan, host, checked=checked), host)
+    phases.done("planned")
+    ir = generate(plan, host, checked=checked)
+    phases.done("written as IR")
+    code = compile_object(ir, host)
+    phases.done("compiled by LLVM")
+    return _head(plan, host) + code
+
+
+def _head(plan: Plan, host: Host) -> bytes:
+    return _HEAD.pack(plan.arena_bytes, plan.cost_seconds(host), plan.sharing_seconds())
 
 
 _HEAD = struct.Struct("<qdd")
@@ -83,7 +136,7 @@ class NativeProgram:
         self.gather = gather
         self.checked = checked
         arena_bytes, self._cost_seconds, self._sharing_seconds = _HEAD.unpack_from(content)
-        self._code = _load(content[_HEAD.size :])
+        self._code = load(content[_HEAD.size :])
         self._run = _SIGNATURE(self._code.address(RUN))
         self._arena = _aligned(arena_bytes)
         self._barrier = _aligned(0)
@@ -212,6 +265,27 @@ class NativeProgram:
         self._barrier[:] = 0
         run_on(threads, lambda thread: self._run(table, thread, threads, first, last))
 
+    def measure(self, state: Arrays, data: Arrays, index: np.ndarray | None, threads: int, row: int) -> np.ndarray:
+        """Run a program with stamps on so many threads; each thread's row (``stamps.row_length``) of counters.
+
+        The outputs are lost.
+        """
+        with self._lock:
+            self._bind_states(state)
+            kept = self._bind_data(data, index)
+            steps = 1 if index is None else len(index)
+            kept += self._bind_outputs({}, None if index is None else steps).values()
+            counters = np.zeros((threads, row), np.int64)
+            self._table[8:10] = _ends(counters)
+            self._call(threads, 0, steps)
+            del kept
+        return counters
+
+    def clock(self) -> int:
+        """The counter of a program with stamps."""
+        ticks: int = ctypes.CFUNCTYPE(ctypes.c_int64)(self._code.address(CLOCK))()
+        return ticks
+
     def _raise_faults(self) -> None:
         faults = ctypes.CFUNCTYPE(ctypes.c_int64)(self._code.address(FAULTS))()
         if faults:
@@ -219,15 +293,32 @@ class NativeProgram:
                 "compiled code reached outside its memory",
                 expected="every load and store within its buffer",
                 got=f"{faults} outside",
-                fix="this is a fault of thalweg; please report it with the printed graph",
+                fix=OUR_FAULT,
             )
 
 
-def _load(code: bytes) -> MappedObject | LoadedObject:
-    try:
-        return MappedObject(code)
-    except CannotLoadError:
-        return LoadedObject(code)
+class NativeProfiledProgram:
+    """A program with stamps in it, which tell what each task and each barrier takes."""
+
+    def __init__(self, program: NativeProgram, works: Sequence[Work], stages: int) -> None:
+        self.works = works
+        self._program = program
+        self._stages = stages
+        self._row = row_length(len(works) + stages)
+
+    def teams(self, threads: int) -> list[int]:
+        """One, and all: what a ThreadChooser chooses between."""
+        return sorted({1, threads})
+
+    def measure(self, state: Arrays, data: Arrays, index: np.ndarray | None, threads: int) -> Timing:
+        """See ProfiledProgram.measure."""
+        first, began = self._program.clock(), time.perf_counter()
+        counters = self._program.measure(state, data, index, threads, self._row)
+        ticks, seconds = self._program.clock() - first, time.perf_counter() - began
+        steps = 1 if index is None else len(index)
+        means = (counters.mean(0) * (seconds / max(ticks, 1) / max(steps, 1))).tolist()[1:]
+        tasks = len(self.works)
+        return Timing(means[:tasks], means[tasks : tasks + self._stages] if threads > 1 else ())
 
 
 def _aligned(size: int) -> np.ndarray:

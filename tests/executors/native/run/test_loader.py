@@ -7,10 +7,11 @@ import sys
 import numpy as np
 import pytest
 
+from thalweg.executors import debug
 from thalweg.executors.native import executor as native
 from thalweg.executors.native.code.addresses import RUN
 from thalweg.executors.native.host import this_host
-from thalweg.executors.native.run.loader import CannotLoadError, MappedObject
+from thalweg.executors.native.run.loader import CannotLoadError, MappedObject, load
 from thalweg.graph.node import Graph
 from thalweg.ops import exp, input_node, reduce_sum
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 def code():
     """A sound object, with constants and so with relocations."""
     graph = Graph({"y": reduce_sum(exp(input_node("x", (40, 30))), 1)})
-    return native._compiled(graph, this_host(), gather=False, checked=False)[native._HEAD.size :]
+    return native._compiled(graph, this_host(), False, False, debug.Phases())[native._HEAD.size :]
 
 
 def loads(content):
@@ -73,7 +74,7 @@ def test_an_object_for_another_system_goes_to_llvms_linker(code, monkeypatch):
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     with pytest.raises(CannotLoadError, match="x86-64"):
         MappedObject(code)
-    assert native._load(code).address(RUN) > 0
+    assert load(code).address(RUN) > 0
 
 
 def test_both_linkers_give_the_same_results(native_and_llvm):

@@ -12,8 +12,8 @@ RUN = "run"
 FAULTS = "fault_count"
 """How many loads and stores of the checked build lay outside their buffers."""
 
-FIXED = ("yield", "barrier", "arena", "index")
-"""The first names: the system's yield function, the barrier's numbers, the arena, the index."""
+FIXED = ("yield", "barrier", "arena", "index", "profile")
+"""The first names: the system's yield function, the barrier's numbers, the arena, the index, a profile's numbers."""
 
 BARRIER_SHIFT = 7
 """Each thread's number at a barrier has 2^7 bytes to itself: two cache lines, since processors fetch pairs of them."""

@@ -39,14 +39,27 @@ def llvm_version() -> str:
 
 def compile_object(ir: str, host: Host) -> bytes:
     """Object code (ELF, Mach-O or COFF) of a module for this machine."""
+    module, machine = _parsed(ir, host)
+    code: bytes = machine.emit_object(module)
+    return code
+
+
+def compile_assembly(ir: str, host: Host) -> str:
+    """The same as text."""
+    module, machine = _parsed(ir, host)
+    text: str = machine.emit_assembly(module)
+    return text
+
+
+def _parsed(ir: str, host: Host) -> tuple[Any, Any]:
+    """The module, checked by LLVM, and what compiles it."""
     llvm = binding()
     machine = _target_machine(llvm, host)
     module = llvm.parse_assembly(ir)
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     module.verify()
-    code: bytes = machine.emit_object(module)
-    return code
+    return module, machine
 
 
 def _target_machine(llvm: Any, host: Host) -> Any:

@@ -7,7 +7,7 @@ barrier.
 
 from __future__ import annotations
 
-from thalweg.executors.native.code import lookup
+from thalweg.executors.native.code import lookup, stamps
 from thalweg.executors.native.code.addresses import BARRIER_SHIFT, FAULTS, FIXED, RUN
 from thalweg.executors.native.code.builder import Builder, Module, Value
 from thalweg.executors.native.code.contraction import Tiles
@@ -35,12 +35,12 @@ def supported(op: type[Op]) -> bool:
     return op.kind in planned or op in LOWERINGS or op in lookup.LOWERINGS
 
 
-def generate(plan: Plan, host: Host, *, checked: bool) -> str:
-    """The LLVM IR of a plan."""
+def generate(plan: Plan, host: Host, *, checked: bool, profiled: bool = False) -> str:
+    """The LLVM IR of a plan; ``profiled`` with time stamps (stamps.py)."""
     module = Module(host, checked)
     calls = [[_kernel(task, plan, module) for task in stage] for stage in plan.stages]
-    entry = _entry(plan, calls, module)
-    text = _barrier(host) + entry
+    entry = _entry(plan, calls, module, profiled)
+    text = _barrier(host) + entry + (stamps.functions(host) if profiled else "")
     if checked:
         module.functions.setdefault("@inside", _NO_FAULTS)
         text += _FAULT_COUNT
@@ -73,30 +73,41 @@ def _kernel(task: Task, plan: Plan, module: Module) -> Call:
 Call = tuple[str, int, list[Buffer | None]]  # a function, its number of units, its buffers
 
 
-def _entry(plan: Plan, calls: list[list[Call]], module: Module) -> str:
-    """``run(table, thread, threads, first, last)``: the steps from ``first`` to ``last``."""
+def _entry(plan: Plan, calls: list[list[Call]], module: Module, profiled: bool) -> str:
+    """``run(table, thread, threads, first, last)``: the steps from ``first`` to ``last``.
+
+    The stamps of a profile are the tasks, one after the other, and then the barriers.
+    """
     build = Builder(module, ["table"], ["thread", "threads", "first", "last"])
     pointers = _table(build, plan)
     build.line("%arrivals = alloca i64")
     build.line("store i64 0, ptr %arrivals")
     shares = _shares(build)
     many = build.emit("icmp ugt i64 %threads, 1", "bool")
+    tasks = sum(map(len, calls))
+    stamp = stamps.Stamps(build, pointers["profile"][0], tasks + len(calls)).stamp if profiled else _no_stamp
 
     def step(s: Value, _: list[Value]) -> list[Value]:
         here = _at_step(build, plan, pointers, s)
-        for stage in calls:
+        numbers = iter(range(tasks))
+        for place, stage in enumerate(calls):
             for turn, (name, units, buffers) in enumerate(stage):
                 if units:
                     _call(build, name, _share(build, units, shares[turn % 2 if units == 1 else 0]), buffers, here)
-            if len(plan.stages) > 0:
-                build.when(
-                    many, lambda: build.line("call void @barrier(ptr %table, i64 %thread, i64 %threads, ptr %arrivals)")
-                )
+                stamp(next(numbers))
+            build.when(
+                many, lambda: build.line("call void @barrier(ptr %table, i64 %thread, i64 %threads, ptr %arrivals)")
+            )
+            stamp(tasks + place)
         return []
 
     build.loop(Value("%first", "int64"), Value("%last", "int64"), 1, [], step)
     body = build.text().replace(" noalias", "").replace("ptr %table, ptr %table.end", "ptr %table")
     return f"define void @{RUN}{body}\n"
+
+
+def _no_stamp(number: int) -> None:
+    """What a step without a profile does after each task."""
 
 
 Ends = tuple[str, str]  # the first byte of a buffer, and the one after its last

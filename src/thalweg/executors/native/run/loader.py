@@ -44,6 +44,14 @@ class _Section:
     place: int = -1  # in the mapped memory
 
 
+def load(code: bytes) -> MappedObject | LoadedObject:
+    """Object code made executable, by llvmlite only where it has to be."""
+    try:
+        return MappedObject(code)
+    except CannotLoadError:
+        return LoadedObject(code)
+
+
 class MappedObject:
     """An object in executable memory. Its functions live as long as this does.
 

@@ -1,0 +1,50 @@
+"""The stages on the way from a graph to machine code, as text."""
+
+from __future__ import annotations
+
+from thalweg.errors import ExecutorError, NameNotFoundError, did_you_mean
+from thalweg.executors.executor import Executor
+from thalweg.graph.node import Graph
+from thalweg.graph.text import to_text
+from thalweg.graph.verify import verify
+
+STAGES = {
+    "graph": "the operations of a step as they were traced, with the layer that asked for each",
+    "simplified": "the graph without needless and repeated work",
+    "kernels": "what is computed together in one loop nest, and what is stored",
+    "plan": "in which order tasks run, what they read and write, and where that lies in memory",
+    "ir": "the code in LLVM's intermediate representation",
+    "assembly": "the machine's instructions",
+}
+"""From what the layers asked for to what the processor gets. The first two are every executor's."""
+
+
+def check_stage(stage: str) -> None:
+    """Raises NameNotFoundError for a stage that does not exist."""
+    if stage not in STAGES:
+        raise NameNotFoundError(
+            "there is no stage of this name",
+            expected=", ".join(STAGES),
+            got=repr(stage),
+            fix=did_you_mean(stage, STAGES) if isinstance(stage, str) else f"pass for example stage={'plan'!r}",
+        )
+
+
+def explain(executor: Executor, graph: Graph, stage: str, *, gather: bool) -> str:
+    """The graph at a stage of its compilation by the executor.
+
+    Raises: NameNotFoundError for an unknown stage; ExecutorError for one that the executor has not.
+    """
+    check_stage(stage)
+    if stage not in executor.stages:
+        raise ExecutorError(
+            f"the {executor.name} executor has no stage {stage!r}",
+            expected=" or ".join(map(repr, executor.stages)),
+            got=repr(stage),
+            fix="ask the native executor, which compiles: unset THALWEG_EXECUTOR, or set model.executor to "
+            "thalweg.executors.named('native')",
+        )
+    if stage == "graph":
+        return to_text(graph)  # unchecked: this is how a graph that is not right is looked at
+    verify(graph)
+    return executor.explain(graph, stage, gather=gather)

@@ -1,0 +1,83 @@
+"""What the tasks of a plan compute and move, for a profile."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from thalweg.executors.native.host import ITEMSIZE
+from thalweg.executors.native.plan.nest import Access, Dim
+from thalweg.executors.native.plan.task import Plan, Task
+from thalweg.executors.work import Work, contraction_words, flops, sizes_words
+from thalweg.graph.node import Kind, Node
+from thalweg.ops.leaf import Input
+
+SPELLED_OUT = 2
+"""So many operations of a task are named, beside a contraction; the others are counted."""
+
+
+_COMPUTING = (Kind.ELEMENTWISE, Kind.REDUCTION, Kind.RANDOM, Kind.LOOKUP)
+
+
+def works(plan: Plan) -> list[Work]:
+    """For each task, stage by stage, in the order in which they run."""
+    return [_work(task, place) for place, stage in enumerate(plan.stages) for task in stage]
+
+
+def _work(task: Task, stage: int) -> Work:
+    nest = task.nest
+    assert nest is not None, "tasks are resolved"
+    loaded = {node for node, _ in nest.loads}
+    reads = {access for access in (*nest.loads.values(), *nest.extra) if access.buffer is not None}
+    return Work(
+        computes=_words(task),
+        layer=_layer(task),
+        stage=stage,
+        flops=0.0 if task.copies else sum((flops(node) for node in nest.needed - loaded), 0.0),
+        read_bytes=sum(_bytes(access, nest.dims) for access in reads),
+        written_bytes=sum(_bytes(access, nest.dims) for access in nest.stores.values()),
+        dtype=task.kernel.nodes[0].dtype,
+    )
+
+
+def _words(task: Task) -> str:
+    """``contraction 784x512 over 128, subtract, multiply, 11 more -> dense/kernel``"""
+    kernel = task.kernel
+    nest = task.nest
+    assert nest is not None, "tasks are resolved"
+    names = [node.op.name for node in kernel.nodes if node.op.kind in _COMPUTING]
+    if task.copies:
+        words = [f"copy {sizes_words(kernel.space)}"]
+    elif kernel.contraction is not None:
+        words = [contraction_words(kernel.contraction)]
+    else:
+        names = names or [_moved(kernel.roots[0])]
+        words = [f"{sizes_words(kernel.space)} {names.pop(0)}"]
+    if not task.copies:
+        few = len(names) <= SPELLED_OUT + 1  # "1 more" would be no shorter
+        words += names if few else [*names[:SPELLED_OUT], f"{len(names) - SPELLED_OUT} more"]
+    buffers = [access.buffer for access in nest.stores.values()]
+    kept = [buffer.label for buffer in buffers if buffer is not None and buffer.kind in ("state", "output")]
+    return ", ".join(words) + (f" -> {min(kept, key=len)}" if kept else "")  # a parameter rather than its slots
+
+
+def _moved(node: Node) -> str:
+    """What is done where nothing is computed."""
+    return f"rows of {node.op.label}" if isinstance(node.op, Input) else node.op.name
+
+
+def _layer(task: Task) -> str:
+    """That of the contraction; else that of most of what is computed."""
+    kernel = task.kernel
+    if kernel.contraction is not None:
+        return kernel.contraction.layer
+    names = [node.layer for node in kernel.nodes]
+    return max(dict.fromkeys(names), key=names.count)
+
+
+def _bytes(access: Access, dims: Sequence[Dim]) -> int:
+    """Of the different places that an access goes to, but no more than there are: windows overlap."""
+    assert access.buffer is not None, "counters are not in memory"
+    moving = [stride or d == access.gathered for d, stride in enumerate(access.strides)]
+    count = math.prod(dim.size for dim, moves in zip(dims, moving, strict=True) if moves)
+    return min(count, access.buffer.type.size) * ITEMSIZE[access.buffer.type.dtype]

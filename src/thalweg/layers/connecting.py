@@ -1,0 +1,80 @@
+"""Layers called on symbols: which gives symbols, and connects the layers of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import starmap
+
+from thalweg.errors import ShapeError
+from thalweg.graph.types import TensorType
+from thalweg.layers.layer import Layer, called_on, remember_use
+from thalweg.layers.route import route
+from thalweg.layers.symbols import Call, Symbol
+
+Types = tuple[TensorType, ...]
+
+BATCHES = (8191, 7)
+"""The batch sizes that results are worked out for, see ``without_batch``. Primes, so that nothing divides them; the
+first is one that few layers have, so that in most messages it can be told from other sizes.
+"""
+
+
+@called_on(Symbol)
+def on_symbols(layer: Layer, inputs: tuple[Symbol, ...], training: bool | None) -> Symbol | tuple[Symbol, ...]:
+    """The layer's results for these symbols; builds the layer if nothing has.
+
+    Raises: ShapeError if the inputs do not fit, with the way that they came; or as ``without_batch``.
+    """
+    layer.check_symbols(inputs)
+    try:
+        kinds = without_batch(lambda batch: layer.infer(*(x.type(batch) for x in inputs)))
+    except ShapeError as error:
+        if error.layer is None:
+            error.layer = str(layer)
+        if error.problem not in OF_BATCH:
+            error.got += f"\n{route(inputs)}"
+        raise
+    call = Call(layer, inputs, training)
+    symbols = tuple(Symbol((None, *kind.shape), kind.dtype, call, index) for index, kind in enumerate(kinds))
+    remember_use(layer, symbols[0])
+    return symbols[0] if len(symbols) == 1 else symbols
+
+
+ANOTHER_BATCH = "the result has another batch axis than the input"
+BATCH_TWICE = "the result has the batch axis twice: every sample would meet every other one"
+OF_BATCH = (ANOTHER_BATCH, BATCH_TWICE)
+"""The problems that ``without_batch`` finds."""
+
+
+def without_batch(infer: Callable[[int], Types]) -> Types:
+    """The types of one sample's results.
+
+    They are worked out for two sizes of a batch. What differs between the two comes from the batch, whatever sizes the
+    layers have: that must be the first axis and no other. With one size alone ``Dense(8191)`` would look like a layer
+    in which the samples of a batch of 8191 meet, and ``x[:8191]`` like one that keeps them.
+
+    Arguments:
+        infer: from the size of a batch to the types of the results.
+
+    Raises: ShapeError if the first axis is not the batch, or another one depends on it.
+    """
+    both = [(batch, infer(batch)) for batch in BATCHES]
+    for batch, kinds in both:
+        for kind in kinds:
+            if kind.shape[:1] != (batch,):
+                raise ShapeError(
+                    ANOTHER_BATCH,
+                    expected="a first axis with one entry for each sample",
+                    got=f"shape {kind.shape} for a batch of {batch}",
+                    fix="keep the first axis as it is; reduce and reshape the others only",
+                )
+    (_, first), (_, second) = both
+    for kind, other in zip(first, second, strict=True):
+        if kind.shape[1:] != other.shape[1:]:
+            raise ShapeError(
+                BATCH_TWICE,
+                expected="inputs that have equally many axes",
+                got=" and ".join(starmap(lambda batch, kinds: f"{kinds} for a batch of {batch}", both)),
+                fix="add the missing axes behind the first, for example with Reshape or x[:, None]",
+            )
+    return tuple(kind.with_shape(kind.shape[1:]) for kind in first)

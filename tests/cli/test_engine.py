@@ -1,0 +1,89 @@
+"""thalweg explain and thalweg profile."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import thalweg
+from thalweg.cli import app as cli
+from thalweg.cli import data as cli_data
+from thalweg.layers import Dense, Flatten, Input
+
+
+def call(*arguments):
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def digits(monkeypatch):
+    """MNIST's form with few images."""
+    random = np.random.default_rng(0)
+    x, y = random.integers(0, 255, (60, 28, 28)).astype(np.uint8), (np.arange(60) % 10).astype(np.uint8)
+    monkeypatch.setitem(cli_data.DATASETS, "mnist", lambda: ((x, y), (x, y)))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    model = thalweg.Sequential([Input((28, 28)), Flatten(), Dense(10, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    path = tmp_path / "net.thalweg"
+    model.save(path)
+    return path
+
+
+def test_explain_prints_a_stage_of_the_network_that_train_makes(digits):
+    found = call("explain", "mnist", "--batch-size", 64)
+    assert found.exit_code == 0, found.output
+    assert "uint8[64,28,28] = input()" in found.stdout
+    assert "update dense/kernel = " in found.stdout
+
+
+def test_explain_takes_a_file_and_another_kind_of_step(saved):
+    found = call("explain", saved, "--what", "predict", "--stage", "simplified", "--executor", "numpy")
+    assert found.exit_code == 0, found.output
+    assert found.stdout.splitlines()[-1].startswith("output prediction = ")
+
+
+def test_profile_prints_tasks_and_layers(digits):
+    found = call("profile", "mnist", "--seconds", 0.01, "--batch-size", 32)
+    assert found.exit_code == 0, found.output
+    assert "batch size 32" in found.stdout
+    assert "contraction 32x512 over 784" in found.stdout
+    assert "dense_1" in found.stdout.split("\n\n")[1]
+
+
+@pytest.mark.parametrize("data", [[], ["mnist"]], ids=["random numbers", "data"])
+def test_profile_takes_a_file(saved, digits, data):
+    found = call("profile", saved, *data, "--seconds", 0.01, "--threads", 1, "--what", "evaluate")
+    assert found.exit_code == 0, found.output
+    assert "1 thread" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["explain", "mnist", "--stage", "kernel"], "did you mean 'kernels'?"),
+        (["explain", "mnist", "--batch-size", 0], "batch_size"),
+        (["explain", "mnist", "--what", "fit"], "'train', 'evaluate', 'predict'"),
+        (["explain", "no such file"], "no such file"),
+        (["explain", "mnist", "--stage", "plan", "--executor", "numpy"], "native"),
+        (["profile", "mnist", "--seconds", 0], "seconds"),
+        (["profile", "mnist", "minst"], "did you mean 'mnist'?"),
+    ],
+)
+def test_bad_options_are_errors_in_four_parts(digits, arguments, said):
+    found = call(*arguments)
+    assert found.exit_code == 1
+    assert found.stdout == ""
+    assert found.stderr.startswith("Error: ")
+    assert said in found.stderr
+    assert "to fix:" in found.stderr
+
+
+def test_a_level_of_debugging_that_does_not_exist_is_an_error_line(digits, monkeypatch):
+    monkeypatch.setenv("THALWEG_DEBUG", "abc")
+    for command in ("explain", "profile", "train"):
+        found = call(command, "mnist")
+        assert found.exit_code == 1
+        assert "THALWEG_DEBUG" in found.stderr
+        assert "Traceback" not in found.stderr
