@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from thalweg.checks import In, OneOf, check_value
 from thalweg.executors import explain
 from thalweg.executors import threads as cores
 from thalweg.executors.executor import leaf_types
-from thalweg.executors.profile import Profile, measured
 from thalweg.graph.node import Graph, Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import name_layers
@@ -32,6 +31,9 @@ from thalweg.training.inference import PIECE, OneRow, Prediction, only
 from thalweg.training.progress import Counter, check_verbose
 from thalweg.training.step import KINDS, graph_of, prediction_label
 from thalweg.training.trainer import Count, Schedule, params
+
+if TYPE_CHECKING:
+    from thalweg.executors.profile import Profile
 
 Callbacks = Callback | CallbackList | Sequence[Callback] | None
 
@@ -179,7 +181,7 @@ class Model(Describable):
         steps: int | None = None,
         callbacks: Callbacks = None,
         return_dict: bool = False,
-    ) -> float | list[Any] | dict[str, Any]:
+    ) -> Any:
         """Loss and metrics over all rows: a list in the order of ``metrics_names``, a number if there is only a loss.
 
         The results do not depend on ``batch_size``.
@@ -201,7 +203,7 @@ class Model(Describable):
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | str | None = None,
         return_dict: bool = False,
-    ) -> float | list[Any] | dict[str, Any]:
+    ) -> Any:
         """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
         self._require_compiled("train_on_batch")
         self._build_for(x)
@@ -210,9 +212,7 @@ class Model(Describable):
         logs = trainer.train_on_batch(self._prepare(x, y, sample_weight, class_weight))
         return logs if return_dict else _flat(logs)
 
-    def test_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
-    ) -> float | list[Any] | dict[str, Any]:
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of the rows given, without training."""
         return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict)
 
@@ -308,6 +308,8 @@ class Model(Describable):
         Example: ``print(model.profile(x, y))``
         Raises: what :meth:`explain` and ``evaluate`` raise.
         """
+        from thalweg.executors.profile import measured  # takes 1 ms to load, a twentieth of all of thalweg
+
         seconds = check_value("profile", "seconds", Annotated[float, In("(0, inf)")], seconds)
         peak = check_value("profile", "peak", Annotated[float, In("(0, inf)")] | None, peak)
         wanted = self._step_rows("profile", what, batch_size)
