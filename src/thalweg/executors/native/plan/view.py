@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from thalweg.executors.layout import strides as state_strides
 from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.buffer import Buffer, Strides, dense_strides
 from thalweg.fields import dataclass
@@ -15,6 +14,7 @@ from thalweg.ops import view as ops
 from thalweg.ops.shape import Reshape
 from thalweg.ops.view import Line
 from thalweg.passes.fuse import is_view
+from thalweg.state.layout import strides as state_strides
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def temporary(node: Node, *, even: bool = False) -> View:
     """
     apart = node.rank == 2 and not even and dense_strides(node.shape)[0] * ITEMSIZE[node.dtype] % PAGE_BYTES == 0
     strides = state_strides(node.type) if apart else dense_strides(node.shape)
-    return whole(Buffer(f"{node.op.name} of {node.layer}", "temporary", node.type, strides))
+    label = f"{node.op.name} of {node.layer}" if node.layer else node.op.name
+    return whole(Buffer(label, "temporary", node.type, strides))
 
 
 def view_of(node: Node, place_of: Callable[[Node], View | None]) -> View | Obstacle:
