@@ -136,7 +136,7 @@ class Tiles:
         height = shape.height
         moves = {self.cut.row: Value("%row", "int64"), self.cut.lane: Value("%lane", "int64")}
         moves |= {d: Value(f"%outer{d}", "int64") for d in self.cut.outer}
-        place = Place(build, self.nest).moved(moves, Lanes(self.cut.lane, self.width, counts), opaque=True)
+        place = Place(build, self.nest).moved(moves, Lanes(self.cut.lane, self.width, counts))
         dtype = self.node.dtype
         sums = [build.constant(0, dtype, self.width)] * (height * len(counts))
         place.pointer(self.x), place.pointer(self.y)
@@ -162,7 +162,7 @@ class Tiles:
         axis, later = axes[0], axes[1:]
 
         def turn(k: Value, rows: range, sums: Values) -> Values:
-            inner = place.moved({axis: k})
+            inner = place.moved({axis: k}, opaque=True)
             inner.pointer(self.x), inner.pointer(self.y)
             return self._products(inner, later, shape, rows, sums)
 
@@ -213,7 +213,7 @@ class Tiles:
         vectors = len(sums[0])
 
         def body(r: Value, _: list[Value]) -> list[Value]:
-            self._finish(place.moved({self.cut.row: r}), self._unspill(build, stack, r, vectors))
+            self._finish(place.moved({self.cut.row: r}, opaque=True), self._unspill(build, stack, r, vectors))
             return []
 
         build.loop(build.index(0), build.index(len(sums)), 1, [], body, nonempty=True)
