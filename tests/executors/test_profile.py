@@ -5,7 +5,7 @@ import pytest
 
 from thalweg import ops
 from thalweg.backprop import gradients
-from thalweg.executors import layout
+from thalweg.state import layout
 from thalweg.executors.profile import measured
 from thalweg.executors.work import flops
 from thalweg.graph.node import Graph

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Container, Sequence
 
-from thalweg.executors.layout import LINE_BYTES
 from thalweg.executors.native.code.builder import Builder, Module, Value
 from thalweg.executors.native.code.evaluate import Lanes, Nest, Place, Values, root_mapping
 from thalweg.executors.native.code.operations import is_costly, lower
@@ -20,6 +19,7 @@ from thalweg.executors.native.host import ITEMSIZE
 from thalweg.graph.node import Node
 from thalweg.ops.broadcast import Reduction
 from thalweg.passes.fuse import Kernel, is_leaf
+from thalweg.state.layout import LINE_BYTES
 
 GROUP = 4
 """Vectors that one turn of the inner loop works on: enough independent sums to hide an addition's latency."""

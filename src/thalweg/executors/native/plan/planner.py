@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from thalweg.executors.executor import check_supported, leaf_types
-from thalweg.executors.layout import strides as state_strides
 from thalweg.executors.native.code.evaluate import Nest, Views, resolve
 from thalweg.executors.native.code.operations import is_cheap
 from thalweg.executors.native.code.step import supported
@@ -44,6 +43,7 @@ from thalweg.passes.fuse import Kernel, behind, fuse, is_view, reads
 from thalweg.passes.memory import Lifetime, assign
 from thalweg.passes.simplify import simplify
 from thalweg.passes.sink import sink
+from thalweg.state.layout import strides as state_strides
 
 PAGE_BYTES = 4096
 """Rows a multiple of this apart fall into one set of the first cache."""
