@@ -63,7 +63,8 @@ def coloured(digits: Array, random: np.random.Generator) -> Array:
         ink[row, top : top + side, left : left + side, 0] = digits[row]
     ground, digit = (least + 0.4 * random.random((rows, 1, 1, channels), np.float32) for least in (0.0, 0.6))
     noise = 0.1 * random.standard_normal((rows, height, width, channels), np.float32)
-    return np.clip(ink * digit + (1 - ink) * ground + noise, 0, 1)
+    images: np.ndarray = np.clip(ink * digit + (1 - ink) * ground + noise, 0, 1)
+    return images
 
 
 def flat_unit(images: Array) -> Array:

@@ -1,7 +1,7 @@
 """What thalweg costs before it trains: ``python -m benchmarks.startup``.
 
-Its import, the modules that the import loads, and the time from ``fit`` to the first step with an empty and a filled
-cache. Each figure is the median of fresh processes.
+Its import, the modules that the import loads, MNIST and the check that its images are finite, and the time from ``fit``
+to the first step with an empty and a filled cache. Each figure is the median of fresh processes.
 """
 
 import argparse
@@ -23,6 +23,16 @@ import {module}
 seconds = time.perf_counter() - start
 print(json.dumps([seconds, sorted(set(sys.modules) - before)]))
 """
+CALL = """
+import time
+import numpy as np
+from thalweg.data.arrays import require_finite
+from thalweg.datasets import mnist
+images = np.ones((60_000, 784), np.float32)
+start = time.perf_counter()
+{call}
+print(time.perf_counter() - start)
+"""
 IMPORT_TARGET, COLD_TARGET, WARM_TARGET = 0.15, 0.2, 0.1
 
 
@@ -39,9 +49,13 @@ def main() -> None:
             first_step(workspace, Job(WORKLOADS[given.workload], PEERS[THALWEG], cache), given.repeats)
             for cache in ("cold", "warm")
         )
+    loading = call_cost("mnist.load_data()", given.repeats)
+    checking = call_cost("require_finite(images, 'x')", given.repeats)
     rows = [
         ("import thalweg", f"{seconds:.3f}", f"{IMPORT_TARGET}"),
         ("import numpy (part of it)", f"{numpy_seconds:.3f}", "-"),
+        ("load MNIST", f"{loading:.3f}", "-"),
+        ("check that 60,000 images as float32 are finite", f"{checking:.3f}", "-"),
         (f"fit to first step of {given.workload}, empty cache", f"{cold:.3f}", f"{COLD_TARGET}"),
         ("the same, filled cache", f"{warm:.3f}", f"{WARM_TARGET}"),
     ]
@@ -53,6 +67,11 @@ def import_cost(module: str, repeats: int) -> tuple[float, list[str]]:
     """Median seconds of the import in a fresh interpreter, and the modules it loads."""
     answers = [json.loads(output([sys.executable, "-c", IMPORT.format(module=module)])) for _ in range(repeats)]
     return statistics.median(seconds for seconds, _ in answers), answers[0][1]
+
+
+def call_cost(call: str, repeats: int) -> float:
+    """Median seconds of a call in a fresh interpreter."""
+    return statistics.median(float(output([sys.executable, "-c", CALL.format(call=call)])) for _ in range(repeats))
 
 
 def third_party(modules: list[str]) -> list[str]:

@@ -58,6 +58,11 @@ def by_graph(w, x, y):
     return -ops.reduce_mean(ops.reduce_sum(y * ops.log_softmax(a2 @ w["W3"] + w["b3"]), -1))
 
 
+def numeric(f, weights, name, x, y):
+    """The gradient for one of the weights from differences of f alone."""
+    return thalweg.numdiff.central(lambda changed: f(weights | {name: changed}, x, y), weights[name])
+
+
 def main(arguments=None):
     argparse.ArgumentParser(description="Back-propagation by hand beside the graph's.").parse_args(arguments)
     weights, x, y = weights_and_data()
@@ -68,7 +73,7 @@ def main(arguments=None):
     print("       largest entry   hand - graph   hand - differences")
     worst = 0.0
     for name in hand:
-        differences = thalweg.numdiff.central(lambda a, name=name: f(weights | {name: a}, x, y), weights[name])
+        differences = numeric(f, weights, name, x, y)
         gaps = [np.abs(hand[name] - other).max() for other in (graph[name], differences)]
         worst = max(worst, gaps[0])
         print(f"d_{name}   {np.abs(hand[name]).max():13.6f}   {gaps[0]:12.1e}   {gaps[1]:18.1e}")

@@ -13,7 +13,7 @@ import argparse
 import numpy as np
 
 import thalweg
-from thalweg import layers
+from thalweg import layers, plotting
 from thalweg.datasets import mnist
 
 BINS = 10
@@ -73,9 +73,7 @@ def main(arguments=None):
 
 
 def draw(tables, file):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4 * len(tables), 4), layout="constrained")
+    figure = plotting.figure(figsize=(4 * len(tables), 4), layout="constrained")
     for axes, (smoothing, table) in zip(figure.subplots(1, len(tables)), tables.items(), strict=True):
         filled = table[:, 2] > 0
         axes.plot([0, 1], [0, 1], "--", color="grey")

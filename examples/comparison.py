@@ -12,7 +12,7 @@ import argparse
 import numpy as np
 
 import thalweg
-from thalweg import layers, optimizers
+from thalweg import layers, optimizers, plotting
 from thalweg.datasets import mnist
 
 OPTIMIZERS = {
@@ -72,9 +72,7 @@ def last_of(history, name):
 
 
 def draw(found, file):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3.2 * len(OPTIMIZERS), 3.5), layout="constrained")
+    figure = plotting.figure(figsize=(3.2 * len(OPTIMIZERS), 3.5), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(OPTIMIZERS), sharey=True), OPTIMIZERS, strict=True):
         for rate in RATES:
             values = found.histories[f"{name} {rate:g}"].history.get("val_loss", [])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import thalweg
-from thalweg import layers
+from thalweg import layers, plotting
 
 # On a curve: x^4/4 - x^2/2 + x/5 has a deep valley on the left, a shallow one on the right, and a top between.
 
@@ -116,9 +116,9 @@ def main(arguments=None):
 
     print("At the saddle of x^2/2 + y^4/4 - y^2/2, rate 0.1:")
     saddles = {start: descend(saddle, start, 0.1, 200) for start in ((1.0, 0.0), (1.0, 1e-6))}
-    for start, places in saddles.items():
+    for corner, places in saddles.items():
         lingered = int(np.sum(np.abs(places[:, 1]) < 0.1))
-        print(f"  from {start}: ends at ({places[-1][0]:.3f}, {places[-1][1]:.3f}), {lingered} steps near the ridge")
+        print(f"  from {corner}: ends at ({places[-1][0]:.3f}, {places[-1][1]:.3f}), {lingered} steps near the ridge")
 
     paths = {name: path_of(optimizer) for name, optimizer in every_optimizer().items()}
     print(f"On Rosenbrock's valley from {START}, 1500 steps:")
@@ -131,10 +131,8 @@ def main(arguments=None):
 
 
 def draw(rates, saddles, paths, file):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(15, 9), layout="constrained")
-    top, bottom = figure.subfigures(2, 1)
+    figure = plotting.figure(figsize=(15, 9), layout="constrained")
+    top, bottom = figure.subfigures(2, 1).flat
     xs = np.linspace(-2.2, 2.2, 200)
     for axes, (name, places) in zip(top.subplots(1, len(rates)), rates.items(), strict=True):
         axes.plot(xs, curve(xs), color="grey")

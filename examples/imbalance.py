@@ -16,7 +16,7 @@ import argparse
 import numpy as np
 
 import thalweg
-from thalweg import layers, losses, metrics
+from thalweg import layers, losses, metrics, plotting
 from thalweg.datasets import mnist
 
 RARE = 8
@@ -96,9 +96,7 @@ def main(arguments=None):
 
 
 def draw(found, curves, file):
-    from matplotlib.figure import Figure
-
-    figure = Figure(layout="constrained")
+    figure = plotting.figure(layout="constrained")
     axes = figure.add_subplot(xlabel="recall", ylabel="precision")
     for number, (name, curve) in enumerate(curves.items()):
         axes.plot(curve[:, 1], curve[:, 0], color=f"C{number}", label=name)

@@ -8,7 +8,7 @@ import argparse
 import numpy as np
 
 import thalweg
-from thalweg import callbacks, layers, regularizers
+from thalweg import callbacks, layers, plotting, regularizers
 from thalweg.datasets import mnist
 
 ROWS = 500
@@ -89,9 +89,7 @@ def main(arguments=None):
 
 
 def draw(curves, file):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3.2 * len(curves), 3), layout="constrained")
+    figure = plotting.figure(figsize=(3.2 * len(curves), 3), layout="constrained")
     for axes, (name, logs) in zip(figure.subplots(1, len(curves), sharey=True), curves.items(), strict=True):
         axes.plot(logs["crossentropy"], label="training")
         axes.plot(logs["val_crossentropy"], label="validation")

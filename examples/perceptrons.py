@@ -13,7 +13,7 @@ import argparse
 import numpy as np
 
 import thalweg
-from thalweg import layers
+from thalweg import layers, plotting
 
 CORNERS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 GATES = {"AND": [0, 0, 0, 1], "OR": [0, 1, 1, 1], "NAND": [1, 1, 1, 0], "XOR": [0, 1, 1, 0]}
@@ -59,9 +59,7 @@ def main(arguments=None):
 
 
 def draw(found, file):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3 * len(found), 3), layout="constrained")
+    figure = plotting.figure(figsize=(3 * len(found), 3), layout="constrained")
     side = np.linspace(-0.4, 1.4, 91, dtype=np.float32)
     grid = np.stack(np.meshgrid(side, side), axis=-1)
     for axes, (label, (model, _)) in zip(figure.subplots(1, len(found)), found.items(), strict=True):

@@ -18,7 +18,7 @@ import argparse
 import numpy as np
 
 import thalweg
-from thalweg import losses, models
+from thalweg import losses, models, plotting
 from thalweg.datasets import mnist
 from thalweg.optimizers import Adam, schedules
 
@@ -121,9 +121,7 @@ def main(arguments=None):
 
 def draw(x, y, answers, file, count=6):
     """Rows: the image, the mask, and each network's answer: found white, missed red, invented blue."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(1.6 * count, 1.65 * (2 + len(answers))), layout="constrained")
+    figure = plotting.figure(figsize=(1.6 * count, 1.65 * (2 + len(answers))), layout="constrained")
     grid = figure.subplots(2 + len(answers), count)
     rows = {"image": x, "strokes": y, **answers}
     for axes, (name, pictures) in zip(grid, rows.items(), strict=True):

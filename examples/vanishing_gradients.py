@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 import thalweg
-from thalweg import layers, ops
+from thalweg import layers, ops, plotting
 from thalweg.datasets import mnist
 
 DEPTH, UNITS = 10, 64
@@ -95,9 +95,7 @@ def main(arguments=None):
 
 
 def draw(norms, file):
-    from matplotlib.figure import Figure
-
-    figure = Figure(layout="constrained")
+    figure = plotting.figure(layout="constrained")
     axes = figure.add_subplot(xlabel="layer", ylabel="gradient norm of its kernel", yscale="log")
     for name, values in norms.items():
         axes.plot(range(1, len(values) + 1), values, "o-", label=name)

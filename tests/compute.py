@@ -4,14 +4,21 @@ import numpy as np
 
 from thalweg import ops
 from thalweg.executors.numpy import evaluate
-from thalweg.graph.node import Graph
+from thalweg.graph.node import Graph, Node
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
+from thalweg.ops.leaf import Input, State
 
 
 def inputs(**arrays):
     """An input node for each array, in their order."""
     return [ops.input_node(name, array.shape, array.dtype.name) for name, array in arrays.items()]
+
+
+def label(node: Node) -> str:
+    """The name of an input or a state."""
+    assert isinstance(node.op, Input | State)
+    return node.op.label
 
 
 def compute(nodes, state=None, **arrays):

@@ -2,29 +2,27 @@
 
 import importlib.util
 import os
+import signal
 import tempfile
 
 import pytest
 
+from thalweg.executors.executor import Executor
+from thalweg.executors.native.executor import NativeExecutor, NativeProgram
+from thalweg.executors.native.host import executable_hosts
+from thalweg.executors.native.run.team import run_on
 from thalweg.executors.numpy import NumpyExecutor
 
-if importlib.util.find_spec("thalweg.executors.native.executor"):
-    # As soon as the module exists, failing to import it is a failure and not a reason to skip.
-    from thalweg.executors.native import executor as native_executor
-    from thalweg.executors.native.host import executable_hosts
-else:
-    native_executor = None
 
-
-def all_executors():
+def all_executors() -> dict[str, Executor]:
     """Every executor that can run here, by name; the numpy one is what the others are compared with."""
-    found = {"numpy": NumpyExecutor()}
-    if native_executor:
-        found["native"] = native_executor.NativeExecutor()
-        found["checked"] = native_executor.NativeExecutor(checked=True)
-        for host in executable_hosts()[1:]:  # the first is what NativeExecutor() takes
-            found[f"native-{host.name}"] = native_executor.NativeExecutor(host=host)
-    return found
+    narrower = executable_hosts()[1:]  # the first is what NativeExecutor() takes
+    return {
+        "numpy": NumpyExecutor(),
+        "native": NativeExecutor(),
+        "checked": NativeExecutor(checked=True),
+        **{f"native-{host.name}": NativeExecutor(host=host) for host in narrower},
+    }
 
 
 EXECUTORS = all_executors()
@@ -33,10 +31,13 @@ COMPILED = [name for name in EXECUTORS if name != "numpy"]
 
 def pytest_addoption(parser):
     parser.addoption("--programs", type=int, default=300, help="how many random programs each executor runs")
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden anew instead of comparing")
 
 
 def pytest_configure(config):
     """Compiled code goes to a folder of this run, so that the user's stays as it is; processes started inherit it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background jobs; tests of Ctrl-C would wait
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = tempfile.TemporaryDirectory(prefix="thalweg-tests-", ignore_cleanup_errors=True)
     before = os.environ.get("THALWEG_CACHE_DIR")
     os.environ["THALWEG_CACHE_DIR"] = folder.name
@@ -48,6 +49,21 @@ def pytest_configure(config):
         folder.cleanup()
 
     config.add_cleanup(restore)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items):
+    """What asks for the fixture ``pyplot`` needs matplotlib."""
+    for item in items:
+        if "pyplot" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.needs("matplotlib"))
+
+
+def pytest_runtest_setup(item):
+    """``needs("torch")``: skipped where that is missing. ``-m needs`` runs only these: what the plain suite lacks."""
+    packages = {name for mark in item.iter_markers("needs") for name in mark.args}
+    if missing := sorted(name for name in packages if importlib.util.find_spec(name) is None):
+        pytest.skip(f"not installed: {', '.join(missing)}")
 
 
 def pytest_generate_tests(metafunc):
@@ -66,22 +82,29 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture
+def pyplot():
+    """Matplotlib drawing into memory; its figures are closed at the end."""
+    from matplotlib import pyplot
+
+    pyplot.switch_backend("agg")
+    yield pyplot
+    pyplot.close("all")
+
+
+@pytest.fixture
 def on_all_threads(monkeypatch):
     """Native programs run on as many threads as they are given, even where one alone would be quicker."""
-    if native_executor:
-        program = native_executor.NativeProgram
-        monkeypatch.setattr(program, "_run_steps", lambda self, threads, steps: self._call(threads, 0, steps))
+    monkeypatch.setattr(NativeProgram, "_run_steps", lambda self, threads, steps: self._call(threads, 0, steps))
 
 
 @pytest.fixture
 def teams(monkeypatch):
     """With how many threads the native programs were entered, each number once."""
     seen = set()
-    run_on = native_executor.run_on
 
     def record(threads, work):
         seen.add(threads)
         run_on(threads, work)
 
-    monkeypatch.setattr(native_executor, "run_on", record)
+    monkeypatch.setattr("thalweg.executors.native.executor.run_on", record)
     return seen

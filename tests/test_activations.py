@@ -22,7 +22,7 @@ def test_arrays_give_what_nodes_give(name):
 def test_lists_numbers_and_arguments():
     np.testing.assert_array_equal(activations.relu([-1, 2]), np.array([0, 2], np.float32))
     np.testing.assert_allclose(activations.leaky_relu(-2.0, negative_slope=0.1), -0.2, rtol=1e-6)
-    np.testing.assert_allclose(activations.softmax(X, axis=0).sum(0), np.ones(4), rtol=1e-6)
+    np.testing.assert_allclose(activations.softmax(X, axis=0).sum(0), np.ones(4), rtol=1e-6)  # type: ignore[attr-defined]
     with pytest.raises(DTypeError):
         activations.relu(["a"])
 

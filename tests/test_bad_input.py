@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def compiled(loss, activation, units=3):
 FROM_LOGITS = thalweg.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 # item of the list -> what is done wrong -> the error's class, and what its text says
-MISTAKES = {
+MISTAKES: dict[str, dict[str, tuple[Any, ...]]] = {
     "wrong shapes": {
         "too few features": (fit(X[:, :3], Y), errors.ShapeError, "(samples, 4)"),
         "one sample without its axis": (fit(X[0], Y[:4]), errors.ShapeError, "x[None]"),
@@ -135,8 +136,8 @@ MISTAKES = {
             "did you mean 'accuracy'",
         ),
         "activation": (lambda model: Dense(3, activation="rely"), errors.NameNotFoundError, "did you mean 'relu'"),
-        "argument": (lambda model: Dense(3, activaton="relu"), errors.ArgumentError, "did you mean 'activation'"),
-        "foreign argument": (lambda model: Dense(3, input_dim=4), errors.ArgumentError, "use input_shape="),
+        "argument": (lambda model: Dense(3, activaton="relu"), errors.ArgumentError, "did you mean 'activation'"),  # type: ignore[call-arg]
+        "foreign argument": (lambda model: Dense(3, input_dim=4), errors.ArgumentError, "use input_shape="),  # type: ignore[call-arg]
         "layer": (lambda model: model.get_layer("dens"), errors.ArgumentError, "did you mean 'dense'"),
         "optimizer's attribute": (
             lambda model: setattr(model.optimizer, "learnin_rate", 0.1),

@@ -233,7 +233,7 @@ def test_any_value_is_admitted_or_refused_but_nothing_else(value):
 def test_an_annotation_that_cannot_be_read_names_the_missing_type():
     @dataclass
     class Local(Base):
-        x: "NoSuchType"  # noqa: F821
+        x: "NoSuchType"  # type: ignore[name-defined]  # noqa: F821
 
     with pytest.raises(ArgumentError, match="'NoSuchType' is not defined"):
         Local(1)
@@ -241,14 +241,14 @@ def test_an_annotation_that_cannot_be_read_names_the_missing_type():
 
 def test_an_older_spelling_is_read_with_a_notice_at_the_callers_line():
     with pytest.warns(SpellingNotice, match=r"Adam: lr= is read as learning_rate=") as notices:
-        adam = Adam(lr=0.1)
+        adam = Adam(lr=0.1)  # type: ignore[call-arg]
     assert adam.learning_rate == 0.1
     assert notices[0].filename == __file__
 
 
 def test_alpha_is_an_older_spelling_only_where_the_class_has_no_alpha():
     with pytest.warns(SpellingNotice):
-        assert LeakyReLU(alpha=0.2).negative_slope == 0.2
+        assert LeakyReLU(alpha=0.2).negative_slope == 0.2  # type: ignore[call-arg]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert ELU(alpha=0.2).alpha == 0.2
@@ -286,10 +286,10 @@ def test_a_handwritten_constructor_is_served_too():
             self.anything = anything
 
     with pytest.warns(SpellingNotice):
-        assert Custom(lr=1).learning_rate == 1
+        assert Custom(lr=1).learning_rate == 1  # type: ignore[call-arg]
     assert Open(lr=1).anything == {"lr": 1}
 
 
 def test_a_missing_argument_is_pythons_own_error():
     with pytest.raises(TypeError, match="units"):
-        Dense()
+        Dense()  # type: ignore[call-arg]

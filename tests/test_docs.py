@@ -1,7 +1,15 @@
-"""Every Python example in README.md and docs/ runs as it stands. Those in docstrings are collected by pytest itself."""
+"""Every Python example in README.md and docs/ runs as it stands, and prints the text block that follows right after it.
 
+Examples marked ``python continued`` go on where the one before has ended. Those in docstrings are collected by pytest
+itself.
+"""
+
+import contextlib
+import doctest
+import io
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -9,26 +17,57 @@ import thalweg
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXAMPLE = re.compile(
+    r"^```python(?P<continued> continued)?\n(?P<code>.*?)^```$(?:\n\n```text\n(?P<output>.*?)^```$)?",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+class Example(NamedTuple):
+    name: str  # page and line
+    code: str
+    output: str | None  # what the page says that it prints; "..." stands for anything
 
 
 def examples() -> list:
-    """One parameter per example; those that train are slow."""
-    found = []
+    """One parameter per example and those that go on with it; slow if they train."""
+    groups: list[list[Example]] = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for match in EXAMPLE.finditer(text):
             line = text.count("\n", 0, match.start()) + 2
-            name = f"{page.relative_to(ROOT).as_posix()}:{line}"
-            marks = [pytest.mark.slow] if ".fit(" in match.group(1) else []
-            found.append(pytest.param(match.group(1), name, id=name, marks=marks))
-    return found
+            example = Example(f"{page.relative_to(ROOT).as_posix()}:{line}", match["code"], match["output"])
+            if match["continued"]:
+                groups[-1].append(example)
+            else:
+                groups.append([example])
+    return [
+        pytest.param(
+            group,
+            id=group[0].name,
+            marks=[pytest.mark.slow] if any(".fit(" in example.code for example in group) else [],
+        )
+        for group in groups
+    ]
 
 
-@pytest.mark.parametrize(("code", "name"), examples())
-def test_example_runs(code, name, tmp_path, monkeypatch):
+@pytest.mark.parametrize("group", examples())
+def test_examples_run_and_print_what_the_page_says(group, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, name, "exec"), {"__name__": "__main__"})
+    names = {"__name__": "__main__"}
+    for example in group:
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(compile(example.code, example.name, "exec"), names)
+        if example.output is not None:
+            check_output(example, printed.getvalue())
+
+
+def check_output(example: Example, printed: str) -> None:
+    checker, rules = doctest.OutputChecker(), doctest.ELLIPSIS | doctest.REPORT_UDIFF
+    assert example.output is not None, "asked for examples with an output"
+    if not checker.check_output(example.output, printed, rules):
+        wanted = doctest.Example(example.code, example.output)
+        pytest.fail(f"{example.name}\n{checker.output_difference(wanted, printed, rules)}")
 
 
 def test_the_readme_has_both_commands():

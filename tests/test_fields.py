@@ -84,7 +84,7 @@ class TestAsInTheStandardLibrary:
 
 def test_missing_argument_is_named():
     with pytest.raises(TypeError, match=r"Module.*'a'"):
-        Module()
+        Module()  # type: ignore[call-arg]
 
 
 def test_factories_make_a_new_value_each_time():

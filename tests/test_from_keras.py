@@ -36,15 +36,15 @@ def test_lower_case_names(module, name, same):
 
 def test_names_that_are_not_there():
     with pytest.raises(AttributeError, match="there is no optimizer 'Adan': did you mean 'Adam'"):
-        _ = optimizers.Adan
+        _ = optimizers.Adan  # type: ignore[attr-defined]
     assert not hasattr(thalweg.initializers, "__wrapped__")
 
 
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: optimizers.SGD(decay=1e-6), "InverseTimeDecay"),
-        (lambda: layers.Embedding(10, 4, input_length=3), "leave it out"),
+        (lambda: optimizers.SGD(decay=1e-6), "InverseTimeDecay"),  # type: ignore[call-arg]
+        (lambda: layers.Embedding(10, 4, input_length=3), "leave it out"),  # type: ignore[call-arg]
     ],
 )
 def test_arguments_that_are_gone(make, says):
@@ -63,7 +63,7 @@ class Linear(layers.Layer):
         self.b = self.add_weight(shape=(self.units,), initializer="zeros", name="b")
 
     def call(self, inputs):
-        return ops.matmul(inputs, self.w) + self.b
+        return ops.matmul(inputs, self.w) + self.b  # type: ignore[operator, unused-ignore]
 
 
 def test_a_layer_as_keras_writes_it_is_a_dense_layer():

@@ -85,7 +85,7 @@ class TestFunctions:
 
 def test_older_ways_to_give_an_embedding_its_table():
     with pytest.raises(ArgumentError, match=r"initializers\.Constant\(table\)"):
-        layers.Embedding(3, 2, weights=[TABLE])
+        layers.Embedding(3, 2, weights=[TABLE])  # type: ignore[call-arg]
 
 
 def test_bounds_the_wrong_way_round():

@@ -89,7 +89,7 @@ def optimizer(api: Any, workload: Workload) -> Any:
 def epoch_clock(api: Any, clock: Clock) -> Any:
     """A callback that reports each epoch."""
 
-    class EpochClock(api.callbacks.Callback):  # type: ignore[misc]
+    class EpochClock(api.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
             clock.epoch((logs or {})["loss"])
 

@@ -19,7 +19,7 @@ def train(task: Task, arrays: Arrays, clock: Clock) -> float:
     loss_function = nn.CrossEntropyLoss()
     update = fast_optimizer(task, model)
     if task.workload.optimizer.name not in FUSED:
-        update.step = torch.compile(update.step)  # type: ignore[assignment, method-assign]
+        update.step = torch.compile(update.step)
 
     @torch.compile(dynamic=False)
     def loss_of(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

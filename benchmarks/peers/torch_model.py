@@ -45,7 +45,7 @@ def build(task: Task) -> nn.Sequential:
     modules = list(network(workload.layers, workload.source.shape, workload.norm_momentum))
     if not task.peer.channels_last:
         return nn.Sequential(*modules)
-    return nn.Sequential(ChannelsFirstView(), *modules).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return nn.Sequential(ChannelsFirstView(), *modules).to(memory_format=torch.channels_last)
 
 
 class ChannelsFirstView(nn.Module):

@@ -44,6 +44,8 @@ class Function:
     Python numbers become floating point scalars: float64 if an array among the arguments is, else floatx.
     """
 
+    __name__: str
+
     def __init__(
         self, function: Callable[..., Tree], executor: str | Executor | None = None, threads: int | None = None
     ) -> None:

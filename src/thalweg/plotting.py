@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from thalweg.errors import MissingPackageError
@@ -12,7 +13,7 @@ def axes(given: Any = None, **options: Any) -> Any:
 
     Raises: MissingPackageError without matplotlib.
     """
-    return _pyplot().subplots(**options)[1] if given is None else given
+    return part("pyplot").subplots(**options)[1] if given is None else given
 
 
 def figure(**options: Any) -> Any:
@@ -20,17 +21,21 @@ def figure(**options: Any) -> Any:
 
     Raises: MissingPackageError without matplotlib.
     """
-    return _pyplot().figure(**options)
+    return part("pyplot").figure(**options)
 
 
 def close(drawn: Any) -> None:
     """Forget a figure that has been saved: notebooks do not show it again at the end of a cell."""
-    _pyplot().close(drawn)
+    part("pyplot").close(drawn)
 
 
-def _pyplot() -> Any:
+def part(name: str) -> Any:
+    """The module ``matplotlib.<name>``.
+
+    Raises: MissingPackageError without matplotlib.
+    """
     try:
-        import matplotlib.pyplot as pyplot
+        return importlib.import_module(f"matplotlib.{name}")
     except ImportError as error:
         raise MissingPackageError(
             "plots need matplotlib, which is not installed",
@@ -38,4 +43,3 @@ def _pyplot() -> Any:
             got=str(error),
             fix="pip install 'thalweg[plots]'",
         ) from error
-    return pyplot

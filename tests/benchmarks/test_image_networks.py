@@ -73,10 +73,14 @@ def test_the_networks_are_the_ready_ones(name, ready):
 
 
 @pytest.mark.parametrize("workload", [*IMAGE_NETWORKS, TINY], ids=lambda workload: workload.name)
+def test_thalweg_trains_the_parameters_of_the_workload(workload):
+    assert sum(trained_sizes(compiled_model(thalweg, workload))) == workload.parameter_count
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize("workload", [*IMAGE_NETWORKS, TINY], ids=lambda workload: workload.name)
 def test_each_peer_trains_the_same_parameters(workload):
     ours = trained_sizes(compiled_model(thalweg, workload))
-    assert sum(ours) == workload.parameter_count
-    pytest.importorskip("torch")
     from benchmarks.peers.torch_model import build
 
     for name in ("torch_memory", "torch_channels_last"):
@@ -85,18 +89,17 @@ def test_each_peer_trains_the_same_parameters(workload):
 
 
 @pytest.mark.parametrize(
-    ("peer", "needs"),
+    "peer",
     [
-        ("thalweg", "thalweg"),
-        ("torch_memory", "torch"),
-        ("torch_channels_last", "torch"),
-        pytest.param("keras_jax", "keras", marks=pytest.mark.slow),
+        "thalweg",
+        pytest.param("torch_memory", marks=pytest.mark.needs("torch")),
+        pytest.param("torch_channels_last", marks=pytest.mark.needs("torch")),
+        pytest.param("keras_jax", marks=[pytest.mark.needs("keras", "jax"), pytest.mark.slow]),
     ],
 )
-def test_peers_train_images(peer, needs, monkeypatch):
+def test_peers_train_images(peer, monkeypatch):
     """Two epochs with a smaller last batch: a finite loss for each, and an accuracy of the test."""
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    pytest.importorskip(needs)
     random = np.random.default_rng(0)
     x, y = random.random((28, 8, 8, 3), np.float32), random.integers(0, 2, 28).astype(np.int32)
     clock, module = Clock(), import_module(f"benchmarks.peers.{PEERS[peer].module}")
@@ -107,9 +110,10 @@ def test_peers_train_images(peer, needs, monkeypatch):
     assert len(clock.losses) == 2
 
 
+@pytest.mark.needs("torch")
 def test_channels_last_goes_through_the_network():
     """No batch is transposed: the view of the images and all that follows have the channels innermost."""
-    torch = pytest.importorskip("torch")
+    import torch
     from benchmarks.peers.torch_model import as_tensor, build
 
     task = Task(PEERS["torch_channels_last"], TINY, 1, 0, 1, Path())

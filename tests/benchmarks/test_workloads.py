@@ -1,5 +1,7 @@
 """The arithmetic of the benchmarks: FLOP counts by hand, the disturbed-run rule, the table. No timings."""
 
+from typing import Any
+
 import pytest
 from benchmarks.layers import mlp, regularized
 from benchmarks.limit import Bandwidth, Limit
@@ -12,8 +14,8 @@ from benchmarks.workloads import ADAM, SETTINGS, WORKLOADS, Source, Workload, ra
 LIMIT = Limit(2, 16, 1e9, 5e8, {level: Bandwidth(1 << 20, 1e9, 1e9) for level in ("L2", "L3", "DRAM")})
 
 
-def run_of(peer: str, workload: str = "mnist_mlp", cache: str = "cold", **figures: object) -> Run:
-    result = {
+def run_of(peer: str, workload: str = "mnist_mlp", cache: str = "cold", **figures: Any) -> Run:
+    result: dict[str, Any] = {
         "setup_seconds": 0.5,
         "import_seconds": 0.1,
         "peak_bytes": 2e8,

@@ -13,9 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 import thalweg
+from thalweg.cli import INTERRUPTED, images
 from thalweg.cli import app as cli
 from thalweg.cli import data as cli_data
-from thalweg.cli import images
 from thalweg.layers import Dense, Flatten, Input, Rescaling
 from thalweg.ops.elementwise import Relu
 
@@ -179,8 +179,10 @@ def test_predict_arrays_and_idx_files(trained, digits, tmp_path):
     assert [float(row[2]) for row in rows] == pytest.approx(expected.max(1), abs=1e-4)
 
 
+@pytest.mark.needs("PIL")
 def test_predict_a_picture(trained, digits, tmp_path):
-    pillow = pytest.importorskip("PIL.Image")
+    from PIL import Image as pillow
+
     _, (x, _) = digits
     pillow.fromarray(x[0]).save(tmp_path / "digit.png")
     result = call("predict", trained[0], tmp_path / "digit.png")
@@ -312,7 +314,7 @@ def test_ctrl_c_saves_the_model_and_says_so(tmp_path):
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
         output, error = process.communicate(timeout=30)
-    assert process.returncode == cli.INTERRUPTED
+    assert process.returncode == INTERRUPTED
     assert error.count("Ctrl-C") == 1
     assert "saved to" in output
     assert "Traceback" not in error
@@ -346,12 +348,12 @@ def test_ctrl_c_before_training_ends_without_a_traceback(tmp_path):
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=False
     )
-    assert result.returncode == cli.INTERRUPTED
+    assert result.returncode == INTERRUPTED
     assert result.stderr == ""
 
 
+@pytest.mark.needs("PIL")
 def test_a_model_that_takes_no_images(tmp_path):
-    pytest.importorskip("PIL.Image")
     model = thalweg.Sequential([Input((4,)), Rescaling(1.0), Flatten(), Dense(2, activation="softmax")])
     model.save(tmp_path / "m")
     (tmp_path / "x.png").write_bytes(b"x")

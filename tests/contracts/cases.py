@@ -1,12 +1,14 @@
 """One way to make each registered thing: a new one needs a row here, and then passes all contracts or fails."""
 
+from typing import Any
+
 import numpy as np
 
 from thalweg import Sequential, layers, losses, metrics, ops, optimizers
 from thalweg.optimizers import schedules
 
 # name -> (how to make one, shape of a sample, dtype of the input); a list of shapes for a layer of several inputs
-LAYERS = {
+LAYERS: dict[str, Any] = {
     "activation": (lambda: layers.Activation("tanh"), (5,), "float32"),
     "activity_regularization": (lambda: layers.ActivityRegularization(0.1, 0.2), (5,), "float32"),
     "add": (layers.Add, [(2, 3), (2, 1), (2, 3)], "float32"),
@@ -110,7 +112,7 @@ _PROBABILITIES = np.array([[0.2, 0.5, 0.3], [0.1, 0.1, 0.8], [0.9, 0.05, 0.05]])
 _NUMBERS = _RNG.standard_normal((3, 3))
 
 # name -> (how to make one, targets, predictions)
-LOSSES = {
+LOSSES: dict[str, Any] = {
     "binary_focal_crossentropy": (
         lambda **more: losses.BinaryFocalCrossentropy(apply_class_balancing=True, **more),
         np.eye(3)[:, [0, 2, 1]],
@@ -157,7 +159,7 @@ LOSSES = {
 
 # name -> (how to make one, targets, predictions)
 _CLASSES = np.array([0, 1, 2], np.int32)
-METRICS = {
+METRICS: dict[str, Any] = {
     "accuracy": (metrics.Accuracy, np.eye(3), np.eye(3)[::-1]),
     "auc": (lambda: metrics.AUC(num_thresholds=5), np.eye(3), _PROBABILITIES),
     "balanced_accuracy": (metrics.BalancedAccuracy, _CLASSES, _PROBABILITIES),

@@ -1,8 +1,8 @@
 """What every layer, loss, metric and optimizer must do, run over everything that is registered."""
 
 import dataclasses
-import importlib.util
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,10 +36,11 @@ from thalweg.layers.symbols import SOME_BATCH
 from thalweg.layers.tracing import tracing
 from thalweg.losses import MeanSquaredError
 from thalweg.optimizers import SGD
+from thalweg.registry import Registry
 from thalweg.state import layout
 from thalweg.state.names import parameter_state
 
-KINDS = {
+KINDS: dict[str, tuple[Any, Any]] = {
     "layer": (layers.registry, LAYERS),
     "loss": (losses.registry, LOSSES),
     "metric": (metrics.registry, METRICS),
@@ -57,7 +58,7 @@ PACKAGES = {
     "constraint": constraints,
     "activation": activations,
 }
-REGISTRIES = {kind: registry for kind, (registry, _) in KINDS.items()} | {
+REGISTRIES: dict[str, Registry] = {kind: registry for kind, (registry, _) in KINDS.items()} | {
     "initializer": initializers.registry,
     "regularizer": regularizers.registry,
     "constraint": constraints.registry,
@@ -73,8 +74,6 @@ OURS = [
 
 def executors():
     """All that can run here."""
-    if importlib.util.find_spec("llvmlite") is None:
-        return [NumpyExecutor()]
     return [NumpyExecutor(), thalweg.executors.named("native")]
 
 
@@ -117,13 +116,13 @@ class TestEverything:
         for argument, values in bad_values(entry).items():
             for value in values:
                 with pytest.raises(ArgumentError, match=argument) as caught:
-                    entry(**{**good, argument: value})
+                    entry(**{**good, argument: value})  # type: ignore[operator]
                 assert four_parts(caught.value)
 
     def test_unknown_argument(self, kind, name, entry):
         if dataclasses.is_dataclass(entry):
             with pytest.raises(ArgumentError) as caught:
-                entry(no_such_argument=1)
+                entry(no_such_argument=1)  # type: ignore[operator, call-arg]
             assert four_parts(caught.value)
 
 

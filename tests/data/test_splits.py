@@ -80,10 +80,12 @@ def test_time_goes_on():
     each_row_once([first, second, third], 10)
 
 
+@pytest.mark.needs("sklearn")
 @settings(deadline=None, max_examples=60)
 @given(st.integers(3, 60), st.integers(2, 8), st.integers(0, 99))
 def test_expanding_windows_are_those_of_scikit_learn(rows, count, seed):
-    selection = pytest.importorskip("sklearn.model_selection")
+    from sklearn import model_selection as selection
+
     order = np.random.default_rng(seed).permutation(rows)  # the rows by time; scikit-learn takes them as given
     time = np.empty(rows)
     time[order] = np.sort(np.random.default_rng(seed).random(rows))

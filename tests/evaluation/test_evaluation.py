@@ -250,10 +250,7 @@ class TestComparison:
 
 
 class TestPlots:
-    def test_curves(self):
-        pytest.importorskip("matplotlib").use("agg")
-        from matplotlib import pyplot
-
+    def test_curves(self, pyplot):
         found = compare(build, X, Y, learning_rates=[0.1, 0.01], epochs=3, validation_split=0.2, verbose=0)
         ax = found.plot("accuracy")
         assert len(ax.lines) == 4
@@ -262,7 +259,6 @@ class TestPlots:
         assert [text.get_text() for text in ax.get_legend().get_texts()] == ["0.1", "0.01"]
         folds = cross_validate(build, X, Y, folds=2, epochs=2, verbose=0)
         assert folds.plot(ax=pyplot.subplots()[1]).get_yscale() == "log"
-        pyplot.close("all")
 
     def test_no_such_curve_and_no_matplotlib(self, monkeypatch):
         found = compare(build, X, Y, verbose=0)

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from functools import partial
 
 import pytest
 from tests import nets
@@ -112,13 +113,17 @@ def test_what_cannot_be():
         assert all((caught.value.problem, caught.value.expected, caught.value.got, caught.value.fix))
 
 
+def wait(barrier, thread):
+    barrier.wait()
+
+
 def test_two_teams_at_once_do_not_wait_for_each_other():
     """Each call's threads meet; with one common pool of three, two calls of four would wait for ever."""
 
     def meet(rounds):
         for _ in range(rounds):
             barrier = threading.Barrier(4, timeout=20)
-            run_on(4, lambda thread, barrier=barrier: (barrier.wait(), None)[1])
+            run_on(4, partial(wait, barrier))
 
     callers = [threading.Thread(target=meet, args=(50,), daemon=True) for _ in range(4)]
     for caller in callers:

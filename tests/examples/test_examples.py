@@ -11,17 +11,15 @@ import pytest
 
 import thalweg
 from thalweg import optimizers
+from thalweg.errors import MissingPackageError
 
 FOLDER = Path(__file__).parents[2] / "examples"
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py"))
-NEEDS = {"tables": "sklearn"}
 DRAWS = [name for name in SCRIPTS if '"--plot"' in (FOLDER / f"{name}.py").read_text(encoding="utf-8")]
 
 
 def example(name):
     """The script as a module."""
-    if name in NEEDS:
-        pytest.importorskip(NEEDS[name])
     spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -31,7 +29,7 @@ def example(name):
 @pytest.fixture(autouse=True)
 def only_drawings_have_matplotlib(request, monkeypatch):
     if request.node.originalname != "test_drawings":
-        monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+        monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -42,6 +40,22 @@ def test_is_listed_and_says_how_to_run_it(name):
     command = [sys.executable, FOLDER / f"{name}.py", "--help"]
     shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     assert "usage:" in shown
+
+
+def test_drawing_without_matplotlib_is_refused_in_four_parts():
+    with pytest.raises(MissingPackageError, match=r"thalweg\[plots\]"):
+        example("perceptrons").main(["--plot", "gates.png"])
+
+
+def test_examples_draw_by_way_of_thalweg():
+    """So that each says what to install."""
+    assert [
+        name for name in SCRIPTS if "import matplotlib" in text_of(name) or "from matplotlib" in text_of(name)
+    ] == []
+
+
+def text_of(name):
+    return (FOLDER / f"{name}.py").read_text(encoding="utf-8")
 
 
 def test_perceptrons():
@@ -71,6 +85,7 @@ def test_descent():
 
 
 @pytest.mark.slow
+@pytest.mark.needs("sklearn")
 def test_tables():
     found = example("tables").main([])
     for name in ("tumours", "wines"):
@@ -129,8 +144,10 @@ def test_imbalance():
         assert found[name]["average precision"] > plain["average precision"] + 0.1
 
 
+@pytest.mark.needs("sklearn")
 def test_imbalance_scores_are_those_of_scikit_learn():
-    sklearn = pytest.importorskip("sklearn.metrics")
+    from sklearn import metrics as sklearn
+
     random = np.random.default_rng(0)
     y = (random.random(500) < 0.1).astype(int)
     probabilities = np.clip(random.normal(0.3 + 0.3 * y, 0.2), 0, 1)
@@ -264,8 +281,8 @@ def test_from_scratch_is_one_page_and_its_check_finds_a_fault():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWS)
+@pytest.mark.needs("matplotlib")
 def test_drawings(name, tmp_path):
-    pytest.importorskip("matplotlib")
     short = ["--epochs", "1"] if '"--epochs"' in (FOLDER / f"{name}.py").read_text(encoding="utf-8") else []
     example(name).main(["--plot", str(tmp_path / "drawing.png"), *short])
     assert (tmp_path / "drawing.png").read_bytes().startswith(b"\x89PNG")

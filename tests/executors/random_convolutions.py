@@ -11,6 +11,7 @@ import importlib.util
 import math
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -70,15 +71,15 @@ class Case:
         if self.kind == "transposed":
             parts = zip(self.places, self.strides, self.spans, strict=True)
             return tuple((n - 1) * s + max(span, s) for n, s, span in parts)
-        parts = zip(self.places, self.around(), self.spans, self.strides, strict=True)
-        return tuple((n + sum(ends) - span) // s + 1 for n, ends, span, s in parts)
+        padded = zip(self.places, self.around(), self.spans, self.strides, strict=True)
+        return tuple((n + sum(ends) - span) // s + 1 for n, ends, span, s in padded)
 
     def layer(self, dtype: str) -> layers.Layer:
         if self.kind in ("max", "average"):
             name = f"{self.kind.title()}Pooling{self.rank}D"
             return getattr(layers, name)(self.size, self.strides, self.padding, "channels_last", dtype=dtype)
         # That the channels are last is said, because some of these shapes look as if they came first.
-        options = {"dilation_rate": self.dilation, "dtype": dtype, "data_format": "channels_last"}
+        options: dict[str, Any] = {"dilation_rate": self.dilation, "dtype": dtype, "data_format": "channels_last"}
         if self.kind == "transposed":
             make = getattr(layers, f"Conv{self.rank}DTranspose")
         else:

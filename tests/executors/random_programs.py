@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from tests.compute import label
 
 from thalweg.backprop import gradients
 from thalweg.executors.executor import leaf_types
@@ -491,8 +492,8 @@ class Maker:
         return (*shape, size)
 
     def random(self) -> Node:
-        seed = next((n for n in self.states if n.op.label == "seed"), None)
-        step = next((n for n in self.states if n.op.label == "step"), None)
+        seed = next((n for n in self.states if label(n) == "seed"), None)
+        step = next((n for n in self.states if label(n) == "step"), None)
         if seed is None or step is None:
             seed, step = self.keep(state_node("seed", (), "uint32")), self.keep(state_node("step", (), "uint32"))
             self.states += [seed, step]
@@ -524,9 +525,9 @@ class Maker:
         """One of the things that can go wrong when state is overwritten in place."""
         exact = state in self.exact_states
         able = [n for n in self.nodes if n.type == state.type and (self.exact[n] or not exact)]
-        if state.op.label == "step":
+        if label(state) == "step":
             return add(state, 1)
-        if state.dtype == "uint32" and state.op.label == "seed":
+        if state.dtype == "uint32" and label(state) == "seed":
             return None
         kind = int(self.r.integers(10))
         twins = [n for n in self.states if n.type == state.type and n is not state]
@@ -572,7 +573,7 @@ class Maker:
         reached = set(Graph({"loss": loss}).nodes())
         trained = [s for s in self.states if s in reached and s.dtype == self.float and s not in self.exact_states][:4]
         for state, g in zip(trained, gradients(loss, trained), strict=True):
-            updates[state.op.label] = self.keep(state - 0.1 * tanh(g))
+            updates[label(state)] = self.keep(state - 0.1 * tanh(g))
 
     def program(self) -> Program:
         for _ in range(int(self.r.integers(1, 4))):
@@ -592,10 +593,10 @@ class Maker:
         if self.chance(0.35):
             self.gradient_updates(updates)
         for state in list(self.states):
-            if state.op.label not in updates and self.chance(0.6):
+            if label(state) not in updates and self.chance(0.6):
                 new = self.update_for(state, updates)
                 if new is not None:
-                    updates[state.op.label] = self.keep(new)
+                    updates[label(state)] = self.keep(new)
         if self.chance(0.1):  # a state that nothing reads
             new = self.pick()
             updates["unread"] = tanh(new)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from tests.executors import random_convolutions
-from tests.executors.random_convolutions import HAS_TORCH, definition, differences, make, pytorch
+from tests.executors.random_convolutions import definition, differences, make, pytorch
 
 from thalweg import Input, Sequential
 from thalweg.errors import ShapeError
@@ -30,7 +30,7 @@ def test_other_builds(compiled):
         assert not (text := random_convolutions.fault(compiled, case)), f"{case}\n{text}"
 
 
-@pytest.mark.skipif(not HAS_TORCH, reason="PyTorch is not installed")
+@pytest.mark.needs("torch")
 def test_the_definition_is_pytorch_s():
     """The numpy executor in float64."""
     for case in FIT:

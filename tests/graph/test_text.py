@@ -7,7 +7,7 @@ import pytest
 from thalweg.errors import GraphError
 from thalweg.graph.node import Graph, scope
 from thalweg.graph.text import from_text, to_text
-from thalweg.ops import broadcast, constant, input_node, reduce_sum, relu, state_node
+from thalweg.ops import broadcast, constant, input_node, leaf, reduce_sum, relu, state_node
 
 TEXT = """\
 %0: float32[4,3] = input() {label='x', shape=(4, 3), dtype='float32'}
@@ -49,6 +49,7 @@ def test_blank_lines_do_not_matter():
 def test_a_number_keeps_all_its_digits(value):
     text = to_text(Graph({"y": constant(value, "float64")}))
     (node,) = from_text(text).nodes()
+    assert isinstance(node.op, leaf.Constant)
     assert repr(node.op.value) == repr(value)
 
 
@@ -56,6 +57,7 @@ def test_a_number_keeps_all_its_digits(value):
 def test_labels_with_signs_of_the_language(label):
     graph = Graph({"y": input_node(label, (2,))})
     (node,) = from_text(to_text(graph)).nodes()
+    assert isinstance(node.op, leaf.Input)
     assert node.op.label == label
 
 

@@ -157,8 +157,10 @@ def test_swap_noise_takes_the_next_row_s_number():
 
 
 @pytest.mark.parametrize("alpha", [0.2, 0.5, 1.0])
+@pytest.mark.needs("scipy")
 def test_mixed_shares_follow_the_beta_distribution(alpha):
-    statistics = pytest.importorskip("scipy.stats")
+    from scipy import stats as statistics
+
     x = np.zeros((5000, 1), np.float32)
     x[::2] = 1.0
     shares = run(layers.MixUp(alpha), x, training=True)[::2, 0]

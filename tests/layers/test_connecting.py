@@ -138,5 +138,6 @@ def test_slopes_of_another_rank():
 
 def test_no_layer_has_more_than_four_bases():
     for _, kind in thalweg.layers.registry.items():
+        assert isinstance(kind, type)
         bases = [base for base in kind.__mro__[1:] if base.__module__.startswith("thalweg")]
         assert len(bases) <= 4, [base.__name__ for base in bases]

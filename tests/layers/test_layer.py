@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from tests.compute import compute, inputs
+from tests.compute import compute, inputs, label
 
 import thalweg.activations
 import thalweg.initializers
@@ -144,7 +144,7 @@ class TestParameters:
             layer(x, training=True)  # a second use has the same states
             node = trace.node(layer.first.kernel)
             assert node is layer.first.kernel.node
-        assert (node.op.label, node.shape) == ("outer/first/kernel", (2, 3))
+        assert (label(node), node.shape) == ("outer/first/kernel", (2, 3))
 
     def test_a_parameter_outside_the_model(self):
         layer = Dense(3)
@@ -213,7 +213,7 @@ class TestMessages:
 
     def test_older_spelling(self):
         with pytest.warns(SpellingNotice, match="alpha= is read as negative_slope="):
-            assert layers.ReLU(alpha=0.1).negative_slope == 0.1
+            assert layers.ReLU(alpha=0.1).negative_slope == 0.1  # type: ignore[call-arg]
 
     @pytest.mark.parametrize(("wrong", "right"), [({"p": 0.5}, "rate"), ({"rat": 0.5}, "rate")])
     def test_other_spellings(self, wrong, right):

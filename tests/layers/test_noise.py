@@ -50,9 +50,11 @@ def test_alpha_dropout_keeps_mean_and_variance(rate):
     assert most_frequent / y.size == pytest.approx(rate, abs=0.01)
 
 
+@pytest.mark.needs("scipy")
 def test_normal_numbers_are_normal():
     z = np.sort(run(layers.GaussianNoise(1.0), np.zeros((1000, 200), np.float32), training=True).ravel())
-    statistics = pytest.importorskip("scipy.stats")
+    from scipy import stats as statistics
+
     assert statistics.kstest(z, "norm").pvalue > 1e-3
     assert np.abs(z).max() < 6.35
 
@@ -79,9 +81,10 @@ def test_spatial_dropout_drops_whole_features(layer, shape, together):
         run(layer, x[0], training=True)
 
 
+@pytest.mark.needs("scipy")
 def test_random_normal_is_symmetric_and_exact_at_known_places():
     """The reference's bits give u; the normal number is the inverse of the distribution function there."""
-    special = pytest.importorskip("scipy.special")
+    from scipy import special
     from tests.compute import compute
 
     seed, step = (ops.state_node(name, (), "uint32") for name in ("seed", "step"))

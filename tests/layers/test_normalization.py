@@ -120,8 +120,10 @@ def test_the_step_reads_the_data_of_a_layer_as_seldom_as_possible():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("offset", [0.0, 1e4])
+@pytest.mark.needs("torch")
 def test_fit_against_pytorch_from_equal_weights(offset):
-    torch = pytest.importorskip("torch")
+    import torch
+
     random = np.random.RandomState(3)
     x = (random.standard_normal((96, 6)) + offset).astype(np.float32)
     y = ((x - offset) @ random.standard_normal((6, 2))).astype(np.float32)

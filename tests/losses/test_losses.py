@@ -131,8 +131,8 @@ class TestStability:
         if loss is BinaryCrossentropy:
             pytest.skip("its logits are compared with 0, not with each other")
         logits = np.array([[0.5, 0.25, -0.75], [2.0, -1.0, 0.0]], np.float32)  # exact also after adding 8192
-        y = np.array([2, 0], np.int32)
-        y = y if loss.sparse else np.eye(3, dtype=np.float32)[y]
+        classes = np.array([2, 0], np.int32)
+        y = classes if loss.sparse else np.eye(3, dtype=np.float32)[classes]
         here = value_and_slope(loss(from_logits=True), y, logits)
         there = value_and_slope(loss(from_logits=True), y, logits + np.float32(8192))
         for a, b in zip(here, there, strict=True):
@@ -199,8 +199,8 @@ class TestLastActivation:
     def test_what_fits(self, loss):
         for layer in (Dense(3, "softmax"), Dense(3, "sigmoid"), Dense(3, lambda x: ops.exp(-ops.square(x)))):
             self.loss_of(loss(), layer)
-        for layer in (Dense(3), Dense(3, "relu"), Activation("tanh")):
-            self.loss_of(loss(from_logits=True), layer)
+        for other in (Dense(3), Dense(3, "relu"), Activation("tanh")):
+            self.loss_of(loss(from_logits=True), other)
 
     @staticmethod
     def loss_of(loss, layer):

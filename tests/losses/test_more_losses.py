@@ -246,6 +246,7 @@ class TestHardExamples:
         for options in ({"keep": 0.3}, {"ratio": 2.0}):
             y, p = inputs(**arrays)
             values, hard = OnlineHardExamples(**options).values(y, p)
+            assert hard is not None
             graph = Graph({"values": values, "hard": hard})
             results = []
             for executor in (NumpyExecutor(), native):

@@ -11,6 +11,7 @@ from thalweg import callbacks, layers, metrics
 from thalweg.errors import ArgumentError, ShapeError
 
 score = pytest.importorskip("sklearn.metrics")
+pytestmark = pytest.mark.needs("sklearn")
 
 X, Y = nets.points(301)  # no multiple of the evaluation's 128 rows
 SEVERAL = (

@@ -92,14 +92,15 @@ class TestNames:
             assert metric.name == name
         for name in ("crossentropy", "ce"):
             metric = resolve(name, TensorType(target), TensorType(output))
-            assert losses.registry.name_of(metric.loss) == f"{expected}_crossentropy"
+            assert losses.registry.name_of(vars(metric)["loss"]) == f"{expected}_crossentropy"
             assert metric.name == name
 
     def test_logits(self):
         kind = TensorType((8, 1))
         loss = losses.BinaryCrossentropy(from_logits=True)
-        assert resolve("accuracy", kind, kind, loss).threshold == 0.0
-        assert resolve("crossentropy", kind, kind, loss).loss.from_logits
+        accuracy, crossentropy = (resolve(name, kind, kind, loss) for name in ("accuracy", "crossentropy"))
+        assert vars(accuracy)["threshold"] == 0.0
+        assert vars(crossentropy)["loss"].from_logits
 
     @pytest.mark.parametrize("name", ["mse", "mean_squared_error", "binary_crossentropy", "binary_accuracy"])
     def test_named_as_written(self, name):

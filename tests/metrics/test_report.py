@@ -16,8 +16,10 @@ WEIGHT = RANDOM.randint(0, 4, 200).astype(float)
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.needs("sklearn")
 def test_against_scikit_learn(weight):
-    score = pytest.importorskip("sklearn.metrics")
+    from sklearn import metrics as score
+
     report = metrics.classification_report(TRUE, SAID, sample_weight=weight)
     expected = score.classification_report(TRUE, SAID, sample_weight=weight, output_dict=True)
     np.testing.assert_allclose(report.confusion, score.confusion_matrix(TRUE, SAID, sample_weight=weight))
@@ -30,8 +32,10 @@ def test_against_scikit_learn(weight):
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.needs("sklearn")
 def test_exact_areas(weight):
-    score = pytest.importorskip("sklearn.metrics")
+    from sklearn import metrics as score
+
     y = (TRUE > 1).astype(int)
     p = (RANDOM.rand(200) + 0.4 * y).round(1)  # with ties
     ours = metrics.roc_auc_score(y, p[:, None], weight), metrics.average_precision_score(y, p, weight)
@@ -77,24 +81,20 @@ def test_drawn_on_a_terminal_only(monkeypatch, capsys):
     confusion.show()
     assert capsys.readouterr().out == f"{confusion}\n"
     terminal = io.StringIO()
-    terminal.isatty = lambda: True
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr(sys, "stdout", terminal)
     confusion.show()
     assert "recall" in terminal.getvalue()
     assert "━" in terminal.getvalue() or "┃" in terminal.getvalue()
 
 
-def test_plots():
-    pytest.importorskip("matplotlib").use("agg")
-    from matplotlib import pyplot
-
+def test_plots(pyplot):
     report = metrics.classification_report(TRUE, SAID)
     bars = report.plot()
     assert [round(bar.get_height(), 9) for bar in bars.patches[4:8]] == report.recall.round(9).tolist()
     ax = pyplot.subplots()[1]
     assert report.confusion.plot(ax) is ax
     assert [text.get_text() for text in ax.texts] == [str(n) for n in report.confusion.matrix.reshape(-1)]
-    pyplot.close("all")
 
 
 def test_without_matplotlib(monkeypatch):
@@ -126,8 +126,10 @@ def test_bad_input(error, call):
 
 
 @pytest.mark.parametrize("normalize", ["true", "pred", "all"])
+@pytest.mark.needs("sklearn")
 def test_shares_as_scikit_learn_counts_them(normalize):
-    theirs = pytest.importorskip("sklearn.metrics").confusion_matrix
+    from sklearn.metrics import confusion_matrix as theirs
+
     random = np.random.default_rng(0)
     true, said = random.integers(0, 3, (2, 50))
     said[said == 2] = 0  # a column without answers

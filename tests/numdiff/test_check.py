@@ -138,6 +138,7 @@ def test_a_fault_in_one_of_many_entries_is_found(monkeypatch):
 
     def wrong(self, g, inputs, output):
         (slope,) = right(self, g, inputs, output)
+        assert slope is not None
         return (ops.select(abs(output) > 0.6, slope * 0.5, slope),)
 
     model = Sequential([Input((4,)), layers.Dense(100, activation="tanh"), layers.Dense(1)])

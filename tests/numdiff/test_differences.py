@@ -1,6 +1,5 @@
 """numdiff's formulas: by hand on polynomials, their orders, shapes, and what is refused."""
 
-import importlib
 import math
 import sys
 
@@ -153,9 +152,11 @@ def test_a_study_where_the_function_ends_is_refused(f, x, exact):
         numdiff.error_study(f, x, exact)
 
 
+@pytest.mark.needs("matplotlib")
 def test_plot(tmp_path):
-    pytest.importorskip("matplotlib")
-    figure = importlib.import_module("matplotlib.figure").Figure()
+    from matplotlib.figure import Figure
+
+    figure = Figure()
     study = numdiff.error_study(np.exp, 1.0, np.exp)
     axes = study.plot(figure.add_subplot())
     figure.savefig(tmp_path / "errors.png")

@@ -1,9 +1,11 @@
 """What every primitive promises, over all cases in cases.py."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
+from tests.compute import label
 from tests.ops.cases import CASES, Case, Suite, suite
 
 from thalweg.backprop import gradients
@@ -53,7 +55,7 @@ def test_every_operation_says_what_it_computes_and_what_its_result_is():
     for op in OPS.values():
         assert hasattr(op, "infer"), op
         assert hasattr(op, "reference") is not issubclass(op, leaf.Input | leaf.State), op
-        assert op.__dataclass_params__.frozen, op
+        assert vars(op)["__dataclass_params__"].frozen, op
 
 
 def test_composites_are_what_has_to_be_taken_apart():
@@ -73,7 +75,8 @@ def numbers_of(line, shape):
 def test_a_view_follows_a_line_to_where_its_numbers_are(name):
     """Of a line whose numbers are all different, as the reference moves them; 0 is only in margins."""
     for case in CASES[name]():
-        ((x,), op) = (case.arrays, case.op)
+        (x,) = case.arrays
+        op: Any = case.op
         assert isinstance(op, View)
         line = Line(1, tuple(3 * math.prod(x.shape[a + 1 :]) for a in range(x.ndim)))
         want = op.reference(numbers_of(line, x.shape))
@@ -87,7 +90,8 @@ def test_a_view_follows_a_line_to_where_its_numbers_are(name):
 @pytest.mark.parametrize("name", [name for name in NAMES if OPS[name].kind in (Kind.VIEW, Kind.WINDOW)])
 def test_an_axis_that_a_view_keeps_counts_as_before(name):
     for case in CASES[name]():
-        ((x,), op) = (case.arrays, case.op)
+        (x,) = case.arrays
+        op: Any = case.op
         shape = op.infer(TensorType.of(x)).shape
         for axis in range(x.ndim):
             after = op.follow_axis(axis, x.shape)
@@ -208,7 +212,7 @@ def test_executor_computes_the_derivatives(name, native):
         xs = case.inputs(f"x{i}_")
         y = apply(case.op, *xs)
         w = input_node(f"w{i}", y.shape, y.dtype)
-        data |= {x.op.label: array for x, array in zip(xs, case.arrays, strict=True)}
+        data |= {label(x): array for x, array in zip(xs, case.arrays, strict=True)}
         data[f"w{i}"] = r.standard_normal(y.shape).astype(y.dtype)
         floats = [x for x in xs if x.type.is_float]
         for j, g in enumerate(gradients(reduce_sum(y * w), floats)):

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from tests.compute import label
 
 from thalweg.errors import DTypeError, ShapeError, ThalwegError
 from thalweg.executors.numpy import evaluate
@@ -213,7 +214,7 @@ def test_transposed_convolutions_of_large_and_small_strides(rank):
             continue
         x = input_node("x", (2, *places, groups * filters), "float64")
         kernel = input_node("kernel", (*size, channels, groups * filters), "float64")
-        given = {n.op.label: r.standard_normal(n.shape) for n in (x, kernel)}
+        given = {label(n): r.standard_normal(n.shape) for n in (x, kernel)}
         parts = reshape(flip(kernel, range(rank)), (*size, channels, groups, filters))
         parts = reshape(transpose(parts, (*range(rank), rank + 2, rank + 1, rank)), (*size, filters, groups * channels))
         inserted = pad(x, (0,) * x.rank, (0,) * x.rank, (0, *(s - 1 for s in strides), 0))

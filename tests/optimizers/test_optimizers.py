@@ -261,11 +261,11 @@ class TestBase:
 
     def test_spellings(self):
         with pytest.warns(SpellingNotice, match="lr= is read as learning_rate="):
-            assert Adam(lr=0.5).learning_rate == 0.5
+            assert Adam(lr=0.5).learning_rate == 0.5  # type: ignore[call-arg]
         with pytest.raises(ArgumentError, match="beta_1= and beta_2="):
-            Adam(betas=(0.9, 0.99))
+            Adam(betas=(0.9, 0.99))  # type: ignore[call-arg]
         with pytest.raises(ArgumentError, match="epsilon="):
-            RMSprop(eps=1e-8)
+            RMSprop(eps=1e-8)  # type: ignore[call-arg]
 
     def test_names(self):
         assert optimizers.get("Adam") == Adam()

@@ -121,6 +121,8 @@ def _loss_inputs():
 
 def _more_loss_inputs():
     """The same for the other losses."""
+    more: dict[str, Any]
+    options: dict[str, Any]
     numbers, other = _numbers(40, 6, 4), _numbers(41, 6, 4, scale=2.0)
     long, longer = _numbers(42, 3, 5, 4), _numbers(43, 3, 5, 4, scale=2.0)
     for name in ("MeanAbsoluteError", "MeanAbsolutePercentageError", "LogCosh", "CosineSimilarity", "Huber"):
@@ -469,6 +471,7 @@ def layer_weights(shapes, positive=False):
 
 
 def _layers():
+    options: dict[str, Any]
     x, image = _numbers(31, 6, 5, scale=2.0) + 1.0, _numbers(32, 3, 4, 2, 6)
     pair, wide = {"x0": _numbers(33, 3, 4, 2), "x1": _numbers(34, 3, 4, 2)}, {"x0": _numbers(33, 3, 4), "x1": x[:3]}
     far = {"x0": _numbers(35, 64, 3) + 1e4}
@@ -535,6 +538,7 @@ def _layers():
 
 def _convolutions():
     """Strides and dilations 1 to 3, groups, odd and even sizes, channels 1, 3 and 17."""
+    options: dict[str, Any]
     series, image, volume = _numbers(60, 2, 11, 3), _numbers(61, 2, 9, 8, 3), _numbers(62, 2, 5, 4, 6, 2)
     wide, grey = _numbers(63, 2, 7, 7, 17), _numbers(64, 2, 7, 8, 1)
     grouped = _numbers(65, 2, 8, 9, 6)
@@ -591,6 +595,7 @@ def _convolutions():
 
 def _images():
     """Pooling and resizing."""
+    options: dict[str, Any]
     series, image, volume = _numbers(66, 2, 11, 3), _numbers(67, 2, 7, 8, 3), _numbers(68, 2, 5, 4, 6, 2)
     for rank, x in enumerate((series, image, volume), 1):
         for kind in ("Max", "Average"):

@@ -142,7 +142,7 @@ def torch_root(y_true, y_pred, weight):
     return ((y_pred - y_true).square().mean(-1) * weight).mean().sqrt()
 
 
-TORCH_LOSSES = {
+TORCH_LOSSES: dict[str, Any] = {
     "GaussianNegativeLogLikelihood": torch_gaussian,
     "OnlineHardExamples": torch_hard,
     "QuantileLoss": torch_quantiles,
@@ -207,8 +207,8 @@ def ask_torch(case: Case) -> dict[str, np.ndarray] | None:
         value.backward()
         return {"value": value.detach().numpy(), "gradient": point.grad.numpy()}
     crossentropies = ("BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy")
-    known = case.kind == "loss" and case.name in ("MeanSquaredError", *crossentropies)
-    plain = known and case.options.keys() <= {"from_logits", "label_smoothing"}
+    comparable = case.kind == "loss" and case.name in ("MeanSquaredError", *crossentropies)
+    plain = comparable and case.options.keys() <= {"from_logits", "label_smoothing"}
     if plain and "sample_weight" not in x and x["y_pred"].ndim == x["y_true"].ndim + (case.name[:6] == "Sparse"):
         losses = torch.nn.functional
         smoothing = case.options.get("label_smoothing", 0.0)
@@ -390,6 +390,8 @@ def ask_sklearn(case: Case) -> dict[str, np.ndarray] | None:
 
     if case.kind != "metric":
         return None
+    y_true: Any
+    y_pred: Any
     y_true, y_pred, weight = (case.inputs.get(name) for name in ("y_true", "y_pred", "sample_weight"))
     value = sklearn_score(metrics, case.name, case.options, y_true, y_pred, weight)
     if value is not None:
@@ -469,9 +471,13 @@ LIBRARIES = {
 }
 
 
+NEEDS = {"keras": ("keras", "jax"), "torch": ("torch",), "sklearn": ("sklearn",)}
+"""The modules that each is imported from."""
+
+
 def installed(library: str) -> bool:
     """Whether the library (and what it runs on) can be imported here."""
-    return all(importlib.util.find_spec(module) for module in {"keras": ("keras", "jax")}.get(library, (library,)))
+    return all(importlib.util.find_spec(module) for module in NEEDS[library])
 
 
 def record(library: str, folder: Path, every: int = 1) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.compute import compute, inputs
 from tests.oracles import trainings
 from tests.oracles.cases import CASES, KEPT_STEPS, STEPS, STEPWISE, Case, layer_weights
-from tests.oracles.record import LIBRARIES, RECORDED, installed
+from tests.oracles.record import LIBRARIES, NEEDS, RECORDED
 
 from thalweg import (
     activations,
@@ -32,6 +32,7 @@ from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
 from thalweg.layers.preprocessing import Given
 from thalweg.layers.tracing import tracing
+from thalweg.registry import Registry
 from thalweg.state.names import parameter_state
 
 
@@ -234,7 +235,7 @@ def test_recordings_are_of_these_cases(library):
 
 def test_every_registered_name_has_a_case():
     asked = {kind: {case.name.lower() for case in CASES if case.kind == kind} for kind in {c.kind for c in CASES}}
-    registries = {
+    registries: dict[str, Registry] = {
         "activation": activations.registry,
         "loss": losses.registry,
         "metric": metrics.registry,
@@ -283,11 +284,9 @@ def test_arguments_and_defaults_of_layers_are_keras_s():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("library", [pytest.param(name, marks=pytest.mark.needs(*NEEDS[name])) for name in LIBRARIES])
 def test_live(library, tmp_path):
     """Of the cases every fourth: JAX compiles each anew, and all of them take minutes. Recording asks all."""
-    if not installed(library):
-        pytest.skip(f"{library} is not installed")
     # A process of its own: Keras's float format and JAX's precision are settings of the whole process.
     command = [sys.executable, "-m", "tests.oracles.record", library, "--into", str(tmp_path), "--every", "4"]
     root = Path(__file__).parent.parent.parent

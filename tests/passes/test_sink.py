@@ -1,10 +1,7 @@
 """What is repeated is used in the shape in which it is repeated."""
 
-import pytest
-
-pytest.importorskip("llvmlite")
-
-from thalweg.executors.native.plan.planner import _cheap, supported
+from thalweg.executors.native.code.step import supported
+from thalweg.executors.native.plan.planner import _cheap
 from thalweg.graph.node import Graph
 from thalweg.graph.verify import verify
 from thalweg.ops import broadcast, input_node, reduce_sum, reshape, state_node

@@ -5,8 +5,6 @@ from collections import Counter
 import numpy as np
 import pytest
 
-pytest.importorskip("llvmlite")
-
 import thalweg
 from thalweg import Input, Model, layers
 from thalweg.executors.executor import leaf_types

@@ -96,9 +96,9 @@ def test_a_notebook_gets_one_updating_cell(monkeypatch):
             updates.append(content["text/plain"])
 
     ipython = types.ModuleType("IPython")
-    ipython.get_ipython = ZMQInteractiveShell
+    vars(ipython)["get_ipython"] = ZMQInteractiveShell
     display = types.ModuleType("IPython.display")
-    display.display = lambda content, raw, display_id: Handle()
+    vars(display)["display"] = lambda content, raw, display_id: Handle()
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", display)
     nets.classifier().fit(X, Y, epochs=2)

@@ -1,7 +1,5 @@
 """L-BFGS: the direction, the line search, and training to minima that are known otherwise."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 from tests import nets
@@ -75,7 +73,7 @@ def test_least_squares():
     assert model.evaluate(X, y, verbose=0) == pytest.approx(residual / 200, rel=1e-5)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+@pytest.mark.needs("torch")
 def test_as_pytorch():
     import torch
 
@@ -100,7 +98,7 @@ def test_as_pytorch():
     np.testing.assert_allclose(model.get_weights()[0], kernel.detach().numpy(), rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("sklearn") is None, reason="scikit-learn is not installed")
+@pytest.mark.needs("sklearn")
 def test_as_scikit_learn():
     from sklearn.linear_model import LogisticRegression
 

@@ -1,7 +1,5 @@
 """What pictures are made of: filters, activations, saliency and Grad-CAM against PyTorch and central differences."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 
@@ -77,7 +75,7 @@ def test_saliency_by_differences():
         np.testing.assert_allclose(found[:, row, column], np.abs(slopes).max(1), atol=1e-8)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+@pytest.mark.needs("torch")
 def test_as_pytorch():
     import torch
 

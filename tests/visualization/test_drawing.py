@@ -12,15 +12,6 @@ from thalweg.errors import ArgumentError, GraphError, MissingPackageError, Shape
 RANDOM = np.random.default_rng(0)
 
 
-@pytest.fixture
-def pyplot():
-    pytest.importorskip("matplotlib").use("agg")
-    from matplotlib import pyplot
-
-    yield pyplot
-    pyplot.close("all")
-
-
 def texts(figure):
     return [text.get_text() for axes in figure.axes for text in axes.texts]
 

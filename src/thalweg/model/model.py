@@ -6,21 +6,20 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
 from thalweg import config, optimizers
 from thalweg.errors import ArgumentError, GraphError, did_you_mean
 from thalweg.executors.executor import Executor
-from thalweg.executors.profile import Profile
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.nested import Nested, unwrapped
 from thalweg.layers.summary import table_lines, total_lines
 from thalweg.layers.symbols import Input, Symbol
 from thalweg.layers.tracing import Parameter
-from thalweg.model import description, engine, restoring
+from thalweg.model import description, restoring
 from thalweg.model import weights as all_weights
 from thalweg.model.compiled import Compiled, Trained
 from thalweg.model.restoring import registry
@@ -38,8 +37,10 @@ from thalweg.training.inference import only
 from thalweg.training.progress import check_verbose
 from thalweg.training.trainer import Schedule, params
 
+if TYPE_CHECKING:
+    from thalweg.executors.profile import Profile
+
 Callbacks = Callback | CallbackList | Sequence[Callback] | None
-Logs = float | list[Any] | dict[str, Any]
 
 
 @registry.register("Model")
@@ -495,7 +496,7 @@ class Model:
         steps: int | None = None,
         callbacks: Callbacks = None,
         return_dict: bool = False,
-    ) -> Logs:
+    ) -> Any:
         """Loss and metrics over all rows: a list in the order of ``metrics_names``, a number if there is only a loss.
 
         The results do not depend on ``batch_size``.
@@ -513,13 +514,13 @@ class Model:
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | str | None = None,
         return_dict: bool = False,
-    ) -> Logs:
+    ) -> Any:
         """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
         runner = self._ready_for(x, y, "train_on_batch", verbose=0)
         rows = runner.prepare(x, y, sample_weight, class_weight)
         return _as_keras(runner.trainer("train_on_batch").train_on_batch(rows), return_dict)
 
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Logs:
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of the rows given, without training."""
         return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict)
 
@@ -569,6 +570,8 @@ class Model:
         Raises: NameNotFoundError for an unknown stage; ExecutorError for one that the executor does not go through;
             GraphError if the model is not built, or not compiled for more than prediction.
         """
+        from thalweg.model import engine  # takes 1 ms to load, a twentieth of all of thalweg
+
         return engine.explained(self.runner, stage, batch_size, what)
 
     def profile(
@@ -594,6 +597,8 @@ class Model:
         Example: ``print(model.profile(x, y))``
         Raises: what :meth:`explain` and ``evaluate`` raise.
         """
+        from thalweg.model import engine  # takes 1 ms to load, a twentieth of all of thalweg
+
         wanted = engine.step_rows("profile", what, batch_size)
         if what != engine.PREDICT:
             self.runner.require_compiled("profile")
@@ -693,7 +698,7 @@ def _own_attributes(cls: Any) -> frozenset[str]:
     return frozenset(vars(bare))
 
 
-def _as_keras(logs: Mapping[str, Any], return_dict: bool) -> Logs:
+def _as_keras(logs: Mapping[str, Any], return_dict: bool) -> Any:
     """A list of the values, a number if there is one; or all by name."""
     values = list(logs.values())
     return dict(logs) if return_dict else values[0] if len(values) == 1 else values

@@ -15,7 +15,7 @@ from thalweg.layers.layer import Layer
 from thalweg.layers.nested import Nested
 from thalweg.layers.symbols import Symbol
 from thalweg.model import Model
-from thalweg.plotting import close, figure
+from thalweg.plotting import close, figure, part
 from thalweg.visualization.layout import Arrangement, Point, arrange
 
 COLORS = {
@@ -209,11 +209,9 @@ def _height(bold: bool) -> float:
 
 
 def _width(text: str, bold: bool) -> float:
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
-
-    font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
-    return float(TextPath((0, 0), text, size=SIZE if bold else SMALL, prop=font).get_extents().width) / INCH
+    font = part("font_manager").FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
+    path = part("textpath").TextPath((0, 0), text, size=SIZE if bold else SMALL, prop=font)
+    return float(path.get_extents().width) / INCH
 
 
 @dataclass(frozen=True)
@@ -261,11 +259,9 @@ def _draw(frame: Block, paper: _Paper, offset: Point) -> None:
 
 
 def _box(paper: _Paper, block: Block, corner: Point, size: Point) -> None:
-    from matplotlib.patches import FancyBboxPatch
-
     frame = block.inside is not None
     paper.axes.add_patch(
-        FancyBboxPatch(
+        part("patches").FancyBboxPatch(
             corner,
             *size,
             boxstyle="round,pad=0,rounding_size=0.06",
@@ -305,20 +301,17 @@ def _write_heading(paper: _Paper, frame: Block, x: float, top: float) -> None:
 
 def _arrow(paper: _Paper, corners: Sequence[Point]) -> None:
     """A line with round corners and a head at its end."""
-    from matplotlib.patches import FancyArrowPatch
-    from matplotlib.path import Path as Curve
-
-    radius = 0.08
-    points, codes = [corners[0]], [Curve.MOVETO]
+    radius, curve = 0.08, part("path").Path
+    points, codes = [corners[0]], [curve.MOVETO]
     for before, here, after in zip(corners, corners[1:], corners[2:], strict=False):
         near = [_towards(here, other, radius) for other in (before, after)]
         points += [near[0], here, near[1]]
-        codes += [Curve.LINETO, Curve.CURVE3, Curve.CURVE3]
+        codes += [curve.LINETO, curve.CURVE3, curve.CURVE3]
     points.append(corners[-1])
-    codes.append(Curve.LINETO)
+    codes.append(curve.LINETO)
     paper.axes.add_patch(
-        FancyArrowPatch(
-            path=Curve(points, codes),
+        part("patches").FancyArrowPatch(
+            path=curve(points, codes),
             arrowstyle="-|>,head_length=3,head_width=1.6",
             linewidth=0.9,
             color="#555555",
