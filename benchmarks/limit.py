@@ -1,7 +1,8 @@
 """The physical limit of this machine, measured: ``python -m benchmarks.limit``.
 
-Small LLVM IR kernels in the widest vectors of the host: independent chains of fused multiply-adds, and streams that
-read or copy buffers as large as L2, L3 and main memory. N threads run a kernel at the same time through ctypes.
+The peak of the multiply-adds is that with which thalweg's own profiles compare. The rest are small LLVM IR kernels in
+the widest vectors of the host: streams that read or copy buffers as large as L2, L3 and main memory. N threads run a
+kernel at the same time through ctypes.
 """
 
 import argparse
@@ -20,18 +21,14 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from benchmarks.workloads import Workload
+from thalweg.executors.native.host import Host, this_host
+from thalweg.executors.native.run.peak import peak_flops
 
 FLOAT_BYTES = 4
 KERNEL_SECONDS = 0.03  # of one timed call: long beside the start of a thread, short beside a time slice
 REPEATS = 15
+PEAKS = 10  # measurements of the FMA peak, of which the best counts: other programs only make it less
 UNROLL = 8  # vectors per iteration of a stream
-
-
-class Vectors(NamedTuple):
-    """The host's widest float32 vectors."""
-
-    lanes: int
-    chains: int  # independent FMAs in flight: enough for latency x units, and within the registers
 
 
 class Bandwidth(NamedTuple):
@@ -76,35 +73,24 @@ class Limit(NamedTuple):
 
 def measure(threads: int) -> Limit:
     """Everything, in about ten seconds."""
-    vectors = host_vectors()
-    kernels = Kernels(vectors)
+    host = this_host()
+    kernels = Kernels(host)
     return Limit(
         threads=threads,
-        lanes=vectors.lanes,
-        flops=fma_peak(kernels, threads),
-        flops_one_thread=fma_peak(kernels, 1),
+        lanes=kernels.lanes,
+        flops=max(peak_flops(host, threads) for _ in range(PEAKS)),
+        flops_one_thread=max(peak_flops(host, 1) for _ in range(PEAKS)),
         bandwidth={name: stream(kernels, size, threads) for name, size in buffer_sizes(threads).items()},
     )
-
-
-def host_vectors() -> Vectors:
-    """From the CPU's features: AVX-512 has 32 registers of 16 lanes, AVX 16 of 8, SSE 16 and NEON 32 of 4."""
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f"):
-        return Vectors(lanes=16, chains=24)
-    if features.get("avx"):
-        return Vectors(lanes=8, chains=12)
-    return Vectors(lanes=4, chains=24 if features.get("neon") else 12)
 
 
 class Kernels:
     """The compiled kernels; keeps the engine alive as long as they are called."""
 
-    def __init__(self, vectors: Vectors) -> None:
-        self.vectors = vectors
-        self._engine = compile_ir("\n".join([fma_ir(vectors), read_ir(vectors), copy_ir(vectors)]))
+    def __init__(self, host: Host) -> None:
+        self.lanes = host.lanes("float32")
+        self._engine = compile_ir("\n".join([read_ir(self.lanes), copy_ir(self.lanes)]))
         integer, pointer = ctypes.c_int64, ctypes.c_void_p
-        self.fma = self._function("fma", integer, pointer)
         self.read = self._function("read", integer, integer, pointer, pointer)
         self.copy = self._function("copy", integer, integer, pointer, pointer)
 
@@ -126,39 +112,9 @@ def compile_ir(text: str) -> Any:
     return engine
 
 
-def fma_ir(vectors: Vectors) -> str:
-    """``fma(n, p)``: n times x = x * p[0] + p[1] in every chain. fmuladd fuses where the host has FMA."""
-    kind = f"<{vectors.lanes} x float>"
-    name = f"llvm.fmuladd.v{vectors.lanes}f32"
-    chains = range(vectors.chains)
-    starts = "\n".join(load(f"%start{c}", "%p", 2 + c, kind) for c in chains)
-    phis = "\n".join(f"  %x{c} = phi {kind} [%start{c}, %entry], [%y{c}, %loop]" for c in chains)
-    steps = "\n".join(f"  %y{c} = call {kind} @{name}({kind} %x{c}, {kind} %a, {kind} %b)" for c in chains)
-    stores = "\n".join(store(f"%y{c}", "%p", 2 + c, kind) for c in chains)
-    return f"""
-declare {kind} @{name}({kind}, {kind}, {kind})
-define void @fma(i64 %n, ptr %p) {{
-entry:
-{load("%a", "%p", 0, kind)}
-{load("%b", "%p", 1, kind)}
-{starts}
-  br label %loop
-loop:
-  %i = phi i64 [0, %entry], [%next, %loop]
-{phis}
-{steps}
-  %next = add i64 %i, 1
-  %more = icmp ult i64 %next, %n
-  br i1 %more, label %loop, label %done
-done:
-{stores}
-  ret void
-}}"""
-
-
-def read_ir(vectors: Vectors) -> str:
+def read_ir(lanes: int) -> str:
     """``read(times, n, x, y)``: the sum of n vectors of x, again and again, in ``UNROLL`` sums; y takes them."""
-    kind = f"<{vectors.lanes} x float>"
+    kind = f"<{lanes} x float>"
     body, sums = [], []
     for k in range(UNROLL):
         sums.append(f"  %s{k} = phi {kind} [zeroinitializer, %pass], [%t{k}, %loop]")
@@ -167,9 +123,9 @@ def read_ir(vectors: Vectors) -> str:
     return stream_ir("read", "\n".join(sums), "\n".join(body), stores)
 
 
-def copy_ir(vectors: Vectors) -> str:
+def copy_ir(lanes: int) -> str:
     """``copy(times, n, x, y)``: n vectors of x to y, again and again."""
-    kind = f"<{vectors.lanes} x float>"
+    kind = f"<{lanes} x float>"
     body = [
         text
         for k in range(UNROLL)
@@ -222,19 +178,9 @@ def store(name: str, base: str, index: int | str, kind: str) -> str:
     )
 
 
-def fma_peak(kernels: Kernels, threads: int) -> float:
-    """FLOPs per second. x * 0.5 + 1 tends to 2: no overflow, no denormals."""
-    lanes, chains = kernels.vectors
-    buffers = [aligned((2 + chains) * lanes) for _ in range(threads)]
-    for buffer in buffers:
-        buffer[:lanes], buffer[lanes:] = 0.5, 1.0
-    seconds = seconds_per_count(lambda n: [partial(kernels.fma, n, buffer.ctypes.data) for buffer in buffers])
-    return 2 * lanes * chains * threads / seconds
-
-
 def stream(kernels: Kernels, size: int, threads: int) -> Bandwidth:
     """Read and copy; a copy's two buffers together have ``size`` bytes."""
-    lanes = kernels.vectors.lanes
+    lanes = kernels.lanes
     step = UNROLL * lanes
     sources = [aligned(size // FLOAT_BYTES // step * step) for _ in range(threads)]
     sums = [aligned(step) for _ in range(threads)]

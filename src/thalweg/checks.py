@@ -54,7 +54,7 @@ _INTERVAL = re.compile(r"\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*")
 
 
 @dataclass(frozen=True)
-class In:
+class In(Rule):
     """A number in an interval, written as in mathematics; NaN lies in none.
 
     Example:
@@ -100,7 +100,7 @@ class In:
 Finite = Annotated[float, In("(-inf, inf)")]
 
 
-class OneOf:
+class OneOf(Rule):
     """One of a few values, compared with ``==``; mistyped strings get a suggestion.
 
     Example:
@@ -125,7 +125,7 @@ class OneOf:
         return ("no such choice",)
 
 
-class NotEmpty:
+class NotEmpty(Rule):
     """A list or tuple with at least one item.
 
     Example:
@@ -143,7 +143,7 @@ class NotEmpty:
         return ((),)
 
 
-class Reserved:
+class Reserved(Rule):
     """An argument whose name is kept for later: only its default is admitted.
 
     Example:

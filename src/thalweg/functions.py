@@ -27,7 +27,7 @@ from thalweg.executors.explain import check_stage, explain
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, apply
 from thalweg.graph.types import DTYPES, TensorType
-from thalweg.ops.elementwise import Cast
+from thalweg.ops.cast import Cast
 from thalweg.ops.leaf import Input, State
 from thalweg.trees import Structure, Tree, flatten, paths, unflatten
 

@@ -60,6 +60,7 @@ class Tabular:
     """The base of results that are printed as a table. A subclass writes ``table``."""
 
     def table(self) -> Table:
+        """The result as a table."""
         raise NotImplementedError(f"{type(self).__name__} has no table()")
 
     def __str__(self) -> str:

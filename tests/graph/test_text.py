@@ -3,9 +3,11 @@
 import math
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from thalweg.errors import GraphError
-from thalweg.graph.node import Graph, scope
+from thalweg.graph.node import Graph, exact_scope, scope
 from thalweg.graph.text import from_text, to_text
 from thalweg.ops import broadcast, constant, input_node, leaf, reduce_sum, relu, state_node
 
@@ -64,6 +66,37 @@ def test_labels_with_signs_of_the_language(label):
 @pytest.mark.parametrize("name", ["a = %3", "metrics/loss total", "é"])
 def test_results_with_odd_names(name):
     assert set(from_text(to_text(Graph({name: constant(1.0)}))).outputs) == {name}
+
+
+NAMES = st.text(alphabet="ab _/.-@%={}()[],:'\"\\\n\r\t\u2028é1", max_size=12)
+
+
+@given(label=NAMES, layer=NAMES, output=NAMES, update=NAMES)
+@settings(max_examples=500, deadline=None)
+def test_any_names_read_back(label, layer, output, update):
+    with exact_scope(layer):
+        x = input_node(label, (2,))
+        graph = Graph({output: relu(x)}, {update: x})
+    text = to_text(graph)
+    again = from_text(text)
+    assert to_text(again) == text
+    assert [(n.op, n.layer) for n in again.nodes()] == [(n.op, n.layer) for n in graph.nodes()]
+    assert (list(again.outputs), list(again.updates)) == ([output], [update])
+
+
+def test_a_plain_name_needs_no_quotes():
+    with scope("conv2d_1/relu"):
+        text = to_text(Graph({"loss of a": relu(input_node("x", (2,)))}))
+    assert "@conv2d_1/relu\n" in text
+    assert "output loss of a = %1" in text
+
+
+def test_the_text_depends_on_the_graph_alone():
+    """Whatever the order in which its nodes came to be."""
+    x, y = input_node("x", (2,)), input_node("y", (2,))
+    early, late = relu(x), relu(y)
+    again_late, again_early = relu(y), relu(x)
+    assert to_text(Graph({"z": early + late})) == to_text(Graph({"z": again_early + again_late}))
 
 
 def test_shared_nodes_are_printed_once():

@@ -19,6 +19,7 @@ from thalweg.ops import elementwise as e
 from thalweg.ops import leaf, reduce
 from thalweg.ops import shape as s
 from thalweg.ops.broadcast import Broadcast, ReduceSum
+from thalweg.ops.cast import Cast
 from thalweg.ops.concatenate import Concatenate
 from thalweg.ops.contraction import Contraction
 from thalweg.ops.convolution import Convolution, Flip, Windows
@@ -331,7 +332,7 @@ def select_cases() -> Iterator[Case]:
         yield Case(e.Select(), (np.arange(len(x)) % 2 == 0, x, y), note="edges")
 
 
-@cases(e.Cast)
+@cases(Cast)
 def cast_cases() -> Iterator[Case]:
     r = rng("cast")
     for old, new in itertools.product(DTYPES, DTYPES):
@@ -339,14 +340,14 @@ def cast_cases() -> Iterator[Case]:
             x = numbers(r, shape, old)
             if old in FLOATS and new.startswith("u"):
                 x = np.abs(x)  # a negative float has no unsigned integer
-            yield Case(e.Cast(new), (x,), smooth=old in FLOATS and new in FLOATS)
+            yield Case(Cast(new), (x,), smooth=old in FLOATS and new in FLOATS)
         x, defined = edges(old), True
         if old in FLOATS and new not in FLOATS and new != "bool":
             ends = np.iinfo(new)
             with np.errstate(all="ignore"):
                 defined = (np.trunc(x).astype(np.float64) >= float(ends.min)) & (x.astype(np.float64) < float(ends.max))
                 defined &= x > -1 if new.startswith("u") else True
-        yield Case(e.Cast(new), (x,), defined=defined, note="edges")
+        yield Case(Cast(new), (x,), defined=defined, note="edges")
 
 
 # --- leaves -------------------------------------------------------------------------------------------------------

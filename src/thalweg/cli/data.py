@@ -43,6 +43,7 @@ class Images:
 
     @property
     def classes(self) -> int:
+        """How many classes the labels count from 0 on."""
         return 1 + max(int(y.max()) for _, y in (self.train, self.test))
 
     @property

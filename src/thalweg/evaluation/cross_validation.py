@@ -44,10 +44,12 @@ class CrossValidation(Tabular):
 
     @property
     def mean(self) -> dict[str, Any]:
+        """Each score averaged over the folds."""
         return {name: _plain(values.mean(0)) for name, values in self.scores.items()}
 
     @property
     def deviation(self) -> dict[str, Any]:
+        """The standard deviation of each score between the folds, with n - 1 in the denominator."""
         return {name: _plain(values.std(0, ddof=1)) for name, values in self.scores.items()}
 
     def table(self) -> Table:

@@ -36,6 +36,7 @@ class Job:
 
     @property
     def epochs(self) -> int:
+        """How many epochs the job asks for; 1 where that is not said."""
         first, last = self.arguments.get("initial_epoch", 0), self.arguments.get("epochs", 1)
         return max(last - first, 0) if isinstance(first, int) and isinstance(last, int) else 1
 

@@ -42,6 +42,8 @@ def evaluate(
 
 @dataclass(frozen=True)
 class NumpyProgram:
+    """A graph as it is, of which every operation is computed for itself."""
+
     graph: Graph
     gather: bool
     seconds: dict[Node, float] | None = None  # what each node takes is added up here, if it is asked for
@@ -120,10 +122,13 @@ def _work(node: Node, place: int) -> Work:
 
 @dataclass(frozen=True)
 class NumpyExecutor:
+    """The executor that defines what all others compute."""
+
     name: str = "numpy"
     stages: ClassVar[tuple[str, ...]] = ("graph", "simplified")
 
     def compile(self, graph: Graph, *, gather: bool) -> NumpyProgram:
+        """See Executor.compile. Nothing is compiled; the graph is checked."""
         phases = debug.Phases()
         verify(graph)
         if gather:

@@ -41,6 +41,7 @@ class Costs:
 
     @property
     def flops_per_second(self) -> float:
+        """0 where no time was measured."""
         return self.flops / self.seconds if self.seconds else 0.0
 
 

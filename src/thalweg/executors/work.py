@@ -46,6 +46,7 @@ class Timing:
 
     @property
     def step(self) -> float:
+        """Of all tasks and barriers."""
         return sum(self.tasks) + sum(self.barriers)
 
 

@@ -1,0 +1,1 @@
+"""The graph: what a training step is before anything runs it."""

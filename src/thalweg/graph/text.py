@@ -1,7 +1,8 @@
 """Graphs as text that a person can read and that reads back as the same graph.
 
 One node a line, ``%3: float32[2,4] = contraction(%0, %1) {x=(0, 1), y=(1, 2), out=(0, 2)} @dense``; then the results,
-``output loss = %9`` and ``update kernel = %12``.
+``output loss = %9`` and ``update kernel = %12``. Names that could be taken for something else stand in quotes, as in
+Python. The text depends on the graph alone: nodes are numbered as ``topological`` finds them.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from thalweg.errors import GraphError
 from thalweg.graph.node import OPS, Graph, Node
 from thalweg.graph.types import TensorType
 
-_LINE = re.compile(r"^%(\d+): (\w+)\[([\d,]*)\] = (\w+)\(([%\d, ]*)\)(?: \{(.*)\})?(?: @(.+))?$")
-_RESULT = re.compile(r"^(output|update) (.+) = %(\d+)$")
+_PLAIN = re.compile(r"[\w./-][\w./ -]*")
+_NAME = rf"{_PLAIN.pattern}|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+_LINE = re.compile(rf"%(\d+): (\w+)\[([\d,]*)\] = (\w+)\(([%\d, ]*)\)(?: \{{(.*)\}})?(?: @({_NAME}))?")
+_RESULT = re.compile(rf"(output|update) ({_NAME}) = %(\d+)")
 
 
 def to_text(graph: Graph, *, layers: bool = True) -> str:
@@ -31,10 +34,10 @@ def to_text(graph: Graph, *, layers: bool = True) -> str:
         lines.append(
             f"%{numbers[node]}: {node.type} = {node.op.name}({', '.join(f'%{numbers[x]}' for x in node.inputs)})"
             + (f" {{{attributes}}}" if attributes else "")
-            + (f" @{node.layer}" if node.layer and layers else "")
+            + (f" @{_quoted(node.layer)}" if node.layer and layers else "")
         )
-    lines += [f"output {name} = %{numbers[node]}" for name, node in graph.outputs.items()]
-    lines += [f"update {name} = %{numbers[node]}" for name, node in graph.updates.items()]
+    lines += [f"output {_quoted(name)} = %{numbers[node]}" for name, node in graph.outputs.items()]
+    lines += [f"update {_quoted(name)} = %{numbers[node]}" for name, node in graph.updates.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -44,10 +47,10 @@ def from_text(text: str) -> Graph:
     results: dict[str, dict[str, Node]] = {"output": {}, "update": {}}
     for number, line in enumerate(text.splitlines(), 1):
         try:
-            if found := _LINE.match(line):
+            if found := _LINE.fullmatch(line):
                 nodes.append(_node(found, nodes))
-            elif found := _RESULT.match(line):
-                results[found[1]][found[2]] = nodes[int(found[3])]
+            elif found := _RESULT.fullmatch(line):
+                results[found[1]][_unquoted(found[2])] = nodes[int(found[3])]
             elif line.strip():
                 raise ValueError("neither a node nor a result")
         except (ValueError, IndexError, KeyError, TypeError, SyntaxError, AssertionError) as error:
@@ -66,7 +69,15 @@ def _node(found: re.Match[str], nodes: list[Node]) -> Node:
         raise ValueError(f"expected %{len(nodes)}")
     kind = TensorType(tuple(int(n) for n in sizes.split(",") if n), dtype)
     op = OPS[name](**_attributes(attributes or ""))
-    return Node(op, tuple(nodes[int(x.strip(" %"))] for x in inputs.split(",") if x), kind, layer or "")
+    return Node(op, tuple(nodes[int(x.strip(" %"))] for x in inputs.split(",") if x), kind, _unquoted(layer or ""))
+
+
+def _quoted(name: str) -> str:
+    return name if _PLAIN.fullmatch(name) else repr(name)
+
+
+def _unquoted(name: str) -> str:
+    return str(ast.literal_eval(name)) if name[:1] in ("'", '"') else name
 
 
 def _attributes(text: str) -> dict[str, object]:

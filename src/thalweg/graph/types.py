@@ -26,6 +26,7 @@ class TensorType:
 
     @property
     def rank(self) -> int:
+        """How many axes there are."""
         return len(self.shape)
 
     @property
@@ -35,10 +36,12 @@ class TensorType:
 
     @property
     def nbytes(self) -> int:
+        """What the elements take in memory."""
         return self.size * np.dtype(self.dtype).itemsize
 
     @property
     def is_float(self) -> bool:
+        """Whether the elements are floating point numbers, which have gradients."""
         return self.dtype in FLOATS
 
     def __getitem__(self, axis: int) -> int:
@@ -46,9 +49,11 @@ class TensorType:
         return self.shape[axis]
 
     def with_shape(self, shape: tuple[int, ...]) -> TensorType:
+        """The same dtype in another shape."""
         return TensorType(shape, self.dtype)
 
     def with_dtype(self, dtype: str) -> TensorType:
+        """The same shape with another dtype."""
         return TensorType(self.shape, dtype)
 
     def __str__(self) -> str:
@@ -56,4 +61,5 @@ class TensorType:
 
     @classmethod
     def of(cls, array: np.ndarray) -> TensorType:
+        """The type of an array."""
         return cls(tuple(int(n) for n in array.shape), array.dtype.name)

@@ -1,119 +1,28 @@
-"""Layers. Importing a module registers what is in it; the same line makes it public."""
+"""Layers. Importing a module registers what is in it; the same line makes what its ``__all__`` names public."""
 
 import thalweg.layers.connecting  # says what layers give for symbols
-from thalweg.layers.activation import ELU as ELU
-from thalweg.layers.activation import Activation as Activation
-from thalweg.layers.activation import ActivityRegularization as ActivityRegularization
-from thalweg.layers.activation import LeakyReLU as LeakyReLU
-from thalweg.layers.activation import PReLU as PReLU
-from thalweg.layers.activation import ReLU as ReLU
-from thalweg.layers.activation import Softmax as Softmax
-from thalweg.layers.augmentation import RandomBrightness as RandomBrightness
-from thalweg.layers.augmentation import RandomContrast as RandomContrast
-from thalweg.layers.augmentation import RandomErasing as RandomErasing
-from thalweg.layers.augmentation import RandomFlip as RandomFlip
-from thalweg.layers.augmentation import RandomRotation as RandomRotation
-from thalweg.layers.augmentation import RandomTranslation as RandomTranslation
-from thalweg.layers.augmentation import RandomZoom as RandomZoom
-from thalweg.layers.convolution import Conv1D as Conv1D
-from thalweg.layers.convolution import Conv1D as Convolution1D
-from thalweg.layers.convolution import Conv2D as Conv2D
-from thalweg.layers.convolution import Conv2D as Convolution2D
-from thalweg.layers.convolution import Conv3D as Conv3D
-from thalweg.layers.convolution import Conv3D as Convolution3D
-from thalweg.layers.convolution import DepthwiseConv1D as DepthwiseConv1D
-from thalweg.layers.convolution import DepthwiseConv2D as DepthwiseConv2D
-from thalweg.layers.convolution import SeparableConv1D as SeparableConv1D
-from thalweg.layers.convolution import SeparableConv1D as SeparableConvolution1D
-from thalweg.layers.convolution import SeparableConv2D as SeparableConv2D
-from thalweg.layers.convolution import SeparableConv2D as SeparableConvolution2D
-from thalweg.layers.dense import Dense as Dense
-from thalweg.layers.distributed import TimeDistributed as TimeDistributed
-from thalweg.layers.dropout import Dropout as Dropout
-from thalweg.layers.dropout import SpatialDropout1D as SpatialDropout1D
-from thalweg.layers.dropout import SpatialDropout2D as SpatialDropout2D
-from thalweg.layers.dropout import SpatialDropout3D as SpatialDropout3D
-from thalweg.layers.embedding import Embedding as Embedding
+from thalweg.layers.activation import *
+from thalweg.layers.augmentation import *
+from thalweg.layers.convolution import *
+from thalweg.layers.dense import *
+from thalweg.layers.distributed import *
+from thalweg.layers.dropout import *
+from thalweg.layers.embedding import *
 from thalweg.layers.layer import Layer as Layer
 from thalweg.layers.layer import registry as registry
-from thalweg.layers.merging import Add as Add
-from thalweg.layers.merging import Average as Average
-from thalweg.layers.merging import Concatenate as Concatenate
-from thalweg.layers.merging import Dot as Dot
-from thalweg.layers.merging import Maximum as Maximum
-from thalweg.layers.merging import Minimum as Minimum
-from thalweg.layers.merging import Multiply as Multiply
-from thalweg.layers.merging import Subtract as Subtract
-from thalweg.layers.merging import add as add
-from thalweg.layers.merging import average as average
-from thalweg.layers.merging import concatenate as concatenate
-from thalweg.layers.merging import dot as dot
-from thalweg.layers.merging import maximum as maximum
-from thalweg.layers.merging import minimum as minimum
-from thalweg.layers.merging import multiply as multiply
-from thalweg.layers.merging import subtract as subtract
-from thalweg.layers.mixing import MixUp as MixUp
-from thalweg.layers.mixing import SwapNoise as SwapNoise
-from thalweg.layers.nested import Nested as Nested
-from thalweg.layers.noise import AlphaDropout as AlphaDropout
-from thalweg.layers.noise import GaussianDropout as GaussianDropout
-from thalweg.layers.noise import GaussianNoise as GaussianNoise
-from thalweg.layers.normalization import BatchNormalization as BatchNormalization
-from thalweg.layers.normalization import GroupNormalization as GroupNormalization
-from thalweg.layers.normalization import LayerNormalization as LayerNormalization
-from thalweg.layers.normalization import RMSNormalization as RMSNormalization
-from thalweg.layers.normalization import UnitNormalization as UnitNormalization
-from thalweg.layers.operation import Operation as Operation
-from thalweg.layers.pooling import AveragePooling1D as AveragePooling1D
-from thalweg.layers.pooling import AveragePooling1D as AvgPool1D
-from thalweg.layers.pooling import AveragePooling2D as AveragePooling2D
-from thalweg.layers.pooling import AveragePooling2D as AvgPool2D
-from thalweg.layers.pooling import AveragePooling3D as AveragePooling3D
-from thalweg.layers.pooling import AveragePooling3D as AvgPool3D
-from thalweg.layers.pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
-from thalweg.layers.pooling import GlobalAveragePooling1D as GlobalAvgPool1D
-from thalweg.layers.pooling import GlobalAveragePooling2D as GlobalAveragePooling2D
-from thalweg.layers.pooling import GlobalAveragePooling2D as GlobalAvgPool2D
-from thalweg.layers.pooling import GlobalAveragePooling3D as GlobalAveragePooling3D
-from thalweg.layers.pooling import GlobalAveragePooling3D as GlobalAvgPool3D
-from thalweg.layers.pooling import GlobalMaxPooling1D as GlobalMaxPool1D
-from thalweg.layers.pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
-from thalweg.layers.pooling import GlobalMaxPooling2D as GlobalMaxPool2D
-from thalweg.layers.pooling import GlobalMaxPooling2D as GlobalMaxPooling2D
-from thalweg.layers.pooling import GlobalMaxPooling3D as GlobalMaxPool3D
-from thalweg.layers.pooling import GlobalMaxPooling3D as GlobalMaxPooling3D
-from thalweg.layers.pooling import MaxPooling1D as MaxPool1D
-from thalweg.layers.pooling import MaxPooling1D as MaxPooling1D
-from thalweg.layers.pooling import MaxPooling2D as MaxPool2D
-from thalweg.layers.pooling import MaxPooling2D as MaxPooling2D
-from thalweg.layers.pooling import MaxPooling3D as MaxPool3D
-from thalweg.layers.pooling import MaxPooling3D as MaxPooling3D
-from thalweg.layers.preprocessing import CategoryEncoding as CategoryEncoding
-from thalweg.layers.preprocessing import Discretization as Discretization
-from thalweg.layers.preprocessing import Normalization as Normalization
-from thalweg.layers.rescaling import Rescaling as Rescaling
-from thalweg.layers.reshaping import Flatten as Flatten
-from thalweg.layers.reshaping import Identity as Identity
-from thalweg.layers.reshaping import Permute as Permute
-from thalweg.layers.reshaping import RepeatVector as RepeatVector
-from thalweg.layers.reshaping import Reshape as Reshape
-from thalweg.layers.resizing import Cropping1D as Cropping1D
-from thalweg.layers.resizing import Cropping2D as Cropping2D
-from thalweg.layers.resizing import Cropping3D as Cropping3D
-from thalweg.layers.resizing import UpSampling1D as UpSampling1D
-from thalweg.layers.resizing import UpSampling2D as UpSampling2D
-from thalweg.layers.resizing import UpSampling3D as UpSampling3D
-from thalweg.layers.resizing import ZeroPadding1D as ZeroPadding1D
-from thalweg.layers.resizing import ZeroPadding2D as ZeroPadding2D
-from thalweg.layers.resizing import ZeroPadding3D as ZeroPadding3D
-from thalweg.layers.symbols import Input as Input
-from thalweg.layers.symbols import Symbol as Symbol
-from thalweg.layers.tracing import Parameter as Parameter
-from thalweg.layers.transposed import Conv1DTranspose as Conv1DTranspose
-from thalweg.layers.transposed import Conv1DTranspose as Convolution1DTranspose
-from thalweg.layers.transposed import Conv2DTranspose as Conv2DTranspose
-from thalweg.layers.transposed import Conv2DTranspose as Convolution2DTranspose
-from thalweg.layers.transposed import Conv3DTranspose as Conv3DTranspose
-from thalweg.layers.transposed import Conv3DTranspose as Convolution3DTranspose
+from thalweg.layers.merging import *
+from thalweg.layers.mixing import *
+from thalweg.layers.nested import *
+from thalweg.layers.noise import *
+from thalweg.layers.normalization import *
+from thalweg.layers.operation import *
+from thalweg.layers.pooling import *
+from thalweg.layers.preprocessing import *
+from thalweg.layers.rescaling import *
+from thalweg.layers.reshaping import *
+from thalweg.layers.resizing import *
+from thalweg.layers.symbols import *
+from thalweg.layers.tracing import *
+from thalweg.layers.transposed import *
 
 get = registry.get

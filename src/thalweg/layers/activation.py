@@ -17,6 +17,8 @@ from thalweg.layers.normalization import normal_axes, require_size
 from thalweg.layers.tracing import Parameter
 from thalweg.regularizers import L1L2, Penalty
 
+__all__ = ["Activation", "ActivityRegularization", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
+
 
 def check_activation(activation: str | activations.Activation | None) -> None:
     """Raise NameNotFoundError or ArgumentError if a layer's argument ``activation`` is no such thing.
@@ -81,6 +83,7 @@ class ActivityRegularization(Layer):
 
     @property
     def activity_regularizer(self) -> Penalty:
+        """The penalty of what goes through the layer."""
         return L1L2(self.l1, self.l2)
 
     def call(self, x: Node, training: bool) -> Node:

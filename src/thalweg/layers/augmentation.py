@@ -14,6 +14,16 @@ from thalweg.graph.node import Node
 from thalweg.layers.layer import Layer, registry
 from thalweg.layers.resampling import gathered, mixed_along, places_along, resampled, weights_of
 
+__all__ = [
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
+]
+
 Factor = float | tuple[float, float]
 FillMode = Annotated[str, OneOf("reflect", "constant", "wrap", "nearest")]
 Interpolation = Annotated[str, OneOf("bilinear", "nearest")]

@@ -19,6 +19,21 @@ from thalweg.layers.spatial import DataFormat, Padding, Size, Sizes, Spatial
 from thalweg.layers.tracing import Parameter
 from thalweg.regularizers import Penalty
 
+__all__ = [
+    "Conv1D",
+    "Conv2D",
+    "Conv3D",
+    "Convolution1D",
+    "Convolution2D",
+    "Convolution3D",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
+]
+
 
 def convolved(layer: Spatial, x: Node, kernel: Node, groups: int = 1) -> Node:
     """The convolution by the layer's frame, in its dtype."""
@@ -277,3 +292,11 @@ def _by_channel(kernel: Parameter) -> Node:
     """(*size, channels, multiplier) as the kernel of as many groups as channels: (*size, 1, filters)."""
     *size, channels, multiplier = kernel.shape
     return ops.reshape(kernel.node, (*size, 1, channels * multiplier))
+
+
+# Keras has them under both names.
+Convolution1D = Conv1D
+Convolution2D = Conv2D
+Convolution3D = Conv3D
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D

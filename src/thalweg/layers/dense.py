@@ -18,6 +18,8 @@ from thalweg.layers.layer import Layer, registry
 from thalweg.layers.tracing import Parameter
 from thalweg.regularizers import Penalty
 
+__all__ = ["Dense"]
+
 
 @registry.register("dense")
 @dataclass(eq=False)

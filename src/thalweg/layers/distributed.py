@@ -9,6 +9,8 @@ from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer, registry
 
+__all__ = ["TimeDistributed"]
+
 
 @registry.register("time_distributed")
 @dataclass(eq=False)

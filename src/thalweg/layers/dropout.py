@@ -12,6 +12,8 @@ from thalweg.graph.node import Node
 from thalweg.layers.layer import Layer, registry
 from thalweg.layers.spatial import DataFormat, Spatial
 
+__all__ = ["Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"]
+
 
 @registry.register("dropout")
 @dataclass(eq=False)

@@ -14,6 +14,8 @@ from thalweg.initializers import Filling
 from thalweg.layers.layer import Layer, registry
 from thalweg.regularizers import Penalty
 
+__all__ = ["Embedding"]
+
 
 @registry.register("embedding")
 @dataclass(eq=False)

@@ -25,6 +25,8 @@ from thalweg.layers.tracing import Parameter, add_parameters, current_trace, tol
 from thalweg.registry import Registered, Registry
 from thalweg.state.names import SEED_STATE, STEP_STATE
 
+__all__ = ["Layer", "registry"]
+
 SymbolicShape = tuple[int | None, ...]
 """With the batch axis first, None where a size is open: ``(None, 784)``."""
 
@@ -88,6 +90,7 @@ class Layer(Registered):
 
     @property
     def compute_dtype(self) -> str:
+        """The dtype that the layer works in: its own, or ``config.floatx()``."""
         return self.dtype or config.floatx()
 
     def parameter(
@@ -186,6 +189,7 @@ class Layer(Registered):
 
     @property
     def class_name(self) -> str:
+        """The name of the layer's class, for messages and summaries."""
         return type(self).__name__
 
     def __str__(self) -> str:
@@ -218,10 +222,12 @@ class Layer(Registered):
 
     @property
     def trainable_weights(self) -> list[Parameter]:
+        """The parameters that training changes, those of layers inside included."""
         return list(self.named_parameters(trainable_only=True).values())
 
     @property
     def non_trainable_weights(self) -> list[Parameter]:
+        """The others: frozen ones, and those that are kept rather than trained."""
         trained = self.trainable_weights
         return [parameter for parameter in self.weights if parameter not in trained]
 

@@ -14,6 +14,25 @@ from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer, registry
 from thalweg.layers.normalization import normal_axis, unit
 
+__all__ = [
+    "Add",
+    "Average",
+    "Concatenate",
+    "Dot",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Subtract",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
+]
+
 EPSILON = 1e-7
 """Lengths below this count as this, so that the zero vector stays zero (Keras's number)."""
 

@@ -10,6 +10,8 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.layers.layer import Layer, registry
 
+__all__ = ["MixUp", "SwapNoise"]
+
 ROUNDS = 16
 """How often a number is drawn until it is taken: with alpha = 1 one in 2^16 is left at 1/2."""
 

@@ -10,6 +10,8 @@ from thalweg.graph.node import Node, Nodes
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer, registry
 
+__all__ = ["Nested"]
+
 
 @registry.register("model")
 @dataclass(eq=False)

@@ -12,6 +12,8 @@ from thalweg.graph.node import Node
 from thalweg.layers.dropout import Dropout
 from thalweg.layers.layer import Layer, registry
 
+__all__ = ["AlphaDropout", "GaussianDropout", "GaussianNoise"]
+
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
 

@@ -18,6 +18,8 @@ from thalweg.layers.layer import Layer, registry
 from thalweg.layers.tracing import Parameter
 from thalweg.regularizers import Penalty
 
+__all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization", "RMSNormalization", "UnitNormalization"]
+
 
 @registry.register("batch_normalization")
 @dataclass(eq=False)

@@ -18,6 +18,8 @@ from thalweg.layers.symbols import Symbol
 from thalweg.ops.recording import stands_in
 from thalweg.registry import Registry
 
+__all__ = ["Operation"]
+
 
 @registry.register("operation")
 @dataclass(eq=False)

@@ -20,6 +20,8 @@ from thalweg.layers.layer import Layer, registry
 from thalweg.layers.normalization import normal_axes
 from thalweg.layers.tracing import Parameter
 
+__all__ = ["CategoryEncoding", "Discretization", "Normalization"]
+
 BLOCK_ROWS = 4096
 """Rows summed at a time, so that no float64 copy of the data is made."""
 
@@ -237,7 +239,7 @@ class Discretization(Layer):
         x = ops.cast(x, self.compute_dtype)
         shape = (*x.shape, *self.boundaries.shape)
         above = ops.broadcast(x, shape, tuple(range(x.rank))) >= ops.broadcast_to(self.boundaries.node, shape)
-        bins = ops.reduce_sum(ops.cast(above, "int32"), -1)
+        bins = ops.cast(ops.reduce_sum(above, -1), "int32")
         if self.output_mode == "int":
             return bins
         return encoded(bins, self.boundaries.shape[0] + 1, self.output_mode, self.compute_dtype)

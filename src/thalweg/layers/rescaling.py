@@ -8,6 +8,8 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.layers.layer import Layer, registry
 
+__all__ = ["Rescaling"]
+
 
 @registry.register("rescaling")
 @dataclass(eq=False)

@@ -12,6 +12,8 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.layers.layer import Layer, registry
 
+__all__ = ["Flatten", "Identity", "Permute", "RepeatVector", "Reshape"]
+
 
 @registry.register("identity")
 @dataclass(eq=False)

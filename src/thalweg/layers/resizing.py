@@ -13,6 +13,18 @@ from thalweg.layers.layer import registry
 from thalweg.layers.resampling import mixed_along, places_along, weights_of
 from thalweg.layers.spatial import DataFormat, Margins, Sizes, Spatial, each
 
+__all__ = [
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
+]
+
 Count: TypeAlias = Annotated[int, In("[0, inf)")]
 Ends: TypeAlias = Count | tuple[Count, Count]
 Edges: TypeAlias = Count | tuple[Count | tuple[Count, Count], ...]

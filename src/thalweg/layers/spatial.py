@@ -128,6 +128,7 @@ class Spatial(Layer):
 
     @property
     def channels_first(self) -> bool:
+        """Whether images come as (batch, channels, *places)."""
         return getattr(self, "data_format", None) == "channels_first"
 
     def make(self, x: TensorType) -> None:

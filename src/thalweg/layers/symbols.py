@@ -13,6 +13,8 @@ from thalweg.graph.operators import Operators
 from thalweg.graph.types import DTYPES, TensorType
 from thalweg.layers.layer import Layer, SymbolicShape
 
+__all__ = ["Input", "Symbol"]
+
 SOME_BATCH = 32
 """The batch size of types of which only the other axes matter."""
 
@@ -56,6 +58,7 @@ class Symbol(Operators):
 
     @property
     def rank(self) -> int:
+        """How many axes there are, the batch included."""
         return len(self.shape)
 
     def type(self, batch: int = SOME_BATCH) -> TensorType:

@@ -21,6 +21,8 @@ from thalweg.regularizers import Penalty
 from thalweg.state import Variable
 from thalweg.state.names import parameter_state
 
+__all__ = ["Parameter"]
+
 
 @dataclass(eq=False)
 class Parameter:
@@ -43,10 +45,12 @@ class Parameter:
 
     @property
     def type(self) -> TensorType:
+        """Its shape and dtype."""
         return TensorType(self.shape, self.dtype)
 
     @property
     def rank(self) -> int:
+        """How many axes it has."""
         return len(self.shape)
 
     @property
@@ -151,6 +155,7 @@ class Trace:
         return self._paths[parameter]
 
     def node(self, parameter: Parameter) -> Node:
+        """The state that stands for a parameter: for one parameter always the same."""
         if parameter not in self._nodes:
             self._nodes[parameter] = ops.state_node(self.state(parameter), parameter.shape, parameter.dtype)
         return self._nodes[parameter]
@@ -184,6 +189,7 @@ def tracing(parameters: Mapping[str, Parameter] | None = None) -> Iterator[Trace
 
 
 def current_trace() -> Trace:
+    """The trace that layers are called in. Raises GraphError outside of one."""
     trace = _trace.get(None)
     if trace is None:
         raise GraphError(

@@ -18,6 +18,15 @@ from thalweg.layers.layer import registry
 from thalweg.layers.spatial import DataFormat, Padding, Size, Sizes, Spatial, each
 from thalweg.regularizers import Penalty
 
+__all__ = [
+    "Conv1DTranspose",
+    "Conv2DTranspose",
+    "Conv3DTranspose",
+    "Convolution1DTranspose",
+    "Convolution2DTranspose",
+    "Convolution3DTranspose",
+]
+
 More: TypeAlias = Annotated[int, In("[0, inf)")]
 OutputPadding: TypeAlias = More | tuple[More, ...]
 """One for all axes of places, or one for each."""
@@ -158,3 +167,9 @@ class Conv3DTranspose(_Transposed):
     activity_regularizer: str | Penalty | None = None
     kernel_constraint: str | Projection | None = None
     bias_constraint: str | Projection | None = None
+
+
+# Keras has them under both names.
+Convolution1DTranspose = Conv1DTranspose
+Convolution2DTranspose = Conv2DTranspose
+Convolution3DTranspose = Conv3DTranspose

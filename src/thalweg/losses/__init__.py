@@ -11,33 +11,15 @@ from collections.abc import Callable
 from typing import Any
 
 from thalweg.graph.node import Node
-from thalweg.losses.combined import OnlineHardExamples as OnlineHardExamples
-from thalweg.losses.combined import WeightedSum as WeightedSum
-from thalweg.losses.crossentropy import BinaryCrossentropy as BinaryCrossentropy
-from thalweg.losses.crossentropy import CategoricalCrossentropy as CategoricalCrossentropy
-from thalweg.losses.crossentropy import SparseCategoricalCrossentropy as SparseCategoricalCrossentropy
-from thalweg.losses.focal import BinaryFocalCrossentropy as BinaryFocalCrossentropy
-from thalweg.losses.focal import CategoricalFocalCrossentropy as CategoricalFocalCrossentropy
-from thalweg.losses.focal import SparseCategoricalFocalCrossentropy as SparseCategoricalFocalCrossentropy
-from thalweg.losses.likelihood import GaussianNegativeLogLikelihood as GaussianNegativeLogLikelihood
-from thalweg.losses.likelihood import KLDivergence as KLDivergence
-from thalweg.losses.likelihood import Poisson as Poisson
+from thalweg.losses.combined import *
+from thalweg.losses.crossentropy import *
+from thalweg.losses.focal import *
+from thalweg.losses.likelihood import *
 from thalweg.losses.loss import Loss as Loss
 from thalweg.losses.loss import registry as registry
-from thalweg.losses.margin import CategoricalHinge as CategoricalHinge
-from thalweg.losses.margin import Hinge as Hinge
-from thalweg.losses.margin import SquaredHinge as SquaredHinge
-from thalweg.losses.overlap import Dice as Dice
-from thalweg.losses.overlap import Tversky as Tversky
-from thalweg.losses.regression import CosineSimilarity as CosineSimilarity
-from thalweg.losses.regression import Huber as Huber
-from thalweg.losses.regression import LogCosh as LogCosh
-from thalweg.losses.regression import MeanAbsoluteError as MeanAbsoluteError
-from thalweg.losses.regression import MeanAbsolutePercentageError as MeanAbsolutePercentageError
-from thalweg.losses.regression import MeanSquaredError as MeanSquaredError
-from thalweg.losses.regression import MeanSquaredLogarithmicError as MeanSquaredLogarithmicError
-from thalweg.losses.regression import QuantileLoss as QuantileLoss
-from thalweg.losses.regression import RootMeanSquaredError as RootMeanSquaredError
+from thalweg.losses.margin import *
+from thalweg.losses.overlap import *
+from thalweg.losses.regression import *
 
 
 def get(identifier: Any) -> Loss:

@@ -17,6 +17,8 @@ from thalweg.graph.types import TensorType
 from thalweg.losses.crossentropy import OverClasses
 from thalweg.losses.loss import Loss, registry
 
+__all__ = ["OnlineHardExamples", "WeightedSum"]
+
 
 @registry.register("weighted_sum")
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class WeightedSum(Loss):
 
     @property
     def parts(self) -> list[tuple[float, Loss]]:
+        """The losses with their weights."""
         weights = self.weights or (1.0,) * len(self.losses)
         found = [replace(registry.get(loss), reduction=self.reduction) for loss in self.losses]
         return list(zip(weights, found, strict=True))
@@ -140,6 +143,7 @@ class OnlineHardExamples(Loss):
 
     @property
     def inner(self) -> Loss:
+        """The loss of each example."""
         return registry.get(self.loss)
 
     @property
@@ -168,7 +172,7 @@ class OnlineHardExamples(Loss):
         positive = ops.logical_and(self._positive(y_true, values), candidates)
         negative = ops.logical_and(ops.logical_not(positive), candidates)
         count = ops.reduce_sum(ops.cast(positive, "float32"))
-        wanted = ops.cast(ops.clip(ops.floor(count * self.ratio), low=float(self.at_least)), "int32")
+        wanted = ops.clip(ops.floor(count * self.ratio), low=float(self.at_least))
         hard = ops.logical_and(ops.less(_rank(values, negative), wanted), negative)
         return ops.logical_or(positive, hard)
 
@@ -186,10 +190,10 @@ class OnlineHardExamples(Loss):
 
 
 def _rank(values: Node, candidates: Node) -> Node:
-    """How many of the candidates are larger than each value; of equal ones those before it. int32, shaped like them."""
+    """How many of the candidates are larger than each value; of equal ones those before it. Shaped like them."""
     flat = ops.reshape(ops.select(candidates, values, -math.inf), (values.type.size,))
     square = (values.type.size,) * 2
     mine, others = (ops.broadcast(flat, square, (axis,)) for axis in (0, 1))
     before = ops.less(ops.iota(square, 1), ops.iota(square, 0))
     ahead = ops.logical_or(others > mine, ops.logical_and(ops.equal(others, mine), before))
-    return ops.reshape(ops.reduce_sum(ops.cast(ahead, "int32"), 1), values.shape)
+    return ops.reshape(ops.reduce_sum(ops.cast(ahead, "float32"), 1), values.shape)

@@ -25,6 +25,8 @@ from thalweg.ops.leaf import State
 from thalweg.ops.shape import Reshape, normal_axis
 from thalweg.ops.softmax import Softmax
 
+__all__ = ["BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy"]
+
 
 class Crossentropy(Loss):
     """What the crossentropies share. No dataclass: each has its fields in Keras's order."""

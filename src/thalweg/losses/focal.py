@@ -17,6 +17,8 @@ from thalweg.losses.crossentropy import Binary, OverClasses, SparseCategoricalCr
 from thalweg.losses.loss import choices, registry
 from thalweg.ops.shape import normal_axis
 
+__all__ = ["BinaryFocalCrossentropy", "CategoricalFocalCrossentropy", "SparseCategoricalFocalCrossentropy"]
+
 Weight = Annotated[float, In("[0, inf)")]
 
 

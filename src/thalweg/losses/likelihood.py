@@ -18,6 +18,8 @@ from thalweg.losses.loss import Loss, bad_target, registry
 from thalweg.ops.elementwise import Exp, Relu
 from thalweg.ops.shape import normal_axis
 
+__all__ = ["GaussianNegativeLogLikelihood", "KLDivergence", "Poisson"]
+
 
 @registry.register("poisson")
 @dataclass(frozen=True)

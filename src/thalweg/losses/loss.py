@@ -17,6 +17,8 @@ from thalweg.graph.types import TensorType
 from thalweg.ops.reference import on_arrays
 from thalweg.registry import Registered, Registry
 
+__all__ = ["Loss", "registry"]
+
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
 
 

@@ -10,6 +10,8 @@ from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.losses.loss import Loss, bad_target, registry
 
+__all__ = ["CategoricalHinge", "Hinge", "SquaredHinge"]
+
 
 class _Margin(Loss):
     """Shapes: y_true (-1 and 1, or 0 and 1), y_pred (batch, ..., n), any numbers -> (batch, ...)."""

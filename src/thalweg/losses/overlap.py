@@ -12,6 +12,8 @@ from thalweg.graph.node import Node
 from thalweg.losses.crossentropy import refuse_unbounded
 from thalweg.losses.loss import Loss, registry, spread
 
+__all__ = ["Dice", "Tversky"]
+
 Axis = int | tuple[int, ...] | None
 
 

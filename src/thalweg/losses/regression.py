@@ -15,6 +15,18 @@ from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.losses.loss import Loss, bad_target, choices, registry
 
+__all__ = [
+    "CosineSimilarity",
+    "Huber",
+    "LogCosh",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "QuantileLoss",
+    "RootMeanSquaredError",
+]
+
 
 @registry.register("mean_squared_error", "mse")
 @dataclass(frozen=True)
@@ -187,6 +199,7 @@ class QuantileLoss(Loss):
 
     @property
     def several(self) -> tuple[float, ...]:
+        """The quantiles, also if it is one."""
         return self.quantiles if isinstance(self.quantiles, tuple) else (self.quantiles,)
 
     def target_type(self, output: TensorType) -> TensorType:

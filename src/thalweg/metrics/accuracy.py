@@ -13,6 +13,15 @@ from thalweg.losses.loss import align
 from thalweg.metrics.metric import MeanMetric, registry
 from thalweg.ops.softmax import Softmax
 
+__all__ = [
+    "Accuracy",
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "SparseCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
+    "TopKCategoricalAccuracy",
+]
+
 
 @registry.register("accuracy")
 @dataclass(frozen=True)

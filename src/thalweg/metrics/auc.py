@@ -17,6 +17,8 @@ from thalweg.graph.node import Node
 from thalweg.metrics.counts import Share, answers, vector
 from thalweg.metrics.metric import Metric, divide, registry
 
+__all__ = ["AUC"]
+
 Counts = np.ndarray
 
 

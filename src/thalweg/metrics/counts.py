@@ -15,6 +15,17 @@ from thalweg.graph.node import Node
 from thalweg.losses.loss import align, column
 from thalweg.metrics.metric import Metric, Value, divide, number, registry, total
 
+__all__ = [
+    "F1Score",
+    "FBetaScore",
+    "FalseNegatives",
+    "FalsePositives",
+    "Precision",
+    "Recall",
+    "TrueNegatives",
+    "TruePositives",
+]
+
 Share = Annotated[float, In("[0, 1]")]
 Count = Annotated[int, In("[1, inf)")]
 Average = Literal["micro", "macro", "weighted"]

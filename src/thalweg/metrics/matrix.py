@@ -16,6 +16,17 @@ from thalweg.losses.loss import align, column, spread
 from thalweg.metrics.counts import one_hot
 from thalweg.metrics.metric import Metric, Value, divide, number, registry
 
+__all__ = [
+    "BalancedAccuracy",
+    "BinaryIoU",
+    "ConfusionMatrix",
+    "IoU",
+    "MatthewsCorrelationCoefficient",
+    "MeanIoU",
+    "OneHotIoU",
+    "OneHotMeanIoU",
+]
+
 Class = Annotated[int, In("[0, inf)")]
 
 

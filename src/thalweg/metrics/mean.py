@@ -10,6 +10,8 @@ from thalweg.graph.node import Node
 from thalweg.losses.loss import Loss
 from thalweg.metrics.metric import MeanMetric, Metric, mean_sums, registry
 
+__all__ = ["Mean", "MeanLoss"]
+
 
 @registry.register("mean")
 @dataclass(frozen=True)

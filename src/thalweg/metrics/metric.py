@@ -16,6 +16,8 @@ from thalweg.losses.loss import column, spread
 from thalweg.ops.reference import on_arrays
 from thalweg.registry import Registered, Registry
 
+__all__ = ["MeanMetric", "Metric", "registry"]
+
 Value = float | np.ndarray
 """A metric's result: a number, or an array where there is one number for each class, threshold or output."""
 

@@ -16,6 +16,8 @@ from thalweg.losses.loss import align, column
 from thalweg.metrics.counts import answers
 from thalweg.metrics.metric import MeanMetric, Metric, Value, divide, number, registry, total
 
+__all__ = ["BrierScore", "DiceCoefficient", "R2Score", "RootMeanSquaredError"]
+
 
 @registry.register("root_mean_squared_error", "rmse")
 @dataclass(frozen=True)

@@ -18,6 +18,15 @@ from thalweg.metrics.metric import divide
 from thalweg.plotting import axes
 from thalweg.table import Table, Tabular
 
+__all__ = [
+    "ClassificationReport",
+    "ConfusionTable",
+    "average_precision_score",
+    "classification_report",
+    "confusion_matrix",
+    "roc_auc_score",
+]
+
 
 @dataclass(frozen=True)
 class ConfusionTable(Tabular):

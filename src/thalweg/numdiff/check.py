@@ -72,6 +72,7 @@ class GradientCheck:
 
     @property
     def passed(self) -> bool:
+        """Whether no gradient is wrong."""
         return not self.wrong
 
     @property

@@ -61,6 +61,7 @@ class ErrorStudy:
 
     @property
     def best(self) -> str:
+        """The formula with the smallest error."""
         return min(self.formulas, key=lambda name: self.formulas[name].floor)
 
     def __str__(self) -> str:

@@ -8,9 +8,12 @@ from thalweg.errors import DTypeError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
+from thalweg.ops.cast import cast
 from thalweg.ops.leaf import constant
 from thalweg.ops.shape import Axes, normal_axes, reshape
 from thalweg.ops.view import Line, Shape, View
+
+__all__ = ["broadcast", "broadcast_to", "full", "reduce_sum"]
 
 
 @dataclass(frozen=True)
@@ -106,12 +109,20 @@ class ReduceSum(Reduction):
 
 
 def broadcast(x: Node, shape: tuple[int, ...], axes: tuple[int, ...]) -> Node:
-    """Axis i of ``x`` becomes axis ``axes[i]`` of the result of shape ``shape``."""
+    """``x`` repeated: its axis i becomes axis ``axes[i]`` of the result of shape ``shape``, see Broadcast.
+
+    Shapes: x (n0, n1, ...) -> shape, where ``shape[axes[i]] == n_i`` and axes rise.
+    Raises: ShapeError: if they do not.
+    """
     return x if x.shape == shape else apply(Broadcast(shape, axes), x)
 
 
 def broadcast_to(x: Node, shape: tuple[int, ...]) -> Node:
-    """NumPy's rule: axes are matched from the right, and an axis of size 1 repeats."""
+    """``x`` repeated by NumPy's rule: axes are matched from the right, and an axis of size 1 repeats.
+
+    Shapes: x (...) -> shape.
+    Raises: ShapeError: if a size is neither that of the shape nor 1, or if x has more axes.
+    """
     if x.shape == shape:
         return x
     missing = len(shape) - x.rank
@@ -127,10 +138,19 @@ def broadcast_to(x: Node, shape: tuple[int, ...]) -> Node:
 
 
 def full(shape: tuple[int, ...], value: float | int | bool, dtype: str = "float32") -> Node:
+    """A tensor of one number.
+
+    Shapes: -> shape.
+    Raises: DTypeError: if the dtype does not hold the number, see constant.
+    """
     return broadcast(constant(value, dtype), shape, ())
 
 
 def reduce_over(kind: type[Reduction], x: Node, axes: Axes, keepdims: bool) -> Node:
+    """A reduction over ``axes``, all of them for None, over none x itself; with ``keepdims`` they stay, of size 1.
+
+    Raises: ShapeError: for an axis that is not there, or is there twice.
+    """
     op = kind(normal_axes(axes, x.shape))
     result = apply(op, x) if op.axes else x
     if not keepdims:
@@ -139,4 +159,11 @@ def reduce_over(kind: type[Reduction], x: Node, axes: Axes, keepdims: bool) -> N
 
 
 def reduce_sum(x: Node, axes: Axes = None, keepdims: bool = False) -> Node:
-    return reduce_over(ReduceSum, x, axes, keepdims)
+    """The sum over ``axes``, all of them for None; 0 over nothing.
+
+    Whole numbers and truth values, of which it counts the true ones, are added up in int64, as in NumPy.
+
+    Shapes: x (...) -> without the axes, or with size 1 there if ``keepdims``.
+    Raises: ShapeError: for an axis that is not there, or is there twice.
+    """
+    return reduce_over(ReduceSum, x if x.type.is_float else cast(x, "int64"), axes, keepdims)

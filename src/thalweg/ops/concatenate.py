@@ -10,8 +10,11 @@ from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
-from thalweg.ops.elementwise import add, cast
+from thalweg.ops.cast import cast
+from thalweg.ops.elementwise import add
 from thalweg.ops.shape import normal_axis, pad, slice_axis
+
+__all__ = ["concatenate"]
 
 
 @dataclass(frozen=True)
@@ -66,4 +69,9 @@ class Concatenate(Op, kind=Kind.MOVE):
 
 
 def concatenate(xs: Nodes, axis: int = -1) -> Node:
+    """The tensors one after the other along an axis; all other sizes equal.
+
+    Shapes: xs, several (..., n_i, ...) -> (..., sum of n_i, ...).
+    Raises: ShapeError: if other sizes or the dtypes differ, or if there is no such axis.
+    """
     return xs[0] if len(xs) == 1 else apply(Concatenate(normal_axis(axis, xs[0].shape)), *xs)

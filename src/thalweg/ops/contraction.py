@@ -10,6 +10,8 @@ from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply, node_of
 from thalweg.graph.types import TensorType
 from thalweg.ops.leaf import number
 
+__all__ = ["contract", "matmul"]
+
 Labels = tuple[int, ...]
 
 
@@ -61,7 +63,11 @@ class Contraction(Op, kind=Kind.CONTRACTION):
 
 
 def contract(x: Node, y: Node, x_labels: Labels, y_labels: Labels, out_labels: Labels) -> Node:
-    """Einstein's sum of two tensors, see Contraction."""
+    """Einstein's sum of two tensors: ``out[o] = sum over the other labels of x[...] * y[...]``, see Contraction.
+
+    Shapes: x and y with an axis for each of their labels -> the sizes that ``out_labels`` have in them.
+    Raises: ShapeError: if a label's sizes differ. DTypeError: unless both are float32 or both float64.
+    """
     return apply(Contraction(x_labels, y_labels, out_labels), x, y)
 
 
@@ -69,6 +75,7 @@ def matmul(x: Node, y: Node) -> Node:
     """The matrix product over the last axis of ``x`` and the last but one of ``y``.
 
     Shapes: x (..., k), y (k, n) -> (..., n); or x (..., m, k), y (..., k, n) with equal leading axes -> (..., m, n).
+    Raises: ShapeError: if they do not fit. DTypeError: for a number, or unless both are float32 or both float64.
     """
     x, y = (node_of(operand) if hasattr(operand, "node") else operand for operand in (x, y))
     if not (isinstance(x, Node) and isinstance(y, Node)):

@@ -23,6 +23,8 @@ from thalweg.ops.reduce import reduce_max, reduce_mean
 from thalweg.ops.shape import Slice, pad, reshape, slice_axis, transpose
 from thalweg.ops.view import Line, Shape, View
 
+__all__ = ["average_pool", "convolve", "convolve_transposed", "flip", "max_pool", "surrounded", "windows"]
+
 Sizes = tuple[int, ...]
 Margins = tuple[tuple[int, int], ...]
 
@@ -156,6 +158,7 @@ class Convolution(Op, kind=Kind.COMPOSITE):
         return x.with_shape((x.shape[0], *places, filters))
 
     def windows(self, size: Sizes) -> Windows:
+        """The windows that a kernel of this size looks through."""
         return Windows(size, self.strides, self.dilation, self.margins)
 
     def reference(self, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -216,13 +219,20 @@ def _labels(rank: int) -> tuple[int, Sizes, Sizes, Sizes]:
 
 
 def windows(x: Node, size: Sequence[int], strides: Sequence[int], dilation: Sequence[int] | None = None) -> Node:
-    """What lies in each window, see Windows."""
+    """What lies in each place where a window of ``size`` fits, see Windows.
+
+    Shapes: x (batch, *places, channels) -> (batch, *places that fit, *size, channels).
+    Raises: ShapeError: if the window fits nowhere.
+    """
     rank = len(size)
     return apply(Windows(tuple(size), tuple(strides), tuple(dilation or (1,) * rank), ((0, 0),) * rank), x)
 
 
 def flip(x: Node, axes: Sequence[int]) -> Node:
-    """The same numbers, some axes backwards."""
+    """The same numbers, the axes ``axes`` backwards.
+
+    Shapes: x (...) -> (...).
+    """
     return apply(Flip(tuple(axes)), x)
 
 
@@ -390,7 +400,11 @@ def _interleaved(pieces: Sequence[Node], axis: int) -> Node:
 
 
 def surrounded(x: Node, padding: Sequence[tuple[int, int]] | None, value: float = 0.0) -> Node:
-    """With places that hold ``value`` before and after each axis of places; of negative numbers so many are cut off."""
+    """With places that hold ``value`` before and after each axis of places; of negative numbers so many are cut off.
+
+    Shapes: x (batch, *places, channels) -> (batch, *(low + places + high), channels).
+    Raises: DTypeError: if the dtype of x does not hold the value.
+    """
     if padding is None:
         return x
     x, margins = _cut(x, padding)
@@ -419,16 +433,18 @@ def _cut(x: Node, padding: Sequence[tuple[int, int]]) -> tuple[Node, Margins]:
 def max_pool(x: Node, size: Sequence[int], strides: Sequence[int]) -> Node:
     """The largest number in each window and channel. Equal largest numbers share the gradient.
 
-    Shapes: x (batch, *places, channels) -> (batch, *places, channels).
+    Shapes: x (batch, *places, channels) -> (batch, *places that fit, channels).
+    Raises: ShapeError: if the window fits nowhere.
     """
     found, axes = _pools(x, size, strides)
     return reduce_max(found, axes)
 
 
 def average_pool(x: Node, size: Sequence[int], strides: Sequence[int]) -> Node:
-    """The mean over each window, channel by channel.
+    """The mean over each window, channel by channel; of whole numbers it is float64, as in NumPy.
 
-    Shapes: x (batch, *places, channels) -> (batch, *places, channels).
+    Shapes: x (batch, *places, channels) -> (batch, *places that fit, channels).
+    Raises: ShapeError: if the window fits nowhere.
     """
     found, axes = _pools(x, size, strides)
     return reduce_mean(found, axes)

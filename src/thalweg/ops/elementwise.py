@@ -11,9 +11,46 @@ from thalweg.errors import DTypeError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply, node_of
 from thalweg.graph.types import FLOATS, TensorType
-from thalweg.ops.broadcast import broadcast_to
+from thalweg.ops.broadcast import broadcast_to, full
+from thalweg.ops.cast import cast
 from thalweg.ops.error_function import error_function
-from thalweg.ops.leaf import constant, number
+from thalweg.ops.leaf import constant, number, whole_numbers
+
+__all__ = [
+    "absolute",
+    "add",
+    "clip",
+    "cos",
+    "divide",
+    "equal",
+    "erf",
+    "exp",
+    "expm1",
+    "floor",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negate",
+    "not_equal",
+    "power",
+    "relu",
+    "select",
+    "sigmoid",
+    "sign",
+    "sin",
+    "softplus",
+    "sqrt",
+    "square",
+    "subtract",
+    "tanh",
+]
 
 Operand = Node | float | int | bool
 
@@ -56,6 +93,7 @@ class Elementwise(Op, base=True, kind=Kind.ELEMENTWISE):
         return self.result(first)
 
     def result(self, x: TensorType) -> TensorType:
+        """The type of the result, from that of the inputs."""
         return x
 
 
@@ -81,6 +119,8 @@ class _Comparison(Elementwise):
 
 @dataclass(frozen=True)
 class Negate(Elementwise):
+    """``-x``. Whole numbers wrap around."""
+
     def reference(self, x: np.ndarray) -> np.ndarray:
         return np.negative(x)
 
@@ -116,6 +156,8 @@ class Sign(Elementwise):
 
 @dataclass(frozen=True)
 class Floor(_Float):
+    """The largest whole number that is not above x."""
+
     def reference(self, x: np.ndarray) -> np.ndarray:
         return np.floor(x)
 
@@ -125,6 +167,8 @@ class Floor(_Float):
 
 @dataclass(frozen=True)
 class Exp(_Float):
+    """``e^x``; inf where that is too large for the dtype."""
+
     def reference(self, x: np.ndarray) -> np.ndarray:
         return np.exp(x)
 
@@ -167,6 +211,8 @@ class Log1p(_Float):
 
 @dataclass(frozen=True)
 class Sqrt(_Float):
+    """The square root; NaN below 0."""
+
     def reference(self, x: np.ndarray) -> np.ndarray:
         return np.sqrt(x)
 
@@ -212,6 +258,8 @@ def _known_angle(x: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Tanh(_Float):
+    """``(e^x - e^-x) / (e^x + e^-x)``, between -1 and 1."""
+
     def reference(self, x: np.ndarray) -> np.ndarray:
         return np.tanh(x)
 
@@ -285,6 +333,8 @@ class Erf(_Float):
 
 @dataclass(frozen=True)
 class Add(Elementwise):
+    """``x + y``. Whole numbers wrap around."""
+
     def reference(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.add(x, y)
 
@@ -294,6 +344,8 @@ class Add(Elementwise):
 
 @dataclass(frozen=True)
 class Subtract(Elementwise):
+    """``x - y``. Whole numbers wrap around."""
+
     def reference(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.subtract(x, y)
 
@@ -303,6 +355,8 @@ class Subtract(Elementwise):
 
 @dataclass(frozen=True)
 class Multiply(Elementwise):
+    """``x * y``. Whole numbers wrap around."""
+
     def reference(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.multiply(x, y)
 
@@ -313,6 +367,8 @@ class Multiply(Elementwise):
 
 @dataclass(frozen=True)
 class Divide(_Float):
+    """``x / y``; by 0 an infinity, or NaN for 0 / 0."""
+
     def reference(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.divide(x, y)
 
@@ -350,48 +406,64 @@ class _Choice(Elementwise):
 
 @dataclass(frozen=True)
 class Maximum(_Choice):
+    """The larger one; NaN if either is. Where both are equal each gets half of the gradient."""
+
     def reference(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.maximum(x, y)
 
 
 @dataclass(frozen=True)
 class Minimum(_Choice):
+    """The smaller one; NaN if either is. Where both are equal each gets half of the gradient."""
+
     def reference(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.minimum(x, y)
 
 
 @dataclass(frozen=True)
 class Less(_Comparison):
+    """``x < y``."""
+
     def reference(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.less(x, y)
 
 
 @dataclass(frozen=True)
 class LessEqual(_Comparison):
+    """``x <= y``."""
+
     def reference(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.less_equal(x, y)
 
 
 @dataclass(frozen=True)
 class Equal(_Comparison):
+    """``x == y``."""
+
     def reference(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.equal(x, y)
 
 
 @dataclass(frozen=True)
 class LogicalAnd(_Logical):
+    """Where both are true."""
+
     def reference(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.logical_and(x, y)
 
 
 @dataclass(frozen=True)
 class LogicalOr(_Logical):
+    """Where at least one is true."""
+
     def reference(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.logical_or(x, y)
 
 
 @dataclass(frozen=True)
 class LogicalNot(_Logical):
+    """Where it is false."""
+
     def reference(self, x: np.ndarray) -> np.ndarray:
         return np.logical_not(x)
 
@@ -428,49 +500,14 @@ class Select(Op, kind=Kind.ELEMENTWISE):
         return (None, select(condition, g, 0.0), select(condition, 0.0, g))
 
 
-@dataclass(frozen=True)
-class Cast(Op, kind=Kind.ELEMENTWISE):
-    """The same numbers in another dtype. Floats to integers cut off towards zero, as in C; to bool: not equal to 0.
-
-    A float that the integer type cannot hold (NaN included) becomes an unspecified integer.
-    """
-
-    dtype: str
-
-    def infer(self, x: TensorType) -> TensorType:
-        return x.with_dtype(self.dtype)
-
-    def reference(self, x: np.ndarray) -> np.ndarray:
-        return x.astype(self.dtype)
-
-    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
-        return (cast(g, inputs[0].dtype) if inputs[0].type.is_float and output.type.is_float else None,)
-
-
-def cast(x: Node, dtype: str) -> Node:
-    return x if x.dtype == dtype else apply(Cast(dtype), x)
-
-
 def same_kind(*operands: Operand) -> Nodes:
     """Operands as nodes of one shape: numbers take the dtype of the tensors, shapes follow NumPy's broadcasting."""
     operands = tuple(node_of(x) if hasattr(x, "node") else x for x in operands)
     nodes = [x for x in operands if isinstance(x, Node)]
     assert nodes, "an elementwise function needs at least one tensor"
     dtype = nodes[0].dtype
-    whole = tuple(x if isinstance(x, Node) else constant(_held(number(x), dtype), dtype) for x in operands)
+    whole = tuple(x if isinstance(x, Node) else constant(number(x), dtype) for x in operands)
     return common_shape(*whole)
-
-
-def _held(value: float | int | bool, dtype: str) -> float | int | bool:
-    """The number itself. Raises DTypeError for a fraction beside whole numbers, which would be cut off."""
-    if isinstance(value, float | np.floating) and dtype not in FLOATS and value != int(value):
-        raise DTypeError(
-            "a fraction meets a tensor of whole numbers",
-            expected=f"a number that {dtype} holds",
-            got=repr(value),
-            fix="cast the tensor first: ops.cast(x, 'float32')",
-        )
-    return value
 
 
 def common_shape(*nodes: Node) -> Nodes:
@@ -490,95 +527,212 @@ def common_shape(*nodes: Node) -> Nodes:
 
 
 def negate(x: Node) -> Node:
+    """``-x``. Whole numbers wrap around, as in NumPy: also ``-x`` of an unsigned one.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is uint8 or bool.
+    """
     return apply(Negate(), x)
 
 
 def absolute(x: Node) -> Node:
+    """``|x|``, with the derivative 0 at 0. The smallest signed number stays itself, as in NumPy.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is unsigned or bool.
+    """
     return apply(Absolute(), x)
 
 
 def sign(x: Node) -> Node:
+    """-1, 0 or 1 as x is negative, 0 or positive; NaN for NaN. It has no gradient.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is unsigned or bool.
+    """
     return apply(Sign(), x)
 
 
 def floor(x: Node) -> Node:
+    """The largest whole number that is not above x, in the dtype of x. It has no gradient.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is not floating point.
+    """
     return apply(Floor(), x)
 
 
 def exp(x: Node) -> Node:
+    """``e^x``; inf where that is too large for the dtype.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is not floating point.
+    """
     return apply(Exp(), x)
 
 
 def expm1(x: Node) -> Node:
+    """``e^x - 1``, exact near 0.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is not floating point.
+    """
     return apply(Expm1(), x)
 
 
 def log(x: Node) -> Node:
+    """The natural logarithm: -inf at 0, NaN below.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is not floating point.
+    """
     return apply(Log(), x)
 
 
 def log1p(x: Node) -> Node:
+    """``log(1 + x)``, exact near 0; -inf at -1, NaN below.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is not floating point.
+    """
     return apply(Log1p(), x)
 
 
 def sqrt(x: Node) -> Node:
+    """The square root; NaN below 0, and an infinite derivative at 0.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is not floating point.
+    """
     return apply(Sqrt(), x)
 
 
 def square(x: Node) -> Node:
+    """``x * x``.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is uint8 or bool.
+    """
     return multiply(x, x)
 
 
 def sin(x: Node) -> Node:
+    """The sine of an angle in radians; NaN beyond 2^50.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is not floating point.
+    Numerics: see Sin.
+    """
     return apply(Sin(), x)
 
 
 def cos(x: Node) -> Node:
+    """The cosine of an angle in radians; NaN beyond 2^50.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is not floating point.
+    Numerics: see Cos.
+    """
     return apply(Cos(), x)
 
 
 def tanh(x: Node) -> Node:
-    """``(e^x - e^-x) / (e^x + e^-x)``, between -1 and 1."""
+    """``(e^x - e^-x) / (e^x + e^-x)``, between -1 and 1.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is not floating point.
+    """
     return apply(Tanh(), x)
 
 
 def sigmoid(x: Node) -> Node:
-    """``1 / (1 + e^-x)``, between 0 and 1."""
+    """``1 / (1 + e^-x)``, between 0 and 1.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is not floating point.
+    Numerics: see Sigmoid. A loss that gets its result works on x, the logits.
+    """
     return apply(Sigmoid(), x)
 
 
 def relu(x: Node) -> Node:
+    """``max(x, 0)``, with the derivative 0 at 0; NaN for NaN.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is not floating point.
+    Source: Nair & Hinton (2010), ICML.
+    """
     return apply(Relu(), x)
 
 
 def softplus(x: Node) -> Node:
-    """``log(1 + e^x)``, a smooth ReLU."""
+    """``log(1 + e^x)``, a smooth ReLU.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is not floating point.
+    Numerics: see Softplus.
+    Source: Dugas et al. (2001), NIPS 13.
+    """
     return apply(Softplus(), x)
 
 
 def erf(x: Node) -> Node:
-    """The error function."""
+    """The error function: ``2 / sqrt(pi)`` times the integral of ``e^(-t^2)`` from 0 to x, between -1 and 1.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is not floating point.
+    Numerics: within 2 units of the last place, see ``ops.error_function``.
+    """
     return apply(Erf(), x)
 
 
 def add(x: Operand, y: Operand) -> Node:
+    """``x + y``. Whole numbers wrap around, as in NumPy.
+
+    Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ or are uint8 or bool, or if the
+        number has no exact value in them.
+    """
     return apply(Add(), *same_kind(x, y))
 
 
 def subtract(x: Operand, y: Operand) -> Node:
+    """``x - y``. Whole numbers wrap around, as in NumPy.
+
+    Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ or are uint8 or bool, or if the
+        number has no exact value in them.
+    """
     return apply(Subtract(), *same_kind(x, y))
 
 
 def multiply(x: Operand, y: Operand) -> Node:
+    """``x * y``. Whole numbers wrap around, as in NumPy.
+
+    Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ or are uint8 or bool, or if the
+        number has no exact value in them.
+    """
     return apply(Multiply(), *same_kind(x, y))
 
 
 def divide(x: Operand, y: Operand) -> Node:
+    """``x / y``; by 0 an infinity, or NaN for 0 / 0.
+
+    Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ or are not floating point.
+    """
     return apply(Divide(), *same_kind(x, y))
 
 
 def power(x: Operand, y: Operand) -> Node:
-    """``x^y``; squares, roots and reciprocals by the exact operation."""
+    """``x^y``; squares, roots and reciprocals by the exact operation.
+
+    NaN for a negative x and a y that is no whole number. The derivative by y is 0 where x is not positive.
+
+    Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ or are not floating point.
+    """
     if isinstance(x, Node) and not isinstance(y, Node):
         exact = {1: lambda: x, 2: lambda: multiply(x, x), 0.5: lambda: sqrt(x), -1: lambda: divide(1.0, x)}
         if y in exact:
@@ -587,48 +741,127 @@ def power(x: Operand, y: Operand) -> Node:
 
 
 def maximum(x: Operand, y: Operand) -> Node:
+    """The larger one; NaN if either is. Where both are equal each gets half of the gradient.
+
+    Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ or are uint8 or bool, or if the
+        number has no exact value in them.
+    """
     return apply(Maximum(), *same_kind(x, y))
 
 
 def minimum(x: Operand, y: Operand) -> Node:
+    """The smaller one; NaN if either is. Where both are equal each gets half of the gradient.
+
+    Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ or are uint8 or bool, or if the
+        number has no exact value in them.
+    """
     return apply(Minimum(), *same_kind(x, y))
 
 
 def clip(x: Node, low: float = -math.inf, high: float = math.inf) -> Node:
-    """``x`` held between two numbers; no gradient flows where it is held, nor a half of it at the very ends."""
-    return select(x < low, low, select(x > high, high, x))
+    """``x`` held between two numbers; no gradient flows where it is held, nor a half of it at the very ends.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is bool, or if its dtype does not hold the numbers.
+    """
+    below_high = x if high == math.inf else select(x > high, high, x)
+    return below_high if low == -math.inf else select(x < low, low, below_high)
 
 
 def less(x: Operand, y: Operand) -> Node:
-    return apply(Less(), *same_kind(x, y))
+    """``x < y``, as bool; false where either is NaN.
+
+    Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ, or for a fraction beside whole
+        numbers.
+    """
+    return _compared(Less(), x, y)
 
 
 def less_equal(x: Operand, y: Operand) -> Node:
-    return apply(LessEqual(), *same_kind(x, y))
+    """``x <= y``, as bool; false where either is NaN.
+
+    Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ, or for a fraction beside whole
+        numbers.
+    """
+    return _compared(LessEqual(), x, y)
 
 
 def equal(x: Operand, y: Operand) -> Node:
-    return apply(Equal(), *same_kind(x, y))
+    """``x == y``, as bool; NaN equals nothing.
+
+    Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ, or for a fraction beside whole
+        numbers.
+    """
+    return _compared(Equal(), x, y)
 
 
 def not_equal(x: Operand, y: Operand) -> Node:
+    """``x != y``, as bool; NaN differs from everything, itself included.
+
+    Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ, or for a fraction beside whole
+        numbers.
+    """
     return logical_not(equal(x, y))
 
 
+def _compared(op: Op, x: Operand, y: Operand) -> Node:
+    """The comparison. With a number beyond all that a dtype holds the answer is the same everywhere."""
+    if isinstance(x, Node) and (beyond := _beyond(x.dtype, y)):
+        return full(x.shape, bool(op.reference(np.float64(0), np.float64(beyond))), "bool")
+    if isinstance(y, Node) and (beyond := _beyond(y.dtype, x)):
+        return full(y.shape, bool(op.reference(np.float64(beyond), np.float64(0))), "bool")
+    return apply(op, *same_kind(x, y))
+
+
+def _beyond(dtype: str, operand: Operand) -> float:
+    """An infinity for a number that is larger, or smaller, than all that the dtype holds; else 0."""
+    bounds = whole_numbers(dtype)
+    if bounds is None or not isinstance(operand, int | float | np.number):
+        return 0.0
+    return math.inf if operand > bounds[1] else -math.inf if operand < bounds[0] else 0.0
+
+
 def logical_and(x: Operand, y: Operand) -> Node:
+    """Where both are true.
+
+    Shapes: x and y as NumPy broadcasts them -> that shape.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: if one is not bool.
+    """
     return apply(LogicalAnd(), *same_kind(x, y))
 
 
 def logical_or(x: Operand, y: Operand) -> Node:
+    """Where at least one is true.
+
+    Shapes: x and y as NumPy broadcasts them -> that shape.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: if one is not bool.
+    """
     return apply(LogicalOr(), *same_kind(x, y))
 
 
 def logical_not(x: Node) -> Node:
+    """True where x is false.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is not bool.
+    """
     return apply(LogicalNot(), x)
 
 
 def select(condition: Node, x: Operand, y: Operand) -> Node:
-    """``x`` where the condition holds, else ``y``."""
+    """``x`` where the condition holds, else ``y``: never a mixture, so a NaN in the other one does no harm.
+
+    Shapes: condition, x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor; two
+        numbers are float32.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: if the condition is not bool, if the dtypes of x and y
+        differ, or if they do not hold the number.
+    """
     if not isinstance(x, Node) and not isinstance(y, Node):
         x = constant(x, "float32")
     x, y = same_kind(x, y)

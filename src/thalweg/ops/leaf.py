@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from thalweg.errors import DTypeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
-from thalweg.graph.types import TensorType
+from thalweg.graph.types import FLOATS, TensorType
 from thalweg.ops.view import Line, Shape, View
+
+__all__ = ["constant", "input_node", "iota", "state_node", "stop_gradient"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Iota(Op, kind=Kind.LEAF):
 
     def infer(self) -> TensorType:
         assert 0 <= self.axis < len(self.shape), f"axis {self.axis} of {self.shape}"
+        held(max(self.shape[self.axis] - 1, 0), self.dtype)
         return TensorType(self.shape, self.dtype)
 
     def reference(self) -> np.ndarray:
@@ -91,16 +96,53 @@ class StopGradient(View):
 
 
 def input_node(label: str, shape: tuple[int, ...], dtype: str = "float32") -> Node:
+    """A value that the caller hands in anew at each step under a name: a batch, labels, weights.
+
+    Shapes: -> shape. A program that gathers by index has the batch as the first axis.
+    """
     return apply(Input(label, shape, dtype))
 
 
 def state_node(label: str, shape: tuple[int, ...], dtype: str = "float32") -> Node:
+    """A value that stays from step to step under a name: a parameter, an optimizer slot, a counter.
+
+    Shapes: -> shape. What it becomes is an update of the graph.
+    """
     return apply(State(label, shape, dtype))
 
 
 def constant(value: float | int | bool, dtype: str = "float32") -> Node:
-    """A scalar node. The value is kept as the Python number that ``dtype`` can hold exactly."""
-    return apply(Constant(np.asarray(value).astype(dtype).item(), dtype))
+    """A scalar node of a number, rounded to what ``dtype`` holds.
+
+    Shapes: -> ().
+    Raises: DTypeError: if the dtype is of whole numbers, or bool, and the number is none of these.
+    """
+    return apply(Constant(held(value, dtype), dtype))
+
+
+def held(value: float | int | bool, dtype: str) -> float | int | bool:
+    """A number as the Python number that ``dtype`` holds exactly.
+
+    Raises: DTypeError for a fraction among whole numbers, and for a number beyond the largest or smallest of them.
+    """
+    bounds = whole_numbers(dtype)
+    if bounds is not None and not (bounds[0] <= value <= bounds[1] and value == int(value)):
+        fraction = math.isfinite(value) and value != int(value)
+        raise DTypeError(
+            "a fraction meets whole numbers" if fraction else "a number is beyond those that its dtype holds",
+            expected=f"a whole number from {bounds[0]} to {bounds[1]}, which {dtype} holds",
+            got=repr(value),
+            fix="cast the tensor first: ops.cast(x, 'float32')",
+        )
+    with np.errstate(over="ignore"):  # to an infinity, as in NumPy
+        return np.asarray(value).astype(dtype).item()
+
+
+def whole_numbers(dtype: str) -> tuple[int, int] | None:
+    """The smallest and the largest number of a dtype of whole numbers; of bool 0 and 1. None for floats."""
+    if dtype in FLOATS:
+        return None
+    return (0, 1) if dtype == "bool" else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
 
 
 def number(operand: object) -> float | int | bool:
@@ -119,8 +161,17 @@ def number(operand: object) -> float | int | bool:
 
 
 def iota(shape: tuple[int, ...], axis: int, dtype: str = "int32") -> Node:
+    """Counts 0, 1, 2 ... along one axis.
+
+    Shapes: -> shape.
+    Raises: DTypeError: if the dtype does not hold the last number.
+    """
     return apply(Iota(shape, axis, dtype))
 
 
 def stop_gradient(x: Node) -> Node:
+    """``x``, through which no derivative flows.
+
+    Shapes: x (...) -> (...).
+    """
     return apply(StopGradient(), x)

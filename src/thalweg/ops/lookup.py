@@ -10,8 +10,10 @@ from thalweg.errors import DTypeError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
-from thalweg.ops.elementwise import cast
-from thalweg.ops.shape import reshape, transpose
+from thalweg.ops.cast import cast
+from thalweg.ops.shape import normal_axis, reshape, transpose
+
+__all__ = ["take"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,9 @@ def take(x: Node, index: Node, axis: int = 0) -> Node:
 
     Shapes: x (..., n, ...), index (any) of integers in [0, n) -> (..., *index.shape, ...). NaN where a number is
     outside; the gradient leaves it out.
+    Raises: DTypeError: unless x is floating point and the index of whole numbers. ShapeError: for a missing axis.
     """
+    axis = normal_axis(axis, x.shape)
     if axis:
         axes = (axis, *(a for a in range(x.rank) if a != axis))
         found = take(transpose(x, axes), index)

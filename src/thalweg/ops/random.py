@@ -7,7 +7,10 @@ import numpy as np
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
-from thalweg.ops.elementwise import add, cast, less, log, minimum, multiply, negate, select, sqrt, subtract
+from thalweg.ops.cast import cast
+from thalweg.ops.elementwise import add, less, log, minimum, multiply, negate, select, sqrt, subtract
+
+__all__ = ["random_bits", "random_normal", "random_uniform"]
 
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 ROUNDS = 20
@@ -59,11 +62,21 @@ def threefry(key: tuple[np.uint32, np.uint32], counter: tuple[np.ndarray, np.nda
 
 
 def random_bits(shape: tuple[int, ...], stream: int, seed: Node, step: Node) -> Node:
+    """32 random bits for each element, from counters: see RandomBits.
+
+    Shapes: seed () uint32, step () uint32 -> shape, uint32.
+
+    Arguments:
+        stream: tells apart what is drawn with one seed in one step, below 2^32.
+    """
     return apply(RandomBits(shape, stream), seed, step)
 
 
 def random_uniform(shape: tuple[int, ...], stream: int, seed: Node, step: Node, dtype: str = "float32") -> Node:
-    """Uniform numbers in [0, 1), multiples of 2^-32 rounded to ``dtype`` (below 1 also after rounding)."""
+    """Uniform numbers in [0, 1), multiples of 2^-32 rounded to ``dtype`` (below 1 also after rounding).
+
+    Shapes: seed () uint32, step () uint32 -> shape.
+    """
     bits = random_bits(shape, stream, seed, step)
     scaled = cast(bits, "float64") * 2.0**-32
     # the 256 largest would round up to 1 in float32
@@ -86,6 +99,7 @@ TAIL = (
 def random_normal(shape: tuple[int, ...], stream: int, seed: Node, step: Node, dtype: str = "float32") -> Node:
     """Numbers from the standard normal distribution, each from 32 bits; the largest is 6.34.
 
+    Shapes: seed () uint32, step () uint32 -> shape.
     Numerics: the inverse of the distribution function, ``sqrt(2) * erfinv(x)`` with x uniform in (-1, 1), symmetric
     about 0. Relative error 3e-7 up to 5.4 and 4e-4 beyond, where one number in 15 million falls. ``1 - x^2`` is
     computed as ``(1 - x) * (1 + x)`` in float64, because float32 has no numbers as near to 1.

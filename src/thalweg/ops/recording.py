@@ -48,6 +48,12 @@ def recordable(function: F) -> F:
     return call  # type: ignore[return-value]  # of the same signature
 
 
+def takes_tensors(function: Callable[..., Any]) -> bool:
+    """Whether its first argument is a tensor, or several; by its annotation."""
+    first = next(iter(function.__annotations__.values()), "")
+    return any(word in str(first) for word in ("Node", "Operand"))
+
+
 def _record(arguments: Iterable[Any]) -> Record | None:
     for argument in arguments:
         for part in argument if isinstance(argument, list | tuple) else (argument,):

@@ -11,9 +11,12 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
 from thalweg.ops.broadcast import Reduction, full, reduce_over, reduce_sum
-from thalweg.ops.elementwise import cast, divide, equal, logical_or, multiply, not_equal, select
+from thalweg.ops.cast import cast
+from thalweg.ops.elementwise import divide, equal, logical_or, multiply, not_equal, select
 from thalweg.ops.leaf import constant, iota
 from thalweg.ops.shape import Axes, normal_axes, normal_axis
+
+__all__ = ["argmax", "reduce_max", "reduce_mean", "reduce_min"]
 
 
 @dataclass(frozen=True)
@@ -93,19 +96,46 @@ def highest(dtype: str) -> float | int | bool:
 
 
 def reduce_max(x: Node, axes: Axes = None, keepdims: bool = False) -> Node:
+    """The largest over ``axes``, all of them for None; -inf, or the smallest integer, over nothing.
+
+    NaN if any element is NaN. Equal largest numbers share the gradient.
+
+    Shapes: x (...) -> without the axes, or with size 1 there if ``keepdims``.
+    Raises: ShapeError: for an axis that is not there, or is there twice.
+    """
     return reduce_over(ReduceMax, x, axes, keepdims)
 
 
 def reduce_min(x: Node, axes: Axes = None, keepdims: bool = False) -> Node:
+    """The smallest over ``axes``, all of them for None; inf, or the largest integer, over nothing.
+
+    NaN if any element is NaN. Equal smallest numbers share the gradient.
+
+    Shapes: x (...) -> without the axes, or with size 1 there if ``keepdims``.
+    Raises: ShapeError: for an axis that is not there, or is there twice.
+    """
     return reduce_over(ReduceMin, x, axes, keepdims)
 
 
 def reduce_mean(x: Node, axes: Axes = None, keepdims: bool = False) -> Node:
-    """The arithmetic mean over ``axes``; NaN over nothing."""
+    """The arithmetic mean over ``axes``, all of them for None; NaN over nothing.
+
+    Of whole numbers and truth values it is float64, as in NumPy.
+
+    Shapes: x (...) -> without the axes, or with size 1 there if ``keepdims``.
+    Raises: ShapeError: for an axis that is not there, or is there twice.
+    """
+    if not x.type.is_float:
+        x = cast(x, "float64")
     count = math.prod(x.shape[a] for a in normal_axes(axes, x.shape))
     total = reduce_sum(x, axes, keepdims)
     return multiply(total, constant(1.0 / count if count else math.nan, x.dtype))
 
 
 def argmax(x: Node, axis: int = -1) -> Node:
+    """Where along ``axis`` the first largest element stands, int32; the first NaN if there is one. It has no gradient.
+
+    Shapes: x (...) -> without the axis.
+    Raises: ShapeError: if there is no such axis, or nothing along it.
+    """
     return apply(ArgMax(normal_axis(axis, x.shape)), x)

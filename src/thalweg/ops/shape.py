@@ -14,6 +14,8 @@ from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
 from thalweg.ops.view import Line, Shape, View
 
+__all__ = ["flatten", "pad", "reshape", "slice_axis", "take_slice", "transpose"]
+
 Axes = int | tuple[int, ...] | None
 
 
@@ -224,7 +226,11 @@ class Pad(Op, kind=Kind.MOVE):
 
 
 def reshape(x: Node, shape: tuple[int, ...]) -> Node:
-    """``x`` under another shape; one size may be -1."""
+    """The same numbers in the same (row-major) order under another shape; one size may be -1.
+
+    Shapes: x (...) -> shape, of as many elements.
+    Raises: ShapeError: if it has more or fewer.
+    """
     if -1 in shape:
         known = math.prod(n for n in shape if n != -1)
         shape = tuple((x.type.size // known if known else 0) if n == -1 else n for n in shape)
@@ -234,18 +240,29 @@ def reshape(x: Node, shape: tuple[int, ...]) -> Node:
 
 
 def flatten(x: Node) -> Node:
-    """(batch, ...) -> (batch, features)."""
+    """All axes but the first as one.
+
+    Shapes: x (batch, ...) -> (batch, features).
+    """
     return reshape(x, (x.shape[0], math.prod(x.shape[1:])))
 
 
 def transpose(x: Node, axes: tuple[int, ...] | None = None) -> Node:
-    """Axes in another order; without ``axes``, reversed."""
+    """Axis i of the result is axis ``axes[i]`` of x; without ``axes`` they are reversed.
+
+    Shapes: x (...) -> the same sizes in another order.
+    Raises: ShapeError: unless each axis is named once.
+    """
     axes = tuple(range(x.rank))[::-1] if axes is None else axes
     return x if axes == tuple(range(x.rank)) else apply(Transpose(axes), x)
 
 
 def slice_axis(x: Node, axis: int, start: int, stop: int) -> Node:
-    """Elements ``start`` to ``stop`` (excluded) of one axis."""
+    """Elements ``start`` to ``stop`` (excluded) of one axis.
+
+    Shapes: x (..., n, ...) -> (..., stop - start, ...).
+    Raises: ShapeError: unless ``0 <= start <= stop <= n``.
+    """
     box = [(start, stop) if a == axis else (0, n) for a, n in enumerate(x.shape)]
     if all(b == (0, n) for b, n in zip(box, x.shape, strict=True)):
         return x
@@ -253,13 +270,20 @@ def slice_axis(x: Node, axis: int, start: int, stop: int) -> Node:
 
 
 def pad(x: Node, low: tuple[int, ...], high: tuple[int, ...], inner: tuple[int, ...] | None = None) -> Node:
-    """Zeros before, after and (``inner``) between the elements of each axis."""
+    """Zeros before, after and (``inner``) between the elements of each axis.
+
+    Shapes: x (n, ...) -> (low + n + (n - 1) * inner + high, ...).
+    """
     inner = inner or (0,) * x.rank
     return x if not any((*low, *high, *inner)) else apply(Pad(low, high, inner), x)
 
 
 def take_slice(x: Node, key: object) -> Node:
-    """``x[key]`` for integers, slices with positive steps, ``...`` and None, as in NumPy."""
+    """``x[key]`` for integers, slices with positive steps, ``...`` and None, as in NumPy.
+
+    Shapes: x (...) -> NumPy's.
+    Raises: ShapeError: for other keys, and for an integer that is outside.
+    """
     keys = key if isinstance(key, tuple) else (key,)
     if Ellipsis in keys:
         gap, given = keys.index(Ellipsis), sum(k is not None and k is not Ellipsis for k in keys)

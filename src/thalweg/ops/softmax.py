@@ -12,6 +12,8 @@ from thalweg.ops.elementwise import exp, log, require_float
 from thalweg.ops.reduce import reduce_max
 from thalweg.ops.shape import normal_axis, reshape
 
+__all__ = ["log_softmax", "log_sum_exp", "softmax"]
+
 
 @dataclass(frozen=True)
 class Softmax(Op, kind=Kind.COMPOSITE):
@@ -73,15 +75,29 @@ class LogSumExp(Reduction, kind=Kind.COMPOSITE):
 
 
 def softmax(x: Node, axis: int = -1) -> Node:
-    """``e^x / sum(e^x)`` along ``axis``: positive, adding up to 1."""
+    """``e^x / sum(e^x)`` along ``axis``: positive, adding up to 1.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is not floating point. ShapeError: if there is no such axis.
+    Numerics: the largest element is subtracted first, so nothing overflows.
+    """
     return apply(Softmax(normal_axis(axis, x.shape)), x)
 
 
 def log_sum_exp(x: Node, axis: int = -1, keepdims: bool = False) -> Node:
-    """``log(sum(e^x))`` along ``axis``, a smooth maximum."""
+    """``log(sum(e^x))`` along ``axis``, a smooth maximum.
+
+    Shapes: x (...) -> without the axis, or with size 1 there if ``keepdims``.
+    Raises: DTypeError: if x is not floating point. ShapeError: if there is no such axis.
+    Numerics: the largest element is subtracted first and added last.
+    """
     return reduce_over(LogSumExp, x, axis, keepdims)
 
 
 def log_softmax(x: Node, axis: int = -1) -> Node:
-    """``log(softmax(x))``, exact also where softmax is as good as 0."""
+    """``log(softmax(x))`` along ``axis``, exact also where softmax is as good as 0.
+
+    Shapes: x (...) -> (...).
+    Raises: DTypeError: if x is not floating point. ShapeError: if there is no such axis.
+    """
     return x - log_sum_exp(x, axis, keepdims=True)

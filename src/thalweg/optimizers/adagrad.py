@@ -11,6 +11,8 @@ from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.optimizers.optimizer import Optimizer, Slots, registry
 
+__all__ = ["Adadelta", "Adagrad"]
+
 
 @registry.register("adagrad")
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.optimizers.optimizer import Optimizer, Slots, registry
 
+__all__ = ["Adam", "AdamW", "Adamax", "Nadam"]
+
 
 @registry.register("adam")
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from thalweg.graph.types import TensorType
 from thalweg.optimizers.optimizer import ITERATIONS_STATE, Optimizer, registry
 from thalweg.state.names import OPTIMIZER
 
+__all__ = ["LBFGS"]
+
 PAIRS_STATE = f"{OPTIMIZER}/pairs"
 """How many pairs have been put into the slots so far; number i stands in row ``i % history_size``."""
 

@@ -14,6 +14,8 @@ from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.optimizers.optimizer import Optimizer, Slots, check_pattern, registry
 
+__all__ = ["Muon"]
+
 
 @registry.register("muon")
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from thalweg.optimizers.schedules import Schedule
 from thalweg.registry import Registered, Registry
 from thalweg.state.names import OPTIMIZER, parameter_state, slot_state
 
+__all__ = ["Optimizer", "registry"]
+
 ITERATIONS_STATE = f"{OPTIMIZER}/iterations"
 LEARNING_RATE_STATE = f"{OPTIMIZER}/learning_rate"
 

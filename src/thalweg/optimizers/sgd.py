@@ -11,6 +11,8 @@ from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.optimizers.optimizer import Optimizer, Rate, Slots, registry
 
+__all__ = ["SGD"]
+
 
 @registry.register("sgd")
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import numpy as np
 
 from thalweg.graph.node import Graph, Kind, Node, Nodes, Op, apply, exact_scope
 from thalweg.ops.broadcast import Broadcast, broadcast
-from thalweg.ops.elementwise import Cast, Divide, Multiply, Subtract
+from thalweg.ops.cast import Cast
+from thalweg.ops.elementwise import Divide, Multiply, Subtract
 from thalweg.ops.leaf import Constant, StopGradient, constant
 from thalweg.ops.shape import Reshape, Transpose, reshape, transpose
 from thalweg.passes.transposes import compute_then_transpose

@@ -101,6 +101,7 @@ class Shown:
     expanded: bool
 
     def lines(self, layer: Layer, inputs: Sequence[Symbol], outputs: Sequence[Symbol]) -> list[str]:
+        """What is written about a layer."""
         kind = layer.class_name
         activation = getattr(layer, "activation", None)
         if self.activations and activation is not None:
@@ -118,6 +119,7 @@ class Shown:
         return [*([layer.label] if self.names else []), kind, *notes]
 
     def of_input(self, symbol: Symbol, label: str) -> list[str]:
+        """What is written about an input."""
         name = symbol.name or (label.removeprefix("x/") if label != "x" else "")
         notes = [_shape(symbol)] * self.shapes + [symbol.dtype] * self.dtype
         return [*([name] if self.names and name else []), "Input", *notes]

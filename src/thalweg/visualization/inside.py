@@ -139,4 +139,5 @@ def _watching(net: Net, watched: Watched, further: Arrays) -> Net:
 
 
 def is_convolution(layer: Layer) -> bool:
+    """Whether a layer has a kernel that moves over an image."""
     return hasattr(layer, "kernel_size")

@@ -11,6 +11,7 @@ from thalweg.executors.native.code.builder import Builder, Value
 from thalweg.executors.native.code.lowerings import Lowerings
 from thalweg.graph.node import Op
 from thalweg.ops import elementwise as e
+from thalweg.ops.cast import Cast
 from thalweg.ops.error_function import CENTRE, ERROR_FUNCTION
 
 LOWERINGS = Lowerings()
@@ -83,8 +84,8 @@ _direct(e.Maximum, lambda build, x, y: extreme(build, "ogt", x, y))
 _direct(e.Minimum, lambda build, x, y: extreme(build, "olt", x, y))
 
 
-@LOWERINGS.lowers(e.Cast)
-def lower_cast(op: e.Cast, build: Builder, x: Value) -> Value:
+@LOWERINGS.lowers(Cast)
+def lower_cast(op: Cast, build: Builder, x: Value) -> Value:
     to = op.dtype
     floating = to in ("float32", "float64")
     if x.dtype == to:

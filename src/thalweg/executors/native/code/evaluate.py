@@ -13,7 +13,7 @@ from thalweg.executors.native.plan.nest import Access, Buffer, Dim, View, dense_
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.ops.broadcast import Broadcast, Reduction
-from thalweg.ops.elementwise import Cast
+from thalweg.ops.cast import Cast
 from thalweg.ops.leaf import Constant, Iota
 from thalweg.ops.random import RandomBits
 from thalweg.passes.fuse import Kernel, is_view
