@@ -167,7 +167,8 @@ def test_files_of_format_1_go_on_as_they_would_have(name, epochs, batch_size, tm
     again = thalweg.load_model(tmp_path / "new")
     for each in (model, again):
         each.executor = executors.named("numpy")
-        each.fit(*old_data(), epochs=epochs, batch_size=batch_size, verbose=0)
+        x, y = old_data()
+        each.fit(x, y, epochs=epochs, batch_size=batch_size, verbose=0)
     assert nets.same_bits(model, again)
     later, _ = safetensors.read(FILES / f"{name}_format_1_later.safetensors")
     for path, parameter in model.parameters().items():
