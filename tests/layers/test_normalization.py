@@ -7,7 +7,9 @@ from tests.compute import compute, inputs
 import thalweg
 from thalweg import layers
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.executors.native.plan.planner import Planner
+from thalweg.executors.native.code.step import target
+from thalweg.executors.native.host import AVX512
+from thalweg.executors.native.plan.plan import make_order
 from thalweg.layers.tracing import tracing
 from thalweg.state.names import parameter_state, within
 from thalweg.training.step import training_step
@@ -110,12 +112,12 @@ def test_the_step_reads_the_data_of_a_layer_as_seldom_as_possible():
     )
     model.compile("sgd", "mse")
     step = training_step(model.runner.net(), model.runner.goals(), model.optimizer.rule, 256, False)
-    plan = Planner(step.graph, lanes=16, gather=True).plan()
-    kernels = [task.kernel for stage in plan.stages for task in stage]
+    tasks = make_order(step.graph, target(AVX512), gather=True).tasks.tasks
+    kernels = [task.kernel for task in tasks]
     over_the_batch = [k for k in kernels if k.contraction is None and k.space == (256, 256)]
     assert len(over_the_batch) == 3, [[str(root) for root in k.roots] for k in over_the_batch]
     # gamma is read by the gradient that its own update waits for; the weights of other layers need no copies
-    aside = [task.kernel.space for stage in plan.stages for task in stage if task.aside is not None]
+    aside = [task.kernel.space for task in tasks if task.reads_aside]
     assert aside
     assert all(len(space) < 2 for space in aside)
 

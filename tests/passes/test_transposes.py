@@ -8,7 +8,7 @@ import pytest
 import thalweg
 from thalweg import Input, Model, layers
 from thalweg.executors.executor import leaf_types
-from thalweg.executors.native.plan import planner as plan
+from thalweg.executors.native.plan import plan
 from thalweg.executors.numpy import evaluate
 from thalweg.graph.node import Graph
 from thalweg.graph.verify import verify

@@ -1,7 +1,6 @@
 """The command line: ``thalweg train | evaluate | predict | gradcheck | explain | profile | info``."""
 
-INTERRUPTED = 130
-"""The exit code of a program that was ended by Ctrl-C."""
+from thalweg.cli.codes import INTERRUPTED as INTERRUPTED
 
 
 def main() -> None:

@@ -15,7 +15,8 @@ import typer
 
 import thalweg
 from thalweg import executors, models, numdiff, optimizers
-from thalweg.cli import INTERRUPTED, images, machine
+from thalweg.cli import images, machine
+from thalweg.cli.codes import INTERRUPTED
 from thalweg.cli.data import DATASETS, Images, load
 from thalweg.errors import ArgumentError, NameNotFoundError, StorageError, ThalwegError, did_you_mean
 from thalweg.model import Model

@@ -1,5 +1,3 @@
 """Data sets that come with the package and load without a network: ``thalweg.datasets.mnist.load_data()``."""
 
-from thalweg.datasets import mnist
-
-__all__ = ["mnist"]
+from thalweg.datasets import mnist as mnist

@@ -7,7 +7,7 @@ elementwise work with reductions over the same axes. Executors that compile turn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import field
 
 from thalweg.fields import dataclass
@@ -15,7 +15,7 @@ from thalweg.graph.node import Graph, Kind, Node
 from thalweg.ops.broadcast import Broadcast, Reduction
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Kernel:
     """One loop nest.
 
@@ -27,8 +27,8 @@ class Kernel:
     space: tuple[int, ...]
     swept: tuple[int, ...] = ()
     contraction: Node | None = None
-    nodes: list[Node] = field(default_factory=list)
-    roots: list[Node] = field(default_factory=list)
+    nodes: tuple[Node, ...] = ()
+    roots: tuple[Node, ...] = ()
 
     @property
     def kept(self) -> tuple[int, ...]:
@@ -36,22 +36,25 @@ class Kernel:
         return tuple(n for a, n in enumerate(self.space) if a not in self.swept)
 
 
-def fuse(graph: Graph, dense: Iterable[Node], cheap: Callable[[Node], bool]) -> list[Kernel]:
+def fuse(graph: Graph, dense: Iterable[Node], cheap: Callable[[Node], bool]) -> tuple[Kernel, ...]:
     """The kernels of a graph, each after those that it reads from.
 
     Arguments:
         dense: nodes (views or inputs among them) that must be stored as they are, because of how they are read.
         cheap: whether an elementwise node may be computed again in every kernel that uses it.
     """
-    stored = set(dense)
-    groups = _Grouping(graph, stored)
-    needed = required(graph) | stored
-    stored |= needed | groups.crossing()
-    _inline(graph, stored, needed, cheap)
-    for node in graph.nodes():
-        if node in stored and node in groups.of:
-            groups.of[node].roots.append(node)
-    return _ordered([kernel for kernel in groups.kernels if kernel.roots], stored)
+    nodes = graph.nodes()
+    dense = frozenset(dense)
+    groups = _Grouping(nodes, dense)
+    needed = required(graph) | dense
+    stored = _inlined(nodes, needed | groups.crossing(), needed, cheap)
+    kernels = [group.kernel(stored) for group in groups.groups]
+    return _ordered([kernel for kernel in kernels if kernel.roots], stored)
+
+
+def stored_in(kernels: Iterable[Kernel]) -> frozenset[Node]:
+    """All values that kernels store."""
+    return frozenset(root for kernel in kernels for root in kernel.roots)
 
 
 def is_leaf(node: Node) -> bool:
@@ -69,16 +72,16 @@ def is_copied(node: Node) -> bool:
     return node.op.kind in (Kind.MOVE, Kind.LOOKUP)
 
 
-def behind(node: Node, stored: Iterable[Node] = ()) -> Node:
+def behind(node: Node, stored: Container[Node] = ()) -> Node:
     """The stored or computed node, or the leaf, that a view looks at."""
     while is_view(node) and node not in stored:
         (node,) = node.inputs
     return node
 
 
-def reads(kernel: Kernel, stored: set[Node]) -> set[Node]:
-    """The stored values and the leaves that a kernel loads."""
-    found: set[Node] = set()
+def reads(kernel: Kernel, stored: Container[Node]) -> set[Node]:
+    """The stored values and the leaves that a kernel loads; also a leaf that it is a copy of."""
+    loaded = {root for root in kernel.roots if is_leaf(root)}
     visited: set[Node] = set()
     own = set(kernel.roots)
     stack = [x for root in kernel.roots for x in root.inputs]
@@ -88,124 +91,159 @@ def reads(kernel: Kernel, stored: set[Node]) -> set[Node]:
             continue
         visited.add(node)
         if (node in stored and node not in own) or is_leaf(node):
-            found.add(node)
+            loaded.add(node)
         else:
             stack.extend(node.inputs)
-    return found
+    return loaded
+
+
+@dataclass(eq=False)
+class _Group:
+    """A kernel that is being put together. ``sources`` are the numbers of the groups that it waits for, as bits."""
+
+    number: int
+    space: tuple[int, ...]
+    swept: tuple[int, ...] = ()
+    contraction: Node | None = None
+    closed: bool = False  # nothing may join it
+    nodes: list[Node] = field(default_factory=list)
+    sources: int = 0
+    readers: list[_Group] = field(default_factory=list)
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        return tuple(n for a, n in enumerate(self.space) if a not in self.swept)
+
+    def waits_for(self, other: _Group) -> bool:
+        return bool(self.sources >> other.number & 1)
+
+    def read_from(self, source: _Group) -> None:
+        """This group, and whoever waits for it, waits for the source and for what that waits for."""
+        source.readers.append(self)
+        before = source.sources | 1 << source.number
+        waiting = [self]
+        while waiting:
+            group = waiting.pop()
+            if before & ~group.sources:
+                group.sources |= before
+                waiting += group.readers
+
+    def kernel(self, stored: Container[Node]) -> Kernel:
+        roots = tuple(node for node in self.nodes if node in stored)
+        return Kernel(self.space, self.swept, self.contraction, tuple(self.nodes), roots)
 
 
 class _Grouping:
-    """Nodes in kernels, greedily in topological order; never so that two kernels would wait for each other."""
+    """Nodes in groups, greedily in topological order; never so that two groups would wait for each other."""
 
-    def __init__(self, graph: Graph, dense: set[Node]) -> None:
-        self.kernels: list[Kernel] = []
-        self.of: dict[Node, Kernel] = {}
+    def __init__(self, nodes: Iterable[Node], dense: Container[Node]) -> None:
+        self.groups: list[_Group] = []
+        self.of: dict[Node, _Group] = {}
         self.dense = dense
-        self._after: dict[Kernel, set[Kernel]] = {}  # the kernels that each reads from
-        for node in graph.nodes():
+        for node in nodes:
             if node in dense and (is_view(node) or is_leaf(node)):
-                self._start(node, Kernel(node.shape))
+                self._join(node, self._new(node.shape))
             elif not is_leaf(node) and not is_view(node):
-                self._place(node)
+                self._join(node, self._group_for(node))
 
     def crossing(self) -> set[Node]:
         """Values that a kernel other than their own uses."""
-        found = set()
-        for node, kernel in self.of.items():
+        used = set()
+        for node, group in self.of.items():
             for x in node.inputs:
                 source = behind(x, self.dense)
-                if source in self.of and (self.of[source] is not kernel or not self._inside(x, kernel)):
-                    found.add(source)
-        return found
+                if source in self.of and (self.of[source] is not group or not self._inside(x, group)):
+                    used.add(source)
+        return used
 
-    def _place(self, node: Node) -> None:
+    def _group_for(self, node: Node) -> _Group:
         if node.op.kind is Kind.CONTRACTION:
-            self._start(node, Kernel(node.shape, contraction=node))
-            return
+            return self._new(node.shape, contraction=node)
         if is_copied(node):
-            self._start(node, Kernel(node.shape))
-            return
-        for kernel in self._candidates(node):
-            if self._fits(node, kernel) and not self._would_wait(node, kernel):
-                self._join(node, kernel)
-                return
+            return self._new(node.shape, closed=True)
+        for group in self._candidates(node):
+            if self._fits(node, group) and not self._would_wait(node, group):
+                return group
         if isinstance(node.op, Reduction):
-            self._start(node, Kernel(node.inputs[0].shape, node.op.axes))
-        else:
-            self._start(node, Kernel(node.shape))
+            return self._new(node.inputs[0].shape, node.op.axes)
+        return self._new(node.shape)
 
-    def _candidates(self, node: Node) -> list[Kernel]:
-        """Kernels of the inputs, the last first. Numbers that depend on nothing computed go together."""
-        sources = [self.of[s] for x in node.inputs if (s := behind(x, self.dense)) in self.of]
+    def _candidates(self, node: Node) -> list[_Group]:
+        """Groups of the inputs, the last first. Numbers that depend on nothing computed go together."""
+        sources = self._sources(node)
         if node.shape == () and not sources:
-            return [k for k in self.kernels if k.space == () and not self._after[k]]
-        return sorted(set(sources), key=self.kernels.index, reverse=True)
+            return [group for group in self.groups if group.space == () and not group.sources]
+        return sorted(set(sources), key=lambda group: group.number, reverse=True)
 
-    def _fits(self, node: Node, kernel: Kernel) -> bool:
-        if any(is_copied(n) or n in self.dense for n in kernel.nodes):
+    def _fits(self, node: Node, group: _Group) -> bool:
+        if group.closed:
             return False
         if isinstance(node.op, Reduction):
             (x,) = node.inputs
-            same = not kernel.swept or kernel.swept == node.op.axes
-            return kernel.contraction is None and x.shape == kernel.space and same and self._inside(x, kernel)
-        return node.shape == kernel.space or (bool(kernel.swept) and node.shape == kernel.kept)
+            same = not group.swept or group.swept == node.op.axes
+            return group.contraction is None and x.shape == group.space and same and self._inside(x, group)
+        return node.shape == group.space or (bool(group.swept) and node.shape == group.kept)
 
-    def _inside(self, x: Node, kernel: Kernel) -> bool:
-        """Whether ``x`` is a value of the kernel, in a form that the kernel has in its registers."""
+    def _inside(self, x: Node, group: _Group) -> bool:
+        """Whether ``x`` is a value of the group, in a form that its kernel has in its registers."""
         if x in self.dense:
             return False
-        if self.of.get(x) is kernel:
+        if self.of.get(x) is group:
             return True
-        if not isinstance(x.op, Broadcast) or self.of.get(x.inputs[0]) is not kernel or not kernel.swept:
+        if not isinstance(x.op, Broadcast) or self.of.get(x.inputs[0]) is not group or not group.swept:
             return False
-        kept_axes = tuple(a for a in range(len(kernel.space)) if a not in kernel.swept)
-        return x.shape == kernel.space and x.op.axes == kept_axes
+        kept_axes = tuple(a for a in range(len(group.space)) if a not in group.swept)
+        return x.shape == group.space and x.op.axes == kept_axes
 
-    def _would_wait(self, node: Node, kernel: Kernel) -> bool:
-        """Whether the kernel, with this node in it, would read from something that reads from it."""
-        outside = set()
+    def _would_wait(self, node: Node, group: _Group) -> bool:
+        """Whether the group, with this node in it, would read from something that reads from it."""
         for x in node.inputs:
-            source = behind(x, self.dense)
-            if source in self.of and not self._inside(x, kernel):
-                outside.add(self.of[source])
-        visited: set[Kernel] = set()
-        stack = list(outside)
-        while stack:
-            k = stack.pop()
-            if k is kernel:
+            source = self.of.get(behind(x, self.dense))
+            if source is not None and not self._inside(x, group) and (source is group or source.waits_for(group)):
                 return True
-            if k not in visited:
-                visited.add(k)
-                stack.extend(self._after[k])
         return False
 
-    def _start(self, node: Node, kernel: Kernel) -> None:
-        self.kernels.append(kernel)
-        self._after[kernel] = set()
-        self._join(node, kernel)
+    def _new(
+        self,
+        space: tuple[int, ...],
+        swept: tuple[int, ...] = (),
+        contraction: Node | None = None,
+        closed: bool = False,
+    ) -> _Group:
+        group = _Group(len(self.groups), space, swept, contraction, closed)
+        self.groups.append(group)
+        return group
 
-    def _join(self, node: Node, kernel: Kernel) -> None:
-        if isinstance(node.op, Reduction) and not kernel.swept:
-            kernel.swept = node.op.axes
-        kernel.nodes.append(node)
-        self.of[node] = kernel
+    def _join(self, node: Node, group: _Group) -> None:
+        if isinstance(node.op, Reduction) and not group.swept:
+            group.swept = node.op.axes
+        group.closed = group.closed or node in self.dense
+        group.nodes.append(node)
+        self.of[node] = group
+        for source in self._sources(node):
+            if source is not group:
+                group.read_from(source)
+
+    def _sources(self, node: Node) -> list[_Group]:
         sources = (behind(x, self.dense) for x in node.inputs)
-        self._after[kernel] |= {self.of[s] for s in sources if s in self.of and self.of[s] is not kernel}
+        return [self.of[source] for source in sources if source in self.of]
 
 
 def required(graph: Graph) -> set[Node]:
     """Values that must be in memory: results, and what products, moves and views other than repetition read."""
-    found = {behind(root) for root in graph.roots()}
+    used = {behind(root) for root in graph.roots()}
     for node in graph.nodes():
         whole = node.op.kind is Kind.CONTRACTION or is_copied(node)
         if whole or (is_view(node) and not isinstance(node.op, Broadcast)):
-            found |= {behind(x) for x in node.inputs}
-    return {node for node in found if not is_leaf(node) and not is_view(node)}
+            used |= {behind(x) for x in node.inputs}
+    return {node for node in used if not is_leaf(node) and not is_view(node)}
 
 
-def _inline(graph: Graph, stored: set[Node], required: set[Node], cheap: Callable[[Node], bool]) -> None:
-    """Takes out of ``stored`` what each kernel that uses it computes again, from stored values, more quickly."""
-    nodes = graph.nodes()
+def _inlined(
+    nodes: Iterable[Node], stored: Iterable[Node], needed: Container[Node], cheap: Callable[[Node], bool]
+) -> set[Node]:
+    """``stored`` without what each kernel that uses it computes again, from stored values, more quickly."""
+    left = set(stored)
     through_views = {behind(x) for node in nodes for x in node.inputs if is_view(x)}
 
     def work(node: Node, budget: int, small: int, instead: set[Node]) -> int:
@@ -213,7 +251,7 @@ def _inline(graph: Graph, stored: set[Node], required: set[Node], cheap: Callabl
 
         Reductions to at most ``small`` numbers are entered in ``instead``: they would be stored.
         """
-        if node in stored or is_leaf(node):
+        if node in left or is_leaf(node):
             return 0
         if is_view(node):
             return work(node.inputs[0], budget, small, instead)
@@ -231,12 +269,13 @@ def _inline(graph: Graph, stored: set[Node], required: set[Node], cheap: Callabl
         return total
 
     for node in nodes:
-        if node not in stored or node in required or node in through_views or node.shape == ():
+        if node not in left or node in needed or node in through_views or node.shape == ():
             continue
         instead: set[Node] = set()
         if operations(node, INLINED_OPERATIONS, node.type.size // MUCH_SMALLER, instead) <= INLINED_OPERATIONS:
-            stored.discard(node)
-            stored |= instead
+            left.discard(node)
+            left |= instead
+    return left
 
 
 INLINED_OPERATIONS = 4
@@ -246,24 +285,24 @@ MUCH_SMALLER = 4
 """Reductions to a part of the size are worth storing where they let a value be computed again."""
 
 
-def _ordered(kernels: list[Kernel], stored: set[Node]) -> list[Kernel]:
+def _ordered(kernels: list[Kernel], stored: Container[Node]) -> tuple[Kernel, ...]:
     """Each kernel after those that it reads from."""
-    makers = {root: kernel for kernel in kernels for root in kernel.roots}
+    makers = {root: number for number, kernel in enumerate(kernels) for root in kernel.roots}
     order: list[Kernel] = []
-    state: dict[Kernel, bool] = {}  # False while its sources are being placed
-    for first in kernels:
+    done: dict[int, bool] = {}  # False while its sources are being placed
+    for first in range(len(kernels)):
         stack = [first]
         while stack:
-            kernel = stack[-1]
-            if kernel not in state:
-                state[kernel] = False
-                sources = {makers[x] for x in reads(kernel, stored) if x in makers} - {kernel}
-                waiting = sorted((k for k in sources if not state.get(k)), key=kernels.index)
-                assert all(k not in state for k in waiting), "two kernels wait for each other"
+            number = stack[-1]
+            if number not in done:
+                done[number] = False
+                sources = {makers[x] for x in reads(kernels[number], stored) if x in makers} - {number}
+                waiting = sorted(source for source in sources if not done.get(source))
+                assert all(source not in done for source in waiting), "two kernels wait for each other"
                 stack += reversed(waiting)
                 continue
             stack.pop()
-            if not state[kernel]:
-                state[kernel] = True
-                order.append(kernel)
-    return order
+            if not done[number]:
+                done[number] = True
+                order.append(kernels[number])
+    return tuple(order)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Sequence
 
 from thalweg.fields import dataclass
@@ -10,7 +11,7 @@ ALIGNMENT = 64
 """Bytes; a cache line, and the widest vector."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Lifetime:
     """A value that must stay in memory from stage ``first`` to stage ``last``, both included."""
 
@@ -26,22 +27,19 @@ def assign(lives: Sequence[Lifetime]) -> tuple[list[int], int]:
     2020, arXiv:2001.03288, section 3.2).
     """
     offsets = [0] * len(lives)
-    placed: list[int] = []
+    placed: list[tuple[int, int, int, int]] = []  # offset, end, first and last stage, by offset
     for i in sorted(range(len(lives)), key=lambda i: (-lives[i].size, i)):
         life = lives[i]
-        busy = sorted(
-            (offsets[j], offsets[j] + _rounded(lives[j].size))
-            for j in placed
-            if lives[j].first <= life.last and life.first <= lives[j].last
-        )
         at = 0
-        for start, end in busy:
+        for start, end, first, last in placed:
+            if first > life.last or last < life.first:
+                continue
             if at + life.size <= start:
                 break
             at = max(at, end)
         offsets[i] = at
-        placed.append(i)
-    return offsets, max((o + _rounded(life.size) for o, life in zip(offsets, lives, strict=True)), default=0)
+        insort(placed, (at, at + _rounded(life.size), life.first, life.last))
+    return offsets, max((end for _, end, _, _ in placed), default=0)
 
 
 def _rounded(size: int) -> int:

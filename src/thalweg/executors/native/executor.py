@@ -15,7 +15,7 @@ from thalweg.errors import OUR_FAULT, ExecutorError
 from thalweg.executors import debug
 from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
 from thalweg.executors.native.code.addresses import BARRIER_SHIFT, FAULTS, FIXED, RUN
-from thalweg.executors.native.code.llvm import compile_assembly, compile_object, llvm_version
+from thalweg.executors.native.code.llvm import compile_parts, llvm_version
 from thalweg.executors.native.code.stamps import CLOCK, row_length
 from thalweg.executors.native.host import Host, cpu_features, cpu_name, this_host
 from thalweg.executors.native.run import cache
@@ -28,11 +28,10 @@ from thalweg.graph.node import Graph
 from thalweg.graph.text import to_text
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
-from thalweg.passes.simplify import simplify
 from thalweg.state.layout import strides
 
 if TYPE_CHECKING:
-    from thalweg.executors.native.plan.task import Plan
+    from thalweg.executors.native.plan.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class NativeExecutor:
     host: Host | None = None
     checked: bool = False
     name: str = "native"
-    stages: ClassVar[tuple[str, ...]] = ("graph", "simplified", "ir", "assembly")
+    stages: ClassVar[tuple[str, ...]] = ("graph", "simplified", "kernels", "plan", "ir", "assembly")
 
     def compile(self, graph: Graph, *, gather: bool) -> NativeProgram:
         """The graph's program, from the cache if it was ever compiled on this machine."""
@@ -69,27 +68,22 @@ class NativeExecutor:
 
     def profiled(self, graph: Graph, *, gather: bool) -> NativeProfiledProgram:
         """See Executor.profiled. Compiled each time: it is asked for rarely, and needs the plan."""
-        from thalweg.executors.native.code.step import generate
-        from thalweg.executors.native.plan.planner import Planner
+        from thalweg.executors.native.code.step import generate, target
+        from thalweg.executors.native.plan.plan import make_plan
         from thalweg.executors.native.plan.work import works
 
         verify(graph)
         host = self.host or this_host()
-        plan = Planner(graph, host.vector_bytes // 4, gather).plan()
-        code = compile_object(generate(plan, host, checked=self.checked, profiled=True), host)
-        program = NativeProgram(graph, _head(plan, host) + code, gather, self.checked)
+        plan = make_plan(graph, target(host), gather)
+        objects = compile_parts(generate(plan, host, checked=self.checked, profiled=True), host)
+        program = NativeProgram(graph, _content(plan, host, objects), gather, self.checked)
         return NativeProfiledProgram(program, works(plan), len(plan.stages))
 
     def explain(self, graph: Graph, stage: str, *, gather: bool) -> str:
         """See Executor.explain."""
-        from thalweg.executors.native.code.step import generate, supported
-        from thalweg.executors.native.plan.planner import Planner
+        from thalweg.executors.native.explain import explain
 
-        if stage == "simplified":
-            return to_text(simplify(graph, supported))
-        host = self.host or this_host()
-        ir = generate(Planner(graph, host.vector_bytes // 4, gather).plan(), host, checked=self.checked)
-        return ir if stage == "ir" else compile_assembly(ir, host)
+        return explain(graph, self.host or this_host(), stage, gather=gather, checked=self.checked)
 
     def peak_flops(self, threads: int) -> float:
         """See Executor.peak_flops; measured, in some 50 ms."""
@@ -101,24 +95,39 @@ class NativeExecutor:
 def _compiled(graph: Graph, host: Host, gather: bool, checked: bool, phases: debug.Phases) -> bytes:
     """What a program needs to know besides its object code, and that."""
     # The code generator is loaded only when there is something to compile.
-    from thalweg.executors.native.code.step import generate
-    from thalweg.executors.native.plan.planner import Planner
+    from thalweg.executors.native.code.step import generate, target
+    from thalweg.executors.native.plan.plan import make_plan
 
-    plan = Planner(graph, host.vector_bytes // 4, gather).plan()
+    plan = make_plan(graph, target(host), gather)
     phases.done("planned")
-    ir = generate(plan, host, checked=checked)
-    phases.done("written as IR")
-    code = compile_object(ir, host)
-    phases.done("compiled by LLVM")
-    return _head(plan, host) + code
+    objects = compile_parts(generate(plan, host, checked=checked), host)
+    phases.done("written as IR and compiled by LLVM")
+    return _content(plan, host, objects)
 
 
-def _head(plan: Plan, host: Host) -> bytes:
-    return _HEAD.pack(plan.arena_bytes, plan.cost_seconds(host), plan.sharing_seconds())
+def _content(plan: Plan, host: Host, objects: Sequence[bytes]) -> bytes:
+    from thalweg.executors.native.plan.cost import sharing_seconds, step_seconds
+
+    head = _HEAD.pack(plan.arena_bytes, step_seconds(plan.stages, host), sharing_seconds(plan.stages))
+    return head + b"".join(_SIZE.pack(len(code)) + code for code in objects)
+
+
+def _objects(content: bytes) -> list[bytes]:
+    """The object code of each part."""
+    objects = []
+    at = _HEAD.size
+    while at < len(content):
+        (size,) = _SIZE.unpack_from(content, at)
+        objects.append(content[at + _SIZE.size : at + _SIZE.size + size])
+        at += _SIZE.size + size
+    return objects
 
 
 _HEAD = struct.Struct("<qdd")
 """Bytes of the arena, seconds of a step on one thread, seconds that it takes longer on several."""
+
+_SIZE = struct.Struct("<q")
+"""Bytes of an object, before it."""
 
 SMALL_SECONDS = 5e-6
 """Steps predicted to be shorter than this stay on one thread: the barriers alone take longer."""
@@ -136,7 +145,7 @@ class NativeProgram:
         self.gather = gather
         self.checked = checked
         arena_bytes, self._cost_seconds, self._sharing_seconds = _HEAD.unpack_from(content)
-        self._code = load(content[_HEAD.size :])
+        self._code = load(_objects(content))
         self._run = _SIGNATURE(self._code.address(RUN))
         self._arena = _aligned(arena_bytes)
         self._barrier = _aligned(0)

@@ -9,11 +9,15 @@ import pytest
 
 from thalweg.executors import debug
 from thalweg.executors.native import executor as native
+from thalweg.executors.native.code import step
 from thalweg.executors.native.code.addresses import RUN
+from thalweg.executors.native.code.llvm import compile_parts
+from thalweg.executors.native.code.step import generate, target
 from thalweg.executors.native.host import this_host
-from thalweg.executors.native.run.loader import CannotLoadError, MappedObject, load
+from thalweg.executors.native.plan.plan import make_plan
+from thalweg.executors.native.run.loader import CannotLoadError, MappedObjects, load
 from thalweg.graph.node import Graph
-from thalweg.ops import exp, input_node, reduce_sum
+from thalweg.ops import exp, input_node, reduce_sum, transpose
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() != "x86_64", reason="it reads ELF for x86-64 only"
@@ -24,19 +28,20 @@ pytestmark = pytest.mark.skipif(
 def code():
     """A sound object, with constants and so with relocations."""
     graph = Graph({"y": reduce_sum(exp(input_node("x", (40, 30))), 1)})
-    return native._compiled(graph, this_host(), False, False, debug.Phases())[native._HEAD.size :]
+    (code,) = native._objects(native._compiled(graph, this_host(), False, False, debug.Phases()))
+    return code
 
 
 def loads(content):
     try:
-        MappedObject(content)
+        MappedObjects([content])
     except CannotLoadError:
         return False
     return True
 
 
 def test_a_sound_object_loads(code):
-    assert MappedObject(code).address(RUN) > 0
+    assert MappedObjects([code]).address(RUN) > 0
 
 
 def test_a_truncated_object_does_not_load(code):
@@ -73,8 +78,23 @@ def test_flipped_bytes_do_no_harm(code):
 def test_an_object_for_another_system_goes_to_llvms_linker(code, monkeypatch):
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     with pytest.raises(CannotLoadError, match="x86-64"):
-        MappedObject(code)
-    assert load(code).address(RUN) > 0
+        MappedObjects([code])
+    assert load([code]).address(RUN) > 0
+
+
+def parts_of(graph):
+    """The objects of a program, with a part for each task."""
+    host = this_host()
+    return compile_parts(generate(make_plan(graph, target(host), False), host, checked=False, part_characters=1), host)
+
+
+def test_functions_are_found_in_other_objects():
+    x = input_node("x", (40, 30))
+    parts = parts_of(Graph({"y": reduce_sum(exp(x), 1), "z": transpose(x) * 2.0}))
+    assert len(parts) == 2
+    assert MappedObjects(parts).address(RUN) > 0
+    with pytest.raises(CannotLoadError, match=r"kernel\.\d+' is not in the objects"):
+        MappedObjects(parts[1:])
 
 
 def test_both_linkers_give_the_same_results(native_and_llvm):
@@ -88,6 +108,7 @@ def native_and_llvm(monkeypatch):
     results = []
     x = np.random.default_rng(0).normal(size=(40, 30)).astype(np.float32)
     graph = Graph({"y": reduce_sum(exp(input_node("x", (40, 30))), 1)})
+    monkeypatch.setattr(step, "PART_CHARACTERS", 1)  # so that there are several objects
     for machine in (platform.machine(), "riscv64"):
         with monkeypatch.context() as patch:
             patch.setattr(platform, "machine", lambda name=machine: name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from thalweg.executors.native.host import ITEMSIZE, Host
 
@@ -69,15 +69,28 @@ def literal(value: float | int | bool, dtype: str) -> str:
     return str((int(value) + (1 << bits - 1)) % (1 << bits) - (1 << bits - 1))  # LLVM's integers have no sign
 
 
-@dataclass
-class Module:
-    """Functions and the declarations that they need."""
+Ends = tuple[str, str]
+"""The first byte of a buffer, and the one after its last: values of pointers, or of parameters."""
 
-    host: Host
-    checked: bool = False
-    functions: dict[str, str] = field(default_factory=dict)
-    declarations: dict[str, str] = field(default_factory=dict)
-    _names: dict[str, str] = field(default_factory=dict)
+
+class Module:
+    """Functions of one program, in parts that are compiled by themselves.
+
+    A part is written to until it is taken; functions of earlier parts can be called from later ones.
+    """
+
+    def __init__(self, host: Host, checked: bool = False) -> None:
+        """``checked``: every load and store is bounded."""
+        self.host = host
+        self.checked = checked
+        self._names: dict[str, str] = {}  # of functions, by their text
+        self._parameters: dict[str, str] = {}  # their types
+        self._clear()
+
+    def _clear(self) -> None:
+        self._texts: list[str] = []
+        self._declarations: dict[str, str] = {}
+        self._here: set[str] = set()
 
     def add(self, stem: str, function: Builder) -> str:
         """The name of the function; a function with the same text is shared."""
@@ -85,25 +98,53 @@ class Module:
         if body not in self._names:
             name = f"@{stem}.{len(self._names)}"
             self._names[body] = name
-            self.functions[name] = f"define internal void {name}{body}"
+            self._parameters[name] = function.parameter_types()
+            self.write(name, f"define hidden void {name}{body}")
         return self._names[body]
 
-    def text(self) -> str:
-        return "\n".join([*self.functions.values(), *self.declarations.values()]) + "\n"
+    def write(self, name: str, text: str) -> None:
+        """Puts the text of a function into the current part."""
+        self._texts.append(text)
+        self._here.add(name)
+
+    def declare(self, name: str, text: str) -> None:
+        """A function from outside of the program."""
+        self._declarations[name] = text
+
+    def use(self, name: str) -> None:
+        """Declares a function of the program that may be in another part."""
+        if name not in self._here:
+            self._declarations[name] = f"declare hidden void {name}({self._parameters[name]})"
+
+    def __len__(self) -> int:
+        """Characters of the current part."""
+        return sum(map(len, self._texts))
+
+    def part(self) -> str:
+        """The text of the current part, and begins the next one."""
+        declarations = [text for name, text in self._declarations.items() if name not in self._here]
+        text = "\n".join([*self._texts, *declarations]) + "\n"
+        self._clear()
+        return text
 
 
 class Builder:
     """One function being written."""
 
-    def __init__(self, module: Module, pointers: Sequence[str], integers: Sequence[str] = ()) -> None:
-        """A function of the buffers ``pointers`` and the int64s ``integers``.
+    def __init__(
+        self, module: Module, pointers: Sequence[str], integers: Sequence[str] = (), *, buffers: bool = True
+    ) -> None:
+        """A function of ``pointers`` and the int64s ``integers``.
 
-        In the checked build each buffer has a second parameter, its end.
+        Arguments:
+            buffers: the pointers are those of buffers that do not overlap. In the checked build each of them has a
+                second parameter, its end.
         """
         self.module = module
         self.host = module.host
         self.pointers = tuple(pointers)
         self.integers = tuple(integers)
+        self.buffers = buffers
         self.block = "entry"
         self._lines: list[str] = ["entry:"]
         self._count = 0
@@ -111,10 +152,27 @@ class Builder:
     # --- text ---------------------------------------------------------------------------------------------------
 
     def text(self) -> str:
-        ends = [f"ptr %{p}.end" for p in self.pointers] if self.module.checked else []
-        aliasing = "" if self.module.checked else " noalias"
-        parameters = [f"ptr{aliasing} %{p}" for p in self.pointers] + ends + [f"i64 %{i}" for i in self.integers]
+        """Parameters and body."""
+        aliasing = " noalias" if self.buffers and not self.module.checked else ""
+        parameters = [f"ptr{aliasing} %{p}" for p in self.pointers]
+        parameters += [f"ptr %{p}.end" for p in self._bounded] + [f"i64 %{i}" for i in self.integers]
         return f"({', '.join(parameters)}) noinline nounwind {{\n" + "\n".join([*self._lines, "  ret void", "}"])
+
+    def parameter_types(self) -> str:
+        """The types of the parameters."""
+        return ", ".join(["ptr"] * (len(self.pointers) + len(self._bounded)) + ["i64"] * len(self.integers))
+
+    @property
+    def _bounded(self) -> Sequence[str]:
+        return self.pointers if self.buffers and self.module.checked else ()
+
+    def call(self, name: str, pointers: Sequence[Ends], integers: Sequence[Value]) -> None:
+        """Calls a function of the program that takes buffers and integers."""
+        self.module.use(name)
+        arguments = [f"ptr {begin}" for begin, _ in pointers]
+        if self.module.checked:
+            arguments += [f"ptr {end}" for _, end in pointers]
+        self.line(f"call void {name}({', '.join([*arguments, *map(str, integers)])})")
 
     def line(self, text: str) -> None:
         self._lines.append("  " + text)
@@ -137,7 +195,7 @@ class Builder:
         return self.emit(f"call {result} {full}({', '.join(map(str, arguments))})", dtype, lanes)
 
     def declare(self, name: str, text: str) -> None:
-        self.module.declarations[name] = text
+        self.module.declare(name, text)
 
     # --- control ------------------------------------------------------------------------------------------------
 
@@ -382,7 +440,7 @@ class Builder:
         """In the checked build: the address if all ``count`` elements lie in its buffer, else the trap's."""
         if not self.module.checked:
             return at
-        self.module.functions["@inside"] = INSIDE
+        self.declare("@inside", "declare hidden ptr @inside(ptr, i64, ptr, ptr)")
         name = self.fresh("q")
         size = count * ITEMSIZE[dtype]
         self.line(f"{name} = call ptr @inside(ptr {at.text}, i64 {size}, ptr %{at.buffer}, ptr %{at.buffer}.end)")
@@ -391,7 +449,7 @@ class Builder:
 
 INSIDE = """@trap = internal global [256 x i8] zeroinitializer, align 64
 @faults = internal global i64 0, align 8
-define internal ptr @inside(ptr %at, i64 %size, ptr %first, ptr %end) noinline nounwind {
+define hidden ptr @inside(ptr %at, i64 %size, ptr %first, ptr %end) noinline nounwind {
 entry:
   %a = ptrtoint ptr %at to i64
   %f = ptrtoint ptr %first to i64

@@ -4,151 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import field
-from functools import cached_property
-from typing import Protocol
 
 from thalweg.executors.native.code.builder import Builder, Pointer, Value
 from thalweg.executors.native.code.operations import lower
-from thalweg.executors.native.plan.nest import Access, Buffer, Dim, View, dense_strides, merge
+from thalweg.executors.native.plan.buffer import Buffer
+from thalweg.executors.native.plan.nest import Access, AxisMap, Key, Nest, made_of
 from thalweg.fields import dataclass
-from thalweg.graph.node import Node
-from thalweg.ops.broadcast import Broadcast, Reduction
+from thalweg.graph.node import Kind, Node
+from thalweg.ops.broadcast import Reduction
 from thalweg.ops.cast import Cast
-from thalweg.ops.leaf import Constant, Iota
-from thalweg.ops.random import RandomBits
-from thalweg.passes.fuse import Kernel, is_view
+from thalweg.ops.leaf import Constant
+from thalweg.passes.fuse import is_view
 
-AxisMap = tuple[int, ...]  # for each axis of a node, the axis of the kernel's space that it runs along
-Key = tuple[Node, AxisMap]
 Values = list[Value]  # one scalar that holds for all lanes, or one vector for each vector of the place
-
-
-@dataclass
-class Nest:
-    """A kernel with its operands resolved: loads and stores as accesses over merged axes."""
-
-    kernel: Kernel
-    dims: list[Dim]
-    loads: dict[Key, Access]
-    stores: dict[Node, Access]
-    extra: list[Access]  # a contraction's two operands
-    needed: set[Node]  # what is computed or loaded on the way to the roots
-
-    @cached_property
-    def buffers(self) -> list[Buffer]:
-        """All buffers, each once, in order of first use."""
-        accesses = [*self.extra, *self.loads.values(), *self.stores.values()]
-        return list(dict.fromkeys(a.buffer for a in accesses if a.buffer is not None))
-
-
-def resolve(kernel: Kernel, views: Views, operands: Iterable[View] = (), reduced: Iterable[int] = ()) -> Nest:
-    """The nest of a kernel. A contraction adds its operands, over the space and then the axes ``reduced``.
-
-    Arguments:
-        views: where every stored value, leaf and view lies.
-        reduced: sizes of the axes that a contraction sums over.
-    """
-    sizes = list(reduced)
-    dims = [Dim(n, axis in kernel.swept) for axis, n in enumerate(kernel.space)] + [Dim(n, True) for n in sizes]
-    loads: dict[Key, Access] = {}
-    needed: set[Key] = set()
-    for root in kernel.roots:
-        _collect(kernel, views, root, root_mapping(kernel, root), loads, needed, len(dims))
-    nodes = {node for node, _ in needed}
-    stores = {root: _access(views.target(root), root_mapping(kernel, root), len(dims)) for root in kernel.roots}
-    extra = [Access(v.buffer, v.offset, v.strides, v.gathered, v.borders) for v in operands]
-    if any(dim.size == 0 for dim in dims):
-        return Nest(kernel, dims, loads, stores, extra, nodes)
-    merged, accesses = merge(dims, [*extra, *loads.values(), *stores.values()])
-    first, second = len(extra), len(extra) + len(loads)
-    return Nest(
-        kernel,
-        merged,
-        dict(zip(loads, accesses[first:second], strict=True)),
-        dict(zip(stores, accesses[second:], strict=True)),
-        accesses[:first],
-        nodes,
-    )
-
-
-class Views(Protocol):
-    """Where values lie; the planner knows."""
-
-    def source(self, node: Node) -> View | None:
-        """Where to load a value from; None if it has to be computed."""
-
-    def origin(self, node: Node) -> View | None:
-        """Where a kernel's root that is only a copy (of a leaf or a view) comes from; None if it is computed."""
-
-    def target(self, node: Node) -> View:
-        """Where to store a kernel's root."""
-
-
-def root_mapping(kernel: Kernel, root: Node) -> AxisMap:
-    everything = tuple(range(len(kernel.space)))
-    if root.shape == kernel.space:
-        return everything
-    return tuple(a for a in everything if a not in kernel.swept)
-
-
-def _steps(kernel: Kernel, node: Node, mapping: AxisMap) -> list[Key]:
-    """What the value of a computed node is made of."""
-    if node is kernel.contraction:
-        return []
-    if isinstance(node.op, Reduction):
-        return [(node.inputs[0], tuple(range(len(kernel.space))))]
-    if isinstance(node.op, Broadcast):
-        return [(node.inputs[0], tuple(mapping[a] for a in node.op.axes))]
-    if isinstance(node.op, RandomBits):
-        return [(x, ()) for x in node.inputs]
-    return [(x, mapping) for x in node.inputs]
-
-
-def _collect(
-    kernel: Kernel,
-    views: Views,
-    node: Node,
-    mapping: AxisMap,
-    loads: dict[Key, Access],
-    visited: set[Key],
-    rank: int,
-) -> None:
-    """Enters every load that the value of ``node`` needs, and every value on the way."""
-    stack = [(node, mapping)]
-    while stack:
-        key = stack.pop()
-        node, mapping = key
-        if key in visited:
-            continue
-        visited.add(key)
-        if isinstance(node.op, Constant) or node is kernel.contraction:
-            continue
-        if isinstance(node.op, Iota):
-            strides = [0] * rank
-            strides[mapping[node.op.axis]] = 1
-            loads[key] = Access(None, 0, tuple(strides))
-            continue
-        if node in kernel.roots:
-            source = views.origin(node)
-        elif isinstance(node.op, Broadcast) and node.inputs[0] in kernel.roots:
-            source = None  # of this kernel's own: it is in a register, and not yet in memory
-        else:
-            source = views.source(node)
-        if source is not None:
-            loads[key] = _access(source, mapping, rank)
-            continue
-        if isinstance(node.op, RandomBits):
-            counter = View(None, 0, dense_strides(node.shape))  # type: ignore[arg-type]
-            loads[key] = _access(counter, mapping, rank)
-        stack += _steps(kernel, node, mapping)
-
-
-def _access(view: View, mapping: AxisMap, rank: int) -> Access:
-    assert not view.borders, "only tiles leave margins out"
-    strides = [0] * rank
-    for axis, stride in zip(mapping, view.strides, strict=True):
-        strides[axis] += stride
-    return Access(view.buffer, view.offset, tuple(strides), None if view.gathered is None else mapping[view.gathered])
 
 
 @dataclass
@@ -343,16 +211,16 @@ class Place:
         """What a value is computed from; nothing if it is loaded."""
         node, _ = key
         access = self.nest.loads.get(key)
-        counted = access is not None and access.buffer is None and isinstance(node.op, RandomBits)
+        counted = access is not None and access.buffer is None and node.op.kind is Kind.RANDOM
         loaded = access is not None and not counted
-        return [] if loaded or isinstance(node.op, Constant) else _steps(self.nest.kernel, *key)
+        return [] if loaded or isinstance(node.op, Constant) else made_of(self.nest.kernel, *key)
 
     def _value(self, node: Node, mapping: AxisMap) -> Values:
         build, kernel = self.build, self.nest.kernel
         if isinstance(node.op, Constant):
             return [build.constant(node.op.value, node.dtype)]
         access = self.nest.loads.get((node, mapping))
-        if isinstance(node.op, RandomBits) and access is not None and access.buffer is None:
+        if node.op.kind is Kind.RANDOM and access is not None and access.buffer is None:
             (seed,), (step,) = (self.value(x, ()) for x in node.inputs)
             return [lower(node.op, build, seed, step, place) for place in self.load(access)]
         if access is not None:
@@ -360,7 +228,7 @@ class Place:
             return [self._cast(x, node.dtype) for x in loaded] if access.buffer is None else loaded
         if isinstance(node.op, Reduction):  # over axes of size 1
             return self.value(node.inputs[0], tuple(range(len(kernel.space))))
-        ((first, first_mapping), *rest) = _steps(kernel, node, mapping)
+        ((first, first_mapping), *rest) = made_of(kernel, node, mapping)
         if is_view(node):
             return self.value(first, first_mapping)
         arguments = [self.value(first, first_mapping), *(self.value(x, m) for x, m in rest)]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from thalweg.executors import threads
 from thalweg.executors.native.host import Host
 
 _lock = threading.Lock()
@@ -37,29 +40,64 @@ def llvm_version() -> str:
     return " ".join(path.name for path in Path(found.origin).parents[1].glob("llvmlite-*"))
 
 
+def compile_parts(parts: Iterable[str], host: Host) -> list[bytes]:
+    """Object code (ELF, Mach-O or COFF) for this machine of each part of a program, on all cores.
+
+    Compiling begins with the first part, while ``parts`` still makes the next ones.
+    """
+    from concurrent.futures import ThreadPoolExecutor  # here, because what is in the cache needs none
+
+    with ThreadPoolExecutor(threads.available(), "thalweg-compile") as pool:
+        work = [pool.submit(compile_object, part, host) for part in parts]
+        return [part.result() for part in work]
+
+
 def compile_object(ir: str, host: Host) -> bytes:
-    """Object code (ELF, Mach-O or COFF) of a module for this machine."""
-    module, machine = _parsed(ir, host)
-    code: bytes = machine.emit_object(module)
-    return code
+    """Object code of one part."""
+    return _emitted(ir, host, as_object=True)
 
 
 def compile_assembly(ir: str, host: Host) -> str:
-    """The same as text."""
-    module, machine = _parsed(ir, host)
-    text: str = machine.emit_assembly(module)
-    return text
+    """One part in the processor's own language."""
+    return _emitted(ir, host, as_object=False).decode()
 
 
-def _parsed(ir: str, host: Host) -> tuple[Any, Any]:
-    """The module, checked by LLVM, and what compiles it."""
+def _emitted(ir: str, host: Host, *, as_object: bool) -> bytes:
+    """What the machine's code generator makes of a module, which has a context of its own: threads must not share one.
+
+    Raises: RuntimeError for text that is no IR.
+    """
     llvm = binding()
+    ffi = llvm.ffi
     machine = _target_machine(llvm, host)
-    module = llvm.parse_assembly(ir)
+    context = llvm.create_context()
+    with ffi.OutputString() as error:
+        module = llvm.ModuleRef(_unlocked(ffi, "LLVMPY_ParseAssembly")(context, ir.encode(), error), context)
+        if error:
+            module.close()
+            raise RuntimeError(f"LLVM cannot read the code: {error}")
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     module.verify()
-    return module, machine
+    with ffi.OutputString() as error:
+        buffer = _unlocked(ffi, "LLVMPY_TargetMachineEmitToMemory")(machine, module, int(as_object), error)
+        if not buffer:
+            raise RuntimeError(f"LLVM cannot compile the code: {error}")
+    try:
+        return ctypes.string_at(ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer))
+    finally:
+        ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
+
+
+def _unlocked(ffi: Any, name: str) -> Any:
+    """A function of llvmlite's library without the lock under which llvmlite lets only one thread into it.
+
+    Source: LLVM Programmer's Manual, "Threads and LLVM": threads may compile at once, each in a context of its own.
+    """
+    locked = getattr(ffi.lib, name)
+    function = getattr(ctypes.CDLL(ffi.lib._name), name)
+    function.argtypes, function.restype = locked.argtypes, locked.restype
+    return function
 
 
 def _target_machine(llvm: Any, host: Host) -> Any:

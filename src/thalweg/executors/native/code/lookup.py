@@ -10,8 +10,7 @@ import math
 from collections.abc import Callable
 
 from thalweg.executors.native.code.builder import Builder, Module, Pointer, Value
-from thalweg.executors.native.code.evaluate import Nest
-from thalweg.executors.native.plan.nest import Access
+from thalweg.executors.native.plan.nest import Access, Nest
 from thalweg.graph.node import Op
 from thalweg.ops.lookup import AddRows, Take
 

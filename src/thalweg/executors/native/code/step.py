@@ -7,26 +7,41 @@ barrier.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from thalweg.executors.native.code import lookup, stamps
 from thalweg.executors.native.code.addresses import BARRIER_SHIFT, FAULTS, FIXED, RUN
-from thalweg.executors.native.code.builder import Builder, Module, Value
+from thalweg.executors.native.code.builder import INSIDE, Builder, Ends, Module, Value
 from thalweg.executors.native.code.contraction import Tiles
 from thalweg.executors.native.code.lookup import Lookup
-from thalweg.executors.native.code.operations import LOWERINGS
+from thalweg.executors.native.code.operations import LOWERINGS, is_cheap, is_costly
 from thalweg.executors.native.code.sweep import Sweep
 from thalweg.executors.native.code.transpose import TransposedCopy
 from thalweg.executors.native.host import Host
-from thalweg.executors.native.plan.nest import Buffer
-from thalweg.executors.native.plan.task import Plan, Task
+from thalweg.executors.native.plan.buffer import Buffer
+from thalweg.executors.native.plan.nest import Nest
+from thalweg.executors.native.plan.plan import Plan, Target
+from thalweg.fields import dataclass
 from thalweg.graph.node import Kind, Op
 
 SPINS = 100
 """Turns that a thread waits at a barrier before it lets others run; more starves a second job on the same core."""
 
+PART_CHARACTERS = 96 * 1024
+"""About how much text goes into one part of a program: parts are compiled at the same time."""
+
+Writer = Tiles | Lookup | TransposedCopy | Sweep
+
+
+def target(host: Host) -> Target:
+    """What a planner has to know of the code that can be written for a host."""
+    return Target(host, supported, is_cheap, is_costly)
+
 
 def table_order(plan: Plan) -> list[Buffer]:
     """The caller's arrays in the order of the table, after FIXED."""
-    return [*plan.states.values(), *plan.data.values(), *plan.outputs.values()]
+    callers = plan.callers
+    return [*callers.states.values(), *callers.data.values(), *callers.outputs.values()]
 
 
 def supported(op: type[Op]) -> bool:
@@ -35,50 +50,68 @@ def supported(op: type[Op]) -> bool:
     return op.kind in planned or op in LOWERINGS or op in lookup.LOWERINGS
 
 
-def generate(plan: Plan, host: Host, *, checked: bool, profiled: bool = False) -> str:
-    """The LLVM IR of a plan; ``profiled`` with time stamps (stamps.py)."""
+def generate(
+    plan: Plan, host: Host, *, checked: bool, profiled: bool = False, part_characters: int | None = None
+) -> Iterator[str]:
+    """The LLVM IR of a plan, in parts that refer to each other's functions.
+
+    Arguments:
+        profiled: with time stamps (stamps.py).
+        part_characters: a part that is longer is ended; PART_CHARACTERS unless given.
+    """
     module = Module(host, checked)
-    calls = [[_kernel(task, plan, module) for task in stage] for stage in plan.stages]
-    entry = _entry(plan, calls, module, profiled)
-    text = _barrier(host) + entry + (stamps.functions(host) if profiled else "")
+    most = PART_CHARACTERS if part_characters is None else part_characters
+    calls: list[list[Call]] = []
+    for stage in plan.stages:
+        calls.append([])
+        for nest in stage:
+            if len(module) > most:
+                yield module.part()
+            calls[-1].append(_call_of(nest, module))
+    _write_entry(plan, calls, module, profiled)
+    if profiled:
+        module.write(f"@{stamps.CLOCK}", stamps.functions(host))
     if checked:
-        module.functions.setdefault("@inside", _NO_FAULTS)
-        text += _FAULT_COUNT
-    return module.text() + text
+        module.write("@inside", _FAULTS)
+    module.write("@barrier", _barrier(host))
+    yield module.part()
 
 
-def _kernel(task: Task, plan: Plan, module: Module) -> Call:
-    """The name of a task's function, its number of units, and its buffers (None for the index)."""
-    nest = task.nest
-    assert nest is not None, "tasks are resolved"
+def writer_of(nest: Nest, module: Module) -> Writer:
+    """Who writes the function of a task."""
+    if nest.kernel.contraction is not None:
+        return Tiles(nest, module)
+    if nest.kernel.roots[0].op.kind is Kind.LOOKUP and not nest.copies:
+        return Lookup(nest, module)
+    return TransposedCopy(nest, module) if TransposedCopy.fits(nest) else Sweep(nest, module)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A task's function, its number of units, and its buffers (None for the index)."""
+
+    name: str
+    units: int
+    buffers: tuple[Buffer | None, ...]
+
+
+def _call_of(nest: Nest, module: Module) -> Call:
     gathers = any(b.gathered for b in nest.buffers)
+    writer = writer_of(nest, module)
+    if writer.units == 0:
+        return Call("", 0, ())
     pointers = [f"b{i}" for i in range(len(nest.buffers))] + (["index"] if gathers else [])
     build = Builder(module, pointers, ["begin", "end"])
-    if task.kernel.contraction is not None:
-        writer: Tiles | Lookup | TransposedCopy | Sweep = Tiles(nest, module)
-    elif task.kernel.roots[0].op.kind is Kind.LOOKUP and not task.copies:
-        writer = Lookup(nest, module)
-    elif TransposedCopy.fits(nest):
-        writer = TransposedCopy(nest, module)
-    else:
-        wide = any(x.dtype in ("float64", "int64") for x in task.kernel.roots)
-        writer = Sweep(nest, module, "float64" if wide else "float32", plan.stored)
-    if writer.units == 0:
-        return "", 0, []
     writer.write(build)
-    buffers: list[Buffer | None] = [*nest.buffers, *([None] if gathers else [])]
-    return module.add("kernel", build), writer.units, buffers
+    return Call(module.add("kernel", build), writer.units, (*nest.buffers, *([None] if gathers else [])))
 
 
-Call = tuple[str, int, list[Buffer | None]]  # a function, its number of units, its buffers
-
-
-def _entry(plan: Plan, calls: list[list[Call]], module: Module, profiled: bool) -> str:
+def _write_entry(plan: Plan, calls: list[list[Call]], module: Module, profiled: bool) -> None:
     """``run(table, thread, threads, first, last)``: the steps from ``first`` to ``last``.
 
     The stamps of a profile are the tasks, one after the other, and then the barriers.
     """
-    build = Builder(module, ["table"], ["thread", "threads", "first", "last"])
+    build = Builder(module, ["table"], ["thread", "threads", "first", "last"], buffers=False)
     pointers = _table(build, plan)
     build.line("%arrivals = alloca i64")
     build.line("store i64 0, ptr %arrivals")
@@ -87,36 +120,34 @@ def _entry(plan: Plan, calls: list[list[Call]], module: Module, profiled: bool) 
     tasks = sum(map(len, calls))
     stamp = stamps.Stamps(build, pointers["profile"][0], tasks + len(calls)).stamp if profiled else _no_stamp
 
+    def barrier() -> None:
+        build.line("call void @barrier(ptr %table, i64 %thread, i64 %threads, ptr %arrivals)")
+
     def step(s: Value, _: list[Value]) -> list[Value]:
         here = _at_step(build, plan, pointers, s)
         numbers = iter(range(tasks))
         for place, stage in enumerate(calls):
-            for turn, (name, units, buffers) in enumerate(stage):
-                if units:
-                    _call(build, name, _share(build, units, shares[turn % 2 if units == 1 else 0]), buffers, here)
+            for turn, call in enumerate(stage):
+                if call.units:
+                    share = _share(build, call.units, shares[turn % 2 if call.units == 1 else 0])
+                    build.call(call.name, [_pointer(build, plan, b, here) for b in call.buffers], share)
                 stamp(next(numbers))
-            build.when(
-                many, lambda: build.line("call void @barrier(ptr %table, i64 %thread, i64 %threads, ptr %arrivals)")
-            )
+            build.when(many, barrier)
             stamp(tasks + place)
         return []
 
     build.loop(Value("%first", "int64"), Value("%last", "int64"), 1, [], step)
-    body = build.text().replace(" noalias", "").replace("ptr %table, ptr %table.end", "ptr %table")
-    return f"define void @{RUN}{body}\n"
+    module.write(f"@{RUN}", f"define void @{RUN}{build.text()}")
 
 
 def _no_stamp(number: int) -> None:
     """What a step without a profile does after each task."""
 
 
-Ends = tuple[str, str]  # the first byte of a buffer, and the one after its last
-
-
 def _table(build: Builder, plan: Plan) -> dict[Buffer | str, Ends]:
     """Loads the callers' pointers: two entries each, begin and end."""
     names: list[Buffer | str] = [*FIXED[2:], *table_order(plan)]
-    found: dict[Buffer | str, Ends] = {}
+    pointers: dict[Buffer | str, Ends] = {}
     for i, name in enumerate(names, 2):
         ends = []
         for slot in (2 * i, 2 * i + 1):
@@ -124,8 +155,8 @@ def _table(build: Builder, plan: Plan) -> dict[Buffer | str, Ends]:
             build.line(f"{at} = getelementptr ptr, ptr %table, i64 {slot}")
             build.line(f"{value} = load ptr, ptr {at}")
             ends.append(value)
-        found[name] = (ends[0], ends[1])
-    return found
+        pointers[name] = (ends[0], ends[1])
+    return pointers
 
 
 def _shares(build: Builder) -> list[tuple[Value, Value]]:
@@ -158,7 +189,7 @@ def _at_step(build: Builder, plan: Plan, pointers: dict[Buffer | str, Ends], s: 
 
     if plan.batch is not None:
         advance("index", 8 * plan.batch)
-    for buffer in plan.outputs.values():
+    for buffer in plan.callers.outputs.values():
         advance(buffer, buffer.type.nbytes)
     return here
 
@@ -170,29 +201,13 @@ def _share(build: Builder, units: int, share: tuple[Value, Value]) -> tuple[Valu
     return low, high
 
 
-def _call(
-    build: Builder,
-    name: str,
-    bounds: tuple[Value, Value],
-    buffers: list[Buffer | None],
-    here: dict[Buffer | str, Ends],
-) -> None:
-    """One task, from one unit to another."""
-    ends = [_pointer(build, buffer, here) for buffer in buffers]
-    arguments = [f"ptr {first}" for first, _ in ends]
-    if build.module.checked:
-        arguments += [f"ptr {end}" for _, end in ends]
-    arguments += [f"i64 {b.text}" for b in bounds]
-    build.line(f"call void {name}({', '.join(arguments)})")
-
-
-def _pointer(build: Builder, buffer: Buffer | None, here: dict[Buffer | str, Ends]) -> Ends:
+def _pointer(build: Builder, plan: Plan, buffer: Buffer | None, here: dict[Buffer | str, Ends]) -> Ends:
     if buffer is None:
         return here["index"]
     if buffer.kind != "temporary":
         return here[buffer]
     begin = build.fresh("a")
-    build.line(f"{begin} = getelementptr i8, ptr {here['arena'][0]}, i64 {buffer.offset}")
+    build.line(f"{begin} = getelementptr i8, ptr {here['arena'][0]}, i64 {plan.offsets[buffer]}")
     if not build.module.checked:
         return begin, ""
     end = build.fresh("a")
@@ -207,9 +222,8 @@ def _barrier(host: Host) -> str:
     counter would travel to every thread for its addition and back again. Numbers are never set back within a call.
     Spins a little, then gives way at every turn: of two threads on one core the waiting one must not hold up the other.
     """
-    pause = "call void @llvm.aarch64.hint(i32 1)" if host.name == "neon" else "call void @llvm.x86.sse2.pause()"
-    declared = "declare void " + pause.removeprefix("call void ").replace("i32 1", "i32")
-    return f"""{declared}
+    hint, arguments = ("@llvm.aarch64.hint", "i32 1") if host.name == "neon" else ("@llvm.x86.sse2.pause", "")
+    return f"""declare void {hint}({arguments.removesuffix(" 1")})
 define internal void @barrier(ptr %table, i64 %thread, i64 %threads, ptr %arrivals) noinline nounwind {{
 entry:
   %slot = getelementptr ptr, ptr %table, i64 2
@@ -240,7 +254,7 @@ again:
   %patient = icmp ult i64 %turn, {SPINS}
   br i1 %patient, label %wait, label %give
 wait:
-  {pause}
+  call void {hint}({arguments})
   br label %look
 give:
   %ignored = call i32 %yield()
@@ -254,11 +268,8 @@ over:
 """
 
 
-_NO_FAULTS = "@faults = internal global i64 0, align 8"
-
-_FAULT_COUNT = f"""
+_FAULTS = f"""{INSIDE}
 define i64 @{FAULTS}() {{
   %n = load i64, ptr @faults
   ret i64 %n
-}}
-"""
+}}"""

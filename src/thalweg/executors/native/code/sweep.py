@@ -10,81 +10,32 @@ Reductions that need the result of another (the sum of e^(x - max)) go in a late
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 
 from thalweg.executors.native.code.builder import Builder, Module, Value
-from thalweg.executors.native.code.evaluate import Lanes, Nest, Place, Values, root_mapping
-from thalweg.executors.native.code.operations import is_costly, lower
+from thalweg.executors.native.code.evaluate import Lanes, Place, Values
+from thalweg.executors.native.code.operations import lower
 from thalweg.executors.native.host import ITEMSIZE
+from thalweg.executors.native.plan.nest import Nest, root_mapping
+from thalweg.executors.native.plan.sweeps import GROUP
 from thalweg.graph.node import Node
 from thalweg.ops.broadcast import Reduction
-from thalweg.passes.fuse import Kernel, is_leaf
 from thalweg.state.layout import LINE_BYTES
-
-GROUP = 4
-"""Vectors that one turn of the inner loop works on: enough independent sums to hide an addition's latency."""
-
 
 ROWS_AHEAD = 3
 """How many rows of a batch ahead of the one being copied are asked for: they lie anywhere in the data."""
 
 
-def passes(kernel: Kernel, stored: Container[Node]) -> dict[Node, int]:
-    """For each node of a kernel the number of passes over the data that must be over before its value is known."""
-    done: dict[Node, int] = {}
-    for root in kernel.nodes:
-        stack = [root]
-        while stack:
-            node = stack[-1]
-            loaded = is_leaf(node) or (node in stored and node not in kernel.nodes)
-            waiting = [] if loaded or node in done else [x for x in node.inputs if x not in done]
-            if waiting:
-                stack += waiting
-                continue
-            stack.pop()
-            if node not in done:
-                before = 0 if loaded else max((done[x] for x in node.inputs), default=0)
-                done[node] = before + (isinstance(node.op, Reduction) and not loaded)
-    return done
-
-
-def one_pass(kernel: Kernel, stored: Container[Node]) -> bool:
-    """Whether all loops of a kernel are over when its first sums are known: then each element is read once."""
-    if kernel.contraction is not None:
-        return True
-    done = passes(kernel, stored)
-    return all(done[node] == 0 for node in kernel.nodes if node.shape == kernel.space) or not kernel.swept
-
-
-def kept_for_later(kernel: Kernel, stored: Container[Node]) -> list[Node]:
-    """Costly values that more than one pass needs: to be stored by the first and loaded by the others."""
-    done = passes(kernel, stored)
-    found = []
-    for node in kernel.nodes:
-        if node.shape != kernel.space or not is_costly(node.op):
-            continue
-        users = {done[n] - isinstance(n.op, Reduction) for n in kernel.nodes if node in n.inputs}
-        if len(users | {done[node]}) > 1:
-            found.append(node)
-    return found
-
-
-def rows_fit_registers(kernel: Kernel, lanes: int) -> bool:
-    """Whether one row stays in registers from pass to pass, so that nothing is stored in between."""
-    last = len(kernel.space) - 1
-    swept = math.prod(kernel.space[a] for a in kernel.swept)
-    return bool(kernel.swept) and kernel.swept[-1] == last and 0 < swept <= GROUP * lanes
-
-
 class Sweep:
     """Writes the function of one sweep."""
 
-    def __init__(self, nest: Nest, module: Module, dtype: str, stored: Container[Node]) -> None:
+    def __init__(self, nest: Nest, module: Module) -> None:
         self.nest = nest
         self.kernel = nest.kernel
         self.module = module
-        self.width = module.host.lanes(dtype)
-        self.done = passes(nest.kernel, stored)
+        wide = any(root.dtype in ("float64", "int64") for root in nest.kernel.roots)
+        self.width = module.host.lanes("float64" if wide else "float32")
+        self.done = nest.done
         self.last_pass = max((self.done[n] for n in nest.kernel.nodes if n in nest.needed), default=0)
         dims = nest.dims
         self.lane = len(dims) - 1 if dims else None

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 
 from thalweg.executors.native.code.builder import Builder, Module, Value
-from thalweg.executors.native.code.evaluate import Nest, Place, Values
+from thalweg.executors.native.code.evaluate import Place, Values
 from thalweg.executors.native.host import ITEMSIZE
+from thalweg.executors.native.plan.nest import Nest
 
 
 class TransposedCopy:

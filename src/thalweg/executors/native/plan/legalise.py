@@ -13,10 +13,11 @@ The margins of windows are stored as zeros around a copy, except where a contrac
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 from dataclasses import replace
 
-from thalweg.executors.native.code.contraction import BLOCK_BYTES
 from thalweg.executors.native.host import ITEMSIZE
+from thalweg.executors.native.plan.tiles import stands_alone
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Kind, Node, apply, exact_scope
 from thalweg.ops import broadcast, contract, full, multiply, reduce_sum, reshape, transpose
@@ -58,43 +59,129 @@ class Operand:
         return Operand(reshape(self.node, shape), tuple(self.long))
 
 
-def legalise(graph: Graph, gather: bool) -> tuple[Graph, set[Node]]:
+@dataclass(frozen=True)
+class Legal:
+    """A graph of which every operation can be done, if the nodes ``dense`` are stored as they are."""
+
+    graph: Graph
+    dense: frozenset[Node]
+
+
+def legalise(graph: Graph, gather: bool) -> Legal:
     """The graph with contractions that tiles can do, and the nodes that have to be stored as they are for them."""
+    work = _Legalising()
     new: dict[Node, Node] = {}
-    dense: set[Node] = set()
-    copies: dict[tuple[Node, Labels], Node] = {}
-    bordered: dict[Node, Node] = {}  # for windows whose margins are stored, those where they are not
     for node in graph.nodes():
         inputs = tuple(new[x] for x in node.inputs)
         same = node if inputs == node.inputs else Node(node.op, inputs, node.type, node.layer)
         with exact_scope(node.layer):
-            if isinstance(node.op, Contraction):
-                new[node] = _contraction(same, dense, copies, bordered)
-            elif isinstance(node.op, Windows) and node.op.bordered_axes():
-                new[node] = node.op.without_margins(*inputs)
-                taps = [k for k, margin in zip(node.op.size, node.op.margins, strict=True) if any(margin)]
-                if min(taps) > 1 and max(taps) <= MOST_TAPS:
-                    bordered[new[node]] = same
-            elif isinstance(node.op, Reduction):
-                (x,) = inputs
-                new[node] = _in_steps(node.op, x) if _worth_sharing(node.op, x) else same
-            else:
-                new[node] = same
+            new[node] = work.legal(same)
     graph = graph.rebuilt(new)
+    return Legal(graph, frozenset(work.dense | _read_as_stored(graph, work.dense, gather)))
+
+
+def _read_as_stored(graph: Graph, dense: Set[Node], gather: bool) -> set[Node]:
+    """What has to be stored because tiles, lookups and counting loops cannot read it where it lies, or from nowhere.
+
+    Arguments:
+        dense: what is stored already.
+    """
+    stored = set(dense)
     for node in graph.nodes():
         for x in node.inputs if isinstance(node.op, Contraction) else ():
-            source = behind(x, dense)
+            source = behind(x, stored)
             if gather and isinstance(source.op, Input):
-                dense.add(source)  # its rows lie all over the data
+                stored.add(source)  # its rows lie all over the data
             elif isinstance(source.op, Constant | Iota):
-                dense.add(_inside_margins(x))
+                stored.add(_inside_margins(x))
         for x in node.inputs if node.op.kind is Kind.LOOKUP else ():
             lies_elsewhere = isinstance(x.op, Constant | Iota) or (gather and isinstance(x.op, Input))
             if lies_elsewhere or is_view(x):
-                dense.add(x)
+                stored.add(x)
         if is_view(node) and not isinstance(node.op, Broadcast) and isinstance(behind(node).op, Iota):
-            dense.add(behind(node))  # a loop counts along its own axes, and not those that a view makes of them
-    return graph, dense
+            stored.add(behind(node))  # a loop counts along its own axes, and not those that a view makes of them
+    return stored
+
+
+class _Legalising:
+    """One node after the other."""
+
+    def __init__(self) -> None:
+        self.dense: set[Node] = set()
+        self._copies: dict[tuple[Node, Labels], Node] = {}
+        self._bordered: dict[Node, Node] = {}  # for windows whose margins are stored, those where they are not
+
+    def legal(self, node: Node) -> Node:
+        """What takes the place of a node whose inputs are legal."""
+        op = node.op
+        if isinstance(op, Contraction):
+            return self._contraction(node, op)
+        if isinstance(op, Windows) and op.bordered_axes():
+            return self._with_stored_margins(node, op)
+        if isinstance(op, Reduction) and _worth_sharing(op, node.inputs[0]):
+            return _in_steps(op, node.inputs[0])
+        return node
+
+    def _with_stored_margins(self, node: Node, op: Windows) -> Node:
+        stored = op.without_margins(*node.inputs)
+        taps = [k for k, margin in zip(op.size, op.margins, strict=True) if any(margin)]
+        if min(taps) > 1 and max(taps) <= MOST_TAPS:
+            self._bordered[stored] = node
+        return stored
+
+    def _contraction(self, node: Node, op: Contraction) -> Node:
+        x, y = (Operand(n, labels).untransposed() for n, labels in zip(node.inputs, (op.x, op.y), strict=True))
+        if x.node.type.size == 0 or y.node.type.size == 0:
+            return full(node.shape, 0.0, node.dtype)
+        result = Operand(node, op.out)
+        if set(x.long) <= set(y.long) or set(y.long) <= set(x.long):
+            return _product_and_sum(x, y, result)
+        free = [label for label in result.long if (label in x.long) != (label in y.long)]
+        lane = result.long[-1] if result.long[-1] in free else free[-1]
+        out = (*(label for label in op.out if label != lane), lane)
+        x, y = (
+            self._lanes_last(operand, lane) if lane in operand.long else self._without_stored_margins(operand)
+            for operand in (x, y)
+        )
+        product = Operand(contract(x.node, y.node, x.labels, y.labels, out), out)
+        if _stands_alone(x if lane in x.long else y, out):
+            self.dense.add(product.node)
+        return product.ordered(op.out).node
+
+    def _lanes_last(self, operand: Operand, lane: int) -> Operand:
+        """The operand with the lanes' axis last in memory."""
+        if operand.long[-1] == lane:
+            return operand
+        labels = (*(label for label in operand.labels if label != lane), lane)
+        order = tuple(operand.labels.index(label) for label in labels)
+        copy = self._copies.setdefault((operand.node, order), operand.ordered(labels).node)
+        self.dense.add(copy)
+        return Operand(copy, labels)
+
+    def _without_stored_margins(self, operand: Operand) -> Operand:
+        """The operand with the margins of its windows left out, where there are such windows."""
+        above: list[Node] = []
+        node = operand.node
+        while node not in self._bordered and is_view(node):
+            above.append(node)
+            (node,) = node.inputs
+        if node not in self._bordered:
+            return operand
+        node = self._bordered[node]
+        for view in reversed(above):
+            node = Node(view.op, (node,), view.type, view.layer)
+        return Operand(node, operand.labels)
+
+
+def _stands_alone(y: Operand, out: Labels) -> bool:
+    """Whether nothing can follow a product in its tiles.
+
+    Arguments:
+        y: the operand with the lanes.
+    """
+    sizes = dict(zip(y.labels, y.node.shape, strict=True))
+    summed = [n for label, n in sizes.items() if label not in out and n != 1]
+    return stands_alone(summed, sizes[out[-1]], ITEMSIZE[y.node.dtype])
 
 
 def _worth_sharing(op: Reduction, x: Node) -> bool:
@@ -129,37 +216,6 @@ WORTH_SHARING = 32 * 1024
 """Numbers; fewer are added up in the time that a barrier takes."""
 
 
-def _contraction(
-    node: Node, dense: set[Node], copies: dict[tuple[Node, Labels], Node], bordered: dict[Node, Node]
-) -> Node:
-    op = node.op
-    assert isinstance(op, Contraction), "only contractions come here"
-    x, y = (Operand(n, labels).untransposed() for n, labels in zip(node.inputs, (op.x, op.y), strict=True))
-    if x.node.type.size == 0 or y.node.type.size == 0:
-        return full(node.shape, 0.0, node.dtype)
-    result = Operand(node, op.out)
-    if set(x.long) <= set(y.long) or set(y.long) <= set(x.long):
-        return _product_and_sum(x, y, result)
-    free = [label for label in result.long if (label in x.long) != (label in y.long)]
-    lane = result.long[-1] if result.long[-1] in free else free[-1]
-    out = (*(label for label in op.out if label != lane), lane)
-    x, y = (_lanes_last(operand, lane, dense, copies) for operand in (x, y))
-    x, y = (o if lane in o.long else Operand(_without_stored_margins(o.node, bordered), o.labels) for o in (x, y))
-    product = Operand(contract(x.node, y.node, x.labels, y.labels, out), out)
-    if _in_blocks(x if lane in x.labels else y, out):
-        dense.add(product.node)
-    return product.ordered(op.out).node
-
-
-def _without_stored_margins(node: Node, bordered: dict[Node, Node]) -> Node:
-    """A view of windows with their margins left out, where there are such windows."""
-    if node in bordered or not is_view(node):
-        return bordered.get(node, node)
-    (x,) = node.inputs
-    below = _without_stored_margins(x, bordered)
-    return node if below is x else Node(node.op, (below,), node.type, node.layer)
-
-
 def _inside_margins(x: Node) -> Node:
     """What an operand's windows with margins look at, which can be stored; else the operand itself."""
     node = x
@@ -168,24 +224,6 @@ def _inside_margins(x: Node) -> Node:
             return node.inputs[0]
         (node,) = node.inputs
     return x
-
-
-def _in_blocks(y: Operand, out: Labels) -> bool:
-    """Whether the product is added up in several passes (see ``Tiles``), so that nothing can follow it in its tiles."""
-    axes = zip(y.labels, y.node.shape, strict=True)
-    summed = math.prod(n for label, n in axes if label not in out)
-    return summed * y.node.shape[y.labels.index(out[-1])] * ITEMSIZE[y.node.dtype] > 4 * BLOCK_BYTES
-
-
-def _lanes_last(operand: Operand, lane: int, dense: set[Node], copies: dict[tuple[Node, Labels], Node]) -> Operand:
-    """The operand with the lanes' axis last in memory, if it has that axis."""
-    if lane not in operand.long or operand.long[-1] == lane:
-        return operand
-    labels = (*(label for label in operand.labels if label != lane), lane)
-    order = tuple(operand.labels.index(label) for label in labels)
-    copy = copies.setdefault((operand.node, order), operand.ordered(labels).node)
-    dense.add(copy)
-    return Operand(copy, labels)
 
 
 def _product_and_sum(x: Operand, y: Operand, result: Operand) -> Node:

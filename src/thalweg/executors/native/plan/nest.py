@@ -8,122 +8,24 @@ the code generators see few, long axes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field, replace
+from functools import cached_property
 
-from thalweg.executors.native.host import ITEMSIZE
+from thalweg.executors.native.plan.buffer import Buffer, Strides, dense_strides
+from thalweg.executors.native.plan.places import Places
+from thalweg.executors.native.plan.sweeps import passes
+from thalweg.executors.native.plan.view import Border, View
 from thalweg.fields import dataclass
-from thalweg.graph.node import Node
-from thalweg.graph.types import TensorType
-from thalweg.ops import view as ops
-from thalweg.ops.shape import Reshape
+from thalweg.graph.node import Kind, Node
+from thalweg.ops.broadcast import Broadcast, Reduction
+from thalweg.ops.contraction import Contraction
+from thalweg.ops.leaf import Constant, Iota
 from thalweg.ops.view import Line
+from thalweg.passes.fuse import Kernel
 
-Strides = tuple[int, ...]
-
-
-@dataclass(eq=False)
-class Buffer:
-    """Memory that kernels read and write.
-
-    ``kind`` is "temporary" (in the arena), "state", "data" or "output" (the caller's arrays).
-    ``strides`` are in elements. A ``gathered`` buffer is an array of samples of which row i of the batch is row
-    ``index[i]``.
-    """
-
-    label: str
-    kind: str
-    type: TensorType
-    strides: Strides
-    gathered: bool = False
-    offset: int = 0  # bytes, in the arena
-
-    @property
-    def span(self) -> int:
-        """Elements from the first to just after the last; of a gathered buffer, of one row."""
-        axes = list(zip(self.type.shape, self.strides, strict=True))[1 if self.gathered else 0 :]
-        if any(n == 0 for n, _ in axes):
-            return 0
-        return 1 + sum((n - 1) * stride for n, stride in axes)
-
-    @property
-    def nbytes(self) -> int:
-        """What the span takes."""
-        return self.span * ITEMSIZE[self.type.dtype]
-
-
-@dataclass(frozen=True)
-class Border:
-    """Where ``line`` is not one of 0 ... size - 1, the tensor is 0, and nothing is there in memory."""
-
-    line: Line
-    size: int
-
-
-@dataclass(frozen=True)
-class View:
-    """A tensor as it lies in a buffer: element offset, a stride for each axis. Axis ``gathered`` goes by the index."""
-
-    buffer: Buffer
-    offset: int
-    strides: Strides
-    gathered: int | None = None
-    borders: tuple[Border, ...] = ()
-
-
-class NotAffineError(Exception):
-    """A view that no strides describe; ``node`` has to be stored as it is."""
-
-    def __init__(self, node: Node) -> None:
-        super().__init__(f"no strides describe a view of {node}")
-        self.node = node
-
-
-def dense_strides(shape: Sequence[int]) -> Strides:
-    return tuple(math.prod(shape[a + 1 :]) for a in range(len(shape)))
-
-
-def whole(buffer: Buffer) -> View:
-    """All of a buffer."""
-    return View(buffer, 0, buffer.strides, 0 if buffer.gathered else None)
-
-
-def view_of(node: Node, place_of: Callable[[Node], View | None]) -> View:
-    """Where a stored value, a leaf or a view of one lies. Raises NotAffineError."""
-    place = place_of(node)
-    if place is not None:
-        return place
-    (x,) = node.inputs
-    view, op = view_of(x, place_of), node.op
-    assert isinstance(op, ops.View), f"{node} is neither stored nor a view"
-    if node.type.size == 0:  # nothing to find
-        return View(view.buffer, view.offset, (0,) * node.rank)
-    gathered = None
-    if view.gathered is not None:
-        gathered = op.follow_axis(view.gathered, x.shape)
-        if gathered is None:
-            raise NotAffineError(x)
-
-    def followed(line: Line) -> Line:
-        found = op.follow(line, x.shape, view.gathered)
-        if found is None:
-            raise NotAffineError(x)
-        return found
-
-    address = followed(Line(view.offset, view.strides))
-    borders = [Border(followed(b.line), b.size) for b in view.borders]
-    for axis in op.bordered_axes():
-        along = Line(0, tuple(int(a == axis) for a in range(x.rank)))
-        borders.append(Border(followed(along), x.shape[axis]))
-    return View(view.buffer, address.start, address.steps, gathered, tuple(borders))
-
-
-def place_of_reshaped(x: Node, node: Node, place: View) -> View | None:
-    """Where x has to lie, so that ``node``, which is x under another shape, lies at ``place``; None if it cannot."""
-    if node.type.size == 0:
-        return None
-    there = Reshape(x.shape).follow(Line(place.offset, place.strides), node.shape)
-    return None if there is None else View(place.buffer, there.start, there.steps)
+AxisMap = tuple[int, ...]  # for each axis of a node, the axis of the kernel's space that it runs along
+Key = tuple[Node, AxisMap]
 
 
 @dataclass(frozen=True)
@@ -159,13 +61,190 @@ class Access:
         return "int64" if self.buffer is None else self.buffer.type.dtype
 
 
+@dataclass(frozen=True, eq=False)
+class Nest:
+    """A kernel with its operands resolved: loads and stores as accesses over merged axes.
+
+    Arguments:
+        extra: a contraction's two operands; of a lookup the table and the numbers.
+        needed: what is computed or loaded on the way to the roots.
+        done: for each node the passes over the data that must be over before its value is known.
+        copies: whether the kernel's one root exists already, and is stored at another place.
+    """
+
+    kernel: Kernel
+    dims: tuple[Dim, ...]
+    loads: Mapping[Key, Access]
+    stores: Mapping[Node, Access]
+    extra: tuple[Access, ...] = ()
+    needed: frozenset[Node] = frozenset()
+    done: Mapping[Node, int] = field(default_factory=dict)
+    copies: bool = False
+
+    @cached_property
+    def buffers(self) -> tuple[Buffer, ...]:
+        """All buffers, each once, in order of first use."""
+        accesses = [*self.extra, *self.loads.values(), *self.stores.values()]
+        return tuple(dict.fromkeys(a.buffer for a in accesses if a.buffer is not None))
+
+    @property
+    def read(self) -> list[Access]:
+        """All that is loaded."""
+        return [*self.loads.values(), *self.extra]
+
+    def moved(self, into: Mapping[Buffer, Buffer]) -> Nest:
+        """The same with other buffers in place of some."""
+        if not any(buffer in into for buffer in self.buffers):
+            return self
+
+        def other(access: Access) -> Access:
+            return replace(access, buffer=into.get(access.buffer, access.buffer)) if access.buffer else access
+
+        return replace(
+            self,
+            loads={key: other(access) for key, access in self.loads.items()},
+            stores={root: other(access) for root, access in self.stores.items()},
+            extra=tuple(map(other, self.extra)),
+        )
+
+
+def nest_of(kernel: Kernel, places: Places, to: View | None = None, origin: View | None = None) -> Nest:
+    """A kernel's nest.
+
+    Arguments:
+        to: where the kernel's one root goes, if it is only stored at another place than its own.
+        origin: where that root lies.
+    """
+    if to is None and kernel.roots[0].op.kind is Kind.LOOKUP:
+        return _lookup(kernel, places)
+    operands, summed = _operands(kernel.contraction, places) if kernel.contraction is not None else ([], [])
+    dims = [Dim(n, axis in kernel.swept) for axis, n in enumerate(kernel.space)] + [Dim(n, True) for n in summed]
+    loads, needed = _collected(kernel, places, len(dims), to is not None, origin)
+    stores = {root: _access(to or places.of[root], root_mapping(kernel, root), len(dims)) for root in kernel.roots}
+    extra = [Access(v.buffer, v.offset, v.strides, v.gathered, v.borders) for v in operands]
+    if all(dim.size for dim in dims):
+        dims, accesses = merge(dims, [*extra, *loads.values(), *stores.values()])
+        first, second = len(extra), len(extra) + len(loads)
+        loads = dict(zip(loads, accesses[first:second], strict=True))
+        stores = dict(zip(stores, accesses[second:], strict=True))
+        extra = accesses[:first]
+    done = passes(kernel, places.of) if kernel.contraction is None else {}
+    return Nest(kernel, tuple(dims), loads, stores, tuple(extra), frozenset(needed), done, to is not None)
+
+
+def _lookup(kernel: Kernel, places: Places) -> Nest:
+    """Numbers and columns; the rows are found by number, which no strides tell."""
+    (root,) = kernel.roots
+    rows, index = (places.source(x) for x in root.inputs)
+    assert rows is not None and index is not None, "operands are stored"
+    place = places.of[root]
+    dims = (Dim(root.inputs[1].shape[0], False), Dim(root.shape[1], False))
+    extra = (
+        Access(rows.buffer, rows.offset, rows.strides, gathered=0),
+        Access(index.buffer, index.offset, (*index.strides, 0), gathered=0),
+    )
+    store = Access(place.buffer, place.offset, place.strides)
+    return Nest(kernel, dims, {}, {root: store}, extra, frozenset({root}))
+
+
+def _operands(contraction: Node, places: Places) -> tuple[list[View], list[int]]:
+    """The two operands over the result's axes and then those that are summed; the sizes of these."""
+    op = contraction.op
+    assert isinstance(op, Contraction), "a contraction kernel has a contraction"
+    operands = list(zip(contraction.inputs, (op.x, op.y), strict=True))
+    sizes = {label: n for x, labels in operands for label, n in zip(labels, x.shape, strict=True)}
+    summed = [label for label in sizes if label not in op.out]
+    views = []
+    for x, labels in operands:
+        view = places.source(x)
+        assert view is not None and view.gathered is None, "an operand is stored"
+        views.append(view.along([labels.index(n) if n in labels else None for n in (*op.out, *summed)]))
+    return views, [sizes[label] for label in summed]
+
+
+def root_mapping(kernel: Kernel, root: Node) -> AxisMap:
+    """The axes of the kernel's space that a root runs along."""
+    everything = tuple(range(len(kernel.space)))
+    if root.shape == kernel.space:
+        return everything
+    return tuple(a for a in everything if a not in kernel.swept)
+
+
+def made_of(kernel: Kernel, node: Node, mapping: AxisMap) -> list[Key]:
+    """What the value of a computed node is made of."""
+    if node is kernel.contraction:
+        return []
+    if isinstance(node.op, Reduction):
+        return [(node.inputs[0], tuple(range(len(kernel.space))))]
+    if isinstance(node.op, Broadcast):
+        return [(node.inputs[0], tuple(mapping[a] for a in node.op.axes))]
+    if node.op.kind is Kind.RANDOM:
+        return [(x, ()) for x in node.inputs]
+    return [(x, mapping) for x in node.inputs]
+
+
+def _collected(
+    kernel: Kernel, places: Places, rank: int, copies: bool, origin: View | None
+) -> tuple[dict[Key, Access], set[Node]]:
+    """Every load that the values of the roots need, and every value on the way."""
+    loads: dict[Key, Access] = {}
+    visited: set[Key] = set()
+
+    def source(node: Node) -> View | None:
+        if node in kernel.roots:
+            return origin if copies else places.copied_from(node)
+        if isinstance(node.op, Broadcast) and node.inputs[0] in kernel.roots:
+            return None  # of this kernel's own: it is in a register, and not yet in memory
+        return places.source(node)
+
+    def collect(root: Node) -> None:
+        stack = [(root, root_mapping(kernel, root))]
+        while stack:
+            key = stack.pop()
+            node, mapping = key
+            if key in visited:
+                continue
+            visited.add(key)
+            if isinstance(node.op, Constant) or node is kernel.contraction:
+                continue
+            if isinstance(node.op, Iota):
+                loads[key] = Access(None, 0, tuple(int(axis == mapping[node.op.axis]) for axis in range(rank)))
+                continue
+            view = source(node)
+            if view is not None:
+                loads[key] = _access(view, mapping, rank)
+                continue
+            if node.op.kind is Kind.RANDOM:
+                loads[key] = Access(None, 0, _spread(dense_strides(node.shape), mapping, rank))
+            stack.extend(made_of(kernel, node, mapping))
+
+    for root in kernel.roots:
+        collect(root)
+    return loads, {node for node, _ in visited}
+
+
+def _access(view: View, mapping: AxisMap, rank: int) -> Access:
+    assert not view.borders, "only tiles leave margins out"
+    gathered = None if view.gathered is None else mapping[view.gathered]
+    return Access(view.buffer, view.offset, _spread(view.strides, mapping, rank), gathered)
+
+
+def _spread(strides: Strides, mapping: AxisMap, rank: int) -> Strides:
+    """Strides over all axes of a kernel."""
+    steps = [0] * rank
+    for axis, stride in zip(mapping, strides, strict=True):
+        steps[axis] += stride
+    return tuple(steps)
+
+
 def merge(dims: Sequence[Dim], accesses: Iterable[Access]) -> tuple[list[Dim], list[Access]]:
     """The same nest with axes of size 1 dropped and neighbours merged over which every access runs on evenly."""
-    found = list(accesses)
-    fixed = {a.gathered for a in found if a.gathered is not None}
+    every = list(accesses)
+    fixed = {a.gathered for a in every if a.gathered is not None}
     # What a sum leaves out at a border is left out by its loop, also where that has but one turn.
-    clipped = [b.line.steps for a in found for b in a.borders]
+    clipped = [b.line.steps for a in every for b in a.borders]
     fixed |= {axis for axis, dim in enumerate(dims) if dim.swept and any(steps[axis] for steps in clipped)}
+    lines = {steps for a in every for steps in a.lines}
     runs: list[list[int]] = []
     for axis, dim in enumerate(dims):
         if dim.size == 1 and axis not in fixed:
@@ -175,7 +254,7 @@ def merge(dims: Sequence[Dim], accesses: Iterable[Access]) -> tuple[list[Dim], l
             bool(runs)
             and not {axis, before} & fixed
             and dims[before].swept == dim.swept
-            and all(steps[before] == steps[axis] * dim.size for a in found for steps in a.lines)
+            and all(steps[before] == steps[axis] * dim.size for steps in lines)
         )
         if joined:
             runs[-1].append(axis)
@@ -194,5 +273,5 @@ def merge(dims: Sequence[Dim], accesses: Iterable[Access]) -> tuple[list[Dim], l
             gathered=None if a.gathered is None else place[a.gathered],
             borders=tuple(Border(Line(b.line.start, left(b.line.steps)), b.size) for b in a.borders),
         )
-        for a in found
+        for a in every
     ]

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from thalweg.executors.native.host import ITEMSIZE
-from thalweg.executors.native.plan.nest import Access, Dim
-from thalweg.executors.native.plan.task import Plan, Task
+from thalweg.executors.native.plan.nest import Access, Dim, Nest
+from thalweg.executors.native.plan.plan import Plan
 from thalweg.executors.work import Work, contraction_words, flops, sizes_words
 from thalweg.graph.node import Kind, Node
 from thalweg.ops.leaf import Input
@@ -21,44 +21,40 @@ _COMPUTING = (Kind.ELEMENTWISE, Kind.REDUCTION, Kind.RANDOM, Kind.LOOKUP)
 
 def works(plan: Plan) -> list[Work]:
     """For each task, stage by stage, in the order in which they run."""
-    return [_work(task, place) for place, stage in enumerate(plan.stages) for task in stage]
+    return [_work(nest, place) for place, stage in enumerate(plan.stages) for nest in stage]
 
 
-def _work(task: Task, stage: int) -> Work:
-    nest = task.nest
-    assert nest is not None, "tasks are resolved"
+def _work(nest: Nest, stage: int) -> Work:
     loaded = {node for node, _ in nest.loads}
     reads = {access for access in (*nest.loads.values(), *nest.extra) if access.buffer is not None}
     return Work(
-        computes=_words(task),
-        layer=_layer(task),
+        computes=words(nest),
+        layer=layer(nest),
         stage=stage,
-        flops=0.0 if task.copies else sum((flops(node) for node in nest.needed - loaded), 0.0),
+        flops=0.0 if nest.copies else sum((flops(node) for node in nest.needed - loaded), 0.0),
         read_bytes=sum(_bytes(access, nest.dims) for access in reads),
         written_bytes=sum(_bytes(access, nest.dims) for access in nest.stores.values()),
-        dtype=task.kernel.nodes[0].dtype,
+        dtype=nest.kernel.nodes[0].dtype,
     )
 
 
-def _words(task: Task) -> str:
+def words(nest: Nest) -> str:
     """``contraction 784x512 over 128, subtract, multiply, 11 more -> dense/kernel``"""
-    kernel = task.kernel
-    nest = task.nest
-    assert nest is not None, "tasks are resolved"
+    kernel = nest.kernel
     names = [node.op.name for node in kernel.nodes if node.op.kind in _COMPUTING]
-    if task.copies:
-        words = [f"copy {sizes_words(kernel.space)}"]
+    if nest.copies:
+        parts = [f"copy {sizes_words(kernel.space)}"]
     elif kernel.contraction is not None:
-        words = [contraction_words(kernel.contraction)]
+        parts = [contraction_words(kernel.contraction)]
     else:
         names = names or [_moved(kernel.roots[0])]
-        words = [f"{sizes_words(kernel.space)} {names.pop(0)}"]
-    if not task.copies:
+        parts = [f"{sizes_words(kernel.space)} {names.pop(0)}"]
+    if not nest.copies:
         few = len(names) <= SPELLED_OUT + 1  # "1 more" would be no shorter
-        words += names if few else [*names[:SPELLED_OUT], f"{len(names) - SPELLED_OUT} more"]
+        parts += names if few else [*names[:SPELLED_OUT], f"{len(names) - SPELLED_OUT} more"]
     buffers = [access.buffer for access in nest.stores.values()]
     kept = [buffer.label for buffer in buffers if buffer is not None and buffer.kind in ("state", "output")]
-    return ", ".join(words) + (f" -> {min(kept, key=len)}" if kept else "")  # a parameter rather than its slots
+    return ", ".join(parts) + (f" -> {min(kept, key=len)}" if kept else "")  # a parameter rather than its slots
 
 
 def _moved(node: Node) -> str:
@@ -66,9 +62,9 @@ def _moved(node: Node) -> str:
     return f"rows of {node.op.label}" if isinstance(node.op, Input) else node.op.name
 
 
-def _layer(task: Task) -> str:
+def layer(nest: Nest) -> str:
     """That of the contraction; else that of most of what is computed."""
-    kernel = task.kernel
+    kernel = nest.kernel
     if kernel.contraction is not None:
         return kernel.contraction.layer
     names = [node.layer for node in kernel.nodes]

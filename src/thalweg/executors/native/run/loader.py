@@ -1,8 +1,9 @@
-"""Makes object code executable without llvmlite: reads an ELF file into memory and resolves its addresses.
+"""Makes object code executable without llvmlite: reads ELF files into memory and resolves their addresses.
 
-The object refers to nothing outside itself (the one system function that it calls is handed in by the table), so a
-few hundred bytes of headers and one or two kinds of relocation are all there is. Memory is writable while it is filled
-and executable afterwards, never both. What this does not know, llvmlite's linker does (LoadedObject).
+The objects of a program refer to each other and to nothing else (the one system function that they call is handed in by
+the table), so a few hundred bytes of headers and one or two kinds of relocation are all there is. Memory is writable
+while it is filled and executable afterwards, never both. What this does not know, llvmlite's linker does
+(LinkedObjects).
 
 Source: System V ABI, chapter 4, "Object files"; AMD64 supplement, section 4.4, "Relocation".
 """
@@ -14,6 +15,7 @@ import mmap
 import platform
 import struct
 import sys
+from collections.abc import Sequence
 
 from thalweg.executors.native.code.llvm import binding
 from thalweg.fields import dataclass
@@ -44,25 +46,25 @@ class _Section:
     place: int = -1  # in the mapped memory
 
 
-def load(code: bytes) -> MappedObject | LoadedObject:
-    """Object code made executable, by llvmlite only where it has to be."""
+def load(objects: Sequence[bytes]) -> MappedObjects | LinkedObjects:
+    """The object code of one program made executable, by llvmlite only where it has to be."""
     try:
-        return MappedObject(code)
+        return MappedObjects(objects)
     except CannotLoadError:
-        return LoadedObject(code)
+        return LinkedObjects(objects)
 
 
-class MappedObject:
-    """An object in executable memory. Its functions live as long as this does.
+class MappedObjects:
+    """The objects of one program in executable memory. Their functions live as long as this does.
 
-    Raises: CannotLoadError if the platform or the object is not one that this loader knows.
+    Raises: CannotLoadError if the platform or an object is not one that this loader knows.
     """
 
-    def __init__(self, code: bytes) -> None:
+    def __init__(self, objects: Sequence[bytes]) -> None:
         if sys.platform != "linux" or platform.machine() != "x86_64":
             raise CannotLoadError("only ELF on x86-64 Linux is read here")
         try:
-            self._load(code)
+            self._load(objects)
         except (struct.error, IndexError, ValueError, OverflowError, OSError) as error:
             raise CannotLoadError(str(error)) from error
 
@@ -70,20 +72,21 @@ class MappedObject:
         """Where a function begins."""
         return self._base + self._functions[name]
 
-    def _load(self, code: bytes) -> None:
-        sections = _sections(code)
-        size, code_end = _lay_out(sections)
+    def _load(self, objects: Sequence[bytes]) -> None:
+        every = [_sections(code) for code in objects]
+        size, code_end = _lay_out([s for sections in every for s in sections])
         memory = mmap.mmap(-1, max(size, 1))
         self._hold = (ctypes.c_char * len(memory)).from_buffer(memory)  # keeps the mapping as long as this object
         self._base = ctypes.addressof(self._hold)
-        for s in sections:
-            if s.place >= 0 and s.kind != _NO_BITS:
-                memory[s.place : s.place + s.size] = code[s.offset : s.offset + s.size]
-        symbols = _symbols(code, sections)
-        for s in sections:
-            if s.kind == _RELOCATIONS and sections[s.target].place >= 0:
-                self._relocate(memory, code, s, sections[s.target], symbols)
-        self._functions = {name: place for name, place in symbols if name and place is not None}
+        tables = [_symbols(code, sections) for code, sections in zip(objects, every, strict=True)]
+        self._functions = {name: place for table in tables for name, place in table if name and place is not None}
+        for code, sections, symbols in zip(objects, every, tables, strict=True):
+            for s in sections:
+                if s.place >= 0 and s.kind != _NO_BITS:
+                    memory[s.place : s.place + s.size] = code[s.offset : s.offset + s.size]
+            for s in sections:
+                if s.kind == _RELOCATIONS and sections[s.target].place >= 0:
+                    self._relocate(memory, code, s, sections[s.target], symbols)
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.mprotect(ctypes.c_void_p(self._base), ctypes.c_size_t(code_end), _READ | _EXECUTE):
             raise CannotLoadError(f"memory cannot be made executable (errno {ctypes.get_errno()})")
@@ -92,9 +95,11 @@ class MappedObject:
         self, memory: mmap.mmap, code: bytes, table: _Section, within: _Section, symbols: list[tuple[str, int | None]]
     ) -> None:
         for offset, info, addend in _RELOCATION.iter_unpack(code[table.offset : table.offset + table.size]):
-            place = symbols[info >> 32][1]
+            name, place = symbols[info >> 32]
             if place is None:
-                raise CannotLoadError(f"{symbols[info >> 32][0]!r} is not in the object")
+                place = self._functions.get(name)
+            if place is None:
+                raise CannotLoadError(f"{name!r} is not in the objects")
             at, kind = within.place + offset, info & 0xFFFFFFFF
             if kind == _ADDRESS:
                 memory[at : at + 8] = struct.pack("<Q", self._base + place + addend)
@@ -109,11 +114,11 @@ def _sections(code: bytes) -> list[_Section]:
         raise CannotLoadError("not a 64-bit little-endian ELF object")
     (start,) = struct.unpack_from("<Q", code, 0x28)
     size, count = struct.unpack_from("<HH", code, 0x3A)
-    found = []
+    sections = []
     for i in range(count):
         _, kind, flags, _, offset, length, link, info, align, _ = _SECTION.unpack_from(code, start + i * size)
-        found.append(_Section(kind, flags, offset, length, link, info, max(align, 1)))
-    return found
+        sections.append(_Section(kind, flags, offset, length, link, info, max(align, 1)))
+    return sections
 
 
 def _lay_out(sections: list[_Section]) -> tuple[int, int]:
@@ -139,24 +144,25 @@ def _symbols(code: bytes, sections: list[_Section]) -> list[tuple[str, int | Non
     if table is None:
         raise CannotLoadError("no table of symbols")
     names = sections[table.link]
-    found: list[tuple[str, int | None]] = []
+    symbols: list[tuple[str, int | None]] = []
     for name, _, _, section, value, _ in _SYMBOL.iter_unpack(code[table.offset : table.offset + table.size]):
         start = names.offset + name
         text = code[start : code.index(b"\0", start)].decode()
         defined = _UNDEFINED < section < _ABSOLUTE and sections[section].place >= 0
-        found.append((text, sections[section].place + value if defined else None))
-    return found
+        symbols.append((text, sections[section].place + value if defined else None))
+    return symbols
 
 
-class LoadedObject:
-    """Object code made executable by llvmlite's linker. Its functions live as long as this does."""
+class LinkedObjects:
+    """The objects of one program made executable by llvmlite's linker. Their functions live as long as this does."""
 
-    def __init__(self, code: bytes) -> None:
+    def __init__(self, objects: Sequence[bytes]) -> None:
         llvm = binding()
         self._engine = llvm.create_mcjit_compiler(
             llvm.parse_assembly(""), llvm.Target.from_default_triple().create_target_machine()
         )
-        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        for code in objects:
+            self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
 
     def address(self, name: str) -> int:

@@ -1,0 +1,35 @@
+"""The public names, listed once: type checkers read this file, and ``__init__.py`` when it is imported."""
+
+from thalweg import activations as activations
+from thalweg import callbacks as callbacks
+from thalweg import config as config
+from thalweg import constraints as constraints
+from thalweg import datasets as datasets
+from thalweg import errors as errors
+from thalweg import evaluation as evaluation
+from thalweg import initializers as initializers
+from thalweg import layers as layers
+from thalweg import losses as losses
+from thalweg import metrics as metrics
+from thalweg import models as models
+from thalweg import numdiff as numdiff
+from thalweg import ops as ops
+from thalweg import optimizers as optimizers
+from thalweg import regularizers as regularizers
+from thalweg import utils as utils
+from thalweg import visualization as visualization
+from thalweg.evaluation import compare as compare
+from thalweg.evaluation import cross_validate as cross_validate
+from thalweg.evaluation import fit_many as fit_many
+from thalweg.evaluation import train_validation_test_split as train_validation_test_split
+from thalweg.functions import compile_function as compile_function
+from thalweg.functions import grad as grad
+from thalweg.functions import hessian_vector_product as hessian_vector_product
+from thalweg.functions import value_and_grad as value_and_grad
+from thalweg.layers import Input as Input
+from thalweg.model import Model as Model
+from thalweg.model import Sequential as Sequential
+from thalweg.model import clone_model as clone_model
+from thalweg.model import load_model as load_model
+from thalweg.numdiff import check_gradients as check_gradients
+from thalweg.version import __version__ as __version__

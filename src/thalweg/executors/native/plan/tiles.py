@@ -1,0 +1,227 @@
+"""How a contraction is cut into tiles: the tile's shape, the order of the axes, and what borders leave out of it.
+
+A tile of R rows by C vectors is held in registers while the summed axes run. Which axis gives the rows, how high and
+how wide a tile is, and whether all is added up in one go follows from the sizes and the host alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from thalweg.executors.native.host import ITEMSIZE, Host
+from thalweg.executors.native.plan.nest import Access, Nest
+from thalweg.fields import dataclass
+
+FULL_HEIGHT = 12
+"""Rows of an axis that are enough for high tiles."""
+
+WIDEST = 8
+"""Vectors; more columns of a tile leave no registers for rows."""
+
+BLOCK_BYTES = 256 * 1024
+"""How much of y, of the operand with the lanes, a pass over the tiles reads: what the second-level cache keeps."""
+
+BLOCKS_ALONE = 4
+"""An operand of more blocks is worth a kernel that only adds up; of fewer, what follows is rather done on its tiles."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """An axis cut into ``count`` nearly equal parts: the first ``longer`` of them have one more than ``size``."""
+
+    total: int
+    count: int
+
+    @property
+    def size(self) -> int:
+        return self.total // self.count
+
+    @property
+    def longer(self) -> int:
+        return self.total % self.count
+
+    @classmethod
+    def at_most(cls, total: int, limit: int) -> Split:
+        """As few parts as there can be of at most ``limit``."""
+        return cls(total, max(1, math.ceil(total / limit)))
+
+    def part(self, i: int) -> range:
+        """Part ``i`` of the axis."""
+        start = i * self.size + min(i, self.longer)
+        return range(start, start + self.size + (i < self.longer))
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A summed axis of which only a part counts: t at place i, where ``0 <= start + i * step + t * tap < size``."""
+
+    place: int | None  # the axis of i; none if there is only i = 0
+    start: int
+    step: int
+    tap: int
+    size: int
+
+    def turns(self, i: int, count: int) -> range:
+        """The t that count at place i, of ``count``."""
+        at = self.start + i * self.step
+        return range(max(-(at // self.tap), 0), min((self.size - 1 - at) // self.tap + 1, count))
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Turns ``begin`` to ``end`` of a loop over a summed axis, which go to the rows ``first`` to ``last`` of a tile."""
+
+    begin: int
+    end: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class TileShape:
+    """How many rows a tile has; if its rows have a border, the turns of the loop that this clips."""
+
+    height: int
+    turns: tuple[Turns, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """A contraction's nest cut into tiles.
+
+    Arguments:
+        x: the operand without the lanes' axis, ``y`` the one with it.
+        width: lanes of a vector.
+        row, lane, outer, summed: axes of the nest.
+        rows, panels: how the rows and the vectors are split.
+        clips: the summed axes that borders clip.
+        block: how much of the first summed axis a pass over the tiles covers; 0 for all of it.
+    """
+
+    nest: Nest
+    x: Access
+    y: Access
+    width: int
+    row: int
+    lane: int
+    outer: tuple[int, ...]
+    summed: tuple[int, ...]
+    rows: Split
+    panels: Split
+    clips: Mapping[int, Clip]
+    block: int
+
+    @property
+    def units(self) -> int:
+        """Tiles; the rows of a panel run fastest, so that the panel of y stays in the cache."""
+        return math.prod(self.nest.dims[d].size for d in self.outer) * self.rows.count * self.panels.count
+
+    @property
+    def clipped_by_row(self) -> int | None:
+        """The summed axis of which a border clips more or less from row to row."""
+        return next((d for d, clip in self.clips.items() if clip.place == self.row), None)
+
+    def shape(self, i: int) -> TileShape:
+        """The shape of the tiles of part ``i`` of the rows."""
+        rows = self.rows.part(i)
+        axis = self.clipped_by_row
+        if axis is None:
+            return TileShape(len(rows))
+        of_rows = [self.clips[axis].turns(row, self.nest.dims[axis].size) for row in rows]
+        ends = sorted({end for turns in of_rows if turns for end in (turns.start, turns.stop)})
+        every = []
+        for begin, end in pairwise(ends):
+            some = [r for r, turns in enumerate(of_rows) if begin in turns]
+            if some:
+                every.append(Turns(begin, end, some[0], some[-1] + 1))
+        return TileShape(len(rows), tuple(every))
+
+
+def tiling_of(nest: Nest, host: Host) -> Tiling:
+    """How the nest of a contraction is cut."""
+    node = nest.kernel.contraction
+    assert node is not None, "a contraction kernel has a contraction"
+    kept = [d for d, dim in enumerate(nest.dims) if not dim.swept]
+    summed = tuple(d for d, dim in enumerate(nest.dims) if dim.swept)
+    lane = kept[-1]
+    x, y = nest.extra
+    if x.strides[lane]:
+        x, y = y, x
+    assert x.strides[lane] == 0 and y.strides[lane] == 1, "the planner lays out the lanes"
+    # Of the axes that give tiles of full height the one along which x lies closest together.
+    rows = [d for d in kept[:-1] if y.strides[d] == 0]
+    row = max(rows, key=lambda d: (min(nest.dims[d].size, FULL_HEIGHT), -abs(x.strides[d])))
+    width = host.lanes(node.dtype)
+    vectors = math.ceil(nest.dims[lane].size / width)
+    tall, wide = best_tile(nest.dims[row].size, vectors, host.registers)
+    clips = _clips(x, y, summed)
+    alone = nest.kernel.roots == (node,) and not (summed and summed[0] in clips)
+    sizes = [nest.dims[d].size for d in summed]
+    return Tiling(
+        *(nest, x, y, width, row, lane, tuple(d for d in kept[:-1] if d != row), summed),
+        rows=Split.at_most(nest.dims[row].size, tall),
+        panels=Split.at_most(vectors, wide),
+        clips=clips,
+        block=block_length(sizes, nest.dims[lane].size, ITEMSIZE[y.dtype]) if alone else 0,
+    )
+
+
+def best_tile(rows: int, vectors: int, registers: int) -> tuple[int, int]:
+    """The height and width of the tile that needs the fewest cycles for all of the output, on one thread and on two.
+
+    Per k a tile costs as many cycles as its multiply-adds or its loads take at two a cycle, and no fewer than
+    the four that a multiply-add takes to deliver to the next one on the same register. Threads divide the panels,
+    so that each keeps to its own columns of the weights; a tile that leaves one panel for two threads costs twice.
+    """
+    best = (math.inf, 0, 0)
+    for wide in range(1, min(vectors, WIDEST) + 1):
+        for tall in range(1, rows + 1):
+            if tall * wide + wide + 1 > registers:
+                break
+            down, across = Split.at_most(rows, tall), Split.at_most(vectors, wide)
+            high, broad = math.ceil(rows / down.count), math.ceil(vectors / across.count)
+            per_tile = max(high * broad / 2, (high + broad) / 2, 4) + 0.25
+            panels = across.count if vectors > 1 else down.count
+            of_two = 2 * math.ceil(panels / 2) / panels
+            best = min(best, (down.count * across.count * per_tile * (1 + of_two), -tall, wide))
+    return -best[1], best[2]
+
+
+def block_length(summed: Sequence[int], lane: int, itemsize: int) -> int:
+    """How much of the first summed axis a pass over the tiles covers; 0 if all is added up in one pass.
+
+    A weight gradient of a convolution adds up over all places of all images: tile by tile it would read the images
+    again and again from memory. What comes after the sum must then be another kernel's work.
+
+    Arguments:
+        summed: sizes of the summed axes that are longer than 1.
+        lane: size of the lanes' axis.
+    """
+    if not summed:
+        return 0
+    length = max(1, BLOCK_BYTES // (math.prod(summed[1:]) * lane * itemsize))
+    return length if 2 * length <= summed[0] else 0
+
+
+def stands_alone(summed: Sequence[int], lane: int, itemsize: int) -> bool:
+    """Whether a product is stored as it is, so that it can be added up block by block.
+
+    It then has a ``block_length``, also where neighbouring axes are merged.
+    """
+    return math.prod(summed) * lane * itemsize > BLOCKS_ALONE * BLOCK_BYTES
+
+
+def _clips(x: Access, y: Access, summed: Sequence[int]) -> dict[int, Clip]:
+    """The summed axes that borders clip."""
+    assert not y.borders, "only the operand without lanes leaves margins out"
+    clips: dict[int, Clip] = {}
+    for border in x.borders:
+        start, steps = border.line.start, border.line.steps
+        (tap,) = [d for d in summed if steps[d]]
+        places = [d for d, step in enumerate(steps) if step and d != tap]
+        assert len(places) <= 1 and tap not in clips, "windows move along one axis for each of theirs"
+        place = places[0] if places else None
+        clips[tap] = Clip(place, start, 0 if place is None else steps[place], steps[tap], border.size)
+    return clips
