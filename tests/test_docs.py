@@ -21,6 +21,7 @@ EXAMPLE = re.compile(
     r"^```python(?P<continued> continued)?\n(?P<code>.*?)^```$(?:\n\n```text\n(?P<output>.*?)^```$)?",
     re.MULTILINE | re.DOTALL,
 )
+EXCERPT = re.compile(r"^```py\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class Example(NamedTuple):
@@ -108,3 +109,11 @@ def test_the_page_for_keras_users_lists_everything(registry):
 def test_files_that_a_page_names_are_there(page):
     named = re.findall(r"`((?:docs|src|tests|examples|benchmarks)/[\w./-]+)`", page.read_text(encoding="utf-8"))
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_excerpts_are_the_source_as_it_stands():
+    """Blocks marked ``py``, in docs/style.md, are read and not run."""
+    excerpts = [block for page in PAGES for block in EXCERPT.findall(page.read_text(encoding="utf-8"))]
+    sources = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "src").rglob("*.py"))]
+    assert excerpts
+    assert [text for text in excerpts if not any(text in source for source in sources)] == []
