@@ -28,7 +28,7 @@ def line(**options) -> Structure:
 
 def runner_of(structure: Structure, trainable: bool = True) -> Runner:
     runner = Runner("Model", seed=5)
-    runner.connect(structure, Trained.now(structure, trainable))
+    runner.connect(structure, trainable)
     return runner
 
 
@@ -104,7 +104,7 @@ class TestConnecting:
         runner.trainer("fit").train_on_batch(runner.prepare(X, Y))
         value = structure.parameters()["w/kernel"].numpy()
         longer = stacked(structure.inputs["x"], [*structure.layers, layers.Dense(1, name="next")])
-        runner.connect(longer, Trained.now(longer, True))
+        runner.connect(longer, trainable=True)
         assert not runner.state.names(PARAMETERS)
         assert runner.optimizer is not None
         assert runner.optimizer.iterations == 0

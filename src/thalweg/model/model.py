@@ -110,7 +110,7 @@ class Model:
         if structure.built and not self._trainable:
             for layer in structure.layers:
                 layer.trainable = False
-        self.runner.connect(structure, Trained.now(structure, self._trainable))
+        self.runner.connect(structure, self._trainable)
 
     def __getattr__(self, name: str) -> Any:
         if "runner" not in vars(self) and name in _own_attributes(Model):

@@ -93,19 +93,24 @@ class Runner:
 
     # What is run
 
-    def connect(self, structure: Structure, trained: Trained) -> None:
-        """Run this structure from now on. Layers keep their parameters' values; the optimizer starts anew."""
+    def connect(self, structure: Structure, trainable: bool) -> None:
+        """Run this structure from now on. Layers keep their parameters' values; the optimizer starts anew.
+
+        Arguments:
+            trainable: what the model says of itself.
+        """
         if self.state.names(PARAMETERS) and self.optimizer is not None:
             self.optimizer = OptimizerHandle(self.optimizer.rule)
         self.state.drop(PARAMETERS, OPTIMIZER, SLOTS, METRICS, EVALUATION)
         self.structure = structure
-        self.settle(trained)
         self._has_values = self._goals_fit = False
+        self._forget_programs()
+        if self.compiled is not None:
+            self.settle(Trained.now(structure, trainable))
 
     def settle(self, trained: Trained) -> None:
-        """Train this from now on, if the model is compiled."""
-        if self.compiled is not None:
-            self.compiled = dataclasses.replace(self.compiled, trained=trained)
+        """Train this from now on. Raises GraphError if the model is not compiled."""
+        self.compiled = dataclasses.replace(self.require_compiled("settle"), trained=trained)
         self._forget_programs()
 
     def compile(self, compiled: Compiled) -> None:
