@@ -60,7 +60,7 @@ def test_examples_run_and_print_what_the_page_says(group, tmp_path, monkeypatch)
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             exec(compile(example.code, example.name, "exec"), names)
         if example.output is not None:
-            check_output(example, printed.getvalue())
+            check_output(example, printed.getvalue().rstrip() + "\n")
 
 
 def check_output(example: Example, printed: str) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import thalweg
-from thalweg import layers, losses, metrics, ops
+from thalweg import layers, losses, metrics
 from thalweg.errors import ArgumentError
 from thalweg.layers import Layer
 
@@ -22,17 +22,6 @@ Y = X.sum(1, keepdims=True)
 def on_numpy(monkeypatch):
     """Names are resolved before anything is compiled; this executor has nothing to compile."""
     monkeypatch.setenv("THALWEG_EXECUTOR", "numpy")
-
-
-@metrics.registry.register("named_for_tests")
-class Named(metrics.Metric):
-    """The largest number of what was predicted, summed over the steps; a metric with sums and a name of its own."""
-
-    def sums(self, y_true, y_pred, weight):
-        return {"total": ops.cast(ops.reduce_mean(ops.square(y_true - y_pred)), "float64"), "steps": ops.full((), 1.0)}
-
-    def result(self, total, steps):
-        return total / steps
 
 
 class Weighted(Layer):
@@ -79,7 +68,12 @@ def two_outputs(name):
 
 def measured(name):
     model = thalweg.Sequential([thalweg.Input((3,)), layers.Dense(1, kernel_regularizer="l2")])
-    model.compile("adam", "mse", metrics=[Named(name=name), "mae"], weighted_metrics=[Named(name=f"{name}/{name}")])
+    model.compile(
+        "adam",
+        "mse",
+        metrics=[metrics.MeanSquaredError(name=name), "mae"],
+        weighted_metrics=[metrics.MeanSquaredError(name=f"{name}/{name}")],
+    )
     return model
 
 
