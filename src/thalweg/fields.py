@@ -55,7 +55,9 @@ class _Plan:
 
     def __init__(self, cls: Any) -> None:
         every = dataclasses.fields(cls)
-        self.defaults = [(field.name, field.default, field.default_factory, field.init) for field in every]
+        self.defaults: list[tuple[str, Any, Any, bool]] = [
+            (field.name, field.default, field.default_factory, field.init) for field in every
+        ]
         self.positional = tuple(field.name for field in every if field.init and not field.kw_only)
         self.accepted = frozenset(field.name for field in every if field.init)
         self.after = hasattr(cls, "__post_init__")

@@ -10,6 +10,7 @@ from thalweg import config
 from thalweg.model.model import Model
 from thalweg.model.restoring import description as described
 from thalweg.model.restoring import registry, restored
+from thalweg.model.restoring import revived as revived  # where pickles made before look for it
 from thalweg.training import checkpoint
 
 M = TypeVar("M", bound=Model)
