@@ -1,6 +1,11 @@
 """Lines over tensors, and what views make of them; that they agree with the reference is among the contracts."""
 
+import math
+
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from thalweg.graph.node import OPS, Kind
 from thalweg.ops.broadcast import Broadcast
@@ -74,3 +79,42 @@ def test_which_axis_of_a_view_is_all_of_one(op, shape, axis, want):
 def test_only_windows_look_beyond_an_edge():
     assert Windows((3, 3), (1, 1), (1, 1), ((0, 0), (0, 1))).bordered_axes() == (2,)
     assert Flip((0,)).bordered_axes() == ()
+
+
+SIZES = st.lists(st.integers(1, 4), max_size=4)
+
+
+@st.composite
+def reshapes(draw):
+    """A tensor in memory, its axes in any order and some of them cut, and another shape for it."""
+    shape = draw(SIZES)
+    cut = [slice(draw(st.integers(0, 1)), None, draw(st.integers(1, 2))) for _ in shape]
+    numbers = np.arange(math.prod(n + 4 for n in shape)).reshape([n + 4 for n in shape])[(..., *cut)]
+    numbers = numbers.transpose(draw(st.permutations(range(len(shape)))))
+    factors = [p for n in numbers.shape for p in prime_factors(n)]
+    new: list[int] = []
+    for factor in factors:
+        if new and draw(st.booleans()):
+            new[-1] *= factor
+        else:
+            new.append(factor)
+    for _ in range(draw(st.integers(0, 2))):
+        new.insert(draw(st.integers(0, len(new))), 1)
+    return numbers, tuple(new)
+
+
+def prime_factors(n: int) -> list[int]:
+    return next(([p, *prime_factors(n // p)] for p in range(2, n + 1) if n % p == 0), [])
+
+
+@given(reshapes())
+@settings(max_examples=300, deadline=None)
+def test_reshapes_are_followed_exactly_where_numpy_needs_no_copy(case):
+    numbers, new = case
+    line = Line(int(numbers.flat[0]), tuple(step // numbers.itemsize for step in numbers.strides))
+    found = Reshape(new).follow(line, numbers.shape)
+    want = numbers.reshape(new)
+    assert (found is not None) is np.shares_memory(want, numbers)
+    if found is not None:
+        places = found.start + sum(i * step for i, step in zip(np.indices(new), found.steps, strict=True))
+        np.testing.assert_array_equal(places + np.zeros(new, int), want)

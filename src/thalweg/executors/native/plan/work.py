@@ -12,6 +12,7 @@ from thalweg.executors.work import Work, contraction_words, flops, sizes_words
 from thalweg.graph.node import Kind, Node
 from thalweg.ops.leaf import Input
 from thalweg.passes.fuse import Kernel
+from thalweg.state.names import PARAMETERS, level
 
 SPELLED_OUT = 2
 """So many operations of a task are named, beside a contraction; the others are counted."""
@@ -39,11 +40,16 @@ def _work(nest: Nest, stage: int) -> Work:
 
 
 def words(nest: Nest) -> str:
-    """``contraction 784x512 over 128, subtract, multiply, 11 more -> dense/kernel``"""
+    """``contraction 784x512 over 128, subtract, multiply, 11 more -> parameters/dense/kernel``"""
     buffers = [access.buffer for access in nest.stores.values()]
     kept = [buffer.label for buffer in buffers if buffer is not None and buffer.kind in ("state", "output")]
     what = f"copy {sizes_words(nest.kernel.space)}" if nest.copies else _operations(nest.kernel)
-    return what + (f" -> {min(kept, key=len)}" if kept else "")  # a parameter rather than its slots
+    return what + (f" -> {min(kept, key=_prominence)}" if kept else "")
+
+
+def _prominence(name: str) -> tuple[bool, int]:
+    """A parameter comes before its slots, then the shortest name."""
+    return level(name) != PARAMETERS, len(name)
 
 
 def _operations(kernel: Kernel) -> str:
