@@ -5,15 +5,21 @@ writes the files anew; look at them with ``git diff`` before they are committed.
 """
 
 import difflib
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import thalweg
-from thalweg import layers, models
+from thalweg import layers, models, ops
+from thalweg.executors.explain import explain
+from thalweg.executors.native.code.step import generate, target
 from thalweg.executors.native.executor import NativeExecutor
-from thalweg.executors.native.host import AVX2
+from thalweg.executors.native.host import AVX2, AVX512, NEON, SSE2
+from thalweg.executors.native.plan.plan import make_plan
+from thalweg.graph.node import Graph
+from thalweg.ops.leaf import state_node
 
 FOLDER = Path(__file__).parent / "golden"
 HOST = AVX2  # not this machine's: the same text everywhere
@@ -79,6 +85,45 @@ def step(make, stage, what="train", batch_size=BATCH):
     return lambda: make().explain(stage, batch_size, what)
 
 
+def functions(graph, host, *names):
+    """Of the code of a graph the functions whose names begin so."""
+
+    def text():
+        return chosen(explain(NativeExecutor(host=host), graph(), "ir", gather=False), names)
+
+    return text
+
+
+def stamped(graph, host):
+    """The code that runs a step with a profile, and its clock."""
+
+    def text():
+        (ir,) = generate(make_plan(graph(), target(host), False), host, checked=False, profiled=True)
+        return chosen(ir, ("run", "clock", "stamp"))
+
+    return text
+
+
+def chosen(ir, names):
+    found = re.findall(r"^define .*?^}\n", ir, re.MULTILINE | re.DOTALL)
+    return "\n".join(f for f in found if f.split("@")[1].startswith(names))
+
+
+def scaled():
+    """One elementwise expression, whose loop has whole vectors and a rest."""
+    return Graph({"y": ops.relu(2.0 * ops.input_node("x", (37,)) + 1.0)})
+
+
+def product():
+    """A product with what follows it elementwise."""
+    x, w = ops.input_node("x", (4, 6)), state_node("w", (6, 8), "float32")
+    return Graph({"y": ops.relu(x @ w + 1.0)})
+
+
+def total():
+    return Graph({"y": ops.reduce_sum(ops.input_node("x", (3, 20)), 1)})
+
+
 CASES: dict[str, Callable[[], str]] = {
     "softmax-graph": step(softmax, "graph"),
     "adam-graph": step(adam, "graph"),
@@ -88,6 +133,23 @@ CASES: dict[str, Callable[[], str]] = {
     "searched-graph": step(searched, "graph"),
     "softmax-evaluated-graph": step(softmax, "graph", "evaluate"),
     "softmax-predicted-graph": step(softmax, "graph", "predict"),
+    "softmax-kernels": step(softmax, "kernels"),
+    "normalised-kernels": step(normalised, "kernels"),
+    "convolved-kernels": step(convolved, "kernels"),
+    "softmax-plan": step(softmax, "plan"),
+    "convolved-plan": step(convolved, "plan"),
+    "embedded-plan": step(embedded, "plan"),
+    "joined-plan": step(joined, "plan"),
+    "digits-plan": step(digits, "plan", batch_size=128),
+    "softmax-simplified": step(softmax, "simplified"),
+    "convolved-simplified": step(convolved, "simplified"),
+    "joined-simplified": step(joined, "simplified"),
+    "scaled-ir-avx512": functions(scaled, AVX512, "kernel"),  # masked loads and stores for the rest
+    "scaled-ir-sse2": functions(scaled, SSE2, "kernel"),
+    "product-ir-avx2": functions(product, AVX2, "kernel", "tile"),
+    "total-ir-neon": functions(total, NEON, "kernel"),
+    "total-run-avx2": functions(total, AVX2, "run", "barrier"),
+    "total-stamped-run-avx2": stamped(total, AVX2),
 }
 
 

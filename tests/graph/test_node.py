@@ -49,6 +49,23 @@ def test_bases_and_private_classes_are_no_operations():
     assert OPS["log_sum_exp"].name == "log_sum_exp"
 
 
+def test_an_operation_says_its_kind_or_has_it_from_a_base():
+    class _Base(Op, base=True, kind=Kind.VIEW):
+        pass
+
+    class _Derived(_Base):
+        pass
+
+    class _Other(_Base, kind=Kind.COMPOSITE):
+        pass
+
+    assert (_Derived.kind, _Other.kind) == (Kind.VIEW, Kind.COMPOSITE)
+    with pytest.raises(AssertionError, match="_Silent does not say its kind"):
+
+        class _Silent(Op):
+            pass
+
+
 def test_rebuilt_keeps_names():
     a, b = constant(1.0), constant(2.0)
     graph = Graph({"y": a}, {"s": a}).rebuilt({a: b})

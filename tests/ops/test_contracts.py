@@ -16,7 +16,7 @@ from thalweg.graph.text import from_text, to_text
 from thalweg.graph.types import FLOATS, TensorType
 from thalweg.graph.verify import verify
 from thalweg.ops import input_node, leaf, reduce_sum
-from thalweg.ops.view import Line, View
+from thalweg.ops.view import Line, Move, View
 from thalweg.passes.simplify import simplify
 
 NAMES = sorted(OPS)
@@ -99,6 +99,18 @@ def test_an_axis_that_a_view_keeps_counts_as_before(name):
                 along = op.follow(Line(0, tuple(int(a == axis) for a in range(x.ndim))), x.shape, axis)
                 np.testing.assert_array_equal(numbers_of(along, shape), np.indices(shape)[after], err_msg=str(case))
                 assert shape[after] == x.shape[axis], f"{case}: axis {axis}"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if OPS[name].kind is Kind.MOVE])
+def test_a_move_has_its_inputs_in_the_boxes_that_it_says_and_zeros_elsewhere(name):
+    for case in CASES[name]():
+        assert isinstance(case.op, Move)
+        want = case.expected()
+        made = np.zeros_like(want)
+        for x, box in zip(case.arrays, case.op.boxes(*map(TensorType.of, case.arrays)), strict=True):
+            assert not made[box].any(), f"{case}: boxes overlap"
+            made[box] = x
+        np.testing.assert_array_equal(made, want, err_msg=str(case))
 
 
 @pytest.mark.parametrize("name", NAMES)

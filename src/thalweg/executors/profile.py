@@ -47,7 +47,7 @@ class Costs:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskProfile(Costs):
-    """A task: what it computes, the layer that asked for it ("" for none), its stage."""
+    """A task: what it computes, the layer that asked for it ("(step)" for none), its stage."""
 
     computes: str
     layer: str
@@ -106,14 +106,14 @@ class Profile(Tabular):
         """The layers in the order in which they first appear; what belongs to none as "(step)"."""
         grouped: dict[str, list[TaskProfile]] = {}
         for task in self.tasks:
-            grouped.setdefault(task.layer or NO_LAYER, []).append(task)
+            grouped.setdefault(task.layer, []).append(task)
         return tuple(_together(layer, tasks) for layer, tasks in grouped.items())
 
     def table(self) -> Table:
         """The tasks, those that take longest first."""
         ordered = sorted(self.tasks, key=lambda task: -task.seconds)
         shown = ordered if len(ordered) <= MOST_ROWS else ordered[: MOST_ROWS - 1]
-        rows = [(t.computes, t.layer or NO_LAYER, str(t.stage), *_cells(t)) for t in shown]
+        rows = [(t.computes, t.layer, str(t.stage), *_cells(t)) for t in shown]
         if rest := ordered[len(shown) :]:
             rows.append((f"{len(rest)} more tasks", "", "", *_cells(_together("", rest))))
         if self.barriers:
@@ -183,8 +183,8 @@ def measured(
     return Profile(what, executor.name, batch_size, team, steps, timing.step, possible, tasks, barriers)
 
 
-CALL_SECONDS = 0.05
-"""Of one call: some hundred small steps, and short enough that some calls are not disturbed by other programs."""
+CALL_SECONDS = 0.01
+"""Of one call: many small steps, and short enough that some calls are not disturbed by other programs."""
 
 FEWEST_CALLS = 3
 
@@ -225,7 +225,7 @@ def _task(work: Work, seconds: float, step: float, peak: float | None) -> TaskPr
     possible = None if peak is None else peak * seconds / (2 if work.dtype == "float64" else 1)
     return TaskProfile(
         computes=work.computes,
-        layer=work.layer,
+        layer=work.layer or NO_LAYER,
         stage=work.stage,
         flops=work.flops,
         read_bytes=work.read_bytes,

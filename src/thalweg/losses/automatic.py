@@ -11,7 +11,7 @@ from thalweg.losses.loss import Loss, column
 from thalweg.losses.margin import Hinge
 from thalweg.losses.regression import MeanSquaredError
 from thalweg.ops.elementwise import Exp, Sigmoid, Softplus
-from thalweg.ops.shape import Reshape
+from thalweg.ops.shape import unreshaped
 from thalweg.ops.softmax import Softmax
 
 AUTO = "auto"
@@ -40,9 +40,7 @@ def choose(y: np.ndarray, y_pred: Node) -> tuple[Loss, str]:
         y_pred: the predictions for a batch of any size.
     """
     y_pred = column(y_pred)
-    made_by = y_pred
-    while isinstance(made_by.op, Reshape):
-        (made_by,) = made_by.inputs
+    made_by = unreshaped(y_pred)
     units, places = y_pred.shape[-1], y_pred.shape[1:-1]
     labels = y.shape[1:] in (places, (*places, 1)) and units > 1
     last = f"a {made_by.op.name} over {units} units" if isinstance(made_by.op, Softmax) else _last_layer(made_by, units)

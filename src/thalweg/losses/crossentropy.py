@@ -22,7 +22,7 @@ from thalweg.ops.broadcast import Broadcast
 from thalweg.ops.contraction import Contraction
 from thalweg.ops.elementwise import Add, Relu, Sigmoid, Tanh
 from thalweg.ops.leaf import State
-from thalweg.ops.shape import Reshape, normal_axis
+from thalweg.ops.shape import normal_axis, unreshaped
 from thalweg.ops.softmax import Softmax
 
 __all__ = ["BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy"]
@@ -44,9 +44,7 @@ class Crossentropy(Loss):
 
         Raises: ArgumentError if the predictions are plainly not what ``from_logits`` says.
         """
-        made_by = y_pred
-        while isinstance(made_by.op, Reshape):
-            (made_by,) = made_by.inputs
+        made_by = unreshaped(y_pred)
         if isinstance(made_by.op, Softmax) and made_by.shape[made_by.op.axis] == 1:
             raise self._wrong_output(y_pred, "probabilities that can change", "a softmax over one unit: always 1")
         if self.from_logits:
@@ -103,9 +101,7 @@ def _unbounded(x: Node) -> str | None:
 
 def refuse_unbounded(loss: Loss, y_pred: Node, expected: str, activation: str, fine: tuple[type[Op], ...] = ()) -> None:
     """Raise ArgumentError if predictions that must lie in a range are the output of a linear layer or the like."""
-    made_by = y_pred
-    while isinstance(made_by.op, Reshape):
-        (made_by,) = made_by.inputs
+    made_by = unreshaped(y_pred)
     if (unbounded := _unbounded(made_by)) and not isinstance(made_by.op, fine):
         raise ArgumentError(
             f"loss {loss.name!r} does not fit the last activation",

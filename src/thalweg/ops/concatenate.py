@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import itertools
 
 import numpy as np
 
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
-from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
+from thalweg.graph.node import Gradients, Node, Nodes, apply
 from thalweg.graph.types import TensorType
 from thalweg.ops.cast import cast
 from thalweg.ops.elementwise import add
 from thalweg.ops.shape import normal_axis, pad, slice_axis
+from thalweg.ops.view import Box, Move
 
 __all__ = ["concatenate"]
 
 
 @dataclass(frozen=True)
-class Concatenate(Op, kind=Kind.MOVE):
+class Concatenate(Move):
     """The inputs one after the other along ``axis``; all other sizes equal."""
 
     axis: int
@@ -44,12 +45,19 @@ class Concatenate(Op, kind=Kind.MOVE):
         total = sum(x.shape[self.axis] for x in inputs)
         return first.with_shape((*first.shape[: self.axis], total, *first.shape[self.axis + 1 :]))
 
+    def boxes(self, *inputs: TensorType) -> tuple[Box, ...]:
+        ends = itertools.accumulate((x.shape[self.axis] for x in inputs), initial=0)
+        return tuple(
+            tuple(slice(start, stop, 1) if a == self.axis else slice(0, n, 1) for a, n in enumerate(x.shape))
+            for x, (start, stop) in zip(inputs, itertools.pairwise(ends), strict=True)
+        )
+
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         return np.concatenate(inputs, self.axis)
 
     def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
-        ends = np.cumsum([0, *(x.shape[self.axis] for x in inputs)])
-        return tuple(slice_axis(g, self.axis, int(start), int(stop)) for start, stop in pairwise(ends))
+        places = [box[self.axis] for box in self.boxes(*(x.type for x in inputs))]
+        return tuple(slice_axis(g, self.axis, place.start, place.stop) for place in places)
 
     def decompose(self, *inputs: Node) -> Node:
         dtype = inputs[0].dtype

@@ -127,7 +127,7 @@ def held(value: float | int | bool, dtype: str) -> float | int | bool:
     """
     bounds = whole_numbers(dtype)
     if bounds is not None and not (bounds[0] <= value <= bounds[1] and value == int(value)):
-        fraction = math.isfinite(value) and value != int(value)
+        fraction = isinstance(value, float | np.floating) and math.isfinite(value) and value != int(value)
         raise DTypeError(
             "a fraction meets whole numbers" if fraction else "a number is beyond those that its dtype holds",
             expected=f"a whole number from {bounds[0]} to {bounds[1]}, which {dtype} holds",

@@ -10,9 +10,9 @@ import numpy as np
 
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
-from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
+from thalweg.graph.node import Gradients, Node, Nodes, apply
 from thalweg.graph.types import TensorType
-from thalweg.ops.view import Line, Shape, View
+from thalweg.ops.view import Box, Line, Move, Shape, View
 
 __all__ = ["flatten", "pad", "reshape", "slice_axis", "take_slice", "transpose"]
 
@@ -185,7 +185,7 @@ class Slice(View):
 
 
 @dataclass(frozen=True)
-class Pad(Op, kind=Kind.MOVE):
+class Pad(Move):
     """Zeros around the tensor: ``low[i]`` before and ``high[i]`` after axis i, and ``inner[i]`` between elements."""
 
     low: tuple[int, ...]
@@ -202,27 +202,27 @@ class Pad(Op, kind=Kind.MOVE):
             )
         )
 
-    def place(self, x: TensorType) -> tuple[slice, ...]:
-        """Where the input lies in the result."""
-        return tuple(
+    def boxes(self, *inputs: TensorType) -> tuple[Box, ...]:
+        (x,) = inputs
+        box = (
             slice(low, low + max(n - 1, 0) * (inner + 1) + (1 if n else 0), inner + 1)
             for low, n, inner in zip(self.low, x.shape, self.inner, strict=True)
         )
+        return (tuple(box),)
 
     def reference(self, x: np.ndarray) -> np.ndarray:
         kind = TensorType.of(x)
         result = np.zeros(self.infer(kind).shape, x.dtype)
-        result[self.place(kind)] = x
+        (box,) = self.boxes(kind)
+        result[box] = x
         return result
 
     def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
-        place = self.place(inputs[0].type)
-        return (
-            apply(
-                Slice(tuple(p.start for p in place), tuple(p.stop for p in place), tuple(p.step for p in place)),
-                g,
-            ),
+        (box,) = self.boxes(inputs[0].type)
+        cut = Slice(
+            tuple(side.start for side in box), tuple(side.stop for side in box), tuple(side.step for side in box)
         )
+        return (apply(cut, g),)
 
 
 def reshape(x: Node, shape: tuple[int, ...]) -> Node:
@@ -234,9 +234,15 @@ def reshape(x: Node, shape: tuple[int, ...]) -> Node:
     if -1 in shape:
         known = math.prod(n for n in shape if n != -1)
         shape = tuple((x.type.size // known if known else 0) if n == -1 else n for n in shape)
-    while isinstance(x.op, Reshape):  # of two reshapes only the last counts
-        (x,) = x.inputs
+    x = unreshaped(x)  # of two reshapes only the last counts
     return x if x.shape == shape else apply(Reshape(shape), x)
+
+
+def unreshaped(x: Node) -> Node:
+    """What x is another shape of: the node that made its numbers."""
+    while isinstance(x.op, Reshape):
+        (x,) = x.inputs
+    return x
 
 
 def flatten(x: Node) -> Node:

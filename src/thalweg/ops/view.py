@@ -1,4 +1,4 @@
-"""Views: operations that only look at their input's numbers, at places that a formula tells.
+"""Views and moves: operations that compute nothing, because a formula tells which number lies where.
 
 Where a number lies is a *line* over the axes of the tensor that it is in: ``start + sum of index * step``. Of the
 address in memory this is the offset and the strides. A view makes of a line over its input's axes the line over its own
@@ -11,8 +11,10 @@ from abc import abstractmethod
 
 from thalweg.fields import dataclass
 from thalweg.graph.node import Kind, Op
+from thalweg.graph.types import TensorType
 
 Shape = tuple[int, ...]
+Box = tuple[slice, ...]
 
 
 @dataclass(frozen=True)
@@ -42,3 +44,11 @@ class View(Op, base=True, kind=Kind.VIEW):
     def bordered_axes(self) -> tuple[int, ...]:
         """The axes of the input that the view looks beyond, at zeros that are not in memory."""
         return ()
+
+
+class Move(Op, base=True, kind=Kind.MOVE):
+    """The inputs' numbers in boxes of the result, which do not overlap, and zeros elsewhere."""
+
+    @abstractmethod
+    def boxes(self, *inputs: TensorType) -> tuple[Box, ...]:
+        """For each input where in the result it lies: start, stop and step along every axis."""

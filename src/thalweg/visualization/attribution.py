@@ -20,7 +20,7 @@ from thalweg.layers.layer import Layer
 from thalweg.layers.tracing import Trace, current_trace
 from thalweg.model import Model
 from thalweg.ops.elementwise import Sigmoid
-from thalweg.ops.shape import Reshape
+from thalweg.ops.shape import unreshaped
 from thalweg.ops.softmax import Softmax
 from thalweg.training.data import Arrays
 from thalweg.visualization.inside import find, is_convolution, result_of, run
@@ -130,9 +130,7 @@ def _class_numbers(classes: Any, count: int, known: int, owner: str) -> np.ndarr
 def _outputs(model: Model, inputs: Mapping[str, Node]) -> Node:
     """The scores: the output, or what its softmax or sigmoid was given."""
     (output,) = model._call(inputs, False).values()
-    made_by = output
-    while isinstance(made_by.op, Reshape):
-        (made_by,) = made_by.inputs
+    made_by = unreshaped(output)
     return ops.reshape(made_by.inputs[0], output.shape) if isinstance(made_by.op, Softmax | Sigmoid) else output
 
 

@@ -86,7 +86,7 @@ class NativeExecutor:
         return explain(graph, self.host or this_host(), stage, gather=gather, checked=self.checked)
 
     def peak_flops(self, threads: int) -> float:
-        """See Executor.peak_flops; measured, in some 50 ms."""
+        """See Executor.peak_flops; measured, in some 100 ms."""
         from thalweg.executors.native.run.peak import peak_flops
 
         return peak_flops(self.host or this_host(), threads)

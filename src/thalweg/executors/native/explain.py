@@ -49,7 +49,7 @@ def kernels_text(fused: Fused) -> str:
 
 
 def _kernel_text(number: int, kernel: Kernel, fused: Fused, stored: frozenset[Node], numbers: dict[Node, str]) -> str:
-    sizes = "x".join(f"{n}{' summed' if a in kernel.swept else ''}" for a, n in enumerate(kernel.space)) or "1"
+    sizes = " x ".join(f"{n}{' summed' if a in kernel.swept else ''}" for a, n in enumerate(kernel.space)) or "1"
     what = "contraction" if kernel.contraction is not None else "sweep" if kernel.swept else "elementwise"
     loaded = sorted((numbers[node] for node in reads(kernel, stored) if node in numbers), key=lambda n: int(n[1:]))
     lines = [
@@ -92,7 +92,7 @@ def plan_text(plan: Plan, host: Host) -> str:
 
 def _task_lines(nest: Nest, host: Host, number: Callable[[Buffer], str]) -> list[str]:
     writer = writer_of(nest, Module(host))
-    axes = " ".join(f"{dim.size}{' summed' if dim.swept else ''}" for dim in nest.dims) or "1"
+    axes = " x ".join(f"{dim.size}{' summed' if dim.swept else ''}" for dim in nest.dims) or "1"
     reads = dict.fromkeys(number(a.buffer) for a in (*nest.extra, *nest.loads.values()) if a.buffer is not None)
     writes = dict.fromkeys(number(a.buffer) for a in nest.stores.values() if a.buffer is not None)
     return [
@@ -155,4 +155,5 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _microseconds(seconds: float) -> str:
-    return f"{1e6 * seconds:.3g} us"
+    value = 1e6 * seconds
+    return f"{value:.3g} us" if value < 1000 else f"{value:,.0f} us"

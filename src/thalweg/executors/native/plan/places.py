@@ -15,10 +15,10 @@ from thalweg.executors.native.plan.buffer import CallerBuffers, dense_strides
 from thalweg.executors.native.plan.view import Obstacle, View, chain, temporary, unshaped, view_of, whole
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Kind, Node
-from thalweg.ops.concatenate import Concatenate
 from thalweg.ops.contraction import Contraction
 from thalweg.ops.leaf import Input, State
-from thalweg.ops.shape import Pad, Reshape
+from thalweg.ops.shape import unreshaped
+from thalweg.ops.view import Box, Move
 from thalweg.passes.fuse import behind, is_copied, is_leaf, is_view, required
 
 
@@ -80,19 +80,22 @@ def place(graph: Graph, dense: Iterable[Node], callers: CallerBuffers) -> Places
     return Places(frozenset(placing.dense), placing.all(), placing.inside(), callers)
 
 
-def parts(node: Node, place: View) -> list[tuple[Node, View]]:
-    """What a padded or joined value at ``place`` is made of, and where each part of it goes."""
-    if isinstance(node.op, Pad):
-        (x,) = node.inputs
-        return [] if any(node.op.inner) else [(x, place.part(node.op.place(x.type)))]
-    if not isinstance(node.op, Concatenate):
+def boxes(node: Node, op: Move) -> tuple[Box, ...]:
+    """Where in a padded or joined value each of its inputs lies."""
+    return op.boxes(*(x.type for x in node.inputs))
+
+
+def leaves_zeros(node: Node) -> bool:
+    """Whether a padded or joined value has zeros around its inputs."""
+    return sum(x.type.size for x in node.inputs) < node.type.size
+
+
+def _parts(node: Node, op: Move, place: View) -> list[tuple[Node, View]]:
+    """What can be made in its place within a padded or joined value at ``place``, and where it goes."""
+    if leaves_zeros(node) and len(node.inputs) > 1:
         return []
-    found, start = [], 0
-    for x in node.inputs:
-        at = start * place.strides[node.op.axis]
-        found.append((x, View(place.buffer, place.offset + at, place.strides)))
-        start += x.shape[node.op.axis]
-    return found
+    found = zip(node.inputs, boxes(node, op), strict=True)
+    return [(x, place.part(box)) for x, box in found if all(side.step == 1 for side in box)]
 
 
 class _Placing:
@@ -154,9 +157,9 @@ class _Placing:
             return leaf_view(node, self.callers)
         if node not in self.alone and node.type.size and self._made_anywhere(node):
             for move in self.moves.get(node, ()):
-                within = self.place(move)
-                assert within is not None, "moves are stored"
-                for x, part in parts(move, within):
+                op, within = move.op, self.place(move)
+                assert isinstance(op, Move) and within is not None, "moves are stored"
+                for x, part in _parts(move, op, within):
                     source, there = unshaped(x, part)
                     if source is node and there is not None:
                         self.within[node] = move
@@ -168,7 +171,7 @@ class _Placing:
 
     def _made_anywhere(self, node: Node) -> bool:
         """Whether whoever makes a value can write it to any place."""
-        return not isinstance(node.op, Pad) and node.op.kind is not Kind.LOOKUP
+        return node.op.kind is not Kind.LOOKUP and not (node.op.kind is Kind.MOVE and leaves_zeros(node))
 
     def _obstacle(self, reader: Node) -> Node | None:
         """What has to be stored otherwise, so that a node can read its inputs."""
@@ -223,7 +226,7 @@ class _Placing:
             moved.add(node)
             self.places.pop(node, None)
             self.within.pop(node, None)
-            stack += [source for x in node.inputs if (source := _shaped(x)) in self.moves] if is_copied(node) else []
+            stack += [source for x in node.inputs if (source := unreshaped(x)) in self.moves] if is_copied(node) else []
         return moved
 
 
@@ -231,15 +234,8 @@ def _moves(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
     """For what is padded or joined the nodes that do it, the last first."""
     moves: dict[Node, list[Node]] = {}
     for node in nodes:
-        for x in node.inputs if isinstance(node.op, Pad | Concatenate) else ():
-            into = moves.setdefault(_shaped(x), [])
+        for x in node.inputs if node.op.kind is Kind.MOVE else ():
+            into = moves.setdefault(unreshaped(x), [])
             if node not in into:
                 into.insert(0, node)
     return moves
-
-
-def _shaped(x: Node) -> Node:
-    """What x is another shape of."""
-    while isinstance(x.op, Reshape):
-        (x,) = x.inputs
-    return x

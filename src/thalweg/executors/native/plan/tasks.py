@@ -10,13 +10,13 @@ from dataclasses import replace
 
 from thalweg.executors.native.plan.buffer import Buffer
 from thalweg.executors.native.plan.nest import Nest, nest_of
-from thalweg.executors.native.plan.places import Places, parts
+from thalweg.executors.native.plan.places import Places, boxes, leaves_zeros
 from thalweg.executors.native.plan.view import View, temporary, unshaped, whole
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Kind, Node
 from thalweg.ops import full
-from thalweg.ops.concatenate import Concatenate
-from thalweg.ops.shape import Pad, Reshape
+from thalweg.ops.shape import Reshape
+from thalweg.ops.view import Move
 from thalweg.passes.fuse import Kernel, behind, reads, stored_in
 
 
@@ -148,32 +148,31 @@ class _Making:
     def add(self, kernel: Kernel) -> None:
         """The tasks of a kernel; those of its sources are there already."""
         (first, *_) = kernel.roots
-        if isinstance(first.op, Pad):
-            self.makers[first] = self._padded(first, first.op, self.places.of[first])
-        elif isinstance(first.op, Concatenate):
-            self.makers[first] = self._joined(first)
+        if isinstance(first.op, Move):
+            self.makers[first] = self._moved(first, first.op, self.places.of[first])
         else:
             number = self._number(Task(kernel))
             self.makers |= dict.fromkeys(kernel.roots, (number,))
 
-    def _joined(self, node: Node) -> tuple[int, ...]:
-        """Each input into its place; nothing to do for what is made there."""
-        numbers: dict[int, None] = {}
-        for x, there in parts(node, self.places.of[node]):
-            source = self._made_inside(x, there, node)
-            numbers |= dict.fromkeys([self._copy(x, there)] if source is None else self.makers[source])
+    def _moved(self, node: Node, op: Move, place: View) -> tuple[int, ...]:
+        """Each input into its place, where it may have been made, and zeros elsewhere."""
+        parts = [(x, place.part(box)) for x, box in zip(node.inputs, boxes(node, op), strict=True)]
+        sources = [self._made_inside(x, there, node) for x, there in parts]
+        zeros = self._zeros(node, op, place, any(source is not None for source in sources))
+        numbers = dict.fromkeys(zeros)
+        for (x, there), source in zip(parts, sources, strict=True):
+            numbers |= dict.fromkeys([self._copy(x, there, zeros)] if source is None else self.makers[source])
         return tuple(numbers)
 
-    def _padded(self, node: Node, op: Pad, place: View) -> tuple[int, ...]:
-        """Zeros, and the input in its place."""
-        (x,) = node.inputs
-        box = op.place(x.type)
-        source = None if any(op.inner) else self._made_inside(x, place.part(box), node)
-        if source is not None:
-            fills = [self._copy(full(_sizes(b), 0, node.dtype), place.part(b)) for b in _around(box, node.shape)]
-            return (*fills, *self.makers[source])
-        fill = self._copy(full(node.shape, 0, node.dtype), place)
-        return fill, self._copy(x, place.part(box), (fill,))
+    def _zeros(self, node: Node, op: Move, place: View, made_inside: bool) -> tuple[int, ...]:
+        """Around an input that is made in its place; otherwise everywhere, and the inputs are copied over them."""
+        if not leaves_zeros(node):
+            return ()
+        if not made_inside:
+            return (self._copy(full(node.shape, 0, node.dtype), place),)
+        (box,) = boxes(node, op)
+        around = [(full(_sizes(part), 0, node.dtype), place.part(part)) for part in _around(box, node.shape)]
+        return tuple(self._copy(zeros, there) for zeros, there in around)
 
     def _made_inside(self, x: Node, there: View, node: Node) -> Node | None:
         """The value that whoever makes it writes to its place in the node; None if it is made elsewhere."""

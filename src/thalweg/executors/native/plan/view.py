@@ -70,7 +70,8 @@ def temporary(node: Node, *, even: bool = False) -> View:
     """
     apart = node.rank == 2 and not even and dense_strides(node.shape)[0] * ITEMSIZE[node.dtype] % PAGE_BYTES == 0
     strides = state_strides(node.type) if apart else dense_strides(node.shape)
-    return whole(Buffer(f"{node.op.name} of {node.layer}", "temporary", node.type, strides))
+    label = f"{node.op.name} of {node.layer}" if node.layer else node.op.name
+    return whole(Buffer(label, "temporary", node.type, strides))
 
 
 def view_of(node: Node, place_of: Callable[[Node], View | None]) -> View | Obstacle:

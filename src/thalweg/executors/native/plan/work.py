@@ -11,10 +11,10 @@ from thalweg.executors.native.plan.plan import Plan
 from thalweg.executors.work import Work, contraction_words, flops, sizes_words
 from thalweg.graph.node import Kind, Node
 from thalweg.ops.leaf import Input
+from thalweg.passes.fuse import Kernel
 
 SPELLED_OUT = 2
 """So many operations of a task are named, beside a contraction; the others are counted."""
-
 
 _COMPUTING = (Kind.ELEMENTWISE, Kind.REDUCTION, Kind.RANDOM, Kind.LOOKUP)
 
@@ -40,21 +40,23 @@ def _work(nest: Nest, stage: int) -> Work:
 
 def words(nest: Nest) -> str:
     """``contraction 784x512 over 128, subtract, multiply, 11 more -> dense/kernel``"""
-    kernel = nest.kernel
-    names = [node.op.name for node in kernel.nodes if node.op.kind in _COMPUTING]
-    if nest.copies:
-        parts = [f"copy {sizes_words(kernel.space)}"]
-    elif kernel.contraction is not None:
-        parts = [contraction_words(kernel.contraction)]
-    else:
-        names = names or [_moved(kernel.roots[0])]
-        parts = [f"{sizes_words(kernel.space)} {names.pop(0)}"]
-    if not nest.copies:
-        few = len(names) <= SPELLED_OUT + 1  # "1 more" would be no shorter
-        parts += names if few else [*names[:SPELLED_OUT], f"{len(names) - SPELLED_OUT} more"]
     buffers = [access.buffer for access in nest.stores.values()]
     kept = [buffer.label for buffer in buffers if buffer is not None and buffer.kind in ("state", "output")]
-    return ", ".join(parts) + (f" -> {min(kept, key=len)}" if kept else "")  # a parameter rather than its slots
+    what = f"copy {sizes_words(nest.kernel.space)}" if nest.copies else _operations(nest.kernel)
+    return what + (f" -> {min(kept, key=len)}" if kept else "")  # a parameter rather than its slots
+
+
+def _operations(kernel: Kernel) -> str:
+    """The first few, with the sizes that they run over."""
+    names = [node.op.name for node in kernel.nodes if node.op.kind in _COMPUTING]
+    if kernel.contraction is not None:
+        first = contraction_words(kernel.contraction)
+    else:
+        names = names or [_moved(kernel.roots[0])]
+        sizes = f"{sizes_words(kernel.space)} " if kernel.space else ""
+        first = sizes + names.pop(0)
+    few = len(names) <= SPELLED_OUT + 1  # "1 more" would be no shorter
+    return ", ".join([first, *(names if few else [*names[:SPELLED_OUT], f"{len(names) - SPELLED_OUT} more"])])
 
 
 def _moved(node: Node) -> str:

@@ -1,6 +1,6 @@
 """How many float32 operations this processor can do in a second: measured, by multiply-adds that never leave registers.
 
-What a step's contractions are compared with. Takes some 20 ms.
+What a step's contractions are compared with. Takes some 100 ms.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from thalweg.executors.native.host import Host
 from thalweg.executors.native.run.loader import load
 from thalweg.executors.native.run.team import run_on
 
-SECONDS = 0.002
-"""Of one measurement: long beside the start of a thread, shorter than the time slice of another program."""
+SECONDS = 0.0005
+"""Of one measurement: long beside the call, and so short that other programs leave some of them alone."""
 
-REPEATS = 16
+REPEATS = 64
 
 _UNROLLED = 4
 
