@@ -1,7 +1,7 @@
 """Asks the installed libraries every case and writes their answers into small files, versions included.
 
-``python -m tests.oracles.record [LIBRARY ...] [--into FOLDER] [--new]``, from the root of the repository. The tests compare
-thalweg with the recorded answers always, and with fresh ones where the libraries are installed.
+``python -m tests.oracles.record [LIBRARY ...] [--into FOLDER] [--new]``, from the root of the repository. The
+tests compare thalweg with the recorded answers always, and with fresh ones where the libraries are installed.
 """
 
 import argparse
