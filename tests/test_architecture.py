@@ -27,6 +27,7 @@ ORDER = (
     "datasets",
     "graph",
     "ops",
+    "state",
     "activations",
     "initializers",
     "regularizers",

@@ -35,7 +35,7 @@ def test_explain_prints_a_stage_of_the_network_that_train_makes(digits):
     found = call("explain", "mnist", "--batch-size", 64)
     assert found.exit_code == 0, found.output
     assert "uint8[64,28,28] = input()" in found.stdout
-    assert "update dense/kernel = " in found.stdout
+    assert "update parameters/dense/kernel = " in found.stdout
 
 
 def test_explain_takes_a_file_and_another_kind_of_step(saved):

@@ -29,7 +29,6 @@ from thalweg import (
 from thalweg.backprop import gradients
 from thalweg.checks import bad_values
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
-from thalweg.executors import layout
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
@@ -38,6 +37,8 @@ from thalweg.layers.tracing import tracing
 from thalweg.losses import MeanSquaredError
 from thalweg.optimizers import SGD
 from thalweg.registry import Registry
+from thalweg.state import layout
+from thalweg.state.names import parameter_state
 
 KINDS: dict[str, tuple[Any, Any]] = {
     "layer": (layers.registry, LAYERS),
@@ -136,7 +137,7 @@ def start(layer, shapes, dtype, batch=6):
     draw = random.standard_normal if dtype.startswith("float") else lambda shape: random.randint(0, 5, shape)
     x = {f"x{i}": draw((batch, *shape)).astype(dtype) for i, shape in enumerate(several)}
     (result,) = layer.infer(*(TensorType((SOME_BATCH, *shape), dtype) for shape in several))
-    state = {path: p.initial(0, path) for path, p in layer.named_parameters("it/").items()}
+    state = {parameter_state(path): p.initial(0, path) for path, p in layer.named_parameters("it/").items()}
     state |= {"random/seed": np.array(0, np.uint32), "random/step": np.array(0, np.uint32)}
     return state, x, result
 
@@ -164,7 +165,7 @@ class TestEveryLayer:
             nodes = dict(zip(x, inputs(**x), strict=True))
             y = layer(*nodes.values(), training=True)
             trained = layer.named_parameters("it/", trainable_only=True)
-            wanted = {path: trace.node(p) for path, p in trained.items()}
+            wanted = {parameter_state(path): trace.node(p) for path, p in trained.items()}
             wanted |= {key: node for key, node in nodes.items() if node.type.is_float and y.type.is_float}
             wanted = {key: node for key, node in wanted.items() if name not in WITHOUT_GRADIENT}
             if not wanted:
@@ -187,14 +188,15 @@ class TestEveryLayer:
             nodes = dict(zip(x, inputs(**x), strict=True))
             y = layer(*nodes.values(), training=True)
             trained = layer.named_parameters("it/", trainable_only=True)
-            wanted = {path: trace.node(p) for path, p in trained.items()}
+            wanted = {parameter_state(path): trace.node(p) for path, p in trained.items()}
             wanted |= {key: node for key, node in nodes.items() if node.type.is_float}
             weights = ops.cast(ops.iota(y.shape, y.rank - 1), y.dtype) + 0.5
             value = ops.reduce_sum(y * y * weights)
             slopes = gradients(value, list(wanted.values())) if wanted else []
         if not wanted:
             pytest.skip("nothing to differentiate by")
-        state |= {path: state[path] + 0.1 * random.standard_normal(state[path].shape) for path in trained}
+        names = [parameter_state(path) for path in trained]
+        state |= {name: state[name] + 0.1 * random.standard_normal(state[name].shape) for name in names}
         direction = {key: random.standard_normal(node.shape) for key, node in wanted.items()}
         slope = compute(dict(zip(wanted, slopes, strict=True)), state, **x)
         expected = sum(float((slope[key] * direction[key]).sum()) for key in wanted)
@@ -436,25 +438,25 @@ class TestEveryOptimizer:
         """``w0^2 / 2 + 10 * w1^2 / 2``, far from the middle: curvatures that differ by 10."""
         optimizer, kind = make(), TensorType((2,), "float64")
         state = {n: np.full(t.shape, v, t.dtype) for n, (t, v) in optimizer.states({"w": kind}).items()}
-        state["w"] = np.array([1.5, -1.0])
-        w = ops.state_node("w", (2,), "float64")
+        state["parameters/w"] = np.array([1.5, -1.0])
+        w = ops.state_node("parameters/w", (2,), "float64")
         curvature = ops.cast(ops.iota((2,), 0), "float64") * 9.0 + 1.0
         loss = ops.reduce_sum(ops.square(w) * curvature) * 0.5
         (slope,) = gradients(loss, [w])
         program = NumpyExecutor().compile(Graph({}, optimizer.updates({"w": w}, {"w": slope})), gather=False)
         for _ in range(400):
             program.run(state, {})
-        assert np.abs(state["w"]).max() < 0.02
+        assert np.abs(state["parameters/w"]).max() < 0.02
         assert state["optimizer/iterations"] == 400
 
     def test_a_rate_of_zero_changes_nothing(self, name, make):
         optimizer = dataclasses.replace(make(), learning_rate=0.0, weight_decay=0.1)
         kind = TensorType((2,))
         state = {n: np.full(t.shape, v, t.dtype) for n, (t, v) in optimizer.states({"w": kind}).items()}
-        state["w"] = np.array([1.5, -1.0], np.float32)
-        graph = Graph({}, optimizer.updates({"w": ops.state_node("w", (2,))}, {"w": ops.full((2,), 3.0)}))
+        state["parameters/w"] = np.array([1.5, -1.0], np.float32)
+        graph = Graph({}, optimizer.updates({"w": ops.state_node("parameters/w", (2,))}, {"w": ops.full((2,), 3.0)}))
         NumpyExecutor().compile(graph, gather=False).run(state, {})
-        np.testing.assert_array_equal(state["w"], np.array([1.5, -1.0], np.float32))
+        np.testing.assert_array_equal(state["parameters/w"], np.array([1.5, -1.0], np.float32))
 
     def test_parameters_do_not_mix(self, name, make):
         """Each moves as if it were alone (but for clipping by the common norm)."""
@@ -465,13 +467,13 @@ class TestEveryOptimizer:
         for paths in (["a"], ["b"], ["a", "b"]):
             states = optimizer.states(dict.fromkeys(paths, kind))
             state = {n: np.full(t.shape, v, t.dtype) for n, (t, v) in states.items()}
-            state |= {path: np.ones(2, np.float32) for path in paths}
+            state |= {parameter_state(path): np.ones(2, np.float32) for path in paths}
             slopes = {path: ops.full((2,), {"a": 1.0, "b": -3.0}[path]) for path in paths}
-            graph = Graph({}, optimizer.updates({p: ops.state_node(p, (2,)) for p in paths}, slopes))
+            graph = Graph({}, optimizer.updates({p: ops.state_node(parameter_state(p), (2,)) for p in paths}, slopes))
             program = NumpyExecutor().compile(graph, gather=False)
             for _ in range(3):
                 program.run(state, {})
-            ends.append({path: state[path] for path in paths})
+            ends.append({path: state[parameter_state(path)] for path in paths})
         for path, end in ends[2].items():
             np.testing.assert_array_equal(end, (ends[0] | ends[1])[path])
 
@@ -482,14 +484,14 @@ class TestEverySchedule:
         """The state holds the rate of the step that comes next, whatever runs the steps."""
         schedule, kind = make(), TensorType((2,))
         optimizer = SGD(schedule)
-        graph = Graph({}, optimizer.updates({"w": ops.state_node("w", (2,))}, {"w": ops.full((2,), 1.0)}))
+        graph = Graph({}, optimizer.updates({"w": ops.state_node("parameters/w", (2,))}, {"w": ops.full((2,), 1.0)}))
         for executor in executors():
             state = {n: np.full(t.shape, v, t.dtype) for n, (t, v) in optimizer.states({"w": kind}).items()}
-            state["w"] = np.zeros(2, np.float32)
+            state["parameters/w"] = np.zeros(2, np.float32)
             program = executor.compile(graph, gather=False)
             for step in range(25):
                 rate = np.float32(schedule(step))
                 np.testing.assert_allclose(state["optimizer/learning_rate"], rate, rtol=2e-7)
-                before = state["w"].copy()
+                before = state["parameters/w"].copy()
                 program.run(state, {})
-                np.testing.assert_allclose(before - state["w"], rate, rtol=1e-5, atol=1e-6)
+                np.testing.assert_allclose(before - state["parameters/w"], rate, rtol=1e-5, atol=1e-6)

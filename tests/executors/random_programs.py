@@ -18,7 +18,6 @@ from tests.compute import label
 
 from thalweg.backprop import gradients
 from thalweg.executors.executor import leaf_types
-from thalweg.executors.layout import empty
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph, Node
 from thalweg.graph.text import to_text
@@ -87,6 +86,7 @@ from thalweg.ops.contraction import Contraction
 from thalweg.ops.convolution import Convolution, reach
 from thalweg.ops.leaf import Input, State
 from thalweg.ops.softmax import LogSumExp, Softmax
+from thalweg.state.layout import empty
 
 SIZES = (1, 1, 2, 3, 4, 5, 7, 8, 10, 13, 16, 17, 19, 31, 32, 33, 48, 64, 65)
 LARGEST = 6000

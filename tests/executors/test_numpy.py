@@ -5,11 +5,11 @@ import pytest
 
 from thalweg.errors import ExecutorError, GraphError
 from thalweg.executors.executor import leaf_types
-from thalweg.executors.layout import empty
 from thalweg.graph.node import Graph, Node
 from thalweg.graph.types import TensorType
 from thalweg.ops import add, input_node, reduce_sum, relu, state_node
 from thalweg.ops.elementwise import Relu
+from thalweg.state.layout import empty
 
 BATCH = 4
 

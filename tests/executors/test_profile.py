@@ -5,12 +5,12 @@ import pytest
 
 from thalweg import ops
 from thalweg.backprop import gradients
-from thalweg.executors import layout
 from thalweg.executors.profile import measured
 from thalweg.executors.work import flops
 from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
 from thalweg.ops.leaf import state_node
+from thalweg.state import layout
 
 
 def descent(batch=8):

@@ -8,7 +8,6 @@ import pytest
 
 from thalweg.backprop import gradients
 from thalweg.executors.executor import leaf_types
-from thalweg.executors.layout import empty
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.ops import (
@@ -29,6 +28,7 @@ from thalweg.ops import (
     state_node,
     tanh,
 )
+from thalweg.state.layout import empty
 
 STEPS = 50
 

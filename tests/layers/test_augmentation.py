@@ -176,7 +176,7 @@ def test_the_loss_of_mixed_samples_is_that_of_mixed_targets(weighted):
     model.compile(thalweg.optimizers.SGD(0.0), "sparse_categorical_crossentropy")
     kernel, bias = model.layers[1].get_weights()
     layer = model.layers[0]
-    seen = run(layer, x, training=True, seed=int(model.state["random/seed"]), step=0)
+    seen = run(layer, x, training=True, seed=model.state.number("random/seed"), step=0)
     following = np.roll(x, -1, 0)
     share = ((seen - following) * (x - following)).sum(1) / np.square(x - following).sum(1)
     logits = seen @ kernel + bias

@@ -16,6 +16,7 @@ from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.layers.spatial import Spatial
 from thalweg.layers.tracing import tracing
+from thalweg.state.names import parameter_state
 
 RANDOM = np.random.RandomState(3)
 
@@ -108,7 +109,10 @@ def test_compiled_convolutions(case, batch, compiled):
     x = RANDOM.standard_normal((batch, *places, channels)).astype(np.float32)
     layer.infer(*(node.type for node in inputs(x=x)))
     parameters = layer.named_parameters()
-    state = {path: RANDOM.standard_normal(p.shape).astype(np.float32) * 0.3 for path, p in parameters.items()}
+    state = {
+        parameter_state(path): RANDOM.standard_normal(p.shape).astype(np.float32) * 0.3
+        for path, p in parameters.items()
+    }
     with tracing(parameters) as trace:
         (node,) = inputs(x=x)
         y = layer(node)

@@ -144,7 +144,7 @@ class TestParameters:
             layer(x, training=True)  # a second use has the same states
             node = trace.node(layer.first.kernel)
             assert node is layer.first.kernel.node
-        assert (label(node), node.shape) == ("outer/first/kernel", (2, 3))
+        assert (label(node), node.shape) == ("parameters/outer/first/kernel", (2, 3))
 
     def test_a_parameter_outside_the_model(self):
         layer = Dense(3)
@@ -168,7 +168,7 @@ class TestParameters:
         with pytest.raises(GraphError, match="no value yet"):
             layer.get_weights()
         for path, parameter in layer.named_parameters().items():
-            parameter.value = parameter.initial(0, path)
+            parameter.make(0, path)
         new = [np.ones((3, 2)), np.full(2, 7.0)]
         layer.set_weights(new)
         np.testing.assert_array_equal(layer.get_weights()[1], [7.0, 7.0])
@@ -182,8 +182,10 @@ class TestParameters:
         x = np.arange(6, dtype=np.float32).reshape(2, 3)
         with tracing(layer.named_parameters("running/")) as trace:
             layer(*inputs(x=x), training=True)
-        state = {"running/mean": np.ones(3, np.float32)}
-        np.testing.assert_allclose(compute(trace.updates, state, x=x)["running/mean"], 0.5 + 0.5 * x.mean(0))
+        name = "parameters/running/mean"
+        np.testing.assert_allclose(
+            compute(trace.updates, {name: np.ones(3, np.float32)}, x=x)[name], 0.5 + 0.5 * x.mean(0)
+        )
 
 
 class TestMessages:

@@ -10,6 +10,7 @@ from thalweg.errors import ArgumentError, NameNotFoundError, ShapeError
 from thalweg.layers import Dense, Dropout, Flatten, Input, Rescaling, Reshape
 from thalweg.layers.tracing import tracing
 from thalweg.ops import reduce_sum
+from thalweg.state.names import parameter_state
 
 RNG = np.random.RandomState(0)
 
@@ -18,7 +19,8 @@ def run(layer, x, training=False, seed=0, step=0, **weights):
     """The layer's value on ``x``, with the given weights, its others as they start."""
     layer.infer(*(node.type for node in inputs(x=x)))
     parameters = layer.named_parameters()
-    state = {path: weights.get(path, p.initial(0, path)).astype(p.dtype) for path, p in parameters.items()}
+    values = {path: weights.get(path, p.initial(0, path)).astype(p.dtype) for path, p in parameters.items()}
+    state = {parameter_state(path): value for path, value in values.items()}
     state |= {"random/seed": np.uint32(seed), "random/step": np.uint32(step)}
     with tracing(parameters):
         y = layer(*inputs(x=x), training=training)

@@ -11,6 +11,7 @@ from thalweg.executors.native.code.step import target
 from thalweg.executors.native.host import AVX512
 from thalweg.executors.native.plan.plan import make_order
 from thalweg.layers.tracing import tracing
+from thalweg.state.names import parameter_state, within
 from thalweg.training.step import training_step
 
 RANDOM = np.random.RandomState(0)
@@ -19,11 +20,12 @@ RANDOM = np.random.RandomState(0)
 def run(layer, x, training, **state):
     layer.infer(*(node.type for node in inputs(x=x)))
     parameters = layer.named_parameters()
-    values = {path: state.get(path, p.initial(0, path)).astype(p.dtype) for path, p in parameters.items()}
+    start = {path: state.get(path, p.initial(0, path)).astype(p.dtype) for path, p in parameters.items()}
+    values = {parameter_state(path): value for path, value in start.items()}
     with tracing(parameters) as trace:
         y = layer(*inputs(x=x), training=training)
     results = compute({"y": y, **trace.updates}, values, x=x)
-    return results.pop("y"), results
+    return results.pop("y"), {within(name): value for name, value in results.items()}
 
 
 @pytest.mark.parametrize("layer", [layers.BatchNormalization, lambda: layers.LayerNormalization(axis=1)])

@@ -20,7 +20,7 @@ def test_the_graph_of_a_step_reads_back():
     text = nets.classifier().explain()
     assert to_text(from_text(text)) == text
     assert "contraction" in text
-    assert "update dense/kernel = " in text
+    assert "update parameters/dense/kernel = " in text
 
 
 @pytest.mark.parametrize(("what", "rows"), [("train", 32), ("evaluate", 128), ("predict", 128)])

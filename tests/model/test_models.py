@@ -20,7 +20,7 @@ def test_sizes():
     parameters = [p for layer in models.resnet(20).layers for p in layer.named_parameters().values()]
     convolutions = 432 + 6 * 2304 + (4608 + 5 * 9216) + (18432 + 5 * 36864) + 16 * 32 + 32 * 64
     normalizations = 2 * (7 * 16 + 7 * 32 + 7 * 64)
-    assert sum(p.value.size for p in parameters if p.trainable) == convolutions + normalizations + 64 * 10 + 10
+    assert sum(p.type.size for p in parameters if p.trainable) == convolutions + normalizations + 64 * 10 + 10
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (28, 28, 1)])

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from tests.compute import label
 
-from thalweg.executors.layout import empty
 from thalweg.graph.node import Graph, Node, Op, apply
 from thalweg.graph.types import DTYPES, FLOATS, TensorType
 from thalweg.ops import elementwise as e
@@ -28,6 +27,7 @@ from thalweg.ops.leaf import input_node
 from thalweg.ops.lookup import AddRows, Take
 from thalweg.ops.random import RandomBits
 from thalweg.ops.softmax import LogSumExp, Softmax
+from thalweg.state.layout import empty
 
 SHAPES = [(), (1,), (7,), (16,), (37,), (0,), (1, 1), (3, 5), (17, 31), (2, 0, 3), (2, 3, 5), (2, 3, 1, 7)]
 """Size 1, primes, a whole vector, more than one, nothing, and each rank from 0 to 4."""

@@ -12,6 +12,7 @@ from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
 from thalweg.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Lamb, Lion, Muon, Nadam, RMSprop
 from thalweg.spelling import SpellingNotice
+from thalweg.state.names import parameter_state
 
 
 def steps(optimizer, start, slopes, iterations=0):
@@ -19,9 +20,9 @@ def steps(optimizer, start, slopes, iterations=0):
     start = {"w": np.asarray(start, np.float64)} if not isinstance(start, dict) else start
     kinds = {name: TensorType.of(array) for name, array in start.items()}
     state = {name: np.full(t.shape, number, t.dtype) for name, (t, number) in optimizer.states(kinds).items()}
-    state |= {name: array.copy() for name, array in start.items()}
+    state |= {parameter_state(name): array.copy() for name, array in start.items()}
     state["optimizer/iterations"][...] = iterations
-    parameters = {name: ops.state_node(name, kind.shape, kind.dtype) for name, kind in kinds.items()}
+    parameters = {name: ops.state_node(parameter_state(name), kind.shape, kind.dtype) for name, kind in kinds.items()}
     gradients = {name: ops.input_node(f"d_{name}", kind.shape, kind.dtype) for name, kind in kinds.items()}
     graph = Graph({}, optimizer.updates(parameters, gradients))
     assert graph.updates.keys() | {"optimizer/learning_rate"} == state.keys()
@@ -30,7 +31,7 @@ def steps(optimizer, start, slopes, iterations=0):
     for slope in slopes:
         slope = slope if isinstance(slope, dict) else {"w": slope}
         program.run(state, {f"d_{name}": np.asarray(array, kinds[name].dtype) for name, array in slope.items()})
-        values.append(state["w"].copy())
+        values.append(state["parameters/w"].copy())
     return np.array(values), state
 
 
@@ -42,7 +43,7 @@ class TestByHand:
     def test_momentum(self):
         values, state = steps(SGD(0.25, momentum=0.5), [1.0], [[4.0], [0.0], [0.0]])
         np.testing.assert_allclose(values[:, 0], [0.0, -0.5, -0.75])
-        np.testing.assert_allclose(state["optimizer/w/momentum"], [-0.25])
+        np.testing.assert_allclose(state["slots/w/momentum"], [-0.25])
 
     def test_nesterov(self):
         values, _ = steps(SGD(0.25, momentum=0.5, nesterov=True), [1.0], [[4.0], [0.0]])
@@ -52,14 +53,14 @@ class TestByHand:
         values, state = steps(RMSprop(0.25, rho=0.75, epsilon=1e-12), [0.0], [[2.0], [2.0]])
         first = -0.25 * 2 / math.sqrt(0.25 * 4)
         np.testing.assert_allclose(values[:, 0], [first, first - 0.25 * 2 / math.sqrt(0.75 + 1)])
-        np.testing.assert_allclose(state["optimizer/w/velocity"], [1.75])
+        np.testing.assert_allclose(state["slots/w/velocity"], [1.75])
 
     def test_adam_moves_by_the_rate_at_first(self):
         """Whatever the size of the gradient (Kingma & Ba, section 2.1)."""
         values, state = steps(Adam(0.25, epsilon=1e-12), [0.0, 0.0, 0.0], [[1e-3, -1.0, 1e3]])
         np.testing.assert_allclose(values[0], [-0.25, 0.25, -0.25], rtol=1e-6)
-        np.testing.assert_allclose(state["optimizer/w/m"], [1e-4, -0.1, 1e2])
-        np.testing.assert_allclose(state["optimizer/w/v"], [1e-9, 1e-3, 1e3])
+        np.testing.assert_allclose(state["slots/w/m"], [1e-4, -0.1, 1e2])
+        np.testing.assert_allclose(state["slots/w/v"], [1e-9, 1e-3, 1e3])
 
     def test_adam_second_step(self):
         """Algorithm 1 written out."""
@@ -73,7 +74,7 @@ class TestByHand:
 
     def test_amsgrad_never_forgets(self):
         _, state = steps(Adam(amsgrad=True, beta_2=0.5), [0.0], [[2.0], [0.0]])
-        np.testing.assert_allclose([state["optimizer/w/v"], state["optimizer/w/v_max"]], [[1.0], [2.0]])
+        np.testing.assert_allclose([state["slots/w/v"], state["slots/w/v_max"]], [[1.0], [2.0]])
 
     def test_adagrad(self):
         values, _ = steps(Adagrad(0.5, initial_accumulator_value=0.0, epsilon=1e-15), [0.0], [[3.0], [-4.0]])
@@ -92,7 +93,7 @@ class TestByHand:
     def test_adamax_moves_by_the_rate_at_first(self):
         values, state = steps(Adamax(0.25, beta_2=0.5, epsilon=1e-15), [0.0, 0.0], [[4.0, -1.0], [0.0, 0.0]])
         np.testing.assert_allclose(values[0], [-0.25, 0.25])
-        np.testing.assert_allclose(state["optimizer/w/u"], [2.0, 0.5])
+        np.testing.assert_allclose(state["slots/w/u"], [2.0, 0.5])
 
     def test_nadam(self):
         """Equation by equation of the paper's Algorithm 2."""
@@ -105,7 +106,7 @@ class TestByHand:
             w -= 0.25 * m_hat / math.sqrt(v / (1 - 0.999**t))
         values, state = steps(Nadam(0.25, epsilon=1e-15), [0.0], [[1.0], [3.0]])
         assert values[1, 0] == pytest.approx(w, rel=1e-9)
-        assert state["optimizer/w/product"] == pytest.approx(product)
+        assert state["slots/w/product"] == pytest.approx(product)
 
     def test_adamw_decays_by_default(self):
         assert AdamW(0.5, 0.25) == AdamW(learning_rate=0.5, weight_decay=0.25)
@@ -115,7 +116,7 @@ class TestByHand:
     def test_lion_moves_by_the_rate(self):
         values, state = steps(Lion(0.25, beta_1=0.5, beta_2=0.75), [0.0, 0.0], [[4.0, -0.1], [-5.0, 0.0]])
         np.testing.assert_allclose(values, [[-0.25, 0.25], [0.0, 0.5]])
-        np.testing.assert_allclose(state["optimizer/w/m"], [0.75 * 1.0 - 0.25 * 5, 0.75 * -0.025])
+        np.testing.assert_allclose(state["slots/w/m"], [0.75 * 1.0 - 0.25 * 5, 0.75 * -0.025])
 
     def test_lamb_moves_by_a_share_of_the_norm(self):
         values, _ = steps(Lamb(0.25), [3.0, 4.0], [[1e-3, 1e3]])
@@ -206,7 +207,7 @@ class TestBase:
             "optimizer/iterations": (TensorType((), "int64"), 0),
             "optimizer/learning_rate": (TensorType((), "float32"), 0.5),
         }
-        assert Adam().states({"a/kernel": kind})["optimizer/a/kernel/v"] == (kind, 0.0)
+        assert Adam().states({"a/kernel": kind})["slots/a/kernel/v"] == (kind, 0.0)
 
     @pytest.mark.parametrize("t", [1, 2, 3, 1000, 10**9, 2**40])
     def test_correction_is_exact_at_any_step(self, t):
@@ -221,7 +222,7 @@ class TestBase:
         slopes = [{name: [0.0] for name in start}]
         optimizer = SGD(0.5, weight_decay=0.5, decay_exclusions=("bias$", "^norm/"))
         values, state = steps(optimizer, start, slopes)
-        assert [values[0], state["norm/gamma"], state["dense/bias"]] == [0.75, 1.0, 1.0]
+        assert [values[0], state["parameters/norm/gamma"], state["parameters/dense/bias"]] == [0.75, 1.0, 1.0]
         by_method = SGD(0.5, weight_decay=0.5)
         by_method.exclude_from_weight_decay(var_names=["bias$", "^norm/"])
         assert by_method == optimizer
@@ -242,7 +243,7 @@ class TestBase:
         values, state = steps(Adam(0.25, gradient_accumulation_steps=3, weight_decay=0.1), [1.0], slopes)
         plain, _ = steps(Adam(0.25, weight_decay=0.1), [1.0], [[3.0], [2.0]])
         np.testing.assert_array_equal(values[:, 0], [1, 1, *plain[[0, 0, 0], 0], *plain[[1, 1], 0]])
-        assert state["optimizer/w/accumulated_gradient"] == 9.0
+        assert state["slots/w/accumulated_gradient"] == 9.0
 
     def test_accumulated_gradients_are_clipped_as_one(self):
         values, _ = steps(SGD(1.0, clipvalue=1.0, gradient_accumulation_steps=2), [0.0], [[9.0], [-8.5]])
@@ -251,7 +252,7 @@ class TestBase:
     def test_moving_average(self):
         values, state = steps(SGD(1.0, use_ema=True, ema_momentum=0.75), [4.0], [[1.0], [2.0]])
         np.testing.assert_allclose(values[:, 0], [3.0, 1.0])
-        np.testing.assert_allclose(state["optimizer/w/average"], [0.75 * 3 + 0.25 * 1])
+        np.testing.assert_allclose(state["slots/w/average"], [0.75 * 3 + 0.25 * 1])
 
     def test_moving_average_overwrites(self):
         optimizer = SGD(1.0, use_ema=True, ema_momentum=0.75, ema_overwrite_frequency=2)

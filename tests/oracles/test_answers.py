@@ -33,6 +33,7 @@ from thalweg.graph.types import TensorType
 from thalweg.layers.preprocessing import Given
 from thalweg.layers.tracing import tracing
 from thalweg.registry import Registry
+from thalweg.state.names import parameter_state
 
 
 def answer(case: Case) -> dict[str, np.ndarray]:
@@ -87,15 +88,15 @@ def answer_optimizer(case):
     optimizer = optimizers.registry.find(case.name)(**case.options)
     kinds = {name: TensorType.of(case.inputs[f"{name}_start"]) for name in ("kernel", "bias")}
     state = {name: np.full(t.shape, number, t.dtype) for name, (t, number) in optimizer.states(kinds).items()}
-    state |= {name: case.inputs[f"{name}_start"].copy() for name in kinds}
-    parameters = {name: ops.state_node(name, kind.shape, kind.dtype) for name, kind in kinds.items()}
+    state |= {parameter_state(name): case.inputs[f"{name}_start"].copy() for name in kinds}
+    parameters = {name: ops.state_node(parameter_state(name), kind.shape, kind.dtype) for name, kind in kinds.items()}
     slopes = {name: ops.input_node(f"d_{name}", kind.shape, kind.dtype) for name, kind in kinds.items()}
     program = NumpyExecutor().compile(Graph({}, optimizer.updates(parameters, slopes)), gather=False)
     kept = []
     for step in range(STEPS):
         program.run(state, {f"d_{name}": case.inputs[name][step] for name in kinds})
         if step in KEPT_STEPS:
-            kept.append({name: state[name].copy() for name in kinds})
+            kept.append({name: state[parameter_state(name)].copy() for name in kinds})
     assert state["optimizer/iterations"] == STEPS
     return {name: np.stack([values[name] for values in kept]) for name in kinds}
 
@@ -131,6 +132,7 @@ def answer_layer(case):
     weights = dict(zip(trained, layer_weights([p.shape for p in trained.values()]), strict=True))
     weights |= dict(zip(kept, layer_weights([p.shape for p in kept.values()], positive=True), strict=True))
     weights |= {path: p.initial(0, path) for path, p in kept.items() if isinstance(p.initializer, Given)}
+    weights = {parameter_state(path): value for path, value in weights.items()}
     with tracing(layer.named_parameters()):
         inference = layer(*inputs(**case.inputs), training=False)
     answers = {"inference": compute(inference, weights, **case.inputs)}
@@ -157,7 +159,7 @@ def answer_training(case):
         model, losses = trainings.train(case.name)
     finally:
         config.set_floatx(before)
-    return {"losses": losses} | {f"weight{i}": w for i, w in enumerate(trainings.trained(model).values())}
+    return {"losses": losses} | {f"weight{i}": w for i, w in enumerate(trainings.trained(model))}
 
 
 def compare(case: Case, library: str, recorded: dict[str, np.ndarray]) -> int:

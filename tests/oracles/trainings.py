@@ -123,18 +123,14 @@ def network(name: str):
     momentum = optimizers.SGD(RATE, momentum=0.875, nesterov=name == "grouped")
     optimizer = momentum if name in ("residual", "grouped") else optimizers.Adam(RATE / 8, epsilon=TINY)
     model.compile(optimizer, losses.SparseCategoricalCrossentropy(from_logits=True))
-    for number, (path, weight) in enumerate(trained(model).items()):
-        weight[...] = start(number, path.rpartition("/")[2], weight.shape)
+    for number, parameter in enumerate(model.trainable_weights):
+        parameter.assign(start(number, parameter.name, parameter.shape))
     return model
 
 
-def trained(model) -> dict[str, np.ndarray]:
+def trained(model) -> list[np.ndarray]:
     """The weights that training changes, in the order of the layers."""
-    return {
-        path: parameter.value
-        for layer in model.layers
-        for path, parameter in layer.named_parameters(f"{layer.name}/", trainable_only=True).items()
-    }
+    return [parameter.numpy() for parameter in model.trainable_weights]
 
 
 def train(name: str, threads: int | None = None, executor=None):

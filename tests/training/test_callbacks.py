@@ -286,7 +286,7 @@ class TestSwapEMAWeights:
 
         class Watch(thalweg.callbacks.Callback):
             def on_epoch_end(self, epoch, logs=None):
-                average = self.model.state["optimizer/dense/kernel/average"]
+                average = self.model.state.read("slots/dense/kernel/average")
                 behind.append(np.array_equal(self.model.get_weights()[0], average))
                 self.model.stop_training = stops and epoch == 1
 

@@ -3,16 +3,19 @@
 import contextlib
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 from tests import nets
 
 import thalweg
-from thalweg import errors, layers, losses
+from thalweg import errors, executors, layers, losses
 from thalweg.data import safetensors
+from thalweg.state.names import in_format_1
 
 X, Y = nets.points(40)
+FILES = Path(__file__).parent / "files"
 
 
 OPTIMIZERS = [
@@ -34,9 +37,9 @@ def test_training_goes_on_to_the_same_bits(tmp_path, optimizer):
     history = loaded.fit(X, Y, epochs=4, initial_epoch=2, batch_size=8, verbose=0)
     assert nets.same_bits(whole, loaded)
     assert history.history["loss"] == whole.history.history["loss"][2:]
-    for name, array in whole.state.items():
+    for name, array in whole.state.snapshot().items():
         if not name.startswith("evaluation/"):
-            np.testing.assert_array_equal(array, loaded.state[name])
+            np.testing.assert_array_equal(array, loaded.state.read(name))
 
 
 def test_a_rate_that_was_set_is_saved(tmp_path):
@@ -150,6 +153,48 @@ def test_weights_alone(tmp_path):
         thalweg.load_model(path)
 
 
+def old_data():
+    """What the files of format 1 were trained on."""
+    x = ((np.arange(24 * 3) * 7919 % 101) / 50.5 - 1).reshape(24, 3).astype("float32")
+    return x, (x**2).sum(1, keepdims=True).astype("float32")
+
+
+@pytest.mark.parametrize(("name", "epochs", "batch_size"), [("adam", 2, 5), ("lbfgs", 3, "full")])
+def test_files_of_format_1_go_on_as_they_would_have(name, epochs, batch_size, tmp_path):
+    """Written by version 0.1.0 on the numpy executor, and so were the weights after these further epochs."""
+    model = thalweg.load_model(FILES / f"{name}_format_1.model")
+    model.save(tmp_path / "new")
+    again = thalweg.load_model(tmp_path / "new")
+    for each in (model, again):
+        each.executor = executors.named("numpy")
+        x, y = old_data()
+        each.fit(x, y, epochs=epochs, batch_size=batch_size, verbose=0)
+    assert nets.same_bits(model, again)
+    later, _ = safetensors.read(FILES / f"{name}_format_1_later.safetensors")
+    for path, parameter in model.parameters().items():
+        # Matrix products differ in the last bits from one processor to the next.
+        np.testing.assert_allclose(parameter.numpy(), later[path], rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("file", ["adam_format_1.model", "weights_format_1.safetensors"])
+def test_weights_of_format_1(file):
+    written, _ = safetensors.read(FILES / "weights_format_1.safetensors")
+    parts = [layers.Dense(4, "tanh"), layers.BatchNormalization(), layers.Dropout(0.25), layers.Dense(1)]
+    model = thalweg.Sequential([thalweg.Input((3,)), *parts])
+    model.load_weights(FILES / file)
+    for path, parameter in model.parameters().items():
+        np.testing.assert_array_equal(parameter.numpy(), written[path])
+
+
+def test_an_older_pickle():
+    """It does not say what format its names are of, and its state has those of format 1."""
+    model = nets.classifier()
+    model.fit(X, Y, verbose=0)
+    revive, (cls, description, state, _) = model.__reduce__()
+    again = revive(cls, description, {in_format_1(name): array for name, array in state.items()})
+    assert nets.same_bits(again, model)
+
+
 @pytest.fixture
 def parts(tmp_path):
     """The arrays, the description and the path of a good file."""
@@ -220,8 +265,9 @@ def test_a_layer_that_would_take_all_memory(parts):
 
 def test_missing_and_wrong_arrays(parts):
     arrays, description, path = parts
-    refused({k: v for k, v in arrays.items() if k != "dense/kernel"}, description, path, "dense/kernel")
-    refused(arrays | {"dense/bias": np.zeros(9, np.float32)}, description, path, "dense/bias")
+    kernel, bias = "parameters/dense/kernel", "parameters/dense/bias"
+    refused({k: v for k, v in arrays.items() if k != kernel}, description, path, kernel)
+    refused(arrays | {bias: np.zeros(9, np.float32)}, description, path, bias)
     refused(arrays | {"optimizer/iterations": np.zeros((), np.float32)}, description, path, "iterations")
 
 

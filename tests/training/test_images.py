@@ -14,7 +14,7 @@ def test_single_precision_is_near_double(name, compiled):
     """50 steps in float32, against PyTorch's recorded ones in float64. (tests/oracles compares in float64.)"""
     model, losses = trainings.train(name, 2, compiled)
     assert losses[-1] < 0.4 * losses[0], "it learns"
-    ours = {"losses": losses} | {f"weight{i}": w for i, w in enumerate(trainings.trained(model).values())}
+    ours = {"losses": losses} | {f"weight{i}": w for i, w in enumerate(trainings.trained(model))}
     with np.load(RECORDED / "torch.npz") as recorded:
         for what, value in ours.items():
             expected = recorded[f"training-{name}/{what}"]

@@ -129,8 +129,7 @@ def test_parameters_of_other_layers(path):
     loss, mse = model.evaluate(X, Y, verbose=0)
     assert loss - mse == pytest.approx(0.3, rel=1e-4)
     model.fit(X, Y, verbose=0)
-    assert path in model.state
-    assert np.linalg.norm(model.state[path]) == pytest.approx(1.0, rel=1e-5)
+    assert np.linalg.norm(model.state.read(f"parameters/{path}")) == pytest.approx(1.0, rel=1e-5)
 
 
 def test_constraints_hold_after_every_step():

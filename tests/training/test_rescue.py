@@ -7,6 +7,7 @@ from tests import nets
 import thalweg
 from thalweg import callbacks
 from thalweg.errors import NonFiniteError
+from thalweg.graph.types import TensorType
 from thalweg.layers import Dense
 
 X, Y = nets.points(64)
@@ -108,5 +109,5 @@ def test_a_metric_may_be_infinite():
     model = nets.regressor(features=4, metrics=["mse"])
     model._ready_to_train("this")
     model.fit(X, Y, verbose=0)
-    model.state["evaluation/mse/total"] = np.array(np.inf)
+    model.state.add("evaluation/mse/total", TensorType((), "float64"), np.inf)
     model.fit(X, Y, verbose=0)

@@ -138,7 +138,7 @@ def test_metrics_count_each_row_once():
     before = model.evaluate(x, y, verbose=0)
     logs = model.fit(x, y, batch_size="full", verbose=0).history
     assert [logs["loss"][0], logs["accuracy"][0]] == pytest.approx(before, rel=1e-6)
-    np.testing.assert_array_equal(model.state["random/step"], 1)
+    np.testing.assert_array_equal(model.state.number("random/step"), 1)
 
 
 def test_one_batch_at_a_time():

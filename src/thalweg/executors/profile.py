@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from thalweg.executors import layout
 from thalweg.executors import threads as cores
 from thalweg.executors.executor import Arrays, Executor, ProfiledProgram, leaf_types
 from thalweg.executors.work import Timing, Work
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
+from thalweg.state import layout
 from thalweg.table import Table, Tabular
 
 NO_LAYER = "(step)"

@@ -21,8 +21,9 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
 from thalweg.graph.types import FLOATS, TensorType
 from thalweg.initializers import Filling, Shape
-from thalweg.layers.tracing import SEED_STATE, STEP_STATE, Parameter, current_trace, told_training, tracing
+from thalweg.layers.tracing import Parameter, add_parameters, current_trace, told_training, tracing
 from thalweg.registry import Registered, Registry
+from thalweg.state.names import SEED_STATE, STEP_STATE
 
 __all__ = ["Layer", "registry"]
 
@@ -136,12 +137,12 @@ class Layer(Registered):
     def update(self, parameter: Parameter, value: Node) -> None:
         """Let the step store ``value`` in a parameter that is not trained (a running mean)."""
         trace = current_trace()
-        trace.updates[trace.path(parameter)] = value
+        trace.updates[trace.state(parameter)] = value
 
     def latest(self, parameter: Parameter) -> Node:
         """What the step is going to store in a parameter so far: the last ``update``, else what it holds."""
         trace = current_trace()
-        return trace.updates.get(trace.path(parameter), parameter.node)
+        return trace.updates.get(trace.state(parameter), parameter.node)
 
     def mix(self, share: Node) -> None:
         """Let the loss count each sample's own target for ``share`` (batch,) and the next one's for the rest."""
@@ -211,8 +212,7 @@ class Layer(Registered):
         inside = self.sublayers()
         name_layers(inside)
         for layer in inside:
-            inner = layer.named_parameters(f"{prefix}{layer.label}/", trainable_only=trainable_only)
-            found |= {path: p for path, p in inner.items() if p not in found.values()}
+            add_parameters(found, layer.named_parameters(f"{prefix}{layer.label}/", trainable_only=trainable_only))
         return found
 
     @property

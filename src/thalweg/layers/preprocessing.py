@@ -39,8 +39,8 @@ class Given(Initializer):
 def learn(parameter: Parameter, values: Any) -> None:
     """Make these the values of a parameter that is not trained, in the models that have it too."""
     parameter.initializer = Given(values)
-    if parameter.value is not None:
-        parameter.value[...] = values
+    if parameter.variable is not None:
+        parameter.variable.write(values)
 
 
 @registry.register("normalization")

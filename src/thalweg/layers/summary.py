@@ -6,9 +6,8 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-import numpy as np
-
 from thalweg.errors import ArgumentError
+from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer
 from thalweg.layers.nested import Nested
 from thalweg.layers.tracing import Parameter
@@ -76,7 +75,7 @@ def _row(cells: Sequence[str], ends: Sequence[int]) -> str:
 
 
 def total_lines(
-    parameters: Mapping[str, Parameter], trained: Iterable[str], optimizer: Sequence[np.ndarray]
+    parameters: Mapping[str, Parameter], trained: Iterable[str], optimizer: Sequence[TensorType]
 ) -> list[str]:
     """How many numbers and bytes: all, trained, kept without training, and the optimizer's if there are any."""
     types = {path: parameter.type for path, parameter in parameters.items()}
@@ -87,7 +86,7 @@ def total_lines(
         "Non-trainable": (sum(kind.size for kind in rest), sum(kind.nbytes for kind in rest)),
     }
     if optimizer:
-        parts["Optimizer"] = (sum(array.size for array in optimizer), sum(array.nbytes for array in optimizer))
+        parts["Optimizer"] = (sum(kind.size for kind in optimizer), sum(kind.nbytes for kind in optimizer))
     total = sum(count for count, _ in parts.values()), sum(size for _, size in parts.values())
     return [f"{name} params: {count:,} ({_bytes(size)})" for name, (count, size) in {"Total": total, **parts}.items()]
 

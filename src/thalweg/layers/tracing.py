@@ -12,17 +12,16 @@ import numpy as np
 
 from thalweg import ops
 from thalweg.constraints import Projection
-from thalweg.errors import GraphError, ShapeError, ThalwegError
+from thalweg.errors import ArgumentError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes
 from thalweg.graph.types import TensorType
 from thalweg.initializers import Initializer, Shape
 from thalweg.regularizers import Penalty
+from thalweg.state import Variable
+from thalweg.state.names import parameter_state
 
 __all__ = ["Parameter"]
-
-SEED_STATE = "random/seed"
-STEP_STATE = "random/step"
 
 
 @dataclass(eq=False)
@@ -32,7 +31,7 @@ class Parameter:
     Arguments:
         name: within its layer, ``"kernel"``. The name within a model, ``"dense_1/kernel"``, is the model's affair: it
             comes from ``Layer.named_parameters`` and goes into ``tracing``.
-        value: the array, once a model has made it. Models that share the layer share the array.
+        variable: the array, once a model has made it. Models that share the layer share it.
     """
 
     name: str
@@ -42,7 +41,7 @@ class Parameter:
     trainable: bool = True
     regularizer: Penalty | None = None
     constraint: Projection | None = None
-    value: np.ndarray | None = field(default=None, repr=False)
+    variable: Variable | None = field(default=None, repr=False)
 
     @property
     def type(self) -> TensorType:
@@ -61,32 +60,38 @@ class Parameter:
 
     def numpy(self) -> np.ndarray:
         """A copy of the value. Raises: GraphError if no model has made it yet."""
-        return self._made().copy()
+        return self._made().read()
 
     def assign(self, value: Any) -> None:
         """Put in another value. Raises: ShapeError, or GraphError if no model has made it yet."""
-        array, mine = np.asarray(value), self._made()
-        if array.shape != mine.shape:
+        array, variable = np.asarray(value), self._made()
+        if array.shape != self.shape:
             raise ShapeError(
                 f"this value does not fit the parameter {self.name!r}",
-                expected=str(mine.shape),
+                expected=str(self.shape),
                 got=str(array.shape),
                 fix="pass an array of the parameter's shape",
             )
-        mine[...] = array
+        variable.write(array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self._made(), dtype)
+        return np.asarray(self.numpy(), dtype)
 
-    def _made(self) -> np.ndarray:
-        if self.value is None:
+    def _made(self) -> Variable:
+        if self.variable is None:
             raise GraphError(
                 f"the parameter {self.name!r} has no value yet",
                 expected="a layer inside a model that is built",
                 got="a layer that no model has given values",
                 fix="put the layer into a model and call model.build() or model.fit() first",
             )
-        return self.value
+        return self.variable
+
+    def make(self, seed: int, path: str) -> Variable:
+        """The array, with its initial value if there is none yet; arguments as for ``initial``."""
+        if self.variable is None:
+            self.variable = Variable(self.type, self.initial(seed, path))
+        return self.variable
 
     def initial(self, seed: int, path: str) -> np.ndarray:
         """The value to start from: a function of the model's seed and of the parameter's path in the model."""
@@ -95,6 +100,25 @@ class Parameter:
         except ThalwegError as error:
             error.layer = f"layer {path.rpartition('/')[0]!r}"
             raise
+
+
+def add_parameters(found: dict[str, Parameter], more: Mapping[str, Parameter]) -> None:
+    """Add parameters by path to those found so far; of one that is there already the first path stays.
+
+    Raises: ArgumentError if two parameters have the same path.
+    """
+    there = set(found.values())
+    for path, parameter in more.items():
+        if parameter in there:
+            continue
+        if path in found:
+            raise ArgumentError(
+                f"two weights of the model are called {path!r}",
+                expected="a path of its own for each: the names of the layers that it is in, and its own name",
+                got=f"{found[path].type} and {parameter.type}, made of names with slashes in them",
+                fix="choose names without slashes for layers and weights",
+            )
+        found[path] = parameter
 
 
 class Trace:
@@ -113,7 +137,11 @@ class Trace:
         self._nodes: dict[Parameter, Node] = {}
         self._draws: dict[str, int] = {}
 
-    def path(self, parameter: Parameter) -> str:
+    def state(self, parameter: Parameter) -> str:
+        """The name of the state that holds the parameter."""
+        return parameter_state(self._path(parameter))
+
+    def _path(self, parameter: Parameter) -> str:
         """The parameter's name in the model."""
         if self._paths is None:  # only shapes are wanted
             return f"{id(parameter)}/{parameter.name}"
@@ -129,7 +157,7 @@ class Trace:
     def node(self, parameter: Parameter) -> Node:
         """The state that stands for a parameter: for one parameter always the same."""
         if parameter not in self._nodes:
-            self._nodes[parameter] = ops.state_node(self.path(parameter), parameter.shape, parameter.dtype)
+            self._nodes[parameter] = ops.state_node(self.state(parameter), parameter.shape, parameter.dtype)
         return self._nodes[parameter]
 
     def draw(self, source: str) -> int:
@@ -146,10 +174,10 @@ def tracing(parameters: Mapping[str, Parameter] | None = None) -> Iterator[Trace
     """Layers called inside make nodes of one graph.
 
     Arguments:
-        parameters: path -> parameter, as ``named_parameters`` of the model gives it: the names of the states. Without,
+        parameters: path -> parameter, as ``named_parameters`` of the model gives it: it names the states. Without,
             parameters get throw-away names, which is enough to work out shapes.
 
-    Gives the ``Trace``: its ``updates`` are the new values of states that layers update themselves (path -> node), its
+    Gives the ``Trace``: its ``updates`` are the new values of states that layers update themselves (name -> node), its
     ``activities`` the results of layers that have an activity regularizer, with that.
     """
     trace = Trace(parameters)

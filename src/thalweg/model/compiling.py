@@ -10,7 +10,6 @@ import numpy as np
 
 from thalweg import executors, optimizers
 from thalweg.errors import GraphError
-from thalweg.executors import layout
 from thalweg.executors.executor import Executor
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
@@ -19,6 +18,7 @@ from thalweg.layers.layer import Layer
 from thalweg.layers.symbols import SOME_BATCH, Symbol
 from thalweg.layers.tracing import freezing
 from thalweg.model.network import COUNTERS, Network
+from thalweg.state.names import EVALUATION, METRICS, OPTIMIZER, SLOTS, parameter_state
 from thalweg.training import data
 from thalweg.training.goals import Goals, check_names, chosen, is_open, resolve
 from thalweg.training.handle import OptimizerHandle
@@ -148,8 +148,7 @@ class Compilable(Network):
         if self.built:
             self._fix_trainable()
         self.optimizer = OptimizerHandle(rule)
-        for name in [name for name in self.state if name.startswith(("optimizer/", "metrics/", "evaluation/"))]:
-            del self.state[name]
+        self.state.drop(OPTIMIZER, SLOTS, METRICS, EVALUATION)
         self._forget_programs()
 
     def _fix_trainable(self) -> None:
@@ -250,15 +249,14 @@ class Compilable(Network):
 
     def _give_slots(self, optimizer: OptimizerHandle) -> None:
         """Put the optimizer's counters and, for each parameter that it trains, its slots into the state."""
-        self.state |= optimizer.scalars
+        for name, variable in optimizer.scalars.items():
+            self.state.put(name, variable)
         for name, (kind, start) in optimizer.rule.states(self._trained_types()).items():
-            if name not in self.state:
-                self.state[name] = layout.empty(kind)
-                self.state[name][...] = start
+            self.state.add(name, kind, start)
 
     def state_types(self) -> dict[str, TensorType]:
         """The states that a file of this model must have: parameters, counters and, if compiled, the optimizer's."""
-        types = COUNTERS | {path: parameter.type for path, parameter in self.parameters().items()}
+        types = COUNTERS | {parameter_state(path): p.type for path, p in self.parameters().items()}
         if self.optimizer is not None:
             types |= {name: kind for name, (kind, _) in self.optimizer.rule.states(self._trained_types()).items()}
         return types
@@ -268,5 +266,4 @@ class Compilable(Network):
         self._give_values(seed=0)
         if self.optimizer is not None:
             self._give_slots(self.optimizer)
-        for name in self.state_types():
-            self.state[name][...] = arrays[name]
+        self.state.restore({name: arrays[name] for name in self.state_types()})

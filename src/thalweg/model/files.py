@@ -53,8 +53,7 @@ def load_model(
     checkpoint.register_custom(custom)
     with checkpoint.reading(filepath):
         model = restored(description, compile)
-    checkpoint.check_arrays(filepath, model.state_types(), arrays)
-    model.take_state(arrays)
+    model.take_state(checkpoint.fitting(filepath, model.state_types(), arrays, description["format"]))
     return model
 
 
@@ -66,10 +65,12 @@ def clone_model(model: Model) -> Model:
     return clone
 
 
-def revived(cls: type[Model], description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Model:
-    """The model of a copy or a pickle."""
+def revived(
+    cls: type[Model], description: Mapping[str, Any], arrays: Mapping[str, np.ndarray], format: int = 1
+) -> Model:
+    """The model of a copy or a pickle; older pickles do not say what format their names are of."""
     model = restored(description, compile=True, cls=cls)
-    model.take_state(arrays)
+    model.take_state(checkpoint.fitting("the pickle", model.state_types(), arrays, format))
     return model
 
 

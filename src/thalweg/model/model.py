@@ -18,11 +18,12 @@ from thalweg.graph.node import Graph, Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import name_layers
 from thalweg.layers.symbols import Symbol
-from thalweg.layers.tracing import SEED_STATE
 from thalweg.model.files import class_name, registry, revived
 from thalweg.model.subclass import Describable
 from thalweg.model.wiring import Parts, calls, parts
 from thalweg.record.history import History
+from thalweg.state import Snapshot
+from thalweg.state.names import SEED_STATE
 from thalweg.training import checkpoint, data
 from thalweg.training.callbacks import Callback, CallbackList
 from thalweg.training.data import Rows
@@ -152,10 +153,10 @@ class Model(Describable):
             size = schedule.batch(rows.count) if validation_batch_size is None else validation_batch_size
             held_out = _first(held_out, validation_steps, size, "fit: of the validation")
         if seed is not None:
-            self.state[SEED_STATE][...] = seed
+            self.state.write(SEED_STATE, seed)
         self.stop_training = False
         told = params(verbose, schedule.epochs, schedule.steps(rows.count))
-        self.history = History(params=told, seed=int(self.state[SEED_STATE]))
+        self.history = History(params=told, seed=self.state.number(SEED_STATE))
         watchers.attach(self, told)
         trainer.fit(rows, held_out, schedule, watchers, self.history)
         return self.history
@@ -325,7 +326,7 @@ class Model(Describable):
         return measured(
             self.executor,
             graph,
-            self.state,
+            self.state.memory,
             ones | rows.arrays,
             batch,
             what=what,
@@ -363,15 +364,16 @@ class Model(Describable):
         self._give_values()
         if self.optimizer is not None:
             self._give_slots(self.optimizer)
-        checkpoint.save(filepath, self.state, self._description(with_compile=True), overwrite)
+        state = self.state.snapshot(self.state_types())
+        checkpoint.save(filepath, state, self._description(with_compile=True), overwrite)
 
-    def __reduce__(self) -> tuple[Callable[..., Model], tuple[type[Model], dict[str, Any], dict[str, np.ndarray]]]:
+    def __reduce__(self) -> tuple[Callable[..., Model], tuple[type[Model], dict[str, Any], Snapshot, int]]:
         """Copies and pickles hold what a file holds: compiled code and addresses must not be copied."""
         description = self._description(with_compile=True)
         self._give_values()
         if self.optimizer is not None:
             self._give_slots(self.optimizer)
-        return revived, (type(self), description, {name: self.state[name].copy() for name in self.state_types()})
+        return revived, (type(self), description, self.state.snapshot(self.state_types()), checkpoint.FORMAT)
 
     def _description(self, with_compile: bool) -> dict[str, Any]:
         description = {"class_name": class_name(type(self)), "config": self.structure()}

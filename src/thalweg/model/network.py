@@ -10,20 +10,18 @@ import numpy as np
 
 from thalweg.data.arrays import as_array, converted
 from thalweg.errors import ArgumentError, GraphError, ShapeError, did_you_mean
-from thalweg.executors import layout
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer, name_layers
 from thalweg.layers.nested import Nested, unwrapped
 from thalweg.layers.summary import table_lines, total_lines
 from thalweg.layers.symbols import Call, Symbol
-from thalweg.layers.tracing import SEED_STATE, STEP_STATE, Parameter
+from thalweg.layers.tracing import Parameter, add_parameters
 from thalweg.model.wiring import calls
+from thalweg.state import State
+from thalweg.state.names import EPOCH_STATE, OPTIMIZER, SEED_STATE, SLOTS, STEP_STATE, parameter_state
 from thalweg.training import checkpoint, data
 from thalweg.training.inference import only
-
-EPOCH_STATE = "random/epoch"
-"""Epochs ever begun: with the seed it gives the next epoch's order, so 5 epochs are 2 and 3 more, to the bit."""
 
 COUNTERS = {
     name: TensorType((), dtype)
@@ -49,7 +47,7 @@ class Network:
         self._inputs: dict[str, Symbol] = {}  # by their labels in the graph: "x", or "x/<name>" if there are several
         self._outputs: dict[str, Symbol] = {}  # by their names; the only output of a model is called ""
         self._calls: list[Call] = []  # the uses of the layers, each after those that it needs
-        self.state: dict[str, np.ndarray] = {}
+        self.state = State()
         self._seed = 0
         self._has_values = False
 
@@ -163,13 +161,15 @@ class Network:
         )
 
     def parameters(self, trainable_only: bool = False) -> dict[str, Parameter]:
-        """Path, as ``"dense_1/kernel"``, -> parameter."""
-        if trainable_only and not self.trainable:
-            return {}
+        """Path, as ``"dense_1/kernel"``, -> parameter; of one that is reached by several ways the first path."""
         found: dict[str, Parameter] = {}
         for layer in self._layers:
-            found |= layer.named_parameters(f"{layer.label}/", trainable_only=trainable_only)
-        return found
+            add_parameters(found, layer.named_parameters(f"{layer.label}/"))
+        if not trainable_only:
+            return found
+        layers = self._layers if self.trainable else []
+        trained = {p for layer in layers for p in layer.named_parameters(trainable_only=True).values()}
+        return {path: parameter for path, parameter in found.items() if parameter in trained}
 
     def count_params(self) -> int:
         """How many numbers the parameters are."""
@@ -255,7 +255,7 @@ class Network:
         """
         show = print_fn or print
         table = table_lines(self._layers, line_length, positions, show_trainable, layer_range, expand_nested)
-        optimizer = [array for name, array in self.state.items() if name.startswith("optimizer/")]
+        optimizer = [self.state[name].type for name in self.state.names(OPTIMIZER, SLOTS)]
         totals = total_lines(self.parameters(), list(self.parameters(trainable_only=True)), optimizer)
         for line in [f'Model: "{self.name}"', *table, *totals]:
             show(line)
@@ -268,20 +268,17 @@ class Network:
             return
         if SEED_STATE not in self.state:
             for name, kind in COUNTERS.items():
-                self.state[name] = layout.empty(kind)
-            self.state[SEED_STATE][...] = self._seed if seed is None else seed
+                self.state.add(name, kind)
+            self.state.write(SEED_STATE, self._seed if seed is None else seed)
         for path, parameter in self.parameters().items():
-            if parameter.value is None:
-                parameter.value = layout.empty(parameter.type)
-                parameter.value[...] = parameter.initial(int(self.state[SEED_STATE]), path)
-            self.state[path] = parameter.value
+            self.state.put(parameter_state(path), parameter.make(self.state.number(SEED_STATE), path))
         self._has_values = True
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all parameters, layer by layer."""
         self._require_built("get_weights")
         self._give_values()
-        return [self.state[path].copy() for path in self.parameters()]
+        return list(self._values().values())
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Put values into all parameters.
@@ -299,14 +296,14 @@ class Network:
                 got=", ".join(str(array.shape) for array in arrays) or "no arrays",
                 fix="pass what get_weights() of an equal model gives",
             )
-        for path, array in zip(wanted, arrays, strict=True):
-            self.state[path][...] = converted(array, str(self.state[path].dtype), path)
+        for (path, parameter), array in zip(self.parameters().items(), arrays, strict=True):
+            parameter.assign(converted(array, parameter.dtype, path))
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """The parameters alone, by their names, in a safetensors file."""
         self._require_built("save_weights")
         self._give_values()
-        checkpoint.save_weights(filepath, {path: self.state[path] for path in self.parameters()}, overwrite)
+        checkpoint.save_weights(filepath, self._values(), overwrite)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Parameters by their names from a file that ``save_weights`` or ``save`` wrote.
@@ -318,8 +315,13 @@ class Network:
         """
         self._require_built("load_weights")
         self._give_values()
-        wanted = {path: self.state[path] for path in self.parameters()}
-        checkpoint.load_weights(filepath, wanted, skip_mismatch)
+        shapes = {path: parameter.shape for path, parameter in self.parameters().items()}
+        for path, array in checkpoint.load_weights(filepath, shapes, skip_mismatch).items():
+            self.state.write(parameter_state(path), array)
+
+    def _values(self) -> dict[str, np.ndarray]:
+        """Copies of all parameters by path."""
+        return {path: parameter.numpy() for path, parameter in self.parameters().items()}
 
 
 def _by_path(layers: Sequence[Layer], prefix: str) -> dict[str, Layer]:

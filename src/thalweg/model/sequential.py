@@ -15,6 +15,7 @@ from thalweg.layers.symbols import Input, Symbol
 from thalweg.model.files import registry
 from thalweg.model.model import Model
 from thalweg.spelling import SpellingNotice
+from thalweg.state.names import EVALUATION, METRICS, OPTIMIZER, PARAMETERS, SLOTS
 from thalweg.training import data
 from thalweg.training.handle import OptimizerHandle
 from thalweg.training.inference import only
@@ -122,10 +123,9 @@ class Sequential(Model):
 
     def _forget_state(self) -> None:
         """Drop what depends on the layers; they keep their parameters' values themselves. The optimizer starts anew."""
-        kept = {name: array for name, array in self.state.items() if name.startswith("random/")}
-        if self.state and self.optimizer is not None:
+        if self.state.names(PARAMETERS) and self.optimizer is not None:
             self.optimizer = OptimizerHandle(self.optimizer.rule)
-        self.state = kept
+        self.state.drop(PARAMETERS, OPTIMIZER, SLOTS, METRICS, EVALUATION)
 
     def _build_for(self, x: Any, seed: int | None = None) -> None:
         if not self.built and self._layers:

@@ -17,6 +17,7 @@ from thalweg.graph.types import TensorType
 from thalweg.model import Model
 from thalweg.optimizers import SGD
 from thalweg.passes.precision import in_double
+from thalweg.state.names import parameter_state
 from thalweg.training.goals import Goal
 from thalweg.training.inference import only
 from thalweg.training.step import training_step
@@ -234,7 +235,7 @@ class _Loss:
         assert step.loss is not None, "a training step has a loss"
         named = dict(zip(paths, step.gradients, strict=True))
         whole = in_double(Graph({"loss": step.loss, **{f"slope/{path}": node for path, node in named.items()}}))
-        data, state = _doubled(rows.arrays), _doubled(model.state)
+        data, state = _doubled(rows.arrays), _doubled(model.state.snapshot())
         values = evaluate(whole, data, state)
         value = float(values[whole.outputs["loss"]])
         if not math.isfinite(value):
@@ -252,12 +253,13 @@ class _Loss:
 
     def along(self, path: str, move: np.ndarray) -> Callable[[float], float]:
         """The loss by the distance from here."""
-        return lambda t: self.at({path: self.state[path] + t * move})
+        name = parameter_state(path)
+        return lambda t: self.at({name: self.state[name] + t * move})
 
     def noise(self, random: np.random.Generator) -> float:
         """How much rounding changes the loss: from the third differences of values so near that nothing else does."""
-        moves = {path: random.standard_normal(g.shape) for path, g in self.gradients.items()}
-        values = [self.at({path: self.state[path] + k * 1e-12 * v for path, v in moves.items()}) for k in range(8)]
+        moves = {parameter_state(path): random.standard_normal(g.shape) for path, g in self.gradients.items()}
+        values = [self.at({name: self.state[name] + k * 1e-12 * v for name, v in moves.items()}) for k in range(8)]
         spread = float(np.sqrt(np.mean(np.diff(values, 3) ** 2) / 20))  # 20 = 1 + 9 + 9 + 1
         return max(spread, float(np.finfo(np.float64).eps) * abs(self.value))
 

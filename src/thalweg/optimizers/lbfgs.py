@@ -15,10 +15,11 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.optimizers.optimizer import ITERATIONS_STATE, Optimizer, registry
+from thalweg.state.names import OPTIMIZER
 
 __all__ = ["LBFGS"]
 
-PAIRS_STATE = "optimizer/pairs"
+PAIRS_STATE = f"{OPTIMIZER}/pairs"
 """How many pairs have been put into the slots so far; number i stands in row ``i % history_size``."""
 
 STEPS, CHANGES = "steps", "changes"

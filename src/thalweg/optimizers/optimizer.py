@@ -15,11 +15,12 @@ from thalweg.graph.node import Node, exact_scope
 from thalweg.graph.types import TensorType
 from thalweg.optimizers.schedules import Schedule
 from thalweg.registry import Registered, Registry
+from thalweg.state.names import OPTIMIZER, parameter_state, slot_state
 
 __all__ = ["Optimizer", "registry"]
 
-ITERATIONS_STATE = "optimizer/iterations"
-LEARNING_RATE_STATE = "optimizer/learning_rate"
+ITERATIONS_STATE = f"{OPTIMIZER}/iterations"
+LEARNING_RATE_STATE = f"{OPTIMIZER}/learning_rate"
 
 AVERAGE = "average"
 """The slot of ``use_ema``."""
@@ -176,7 +177,7 @@ class Optimizer(Registered):
             with exact_scope(w.layer):
                 new |= self._moved(path, w, g, t, ops.cast(rate, w.dtype), due)
                 if self.use_ema:
-                    new |= self._averaged(path, new[path], t)
+                    new |= self._averaged(path, new[parameter_state(path)], t)
         return new
 
     def _moved(self, path: str, w: Node, g: Node, t: Node, rate: Node, due: Node | None) -> dict[str, Node]:
@@ -186,8 +187,8 @@ class Optimizer(Registered):
         decayed = w if not decay else w - w * (rate * decay)
         moved, new_slots = self.update(decayed, g, t, rate, **slots)
         assert new_slots.keys() == slots.keys(), f"{self}: update gives {set(new_slots)} for {set(slots)}"
-        before = {path: w} | {slot_state(path, slot): node for slot, node in slots.items()}
-        after = {path: moved} | {slot_state(path, slot): node for slot, node in new_slots.items()}
+        before = {parameter_state(path): w} | {slot_state(path, slot): node for slot, node in slots.items()}
+        after = {parameter_state(path): moved} | {slot_state(path, slot): node for slot, node in new_slots.items()}
         return after if due is None else {name: ops.select(due, node, before[name]) for name, node in after.items()}
 
     def _decay(self, parameter: TensorType, path: str) -> float | None:
@@ -201,7 +202,7 @@ class Optimizer(Registered):
         average = before * ops.cast(momentum, w.dtype) + w * ops.cast(1.0 - momentum, w.dtype)
         new = {slot_state(path, AVERAGE): average}
         if self.ema_overwrite_frequency is not None:
-            new[path] = ops.select(_divides(self.ema_overwrite_frequency, t), average, w)
+            new[parameter_state(path)] = ops.select(_divides(self.ema_overwrite_frequency, t), average, w)
         return new
 
     def _clipped(self, gradients: Mapping[str, Node]) -> Mapping[str, Node]:
@@ -219,11 +220,6 @@ class Optimizer(Registered):
 
 
 registry: Registry[Optimizer] = Registry("optimizer", Optimizer)
-
-
-def slot_state(path: str, slot: str) -> str:
-    """The name of the state that holds a slot of a parameter."""
-    return f"optimizer/{path}/{slot}"
 
 
 def check_pattern(owner: Optimizer, argument: str, pattern: str) -> None:

@@ -12,8 +12,10 @@ import numpy as np
 
 from thalweg.checks import check_value
 from thalweg.errors import ArgumentError, StorageError, did_you_mean
-from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE, slot_state
+from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE
 from thalweg.record.history import History as History
+from thalweg.state import State
+from thalweg.state.names import PARAMETERS, slot_state, within
 
 Logs = dict[str, Any]
 """Name -> float, or an array for a metric with one number for each class, threshold or output."""
@@ -313,20 +315,15 @@ class SwapEMAWeights(Callback):
             )
 
     def _put_averages(self) -> None:
-        if self._kept or not self.model.state.get(ITERATIONS_STATE, 0):
+        state: State = self.model.state
+        if self._kept or ITERATIONS_STATE not in state or not state.number(ITERATIONS_STATE):
             return
-        for path, weights, average in self._pairs():
-            self._kept[path] = weights.copy()
-            weights[...] = average
+        averages = {name: slot_state(within(name), AVERAGE) for name in state.names(PARAMETERS)}
+        averages = {name: average for name, average in averages.items() if average in state}
+        self._kept = state.snapshot(averages)
+        for name, average in averages.items():
+            state.write(name, state.read(average))
 
     def _put_back(self) -> None:
-        for path, weights, _ in self._pairs():
-            if path in self._kept:
-                weights[...] = self._kept[path]
+        self.model.state.restore(self._kept)
         self._kept = {}
-
-    def _pairs(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
-        """Path, weights and their average of each parameter that the optimizer trains."""
-        state = self.model.state
-        slots = {path: slot_state(path, AVERAGE) for path in self.model.parameters()}
-        return [(path, state[path], state[slot]) for path, slot in slots.items() if slot in state]

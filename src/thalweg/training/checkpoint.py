@@ -24,10 +24,11 @@ from thalweg.layers.symbols import Call, Input, Symbol
 from thalweg.losses.loss import Loss
 from thalweg.metrics.metric import Metric
 from thalweg.optimizers.optimizer import Optimizer
-from thalweg.training.step import EVALUATION_SUMS, TRAINING_SUMS
+from thalweg.state.names import in_format_1, parameter_state
 from thalweg.version import __version__
 
-FORMAT = 1
+FORMAT = 2
+"""Since 2 parameters and slots have a level of their own among the names (see ``state.names``)."""
 KEY = "thalweg"
 """Of the description among the file's strings."""
 
@@ -36,15 +37,10 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def save(path: Path, state: Arrays, description: Mapping[str, Any], overwrite: bool) -> None:
-    """Write a model. The running sums of an epoch are not part of it.
-
-    Raises: StorageError if the file cannot be written, or is there and may not be replaced.
-    """
+    """Write a model. Raises StorageError if the file cannot be written, or is there and may not be replaced."""
     _may_write(path, overwrite)
-    sums = (f"{TRAINING_SUMS}/", f"{EVALUATION_SUMS}/")
-    kept = {name: array for name, array in state.items() if not name.startswith(sums)}
     text = json.dumps({"format": FORMAT, "version": __version__, **description})
-    safetensors.write(path, kept, {KEY: text})
+    safetensors.write(path, state, {KEY: text})
 
 
 def save_weights(path: Path, parameters: Arrays, overwrite: bool) -> None:
@@ -63,23 +59,28 @@ def _may_write(path: Path, overwrite: bool) -> None:
         )
 
 
-def load_weights(path: Path, parameters: Arrays, skip_mismatch: bool) -> None:
-    """Fill the parameters (path -> array) from a file. Raises FileFormatError before any is changed."""
-    arrays, _ = safetensors.read(path)
-    fitting = {
-        name: arrays[name] for name, array in parameters.items() if name in arrays and arrays[name].shape == array.shape
-    }
-    missing = [name for name in parameters if name not in fitting]
+def load_weights(path: Path, shapes: Mapping[str, tuple[int, ...]], skip_mismatch: bool) -> dict[str, np.ndarray]:
+    """The parameters of these paths and shapes in a file of weights, or of a whole model of any format.
+
+    Arguments:
+        skip_mismatch: leave out those that the file lacks or has in another shape.
+
+    Raises: FileFormatError.
+    """
+    arrays, strings = safetensors.read(path)
+    has_levels = KEY in strings and read_description(path, strings)["format"] > 1
+    stored = {name: parameter_state(name) if has_levels else name for name in shapes}
+    found = {name: arrays[key] for name, key in stored.items() if key in arrays and arrays[key].shape == shapes[name]}
+    missing = [name for name in shapes if name not in found]
     if missing and not skip_mismatch:
-        name = missing[0]
+        name, key = missing[0], stored[missing[0]]
         raise FileFormatError(
             f"{os.fspath(path)!r} does not hold the weights of this model",
-            expected=f"{name!r} of shape {parameters[name].shape}",
-            got=f"shape {arrays[name].shape}" if name in arrays else f"only {', '.join(arrays) or 'nothing'}"[:200],
+            expected=f"{name!r} of shape {shapes[name]}",
+            got=f"shape {arrays[key].shape}" if key in arrays else f"only {', '.join(arrays) or 'nothing'}"[:200],
             fix="build the model as it was when it was saved, or pass skip_mismatch=True",
         )
-    for name, array in fitting.items():
-        parameters[name][...] = array
+    return found
 
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -87,6 +88,11 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     arrays, strings = safetensors.read(path)
     if KEY not in strings:
         raise _malformed(path, "it holds arrays only", "a description of the model", "none", "load_weights() reads it")
+    return arrays, read_description(path, strings)
+
+
+def read_description(path: Path, strings: Mapping[str, str]) -> dict[str, Any]:
+    """The description among a file's strings. Raises FileFormatError if it is none, or of a newer format."""
     try:
         description = json.loads(strings[KEY])
     except (ValueError, RecursionError) as error:
@@ -96,7 +102,7 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     if description["format"] > FORMAT:
         version = f"format {description['format']}, written by thalweg {description.get('version')!r:.20}"
         raise _malformed(path, "it is from a newer version", f"format {FORMAT}", version, "install that version")
-    return arrays, description
+    return description
 
 
 class reading:
@@ -116,13 +122,17 @@ class reading:
         raise _malformed(self.path, "its description does not make a model", "a model", got[:300], fix) from error
 
 
-def check_arrays(path: Path, wanted: Mapping[str, TensorType], arrays: Arrays) -> None:
-    """Raise FileFormatError unless the file has an array of the right type for each name."""
+def fitting(path: Path, wanted: Mapping[str, TensorType], arrays: Arrays, format: int) -> dict[str, np.ndarray]:
+    """The state of these types out of a file of this format. Raises FileFormatError unless all is there and fits."""
+    found = {}
     for name, kind in wanted.items():
-        got = arrays.get(name)
+        stored = name if format > 1 else in_format_1(name)
+        got = arrays.get(stored)
         if got is None or got.shape != kind.shape or got.dtype != kind.dtype:
-            found = "none" if got is None else f"{got.dtype}{list(got.shape)}"
-            raise _malformed(path, f"its array {name!r} does not fit its description", str(kind), found)
+            shown = "none" if got is None else f"{got.dtype}{list(got.shape)}"
+            raise _malformed(path, f"its array {stored!r} does not fit its description", str(kind), shown)
+        found[name] = got
+    return found
 
 
 def _malformed(

@@ -22,6 +22,10 @@ LOSS = "loss"
 """The name of the loss among the sums and in the logs."""
 PENALTY = "regularization"
 """The name among the sums of what the regularizers add to the loss, where there are any."""
+VALIDATION = "val_"
+"""What stands before the names in the logs of a validation."""
+OURS = (LOSS, PENALTY, "epoch", "batch")
+"""Names in the logs, and beside them in callbacks, that no output's loss and no metric gets."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,14 @@ class Goal:
         name: the output's name; "" for a model with one output.
         output: the output's type for some batch size.
         loss: None for an output that is only measured.
+        loss_name: of this output's loss in the logs.
         kind: a loss that says what targets look like: the output's own if it has one.
     """
 
     name: str
     output: TensorType
     loss: Loss | None
+    loss_name: str
     kind: Loss
     loss_weight: float
     measures: tuple[Measure, ...]
@@ -60,11 +66,6 @@ class Goal:
     def weight_label(self) -> str:
         """Of the graph's input for the sample weights."""
         return f"sample_weight/{self.name}" if self.name else "sample_weight"
-
-    @property
-    def loss_name(self) -> str:
-        """Of this output's loss in the logs."""
-        return f"{self.name}_{LOSS}" if self.name else LOSS
 
     def target(self, batch: int) -> TensorType:
         """The type of the targets of a batch."""
@@ -131,8 +132,8 @@ class Goals:
 
 
 def _parts(sums: Mapping[str, float], name: str) -> dict[str, float]:
-    """The sums of one loss or metric, by their own names."""
-    return {key.removeprefix(f"{name}/"): value for key, value in sums.items() if key.startswith(f"{name}/")}
+    """The sums of one loss or metric, by their own names, in which there is no slash."""
+    return {key.rpartition("/")[2]: value for key, value in sums.items() if key.rpartition("/")[0] == name}
 
 
 def resolve(
@@ -156,7 +157,8 @@ def resolve(
     of_weight = _per_output(1.0 if loss_weights is None else loss_weights, names, "loss_weights")
     of_metrics = _metrics_per_output(measured, names, "metrics")
     of_weighted = _metrics_per_output(weighted, names, "weighted_metrics")
-    taken: set[str] = {LOSS, PENALTY}
+    taken = set(OURS)
+    loss_names = {name: _distinct(f"{name}_{LOSS}", taken) if name else LOSS for name in names}
     goals = []
     for name, kind in outputs.items():
         identifiers = [(m, False) for m in of_metrics[name]] + [(m, True) for m in of_weighted[name]]
@@ -168,7 +170,7 @@ def resolve(
             label = _metric_name(identifier, metric, name, is_weighted, taken)
             measures.append(Measure(label, metric, is_weighted))
         if found is not None or measures:
-            goals.append(Goal(name, kind, found, targets, float(of_weight[name]), tuple(measures)))
+            goals.append(Goal(name, kind, found, loss_names[name], targets, float(of_weight[name]), tuple(measures)))
     if not any(goal.loss for goal in goals):
         _loss(None)
     return Goals(tuple(goals), tuple(names))
@@ -273,9 +275,13 @@ def _metric_name(identifier: Any, metric: Metric, output: str, weighted: bool, t
     """
     own = identifier if isinstance(identifier, str) else str(metric.name)
     front = f"{output}_" if output else ""
-    base = f"{front}weighted_{own}" if weighted and f"{front}{own}" in taken else f"{front}{own}"
+    return _distinct(f"{front}weighted_{own}" if weighted and f"{front}{own}" in taken else f"{front}{own}", taken)
+
+
+def _distinct(base: str, taken: set[str]) -> str:
+    """The name, or with a number if it, or what a validation makes of either, is taken; it is taken then."""
     name, count = base, 1
-    while name in taken:
+    while not taken.isdisjoint((name, VALIDATION + name, name.removeprefix(VALIDATION))):
         name, count = f"{base}_{count}", count + 1
     taken.add(name)
     return name

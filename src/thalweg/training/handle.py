@@ -10,10 +10,10 @@ import numpy as np
 
 from thalweg.checks import In, check_value
 from thalweg.errors import ArgumentError, did_you_mean
-from thalweg.executors import layout
 from thalweg.optimizers.optimizer import ITERATIONS_STATE, LEARNING_RATE_STATE, Optimizer
 from thalweg.optimizers.schedules import Schedule
 from thalweg.spelling import SpellingNotice
+from thalweg.state import Variable
 
 
 class Rate(float):
@@ -40,14 +40,11 @@ class OptimizerHandle:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.rule = optimizer
-        self.scalars: dict[str, np.ndarray] = {}
-        for name, (kind, start) in optimizer.states({}).items():
-            self.scalars[name] = layout.empty(kind)
-            self.scalars[name][...] = start
+        self.scalars = {name: Variable(kind, start) for name, (kind, start) in optimizer.states({}).items()}
 
     @property
     def learning_rate(self) -> Rate:
-        return Rate(float(self.scalars[LEARNING_RATE_STATE]), self._set_rate)
+        return Rate(self.scalars[LEARNING_RATE_STATE].number(), self._set_rate)
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
@@ -62,7 +59,7 @@ class OptimizerHandle:
                 fix=f"compile with {type(self.rule).__name__}(learning_rate={value!r})",
             )
         rate = check_value(type(self.rule).__name__, "learning_rate", Annotated[float, In("[0, inf)")], value)
-        self.scalars[LEARNING_RATE_STATE][...] = rate
+        self.scalars[LEARNING_RATE_STATE].write(rate)
 
     @property
     def lr(self) -> Rate:
@@ -77,7 +74,8 @@ class OptimizerHandle:
     @property
     def iterations(self) -> int:
         """How many steps it has made; with ``gradient_accumulation_steps`` a step takes so many batches."""
-        return int(self.scalars[ITERATIONS_STATE]) // (self.rule.gradient_accumulation_steps or 1)
+        steps: int = self.scalars[ITERATIONS_STATE].number()
+        return steps // (self.rule.gradient_accumulation_steps or 1)
 
     def exclude_from_weight_decay(self, *arguments: Any, **named: Any) -> None:
         """Raises ArgumentError: after ``compile`` it is too late for that, as in Keras."""

@@ -14,11 +14,13 @@ import numpy as np
 
 from thalweg.executors.executor import Program
 from thalweg.fields import dataclass
+from thalweg.state import State
+from thalweg.state.names import EVALUATION, within
 from thalweg.training.data import Arrays, Rows
 from thalweg.training.goals import Goals
 from thalweg.training.loop import Pace
-from thalweg.training.programs import Programs, State
-from thalweg.training.step import EVALUATION_SUMS, VALID, Net, evaluation_step, prediction_label, prediction_step
+from thalweg.training.programs import Programs
+from thalweg.training.step import VALID, Net, evaluation_step, prediction_label, prediction_step
 
 PIECE = 128
 """Rows per step: enough for the machine's peak, few enough for the caches."""
@@ -63,7 +65,7 @@ def run_paced(
         end = min(step + pace.steps, count)
         began = time.perf_counter()
         program.run(
-            state,
+            state.memory,
             piece.arrays,
             piece.index[step:end],
             {label: array[step:end] for label, array in outputs.items()},
@@ -93,9 +95,7 @@ class Evaluation:
         """The logs; those of the rows so far, if ``watch`` says to stop."""
         program = self.programs.program("evaluation", self.build)
         state = self.programs.state
-        names = sums_of(state, EVALUATION_SUMS)
-        for name in names:
-            state[f"{EVALUATION_SUMS}/{name}"][...] = 0
+        clear_sums(state, EVALUATION)
         pace, done = Pace(single), 0
         for piece in self.pieces:
             for count in run_paced(program, state, piece, {}, threads, pace):
@@ -105,19 +105,19 @@ class Evaluation:
         return self.logs()
 
     def logs(self) -> dict[str, Any]:
-        state = self.programs.state
-        names = sums_of(state, EVALUATION_SUMS)
-        return self.goals.results({name: value_of(state[f"{EVALUATION_SUMS}/{name}"]) for name in names})
+        return self.goals.results(sums(self.programs.state, EVALUATION))
 
 
-def value_of(running_sum: np.ndarray) -> float | np.ndarray:
-    """The sum as it is now: a float, or a copy of an array."""
-    return running_sum.copy() if running_sum.ndim else float(running_sum)
+def sums(state: State, level: str) -> dict[str, float | np.ndarray]:
+    """The running sums as they are now, by their names below the level: floats, or arrays."""
+    values = {name: state.read(name) for name in state.names(level)}
+    return {within(name): value if value.ndim else value.item() for name, value in values.items()}
 
 
-def sums_of(state: State, prefix: str) -> list[str]:
-    """The names of the running sums under a prefix, without it."""
-    return [name[len(prefix) + 1 :] for name in state if name.startswith(f"{prefix}/")]
+def clear_sums(state: State, level: str) -> None:
+    """Set the running sums to zero."""
+    for name in state.names(level):
+        state.write(name, 0)
 
 
 class Prediction:
@@ -177,7 +177,7 @@ class Prediction:
         for row in range(rows.count):
             part = slice(row, row + 1)
             program.run(
-                self.programs.state,
+                self.programs.state.memory,
                 {label: array[part] for label, array in rows.arrays.items()},
                 None,
                 {label: array[part] for label, array in results.items()},
@@ -201,7 +201,7 @@ class OneRow:
         self.out_shape = (1, *out.shape[1:])
         self.out_dtype = np.dtype(out.dtype)
         self.run = prediction.program(1).run
-        self.state = prediction.programs.state
+        self.state = prediction.programs.state.memory
 
     def takes(self, x: object) -> bool:
         """Whether ``x`` is such a row, in the form in which the program takes it."""

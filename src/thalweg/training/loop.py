@@ -11,12 +11,12 @@ import numpy as np
 from thalweg.executors.executor import Program
 from thalweg.fields import dataclass
 from thalweg.record.history import History
+from thalweg.state import State
+from thalweg.state.names import EPOCH_STATE
 from thalweg.training.callbacks import CallbackList, Logs
 from thalweg.training.interrupt import Interrupt
 from thalweg.training.progress import Progress
 from thalweg.training.rescue import Divergence, Rescue
-
-State = dict[str, np.ndarray]
 
 RETURN_SECONDS = 0.1
 """How long a call of the program should take: Ctrl-C, time and the progress line are looked at between calls."""
@@ -90,7 +90,7 @@ def train(plan: Plan, callbacks: CallbackList, progress: Progress, history: Hist
         progress.begin_epoch(epoch)
         callbacks.call("on_epoch_begin", epoch)
         _run_steps(plan, callbacks, progress, interrupt)
-        plan.state["random/epoch"][...] += 1
+        plan.state.write(EPOCH_STATE, plan.state.number(EPOCH_STATE) + 1)
         if interrupt.requested:
             history.stopped_by = "user"
             return
@@ -130,7 +130,7 @@ def _run_steps(plan: Plan, callbacks: CallbackList, progress: Progress, interrup
 def _run(plan: Plan, program: Program, index: np.ndarray) -> None:
     began = time.perf_counter()
     plan.rescue.before(program, index, began)
-    program.run(plan.state, plan.data, index, None, plan.threads)
+    program.run(plan.state.memory, plan.data, index, None, plan.threads)
     if not plan.loss_is_finite():
         raise Divergence
     plan.pace.measured(len(index), time.perf_counter() - began)
@@ -138,7 +138,7 @@ def _run(plan: Plan, program: Program, index: np.ndarray) -> None:
 
 def _calls(plan: Plan) -> Iterator[tuple[Program, np.ndarray]]:
     """The epoch's rows in calls of some steps each; a last batch with fewer rows has its own program."""
-    order = plan.order(int(plan.state["random/epoch"]))
+    order = plan.order(plan.state.number(EPOCH_STATE))
     rows = min(len(order), plan.steps * plan.batch_size)
     full = rows // plan.batch_size
     index = order[: full * plan.batch_size].reshape(full, plan.batch_size)

@@ -7,14 +7,10 @@ import time
 from collections.abc import Callable, Hashable
 from dataclasses import field
 
-import numpy as np
-
-from thalweg.executors import layout
 from thalweg.executors.executor import Executor, Program, leaf_types
 from thalweg.fields import dataclass
+from thalweg.state import State
 from thalweg.training.step import Step
-
-State = dict[str, np.ndarray]
 
 _compiling = threading.Lock()
 """Of networks alike that are trained at once, the first is compiled and the others find its code in the cache."""
@@ -25,7 +21,7 @@ class Programs:
     """Steps and their programs by whatever tells them apart.
 
     Arguments:
-        state: gets an array of zeros for every state of a step that it lacks (the running sums).
+        state: gets a variable of zeros for every state of a step that it lacks (the running sums).
     """
 
     executor: Executor
@@ -50,8 +46,7 @@ class Programs:
         graph = self.step(key, build).graph
         _, states = leaf_types(graph)
         for name, kind in states.items():
-            if name not in self.state:
-                self.state[name] = layout.empty(kind)
+            self.state.add(name, kind)
         with _compiling:
             self._programs[key, gather] = self.executor.compile(graph, gather=gather)
         self.compile_seconds += time.perf_counter() - began

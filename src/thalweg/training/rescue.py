@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import field
 
 import numpy as np
@@ -13,12 +13,12 @@ from thalweg.executors.executor import Arrays, Program
 from thalweg.executors.numpy import evaluate
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, topological
-from thalweg.layers.tracing import STEP_STATE
-from thalweg.ops.leaf import Input, State
+from thalweg.ops import leaf
 from thalweg.ops.lookup import Take
 from thalweg.optimizers.optimizer import LEARNING_RATE_STATE
-from thalweg.training.goals import PENALTY
-from thalweg.training.step import EVALUATION_SUMS, TRAINING_SUMS, Step
+from thalweg.state import Snapshot, State
+from thalweg.state.names import EVALUATION, METRICS, PARAMETERS, STEP_STATE, level, within
+from thalweg.training.step import Step
 
 SNAPSHOT_SECONDS = 1.0
 """How often the state is copied: a copy of 5 MB takes a millisecond, and at most this much is replayed."""
@@ -34,12 +34,14 @@ class Rescue:
 
     Arguments:
         step: batch size -> the step's graph.
+        totals: the states that are sums of losses.
     """
 
-    state: dict[str, np.ndarray]
+    state: State
     data: Mapping[str, np.ndarray]
     step: Callable[[int], Step]
-    kept: dict[str, np.ndarray] = field(default_factory=dict)
+    totals: Collection[str]
+    kept: Snapshot = field(default_factory=dict)
     kept_at: float = -np.inf
     calls: list[tuple[Program, np.ndarray, float]] = field(default_factory=list)
 
@@ -48,69 +50,70 @@ class Rescue:
         if now - self.kept_at > SNAPSHOT_SECONDS:
             self.calls.clear()
             self.check()
-            self.kept = _copied(self.state, self.kept)
+            self.kept = self.state.snapshot(into=self.kept)
             self.kept_at = now
-        self.calls.append((program, index, float(self.state[LEARNING_RATE_STATE])))
+        self.calls.append((program, index, self.state.number(LEARNING_RATE_STATE)))
 
     def check(self) -> None:
         """Raise Divergence if anything that lasts is not finite: a step may break the weights after a good loss."""
-        if not _is_finite(self.state):
+        if self._broken() is not None:
             raise Divergence
 
     def error(self) -> NonFiniteError:
         """Leave the last good state behind, and say what broke it."""
         if not self.kept:
-            return _report(None, {}, self.state, self.state)
-        _restore(self.state, self.kept)
+            return self._report_state()
+        self.state.restore(self.kept)
         for program, index, rate in self.calls:
-            self.state[LEARNING_RATE_STATE][...] = rate
-            before = _copied(self.state, {})
-            program.run(self.state, self.data, index, None, 1)
-            if not _is_finite(self.state):
-                _restore(self.state, before)
+            self.state.write(LEARNING_RATE_STATE, rate)
+            before = self.state.snapshot()
+            program.run(self.state.memory, self.data, index, None, 1)
+            if self._broken() is not None:
+                self.state.restore(before)
                 return self._first_bad_step(program, index)
-        return _report(None, {}, self.state, self.state)
+        return self._report_state()
 
     def _first_bad_step(self, program: Program, index: np.ndarray) -> NonFiniteError:
         """The same call again, a step at a time."""
         for row in index:
-            before = _copied(self.state, {})
-            program.run(self.state, self.data, row[None], None, 1)
-            if not _is_finite(self.state):
-                after = _copied(self.state, {})
-                _restore(self.state, before)
+            before = self.state.snapshot()
+            program.run(self.state.memory, self.data, row[None], None, 1)
+            broken = self._broken()
+            if broken is not None:
+                self.state.restore(before)
                 inputs = {label: array[row] for label, array in self.data.items()}
-                return _report(self.step(len(row)), inputs, self.state, after)
+                return _report(self.step(len(row)), inputs, before, broken)
         raise AssertionError("the same steps on the same state gave something else")
 
+    def _report_state(self) -> NonFiniteError:
+        """Where no step can be named."""
+        gone = "a loss that was not finite, and is finite when the same steps run again with other settings"
+        what = self._broken() or gone
+        return _report(None, {}, self.state.snapshot((STEP_STATE, LEARNING_RATE_STATE)), what)
 
-def _is_lasting(name: str) -> bool:
-    """Metrics may be infinite by their nature; the loss may not."""
-    if name.startswith((f"{TRAINING_SUMS}/", f"{EVALUATION_SUMS}/")):
-        return name.startswith(TRAINING_SUMS) and name.endswith(("loss/total", f"{PENALTY}/total"))
-    return True
-
-
-def _is_finite(state: Mapping[str, np.ndarray]) -> bool:
-    return all(find_non_finite(array) is None for name, array in state.items() if _is_lasting(name))
-
-
-def _copied(state: Mapping[str, np.ndarray], into: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    if into.keys() != state.keys():
-        return {name: array.copy() for name, array in state.items()}
-    _restore(into, state)
-    return into
+    def _broken(self) -> str | None:
+        """What lasts and is not finite, in words; None if all is well. Metrics may be infinite, the loss may not."""
+        for name in self.state:
+            if level(name) in (METRICS, EVALUATION) and name not in self.totals:
+                continue
+            where = self.state[name].non_finite()
+            if where is not None:
+                return f"{self.state.read(name)[where]} in {_shown(name)}"
+        return None
 
 
-def _restore(state: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarray]) -> None:
-    for name, array in kept.items():
-        state[name][...] = array
+def _shown(name: str) -> str:
+    """A state in words."""
+    return repr(within(name) if level(name) == PARAMETERS else name)
 
 
-def _report(step: Step | None, inputs: Arrays, before: Arrays, after: Arrays) -> NonFiniteError:
+def _report(step: Step | None, inputs: Arrays, before: Arrays, after: str) -> NonFiniteError:
+    """Arguments:
+    before, after: the state that the step began with, and what was wrong in that which it left.
+    """
     number = int(before[STEP_STATE]) + 1
     found = None if step is None else _origin(step, inputs, before)
-    what, layer, cure = found if found is not None else (_broken_state(after), None, None)
+    what, layer, cure = found if found is not None else (after, None, None)
     rate = float(before[LEARNING_RATE_STATE])
     sizes = [np.abs(x.astype(np.float64)).max(initial=0) for label, x in inputs.items() if label[0] == "x"]
     largest = float(max(sizes, default=0))
@@ -123,13 +126,6 @@ def _report(step: Step | None, inputs: Arrays, before: Arrays, after: Arrays) ->
         + f"; the model is as it was before step {number}",
         layer=f"layer {layer!r}" if layer else None,
     )
-
-
-def _broken_state(state: Mapping[str, np.ndarray]) -> str:
-    for name, array in state.items():
-        if _is_lasting(name) and (where := find_non_finite(array)) is not None:
-            return f"{array[where]} in {name!r}"
-    return "a loss that was not finite, and is finite when the same steps run again with other settings"
 
 
 def _origin(
@@ -167,9 +163,9 @@ def _no_row(index: np.ndarray, rows: int, layer: str) -> tuple[str, str]:
 
 def _kind(node: Node, step: Step) -> str:
     """The tensor in words."""
-    if isinstance(node.op, State):
-        return f"the weight {node.op.label!r}"
-    if isinstance(node.op, Input):
+    if isinstance(node.op, leaf.State):
+        return f"the weight {_shown(node.op.label)}"
+    if isinstance(node.op, leaf.Input):
         return f"the input {node.op.label!r}"
     if node in set(topological(step.predictions)):
         return f"an activation (result of {node.op.name})"
@@ -178,4 +174,4 @@ def _kind(node: Node, step: Step) -> str:
     if node in set(topological(step.gradients)):
         return f"a gradient (result of {node.op.name})"
     names = [name for name, new in step.graph.updates.items() if node in set(topological([new]))]
-    return f"the update of the weight {names[0]!r} (result of {node.op.name})"
+    return f"the update of the weight {_shown(names[0])} (result of {node.op.name})"

@@ -1,8 +1,8 @@
 """The graphs of a step of training, of evaluation and of prediction. Everything a step does is in its graph.
 
 Besides parameters, optimizer slots and counters, the state holds running sums: ``metrics/<name>/<sum>`` while
-training, ``evaluation/<name>/<sum>`` in evaluation, from which the logs are computed (``Goals.results``). They are
-float64, so that adding one sample to millions still counts.
+training, ``evaluation/<name>/<sum>`` in evaluation (see ``state.names``), from which the logs are computed
+(``Goals.results``). They are float64, so that adding one sample to millions still counts.
 """
 
 from __future__ import annotations
@@ -16,22 +16,15 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, exact_scope, scope
 from thalweg.graph.types import TensorType
 from thalweg.layers.mixing import rolled
-from thalweg.layers.tracing import (
-    STEP_STATE,
-    Parameter,
-    Trace,
-    tracing,
-)
+from thalweg.layers.tracing import Parameter, Trace, tracing
 from thalweg.losses.loss import Loss
 from thalweg.optimizers.lbfgs import LBFGS
 from thalweg.optimizers.optimizer import Optimizer
+from thalweg.state.names import EVALUATION, METRICS, STEP_STATE, parameter_state
 from thalweg.training.goals import PENALTY, Goal, Goals
 
 OBJECTIVE, GRADIENT = "objective", "gradient"
 """The outputs of a training step for an optimizer with a line search: the loss, and by path its derivatives."""
-
-TRAINING_SUMS = "metrics"
-EVALUATION_SUMS = "evaluation"
 
 Nodes = Mapping[str, Node]
 Call = Callable[[Nodes, bool], dict[str, Node]]
@@ -86,7 +79,7 @@ def training_step(net: Net, goals: Goals, optimizer: Optimizer, batch: int, weig
     updates = {
         **_constrained(net, optimizer.updates(wrt, dict(zip(wrt, slopes, strict=True)))),
         **trace.updates,
-        **_running(TRAINING_SUMS, sums),
+        **_running(METRICS, sums),
         STEP_STATE: ops.cast(ops.cast(ops.state_node(STEP_STATE, (), "uint32"), "int64") + 1, "uint32"),
     }
     outputs = _objective(loss, wrt, slopes) if isinstance(optimizer, LBFGS) else {}
@@ -106,7 +99,7 @@ def evaluation_step(net: Net, goals: Goals, batch: int) -> Step:
         penalties += [ops.cast(penalty(_only(valid, y)), "float64") for penalty, y in trace.activities]
         if penalties:
             sums |= {f"{PENALTY}/total": _sum(penalties), f"{PENALTY}/samples": rows}
-    return Step(Graph({}, _running(EVALUATION_SUMS, sums)), tuple(predictions.values()))
+    return Step(Graph({}, _running(EVALUATION, sums)), tuple(predictions.values()))
 
 
 def prediction_step(net: Net, batch: int) -> Step:
@@ -235,8 +228,9 @@ def _constrained(net: Net, updates: dict[str, Node]) -> dict[str, Node]:
     new = dict(updates)
     for path, parameter in net.parameters.items():
         if path in net.trainable and parameter.constraint is not None:
-            with exact_scope(updates[path].layer):
-                new[path] = parameter.constraint(updates[path])
+            name = parameter_state(path)
+            with exact_scope(updates[name].layer):
+                new[name] = parameter.constraint(updates[name])
     return new
 
 
@@ -252,9 +246,9 @@ def _total(goals: Goals, parts: list[Node]) -> Node:
     return _sum(weighted)
 
 
-def _running(prefix: str, sums: Mapping[str, Node]) -> dict[str, Node]:
+def _running(level: str, sums: Mapping[str, Node]) -> dict[str, Node]:
     """The sums so far plus the batch's: state's name -> node."""
     return {
-        f"{prefix}/{name}": ops.state_node(f"{prefix}/{name}", node.shape, node.dtype) + node
+        f"{level}/{name}": ops.state_node(f"{level}/{name}", node.shape, node.dtype) + node
         for name, node in sums.items()
     }

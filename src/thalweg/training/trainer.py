@@ -13,19 +13,20 @@ from thalweg.executors import threads as cores
 from thalweg.executors.executor import Program
 from thalweg.fields import dataclass
 from thalweg.optimizers.lbfgs import LBFGS
-from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE, Optimizer, slot_state
+from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE, Optimizer
 from thalweg.record.history import History
+from thalweg.state.names import METRICS, SEED_STATE, parameter_state, slot_state
 from thalweg.training.callbacks import CallbackList, Logs, TerminateOnNaN
 from thalweg.training.data import Rows
-from thalweg.training.goals import PENALTY, Goals
-from thalweg.training.inference import Evaluation, sums_of, value_of
+from thalweg.training.goals import PENALTY, VALIDATION, Goals
+from thalweg.training.inference import Evaluation, clear_sums, sums
 from thalweg.training.interrupt import Interrupt, interruptible
 from thalweg.training.loop import Pace, Plan, shuffled, train
 from thalweg.training.programs import Programs
 from thalweg.training.progress import Counter, Progress, check_verbose
 from thalweg.training.rescue import Divergence, Rescue
 from thalweg.training.search import Search, check
-from thalweg.training.step import TRAINING_SUMS, Net, Step, training_step
+from thalweg.training.step import Net, Step, training_step
 
 Count = Annotated[int, In("[1, inf)")]
 FULL = "full"
@@ -80,7 +81,6 @@ class Trainer:
         self.optimizer = optimizer
         self.programs = programs
         self.stop_training = stop_training
-        self._sums: dict[str, np.ndarray] = {}
         self._last_search: Search | None = None
 
     def fit(
@@ -123,9 +123,9 @@ class Trainer:
     def _take_averages(self) -> None:
         """With ``use_ema`` the moving averages become the parameters at the end, as in Keras."""
         state = self.programs.state
-        if self.optimizer.use_ema and state[ITERATIONS_STATE] > 0:
+        if self.optimizer.use_ema and state.number(ITERATIONS_STATE) > 0:
             for path in self.net.trainable:
-                state[path][...] = state[slot_state(path, AVERAGE)]
+                state.write(parameter_state(path), state.read(slot_state(path, AVERAGE)))
 
     def _plan(
         self,
@@ -136,7 +136,7 @@ class Trainer:
         interrupt: Interrupt,
     ) -> Plan:
         state, weighted = self.programs.state, rows.weighted
-        seed = int(state["random/seed"])
+        seed = state.number(SEED_STATE)
         batch_size = schedule.batch(rows.count)
         shuffles = schedule.shuffle and schedule.batch_size != FULL
         threads = cores.wanted(schedule.threads)
@@ -144,14 +144,13 @@ class Trainer:
             check(self.net, schedule.steps(rows.count))
         in_order = np.arange(rows.count)
         self._program(batch_size, weighted)  # now, so that the running sums exist
-        names = [*(goal.loss_name for goal in self.goals.trained), PENALTY]
-        totals = [self._sums[f"{name}/total"] for name in names if f"{name}/total" in self._sums]
+        totals = [state[name] for name in self._totals() if name in state]
 
         def validate(epoch: int) -> Logs:
             if validation is None or not schedule.validates(epoch):
                 return {}
             logs = self._evaluate(validation, threads, callbacks, lambda done: not interrupt.requested)
-            return {f"val_{name}": value for name, value in logs.items()}
+            return {f"{VALIDATION}{name}": value for name, value in logs.items()}
 
         return Plan(
             state=state,
@@ -165,11 +164,11 @@ class Trainer:
             order=lambda epoch: shuffled(rows.count, seed, epoch) if shuffles else in_order,
             logs=self.logs,
             reset=self.reset,
-            loss_is_finite=lambda: all(map(np.isfinite, totals)),
+            loss_is_finite=lambda: all(total.non_finite() is None for total in totals),
             validate=validate,
             stop_training=self.stop_training,
             converged=lambda: self._last_search is not None and self._last_search.converged,
-            rescue=Rescue(state, rows.arrays, lambda batch: self._step(batch, weighted)),
+            rescue=self._rescue(rows),
             pace=Pace(callbacks.watches_batches("train")),
         )
 
@@ -211,11 +210,11 @@ class Trainer:
             check(self.net, 1)
         program = self._program(rows.count, weighted)
         self.reset()
-        rescue = Rescue(state, rows.arrays, lambda batch: self._step(batch, weighted))
+        rescue = self._rescue(rows)
         index = np.arange(rows.count).reshape(1, rows.count)
         try:
             rescue.before(program, index, 0.0)
-            program.run(state, rows.arrays, index, None, cores.wanted(None))
+            program.run(state.memory, rows.arrays, index, None, cores.wanted(None))
             rescue.check()
         except Divergence:
             raise rescue.error() from None
@@ -223,12 +222,19 @@ class Trainer:
 
     def logs(self) -> Logs:
         """Loss and metrics over the epoch so far."""
-        return self.goals.results({name: value_of(array) for name, array in self._sums.items()})
+        return self.goals.results(sums(self.programs.state, METRICS))
 
     def reset(self) -> None:
         """Set the running sums to zero."""
-        for array in self._sums.values():
-            array[...] = 0
+        clear_sums(self.programs.state, METRICS)
+
+    def _totals(self) -> list[str]:
+        """The states that are the losses of the epoch so far, which must be finite; metrics need not be."""
+        return [f"{METRICS}/{name}/total" for name in (*(goal.loss_name for goal in self.goals.trained), PENALTY)]
+
+    def _rescue(self, rows: Rows) -> Rescue:
+        weighted = rows.weighted
+        return Rescue(self.programs.state, rows.arrays, lambda batch: self._step(batch, weighted), self._totals())
 
     def _step(self, batch: int, weighted: bool) -> Step:
         return self.programs.step(("training", batch, weighted), lambda: self._build(batch, weighted))
@@ -238,9 +244,6 @@ class Trainer:
 
     def _program(self, batch: int, weighted: bool) -> Program:
         program = self.programs.program(("training", batch, weighted), lambda: self._build(batch, weighted))
-        if not self._sums:
-            state = self.programs.state
-            self._sums = {name: state[f"{TRAINING_SUMS}/{name}"] for name in sums_of(state, TRAINING_SUMS)}
         return self._search(batch, weighted, program) if isinstance(self.optimizer, LBFGS) else program
 
     def _search(self, batch: int, weighted: bool, program: Program) -> Search:
@@ -248,7 +251,7 @@ class Trainer:
         assert isinstance(self.optimizer, LBFGS)
         if self._last_search is None or self._last_search.program is not program:
             paths = tuple(path for path in self.net.parameters if path in self.net.trainable)
-            self._last_search = Search(self.optimizer, program, self._step(batch, weighted), paths)
+            self._last_search = Search(self.optimizer, program, self._step(batch, weighted), paths, self.programs.state)
         return self._last_search
 
 

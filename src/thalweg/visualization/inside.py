@@ -48,7 +48,7 @@ def filters(model: Model, layer: Any = None) -> np.ndarray:
             fix="choose from " + (", ".join(map(repr, there)) or "the layers of another model"),
         )
     model._give_values()
-    kernel = np.array(next(iter(found.own_parameters.values())).value)  # (*size, channels, filters)
+    kernel = next(iter(found.own_parameters.values())).numpy()  # (*size, channels, filters)
     if "depth_multiplier" in vars(found):
         kernel = kernel.reshape(*kernel.shape[:-2], 1, -1)
     elif "output_padding" in vars(found):  # of a transposed one: (*size, filters, channels)

@@ -14,7 +14,6 @@ import numpy as np
 from thalweg.errors import OUR_FAULT, ExecutorError
 from thalweg.executors import debug
 from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
-from thalweg.executors.layout import strides
 from thalweg.executors.native.code.addresses import BARRIER_SHIFT, FAULTS, FIXED, RUN
 from thalweg.executors.native.code.llvm import compile_parts, llvm_version
 from thalweg.executors.native.code.stamps import CLOCK, row_length
@@ -29,6 +28,7 @@ from thalweg.graph.node import Graph
 from thalweg.graph.text import to_text
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
+from thalweg.state.layout import strides
 
 if TYPE_CHECKING:
     from thalweg.executors.native.plan.plan import Plan
@@ -356,7 +356,7 @@ def _ends(array: np.ndarray) -> tuple[int, int]:
 def _misplaced(name: str, kind: TensorType) -> ExecutorError:
     return ExecutorError(
         f"the state {name!r} does not lie in memory as the compiled step expects",
-        expected=f"an array from executors.layout.empty({kind})",
+        expected=f"an array from state.layout.empty({kind})",
         got="other strides, or an array that cannot be written",
-        fix="create states with executors.layout.empty and write into them",
+        fix="create states with state.layout.empty and write into them",
     )

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from thalweg.executors.layout import LINE_BYTES
 from thalweg.executors.native.code.builder import Builder, Module, Value
 from thalweg.executors.native.code.evaluate import Lanes, Place, Values
 from thalweg.executors.native.code.operations import lower
@@ -21,6 +20,7 @@ from thalweg.executors.native.plan.nest import Nest, root_mapping
 from thalweg.executors.native.plan.sweeps import GROUP
 from thalweg.graph.node import Node
 from thalweg.ops.broadcast import Reduction
+from thalweg.state.layout import LINE_BYTES
 
 ROWS_AHEAD = 3
 """How many rows of a batch ahead of the one being copied are asked for: they lie anywhere in the data."""

@@ -7,11 +7,11 @@ from itertools import accumulate
 from operator import mul
 
 from thalweg.executors.executor import leaf_types
-from thalweg.executors.layout import strides as state_strides
 from thalweg.executors.native.host import ITEMSIZE
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
+from thalweg.state.layout import strides as state_strides
 
 Strides = tuple[int, ...]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from thalweg.executors.layout import strides as state_strides
 from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.buffer import Buffer, Strides, dense_strides
 from thalweg.fields import dataclass
@@ -14,6 +13,7 @@ from thalweg.ops import view as ops
 from thalweg.ops.shape import Reshape
 from thalweg.ops.view import Line
 from thalweg.passes.fuse import is_view
+from thalweg.state.layout import strides as state_strides
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from thalweg.executors.layout import empty, row_stride
 from thalweg.graph.types import TensorType
+from thalweg.state.layout import empty, row_stride
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "uint8", "bool"])

@@ -1,0 +1,64 @@
+"""The names of what lasts. Each begins with a level that says what it is; below it a user's names mean nothing to us.
+
+A layer called ``optimizer`` has its kernel under ``parameters/optimizer/kernel``, where nobody takes it for a counter
+of the optimizer. Slots and sums stand behind the last slash, and have none in their own names.
+"""
+
+from __future__ import annotations
+
+PARAMETERS = "parameters"
+"""``parameters/<path>``: what layers keep, trained or not; the path is ``dense_1/kernel``."""
+SLOTS = "slots"
+"""``slots/<path>/<slot>``: an optimizer's arrays for a parameter."""
+OPTIMIZER = "optimizer"
+"""``optimizer/<name>``: an optimizer's numbers."""
+RANDOM = "random"
+"""``random/<name>``: what random numbers are made of."""
+POSITION = "position"
+"""``position/<name>``: how far training has come."""
+METRICS, EVALUATION = "metrics", "evaluation"
+"""``metrics/<name>/<sum>``: the running sums of losses and metrics while training; the same in evaluation."""
+
+SEED_STATE = f"{RANDOM}/seed"
+STEP_STATE = f"{RANDOM}/step"
+"""Steps ever made: each draws other numbers."""
+EPOCH_STATE = f"{POSITION}/epoch"
+"""Epochs ever begun: with the seed it gives the next epoch's order, so 5 epochs are 2 and 3 more, to the bit."""
+
+
+def parameter_state(path: str) -> str:
+    """The name of the state that holds a parameter.
+
+    Example:
+        >>> parameter_state("dense/kernel")
+        'parameters/dense/kernel'
+    """
+    return f"{PARAMETERS}/{path}"
+
+
+def slot_state(path: str, slot: str) -> str:
+    """The name of the state that holds an optimizer's slot of a parameter."""
+    return f"{SLOTS}/{path}/{slot}"
+
+
+def level(name: str) -> str:
+    """What kind of state a name is of."""
+    return name.partition("/")[0]
+
+
+def within(name: str) -> str:
+    """The name without its level: of a parameter its path."""
+    return name.partition("/")[2]
+
+
+def in_format_1(name: str) -> str:
+    """What files of format 1, in which parameters and slots had no level of their own, call a state.
+
+    Example:
+        >>> in_format_1("slots/dense/kernel/m"), in_format_1("position/epoch")
+        ('optimizer/dense/kernel/m', 'random/epoch')
+    """
+    if level(name) == PARAMETERS:
+        return within(name)
+    moved = {SLOTS: OPTIMIZER, POSITION: RANDOM}
+    return f"{moved.get(level(name), level(name))}/{within(name)}"
