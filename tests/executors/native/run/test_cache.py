@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests import nets
-from tests.test_architecture import ALL_IMPORTS, MODULES
+from tests.test_architecture import IMPORTS, MODULES
 
 import thalweg
 from thalweg.data import atomic
@@ -168,7 +168,7 @@ def test_the_key_covers_every_module_that_takes_part_in_making_code():
         module = waiting.pop()
         if module not in reached and module.split(".")[1] not in GROUND:
             reached.add(module)
-            waiting += ALL_IMPORTS[module] - {"thalweg"}
+            waiting += IMPORTS[module] - {"thalweg"}
     needed = {MODULES[module] for module in reached if module.split(".")[1] not in {"data"}}  # writes the files
     assert needed - set(cache.generator_sources(SOURCE / "thalweg")) == set()
 
@@ -184,7 +184,7 @@ def test_a_module_in_a_new_folder_changes_the_names(tmp_path):
 WRITER = """
 import sys
 from tests import nets
-from tests.test_architecture import ALL_IMPORTS, MODULES
+from tests.test_architecture import IMPORTS, MODULES
 x, y = nets.points()
 for hidden in range(3):
     model = nets.classifier(dropout=hidden / 10)
