@@ -244,7 +244,7 @@ class Compilable(Network):
                 self._check_goals(goals)
                 self._goals_fit = True
             self._give_slots(optimizer)
-            self._trainer = Trainer(net, goals, optimizer.rule, programs, lambda: self.stop_training)
+            self._trainer = Trainer(net, goals, optimizer.rule, programs)
         return self._trainer
 
     def _give_slots(self, optimizer: OptimizerHandle) -> None:

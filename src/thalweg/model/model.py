@@ -11,6 +11,7 @@ import numpy as np
 
 from thalweg import config
 from thalweg.checks import In, OneOf, check_value
+from thalweg.data.source import Rows
 from thalweg.executors import explain
 from thalweg.executors import threads as cores
 from thalweg.executors.executor import leaf_types
@@ -24,13 +25,12 @@ from thalweg.model.wiring import Parts, calls, parts
 from thalweg.record.history import History
 from thalweg.state import Snapshot
 from thalweg.state.names import SEED_STATE
-from thalweg.training import checkpoint, data
+from thalweg.training import checkpoint, data, session
 from thalweg.training.callbacks import Callback, CallbackList
-from thalweg.training.data import Rows
 from thalweg.training.inference import PIECE, OneRow, Prediction, only
 from thalweg.training.progress import Counter, check_verbose
+from thalweg.training.session import Count, FitOptions, params
 from thalweg.training.step import KINDS, graph_of, prediction_label
-from thalweg.training.trainer import Count, Schedule, params
 
 if TYPE_CHECKING:
     from thalweg.executors.profile import Profile
@@ -132,7 +132,7 @@ class Model(Describable):
         Raises: ShapeError, DTypeError, DataError or ArgumentError before anything has changed; NonFiniteError if a
             loss is not finite, with the model as it was before that step.
         """
-        schedule = Schedule(
+        options = FitOptions(
             32 if batch_size is None else batch_size,
             epochs,
             initial_epoch,
@@ -150,15 +150,15 @@ class Model(Describable):
         rows = self._prepare(x, y, sample_weight, class_weight)
         rows, held_out = self._hold_out(rows, validation_split, validation_data)
         if held_out is not None:
-            size = schedule.batch(rows.count) if validation_batch_size is None else validation_batch_size
+            size = options.batch(rows.count) if validation_batch_size is None else validation_batch_size
             held_out = _first(held_out, validation_steps, size, "fit: of the validation")
         if seed is not None:
             self.state.write(SEED_STATE, seed)
         self.stop_training = False
-        told = params(verbose, schedule.epochs, schedule.steps(rows.count))
+        told = params(verbose, options.epochs, options.steps(rows.count))
         self.history = History(params=told, seed=self.state.number(SEED_STATE))
         watchers.attach(self, told)
-        trainer.fit(rows, held_out, schedule, watchers, self.history)
+        session.fit(trainer, rows, held_out, options, watchers, self.history)
         return self.history
 
     def _prepare(self, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Rows:

@@ -123,7 +123,10 @@ class reading:
 
 
 def fitting(path: Path, wanted: Mapping[str, TensorType], arrays: Arrays, format: int) -> dict[str, np.ndarray]:
-    """The state of these types out of a file of this format. Raises FileFormatError unless all is there and fits."""
+    """The state of these types out of a file of this format, and where it says that training stands within an epoch.
+
+    Raises: FileFormatError unless all of these types is there and fits.
+    """
     found = {}
     for name, kind in wanted.items():
         stored = name if format > 1 else in_format_1(name)
@@ -132,6 +135,9 @@ def fitting(path: Path, wanted: Mapping[str, TensorType], arrays: Arrays, format
             shown = "none" if got is None else f"{got.dtype}{list(got.shape)}"
             raise _malformed(path, f"its array {stored!r} does not fit its description", str(kind), shown)
         found[name] = got
+    if format > 1:
+        further = {name: array for name, array in arrays.items() if level(name) in (POSITION, METRICS)}
+        found |= {name: array for name, array in further.items() if array.dtype == TYPES.get(name, SUM).dtype}
     return found
 
 
