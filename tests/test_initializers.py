@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import thalweg
 from thalweg import initializers, layers
@@ -92,3 +94,42 @@ def test_bounds_the_wrong_way_round():
     with pytest.raises(ArgumentError, match="minval is above maxval") as caught:
         initializers.RandomUniform(minval=1, maxval=-1)
     assert caught.value.fix == "pass RandomUniform(-1, 1)"
+
+
+@given(
+    st.lists(st.integers(1, 5), min_size=2, max_size=4).map(tuple), st.sampled_from([1.0, 0.5, -2.0]), st.integers(0, 9)
+)
+def test_orthogonal_kernels_keep_lengths(shape, gain, seed):
+    """Of whichever side is the shorter, all rows or columns are as long as the gain and at right angles."""
+    kernel = initializers.Orthogonal(gain)(shape, "float64", seed=seed, path="kernel").reshape(-1, shape[-1])
+    short = kernel if kernel.shape[0] <= kernel.shape[1] else kernel.T
+    np.testing.assert_allclose(short @ short.T, gain**2 * np.eye(len(short)), atol=1e-12)
+
+
+def test_identity_lets_everything_through():
+    np.testing.assert_array_equal(
+        initializers.Identity(2.0)((2, 3), "float32", seed=0, path="k"), [[2, 0, 0], [0, 2, 0]]
+    )
+
+
+@pytest.mark.parametrize(("make", "shape"), [(initializers.Orthogonal, (4,)), (initializers.Identity, (2, 3, 3))])
+def test_shapes_that_an_initializer_cannot_fill(make, shape):
+    with pytest.raises(ShapeError, match="axes") as caught:
+        make()(shape, "float32", seed=0, path="kernel")
+    assert str(shape) in caught.value.got
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((), (1, 1)), ((7,), (7, 7)), ((3, 5), (3, 5)), ((2, 2, 3, 5), (12, 20)), ((3, 0, 5), (0, 15))],
+)
+def test_fans_count_what_goes_in_and_out(shape, expected):
+    assert initializers.fans(shape) == expected
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=4).map(tuple), st.integers(0, 99))
+def test_normal_numbers_are_cut_off_at_two_deviations_and_uniform_ones_at_their_limit(shape, seed):
+    truncated = initializers.TruncatedNormal(1.0, 0.5)(shape, "float64", seed=seed, path="k")
+    assert np.abs(truncated - 1.0).max() <= 1.0
+    uniform = initializers.GlorotUniform()(shape, "float64", seed=seed, path="k")
+    assert np.abs(uniform).max() <= np.sqrt(6 / sum(initializers.fans(shape)))

@@ -10,7 +10,7 @@ import pytest
 
 from thalweg.checks import In, check_fields
 from thalweg.errors import ArgumentError, NameNotFoundError
-from thalweg.registry import Registry
+from thalweg.registry import Registry, describe, restore
 from thalweg.spelling import Spelled
 
 
@@ -190,3 +190,46 @@ def test_a_taken_name_is_refused_and_the_same_definition_again_is_not():
             pass
 
     assert registry.names() == ("red",)
+
+
+def test_a_function_takes_no_arguments_from_a_file():
+    with pytest.raises(ArgumentError, match="'ball' is a function and takes no arguments"):
+        toys.from_config({"class_name": "ball", "config": {"size": 3}})
+
+
+def test_a_description_of_another_kind_is_refused():
+    with pytest.raises(ArgumentError, match="describes another kind of thing"):
+        animals.from_config({"kind": "test toy", "class_name": "ball"})
+
+
+def test_a_class_without_fields_takes_no_arguments_from_a_file():
+    plain = Registry[object]("test plain thing")
+
+    @plain.register("stone")
+    class Stone:
+        pass
+
+    assert isinstance(plain.from_config({"class_name": "stone"}), Stone)
+    with pytest.raises(ArgumentError, match="'stone' takes no arguments"):
+        plain.from_config({"class_name": "stone", "config": {"size": 3}})
+
+
+@pytest.mark.parametrize(
+    ("value", "described"),
+    [
+        (np.float32(0.5), 0.5),
+        (np.int64(3), 3),
+        (np.dtype("float32"), "float32"),
+        ((1, (2,)), [1, [2]]),
+        ({"a": None},) * 2,
+    ],
+)
+def test_values_of_fields_become_json(value, described):
+    assert describe(value, "x") == described
+    assert restore(json.loads(json.dumps(described))) == described
+
+
+def test_names_that_a_module_lacks():
+    assert animals.attribute("lion") is BigCat
+    with pytest.raises(AttributeError, match="did you mean"):
+        animals.attribute("Zebro")

@@ -383,3 +383,11 @@ def test_gradcheck_of_an_unknown_data_set(trained):
     result = call("gradcheck", trained[0], "mnits")
     assert result.exit_code == 1
     assert "did you mean 'mnist'?" in result.stderr
+
+
+@pytest.mark.needs("PIL")
+def test_a_damaged_picture(trained, tmp_path):
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    result = call("predict", trained[0], tmp_path / "x.png")
+    assert result.exit_code == 1
+    assert "a picture that Pillow can read" in result.stderr

@@ -153,3 +153,10 @@ def test_bad_shares(share):
 def test_empty_parts(share):
     with pytest.raises(DataError, match="would be empty"):
         part_sizes(10, {"test_size": share})
+
+
+def test_rows_of_numbers_are_no_classes():
+    assert class_numbers([[0.5, 0.5], [1, 0]]) is None
+    assert class_numbers([[1, 1], [1, 0]]) is None
+    assert class_numbers(np.zeros((2, 2, 2))) is None
+    assert class_numbers(np.array([1, 2], "M8[D]")) is None

@@ -83,3 +83,19 @@ def test_a_function_explains_what_it_was_compiled_to():
     assert "float32[2,3] = add(%0, %0)" in doubled.explain()
     doubled(np.ones(5, np.float32))
     assert "float32[5] = add(%0, %0)" in doubled.explain("simplified")
+
+
+def test_without_a_standard_error_nothing_is_printed(native, monkeypatch):
+    monkeypatch.setenv("THALWEG_DEBUG", "5")
+    monkeypatch.setattr("sys.stderr", None)
+    model = nets.classifier()
+    model.executor = native
+    assert model.fit(X, Y, verbose=0).history["loss"]
+
+
+def test_a_line_names_what_goes_in_and_what_comes_out():
+    x = ops.input_node("x", (2, 3))
+    assert debug.signature(Graph({"y": ops.exp(x)}, {"n": ops.state_node("n", (), "int64") + 1})) == (
+        "x float32[2,3] -> y float32[2,3] and 1 state"
+    )
+    assert debug.signature(Graph({}, {"n": ops.state_node("n", (), "int64") + 1})) == "states alone -> 1 state"

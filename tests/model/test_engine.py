@@ -186,3 +186,18 @@ def test_two_inputs_and_two_outputs(executor):
     y = {"u": np.ones((20, 2), np.float32), "v": np.ones((20, 1), np.float32)}
     assert {"u", "v"} <= {t.layer for t in model.profile(x, y, seconds=0.01).tasks}
     assert "output prediction/u" in model.explain(what="predict")
+
+
+def test_a_profile_shows_both_tables(capsys):
+    profile = profiled(nets.classifier())
+    profile.show()
+    assert capsys.readouterr().out.split() == str(profile).split()
+
+
+def test_a_profile_with_a_given_peak_measures_none(native, monkeypatch):
+    monkeypatch.setattr(type(native), "peak_flops", lambda self, threads: pytest.fail("measured"))
+    model = nets.classifier()
+    model.executor = native
+    profile = profiled(model, peak=1e9, threads=1)
+    assert profile.peak == 1e9
+    assert profile.peak_share == pytest.approx(profile.flops / (1e9 * profile.seconds))

@@ -1,7 +1,7 @@
 """Asks the installed libraries every case and writes their answers into small files, versions included.
 
-``python -m tests.oracles.record [LIBRARY ...] [--into FOLDER]``, from the root of the repository. The tests compare
-thalweg with the recorded answers always, and with fresh ones where the libraries are installed.
+``python -m tests.oracles.record [LIBRARY ...] [--into FOLDER] [--new]``, from the root of the repository. The
+tests compare thalweg with the recorded answers always, and with fresh ones where the libraries are installed.
 """
 
 import argparse
@@ -192,10 +192,11 @@ def ask_torch(case: Case) -> dict[str, np.ndarray] | None:
             "log_softmax": lambda x: torch.log_softmax(x, -1),
             "softmax": lambda x: torch.softmax(x, -1),
         }
-        if case.name == "relu" and case.options:
+        function = known.get(case.name) or getattr(functions, case.name, None)
+        if function is None or (case.name == "relu" and case.options):
             return None
         point = x["x"].requires_grad_()
-        value = (known.get(case.name) or getattr(functions, case.name))(point, **case.options)
+        value = function(point, **case.options)
         value.backward(torch.cos(x["x"].detach()))
         return {"value": value.detach().numpy(), "gradient": point.grad.numpy()}
     if case.kind == "loss" and case.name in TORCH_LOSSES:
@@ -480,11 +481,18 @@ def installed(library: str) -> bool:
     return all(importlib.util.find_spec(module) for module in NEEDS[library])
 
 
-def record(library: str, folder: Path, every: int = 1) -> None:
-    """Ask a library every case, or every n-th; write ``<library>.npz`` (answers) and ``<library>.json`` (versions)."""
+def record(library: str, folder: Path, every: int = 1, new: bool = False) -> None:
+    """Ask a library every case, or every n-th; write ``<library>.npz`` (answers) and ``<library>.json`` (versions).
+
+    With ``new`` only what ``folder`` has no answer to; what is there stays.
+    """
     ask, distributions = LIBRARIES[library]
     answers = {}
-    for case in CASES[::every]:
+    if new:
+        with np.load(folder / f"{library}.npz", allow_pickle=False) as file:
+            answers = dict(file)
+    answered = {name.rpartition("/")[0] for name in answers}
+    for case in [case for case in CASES[::every] if case.key not in answered]:
         for what, value in (ask(case) or {}).items():
             answers[f"{case.key}/{what}"] = np.asarray(value)
     folder.mkdir(parents=True, exist_ok=True)
@@ -505,9 +513,10 @@ def main() -> None:
     )
     parser.add_argument("--into", type=Path, default=RECORDED)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="ask the first case and every N-th after it")
+    parser.add_argument("--new", action="store_true", help="ask only the cases without an answer yet, and add these")
     arguments = parser.parse_args()
     for library in arguments.libraries or [name for name in LIBRARIES if installed(name)]:
-        record(library, arguments.into, arguments.every)
+        record(library, arguments.into, arguments.every, arguments.new)
 
 
 if __name__ == "__main__":

@@ -260,3 +260,9 @@ def test_mistakes_of_logits_and_of_a_single_unit():
     assert found.rows.tolist() == [0, 1]
     np.testing.assert_allclose(found.confidence, 1 / (1 + np.exp([-2.0, -1.0])), rtol=1e-6)
     assert not len(visualization.worst_mistakes(yes, [[2.0]], [1]))
+
+
+def test_mistakes_are_of_classes():
+    model = Sequential([layers.Input((2, 2, 1)), layers.Conv2D(3, 1)])
+    with pytest.raises(ShapeError, match="tell classes apart"):
+        visualization.worst_mistakes(model, np.zeros((4, 2, 2, 1)), np.zeros(4, int))

@@ -155,3 +155,9 @@ def test_mistakes_beside_the_matrix(pyplot):
     assert titles[0].startswith(f"{names[found.targets[0]]}, said {names[found.answers[0]]}\n")
     none = visualization.worst_mistakes(model, x, model.predict(x, verbose=0).argmax(1))
     assert len(none.plot().axes) == 1
+
+
+def test_colours_outside_of_the_range_are_brought_into_it(pyplot):
+    figure = visualization.plot_images(np.array([-1.0, 0.0, 3.0] * 12).reshape(1, 3, 4, 3))
+    (drawn,) = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+    assert (np.min(drawn), np.max(drawn)) == (0, 1)

@@ -84,7 +84,8 @@ def signature(graph: Graph) -> str:
     inputs, _ = leaf_types(graph)
     outputs = {name: node.type for name, node in graph.outputs.items()}
     results = [_named(outputs)] if outputs else []
-    results += [f"{len(graph.updates)} states"] if graph.updates else []
+    changed = len(graph.updates)
+    results += [f"{changed} state{'' if changed == 1 else 's'}"] if changed else []
     return f"{_named(inputs) or 'states alone'} -> {' and '.join(results)}"
 
 

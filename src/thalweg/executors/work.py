@@ -19,8 +19,9 @@ class Work:
         computes: in words: the operations, the sizes, the states that are written.
         layer: that asked for it; "" for none.
         stage: tasks of one stage do not depend on each other; the threads wait for each other after each stage.
-        flops: floating point operations: two for each product of a contraction, one for each number that any other
-            operation computes or a reduction sums, also if it takes the processor many instructions.
+        flops: floating point operations: two for each product of a contraction (those with zeros at the edge of an
+            image only if they are done), one for each number that any other operation computes or a reduction sums,
+            also if it takes the processor many instructions.
         read_bytes, written_bytes: of memory, caches included; each place once.
         dtype: in which most of it is computed; a float64 takes twice as long as a float32.
     """

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.nest import Access, Dim, Nest
 from thalweg.executors.native.plan.plan import Plan
+from thalweg.executors.native.plan.view import Border
 from thalweg.executors.work import Work, contraction_words, flops, sizes_words
 from thalweg.graph.node import Kind, Node
 from thalweg.ops.leaf import Input
@@ -26,17 +29,36 @@ def works(plan: Plan) -> list[Work]:
 
 
 def _work(nest: Nest, stage: int) -> Work:
-    loaded = {node for node, _ in nest.loads}
     reads = {access for access in (*nest.loads.values(), *nest.extra) if access.buffer is not None}
     return Work(
         computes=words(nest),
         layer=layer(nest),
         stage=stage,
-        flops=0.0 if nest.copies else sum((flops(node) for node in nest.needed - loaded), 0.0),
+        flops=0.0 if nest.copies else _flops(nest),
         read_bytes=sum(_bytes(access, nest.dims) for access in reads),
         written_bytes=sum(_bytes(access, nest.dims) for access in nest.stores.values()),
         dtype=nest.kernel.nodes[0].dtype,
     )
+
+
+def _flops(nest: Nest) -> float:
+    loaded = {node for node, _ in nest.loads}
+    total = 0.0
+    for node in nest.needed - loaded:
+        borders = (
+            [border for access in nest.extra for border in access.borders] if node is nest.kernel.contraction else []
+        )
+        total += round(flops(node) * math.prod(_share_inside(border, nest.dims) for border in borders))
+    return total
+
+
+def _share_inside(border: Border, dims: Sequence[Dim]) -> float:
+    """Of all places, how many lie where something is: tiles leave out the margins of windows."""
+    places = np.full((), border.line.start)
+    for dim, step in zip(dims, border.line.steps, strict=True):
+        if step:
+            places = np.add.outer(places, step * np.arange(dim.size))
+    return float(((places >= 0) & (places < border.size)).mean())
 
 
 def words(nest: Nest) -> str:
