@@ -18,11 +18,13 @@ from thalweg.layers.layer import Layer
 from thalweg.layers.symbols import SOME_BATCH, Symbol
 from thalweg.layers.tracing import freezing
 from thalweg.model.network import COUNTERS, Network
+from thalweg.state import Snapshot
 from thalweg.state.names import EVALUATION, METRICS, OPTIMIZER, SLOTS, parameter_state
 from thalweg.training import data
 from thalweg.training.goals import Goals, check_names, chosen, is_open, resolve
 from thalweg.training.handle import OptimizerHandle
 from thalweg.training.inference import OneRow, Prediction
+from thalweg.training.position import kept_names
 from thalweg.training.programs import Programs
 from thalweg.training.step import Net, evaluation_step, prediction_label, prediction_step
 from thalweg.training.trainer import Trainer
@@ -261,9 +263,15 @@ class Compilable(Network):
             types |= {name: kind for name, (kind, _) in self.optimizer.rule.states(self._trained_types()).items()}
         return types
 
+    def kept_state(self) -> Snapshot:
+        """Copies of all that a file holds: what it must, and where training stands."""
+        return self.state.snapshot(dict.fromkeys([*self.state_types(), *kept_names(self.state)]))
+
     def take_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Put the arrays of a file into the state; they have been checked against :meth:`state_types`."""
+        """Put what ``checkpoint.fitting`` found in a file into the state."""
         self._give_values(seed=0)
         if self.optimizer is not None:
             self._give_slots(self.optimizer)
-        self.state.restore({name: arrays[name] for name in self.state_types()})
+        for name, array in arrays.items():
+            self.state.add(name, TensorType.of(array))
+            self.state.write(name, array)

@@ -364,7 +364,7 @@ class Model(Describable):
         self._give_values()
         if self.optimizer is not None:
             self._give_slots(self.optimizer)
-        state = self.state.snapshot(self.state_types())
+        state = self.kept_state()
         checkpoint.save(filepath, state, self._description(with_compile=True), overwrite)
 
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[type[Model], dict[str, Any], Snapshot, int]]:
@@ -373,7 +373,7 @@ class Model(Describable):
         self._give_values()
         if self.optimizer is not None:
             self._give_slots(self.optimizer)
-        return revived, (type(self), description, self.state.snapshot(self.state_types()), checkpoint.FORMAT)
+        return revived, (type(self), description, self.kept_state(), checkpoint.FORMAT)
 
     def _description(self, with_compile: bool) -> dict[str, Any]:
         description = {"class_name": class_name(type(self)), "config": self.structure()}

@@ -24,7 +24,8 @@ from thalweg.layers.symbols import Call, Input, Symbol
 from thalweg.losses.loss import Loss
 from thalweg.metrics.metric import Metric
 from thalweg.optimizers.optimizer import Optimizer
-from thalweg.state.names import in_format_1, parameter_state
+from thalweg.state.names import METRICS, in_format_1, level, parameter_state
+from thalweg.training.position import TYPES
 from thalweg.version import __version__
 
 FORMAT = 2
@@ -135,10 +136,16 @@ def fitting(path: Path, wanted: Mapping[str, TensorType], arrays: Arrays, format
             shown = "none" if got is None else f"{got.dtype}{list(got.shape)}"
             raise _malformed(path, f"its array {stored!r} does not fit its description", str(kind), shown)
         found[name] = got
-    if format > 1:
-        further = {name: array for name, array in arrays.items() if level(name) in (POSITION, METRICS)}
-        found |= {name: array for name, array in further.items() if array.dtype == TYPES.get(name, SUM).dtype}
-    return found
+    return _within_epoch(arrays) | found
+
+
+def _within_epoch(arrays: Arrays) -> dict[str, np.ndarray]:
+    """What files need not have: where in an epoch training stood, and its running sums."""
+    places = {
+        name: arrays[name] for name, kind in TYPES.items() if name in arrays and kind == TensorType.of(arrays[name])
+    }
+    sums = {name: array for name, array in arrays.items() if level(name) == METRICS and array.dtype == np.float64}
+    return places | sums
 
 
 def _malformed(

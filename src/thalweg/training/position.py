@@ -50,7 +50,7 @@ class Position:
         self.shuffle = shuffle
         for name, kind in TYPES.items():
             state.add(name, kind)
-        if state.number(ROWS_STATE) != rows:  # it was about other data
+        if state.number(ROWS_STATE) != rows or not 0 <= self.row <= rows or self.step < 0:  # about other data
             self.leave()
         state.write(ROWS_STATE, rows)
 

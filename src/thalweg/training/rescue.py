@@ -25,6 +25,10 @@ SNAPSHOT_SECONDS = 1.0
 """How often the state is copied: a copy of 5 MB takes a millisecond, and at most this much is replayed."""
 
 
+MOST_CHUNKS = 4
+"""Of a stream, whose chunks are kept for as long as they may have to be run again."""
+
+
 class Divergence(Exception):
     """The loop's signal that something is not finite. Becomes a NonFiniteError, or ends training quietly."""
 
@@ -53,6 +57,7 @@ class Rescue:
     kept: Snapshot = field(default_factory=dict)
     kept_at: float = -np.inf
     calls: list[tuple[Arrays, np.ndarray, float]] = field(default_factory=list)
+    chunks: int = 0  # that the calls are of
 
     @property
     def state(self) -> State:
@@ -60,8 +65,11 @@ class Rescue:
 
     def before(self, arrays: Arrays, index: np.ndarray, now: float) -> None:
         """Note what will run now; from time to time, keep the state. Raises Divergence if it is not finite."""
-        if now - self.kept_at > SNAPSHOT_SECONDS:
+        new_chunk = not self.calls or self.calls[-1][0] is not arrays
+        self.chunks += new_chunk
+        if now - self.kept_at > SNAPSHOT_SECONDS or self.chunks > MOST_CHUNKS:
             self.calls.clear()
+            self.chunks = 1
             self.check()
             self.kept = self.state.snapshot(into=self.kept)
             self.kept_at = now
