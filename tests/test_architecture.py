@@ -4,62 +4,35 @@ import ast
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src"
 
-# Top to bottom as the data flows (style.md, section 2). A module imports only what stands above it, or its own stage.
-# "thalweg" is the package's __init__: the public names. What shows things to people may use those.
+# Top to bottom as the data flows (docs/style.md, section 2): a module imports only what stands above it, or its own
+# stage. "thalweg" is the package's __init__, the public names: what shows things to people may use those. Names that do
+# not exist yet keep a place for what is planned.
 ORDER = (
-    "version",
-    "errors",
-    "fields",
-    "spelling",
-    "checks",
-    "registry",
-    "config",
-    "table",
-    "plotting",
-    "data",
-    "datasets",
-    "graph",
-    "ops",
-    "state",
-    "activations",
-    "initializers",
-    "regularizers",
-    "constraints",
-    "layers",
-    "losses",
-    "metrics",
-    "backprop",
-    "optimizers",
-    "statistics",
-    "passes",
-    "executors",
-    "trees",
-    "functions",
-    "export",
-    "record",
-    "training",
-    "diagnosis",
-    "model",
-    "models",  # ready ones
-    "numdiff",
-    "callbacks",  # the public names of training.callbacks
-    "models",  # those of model
-    "evaluation",  # many models
-    "visualization",
-    "utils",  # the public names that Keras's users look for there
-    "sklearn",
-    "thalweg",
-    "cli",
-    "web",
-    "__main__",
+    # the ground
+    *("version", "errors", "fields", "spelling", "checks", "registry", "config", "table", "plotting", "trees"),
+    # numbers in files and in graphs
+    *("data", "datasets", "graph", "ops", "backprop", "state"),
+    # what a network is made of
+    *("activations", "initializers", "regularizers", "constraints", "layers", "losses", "metrics", "optimizers"),
+    # one step, and what runs it
+    *("statistics", "steps", "passes", "executors", "functions"),
+    # training
+    *("record", "training", "callbacks", "files", "model", "models", "tables"),
+    # looking at models
+    *("evaluation", "numdiff", "search", "diagnosis", "visualization", "sklearn", "utils"),
+    # for people
+    *("thalweg", "cli", "web"),
 )
+
+# The same inside of a package.
+INSIDE = {"executors.native": ("host", "plan", "code", "run", "explain", "executor")}
 
 # What `import thalweg` must not load: each takes longer than all of thalweg.
 HEAVY = ("llvmlite", "rich", "typer", "pandas", "matplotlib", "torch", "jax", "keras", "sklearn", "scipy", "onnx")
@@ -79,7 +52,7 @@ def stage(module: str) -> str:
     return module.split(".")[1] if "." in module else module
 
 
-def imported_modules(module: str, statements: Iterator[ast.AST]) -> set[str]:
+def imported_modules(module: str, statements: Iterable[ast.AST]) -> set[str]:
     """The modules of thalweg that these statements import; of ``from package import name`` the module, if it is one."""
     found = set()
     for statement in statements:
@@ -104,20 +77,13 @@ def absolute(module: str, statement: ast.ImportFrom) -> str:
     return ".".join([*parts, statement.module] if statement.module else parts)
 
 
-def at_import(tree: ast.AST) -> Iterator[ast.AST]:
-    """The statements that run when a module is imported: not those in functions or under ``if TYPE_CHECKING``."""
-    for child in ast.iter_child_nodes(tree):
-        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            continue
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            continue
-        yield child
-        yield from at_import(child)
-
-
 TREES = {name: ast.parse(path.read_bytes()) for name, path in MODULES.items()}
-ALL_IMPORTS = {name: imported_modules(name, ast.walk(tree)) for name, tree in TREES.items()}
-IMPORTS_WHEN_IMPORTED = {name: imported_modules(name, at_import(tree)) for name, tree in TREES.items()}
+# Those in functions and under `if TYPE_CHECKING` too: they tie modules together as much as the others.
+IMPORTS = {name: imported_modules(name, ast.walk(tree)) for name, tree in TREES.items()}
+
+
+def test_no_stage_has_two_places():
+    assert len(set(ORDER)) == len(ORDER)
 
 
 def test_every_top_level_module_has_its_place_in_the_order():
@@ -127,8 +93,23 @@ def test_every_top_level_module_has_its_place_in_the_order():
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "thalweg"])
 def test_a_module_imports_only_what_stands_above_it(module):
     place = ORDER.index(stage(module))
-    below = {name for name in ALL_IMPORTS[module] if ORDER.index(stage(name)) > place}
+    below = {name for name in IMPORTS[module] if ORDER.index(stage(name)) > place}
     assert below == set(), f"{module} stands above what it imports; move the code, not the order"
+
+
+@pytest.mark.parametrize("package", INSIDE)
+def test_folders_inside_of_a_package_have_an_order_too(package):
+    def place(module: str) -> int:
+        return INSIDE[package].index(module.removeprefix(f"thalweg.{package}.").split(".")[0])
+
+    modules = [module for module in MODULES if module.startswith(f"thalweg.{package}.")]
+    upwards = {
+        f"{module} imports {name}"
+        for module in modules
+        for name in IMPORTS[module] & set(modules)
+        if place(name) > place(module)
+    }
+    assert upwards == set()
 
 
 def test_no_module_imports_itself_by_way_of_others():
@@ -139,13 +120,72 @@ def test_no_module_imports_itself_by_way_of_others():
         if module in path:
             cycles.append(" -> ".join((*path[path.index(module) :], module)))
         elif module not in done:
-            for name in sorted(IMPORTS_WHEN_IMPORTED.get(module, ())):
+            for name in sorted(IMPORTS.get(module, ())):
                 visit(name, (*path, module))
             done.add(module)
 
     for module in MODULES:
         visit(module, ())
     assert cycles == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_private_names_stay_in_their_module(module):
+    """``_name`` of another object is used only where the name is defined; a class may use what it has inherited."""
+    tree = TREES[module]
+    own = set(defined_names(tree))
+    imported = [f"line {line}: {name} is imported" for line, name in private_imports(tree)]
+    taken = [f"line {line}: {text}" for line, name, text in private_attributes(tree) if name not in own]
+    assert imported + taken == [], f"{module}: make it public where it is defined, or ask its owner for the answer"
+
+
+NAMED_TUPLE = ("_asdict", "_fields", "_make", "_replace")
+"""Public, in spite of their look: the underscore keeps them from the names of fields."""
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not (name.startswith("__") or name == "_" or name in NAMED_TUPLE)
+
+
+def defined_names(tree: ast.AST) -> Iterator[str]:
+    """Functions, classes, variables, and attributes that are set on ``self`` or ``cls``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and is_self(node.value):
+            yield node.attr
+
+
+def private_imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            yield from ((node.lineno, alias.name) for alias in node.names if is_private(alias.name))
+
+
+def private_attributes(tree: ast.AST) -> Iterator[tuple[int, str, str]]:
+    """Line, name and text of each ``object._name``; also as ``getattr(object, "_name")``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and is_private(node.attr) and not is_self(node.value):
+            yield node.lineno, node.attr, ast.unparse(node)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("getattr", "setattr", "hasattr"):
+            values = [arg.value for arg in node.args[1:2] if isinstance(arg, ast.Constant)]
+            yield from ((node.lineno, v, ast.unparse(node)) for v in values if isinstance(v, str) and is_private(v))
+
+
+def is_self(node: ast.AST) -> bool:
+    """``self``, ``cls`` or ``super()``."""
+    if isinstance(node, ast.Call):
+        return getattr(node.func, "id", "") == "super"
+    return isinstance(node, ast.Name) and node.id in ("self", "cls")
+
+
+@pytest.mark.parametrize("module", [name for name, path in MODULES.items() if path.name == "__init__.py"])
+def test_public_names_are_listed_once(module):
+    imports = [node for node in ast.walk(TREES[module]) if isinstance(node, ast.ImportFrom)]
+    names = [alias.asname or alias.name for node in imports for alias in node.names if alias.name != "*"]
+    assert len(set(names)) == len(names)
 
 
 def test_import_thalweg_loads_nothing_heavy():

@@ -130,7 +130,7 @@ def test_names_are_added_to_the_row_of_their_kind():
     assert named_in_row(page, "loss", ["e"]) == page.replace("(`d`)", "(`d`), `e`")
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
 def test_files_that_a_page_names_are_there(page):
     named = re.findall(r"`((?:docs|src|tests|examples|benchmarks)/[\w./-]+)`", page.read_text(encoding="utf-8"))
     assert [name for name in named if not (ROOT / name).exists()] == []

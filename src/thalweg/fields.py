@@ -55,7 +55,9 @@ class _Plan:
 
     def __init__(self, cls: Any) -> None:
         every = dataclasses.fields(cls)
-        self.fields = {field.name: field for field in every}
+        self.defaults: list[tuple[str, Any, Any, bool]] = [
+            (field.name, field.default, field.default_factory, field.init) for field in every
+        ]
         self.positional = tuple(field.name for field in every if field.init and not field.kw_only)
         self.accepted = frozenset(field.name for field in every if field.init)
         self.after = hasattr(cls, "__post_init__")
@@ -63,6 +65,7 @@ class _Plan:
 
 def _constructor(cls: Any, frozen: bool) -> Callable[..., None]:
     plan: _Plan | None = None
+    missing: Any = dataclasses.MISSING
     assign: Callable[[Any, str, Any], None] = object.__setattr__ if frozen else setattr
 
     def __init__(self: Any, /, *args: Any, **kwargs: Any) -> None:
@@ -70,17 +73,20 @@ def _constructor(cls: Any, frozen: bool) -> Callable[..., None]:
         if plan is None:
             plan = _Plan(cls)
         given = dict(zip(plan.positional, args, strict=False))
-        if len(args) > len(plan.positional) or not given.keys().isdisjoint(kwargs) or kwargs.keys() - plan.accepted:
+        if len(args) > len(plan.positional):
             _misfit(cls, args, kwargs)
-        given |= kwargs
-        for name, field in plan.fields.items():
+        if kwargs:
+            if not given.keys().isdisjoint(kwargs) or kwargs.keys() - plan.accepted:
+                _misfit(cls, args, kwargs)
+            given |= kwargs
+        for name, default, factory, wanted in plan.defaults:
             if name in given:
                 assign(self, name, given[name])
-            elif field.default is not dataclasses.MISSING:
-                assign(self, name, field.default)
-            elif field.default_factory is not dataclasses.MISSING:
-                assign(self, name, field.default_factory())
-            elif field.init:
+            elif default is not missing:
+                assign(self, name, default)
+            elif factory is not missing:
+                assign(self, name, factory())
+            elif wanted:
                 _misfit(cls, args, kwargs)
         if plan.after:
             self.__post_init__()

@@ -33,7 +33,7 @@ from thalweg.model import Model as Model
 from thalweg.model import Sequential as Sequential
 from thalweg.model import clone_model as clone_model
 from thalweg.model import load_model as load_model
-from thalweg.model.files import registry as registry
+from thalweg.model.restoring import registry as registry
 
 Shape = Sequence[int]
 

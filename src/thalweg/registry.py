@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
@@ -11,7 +13,7 @@ import numpy as np
 from thalweg.errors import ArgumentError, NameNotFoundError, did_you_mean
 from thalweg.spelling import Spelled
 
-__all__ = ["Registered", "Registry", "describe", "restore"]
+__all__ = ["Registered", "Registry", "describe", "restore", "sharing"]
 
 T = TypeVar("T")
 Entry = TypeVar("Entry", bound=Callable[..., Any])
@@ -29,6 +31,7 @@ class Registry(Generic[T]):
     Arguments:
         kind: the word for messages and saved descriptions, singular: ``"optimizer"``.
         base: what every instance derives from; None where the entries are functions or share no base.
+        identity: whether two equal instances are two things. Inside ``sharing`` a description says which are the same.
 
     Example:
         >>> colours = Registry[object]("colour")
@@ -42,9 +45,10 @@ class Registry(Generic[T]):
         {'kind': 'colour', 'class_name': 'red', 'config': {'shade': 0.25}}
     """
 
-    def __init__(self, kind: str, base: type[T] | None = None) -> None:
+    def __init__(self, kind: str, base: type[T] | None = None, identity: bool = False) -> None:
         self.kind = kind
         self.base = base
+        self.identity = identity
         self._entries: dict[str, Callable[..., Any]] = {}  # by first name
         self._first_names: dict[str, str] = {}  # any spelling, casefolded -> first name
         _registries[kind] = self
@@ -179,15 +183,24 @@ class Registry(Generic[T]):
         Raises:
             ArgumentError: if the class is not registered, or a field's value cannot be described.
         """
+        shared = _shared.get() if self.identity else None
+        if shared is not None and id(instance) in shared.described:
+            return {"kind": self.kind, SAME_AS: shared.number(instance)}
         description: dict[str, Any] = {"kind": self.kind, "class_name": self.name_of(instance)}
+        if shared is not None:
+            shared.described[id(instance)] = (instance, description)
         if dataclasses.is_dataclass(instance):
-            where = type(instance).__name__
-            description["config"] = {
-                field.name: describe(getattr(instance, field.name), f"{where}.{field.name}")
-                for field in dataclasses.fields(instance)
-                if field.init
-            }
+            description["config"] = self.arguments(instance)
         return description
+
+    def arguments(self, instance: Any) -> dict[str, Any]:
+        """The arguments that an object was made with, in JSON types. Raises as ``config``."""
+        where = type(instance).__name__
+        return {
+            field.name: describe(getattr(instance, field.name), f"{where}.{field.name}")
+            for field in dataclasses.fields(instance)
+            if field.init
+        }
 
     def name_of(self, instance: Any) -> str:
         """The first name of an instance's class, of a class, or of a function.
@@ -215,38 +228,92 @@ class Registry(Generic[T]):
             NameNotFoundError: if the class name is not registered.
             ArgumentError: if the description has another form, or its arguments do not fit.
         """
+        shared = _shared.get() if self.identity else None
+        if shared is not None and SAME_AS in description:
+            return cast(T, shared.again(description[SAME_AS], self))
+        made = self._made(description)
+        if shared is not None and NUMBER in description:
+            shared.restored[description[NUMBER]] = made
+        return made
+
+    def _made(self, description: Mapping[str, Any]) -> T:
         name, config = description.get("class_name"), description.get("config", {})
-        unknown = description.keys() - {"kind", "class_name", "config"}
+        unknown = description.keys() - {"kind", "class_name", "config", NUMBER}
         if not isinstance(name, str) or not isinstance(config, Mapping) or unknown:
-            raise self._bad_description("its form is not known", repr(dict(description))[:200])
+            raise self.bad_description("its form is not known", repr(dict(description))[:200])
         if description.get("kind", self.kind) != self.kind:
-            raise self._bad_description("it describes another kind of thing", repr(description["kind"]))
+            raise self.bad_description("it describes another kind of thing", repr(description["kind"]))
         entry = self.find(name)
         if not isinstance(entry, type):
             if config:
-                raise self._bad_description(f"{name!r} is a function and takes no arguments", repr(dict(config))[:200])
+                raise self.bad_description(f"{name!r} is a function and takes no arguments", repr(dict(config))[:200])
             return cast(T, entry)
         arguments = {key: restore(value) for key, value in config.items()}
         if not dataclasses.is_dataclass(entry):
             if arguments:
-                raise self._bad_description(f"{name!r} takes no arguments", repr(arguments)[:200])
+                raise self.bad_description(f"{name!r} takes no arguments", repr(arguments)[:200])
             return self._construct(entry)
         known = {field.name for field in dataclasses.fields(entry) if field.init}
         if not arguments.keys() <= known:
             surplus = ", ".join(sorted(map(str, arguments.keys() - known)))
-            raise self._bad_description(f"{entry.__name__} has no argument {surplus}", surplus)
+            raise self.bad_description(f"{entry.__name__} has no argument {surplus}", surplus)
         try:
             return cast(T, entry(**arguments))
         except TypeError as error:
-            raise self._bad_description(f"the arguments do not fit {entry.__name__}", str(error)) from error
+            raise self.bad_description(f"the arguments do not fit {entry.__name__}", str(error)) from error
 
-    def _bad_description(self, problem: str, got: str) -> ArgumentError:
+    def bad_description(self, problem: str, got: str) -> ArgumentError:
+        """The error for a description that nothing can be made of."""
         return ArgumentError(
             f"this description of the {self.kind} cannot be used: {problem}",
             expected='{"class_name": a registered name, "config": its arguments}',
             got=got,
             fix="make descriptions with config(); a file from a newer version needs that version",
         )
+
+
+SAME_AS, NUMBER = "same_as", "number"
+"""In descriptions: the number of the thing that this one is; the number that another one calls this by."""
+
+
+class _Sharing:
+    """What has been described, or restored, so far."""
+
+    def __init__(self) -> None:
+        self.described: dict[int, tuple[object, dict[str, Any]]] = {}  # by id; holds the thing, so that ids stay
+        self.restored: dict[object, object] = {}  # by number
+        self._count = 0
+
+    def number(self, thing: object) -> int:
+        """That of a thing which was described before; from now on its description says it."""
+        _, description = self.described[id(thing)]
+        if NUMBER not in description:
+            self._count += 1
+            description[NUMBER] = self._count
+        return int(description[NUMBER])
+
+    def again(self, number: object, registry: Registry[Any]) -> object:
+        """The thing of this number. Raises ArgumentError if there is none, or one of another kind."""
+        found = self.restored.get(number) if isinstance(number, int) else None
+        if registry.base is not None and not isinstance(found, registry.base):
+            raise registry.bad_description("it is the same as something that is not there", repr(number)[:80])
+        return found
+
+
+_shared: ContextVar[_Sharing | None] = ContextVar("thalweg_sharing", default=None)
+
+
+@contextmanager
+def sharing() -> Iterator[None]:
+    """A thing with an identity that is described twice inside is described once, and restored as one thing."""
+    if _shared.get() is not None:  # as a part of something larger
+        yield
+        return
+    token = _shared.set(_Sharing())
+    try:
+        yield
+    finally:
+        _shared.reset(token)
 
 
 class Registered(metaclass=Spelled):
@@ -256,8 +323,8 @@ class Registered(metaclass=Spelled):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments as JSON types, from which ``from_config`` makes an equal object (a layer without weights)."""
-        arguments: dict[str, Any] = self._registry.config(self)["config"]
-        return arguments
+        self._registry.name_of(self)
+        return self._registry.arguments(self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -303,6 +370,6 @@ def restore(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     registry = _registries.get(value["kind"]) if isinstance(value.get("kind"), str) else None
-    if registry is not None and "class_name" in value:
+    if registry is not None and ("class_name" in value or SAME_AS in value):
         return registry.from_config(value)
     return {key: restore(item) for key, item in value.items()}

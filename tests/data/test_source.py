@@ -79,7 +79,7 @@ def test_several_chunks_train_as_one_does(options):
     for model, kind in ((whole, Rows), (parts, ArrayChunks)):
         callbacks = CallbackList(None)
         callbacks.attach(model, {})
-        trainer = model._ready_to_train("fit")
+        trainer = model.runner.trainer("fit")
         y = Y.astype(np.int32)
         held_out = kind({"x": X[:50], "y": y[:50]})
         fit_options = FitOptions(batch_size=8, epochs=3, verbose=0, **options)

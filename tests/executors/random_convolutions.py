@@ -20,6 +20,7 @@ from thalweg.backprop import gradients
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.layers.tracing import tracing
+from thalweg.state.names import parameter_state
 
 PRIMES_AND_VECTORS = (1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 17, 23, 31, 32, 33, 37, 48, 53, 61, 64, 67, 70)
 MOST_WORK = 3_000_000
@@ -156,7 +157,7 @@ def compiled(case: Case, executor, dtype: str = "float32", threads: tuple[int, .
     results = []
     for count in threads:
         results.append({name: np.full(node.shape, 77, dtype) for name, node in outputs.items()})
-        state = {name: arrays[name] for name in parameters}
+        state = {parameter_state(name): arrays[name] for name in parameters}
         program.run(state, {"x": arrays["x"], "g": arrays["g"]}, None, results[-1], count)
     return results
 

@@ -1,5 +1,7 @@
 """The profile of a step: the same results as without, and rows that add up."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -65,13 +67,12 @@ def test_the_measured_step_is_about_as_long_as_the_clock_says(native):
     data = {"x": np.ones((batch, 200), np.float32)}
     index = np.tile(np.arange(batch), (200, 1))
     state = {"w": layout.empty(TensorType((200, 200)))}
-    program.measure(state, data, index, 1)
-    import time
-
-    began = time.perf_counter()
-    timing = program.measure(state, data, index, 1)
-    wall = time.perf_counter() - began
-    assert 0.5 * wall < timing.step * len(index) < 1.05 * wall
+    shares = []
+    for _ in range(8):  # another program may come between the clock and the step, but not always
+        began = time.perf_counter()
+        timing = program.measure(state, data, index, 1)
+        shares.append(timing.step * len(index) / (time.perf_counter() - began))
+    assert 0.5 < max(shares) < 1.01
 
 
 def test_the_state_stays_as_it_is_and_missing_ones_are_made(executor):

@@ -141,3 +141,8 @@ def test_no_layer_has_more_than_four_bases():
         assert isinstance(kind, type)
         bases = [base for base in kind.__mro__[1:] if base.__module__.startswith("thalweg")]
         assert len(bases) <= 4, [base.__name__ for base in bases]
+
+
+def test_softmax_over_several_axes():
+    y = Model(image := Input((2, 3)), layers.Softmax((1, 2))(image)).predict(np.zeros((1, 2, 3), np.float32))
+    np.testing.assert_allclose(y, np.full((1, 2, 3), 1 / 6), rtol=1e-6)

@@ -26,7 +26,7 @@ def fitted(layer, y, **options):
 
 
 def loss_of(model):
-    (goal,) = model._goals().outputs
+    (goal,) = model.runner.goals().outputs
     return goal.loss
 
 
@@ -112,7 +112,7 @@ def test_several_outputs():
     model.compile("sgd", loss=["auto", "sparse_categorical_crossentropy"])
     model.fit(X, [REAL, LABELS], verbose=0)
     assert model.loss_choice.startswith("output 'size': loss='auto' is mean_squared_error")
-    assert [goal.loss for goal in model._goals().outputs] == [MeanSquaredError(), Sparse()]
+    assert [goal.loss for goal in model.runner.goals().outputs] == [MeanSquaredError(), Sparse()]
 
 
 def test_saved(tmp_path):

@@ -104,6 +104,12 @@ def test_reductions_are_as_in_numpy(axes, keepdims):
     np.testing.assert_allclose(value(reduce_mean(X, axes, keepdims)), A.mean(axes, keepdims=keepdims), rtol=1e-14)
 
 
+def test_softmax_over_several_axes_adds_up_to_1_over_all_of_them():
+    e = np.exp(A)
+    np.testing.assert_allclose(value(softmax(X, (1, 2))), e / e.sum((1, 2), keepdims=True), rtol=1e-12)
+    np.testing.assert_array_equal(value(softmax(X, (2,))), value(softmax(X)))
+
+
 def test_softmax_is_unchanged_by_adding_to_all():
     np.testing.assert_allclose(value(softmax(X + 1e4)), value(softmax(X)), rtol=1e-11)
     np.testing.assert_allclose(value(log_sum_exp(X + 1e4)), value(log_sum_exp(X)) + 1e4, rtol=1e-15)

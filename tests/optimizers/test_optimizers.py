@@ -156,7 +156,7 @@ class TestMuon:
         slopes = [{"w": np.zeros((2, 2)), "b": np.zeros(2)}]
         values, state = steps(Muon(0.5, weight_decay=0.5, adam_weight_decay=0.25), start, slopes)
         np.testing.assert_allclose(values[0], 0.75)
-        np.testing.assert_allclose(state["b"], 0.875)
+        np.testing.assert_allclose(state["parameters/b"], 0.875)
 
 
 class TestBase:
@@ -172,13 +172,13 @@ class TestBase:
         start = {"w": np.zeros(2), "b": np.zeros(1)}
         values, state = steps(SGD(1.0, clipnorm=1.0), start, [{"w": [3.0, 4.0], "b": [0.5]}])
         np.testing.assert_allclose(values[0], [-0.6, -0.8])
-        np.testing.assert_allclose(state["b"], [-0.5])
+        np.testing.assert_allclose(state["parameters/b"], [-0.5])
 
     def test_global_clipnorm(self):
         start = {"w": np.zeros(2), "b": np.zeros(1)}
         values, state = steps(SGD(1.0, global_clipnorm=6.5), start, [{"w": [3.0, 4.0], "b": [12.0]}])
         np.testing.assert_allclose(values[0], [-1.5, -2.0])
-        np.testing.assert_allclose(state["b"], [-6.0])
+        np.testing.assert_allclose(state["parameters/b"], [-6.0])
 
     @pytest.mark.parametrize("how", ["clipnorm", "global_clipnorm"])
     def test_clipping_of_nothing(self, how):

@@ -21,13 +21,13 @@ X, Y = nets.points(48)
 def told(model, watchers=(), x=X, y=Y, **options):
     """The events of a fit of two epochs of three steps, and its history."""
     seen, history = [], History()
-    rows = model._prepare(x, y, None)
+    rows = model.runner.prepare(x, y)
     callback_list = CallbackList(watchers)
     callback_list.attach(model, {})
     model.stop_training = False
     told_options = FitOptions(**{"batch_size": 16, "epochs": 2, "verbose": 0, **options})
     with contextlib.suppress(NonFiniteError):
-        fit(model._ready_to_train("fit"), rows, None, told_options, callback_list, history, [seen.append])
+        fit(model.runner.trainer("fit"), rows, None, told_options, callback_list, history, [seen.append])
     return seen, history
 
 

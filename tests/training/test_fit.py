@@ -212,7 +212,7 @@ def test_no_new_number_of_rows_compiles_anything():
     for rows in (1, 200):
         model.predict(x[:rows], verbose=0)
     model.evaluate(x, y, verbose=0)
-    programs = model._programs
+    programs = model.runner.programs()
     before = programs.compile_seconds
     for rows in (1, 2, 17, 130, 199):
         model.predict(x[:rows], verbose=0)
@@ -250,11 +250,11 @@ def test_the_learning_rate_can_be_set_without_compiling():
     x, y = nets.points(32)
     model = nets.classifier(optimizer="sgd")
     model.fit(x, y, verbose=0)
-    before, weights = model._programs.compile_seconds, model.get_weights()
+    before, weights = model.runner.programs().compile_seconds, model.get_weights()
     model.optimizer.learning_rate = 0.0
     model.fit(x, y, verbose=0)
     assert model.optimizer.learning_rate == 0
-    assert model._programs.compile_seconds == before
+    assert model.runner.programs().compile_seconds == before
     assert all(np.array_equal(a, b) for a, b in zip(weights, model.get_weights(), strict=True))
 
 
@@ -287,7 +287,7 @@ def test_uint8_data_stay_uint8():
         [thalweg.Input((3, 3), dtype="uint8"), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(2)]
     )
     model.compile("sgd", "mse")
-    rows = model._prepare(x, np.zeros((20, 2)), None)
+    rows = model.runner.prepare(x, np.zeros((20, 2)), None)
     assert rows.arrays["x"] is x
     kernel, bias = model.get_weights()
     np.testing.assert_allclose(

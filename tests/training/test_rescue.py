@@ -107,7 +107,7 @@ def test_train_on_batch_leaves_the_model_as_it_was():
 
 def test_a_metric_may_be_infinite():
     model = nets.regressor(features=4, metrics=["mse"])
-    model._ready_to_train("this")
+    model.runner.trainer("this")
     model.fit(X, Y, verbose=0)
     model.state.add("evaluation/mse/total", TensorType((), "float64"), np.inf)
     model.fit(X, Y, verbose=0)

@@ -155,10 +155,9 @@ def _set_optimizer(model: Model, optimizer: Any, rate: float | None) -> None:
     """Compile the model again with this optimizer, at this rate."""
     if optimizer is None and rate is None:
         return
-    handle = model._require_compiled("compare")
-    rule = handle.rule if optimizer is None else optimizers.get(optimizer)
+    compiled = model.runner.require_compiled("compare")
+    rule = compiled.rule if optimizer is None else optimizers.get(optimizer)
     rule = rule.rule if isinstance(rule, OptimizerHandle) else rule
     if rate is not None:
         rule = dataclasses.replace(rule, learning_rate=rate)
-    assert model._compiled is not None, "compiled"
-    model.compile(rule, **model._compiled.arguments)
+    model.compile(rule, **compiled.arguments)

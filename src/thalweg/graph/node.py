@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from thalweg.errors import GraphError, ThalwegError
@@ -206,7 +207,12 @@ class Graph:
 
     def nodes(self) -> list[Node]:
         """All nodes that the results need, each after its inputs."""
-        return topological(self.roots())
+        return list(self._nodes)
+
+    @cached_property
+    def _nodes(self) -> tuple[Node, ...]:
+        """Kept, because every pass asks for them."""
+        return tuple(topological(self.roots()))
 
     def rebuilt(self, new: Mapping[Node, Node]) -> Graph:
         """The same graph with its roots replaced through ``new``."""

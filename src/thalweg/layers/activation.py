@@ -182,12 +182,12 @@ class ELU(Layer):
 @registry.register("softmax")
 @dataclass(eq=False)
 class Softmax(Layer):
-    """``e^x / sum(e^x)`` along ``axis``.
+    """``e^x / sum(e^x)`` along ``axis``, or over several axes together.
 
     Shapes: x (batch, ...) -> (batch, ...).
     """
 
-    axis: int = -1
+    axis: int | tuple[int, ...] = -1
 
     def call(self, x: Node, training: bool) -> Node:
         return ops.softmax(x, self.axis)

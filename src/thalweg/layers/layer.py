@@ -346,7 +346,7 @@ class Layer(Registered):
         """Raise what can be said of the symbols that the layer is called on, before anything is worked out."""
 
 
-registry: Registry[Layer] = Registry("layer", Layer)
+registry: Registry[Layer] = Registry("layer", Layer, identity=True)
 
 Use = Callable[[Layer, tuple[Any, ...], bool | None], Any]
 F = TypeVar("F", bound=Use)

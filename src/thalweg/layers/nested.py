@@ -36,7 +36,7 @@ class Nested(Layer):
 
     def sublayers(self) -> list[Layer]:
         model = vars(self).get("model")  # not yet there while the fields are being set
-        return [] if model is None else list(model.own_layers())
+        return [] if model is None else list(model.runner.structure.layers)
 
     @property
     def class_name(self) -> str:
@@ -46,7 +46,7 @@ class Nested(Layer):
         self.model.build_on(types)
 
     def call(self, *inputs: Node, training: bool) -> Node | Nodes:
-        outputs: Nodes = self.model.call_on(inputs, training)
+        outputs: Nodes = self.model.runner.structure.call(inputs, training)
         return outputs[0] if len(outputs) == 1 else outputs
 
 

@@ -96,7 +96,7 @@ class WeightedSum(Loss):
 
     def totals(self, y_true: Node, y_pred: Node, weight: Node, valid: Node) -> dict[str, Node]:
         return {
-            f"{number}/{name}": node
+            f"{number}.{name}": node  # a slash would end the name of the loss
             for number, (_, loss) in enumerate(self.parts)
             for name, node in loss.totals(y_true, y_pred, weight, valid).items()
         }
@@ -104,7 +104,7 @@ class WeightedSum(Loss):
     def result(self, **totals: float) -> float:
         value = 0.0
         for number, (weight, loss) in enumerate(self.parts):
-            own = {k.removeprefix(f"{number}/"): v for k, v in totals.items() if k.startswith(f"{number}/")}
+            own = {k.removeprefix(f"{number}."): v for k, v in totals.items() if k.startswith(f"{number}.")}
             value += weight * loss.result(**own)
         return value
 

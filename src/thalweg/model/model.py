@@ -1,36 +1,41 @@
-"""Models: trained, evaluated, used and saved. How that is done stands in ``training``."""
+"""Models: trained, evaluated, used and saved. How that is done stands in ``training`` and in the modules beside."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from thalweg import config
-from thalweg.checks import In, OneOf, check_value
-from thalweg.data.source import Rows
-from thalweg.executors import explain
-from thalweg.executors import threads as cores
-from thalweg.executors.executor import leaf_types
-from thalweg.graph.node import Graph, Node
+from thalweg import config, optimizers
+from thalweg.errors import ArgumentError, GraphError, did_you_mean
+from thalweg.executors.executor import Executor
+from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import name_layers
-from thalweg.layers.symbols import Symbol
-from thalweg.model.files import class_name, registry, revived
-from thalweg.model.subclass import Describable
-from thalweg.model.wiring import Parts, calls, parts
+from thalweg.layers.nested import Nested, unwrapped
+from thalweg.layers.summary import table_lines, total_lines
+from thalweg.layers.symbols import Input, Symbol
+from thalweg.layers.tracing import Parameter
+from thalweg.model import description, restoring
+from thalweg.model import weights as all_weights
+from thalweg.model.compiled import Compiled, Trained
+from thalweg.model.restoring import registry
+from thalweg.model.runner import Runner, first
+from thalweg.model.structure import Parts, Structure, between
+from thalweg.model.subclass import Body, entries_of_shape
 from thalweg.record.history import History
-from thalweg.state import Snapshot
-from thalweg.state.names import SEED_STATE
+from thalweg.registry import describe, restore
+from thalweg.state import Snapshot, State
+from thalweg.state.names import OPTIMIZER, SEED_STATE, SLOTS
 from thalweg.training import checkpoint, data, session
 from thalweg.training.callbacks import Callback, CallbackList
-from thalweg.training.inference import PIECE, OneRow, Prediction, only
-from thalweg.training.progress import Counter, check_verbose
-from thalweg.training.session import Count, FitOptions, params
-from thalweg.training.step import KINDS, graph_of, prediction_label
+from thalweg.training.handle import OptimizerHandle
+from thalweg.training.inference import only
+from thalweg.training.progress import check_verbose
+from thalweg.training.session import FitOptions, params
 
 if TYPE_CHECKING:
     from thalweg.executors.profile import Profile
@@ -39,7 +44,7 @@ Callbacks = Callback | CallbackList | Sequence[Callback] | None
 
 
 @registry.register("Model")
-class Model(Describable):
+class Model:
     """A network from inputs to outputs, made by calling layers on ``Input``; or the base of a class of one's own.
 
     A class derived from it makes its layers in ``__init__``, after ``super().__init__()``, and says in
@@ -52,11 +57,15 @@ class Model(Describable):
 
     Attributes:
         history: the History of the last ``fit``.
-        stop_training: set to True by a callback to end training.
-        executor: what runs the model; set it before the first use, or leave it to ``thalweg.executors.default()``.
+        runner: how the layers are connected, what runs them, and with what state; see ``thalweg.model.runner``.
 
     Raises: GraphError if an output does not come from the inputs.
     """
+
+    base_name: ClassVar[str] = "functional"
+    """Of models without a name."""
+
+    _body: Body | None  # of a model that its class describes
 
     def __init__(
         self,
@@ -65,20 +74,61 @@ class Model(Describable):
         name: str | None = None,
         trainable: bool = True,
     ) -> None:
-        self.begin(name, trainable)
-        self._seed = config.new_seed()
+        self._begin(name, trainable)
         if inputs is None or outputs is None:
-            self.describe()
-            return
-        entries = parts(inputs, "inputs")
-        name_layers(call.layer for call in calls(entries, parts(outputs, "outputs")))  # outputs are named after them
-        self._named_outputs = isinstance(outputs, Mapping)
-        self.connect(entries, parts(outputs, "outputs"))
-        self._give_values()
+            self._body = self._described_by_class()
+        else:
+            self._become(between(inputs, outputs))
+            self.runner.give_values()
 
-    def begin(self, name: str | None, trainable: bool) -> None:
-        super().begin(name, trainable)
+    def _begin(self, name: str | None, trainable: bool) -> None:
+        """Be a model without layers. A method of its own, because models from files are made without ``__init__``."""
+        self.name = name or self.base_name
+        self.runner = Runner(type(self).__name__, config.new_seed())
         self.history: History | None = None
+        self._has_own_name = name is not None
+        self._trainable = trainable
+        self._nested: Nested | None = None  # what this model is in others
+        self._body = None
+
+    def _described_by_class(self) -> Body:
+        """Raises ArgumentError if the class does not write ``call``."""
+        cls = type(self)
+        if cls.call is Model.call:
+            raise ArgumentError(
+                f"{cls.__name__}: a model without inputs and outputs",
+                expected="Model(inputs, outputs), or a class derived from Model with a method call(self, inputs)",
+                got=f"{cls.__name__}() without a call",
+                fix="pass the symbols, or write call, and make the layers in __init__ after super().__init__()",
+            )
+        if not self._has_own_name:
+            self.name = "".join(f"_{c}" if c.isupper() else c for c in cls.__name__).strip("_").lower()
+        return Body(model=self, own=_own_attributes(cls))  # type: ignore[arg-type]  # classes can be hashed
+
+    def _become(self, structure: Structure) -> None:
+        """Have this structure from now on."""
+        if structure.built and not self._trainable:
+            for layer in structure.layers:
+                layer.trainable = False
+        self.runner.connect(structure, self._trainable)
+
+    def __getattr__(self, name: str) -> Any:
+        if "runner" not in vars(self) and name in _own_attributes(Model):
+            raise GraphError(
+                f"{type(self).__name__} is used before it is a model",
+                expected="super().__init__() in its __init__",
+                got=f"no {name!r}, which that makes",
+                fix="call super().__init__() first, then make the layers",
+            )
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+
+    def __repr__(self) -> str:
+        count = len(self.runner.structure.layers)
+        return f"<{type(self).__name__} {self.name!r}, {count} layers{'' if self.built else ', not built'}>"
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """The outputs for the inputs, nodes or lists or mappings of such as they come."""
+        raise NotImplementedError(f"{type(self).__name__} has no call()")
 
     def __call__(self, inputs: Any, training: bool | None = None) -> Any:
         """The model on arrays: predictions. On symbols: it becomes a layer of another model, weights shared.
@@ -89,10 +139,288 @@ class Model(Describable):
         several = isinstance(inputs, Mapping | list | tuple)
         given = list(inputs.values() if isinstance(inputs, Mapping) else inputs) if several else [inputs]
         if given and all(isinstance(part, Symbol | Node) for part in given):
-            if not self.built and isinstance(given[0], Symbol):
-                self._describe_by(inputs)
+            if not self.built and self._body is not None and isinstance(given[0], Symbol):
+                self._become(self._body.structure_for(inputs))
             return self._call_inside(inputs, given, training)
         return self.predict(inputs, verbose=0)
+
+    # Structure
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the parameters of a model that a class describes, for inputs of a shape with the batch axis.
+
+        Arguments:
+            input_shape: ``(None, 784)``; for several inputs a list or mapping of such.
+        """
+        if input_shape is not None and not self.built and self._body is not None:
+            self._become(self._body.structure_for(entries_of_shape(input_shape)))
+        self.runner.require_built("build")
+        self.runner.give_values()
+
+    def build_for(self, x: Any, seed: int | None = None) -> None:
+        """Build a model that has no Input yet for data like these. Raises GraphError if there is nothing to build.
+
+        Arguments:
+            seed: of the weights.
+        """
+        if not self.built and self._body is not None:
+            self.runner.seed = self.runner.seed if seed is None else seed
+            self._become(self._body.structure_for(x))
+        self.runner.require_built("running a model")
+
+    @property
+    def built(self) -> bool:
+        """Whether the type of the input is known, and with it all parameters."""
+        return self.runner.structure.built
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the model; setting it sets it for all layers. ``compile`` goes by what it finds."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = value
+        for layer in self.runner.structure.layers:
+            layer.trainable = value
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, and the models that are used as such."""
+        return unwrapped(self.runner.structure.layers)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """A layer (or model used as one) by its name or its place.
+
+        Raises: ArgumentError if there is no such layer.
+        """
+        names = [layer.label for layer in self.runner.structure.layers]
+        if index is not None and name is None and -len(names) <= index < len(names):
+            return self.layers[index]
+        if name in names and index is None:
+            return self.layers[names.index(name)]
+        raise ArgumentError(
+            "there is no such layer",
+            expected=f"name= one of {', '.join(map(repr, names))}, or index= below {len(names)}",
+            got=f"name={name!r}, index={index!r}",
+            fix=did_you_mean(str(name), names) if name is not None else "pass name= or index=",
+        )
+
+    @property
+    def inputs(self) -> list[Symbol]:
+        return list(self.runner.structure.inputs.values())
+
+    @property
+    def outputs(self) -> list[Symbol]:
+        return list(self.runner.structure.outputs.values())
+
+    @property
+    def input(self) -> Any:
+        """The symbol of the input; a list of several."""
+        self.runner.require_built("input")
+        return only(self.inputs)
+
+    @property
+    def output(self) -> Any:
+        """The symbol of the output; a list of several."""
+        self.runner.require_built("output")
+        return only(self.outputs)
+
+    @property
+    def input_shape(self) -> Any:
+        return only([symbol.shape for symbol in self.inputs])
+
+    @property
+    def output_shape(self) -> Any:
+        return only([symbol.shape for symbol in self.outputs])
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Print the layers, the shapes of their outputs and how many parameters they have.
+
+        Arguments:
+            expand_nested: whether the layers of models among them are shown too.
+        """
+        show, structure = print_fn or print, self.runner.structure
+        table = table_lines(structure.layers, line_length, positions, show_trainable, layer_range, expand_nested)
+        optimizer = [self.state[name].type for name in self.state.names(OPTIMIZER, SLOTS)]
+        totals = total_lines(structure.parameters(), Trained.now(structure, self._trainable).paths, optimizer)
+        for line in [f'Model: "{self.name}"', *table, *totals]:
+            show(line)
+
+    # As a part of another model
+
+    def as_layer(self) -> Nested:
+        """What stands for this model among the layers of others: always the same."""
+        if self._nested is None:
+            Nested(model=self, name=self.name if self._has_own_name else None, trainable=self._trainable)
+        assert self._nested is not None, "it made itself known by use_as"
+        return self._nested
+
+    def use_as(self, layer: Nested) -> None:
+        """Be known by this layer in other models."""
+        self._nested = layer
+
+    def build_on(self, types: Sequence[TensorType]) -> None:
+        """Get ready for inputs of these types, batch axis included, as a part of another model."""
+        if not self.built and self._body is not None:
+            symbols = [Input(shape=kind.shape[1:], dtype=kind.dtype) for kind in types]
+            self._become(self._body.structure_for(only(symbols)))
+        self.runner.require_built("calling a model on symbols")
+
+    def _call_inside(self, inputs: Any, tensors: Sequence[Symbol | Node], training: bool | None) -> Any:
+        """This model as a layer of the one that ``tensors``, those in ``inputs``, belong to: its outputs there."""
+        structure = self.runner.structure
+        labels = list(structure.inputs) or ["x"]
+        if len(tensors) != len(labels):
+            raise ArgumentError(
+                "a model is called on another number of symbols than it has inputs",
+                expected=f"{len(labels)}",
+                got=f"{len(tensors)}",
+                fix="pass one symbol for each input",
+            )
+        parts = data.by_label(inputs if isinstance(inputs, Mapping) or len(tensors) > 1 else tensors[0], labels, "x")
+        made = self.as_layer()(*parts.values(), training=training)
+        structure = self.runner.structure  # calling it may have built it
+        if not structure.named_outputs:
+            return only(list(made)) if isinstance(made, tuple) else made
+        return dict(zip(structure.outputs, made if isinstance(made, tuple) else (made,), strict=True))
+
+    # Weights
+
+    def parameters(self, trainable_only: bool = False) -> dict[str, Parameter]:
+        """Path, as ``"dense_1/kernel"``, -> parameter; of one that is reached by several ways the first path."""
+        structure = self.runner.structure
+        found = structure.parameters()
+        if not trainable_only:
+            return found
+        return {path: found[path] for path in structure.trainable_paths() if self._trainable}
+
+    def count_params(self) -> int:
+        """How many numbers the parameters are."""
+        self.runner.require_built("count_params")
+        return sum(parameter.type.size for parameter in self.parameters().values())
+
+    @property
+    def weights(self) -> list[Parameter]:
+        """All parameters; ``.numpy()`` gives the value of one, ``.assign(array)`` changes it."""
+        return list(all_weights.made(self.runner, "weights").values())
+
+    @property
+    def trainable_weights(self) -> list[Parameter]:
+        trained = self.parameters(trainable_only=True).values()
+        return [parameter for parameter in self.weights if parameter in trained]
+
+    @property
+    def non_trainable_weights(self) -> list[Parameter]:
+        trained = self.parameters(trainable_only=True).values()
+        return [parameter for parameter in self.weights if parameter not in trained]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all parameters, layer by layer."""
+        return list(all_weights.values(all_weights.made(self.runner, "get_weights")).values())
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Put values into all parameters.
+
+        Raises: ShapeError or DTypeError, before any is changed.
+        """
+        all_weights.put(self.runner, weights)
+
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """The parameters alone, by their names, in a safetensors file."""
+        all_weights.save(self.runner, filepath, overwrite)
+
+    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+        """Parameters by their names from a file that ``save_weights`` or ``save`` wrote.
+
+        Arguments:
+            skip_mismatch: leave parameters as they are that the file lacks or has in another shape.
+
+        Raises: FileFormatError, before any is changed.
+        """
+        all_weights.load(self.runner, filepath, skip_mismatch)
+
+    # What training needs to know
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Say how to train: the optimizer starts anew, the weights stay.
+
+        Arguments:
+            loss: a name, a Loss or a function of two nodes; for several outputs a list or a mapping by their names.
+                ``"auto"``: chosen by the last layer and the first targets, see ``losses.automatic.choose``; what was
+                chosen is printed, and stands in ``model.loss_choice``.
+            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: accepted for Keras's sake; the whole step is
+                always compiled, and runs as often in one call as fits into a tenth of a second.
+
+        Raises: NameNotFoundError or ArgumentError for what is not known; ArgumentError or ShapeError for a loss or
+            metric that does not fit the last layer (in ``fit``, if the model is not built yet). Nothing has changed
+            then.
+        """
+        rule = optimizer.rule if isinstance(optimizer, OptimizerHandle) else optimizers.get(optimizer)
+        trained = Trained.now(self.runner.structure, self._trainable)
+        self.runner.compile(Compiled(rule, loss, loss_weights, metrics, weighted_metrics, trained))
+
+    @property
+    def optimizer(self) -> OptimizerHandle | None:
+        """The optimizer, its rate and its counter; None before ``compile``."""
+        return self.runner.optimizer
+
+    @property
+    def loss_choice(self) -> str | None:
+        """What ``loss="auto"`` came to, in words."""
+        return self.runner.loss_choice
+
+    @property
+    def stop_training(self) -> bool:
+        """Set to True by a callback to end training."""
+        return self.runner.stop_training
+
+    @stop_training.setter
+    def stop_training(self, value: bool) -> None:
+        self.runner.stop_training = value
+
+    @property
+    def executor(self) -> Executor:
+        """What runs the model; set it before the first use, or leave it to ``thalweg.executors.default()``."""
+        return self.runner.executor
+
+    @executor.setter
+    def executor(self, executor: Executor) -> None:
+        self.runner.executor = executor
+
+    @property
+    def state(self) -> State:
+        """Parameters, counters, and what the optimizer keeps, by name."""
+        return self.runner.state
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what ``evaluate`` returns, in its order."""
+        self.runner.require_compiled("metrics_names")
+        return self.runner.goals().names
+
+    def metric_rises(self, name: str) -> bool | None:
+        """Whether larger values of a metric are better; None if that is not known."""
+        return self.runner.goals().rises(name)
 
     # Training
 
@@ -143,33 +471,20 @@ class Model(Describable):
             verbose,
         )
         watchers = CallbackList(callbacks)
-        self._require_compiled("fit")
-        self._build_for(x, seed)
-        self._choose_loss(y, verbose)
-        trainer = self._ready_to_train("fit")
-        rows = self._prepare(x, y, sample_weight, class_weight)
-        rows, held_out = self._hold_out(rows, validation_split, validation_data)
+        runner = self._ready_for(x, y, "fit", verbose, seed)
+        rows = runner.prepare(x, y, sample_weight, class_weight)
+        rows, held_out = runner.hold_out(rows, validation_split, validation_data)
         if held_out is not None:
             size = options.batch(rows.count) if validation_batch_size is None else validation_batch_size
-            held_out = _first(held_out, validation_steps, size, "fit: of the validation")
+            held_out = first(held_out, validation_steps, size, "fit: of the validation")
         if seed is not None:
             self.state.write(SEED_STATE, seed)
         self.stop_training = False
         told = params(verbose, options.epochs, options.steps(rows.count))
         self.history = History(params=told, seed=self.state.number(SEED_STATE))
         watchers.attach(self, told)
-        session.fit(trainer, rows, held_out, options, watchers, self.history)
+        session.fit(runner.trainer("fit"), rows, held_out, options, watchers, self.history)
         return self.history
-
-    def _prepare(self, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Rows:
-        types = _sample_types(self._inputs)
-        return data.prepare(x, y, sample_weight, class_weight, types, self._ready_to_train("training").goals)
-
-    def _hold_out(self, rows: Rows, share: float, given: Any) -> tuple[Rows, Rows | None]:
-        """The rows to train on and those to validate on: ``validation_data`` wins over ``validation_split``."""
-        if given is not None:
-            return rows, self._prepare(*data.unpack_validation(given))
-        return data.split_tail(rows, share) if share else (rows, None)
 
     def evaluate(
         self,
@@ -187,14 +502,10 @@ class Model(Describable):
         The results do not depend on ``batch_size``.
         """
         verbose, watchers = check_verbose(verbose), CallbackList(callbacks)
-        self._require_compiled("evaluate")
-        self._build_for(x)
-        self._choose_loss(y, verbose)
-        trainer = self._ready_to_train("evaluate")
-        rows = _first(self._prepare(x, y, sample_weight), steps, batch_size, "evaluate")
+        runner = self._ready_for(x, y, "evaluate", verbose)
+        rows = first(runner.prepare(x, y, sample_weight), steps, batch_size, "evaluate")
         watchers.attach(self, {"verbose": verbose, "steps": rows.count})
-        logs = trainer.evaluate(rows, watchers, verbose)
-        return logs if return_dict else _flat(logs)
+        return _as_keras(runner.trainer("evaluate").evaluate(rows, watchers, verbose), return_dict)
 
     def train_on_batch(
         self,
@@ -205,16 +516,20 @@ class Model(Describable):
         return_dict: bool = False,
     ) -> Any:
         """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
-        self._require_compiled("train_on_batch")
-        self._build_for(x)
-        self._choose_loss(y, verbose=0)
-        trainer = self._ready_to_train("train_on_batch")
-        logs = trainer.train_on_batch(self._prepare(x, y, sample_weight, class_weight))
-        return logs if return_dict else _flat(logs)
+        runner = self._ready_for(x, y, "train_on_batch", verbose=0)
+        rows = runner.prepare(x, y, sample_weight, class_weight)
+        return _as_keras(runner.trainer("train_on_batch").train_on_batch(rows), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of the rows given, without training."""
         return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict)
+
+    def _ready_for(self, x: Any, y: Any, what: str, verbose: int | str, seed: int | None = None) -> Runner:
+        """The runner of the model built for these data, its loss chosen. Raises GraphError if it is not compiled."""
+        self.runner.require_compiled(what)
+        self.build_for(x, seed)
+        self.runner.choose_loss(y, verbose)
+        return self.runner
 
     # Use
 
@@ -227,40 +542,15 @@ class Model(Describable):
         callbacks: Callbacks = None,
     ) -> Any:
         """The outputs for all rows. The results do not depend on ``batch_size``, and no size compiles anything new."""
-        one_row = self._one_row
+        one_row = self.runner.one_row
         if one_row is not None and one_row.takes(x) and callbacks is None:
             return one_row(x)
-        rows = _first(self._rows(x), steps, batch_size, "predict")
-        return self._predict(rows, check_verbose(verbose), CallbackList(callbacks))
-
-    def _rows(self, x: Any) -> Rows:
-        """The data as the model takes them, for prediction. Raises ShapeError, DTypeError or DataError."""
-        self._build_for(x)
-        return data.prepare_inputs(x, _sample_types(self._inputs))
-
-    def _predict(self, rows: Rows, verbose: int | str, watchers: CallbackList) -> Any:
-        if self._prediction is None:
-            self._prediction = Prediction(self._net(), self._ready())
-        threads = cores.wanted(None)
-        if len(self._inputs) == len(self._outputs) == 1 and rows.count == 1:
-            self._one_row = self._one_row or OneRow(self._prediction)
+        self.build_for(x)
+        rows = first(self.runner.rows(x), steps, batch_size, "predict")
+        verbose, watchers = check_verbose(verbose), CallbackList(callbacks)
         watchers.attach(self, {"verbose": verbose, "steps": rows.count})
-        single = watchers.watches_batches("predict")
-        counter = Counter(verbose, "Predict", -(-rows.count // 128))
-
-        def watch(done: int) -> bool:
-            counter.update(done)
-            if single:
-                watchers.call("on_predict_batch_begin", done - 1)
-                watchers.call("on_predict_batch_end", done - 1)
-            return True
-
-        watchers.call("on_predict_begin")
-        results = self._prediction.run(rows, threads, watch, single)
-        watchers.call("on_predict_end")
-        counter.finish()
-        named = {name: results[prediction_label(name)] for name in self._outputs}
-        return named if self._named_outputs else only(list(named.values()))
+        named = self.runner.predict(rows, verbose, watchers)
+        return named if self.runner.structure.named_outputs else only(list(named.values()))
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for all rows."""
@@ -280,10 +570,9 @@ class Model(Describable):
         Raises: NameNotFoundError for an unknown stage; ExecutorError for one that the executor does not go through;
             GraphError if the model is not built, or not compiled for more than prediction.
         """
-        explain.check_stage(stage)
-        batch = self._step_rows("explain", what, batch_size)
-        graph = self._step_graph("explain", what, batch, weighted=False)
-        return explain.explain(self.executor, graph, stage, gather=what != "predict" or batch == PIECE)
+        from thalweg.model import engine  # takes 1 ms to load, a twentieth of all of thalweg
+
+        return engine.explained(self.runner, stage, batch_size, what)
 
     def profile(
         self,
@@ -308,50 +597,63 @@ class Model(Describable):
         Example: ``print(model.profile(x, y))``
         Raises: what :meth:`explain` and ``evaluate`` raise.
         """
-        from thalweg.executors.profile import measured  # takes 1 ms to load, a twentieth of all of thalweg
+        from thalweg.model import engine  # takes 1 ms to load, a twentieth of all of thalweg
 
-        seconds = check_value("profile", "seconds", Annotated[float, In("(0, inf)")], seconds)
-        peak = check_value("profile", "peak", Annotated[float, In("(0, inf)")] | None, peak)
-        wanted = self._step_rows("profile", what, batch_size)
-        if what == "predict":
-            rows = self._rows(x)
-            data.require_rows(rows)
-        else:
-            self._require_compiled("profile")
-            self._build_for(x)
-            rows = self._prepare(x, y, sample_weight)
-        batch = min(wanted, rows.count)
-        graph = self._step_graph("profile", what, batch, rows.weighted)
-        ones = {name: np.ones((rows.count, *kind.shape[1:]), kind.dtype) for name, kind in leaf_types(graph)[0].items()}
-        return measured(
-            self.executor,
-            graph,
-            self.state.memory,
-            ones | rows.arrays,
-            batch,
-            what=what,
-            threads=threads,
-            seconds=seconds,
-            peak=peak,
-        )
+        wanted = engine.step_rows("profile", what, batch_size)
+        if what != engine.PREDICT:
+            self.runner.require_compiled("profile")
+        self.build_for(x)
+        rows = engine.rows_for(self.runner, what, x, y, sample_weight)
+        return engine.profiled(self.runner, rows, wanted, what, threads, seconds, peak)
 
-    def _step_rows(self, owner: str, what: str, batch_size: int | None) -> int:
-        """How many rows a step of a kind has. Raises ArgumentError for a kind or number that cannot be."""
-        check_value(owner, "what", Annotated[str, OneOf(*KINDS)], what)
-        rows: int | None = check_value(owner, "batch_size", Count | None, batch_size)
-        return rows or (32 if what == "train" else PIECE)
+    # Descriptions and files
 
-    def _step_graph(self, owner: str, what: str, batch: int, weighted: bool) -> Graph:
-        """The graph of a step for so many rows. Raises GraphError if the model is not ready for it."""
-        if what == "predict":
-            self._require_built(owner)
-            return graph_of(what, self._net(), None, None, batch, weighted)
-        self._require_compiled(owner)
-        self._require_built(owner)
-        trainer = self._ready_to_train(owner)
-        return graph_of(what, trainer.net, trainer.goals, trainer.optimizer, batch, weighted)
+    def get_config(self) -> dict[str, Any]:
+        """The layers and how they are connected, in JSON types. A class of one's own gives the arguments of its
+        ``__init__``, as in Keras; here it has none.
+        """
+        if self._body is not None:
+            return {}
+        self.runner.require_built("get_config")
+        structure = description.describe_structure(self.runner.structure)
+        return {"name": self.name, "trainable": self._trainable, **structure}
 
-    # Files
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """A model, without values, from what ``get_config`` gave."""
+        return _made(cls, config)
+
+    def settings(self) -> dict[str, Any]:
+        """What files say of the model, in JSON types.
+
+        Raises: ArgumentError if a class of one's own does not say how to make it anew.
+        """
+        if self._body is None:
+            return self.get_config()
+        self.runner.require_built("save")
+        restoring.require_arguments_known(type(self), Model.get_config)
+        structure = self.runner.structure
+        return {
+            "name": self.name,
+            "trainable": self._trainable,
+            "arguments": describe(self.get_config(), f"{type(self).__name__}.get_config()"),
+            "keys": self._body.keys,
+            "layers": {path: layer.trainable for path, layer in structure.layers_by_path().items()},
+            "inputs": description.describe_inputs(structure.inputs),
+        }
+
+    @classmethod
+    def of_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """The inverse of ``settings``; without values. Raises as ``description.restore_structure``."""
+        if "arguments" not in settings:
+            return _made(cls, settings)
+        model: Self = cls.from_config(restore(settings["arguments"]))
+        model.name, model._trainable = str(settings["name"]), bool(settings["trainable"])
+        assert model._body is not None, "of a model that its class describes"
+        model._become(model._body.structure(settings["keys"], description.restore_inputs(settings["inputs"])))
+        for path, layer in model.runner.structure.layers_by_path().items():
+            layer.trainable = bool(settings["layers"][path])
+        return model
 
     def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """The whole model in one file: layers, weights, and, if compiled, all that is needed to go on training.
@@ -360,46 +662,43 @@ class Model(Describable):
         Raises: StorageError if it cannot be written (an older file then stays as it was); ArgumentError if something
             in the model cannot be described in a file.
         """
-        self._require_built("save")
-        self._give_values()
-        if self.optimizer is not None:
-            self._give_slots(self.optimizer)
-        state = self.kept_state()
-        checkpoint.save(filepath, state, self._description(with_compile=True), overwrite)
+        self.runner.require_built("save")
+        state = self.runner.kept_state()
+        checkpoint.save(filepath, state, restoring.whole_description(self), overwrite)
 
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[type[Model], dict[str, Any], Snapshot, int]]:
         """Copies and pickles hold what a file holds: compiled code and addresses must not be copied."""
-        description = self._description(with_compile=True)
-        self._give_values()
-        if self.optimizer is not None:
-            self._give_slots(self.optimizer)
-        return revived, (type(self), description, self.kept_state(), checkpoint.FORMAT)
-
-    def _description(self, with_compile: bool) -> dict[str, Any]:
-        description = {"class_name": class_name(type(self)), "config": self.structure()}
-        if with_compile and self.optimizer is not None and self._compiled is not None:
-            description["compile"] = checkpoint.describe_compile(self.optimizer.rule, self._compiled.arguments)
-            fixed = self.fixed_trainable()
-            if fixed is not None:
-                description["compiled_for"] = fixed
-        return description
+        whole = restoring.whole_description(self)
+        state = self.runner.kept_state()
+        return restoring.revived, (type(self), whole, state, checkpoint.FORMAT)
 
     def to_json(self, **kwargs: Any) -> str:
         """The layers and how they are connected, without weights; keywords go to ``json.dumps``."""
-        return json.dumps(self._description(with_compile=False), **kwargs)
+        return json.dumps(restoring.description(self), **kwargs)
 
 
-def _sample_types(inputs: Mapping[str, Symbol]) -> dict[str, TensorType]:
-    return {label: TensorType(symbol.type(1).shape[1:], symbol.dtype) for label, symbol in inputs.items()}
+M = TypeVar("M", bound=Model)
 
 
-def _first(rows: Rows, steps: int | None, batch_size: int | None, owner: str) -> Rows:
-    """The rows of the first ``steps`` batches; all without ``steps``. Raises ArgumentError for a bad number."""
-    batch_size = check_value(owner, "batch_size", Count | None, batch_size)
-    steps = check_value(owner, "steps", Count | None, steps)
-    return rows if steps is None else rows.take(slice(steps * (batch_size or 32)))
+def _made(cls: type[M], settings: Mapping[str, Any]) -> M:
+    """A model of layers and connections, or of the arguments of its class."""
+    if not settings.keys() >= description.PARTS:
+        return cls(**settings)
+    model = cls.__new__(cls)
+    model._begin(str(settings["name"]), bool(settings["trainable"]))
+    model._become(description.restore_structure(settings))
+    return model
 
 
-def _flat(logs: Mapping[str, Any]) -> float | list[Any]:
+@cache
+def _own_attributes(cls: Any) -> frozenset[str]:
+    """The attributes that every model has, which hold none of the layers of one's own."""
+    bare = cls.__new__(cls)
+    bare._begin(None, trainable=True)
+    return frozenset(vars(bare))
+
+
+def _as_keras(logs: Mapping[str, Any], return_dict: bool) -> Any:
+    """A list of the values, a number if there is one; or all by name."""
     values = list(logs.values())
-    return values[0] if len(values) == 1 else values
+    return dict(logs) if return_dict else values[0] if len(values) == 1 else values

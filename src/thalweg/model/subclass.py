@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from thalweg.errors import ArgumentError, GraphError, ThalwegError
+from thalweg.errors import GraphError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes
-from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer, asks_for_training, layers_among, name_layers
 from thalweg.layers.symbols import Input, Symbol
 from thalweg.layers.tracing import told_training
-from thalweg.model.compiling import Compilable
-from thalweg.model.files import made
-from thalweg.registry import describe
-from thalweg.training import checkpoint, data
+from thalweg.model.structure import Structure, connected
+from thalweg.training import data
 
 
 @dataclass(eq=False)
 class Body(Layer):
     """All of a model that a class describes as one layer, whose ``call`` is the model's. It has no name of its own in
     paths: the model's layers stand in the model.
+
+    Arguments:
+        model: with a method ``call``; its other attributes may be layers.
+        own: the names of its attributes that are none.
+        keys: how ``call`` gets the inputs: None for one tensor, names for a mapping, nothing for a list.
     """
 
     model: Any
+    own: frozenset[str]
     keys: Sequence[str] | None = None
-    """How ``call`` gets the inputs: None for one tensor, names for a mapping, nothing for a list."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -45,11 +45,21 @@ class Body(Layer):
         return type(self.model).__name__
 
     def sublayers(self) -> list[Layer]:
-        model: Any = vars(self).get("model")  # not yet there while the fields are being set
-        if model is None:
+        if not vars(self).keys() >= {"model", "own"}:  # not yet there while the fields are being set
             return []
-        own = own_attributes(type(model))  # type: ignore[arg-type]  # classes can be hashed
-        return layers_among([value for name, value in vars(model).items() if name not in own])
+        return layers_among([value for name, value in vars(self.model).items() if name not in self.own])
+
+    def structure(self, keys: Sequence[str] | None, entries: Mapping[str, Symbol]) -> Structure:
+        """The model between these inputs by label. Raises what ``call`` raises."""
+        self.keys = keys
+        made = self(*entries.values())
+        parts = made if isinstance(made, tuple) else (made,)
+        whole = connected(entries, dict(zip(self.outputs, parts, strict=True)), self.named_outputs)
+        return Structure(tuple(self.sublayers()), whole.inputs, whole.outputs, whole.calls, whole.named_outputs)
+
+    def structure_for(self, x: Any) -> Structure:
+        """The model for data or symbols like these."""
+        return self.structure(*entries_for(x))
 
     def _on_nodes(self, inputs: Nodes, training: bool | None) -> Nodes:
         given: Any = inputs[0] if self.keys is None else list(inputs)
@@ -84,14 +94,6 @@ def _names(count: int) -> list[str]:
     return [""] if count == 1 else [f"output_{number}" for number in range(count)]
 
 
-@cache
-def own_attributes(cls: Any) -> frozenset[str]:
-    """The attributes that every model has, which hold none of the layers of one's own."""
-    bare = cls.__new__(cls)
-    bare.begin(None, trainable=True)
-    return frozenset(vars(bare))
-
-
 def entries_for(x: Any) -> tuple[list[str] | None, dict[str, Symbol]]:
     """How ``call`` is to get data like these, as ``Body.keys``, and an Input for each part of them, by label.
 
@@ -118,121 +120,3 @@ def entries_of_shape(shape: Any) -> Any:
     if isinstance(shape, list | tuple) and shape and all(isinstance(part, list | tuple) for part in shape):
         return [Input(batch_shape=part) for part in shape]
     return Input(batch_shape=shape)
-
-
-def require_arguments_known(model: Describable) -> None:
-    """Raise ArgumentError where a file could not say how to make the model anew."""
-    cls = type(model)
-    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
-    wanted = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD and p.name not in ("name", "trainable")]
-    if wanted and cls.get_config is Describable.get_config:
-        raise ArgumentError(
-            f"the model cannot be saved as a whole: nothing says what {cls.__name__} was made with",
-            expected=f"a method get_config of {cls.__name__} that gives the arguments of its __init__",
-            got=f"no get_config; __init__ takes {', '.join(wanted)}",
-            fix=f"write def get_config(self): return {{{wanted[0]!r}: self.{wanted[0]}}}, or use save_weights()",
-        )
-
-
-class Describable(Compilable):
-    """A model that may be described by its class."""
-
-    _body: Body | None  # of one that is
-
-    def begin(self, name: str | None, trainable: bool) -> None:
-        super().begin(name, trainable)
-        self._body = None
-
-    def describe(self) -> None:
-        """Be what ``call`` says. Raises: ArgumentError if the class does not write it."""
-        cls = type(self)
-        if cls.call is Describable.call:
-            raise ArgumentError(
-                f"{cls.__name__}: a model without inputs and outputs",
-                expected="Model(inputs, outputs), or a class derived from Model with a method call(self, inputs)",
-                got=f"{cls.__name__}() without a call",
-                fix="pass the symbols, or write call, and make the layers in __init__ after super().__init__()",
-            )
-        self._body = Body(model=self)
-        if not self._has_own_name:
-            self.name = "".join(f"_{c}" if c.isupper() else c for c in cls.__name__).strip("_").lower()
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """The outputs for the inputs, nodes or lists or mappings of such as they come."""
-        raise NotImplementedError(f"{type(self).__name__} has no call()")
-
-    def build(self, input_shape: Any = None) -> None:
-        """Make the parameters of a model that a class describes, for inputs of a shape with the batch axis.
-
-        Arguments:
-            input_shape: ``(None, 784)``; for several inputs a list or mapping of such.
-        """
-        if input_shape is not None and not self.built:
-            self._describe_by(entries_of_shape(input_shape))
-        self._require_built("build")
-        self._give_values()
-
-    def _describe_by(self, x: Any) -> None:
-        """Connect the layers of the class, for inputs like ``x``: data, or symbols."""
-        if self._body is not None:
-            self._describe_as(*entries_for(x))
-
-    def _describe_as(self, keys: Sequence[str] | None, entries: dict[str, Symbol]) -> None:
-        assert self._body is not None, "asked for models that a class describes"
-        self._body.keys = keys
-        made = self._body(*entries.values())
-        self._named_outputs = self._body.named_outputs
-        parts = made if isinstance(made, tuple) else (made,)
-        self.connect(entries, dict(zip(self._body.outputs, parts, strict=True)))
-
-    def _find_layers(self) -> list[Layer]:
-        return super()._find_layers() if self._body is None else self._body.sublayers()
-
-    def build_on(self, types: Sequence[TensorType]) -> None:
-        if not self.built:
-            symbols = [Input(shape=kind.shape[1:], dtype=kind.dtype) for kind in types]
-            self._describe_by(symbols if len(symbols) > 1 else symbols[0])
-        super().build_on(types)
-
-    def __getattr__(self, name: str) -> Any:
-        if "name" not in vars(self) and name in own_attributes(Describable):
-            raise GraphError(
-                f"{type(self).__name__} is used before it is a model",
-                expected="super().__init__() in its __init__",
-                got=f"no {name!r}, which that makes",
-                fix="call super().__init__() first, then make the layers",
-            )
-        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
-
-    def _build_for(self, x: Any, seed: int | None = None) -> None:
-        """Build a model that has no Input yet for data like these."""
-        if not self.built and self._body is not None:
-            self._seed = self._seed if seed is None else seed
-            self._describe_by(x)
-        self._require_built("running a model")
-
-    def structure(self) -> dict[str, Any]:
-        """What a file says of the layers, in JSON types. Raises: ArgumentError if a class of one's own does not say."""
-        if self._body is None:
-            return self.get_config()
-        self._require_built("save")
-        require_arguments_known(self)
-        return {
-            "name": self.name,
-            "trainable": self._trainable,
-            "arguments": describe(self.get_config(), f"{type(self).__name__}.get_config()"),
-            "keys": self._body.keys,
-            "layers": {path: layer.trainable for path, layer in self.layers_by_path().items()},
-            "inputs": checkpoint.describe_inputs(self._inputs),
-        }
-
-    def get_config(self) -> dict[str, Any]:
-        """The layers and how they are connected, in JSON types. A class of one's own gives the arguments of its
-        ``__init__``, as in Keras; here it has none.
-        """
-        return super().get_config() if self._body is None else {}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Any:
-        """A model, without values, from what ``get_config`` gave."""
-        return made(cls, config)

@@ -182,8 +182,9 @@ def random_data(model: Model, rows: int, seed: int = 0) -> tuple[Any, Any]:
 
     Raises: GraphError if the model is not compiled or not built.
     """
-    model._require_compiled("random_data")
-    model._require_built("random_data")
+    runner = model.runner
+    runner.require_compiled("random_data")
+    runner.require_built("random_data")
     random = np.random.default_rng(seed)
 
     def input_of(kind: TensorType) -> np.ndarray:
@@ -201,7 +202,7 @@ def random_data(model: Model, rows: int, seed: int = 0) -> tuple[Any, Any]:
         return np.eye(shape[-1])[random.integers(0, shape[-1], shape[:-1])]
 
     x = [input_of(symbol.type(rows)) for symbol in model.inputs]
-    goals = model._goals().outputs
+    goals = runner.goals().outputs
     y = [target_of(goal) for goal in goals]
     return only(x), only(y)
 
@@ -218,10 +219,11 @@ class _Loss:
 
     @classmethod
     def of(cls, model: Model, x: Any, y: Any, sample_weight: Any) -> _Loss:
-        model._require_compiled("check_gradients")
-        model._build_for(x)
-        rows = model._prepare(x, y, sample_weight)
-        net = model._net()
+        runner = model.runner
+        runner.require_compiled("check_gradients")
+        model.build_for(x)
+        rows = runner.prepare(x, y, sample_weight)
+        net = runner.net()
         paths = [path for path in net.parameters if path in net.trainable]
         if not paths:
             raise GraphError(
@@ -231,7 +233,7 @@ class _Loss:
                 fix="set trainable=True on a layer that has parameters",
             )
         # The optimizer comes after the gradients and does not matter.
-        step = training_step(net, model._goals(), SGD(), rows.count, rows.weighted)
+        step = training_step(net, runner.goals(), SGD(), rows.count, rows.weighted)
         assert step.loss is not None, "a training step has a loss"
         named = dict(zip(paths, step.gradients, strict=True))
         whole = in_double(Graph({"loss": step.loss, **{f"slope/{path}": node for path, node in named.items()}}))

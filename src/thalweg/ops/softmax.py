@@ -10,7 +10,7 @@ from thalweg.graph.types import TensorType
 from thalweg.ops.broadcast import Reduction, reduce_over, reduce_sum
 from thalweg.ops.elementwise import exp, log, require_float
 from thalweg.ops.reduce import reduce_max
-from thalweg.ops.shape import normal_axis, reshape
+from thalweg.ops.shape import Axes, normal_axes, reshape
 
 __all__ = ["log_softmax", "log_sum_exp", "softmax"]
 
@@ -74,17 +74,18 @@ class LogSumExp(Reduction, kind=Kind.COMPOSITE):
         return log(total) + reshape(top, total.shape)
 
 
-def softmax(x: Node, axis: int = -1) -> Node:
-    """``e^x / sum(e^x)`` along ``axis``: positive, adding up to 1.
+def softmax(x: Node, axis: Axes = -1) -> Node:
+    """``e^x / sum(e^x)`` along ``axis``, or over several axes together: positive, adding up to 1.
 
     Shapes: x (...) -> (...).
     Raises: DTypeError: if x is not floating point. ShapeError: if there is no such axis.
     Numerics: the largest element is subtracted first, so nothing overflows.
     """
-    return apply(Softmax(normal_axis(axis, x.shape)), x)
+    axes = normal_axes(axis, x.shape)
+    return apply(Softmax(axes[0]), x) if len(axes) == 1 else exp(log_softmax(x, axes))
 
 
-def log_sum_exp(x: Node, axis: int = -1, keepdims: bool = False) -> Node:
+def log_sum_exp(x: Node, axis: Axes = -1, keepdims: bool = False) -> Node:
     """``log(sum(e^x))`` along ``axis``, a smooth maximum.
 
     Shapes: x (...) -> without the axis, or with size 1 there if ``keepdims``.
@@ -94,7 +95,7 @@ def log_sum_exp(x: Node, axis: int = -1, keepdims: bool = False) -> Node:
     return reduce_over(LogSumExp, x, axis, keepdims)
 
 
-def log_softmax(x: Node, axis: int = -1) -> Node:
+def log_softmax(x: Node, axis: Axes = -1) -> Node:
     """``log(softmax(x))`` along ``axis``, exact also where softmax is as good as 0.
 
     Shapes: x (...) -> (...).

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,8 @@ import numpy as np
 from thalweg import constraints, initializers, losses, metrics, optimizers, regularizers
 from thalweg.data import safetensors
 from thalweg.errors import ArgumentError, FileFormatError, StorageError, ThalwegError
-from thalweg.fields import dataclass
-from thalweg.graph.types import DTYPES, TensorType
-from thalweg.layers.layer import Layer
+from thalweg.graph.types import TensorType
 from thalweg.layers.layer import registry as layers
-from thalweg.layers.symbols import Call, Input, Symbol
 from thalweg.losses.loss import Loss
 from thalweg.metrics.metric import Metric
 from thalweg.optimizers.optimizer import Optimizer
@@ -156,92 +153,6 @@ def _malformed(
     )
 
 
-# Structure
-
-
-@dataclass(frozen=True)
-class Structure:
-    """What a model is made of, before there are numbers. The calls stand in an order in which they can be made."""
-
-    name: str
-    trainable: bool
-    inputs: Mapping[str, Symbol]
-    outputs: Mapping[str, Symbol]
-    layers: Sequence[Layer]
-    calls: Sequence[Call]
-    named_outputs: bool
-
-
-def describe_structure(structure: Structure) -> dict[str, Any]:
-    """Layers and how they are connected, in JSON types."""
-    given = {symbol: label for label, symbol in structure.inputs.items()}
-    numbers: dict[Call | None, int] = {call: number for number, call in enumerate(structure.calls)}
-
-    def where(symbol: Symbol) -> list[Any]:
-        return ["input", given[symbol]] if symbol in given else ["call", numbers[symbol.call], symbol.index]
-
-    return {
-        "name": structure.name,
-        "trainable": structure.trainable,
-        "inputs": describe_inputs(structure.inputs),
-        "layers": [{"name": layer.label, **layers.config(layer)} for layer in structure.layers],
-        "calls": [
-            {"layer": call.layer.label, "inputs": [where(symbol) for symbol in call.inputs], "training": call.training}
-            for call in structure.calls
-        ],
-        "outputs": {name: where(symbol) for name, symbol in structure.outputs.items()},
-        "named_outputs": structure.named_outputs,
-    }
-
-
-def describe_inputs(inputs: Mapping[str, Symbol]) -> dict[str, Any]:
-    """The inputs of a model by label, in JSON types."""
-    return {
-        label: {"shape": list(symbol.shape[1:]), "dtype": symbol.dtype, "name": symbol.name}
-        for label, symbol in inputs.items()
-    }
-
-
-def restore_inputs(described: Mapping[str, Any]) -> dict[str, Symbol]:
-    """The inverse of ``describe_inputs``. Raises as ``restore_structure``."""
-    return {label: _input(entry) for label, entry in described.items()}
-
-
-def restore_structure(config: Mapping[str, Any]) -> tuple[dict[str, Symbol], dict[str, Symbol]]:
-    """The inputs and outputs of a structure, its layers made and called anew.
-
-    Raises: a ThalwegError, KeyError, TypeError, ValueError or IndexError if the description is bad.
-    """
-    inputs = restore_inputs(config["inputs"])
-    made = {entry["name"]: _layer(entry) for entry in config["layers"]}
-    results: list[tuple[Symbol, ...]] = []
-
-    def symbol(where: list[Any]) -> Symbol:
-        found = inputs[where[1]] if where[0] == "input" else results[where[1]][where[2]]
-        assert isinstance(found, Symbol), "what layers give for symbols"
-        return found
-
-    for call in config["calls"]:
-        training = call.get("training")
-        result = made[call["layer"]](
-            *map(symbol, call["inputs"]), training=None if training is None else bool(training)
-        )
-        results.append(result if isinstance(result, tuple) else (result,))
-    return inputs, {name: symbol(where) for name, where in config["outputs"].items()}
-
-
-def _input(entry: Mapping[str, Any]) -> Symbol:
-    if entry["dtype"] not in DTYPES:
-        raise ValueError(f"an input of dtype {entry['dtype']!r:.40}")
-    return Input(shape=tuple(entry["shape"]), dtype=entry["dtype"], name=entry["name"])
-
-
-def _layer(entry: Mapping[str, Any]) -> Layer:
-    layer = layers.from_config({key: value for key, value in entry.items() if key != "name"})
-    layer.name = str(entry["name"])
-    return layer
-
-
 # What compile was told
 
 
@@ -278,7 +189,7 @@ def _plain(value: Any) -> Any:
 
 
 def restore_compile(description: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments for ``compile``. Raises as :func:`restore_structure`."""
+    """The arguments for ``compile``. Raises a ThalwegError, TypeError or ValueError if the description is bad."""
     given = {key: _restored(value) for key, value in description.items() if key != "optimizer"}
     unknown = given.keys() - {"loss", "loss_weights", "metrics", "weighted_metrics"}
     if unknown:

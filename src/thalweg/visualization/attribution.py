@@ -89,7 +89,8 @@ _Choice = Callable[[Node], Node]
 def _explained(
     model: Model, images: Any, classes: Any, watched: Callable[[Mapping[str, Node], _Choice], Node], owner: str
 ) -> np.ndarray:
-    rows = model._rows(images)
+    model.build_for(images)
+    rows = model.runner.rows(images)
     if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.outputs[0].shape) != 2:
         raise ShapeError(
             f"{owner} is for models that tell classes apart",
@@ -129,7 +130,7 @@ def _class_numbers(classes: Any, count: int, known: int, owner: str) -> np.ndarr
 
 def _outputs(model: Model, inputs: Mapping[str, Node]) -> Node:
     """The scores: the output, or what its softmax or sigmoid was given."""
-    (output,) = model._call(inputs, False).values()
+    (output,) = model.runner.call(inputs, False).values()
     made_by = unreshaped(output)
     return ops.reshape(made_by.inputs[0], output.shape) if isinstance(made_by.op, Softmax | Sigmoid) else output
 

@@ -68,7 +68,7 @@ def plot_model(
     Raises: GraphError if the model is not built, ArgumentError for an argument that does not fit, StorageError if the
         file cannot be written, MissingPackageError without matplotlib.
     """
-    model._require_built("plot_model")
+    model.runner.require_built("plot_model")
     direction = check_value("plot_model", "rankdir", Annotated[str, OneOf(*DIRECTIONS)], rankdir)
     dots = check_value("plot_model", "dpi", Annotated[int, In("[1, inf)")], dpi)
     shown = Shown(show_shapes, show_dtype, show_layer_names, show_layer_activations, show_trainable, expand_nested)
@@ -153,13 +153,14 @@ class Block:
         """The whole model, arranged."""
         blocks: list[Block] = []
         makers: dict[Any, int] = {}  # an input symbol or a call -> the number of its block
-        for label, symbol in model._inputs.items():
+        structure = model.runner.structure
+        for label, symbol in structure.inputs.items():
             makers[symbol] = len(blocks)
             text = shown.of_input(symbol, label)
             blocks.append(cls(text, "#ffffff", text.index("Input")))
         edges = []
-        for call in model._calls:
-            outputs = _results(model, call)
+        for call in structure.calls:
+            outputs = structure.results_of(call)
             text = shown.lines(call.layer, call.inputs, outputs)
             bold = 1 if shown.names else 0
             for symbol in call.inputs:
@@ -186,12 +187,6 @@ class Block:
         else:
             whole.size = (max(whole.size[0], wide + 0.3), whole.size[1] + heading)
         return whole
-
-
-def _results(model: Model, call: Any) -> list[Symbol]:
-    """The symbols that a call gave, as far as the model uses them."""
-    used = [s for other in model._calls for s in other.inputs] + list(model._outputs.values())
-    return list({symbol.index: symbol for symbol in used if symbol.call is call}.values())
 
 
 def _color(layer: Layer) -> str:

@@ -37,8 +37,9 @@ def filters(model: Model, layer: Any = None) -> np.ndarray:
 
     Raises: ArgumentError if there is no such layer, or it is no convolution.
     """
-    model._require_built("filters")
-    there = {path: each for path, each in model.layers_by_path().items() if is_convolution(each)}
+    model.runner.require_built("filters")
+    known = model.runner.structure.layers_by_path()
+    there = {path: each for path, each in known.items() if is_convolution(each)}
     found = next(iter(there.values()), None) if layer is None else find(model, layer)
     if found is None or not is_convolution(found):
         raise ArgumentError(
@@ -47,7 +48,7 @@ def filters(model: Model, layer: Any = None) -> np.ndarray:
             got="a model without one" if found is None else str(found),
             fix="choose from " + (", ".join(map(repr, there)) or "the layers of another model"),
         )
-    model._give_values()
+    model.runner.give_values()
     kernel = next(iter(found.own_parameters.values())).numpy()  # (*size, channels, filters)
     if "depth_multiplier" in vars(found):
         kernel = kernel.reshape(*kernel.shape[:-2], 1, -1)
@@ -70,15 +71,16 @@ def activations(model: Model, x: Any, layer: Any) -> np.ndarray:
     found = find(model, layer)
 
     def watched(inputs: Mapping[str, Node]) -> Node:
-        model._call(inputs, False)
+        model.runner.call(inputs, False)
         return result_of(found, current_trace())
 
-    return run(model, model._rows(x), watched)
+    model.build_for(x)
+    return run(model, model.runner.rows(x), watched)
 
 
 def find(model: Model, wanted: Any) -> Layer:
     """The layer of this name or path. Raises ArgumentError if there is none."""
-    known = model.layers_by_path()
+    known = model.runner.structure.layers_by_path()
     if isinstance(wanted, Model):
         wanted = wanted.as_layer()
     if isinstance(wanted, Layer) and wanted in known.values():
@@ -114,8 +116,8 @@ def run(model: Model, rows: Rows, watched: Watched, further: Arrays | None = Non
         further: arrays of as many rows, for inputs beside the model's.
     """
     rows = rows.beside(further or {})
-    net = _watching(model._net(), watched, further or {})
-    programs = model._ready()
+    net = _watching(model.runner.net(), watched, further or {})
+    programs = model.runner.programs()
     prediction = Prediction(net, Programs(programs.executor, programs.state))
     results = prediction.run(rows, cores.wanted(None), lambda done: True)
     return results[prediction_label("")]

@@ -162,7 +162,7 @@ class Tiles:
         axis, later = axes[0], axes[1:]
 
         def turn(k: Value, rows: range, sums: Values) -> Values:
-            inner = place.moved({axis: k})
+            inner = place.moved({axis: k}, opaque=True)
             inner.pointer(self.x), inner.pointer(self.y)
             return self._products(inner, later, shape, rows, sums)
 
@@ -213,7 +213,7 @@ class Tiles:
         vectors = len(sums[0])
 
         def body(r: Value, _: list[Value]) -> list[Value]:
-            self._finish(place.moved({self.cut.row: r}), self._unspill(build, stack, r, vectors))
+            self._finish(place.moved({self.cut.row: r}, opaque=True), self._unspill(build, stack, r, vectors))
             return []
 
         build.loop(build.index(0), build.index(len(sums)), 1, [], body, nonempty=True)

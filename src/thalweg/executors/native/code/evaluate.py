@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 
@@ -28,11 +29,12 @@ class Lanes:
     counts: tuple[int, ...]
 
 
-@dataclass
+@dataclasses.dataclass(slots=True)
 class Place:
     """A point of the index space, reached from ``parent`` by moving along some axes.
 
     Addresses and values that do not depend on the move are the parent's, so that they are computed outside the loop.
+    At an ``opaque`` place, and from there on, addresses are what LLVM gets them as (``Builder.opaque``).
     """
 
     build: Builder
@@ -40,13 +42,16 @@ class Place:
     parent: Place | None = None
     moves: Mapping[int, Value] = field(default_factory=dict)
     lanes: Lanes | None = None
+    opaque: bool = False
     values: dict[Key, Values] = field(default_factory=dict)
     _pointers: dict[Access, Pointer] = field(default_factory=dict)
     _loaded: dict[Access, Values] = field(default_factory=dict)
     _indices: dict[tuple[int, ...], Value] = field(default_factory=dict)
 
-    def moved(self, moves: Mapping[int, Value], lanes: Lanes | None = None) -> Place:
-        return Place(self.build, self.nest, self, moves, lanes or self.lanes)
+    def moved(self, moves: Mapping[int, Value], lanes: Lanes | None = None, *, opaque: bool | None = None) -> Place:
+        """The place that some steps along axes lead to."""
+        opaque = self.opaque if opaque is None else opaque
+        return Place(self.build, self.nest, self, moves, lanes or self.lanes, opaque)
 
     def prepare(self, varying: Iterable[int]) -> None:
         """Computes here what is the same for all places that differ along the axes ``varying`` only.
@@ -91,7 +96,8 @@ class Place:
         total = self.build.index(0)
         for dim, by in steps.items():
             total = self.build.i_add(total, self.build.i_multiply(by, access.strides[dim]))
-        return self.build.offset(self.parent.pointer(access), total, access.dtype)
+        at = self.build.offset(self.parent.pointer(access), total, access.dtype)
+        return self.build.opaque(at) if self.opaque and total.text.startswith("%") else at
 
     def _row_pointer(self, access: Access) -> Pointer:
         """The address within the row of the data that the index names."""

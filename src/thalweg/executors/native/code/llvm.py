@@ -95,7 +95,8 @@ def _unlocked(ffi: Any, name: str) -> Any:
     Source: LLVM Programmer's Manual, "Threads and LLVM": threads may compile at once, each in a context of its own.
     """
     locked = getattr(ffi.lib, name)
-    function = getattr(ctypes.CDLL(ffi.lib._name), name)
+    library = Path(ffi.__file__).parent / ffi.get_library_name()
+    function = getattr(ctypes.CDLL(str(library)), name)
     function.argtypes, function.restype = locked.argtypes, locked.restype
     return function
 

@@ -7,7 +7,7 @@ barrier.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from thalweg.executors.native.code import lookup, stamps
 from thalweg.executors.native.code.addresses import BARRIER_SHIFT, FAULTS, FIXED, RUN
@@ -19,7 +19,7 @@ from thalweg.executors.native.code.sweep import Sweep
 from thalweg.executors.native.code.transpose import TransposedCopy
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.plan.buffer import Buffer
-from thalweg.executors.native.plan.nest import Nest
+from thalweg.executors.native.plan.nest import Nest, signature
 from thalweg.executors.native.plan.plan import Plan, Target
 from thalweg.fields import dataclass
 from thalweg.graph.node import Kind, Op
@@ -61,13 +61,17 @@ def generate(
     """
     module = Module(host, checked)
     most = PART_CHARACTERS if part_characters is None else part_characters
+    written: dict[Hashable, Call] = {}
     calls: list[list[Call]] = []
     for stage in plan.stages:
         calls.append([])
         for nest in stage:
             if len(module) > most:
                 yield module.part()
-            calls[-1].append(_call_of(nest, module))
+            alike = signature(nest)
+            if alike not in written:
+                written[alike] = _call_of(nest, module)
+            calls[-1].append(written[alike].with_buffers(nest))
     _write_entry(plan, calls, module, profiled)
     if profiled:
         module.write(f"@{stamps.CLOCK}", stamps.functions(host))
@@ -93,6 +97,10 @@ class Call:
     name: str
     units: int
     buffers: tuple[Buffer | None, ...]
+
+    def with_buffers(self, nest: Nest) -> Call:
+        """The same function for another nest that is alike."""
+        return Call(self.name, self.units, (*nest.buffers, *self.buffers[len(nest.buffers) :]))
 
 
 def _call_of(nest: Nest, module: Module) -> Call:

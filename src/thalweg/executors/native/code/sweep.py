@@ -67,7 +67,7 @@ class Sweep:
 
     def _unit(self, build: Builder, top: Place, unit: Value) -> list[Value]:
         if self.row_mode or self.lane is None:
-            self._run(top.moved(self._decode(build, unit)))
+            self._run(top.moved(self._decode(build, unit), opaque=True))
             return []
         groups = self._groups()
         rest, group = build.i_divide(unit, len(groups))
@@ -98,7 +98,7 @@ class Sweep:
             at = ahead.pointer(access)
             for start in range(0, len(lanes.counts) * lanes.width * ITEMSIZE[access.dtype], LINE_BYTES):
                 build.prefetch(build.offset(at, start // ITEMSIZE[access.dtype], access.dtype))
-        self._run(top.moved(moves, lanes))
+        self._run(top.moved(moves, lanes, opaque=True))
 
     def _decode(self, build: Builder, unit: Value) -> dict[int, Value]:
         """The indices of the outer axes, the last running fastest."""
@@ -172,7 +172,7 @@ class Sweep:
             end = build.index(self.nest.dims[axes[0]].size)
 
             def body(i: Value, carried: list[Value]) -> list[Value]:
-                return self._loops(place.moved({axes[0]: i}), axes[1:], reductions, stores, carried)
+                return self._loops(place.moved({axes[0]: i}, opaque=False), axes[1:], reductions, stores, carried)
 
             return build.loop(build.index(0), end, 1, sums, body, nonempty=True)
         if not self.row_mode:
@@ -187,7 +187,7 @@ class Sweep:
             lanes = Lanes(lane, self.width, full[0])
 
             def body(i: Value, carried: list[Value]) -> list[Value]:
-                return self._terms(place.moved({lane: i}, lanes), reductions, stores, carried)
+                return self._terms(place.moved({lane: i}, lanes, opaque=False), reductions, stores, carried)
 
             step = GROUP * self.width
             sums = build.loop(build.index(0), build.index(len(full) * step), step, sums, body, nonempty=True)

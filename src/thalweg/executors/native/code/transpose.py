@@ -87,15 +87,27 @@ class TransposedCopy:
 
     def _block(self, place: Place, rows: int, columns: int) -> None:
         """``rows`` elements along the source's run, ``columns`` of its lines."""
-        build, dtype = place.build, self.target.dtype
-        start, end = place.pointer(self.source), place.pointer(self.target)
-        zero = build.constant(0, dtype, self.width)
-        lines: Values = []
-        for i in range(self.width):
-            at = build.offset(start, i * self.source.strides[self.to], dtype) if i < columns else start
-            lines.append(build.load(at, dtype, self.width, rows) if i < columns else zero)
-        for i, line in enumerate(transposed(build, lines)[:rows]):
-            build.store(build.offset(end, i * self.target.strides[self.along], dtype), line, columns)
+        build = place.build
+        name = self.module.add("block", _block(self.module, self.target.dtype, rows, columns))
+        ends = [(at.text, f"%{at.buffer}.end") for at in (place.pointer(self.source), place.pointer(self.target))]
+        steps = [self.source.strides[self.to], self.target.strides[self.along]]
+        build.call(name, ends, [build.index(step) for step in steps])
+
+
+def _block(module: Module, dtype: str, rows: int, columns: int) -> Builder:
+    """A function of a block's first bytes and the elements from line to line, one for all copies with such blocks."""
+    build = Builder(module, ["source", "target"], ["from", "to"])
+    width = module.host.lanes(dtype)
+    lines = [build.constant(0, dtype, width)] * width
+    at = build.parameter("source")
+    for i in range(columns):
+        lines[i] = build.load(at, dtype, width, rows)
+        at = build.offset(at, Value("%from", "int64"), dtype) if i + 1 < columns else at
+    at = build.parameter("target")
+    for i, line in enumerate(transposed(build, lines)[:rows]):
+        build.store(at, line, columns)
+        at = build.offset(at, Value("%to", "int64"), dtype) if i + 1 < rows else at
+    return build
 
 
 def transposed(build: Builder, lines: Values) -> Values:

@@ -7,6 +7,7 @@ the code generators see few, long axes.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
@@ -36,7 +37,7 @@ class Dim:
     swept: bool
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Access:
     """An operand over the axes of a nest; ``buffer`` None is a counter (the value is the address itself)."""
 
@@ -106,6 +107,40 @@ class Nest:
             stores={root: other(access) for root, access in self.stores.items()},
             extra=tuple(map(other, self.extra)),
         )
+
+
+def signature(nest: Nest) -> tuple[object, ...]:
+    """All that the code of a nest depends on: two nests with equal ones differ only in which buffers they use."""
+    kernel = nest.kernel
+    stored = {node for (node, _), access in nest.loads.items() if access.buffer is not None}
+    order = dict.fromkeys([*(node for node in kernel.nodes if node in nest.needed), *kernel.roots])
+    waiting = list(order)
+    while waiting:  # what is computed on the way, in an order that does not depend on the nodes themselves
+        node = waiting.pop()
+        met = [x for x in node.inputs if x in nest.needed and x not in order] if node not in stored else []
+        order |= dict.fromkeys(met)
+        waiting += met
+    numbers = {node: number for number, node in enumerate(order)}
+    places = {buffer: number for number, buffer in enumerate(nest.buffers)}
+
+    def told(access: Access) -> tuple[object, ...]:
+        place = None if access.buffer is None else places[access.buffer]
+        return place, *access.place, access.borders
+
+    def computed(node: Node) -> tuple[object, ...]:
+        # repr, because the numbers 0.0 and -0.0 are equal to Python
+        inputs = [(x.type, numbers.get(x)) for x in node.inputs]
+        return node.type, None if node in stored else (repr(node.op), *inputs)
+
+    return (
+        *(kernel.space, kernel.swept, numbers.get(kernel.contraction), nest.dims, nest.copies),  # type: ignore[arg-type]
+        tuple((buffer.type.dtype, buffer.gathered) for buffer in nest.buffers),
+        tuple(map(computed, numbers)),
+        tuple((numbers[node], nest.done.get(node)) for node in kernel.nodes if node in numbers),
+        tuple((numbers.get(node), mapping, told(access)) for (node, mapping), access in nest.loads.items()),
+        tuple((numbers[root], told(access)) for root, access in nest.stores.items()),
+        tuple(map(told, nest.extra)),
+    )
 
 
 def nest_of(kernel: Kernel, places: Places, to: View | None = None, origin: View | None = None) -> Nest:

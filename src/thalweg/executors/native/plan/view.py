@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -24,7 +25,7 @@ class Border:
     size: int
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class View:
     """A tensor as it lies in a buffer: element offset, a stride for each axis. Axis ``gathered`` goes by the index."""
 

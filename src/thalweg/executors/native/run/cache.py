@@ -68,7 +68,7 @@ def generator_sources(package: Path) -> list[Path]:
     return [path for stage in GENERATOR for path in sorted((package / stage).rglob("*.py"))]
 
 
-GENERATOR = ("executors", "passes", "ops", "graph")
+GENERATOR = ("executors", "passes", "ops", "graph", "state")
 """The packages that take part in making code."""
 
 

@@ -1,0 +1,103 @@
+"""What ``compile`` decided: a value."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from thalweg.fields import dataclass
+from thalweg.graph.node import Node
+from thalweg.graph.types import TensorType
+from thalweg.layers.layer import Layer
+from thalweg.layers.symbols import Symbol
+from thalweg.model.structure import Structure
+from thalweg.optimizers.optimizer import Optimizer
+from thalweg.training import data
+from thalweg.training.goals import Goals, check_names, chosen, is_open, resolve
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What is trained. Settled when a model is compiled, as in Keras: what ``trainable`` says later waits for the next
+    time.
+
+    Attributes:
+        paths: of the parameters that training changes.
+        frozen: the layers that behave as in prediction, such as BatchNormalization.
+    """
+
+    paths: frozenset[str] = frozenset()
+    frozen: frozenset[Layer] = frozenset()
+
+    @classmethod
+    def now(cls, structure: Structure, trainable: bool) -> Trained:
+        """What the layers say now; ``trainable`` is what the model says."""
+        frozen = (layer for layer in structure.layers_by_path().values() if not layer.trainable)
+        return cls(frozenset(structure.trainable_paths() if trainable else ()), frozenset(frozen))
+
+    def described(self, structure: Structure) -> dict[str, list[str]]:
+        """By paths, in JSON types."""
+        frozen = [path for path, layer in structure.layers_by_path().items() if layer in self.frozen]
+        return {"trained": sorted(self.paths), "frozen": frozen}
+
+    @classmethod
+    def restored(cls, described: Mapping[str, Sequence[str]], structure: Structure) -> Trained:
+        """The inverse. Raises KeyError for a layer that is not there."""
+        layers = structure.layers_by_path()
+        paths = frozenset(described["trained"]) & structure.parameters().keys()
+        return cls(paths, frozenset(layers[path] for path in described["frozen"]))
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The optimizer's rule, what is trained, and the other arguments of ``compile`` as they were given.
+
+    Those become goals where the model's outputs are known.
+    """
+
+    rule: Optimizer
+    loss: Any
+    loss_weights: Any
+    metrics: Any
+    weighted_metrics: Any
+    trained: Trained = Trained()
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Those of ``compile`` by their names there, without the optimizer."""
+        return {name: getattr(self, name) for name in ("loss", "loss_weights", "metrics", "weighted_metrics")}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a loss is yet to be chosen by the targets, ``"auto"``."""
+        return is_open(self.loss)
+
+    def check_names(self) -> None:
+        """What can be said before there are outputs. Raises NameNotFoundError for what does not exist."""
+        check_names(self.arguments)
+
+    def goals(self, structure: Structure) -> Goals:
+        """The goals for the outputs. Raises ArgumentError or NameNotFoundError, naming the argument."""
+        given = {what: _named(value, structure.outputs) for what, value in self.arguments.items()}
+        return resolve(
+            structure.output_types(), given["loss"], given["loss_weights"], given["metrics"], given["weighted_metrics"]
+        )
+
+    def choose(self, y: Any, structure: Structure, predictions: Mapping[str, Node]) -> tuple[Compiled, str]:
+        """The same with what ``"auto"`` means for the targets ``y`` in its place, and what to tell the user of it."""
+        loss, told = chosen(_named(self.loss, structure.outputs), predictions, data.targets(y, predictions))
+        return dataclasses.replace(self, loss=loss), told
+
+    def slots(self, structure: Structure) -> dict[str, tuple[TensorType, float | int]]:
+        """The optimizer's states: name -> type and what it starts from."""
+        types = {path: p.type for path, p in structure.parameters().items() if path in self.trained.paths}
+        return self.rule.states(types)
+
+
+def _named(value: Any, outputs: Mapping[str, Symbol]) -> Any:
+    """Of a mapping that names the only output after its layer, as Keras allows, what it maps to."""
+    call = outputs[""].call if outputs.keys() == {""} else None
+    if isinstance(value, Mapping) and call is not None and set(value) == {call.layer.label}:
+        return value[call.layer.label]
+    return value

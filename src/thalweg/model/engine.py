@@ -1,0 +1,85 @@
+"""What the steps of a model are compiled to, and where their time goes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+
+from thalweg.checks import In, OneOf, check_value
+from thalweg.data.source import Rows
+from thalweg.executors import explain
+from thalweg.executors.executor import leaf_types
+from thalweg.executors.profile import Profile, measured
+from thalweg.graph.node import Graph
+from thalweg.model.runner import Runner
+from thalweg.training import data
+from thalweg.training.inference import PIECE
+from thalweg.training.session import Count
+from thalweg.training.step import KINDS, graph_of
+
+PREDICT = "predict"
+
+
+def explained(runner: Runner, stage: str, batch_size: int | None, what: str) -> str:
+    """The step as text, see ``Model.explain``. Raises as there."""
+    explain.check_stage(stage)
+    batch = step_rows("explain", what, batch_size)
+    graph = step_graph(runner, "explain", what, batch, weighted=False)
+    return explain.explain(runner.executor, graph, stage, gather=what != PREDICT or batch == PIECE)
+
+
+def rows_for(runner: Runner, what: str, x: Any, y: Any, sample_weight: Any) -> Rows:
+    """The data as a step of this kind takes them. Raises DataError if there are none, or what does not fit."""
+    if what != PREDICT:
+        return runner.prepare(x, y, sample_weight)
+    rows = runner.rows(x)
+    data.require_rows(rows)
+    return rows
+
+
+def profiled(
+    runner: Runner,
+    rows: Rows,
+    batch_size: int,
+    what: str,
+    threads: int | None,
+    seconds: float,
+    peak: float | None,
+) -> Profile:
+    """Where the time of a step on these rows goes, see ``Model.profile``."""
+    seconds = check_value("profile", "seconds", Annotated[float, In("(0, inf)")], seconds)
+    peak = check_value("profile", "peak", Annotated[float, In("(0, inf)")] | None, peak)
+    batch = min(batch_size, rows.count)
+    graph = step_graph(runner, "profile", what, batch, rows.weighted)
+    inputs, _ = leaf_types(graph)
+    ones = {name: np.ones((rows.count, *kind.shape[1:]), kind.dtype) for name, kind in inputs.items()}
+    return measured(
+        runner.executor,
+        graph,
+        runner.state.memory,
+        ones | rows.arrays,
+        batch,
+        what=what,
+        threads=threads,
+        seconds=seconds,
+        peak=peak,
+    )
+
+
+def step_rows(owner: str, what: str, batch_size: int | None) -> int:
+    """How many rows a step of a kind has. Raises ArgumentError for a kind or number that cannot be."""
+    check_value(owner, "what", Annotated[str, OneOf(*KINDS)], what)
+    rows: int | None = check_value(owner, "batch_size", Count | None, batch_size)
+    return rows or (32 if what == "train" else PIECE)
+
+
+def step_graph(runner: Runner, owner: str, what: str, batch: int, weighted: bool) -> Graph:
+    """The graph of a step for so many rows. Raises GraphError if the model is not ready for it."""
+    if what == PREDICT:
+        runner.require_built(owner)
+        return graph_of(what, runner.net(), None, None, batch, weighted)
+    runner.require_compiled(owner)
+    runner.require_built(owner)
+    trainer = runner.trainer(owner)
+    return graph_of(what, trainer.net, trainer.goals, trainer.optimizer, batch, weighted)

@@ -1,0 +1,313 @@
+"""What runs a model: its state and its programs.
+
+Whoever looks inside a model (``numdiff``, ``visualization``, ``evaluation``) asks ``model.runner``, and finds there how
+the layers are connected (``structure``), what ``compile`` decided (``compiled``), the layers as a function of nodes
+(``net``, ``call``), data as the graph takes them (``rows``, ``prepare``) and programs. ``model.build_for(data)`` comes
+first for models without an Input.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from thalweg import executors
+from thalweg.checks import check_value
+from thalweg.data.source import Rows
+from thalweg.errors import GraphError
+from thalweg.executors import threads as cores
+from thalweg.executors.executor import Executor
+from thalweg.graph.node import Node
+from thalweg.graph.types import TensorType
+from thalweg.layers.symbols import SOME_BATCH
+from thalweg.layers.tracing import freezing
+from thalweg.model.compiled import Compiled, Trained
+from thalweg.model.structure import Structure
+from thalweg.state import Snapshot, State
+from thalweg.state.names import (
+    EPOCH_STATE,
+    EVALUATION,
+    METRICS,
+    OPTIMIZER,
+    PARAMETERS,
+    SEED_STATE,
+    SLOTS,
+    STEP_STATE,
+    parameter_state,
+)
+from thalweg.training import data
+from thalweg.training.callbacks import CallbackList
+from thalweg.training.goals import Goals
+from thalweg.training.handle import OptimizerHandle
+from thalweg.training.inference import OneRow, Prediction
+from thalweg.training.position import kept_names
+from thalweg.training.programs import Programs
+from thalweg.training.progress import Counter
+from thalweg.training.session import Count
+from thalweg.training.step import Net, evaluation_step, prediction_label, prediction_step
+from thalweg.training.trainer import Trainer
+
+COUNTERS = {
+    name: TensorType((), dtype)
+    for name, dtype in ((SEED_STATE, "uint32"), (STEP_STATE, "uint32"), (EPOCH_STATE, "int64"))
+}
+"""The states that every model has besides its parameters."""
+
+
+class Runner:
+    """The state of one model, and its programs, each made when it is first needed.
+
+    Attributes:
+        kind: the model's class, for messages.
+        structure: how the layers are connected.
+        compiled: what ``compile`` decided; None before.
+        optimizer: the same rule with its rate and counters, as users see it.
+        state: parameters, counters, and what the optimizer keeps.
+        seed: of the weights, as long as they have no values.
+        stop_training: whether somebody wants training to end.
+        loss_choice: what ``loss="auto"`` came to, in words.
+        one_row: the short way for a single row; None before the first one.
+    """
+
+    def __init__(self, kind: str, seed: int) -> None:
+        self.kind = kind
+        self.structure = Structure()
+        self.compiled: Compiled | None = None
+        self.optimizer: OptimizerHandle | None = None
+        self.state = State()
+        self.seed = seed
+        self.stop_training = False
+        self.loss_choice: str | None = None
+        self.one_row: OneRow | None = None
+        self._executor: Executor | None = None
+        self._goals_fit = False  # the goals have been tried on the structure
+        self._has_values = False
+        self._forget_programs()
+
+    def _forget_programs(self) -> None:
+        self._programs: Programs | None = None
+        self._prediction: Prediction | None = None
+        self._trainer: Trainer | None = None
+        self.one_row = None
+
+    # What is run
+
+    def connect(self, structure: Structure, trainable: bool) -> None:
+        """Run this structure from now on. Layers keep their parameters' values; the optimizer starts anew.
+
+        Arguments:
+            trainable: what the model says of itself.
+        """
+        if self.state.names(PARAMETERS) and self.optimizer is not None:
+            self.optimizer = OptimizerHandle(self.optimizer.rule)
+        self.state.drop(PARAMETERS, OPTIMIZER, SLOTS, METRICS, EVALUATION)
+        self.structure = structure
+        self._has_values = self._goals_fit = False
+        self._forget_programs()
+        if self.compiled is not None:
+            self.settle(Trained.now(structure, trainable))
+
+    def settle(self, trained: Trained) -> None:
+        """Train this from now on. Raises GraphError if the model is not compiled."""
+        self.compiled = dataclasses.replace(self.require_compiled("settle"), trained=trained)
+        self._forget_programs()
+
+    def compile(self, compiled: Compiled) -> None:
+        """Train for this from now on. Raises what does not fit, before anything has changed."""
+        before, self.compiled = self.compiled, compiled
+        try:
+            checked = self._check()
+        except BaseException:
+            self.compiled = before
+            raise
+        self._goals_fit = checked
+        self.loss_choice = None
+        self.optimizer = OptimizerHandle(compiled.rule)
+        self.state.drop(OPTIMIZER, SLOTS, METRICS, EVALUATION)
+        self._forget_programs()
+
+    def _check(self) -> bool:
+        """Raise if a loss or metric does not fit; whether all could be checked that there is."""
+        assert self.compiled is not None, "asked for compiled models only"
+        if not self.structure.built or self.compiled.is_open:
+            self.compiled.check_names()
+            return False
+        evaluation_step(self.net(), self.goals(), SOME_BATCH)  # draws the graph of a step, which takes a millisecond
+        return True
+
+    @property
+    def executor(self) -> Executor:
+        if self._executor is None:
+            self._executor = executors.default()
+        return self._executor
+
+    @executor.setter
+    def executor(self, executor: Executor) -> None:
+        self._executor = executor
+        self._forget_programs()
+
+    def require_built(self, what: str) -> None:
+        """Raise GraphError if the structure is not built; ``what`` is wanted of it."""
+        if not self.structure.built:
+            raise GraphError(
+                f"{what}: the model is not built",
+                expected="a model that knows the shape of its input",
+                got=f"a {self.kind} " + ("without an Input" if self.structure.layers else "that has seen no data"),
+                fix="put Input(shape=...) first, call build(input_shape), or fit the model to data",
+            )
+
+    def require_compiled(self, what: str) -> Compiled:
+        """What ``compile`` decided. Raises GraphError before that; ``what`` is wanted of it."""
+        if self.compiled is None:
+            raise GraphError(
+                f"{what}: the model is not compiled",
+                expected="compile(optimizer, loss) before",
+                got="a model without a loss",
+                fix="call model.compile(optimizer='adam', loss=...) first",
+            )
+        return self.compiled
+
+    # The layers as functions
+
+    def net(self) -> Net:
+        """What the graphs of steps need to know of the model."""
+        return Net(
+            inputs=self.structure.input_types(),
+            outputs=self.structure.output_types(),
+            parameters=self.structure.parameters(),
+            trainable=frozenset() if self.compiled is None else self.compiled.trained.paths,
+            call=self.call,
+        )
+
+    def call(self, inputs: Mapping[str, Node], training: bool) -> dict[str, Node]:
+        """The outputs by name, made by calling the layers on a node for each input; inside ``tracing`` only."""
+        with freezing(None if self.compiled is None else self.compiled.trained.frozen):
+            results = self.structure.call([inputs[label] for label in self.structure.inputs], training)
+        return dict(zip(self.structure.outputs, results, strict=True))
+
+    def goals(self) -> Goals:
+        """What each output is trained for and measured by. Raises GraphError if the model is not compiled."""
+        return self.require_compiled("goals").goals(self.structure)
+
+    def choose_loss(self, y: Any, verbose: int | str) -> None:
+        """Put in place of ``loss="auto"`` what it means for these targets, and say what that is."""
+        compiled = self.require_compiled("choose_loss")
+        if compiled.is_open:
+            nodes = prediction_step(self.net(), SOME_BATCH).graph.outputs
+            predictions = {name: nodes[prediction_label(name)] for name in self.structure.outputs}
+            self.compiled, self.loss_choice = compiled.choose(y, self.structure, predictions)
+            if verbose:
+                print(self.loss_choice)
+
+    # State
+
+    def give_values(self, seed: int | None = None) -> None:
+        """Put every parameter, and the counters, into the state; new parameters get their initial values."""
+        if self._has_values:
+            return
+        if SEED_STATE not in self.state:
+            for name, kind in COUNTERS.items():
+                self.state.add(name, kind)
+            self.state.write(SEED_STATE, self.seed if seed is None else seed)
+        for path, parameter in self.structure.parameters().items():
+            self.state.put(parameter_state(path), parameter.make(self.state.number(SEED_STATE), path))
+        self._has_values = True
+
+    def complete(self, seed: int | None = None) -> State:
+        """The state with all that a file holds of it: values, and, if compiled, what the optimizer keeps."""
+        self.give_values(seed)
+        if self.optimizer is not None and self.compiled is not None:
+            for name, variable in self.optimizer.scalars.items():
+                self.state.put(name, variable)
+            for name, (kind, start) in self.compiled.slots(self.structure).items():
+                self.state.add(name, kind, start)
+        return self.state
+
+    def state_types(self) -> dict[str, TensorType]:
+        """The states that a file of this model must have: parameters, counters and, if compiled, the optimizer's."""
+        types = COUNTERS | {parameter_state(path): p.type for path, p in self.structure.parameters().items()}
+        slots = {} if self.compiled is None else self.compiled.slots(self.structure)
+        return types | {name: kind for name, (kind, _) in slots.items()}
+
+    def kept_state(self) -> Snapshot:
+        """Copies of all that a file holds: what it must, and where training stands."""
+        state = self.complete()
+        return state.snapshot(dict.fromkeys([*self.state_types(), *kept_names(state)]))
+
+    def take_state(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Put what ``checkpoint.fitting`` found in a file into the state."""
+        state = self.complete(seed=0)
+        for name, array in arrays.items():
+            state.add(name, TensorType.of(array))
+            state.write(name, array)
+
+    # Data
+
+    def rows(self, x: Any) -> Rows:
+        """Inputs as the model takes them. Raises ShapeError, DTypeError or DataError."""
+        self.require_built("running a model")
+        return data.prepare_inputs(x, self.structure.sample_types())
+
+    def prepare(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Rows:
+        """Inputs, targets and weights as a step of training takes them. Raises as ``data.prepare``."""
+        goals = self.trainer("training").goals
+        return data.prepare(x, y, sample_weight, class_weight, self.structure.sample_types(), goals)
+
+    def hold_out(self, rows: Rows, share: float, given: Any) -> tuple[Rows, Rows | None]:
+        """The rows to train on and those to validate on: ``validation_data`` wins over ``validation_split``."""
+        if given is not None:
+            return rows, self.prepare(*data.unpack_validation(given))
+        return data.split_tail(rows, share) if share else (rows, None)
+
+    # Programs
+
+    def programs(self) -> Programs:
+        """All that have been compiled so far, on state that has values."""
+        if self._programs is None:
+            self.require_built("running a model")
+            self.give_values()
+            self._programs = Programs(self.executor, self.state)
+        return self._programs
+
+    def trainer(self, what: str) -> Trainer:
+        """What trains and evaluates; made anew after ``compile`` or a change of the layers."""
+        if self._trainer is None:
+            compiled = self.require_compiled(what)
+            programs, net, goals = self.programs(), self.net(), self.goals()
+            if not self._goals_fit:
+                self._goals_fit = self._check()
+            self.complete()
+            self._trainer = Trainer(net, goals, compiled.rule, programs)
+        return self._trainer
+
+    def predict(self, rows: Rows, verbose: int | str, watchers: CallbackList) -> dict[str, np.ndarray]:
+        """The outputs by name."""
+        if self._prediction is None:
+            self._prediction = Prediction(self.net(), self.programs())
+        if rows.count == 1 and len(self.structure.inputs) == len(self.structure.outputs) == 1:
+            self.one_row = self.one_row or OneRow(self._prediction)
+        single = watchers.watches_batches("predict")
+        counter = Counter(verbose, "Predict", -(-rows.count // 128))
+
+        def watch(done: int) -> bool:
+            counter.update(done)
+            if single:
+                watchers.call("on_predict_batch_begin", done - 1)
+                watchers.call("on_predict_batch_end", done - 1)
+            return True
+
+        watchers.call("on_predict_begin")
+        results = self._prediction.run(rows, cores.wanted(None), watch, single)
+        watchers.call("on_predict_end")
+        counter.finish()
+        return {name: results[prediction_label(name)] for name in self.structure.outputs}
+
+
+def first(rows: Rows, steps: int | None, batch_size: int | None, owner: str) -> Rows:
+    """The rows of the first ``steps`` batches; all without ``steps``. Raises ArgumentError for a bad number."""
+    batch_size = check_value(owner, "batch_size", Count | None, batch_size)
+    steps = check_value(owner, "steps", Count | None, steps)
+    return rows if steps is None else rows.take(slice(steps * (batch_size or 32)))

@@ -1,0 +1,176 @@
+"""How the layers of a model are connected: a value that is made once and never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field
+from typing import Any
+
+from thalweg.errors import ArgumentError, GraphError
+from thalweg.fields import dataclass
+from thalweg.graph.node import Node
+from thalweg.graph.types import TensorType
+from thalweg.layers.layer import Layer, name_layers
+from thalweg.layers.symbols import Call, Symbol
+from thalweg.layers.tracing import Parameter, add_parameters
+
+Parts = Symbol | Sequence[Symbol] | Mapping[str, Symbol]
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """Layers, and their uses between inputs and outputs.
+
+    Attributes:
+        layers: in the order in which they are first used; while the input is not known all that there are so far.
+        inputs: by their labels in the graph: "x", or "x/<name>" if there are several.
+        outputs: by their names; the only output of a model is called "".
+        calls: the uses of the layers, each after those that it needs; none while the input is not known.
+        named_outputs: whether results go by the outputs' names, because the outputs were given so.
+    """
+
+    layers: tuple[Layer, ...] = ()
+    inputs: Mapping[str, Symbol] = field(default_factory=dict)
+    outputs: Mapping[str, Symbol] = field(default_factory=dict)
+    calls: tuple[Call, ...] = ()
+    named_outputs: bool = False
+
+    @property
+    def built(self) -> bool:
+        """Whether the types of the inputs are known, and with them all parameters."""
+        return bool(self.calls)
+
+    def input_types(self) -> dict[str, TensorType]:
+        """By label, for some batch size."""
+        return {label: symbol.type() for label, symbol in self.inputs.items()}
+
+    def output_types(self) -> dict[str, TensorType]:
+        """By name, for some batch size."""
+        return {name: symbol.type() for name, symbol in self.outputs.items()}
+
+    def sample_types(self) -> dict[str, TensorType]:
+        """Of the inputs by label, without the axis of the samples."""
+        return {label: kind.with_shape(kind.shape[1:]) for label, kind in self.input_types().items()}
+
+    def layers_by_path(self) -> dict[str, Layer]:
+        """All layers and those inside them, ``"encoder/dense"``; each after the one that it is in."""
+        return _by_path(self.layers, "")
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Path, as ``"dense_1/kernel"``, -> parameter; of one that is reached by several ways the first path."""
+        found: dict[str, Parameter] = {}
+        for layer in self.layers:
+            add_parameters(found, layer.named_parameters(f"{layer.label}/"))
+        return found
+
+    def trainable_paths(self) -> list[str]:
+        """The paths of the parameters that the layers say are trained, by one way at least."""
+        trained = {p for layer in self.layers for p in layer.named_parameters(trainable_only=True).values()}
+        return [path for path, parameter in self.parameters().items() if parameter in trained]
+
+    def call(self, inputs: Sequence[Node], training: bool) -> tuple[Node, ...]:
+        """The outputs in their order, made by calling the layers on a node for each input."""
+        known = dict(zip(self.inputs.values(), inputs, strict=True))
+        values: dict[tuple[Call | None, int], Node] = {}
+
+        def value(symbol: Symbol) -> Node:
+            return known[symbol] if symbol in known else values[symbol.call, symbol.index]
+
+        for call in self.calls:
+            told = training if call.training is None else call.training
+            results = call.layer(*map(value, call.inputs), training=told)
+            for index, node in enumerate(results if isinstance(results, tuple) else (results,)):
+                values[call, index] = node
+        return tuple(value(symbol) for symbol in self.outputs.values())
+
+    def results_of(self, call: Call) -> list[Symbol]:
+        """The symbols that a call gave, as far as they are used."""
+        used = [symbol for other in self.calls for symbol in other.inputs] + list(self.outputs.values())
+        return list({symbol.index: symbol for symbol in used if symbol.call is call}.values())
+
+
+def between(inputs: Parts, outputs: Parts) -> Structure:
+    """The structure from these inputs to these outputs; names the layers.
+
+    Raises: ArgumentError for what are no symbols, GraphError if an output does not come from the inputs.
+    """
+    entries = labelled(inputs, "inputs")
+    name_layers(call.layer for call in _calls(entries.values(), labelled(outputs, "outputs").values()))
+    return connected(entries, labelled(outputs, "outputs"), isinstance(outputs, Mapping))  # named after the layers
+
+
+def connected(inputs: Mapping[str, Symbol], outputs: Mapping[str, Symbol], named_outputs: bool = False) -> Structure:
+    """The structure between symbols by label and by name. Raises as ``between``."""
+    calls = tuple(_calls(inputs.values(), outputs.values()))
+    return Structure(tuple(dict.fromkeys(call.layer for call in calls)), inputs, outputs, calls, named_outputs)
+
+
+def stacked(entry: Symbol | None, layers: Sequence[Layer]) -> Structure:
+    """Layers one after the other, named; without an entry not built."""
+    name_layers(layers)
+    if entry is None or not layers:
+        return Structure(tuple(layers))
+    symbol = entry
+    for layer in layers:
+        symbol = layer(symbol)
+    return connected({"x": entry}, {"": symbol})
+
+
+def labelled(given: Any, what: str) -> dict[str, Symbol]:
+    """Symbols by label: "x" or "x/<name>" for inputs, "" or the name for outputs. Raises ArgumentError for others."""
+    if isinstance(given, Symbol):
+        return {"x" if what == "inputs" else "": given}
+    named = dict(given) if isinstance(given, Mapping) else None
+    symbols = list(named.values()) if named is not None else list(given) if isinstance(given, Sequence) else []
+    if not symbols or not all(isinstance(symbol, Symbol) for symbol in symbols):
+        raise ArgumentError(
+            f"Model: argument {what!r} does not fit its rule",
+            expected="what Input(...) or a layer called on it gave, or a list or mapping of these",
+            got=f"{given!r:.80} ({type(given).__name__})",
+            fix="call layers on Input(shape=...) and pass the results",
+        )
+    if len(symbols) == 1 and named is None:
+        return labelled(symbols[0], what)
+    names = list(named) if named is not None else _names(symbols, what)
+    return {f"x/{name}" if what == "inputs" else name: s for name, s in zip(names, symbols, strict=True)}
+
+
+def _names(symbols: Sequence[Symbol], what: str) -> list[str]:
+    """The symbols' own names, those of the layers that made them, or numbers."""
+    names: list[str] = []
+    for number, symbol in enumerate(symbols):
+        base = symbol.name or (symbol.call.layer.label if symbol.call else f"{what[:-1]}_{number}")
+        names.append(base if base not in names else f"{base}_{number}")
+    return names
+
+
+def _calls(inputs: Iterable[Symbol], outputs: Iterable[Symbol]) -> list[Call]:
+    """The layer calls between inputs and outputs, each after those that it needs."""
+    given = set(inputs)
+    order: dict[Call, None] = {}
+    stack = [(symbol, False) for symbol in reversed(list(outputs))]
+    while stack:
+        symbol, ready = stack.pop()
+        if symbol in given or symbol.call in order:
+            continue
+        if symbol.call is None:
+            raise GraphError(
+                "an output needs an Input that is none of the model's",
+                expected="outputs that come from the inputs alone",
+                got=f"Input of shape {symbol.shape}" + (f" called {symbol.name!r}" if symbol.name else ""),
+                fix="add it to inputs=",
+            )
+        if ready:
+            order[symbol.call] = None
+        else:
+            stack.append((symbol, True))
+            stack.extend((x, False) for x in reversed(symbol.call.inputs))
+    return list(order)
+
+
+def _by_path(layers: Sequence[Layer], prefix: str) -> dict[str, Layer]:
+    found: dict[str, Layer] = {}
+    for layer in layers:
+        path = f"{prefix}{layer.label}"
+        found |= {path: layer} | _by_path(layer.sublayers(), f"{path}/")
+    return found

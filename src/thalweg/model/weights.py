@@ -1,0 +1,57 @@
+"""All weights of a model: as arrays, and in files of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from thalweg.data.arrays import as_array, converted
+from thalweg.errors import ShapeError
+from thalweg.layers.tracing import Parameter
+from thalweg.model.runner import Runner
+from thalweg.training import checkpoint
+
+Path = str | os.PathLike[str]
+
+
+def made(runner: Runner, what: str) -> dict[str, Parameter]:
+    """The parameters by path, with values. Raises GraphError if the model is not built."""
+    runner.require_built(what)
+    runner.give_values()
+    return runner.structure.parameters()
+
+
+def put(runner: Runner, weights: Sequence[Any]) -> None:
+    """Put values into all parameters. Raises ShapeError or DTypeError, before any is changed."""
+    parameters = made(runner, "set_weights")
+    arrays = [as_array(array, f"weights[{number}]") for number, array in enumerate(weights)]
+    if [array.shape for array in arrays] != [parameter.shape for parameter in parameters.values()]:
+        raise ShapeError(
+            "the arrays do not fit the model's weights",
+            expected=", ".join(f"{path} {parameter.shape}" for path, parameter in parameters.items()),
+            got=", ".join(str(array.shape) for array in arrays) or "no arrays",
+            fix="pass what get_weights() of an equal model gives",
+        )
+    for (path, parameter), array in zip(parameters.items(), arrays, strict=True):
+        parameter.assign(converted(array, parameter.dtype, path))
+
+
+def save(runner: Runner, path: Path, overwrite: bool) -> None:
+    """Write the parameters by their paths. Raises StorageError."""
+    checkpoint.save_weights(path, values(made(runner, "save_weights")), overwrite)
+
+
+def load(runner: Runner, path: Path, skip_mismatch: bool) -> None:
+    """Parameters by their paths from a file. Raises FileFormatError, before any is changed."""
+    parameters = made(runner, "load_weights")
+    shapes = {path: parameter.shape for path, parameter in parameters.items()}
+    for name, array in checkpoint.load_weights(path, shapes, skip_mismatch).items():
+        parameters[name].assign(array)
+
+
+def values(parameters: dict[str, Parameter]) -> dict[str, np.ndarray]:
+    """Copies by path."""
+    return {path: parameter.numpy() for path, parameter in parameters.items()}
