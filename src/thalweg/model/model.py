@@ -623,7 +623,7 @@ class Model:
         """A model, without values, from what ``get_config`` gave."""
         return _made(cls, config)
 
-    def settings(self) -> dict[str, Any]:
+    def file_config(self) -> dict[str, Any]:
         """What files say of the model, in JSON types.
 
         Raises: ArgumentError if a class of one's own does not say how to make it anew.
@@ -643,8 +643,8 @@ class Model:
         }
 
     @classmethod
-    def of_settings(cls, settings: Mapping[str, Any]) -> Self:
-        """The inverse of ``settings``; without values. Raises as ``description.restore_structure``."""
+    def from_file_config(cls, settings: Mapping[str, Any]) -> Self:
+        """The inverse of ``file_config``; without values. Raises as ``description.restore_structure``."""
         if "arguments" not in settings:
             return _made(cls, settings)
         model: Self = cls.from_config(restore(settings["arguments"]))

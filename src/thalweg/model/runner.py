@@ -117,25 +117,20 @@ class Runner:
 
     def compile(self, compiled: Compiled) -> None:
         """Train for this from now on. Raises what does not fit, before anything has changed."""
-        before, self.compiled = self.compiled, compiled
-        try:
-            checked = self._check()
-        except BaseException:
-            self.compiled = before
-            raise
-        self._goals_fit = checked
+        self._goals_fit = self._check(compiled)
+        self.compiled = compiled
         self.loss_choice = None
         self.optimizer = OptimizerHandle(compiled.rule)
         self.state.drop(OPTIMIZER, SLOTS, METRICS, EVALUATION)
         self._forget_programs()
 
-    def _check(self) -> bool:
+    def _check(self, compiled: Compiled) -> bool:
         """Raise if a loss or metric does not fit; whether all could be checked that there is."""
-        assert self.compiled is not None, "asked for compiled models only"
-        if not self.structure.built or self.compiled.is_open:
-            self.compiled.check_names()
+        if not self.structure.built or compiled.is_open:
+            compiled.check_names()
             return False
-        evaluation_step(self.net(), self.goals(), SOME_BATCH)  # draws the graph of a step, which takes a millisecond
+        goals = compiled.goals(self.structure)
+        evaluation_step(self.net(), goals, SOME_BATCH)  # draws the graph of a step, which takes a millisecond
         return True
 
     @property
@@ -278,7 +273,7 @@ class Runner:
             compiled = self.require_compiled(what)
             programs, net, goals = self.programs(), self.net(), self.goals()
             if not self._goals_fit:
-                self._goals_fit = self._check()
+                self._goals_fit = self._check(compiled)
             self.complete()
             self._trainer = Trainer(net, goals, compiled.rule, programs)
         return self._trainer
