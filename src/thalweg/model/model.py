@@ -30,12 +30,12 @@ from thalweg.record.history import History
 from thalweg.registry import describe, restore
 from thalweg.state import Snapshot, State
 from thalweg.state.names import OPTIMIZER, SEED_STATE, SLOTS
-from thalweg.training import checkpoint, data
+from thalweg.training import checkpoint, data, session
 from thalweg.training.callbacks import Callback, CallbackList
 from thalweg.training.handle import OptimizerHandle
 from thalweg.training.inference import only
 from thalweg.training.progress import check_verbose
-from thalweg.training.trainer import Schedule, params
+from thalweg.training.session import FitOptions, params
 
 if TYPE_CHECKING:
     from thalweg.executors.profile import Profile
@@ -460,7 +460,7 @@ class Model:
         Raises: ShapeError, DTypeError, DataError or ArgumentError before anything has changed; NonFiniteError if a
             loss is not finite, with the model as it was before that step.
         """
-        schedule = Schedule(
+        options = FitOptions(
             32 if batch_size is None else batch_size,
             epochs,
             initial_epoch,
@@ -475,15 +475,15 @@ class Model:
         rows = runner.prepare(x, y, sample_weight, class_weight)
         rows, held_out = runner.hold_out(rows, validation_split, validation_data)
         if held_out is not None:
-            size = schedule.batch(rows.count) if validation_batch_size is None else validation_batch_size
+            size = options.batch(rows.count) if validation_batch_size is None else validation_batch_size
             held_out = first(held_out, validation_steps, size, "fit: of the validation")
         if seed is not None:
             self.state.write(SEED_STATE, seed)
         self.stop_training = False
-        told = params(verbose, schedule.epochs, schedule.steps(rows.count))
+        told = params(verbose, options.epochs, options.steps(rows.count))
         self.history = History(params=told, seed=self.state.number(SEED_STATE))
         watchers.attach(self, told)
-        runner.trainer("fit").fit(rows, held_out, schedule, watchers, self.history)
+        session.fit(runner.trainer("fit"), rows, held_out, options, watchers, self.history)
         return self.history
 
     def evaluate(
@@ -623,7 +623,7 @@ class Model:
         """A model, without values, from what ``get_config`` gave."""
         return _made(cls, config)
 
-    def settings(self) -> dict[str, Any]:
+    def file_config(self) -> dict[str, Any]:
         """What files say of the model, in JSON types.
 
         Raises: ArgumentError if a class of one's own does not say how to make it anew.
@@ -643,8 +643,8 @@ class Model:
         }
 
     @classmethod
-    def of_settings(cls, settings: Mapping[str, Any]) -> Self:
-        """The inverse of ``settings``; without values. Raises as ``description.restore_structure``."""
+    def from_file_config(cls, settings: Mapping[str, Any]) -> Self:
+        """The inverse of ``file_config``; without values. Raises as ``description.restore_structure``."""
         if "arguments" not in settings:
             return _made(cls, settings)
         model: Self = cls.from_config(restore(settings["arguments"]))
@@ -663,13 +663,13 @@ class Model:
             in the model cannot be described in a file.
         """
         self.runner.require_built("save")
-        state = self.runner.complete().snapshot(self.runner.state_types())
+        state = self.runner.kept_state()
         checkpoint.save(filepath, state, restoring.whole_description(self), overwrite)
 
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[type[Model], dict[str, Any], Snapshot, int]]:
         """Copies and pickles hold what a file holds: compiled code and addresses must not be copied."""
         whole = restoring.whole_description(self)
-        state = self.runner.complete().snapshot(self.runner.state_types())
+        state = self.runner.kept_state()
         return restoring.revived, (type(self), whole, state, checkpoint.FORMAT)
 
     def to_json(self, **kwargs: Any) -> str:

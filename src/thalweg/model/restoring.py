@@ -13,8 +13,8 @@ from thalweg.state import Snapshot
 from thalweg.training import checkpoint
 
 Model = Any
-"""A ``thalweg.Model``, which stands further down: it has ``settings`` and ``of_settings``, ``compile`` and a
-``runner``.
+"""A ``thalweg.Model``, which stands further down: it has ``file_config`` and ``from_file_config``,
+``compile`` and a ``runner``.
 """
 
 
@@ -33,7 +33,7 @@ registry = Models("model")
 
 def description(model: Model) -> dict[str, Any]:
     """A model without weights, in JSON types."""
-    return {"class_name": class_name(type(model)), "config": model.settings()}
+    return {"class_name": class_name(type(model)), "config": model.file_config()}
 
 
 def whole_description(model: Model) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def restored(description: Mapping[str, Any], cls: type[Model] | None = None) -> 
     """
     settings = description["config"]
     found: Model = _class(str(description["class_name"]), "arguments" in settings) if cls is None else cls
-    model = found.of_settings(settings)
+    model = found.from_file_config(settings)
     if "compile" in description:
         model.compile(**checkpoint.restore_compile(description["compile"]))
     if "compiled_for" in description:
