@@ -13,6 +13,7 @@ import numpy as np
 from thalweg.checks import check_value
 from thalweg.errors import ArgumentError, StorageError, did_you_mean
 from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE
+from thalweg.record.events import Event
 from thalweg.record.history import History as History
 from thalweg.state import State
 from thalweg.state.names import PARAMETERS, slot_state, within
@@ -38,42 +39,74 @@ class Callback:
     # ``model`` is the running Model; Any, because the model's module stands below this one.
     model: Any = None
     params: Mapping[str, Any] = {}
+    tell: Callable[[Event], None] = staticmethod(lambda event: None)
+    """Lets those who listen to the training know of something that the callback has done."""
 
     def checked(self, name: str, rule: Any, value: Any) -> Any:
         """An argument, converted as its rule wants it. Raises ArgumentError if it does not fit."""
         return check_value(type(self).__name__, name, rule, value)
 
     def set_params(self, params: Mapping[str, Any]) -> None:
+        """What the loop tells about itself: ``epochs``, ``steps``, ``verbose``."""
         self.params = params
 
     def set_model(self, model: Any) -> None:
+        """The model that is trained, evaluated or asked for predictions."""
         self.model = model
 
     def watches_batches(self, phase: str) -> bool:
         """Whether a hook per batch of ``"train"``, ``"test"`` or ``"predict"`` is overridden."""
         return any(_is_overridden(self, name) for name in _BATCH_HOOKS[phase])
 
-    def on_train_begin(self, logs: Logs | None = None) -> None: ...
-    def on_train_end(self, logs: Logs | None = None) -> None: ...
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None: ...
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None: ...
-    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Called once before the first epoch."""
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Called once after the last epoch, with its logs."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Called before each epoch; ``epoch`` counts from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Called after each epoch with its losses and metrics, those of the validation as ``val_...``."""
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """``on_train_batch_begin`` under its older name."""
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """``on_train_batch_end`` under its older name."""
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Called before each step of training; ``batch`` counts from 0 in each epoch."""
         self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Called after each step of training, with the epoch's losses and metrics so far."""
         self.on_batch_end(batch, logs)
 
-    def on_test_begin(self, logs: Logs | None = None) -> None: ...
-    def on_test_end(self, logs: Logs | None = None) -> None: ...
-    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_predict_begin(self, logs: Logs | None = None) -> None: ...
-    def on_predict_end(self, logs: Logs | None = None) -> None: ...
-    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Called before an evaluation, that of validation data in ``fit`` too."""
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """Called after an evaluation with its results."""
+
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Called before each step of an evaluation."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Called after each step of an evaluation, with the results so far."""
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        """Called before predictions."""
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        """Called after predictions."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Called before each step of predictions."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Called after each step of predictions."""
 
 
 def _is_overridden(callback: Callback, hook: str) -> bool:
@@ -90,6 +123,7 @@ class CallbackList:
 
     def __init__(self, callbacks: Callback | CallbackList | Iterable[Callback] | None) -> None:
         self.callbacks = _as_list(callbacks)
+        self.model: Any = None
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
                 raise ArgumentError(
@@ -103,6 +137,7 @@ class CallbackList:
         return bool(self.callbacks)
 
     def watches_batches(self, phase: str) -> bool:
+        """Whether one of the callbacks does, see Callback."""
         return any(callback.watches_batches(phase) for callback in self.callbacks)
 
     def find(self, kind: type[Callback]) -> Any:
@@ -110,9 +145,20 @@ class CallbackList:
         return next((callback for callback in self.callbacks if isinstance(callback, kind)), None)
 
     def attach(self, model: Any, params: Mapping[str, Any]) -> None:
+        """Tells every callback the model and the parameters of the loop."""
+        self.model = model
         for callback in self.callbacks:
             callback.set_params(params)
             callback.set_model(model)
+
+    def listen(self, tell: Callable[[Event], None]) -> None:
+        """What callbacks tell from now on goes there."""
+        for callback in self.callbacks:
+            callback.tell = tell
+
+    def stop_requested(self) -> bool:
+        """Whether ``model.stop_training`` has been set."""
+        return self.model is not None and bool(self.model.stop_training)
 
     def call(self, hook: str, *arguments: Any) -> None:
         """Call one hook, such as ``"on_epoch_end"``, of every callback."""
