@@ -6,6 +6,7 @@ import pytest
 import thalweg
 from thalweg import Input, layers
 from thalweg.callbacks import Callback
+from thalweg.data.source import Rows
 from thalweg.errors import ArgumentError, GraphError, NameNotFoundError, ShapeError
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.layers.tracing import tracing
@@ -16,7 +17,6 @@ from thalweg.ops.leaf import input_node
 from thalweg.optimizers import SGD
 from thalweg.state.names import PARAMETERS, SEED_STATE, SLOTS
 from thalweg.training.callbacks import CallbackList
-from thalweg.training.data import Rows
 
 X, Y = np.array([[1.0], [2.0]], np.float32), np.array([[2.0], [4.0]], np.float32)
 
@@ -227,7 +227,7 @@ class TestRunning:
 
 
 class TestRows:
-    ROWS = Rows({"x": np.arange(100.0)}, 100)
+    ROWS = Rows({"x": np.arange(100.0)})
 
     def test_the_first_batches(self):
         assert first(self.ROWS, None, None, "fit") is self.ROWS

@@ -8,8 +8,8 @@ import thalweg
 from thalweg import Input, Sequential, constraints, errors, losses, regularizers
 from thalweg.layers import Dense, Dropout
 from thalweg.optimizers import LBFGS
-from thalweg.optimizers.lbfgs import direction
 from thalweg.optimizers.line_search import CURVATURE, DECREASE, Point, strong_wolfe
+from thalweg.optimizers.search import direction
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(200, 5)) * [1, 3, 0.3, 1, 0.1]

@@ -8,6 +8,9 @@ import numpy as np
 
 from thalweg.errors import DataError, DTypeError
 
+BLOCK = 1 << 22
+"""Numbers that are looked at one by one together: a file may hold more than memory takes."""
+
 __all__ = ["as_array", "converted", "find_non_finite", "require_finite"]
 
 
@@ -77,11 +80,12 @@ def converted(array: np.ndarray, dtype: str, what: str) -> np.ndarray:
     return result
 
 
-def require_finite(array: np.ndarray, what: str, columns: Any = None) -> None:
+def require_finite(array: np.ndarray, what: str, columns: Any = None, first_row: int = 0) -> None:
     """Raise DataError at the first NaN or infinity, naming row and column.
 
     Arguments:
         columns: the names of a table's columns, if known.
+        first_row: the number of the array's first row, where it is a part.
     """
     where = find_non_finite(array)
     if where is None:
@@ -94,7 +98,7 @@ def require_finite(array: np.ndarray, what: str, columns: Any = None) -> None:
     raise DataError(
         f"{what} holds a number that is not finite",
         expected="finite numbers that float32 can hold" if array.dtype == np.float32 else "finite numbers",
-        got=f"{array[where]} in row {where[0]}{column}",
+        got=f"{array[where]} in row {first_row + where[0]}{column}",
         fix="fill in or leave out missing values, for example x[np.isfinite(x).all(axis=1)]",
     )
 
@@ -112,10 +116,11 @@ def find_non_finite(array: np.ndarray) -> tuple[int, ...] | None:
     with np.errstate(all="ignore"):
         if np.isfinite(np.dot(flat, flat)):
             return None
-    bad = ~np.isfinite(array)
-    if not bad.any():
-        return None
-    return tuple(int(i) for i in np.unravel_index(int(bad.argmax()), array.shape))
+    for start in range(0, flat.size, BLOCK):
+        bad = ~np.isfinite(flat[start : start + BLOCK])
+        if bad.any():
+            return tuple(int(i) for i in np.unravel_index(start + int(bad.argmax()), array.shape))
+    return None
 
 
 def _place(what: str, where: tuple[int, ...]) -> str:

@@ -7,16 +7,16 @@ from typing import Annotated, Any
 import numpy as np
 
 from thalweg.checks import In, OneOf, check_value
+from thalweg.data.source import Rows
 from thalweg.executors import explain
 from thalweg.executors.executor import leaf_types
 from thalweg.executors.profile import Profile, measured
 from thalweg.graph.node import Graph
 from thalweg.model.runner import Runner
 from thalweg.training import data
-from thalweg.training.data import Rows
 from thalweg.training.inference import PIECE
+from thalweg.training.session import Count
 from thalweg.training.step import KINDS, graph_of
-from thalweg.training.trainer import Count
 
 PREDICT = "predict"
 

@@ -30,12 +30,12 @@ from thalweg.record.history import History
 from thalweg.registry import describe, restore, sharing
 from thalweg.state import Snapshot, State
 from thalweg.state.names import OPTIMIZER, SEED_STATE, SLOTS
-from thalweg.training import checkpoint, data
+from thalweg.training import checkpoint, data, session
 from thalweg.training.callbacks import Callback, CallbackList
 from thalweg.training.handle import OptimizerHandle
 from thalweg.training.inference import only
 from thalweg.training.progress import check_verbose
-from thalweg.training.trainer import Schedule, params
+from thalweg.training.session import FitOptions, params
 
 if TYPE_CHECKING:
     from thalweg.executors.profile import Profile
@@ -463,7 +463,7 @@ class Model:
         Raises: ShapeError, DTypeError, DataError or ArgumentError before anything has changed; NonFiniteError if a
             loss is not finite, with the model as it was before that step.
         """
-        schedule = Schedule(
+        options = FitOptions(
             32 if batch_size is None else batch_size,
             epochs,
             initial_epoch,
@@ -478,15 +478,15 @@ class Model:
         rows = runner.prepare(x, y, sample_weight, class_weight)
         rows, held_out = runner.hold_out(rows, validation_split, validation_data)
         if held_out is not None:
-            size = schedule.batch(rows.count) if validation_batch_size is None else validation_batch_size
+            size = options.batch(rows.count) if validation_batch_size is None else validation_batch_size
             held_out = first(held_out, validation_steps, size, "fit: of the validation")
         if seed is not None:
             self.state.write(SEED_STATE, seed)
         self.stop_training = False
-        told = params(verbose, schedule.epochs, schedule.steps(rows.count))
+        told = params(verbose, options.epochs, options.steps(rows.count))
         self.history = History(params=told, seed=self.state.number(SEED_STATE))
         watchers.attach(self, told)
-        runner.trainer("fit").fit(rows, held_out, schedule, watchers, self.history)
+        session.fit(runner.trainer("fit"), rows, held_out, options, watchers, self.history)
         return self.history
 
     def evaluate(
@@ -670,13 +670,13 @@ class Model:
             in the model cannot be described in a file.
         """
         self.runner.require_built("save")
-        state = self.runner.complete().snapshot(self.runner.state_types())
+        state = self.runner.kept_state()
         checkpoint.save(filepath, state, restoring.whole_description(self), overwrite)
 
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[type[Model], dict[str, Any], Snapshot, int]]:
         """Copies and pickles hold what a file holds: compiled code and addresses must not be copied."""
         whole = restoring.whole_description(self)
-        state = self.runner.complete().snapshot(self.runner.state_types())
+        state = self.runner.kept_state()
         return restoring.revived, (type(self), whole, state, checkpoint.FORMAT)
 
     def to_json(self, **kwargs: Any) -> str:

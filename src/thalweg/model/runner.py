@@ -16,6 +16,7 @@ import numpy as np
 
 from thalweg import executors
 from thalweg.checks import check_value
+from thalweg.data.source import Rows
 from thalweg.errors import GraphError
 from thalweg.executors import threads as cores
 from thalweg.executors.executor import Executor
@@ -25,7 +26,7 @@ from thalweg.layers.symbols import SOME_BATCH
 from thalweg.layers.tracing import freezing
 from thalweg.model.compiled import Compiled, Trained
 from thalweg.model.structure import Structure
-from thalweg.state import State
+from thalweg.state import Snapshot, State
 from thalweg.state.names import (
     EPOCH_STATE,
     EVALUATION,
@@ -39,14 +40,15 @@ from thalweg.state.names import (
 )
 from thalweg.training import data
 from thalweg.training.callbacks import CallbackList
-from thalweg.training.data import Rows
 from thalweg.training.goals import Goals
 from thalweg.training.handle import OptimizerHandle
 from thalweg.training.inference import OneRow, Prediction
+from thalweg.training.position import kept_names
 from thalweg.training.programs import Programs
 from thalweg.training.progress import Counter
+from thalweg.training.session import Count
 from thalweg.training.step import Net, evaluation_step, prediction_label, prediction_step
-from thalweg.training.trainer import Count, Trainer
+from thalweg.training.trainer import Trainer
 
 COUNTERS = {
     name: TensorType((), dtype)
@@ -225,9 +227,17 @@ class Runner:
         slots = {} if self.compiled is None else self.compiled.slots(self.structure)
         return types | {name: kind for name, (kind, _) in slots.items()}
 
+    def kept_state(self) -> Snapshot:
+        """Copies of all that a file holds: what it must, and where training stands."""
+        state = self.complete()
+        return state.snapshot(dict.fromkeys([*self.state_types(), *kept_names(state)]))
+
     def take_state(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Put the arrays of a file into the state; they have been checked against :meth:`state_types`."""
-        self.complete(seed=0).restore({name: arrays[name] for name in self.state_types()})
+        """Put what ``checkpoint.fitting`` found in a file into the state."""
+        state = self.complete(seed=0)
+        for name, array in arrays.items():
+            state.add(name, TensorType.of(array))
+            state.write(name, array)
 
     # Data
 
@@ -265,7 +275,7 @@ class Runner:
             if not self._goals_fit:
                 self._goals_fit = self._check(compiled)
             self.complete()
-            self._trainer = Trainer(net, goals, compiled.rule, programs, lambda: self.stop_training)
+            self._trainer = Trainer(net, goals, compiled.rule, programs)
         return self._trainer
 
     def predict(self, rows: Rows, verbose: int | str, watchers: CallbackList) -> dict[str, np.ndarray]:

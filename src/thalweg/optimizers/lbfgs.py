@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Annotated
 
-import numpy as np
-
 from thalweg import ops
 from thalweg.checks import In
 from thalweg.errors import ArgumentError
@@ -15,15 +13,9 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.optimizers.optimizer import ITERATIONS_STATE, Optimizer, registry
-from thalweg.state.names import OPTIMIZER
+from thalweg.optimizers.search import CHANGES, GRADIENT, OBJECTIVE, PAIRS_STATE, STEPS, Search
 
 __all__ = ["LBFGS"]
-
-PAIRS_STATE = f"{OPTIMIZER}/pairs"
-"""How many pairs have been put into the slots so far; number i stands in row ``i % history_size``."""
-
-STEPS, CHANGES = "steps", "changes"
-"""The slots, (history_size, ...): the last moves of the parameter, and how its gradient changed by each."""
 
 
 @registry.register("lbfgs")
@@ -76,22 +68,30 @@ class LBFGS(Optimizer):
         return super().states(parameters) | {PAIRS_STATE: (TensorType((), "int64"), 0)}
 
     def updates(self, parameters: Mapping[str, Node], gradients: Mapping[str, Node]) -> dict[str, Node]:
-        """The counter alone: the parameters are moved by the search, see ``training.search``."""
+        """The counter alone: the parameters are moved by the search, see ``optimizers.search``."""
         return {ITERATIONS_STATE: ops.state_node(ITERATIONS_STATE, (), "int64") + 1}
 
+    def outputs(self, loss: Node, gradients: Mapping[str, Node]) -> dict[str, Node]:
+        """What the search wants to know of every point that it tries."""
+        slopes = {f"{GRADIENT}/{path}": slope for path, slope in gradients.items()}
+        return {OBJECTIVE: ops.cast(loss, "float64"), **slopes}
 
-def direction(gradient: np.ndarray, moves: Sequence[np.ndarray], changes: Sequence[np.ndarray]) -> np.ndarray:
-    """``-H g`` by the two-loop recursion (algorithm 7.4), with the pairs from the oldest to the newest."""
-    q: np.ndarray = -gradient
-    if not moves:
-        return q
-    pairs = [(s, y, 1.0 / (y @ s)) for s, y in zip(moves, changes, strict=True)]
-    weights = []
-    for s, y, rho in reversed(pairs):
-        weights.append(rho * (s @ q))
-        q = q - weights[-1] * y
-    s, y, _ = pairs[-1]
-    q = q * ((s @ y) / (y @ y))
-    for (s, y, rho), weight in zip(pairs, reversed(weights), strict=True):
-        q = q + (weight - rho * (y @ q)) * s
-    return q
+    def stepper(self, paths: Sequence[str]) -> Search:
+        return Search(tuple(paths), self.history_size, self.tolerance_grad)
+
+    def check_fit(self, steps: int, constrained: Sequence[str]) -> None:
+        """Raise ArgumentError for several batches an epoch, or constrained parameters."""
+        if steps > 1:
+            raise ArgumentError(
+                "LBFGS needs the loss of all rows at once",
+                expected="one step an epoch",
+                got=f"{steps} steps an epoch",
+                fix="pass batch_size='full' to fit",
+            )
+        if constrained:
+            raise ArgumentError(
+                "LBFGS cannot keep a parameter within a constraint",
+                expected="parameters without constraints",
+                got=f"a constraint on {constrained[0]!r}",
+                fix="use another optimizer, or leave the constraint out",
+            )

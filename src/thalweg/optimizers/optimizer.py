@@ -14,6 +14,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node, exact_scope
 from thalweg.graph.types import TensorType
 from thalweg.optimizers.schedules import Schedule
+from thalweg.optimizers.stepper import PlainStepper, Stepper
 from thalweg.registry import Registered, Registry
 from thalweg.state.names import OPTIMIZER, parameter_state, slot_state
 
@@ -136,6 +137,28 @@ class Optimizer(Registered):
             rate: the learning rate; a scalar of w's dtype.
         """
         raise NotImplementedError(f"{type(self).__name__} has no update()")
+
+    # What a subclass with a way of its own to run a step writes, too.
+
+    def outputs(self, loss: Node, gradients: Mapping[str, Node]) -> dict[str, Node]:
+        """What the compiled step has to tell the stepper, beside the new states; by default nothing.
+
+        Arguments:
+            gradients: by the paths of the trained parameters.
+        """
+        return {}
+
+    def stepper(self, paths: Sequence[str]) -> Stepper:
+        """What runs the compiled step for the trained parameters of these paths: by default nothing but that."""
+        return PlainStepper()
+
+    def check_fit(self, steps: int, constrained: Sequence[str]) -> None:
+        """Raise ArgumentError for what this optimizer cannot train.
+
+        Arguments:
+            steps: of an epoch.
+            constrained: the paths of parameters that have a constraint.
+        """
 
     # What the training step uses.
 

@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from thalweg.fields import dataclass
+from thalweg.record.events import EpochEnded, Event, TrainingEnded
 
 
 @dataclass
@@ -30,6 +31,13 @@ class History:
     seed: int | None = None
     compile_seconds: float = 0.0
     stopped_by: str | None = None
+
+    def hear(self, event: Event) -> None:
+        """Take in what happened: epochs, and how it ended."""
+        if isinstance(event, EpochEnded):
+            self.append(event.epoch, event.logs)
+        elif isinstance(event, TrainingEnded):
+            self.stopped_by, self.compile_seconds = event.stopped_by, event.compile_seconds
 
     def append(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Add the logs of a finished epoch."""

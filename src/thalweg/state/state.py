@@ -87,8 +87,8 @@ class State:
         return {name: variable.type for name, variable in self._variables.items()}
 
     def add(self, name: str, kind: TensorType, start: Any = 0) -> None:
-        """A new variable under a name that is not there yet; what is there stays as it is."""
-        if name not in self._variables:
+        """A new variable under a name that is not there yet; what is there, of this type, stays as it is."""
+        if name not in self._variables or self._variables[name].type != kind:
             self.put(name, Variable(kind, start))
 
     def put(self, name: str, variable: Variable) -> None:

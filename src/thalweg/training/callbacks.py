@@ -13,6 +13,7 @@ import numpy as np
 from thalweg.checks import check_value
 from thalweg.errors import ArgumentError, StorageError, did_you_mean
 from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE
+from thalweg.record.events import Event
 from thalweg.record.history import History as History
 from thalweg.state import State
 from thalweg.state.names import PARAMETERS, slot_state, within
@@ -38,6 +39,8 @@ class Callback:
     # ``model`` is the running Model; Any, because the model's module stands below this one.
     model: Any = None
     params: Mapping[str, Any] = {}
+    tell: Callable[[Event], None] = staticmethod(lambda event: None)
+    """Lets those who listen to the training know of something that the callback has done."""
 
     def checked(self, name: str, rule: Any, value: Any) -> Any:
         """An argument, converted as its rule wants it. Raises ArgumentError if it does not fit."""
@@ -90,6 +93,7 @@ class CallbackList:
 
     def __init__(self, callbacks: Callback | CallbackList | Iterable[Callback] | None) -> None:
         self.callbacks = _as_list(callbacks)
+        self.model: Any = None
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
                 raise ArgumentError(
@@ -110,9 +114,19 @@ class CallbackList:
         return next((callback for callback in self.callbacks if isinstance(callback, kind)), None)
 
     def attach(self, model: Any, params: Mapping[str, Any]) -> None:
+        self.model = model
         for callback in self.callbacks:
             callback.set_params(params)
             callback.set_model(model)
+
+    def listen(self, tell: Callable[[Event], None]) -> None:
+        """What callbacks tell from now on goes there."""
+        for callback in self.callbacks:
+            callback.tell = tell
+
+    def stop_requested(self) -> bool:
+        """Whether ``model.stop_training`` has been set."""
+        return self.model is not None and bool(self.model.stop_training)
 
     def call(self, hook: str, *arguments: Any) -> None:
         """Call one hook, such as ``"on_epoch_end"``, of every callback."""

@@ -21,7 +21,8 @@ from thalweg.layers.layer import registry as layers
 from thalweg.losses.loss import Loss
 from thalweg.metrics.metric import Metric
 from thalweg.optimizers.optimizer import Optimizer
-from thalweg.state.names import in_format_1, parameter_state
+from thalweg.state.names import METRICS, in_format_1, level, parameter_state
+from thalweg.training.position import TYPES
 from thalweg.version import __version__
 
 FORMAT = 2
@@ -120,7 +121,10 @@ class reading:
 
 
 def fitting(path: Path, wanted: Mapping[str, TensorType], arrays: Arrays, format: int) -> dict[str, np.ndarray]:
-    """The state of these types out of a file of this format. Raises FileFormatError unless all is there and fits."""
+    """The state of these types out of a file of this format, and where it says that training stands within an epoch.
+
+    Raises: FileFormatError unless all of these types is there and fits.
+    """
     found = {}
     for name, kind in wanted.items():
         stored = name if format > 1 else in_format_1(name)
@@ -129,7 +133,16 @@ def fitting(path: Path, wanted: Mapping[str, TensorType], arrays: Arrays, format
             shown = "none" if got is None else f"{got.dtype}{list(got.shape)}"
             raise _malformed(path, f"its array {stored!r} does not fit its description", str(kind), shown)
         found[name] = got
-    return found
+    return _within_epoch(arrays) | found
+
+
+def _within_epoch(arrays: Arrays) -> dict[str, np.ndarray]:
+    """What files need not have: where in an epoch training stood, and its running sums."""
+    places = {
+        name: arrays[name] for name, kind in TYPES.items() if name in arrays and kind == TensorType.of(arrays[name])
+    }
+    sums = {name: array for name, array in arrays.items() if level(name) == METRICS and array.dtype == np.float64}
+    return places | sums
 
 
 def _malformed(

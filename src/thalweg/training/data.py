@@ -11,37 +11,17 @@ from typing import Any
 import numpy as np
 
 from thalweg.data.arrays import as_array, converted, require_finite
+from thalweg.data.source import WEIGHT, Arrays, LateRows, Rows, slices
 from thalweg.errors import ArgumentError, DataError, DTypeError, ShapeError, did_you_mean
-from thalweg.fields import dataclass
 from thalweg.graph.types import TensorType
 from thalweg.training.goals import Goal, Goals
 
-Arrays = dict[str, np.ndarray]
 Types = Mapping[str, TensorType]
 """Label of an input ("x", "x/left") -> dtype and shape, here without the axis of the samples."""
-
-WEIGHT = "sample_weight"
 
 
 class ClassNotice(UserWarning):
     """A class has a weight, but no sample."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Arrays by the label of the graph's input; equally many rows in each."""
-
-    arrays: Arrays
-    count: int
-
-    @property
-    def weighted(self) -> bool:
-        return any(label.startswith(WEIGHT) for label in self.arrays)
-
-    def take(self, index: np.ndarray | slice) -> Rows:
-        """Some of the rows: views for a slice, copies for an index."""
-        arrays = {label: np.ascontiguousarray(array[index]) for label, array in self.arrays.items()}
-        return Rows(arrays, len(next(iter(arrays.values()))))
 
 
 def prepare_inputs(x: Any, types: Types) -> Rows:
@@ -54,13 +34,17 @@ def prepare_inputs(x: Any, types: Types) -> Rows:
     """
     parts = by_label(x, list(types), "x")
     arrays = {label: _input_array(parts[label], kind, label) for label, kind in types.items()}
-    return Rows(arrays, _common_rows(arrays))
+    late = {label: kind.dtype for label, kind in types.items() if isinstance(arrays[label], np.memmap)}
+    return LateRows(arrays, late) if late else Rows(arrays)
 
 
 def check_inputs(rows: Rows, x: Any) -> None:
     """Raise DataError at a NaN or infinity. Apart from :func:`prepare_inputs`: prediction takes whatever it gets."""
-    for label, array in rows.arrays.items():
-        require_finite(array, label, getattr(x, "columns", None))
+    seen = 0
+    for chunk in rows.chunks(None, 0, rows.count, 1):
+        for label, array in chunk.arrays.items():
+            require_finite(array, label, getattr(x, "columns", None), first_row=seen)
+        seen += len(chunk.index)
 
 
 def _input_array(value: Any, kind: TensorType, label: str) -> np.ndarray:
@@ -72,7 +56,11 @@ def _input_array(value: Any, kind: TensorType, label: str) -> np.ndarray:
     fitted = _fit_rank(array, kind.shape)
     if fitted is None:
         raise _misfit(array, kind.shape, label)
-    return converted(fitted, kind.dtype, label)
+    if not isinstance(fitted, np.memmap) or (fitted.dtype == kind.dtype and fitted.flags.c_contiguous):
+        return converted(fitted, kind.dtype, label)
+    for part in slices(fitted):  # a file may be larger than memory: its rows are converted when they are used
+        converted(fitted[part], kind.dtype, label)
+    return fitted
 
 
 def _fit_rank(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -164,18 +152,6 @@ def by_label(value: Any, labels: Sequence[str], what: str) -> dict[str, Any]:
     )
 
 
-def _common_rows(arrays: Arrays) -> int:
-    counts = {label: len(array) for label, array in arrays.items()}
-    if len(set(counts.values())) != 1:
-        raise ShapeError(
-            "the arrays do not have equally many rows",
-            expected="one row per sample in each",
-            got=", ".join(f"{label}: {count}" for label, count in counts.items()),
-            fix="check how the data were made: a row of one belongs to the same row of the others",
-        )
-    return next(iter(counts.values()))
-
-
 def prepare(x: Any, y: Any, sample_weight: Any, class_weight: Any, types: Types, goals: Goals) -> Rows:
     """Everything that a step of training or evaluation takes.
 
@@ -192,8 +168,7 @@ def prepare(x: Any, y: Any, sample_weight: Any, class_weight: Any, types: Types,
     check_inputs(inputs, x)
     targets = _prepare_targets(_wanted(y, goals), goals.outputs)
     weights = _prepare_weights(_wanted(sample_weight, goals), class_weight, targets, goals.outputs)
-    arrays = {**inputs.arrays, **targets, **weights}
-    return Rows(arrays, _common_rows(arrays))
+    return inputs.beside({**targets, **weights})
 
 
 def require_rows(rows: Rows) -> None:

@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from thalweg.data.source import Arrays, Rows, Source
 from thalweg.executors.executor import Program
 from thalweg.fields import dataclass
 from thalweg.state import State
 from thalweg.state.names import EVALUATION, within
-from thalweg.training.data import Arrays, Rows
 from thalweg.training.goals import Goals
-from thalweg.training.loop import Pace
+from thalweg.training.pace import Pace
 from thalweg.training.programs import Programs
 from thalweg.training.step import VALID, Net, evaluation_step, prediction_label, prediction_step
 
@@ -36,24 +36,30 @@ Watch = Callable[[int], bool]
 
 @dataclass(frozen=True)
 class Pieces:
-    """Steps over the same arrays."""
+    """Steps over the same arrays.
+
+    Attributes:
+        rows: how many of the rows count; the others fill up the last step.
+    """
 
     arrays: Arrays
     index: np.ndarray
+    rows: int
 
 
-def pieces(rows: Rows) -> list[Pieces]:
+def pieces(rows: Source) -> Iterator[Pieces]:
     """All rows in steps of ``PIECE``; the rows that fill up the last one are copies of the first row of it."""
-    full, rest = divmod(rows.count, PIECE)
-    found = []
-    if full:
-        found.append(Pieces(rows.arrays, np.arange(full * PIECE).reshape(full, PIECE)))
-    if rest:
-        start = full * PIECE
-        index = np.full(PIECE, start)
-        index[:rest] = np.arange(start, rows.count)
-        found.append(Pieces(rows.take(index).arrays, np.arange(PIECE).reshape(1, PIECE)))
-    return found
+    for chunk in rows.chunks(None, 0, rows.count, PIECE):
+        full, rest = divmod(len(chunk.index), PIECE)
+        if full:
+            yield Pieces(chunk.arrays, chunk.index[: full * PIECE].reshape(full, PIECE), full * PIECE)
+        if rest:
+            index = np.full(PIECE, chunk.index[full * PIECE])
+            index[:rest] = chunk.index[full * PIECE :]
+            arrays = {label: np.ascontiguousarray(array[index]) for label, array in chunk.arrays.items()}
+            if VALID in arrays:
+                arrays[VALID][rest:] = 0
+            yield Pieces(arrays, np.arange(PIECE).reshape(1, PIECE), rest)
 
 
 def run_paced(
@@ -84,12 +90,9 @@ class Evaluation:
         self.programs = programs
         self.build = lambda: evaluation_step(net, goals, PIECE)
         ones = np.ones(rows.count, np.float32)
-        weights = {goal.weight_label: rows.arrays.get(goal.weight_label, ones) for goal in goals.outputs}
-        self.pieces = pieces(Rows({**rows.arrays, **weights, VALID: ones}, rows.count))
-        rest = rows.count % PIECE
-        if rest:
-            self.pieces[-1].arrays[VALID][rest:] = 0
-        self.steps = sum(len(piece.index) for piece in self.pieces)
+        weights = {goal.weight_label for goal in goals.outputs} - set(rows.labels)
+        self.rows = rows.beside({**dict.fromkeys(weights, ones), VALID: ones})
+        self.steps = -(-rows.count // PIECE)
 
     def run(self, threads: int, watch: Watch, single: bool = False) -> dict[str, Any]:
         """The logs; those of the rows so far, if ``watch`` says to stop."""
@@ -97,7 +100,7 @@ class Evaluation:
         state = self.programs.state
         clear_sums(state, EVALUATION)
         pace, done = Pace(single), 0
-        for piece in self.pieces:
+        for piece in pieces(self.rows):
             for count in run_paced(program, state, piece, {}, threads, pace):
                 done += count
                 if not watch(done):
@@ -139,14 +142,14 @@ class Prediction:
             for name, kind in self.net.outputs.items()
         }
 
-    def run(self, rows: Rows, threads: int, watch: Watch, single: bool = False) -> Arrays:
+    def run(self, rows: Source, threads: int, watch: Watch, single: bool = False) -> Arrays:
         """The predictions of all rows, by the label of the output."""
         if rows.count <= FEW:
             return self._one_by_one(rows)
         results = self.empty(rows.count)
         program, pace, start, done = self.program(PIECE), Pace(single), 0, 0
         for piece in pieces(rows):
-            count = min(piece.index.size, rows.count - start)
+            count = piece.rows
             outputs = self._views(results, start, piece.index) if count == piece.index.size else self.empty_piece()
             for steps in run_paced(program, self.programs.state, piece, outputs, threads, pace):
                 done += steps
@@ -154,7 +157,7 @@ class Prediction:
                     return results
             if count < piece.index.size:
                 for label, array in outputs.items():
-                    results[label][start:] = array[0, :count]
+                    results[label][start : start + count] = array[0, :count]
             start += count
         return results
 
@@ -168,21 +171,23 @@ class Prediction:
             for label, array in results.items()
         }
 
-    def _one_by_one(self, rows: Rows) -> Arrays:
+    def _one_by_one(self, rows: Source) -> Arrays:
         """On one thread: waking a second one takes longer than its half of a row saves."""
         results = self.empty(rows.count)
         if not rows.count:
             return results
         program = self.program(1)
-        for row in range(rows.count):
-            part = slice(row, row + 1)
-            program.run(
-                self.programs.state.memory,
-                {label: array[part] for label, array in rows.arrays.items()},
-                None,
-                {label: array[part] for label, array in results.items()},
-                1,
-            )
+        done = 0
+        for chunk in rows.chunks(None, 0, rows.count, 1):
+            for row in chunk.index:
+                program.run(
+                    self.programs.state.memory,
+                    {label: array[row : row + 1] for label, array in chunk.arrays.items()},
+                    None,
+                    {label: array[done : done + 1] for label, array in results.items()},
+                    1,
+                )
+                done += 1
         return results
 
 

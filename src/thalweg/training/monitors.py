@@ -10,6 +10,7 @@ import numpy as np
 
 from thalweg.checks import Finite, In, OneOf
 from thalweg.errors import ArgumentError, StorageError
+from thalweg.record.events import CheckpointWritten
 from thalweg.training.callbacks import Callback, Logs
 
 Count = Annotated[int, In("[0, inf)")]
@@ -178,6 +179,7 @@ class ModelCheckpoint(_Monitor):
             print(f"Epoch {self._epoch + 1}: saving model to {path}")
         save = self.model.save_weights if self.save_weights_only else self.model.save
         save(path, overwrite=True)
+        self.tell(CheckpointWritten(self._epoch, path))
 
     def _is_best(self, logs: Logs) -> bool:
         current = self.current(logs)

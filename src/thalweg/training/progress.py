@@ -11,6 +11,7 @@ from typing import Any, Protocol, TextIO
 import numpy as np
 
 from thalweg.errors import ArgumentError
+from thalweg.record.events import EpochBegun, EpochEnded, Event, Interval, TrainingEnded
 
 REDRAW_SECONDS = 0.1
 MOST_NUMBERS = 10
@@ -158,6 +159,17 @@ class Progress:
         self.epoch = first_epoch
         self.began = 0.0
         self.next_redraw = 0.0
+
+    def hear(self, event: Event) -> None:
+        """Show what happened."""
+        if isinstance(event, EpochBegun):
+            self.begin_epoch(event.epoch)
+        elif isinstance(event, Interval) and self.wants_redraw():
+            self.redraw(event.step, event.logs)
+        elif isinstance(event, EpochEnded):
+            self.end_epoch(event.logs)
+        elif isinstance(event, TrainingEnded):
+            self.close()
 
     def begin_epoch(self, epoch: int) -> None:
         self.epoch = epoch

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field
+from typing import Protocol
 
 import numpy as np
 
 from thalweg.data.arrays import find_non_finite
+from thalweg.data.source import Arrays, is_weighted
 from thalweg.errors import NonFiniteError
-from thalweg.executors.executor import Arrays, Program
 from thalweg.executors.numpy import evaluate
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, topological
@@ -24,35 +25,55 @@ SNAPSHOT_SECONDS = 1.0
 """How often the state is copied: a copy of 5 MB takes a millisecond, and at most this much is replayed."""
 
 
+MOST_CHUNKS = 4
+"""Of a stream, whose chunks are kept for as long as they may have to be run again."""
+
+
 class Divergence(Exception):
     """The loop's signal that something is not finite. Becomes a NonFiniteError, or ends training quietly."""
 
 
+class Runner(Protocol):
+    """What a rescue needs of who runs the steps."""
+
+    @property
+    def state(self) -> State: ...
+
+    def run(self, arrays: Arrays, index: np.ndarray, threads: int) -> None:
+        """A step on the rows of each row of ``index``."""
+
+    def step(self, batch: int, weighted: bool) -> Step:
+        """What a step of this size is made of."""
+
+    def totals(self) -> Collection[str]:
+        """The states that are sums of losses."""
+
+
 @dataclass
 class Rescue:
-    """Keeps a good state and what was run since, so that the step that broke it can be found by running it again.
+    """Keeps a good state and what was run since, so that the step that broke it can be found by running it again."""
 
-    Arguments:
-        step: batch size -> the step's graph.
-        totals: the states that are sums of losses.
-    """
-
-    state: State
-    data: Mapping[str, np.ndarray]
-    step: Callable[[int], Step]
-    totals: Collection[str]
+    runner: Runner
     kept: Snapshot = field(default_factory=dict)
     kept_at: float = -np.inf
-    calls: list[tuple[Program, np.ndarray, float]] = field(default_factory=list)
+    calls: list[tuple[Arrays, np.ndarray, float]] = field(default_factory=list)
+    chunks: int = 0  # that the calls are of
 
-    def before(self, program: Program, index: np.ndarray, now: float) -> None:
+    @property
+    def state(self) -> State:
+        return self.runner.state
+
+    def before(self, arrays: Arrays, index: np.ndarray, now: float) -> None:
         """Note what will run now; from time to time, keep the state. Raises Divergence if it is not finite."""
-        if now - self.kept_at > SNAPSHOT_SECONDS:
+        new_chunk = not self.calls or self.calls[-1][0] is not arrays
+        self.chunks += new_chunk
+        if now - self.kept_at > SNAPSHOT_SECONDS or self.chunks > MOST_CHUNKS:
             self.calls.clear()
+            self.chunks = 1
             self.check()
             self.kept = self.state.snapshot(into=self.kept)
             self.kept_at = now
-        self.calls.append((program, index, self.state.number(LEARNING_RATE_STATE)))
+        self.calls.append((arrays, index, self.state.number(LEARNING_RATE_STATE)))
 
     def check(self) -> None:
         """Raise Divergence if anything that lasts is not finite: a step may break the weights after a good loss."""
@@ -64,25 +85,25 @@ class Rescue:
         if not self.kept:
             return self._report_state()
         self.state.restore(self.kept)
-        for program, index, rate in self.calls:
+        for arrays, index, rate in self.calls:
             self.state.write(LEARNING_RATE_STATE, rate)
             before = self.state.snapshot()
-            program.run(self.state.memory, self.data, index, None, 1)
+            self.runner.run(arrays, index, 1)
             if self._broken() is not None:
                 self.state.restore(before)
-                return self._first_bad_step(program, index)
+                return self._first_bad_step(arrays, index)
         return self._report_state()
 
-    def _first_bad_step(self, program: Program, index: np.ndarray) -> NonFiniteError:
+    def _first_bad_step(self, arrays: Arrays, index: np.ndarray) -> NonFiniteError:
         """The same call again, a step at a time."""
         for row in index:
             before = self.state.snapshot()
-            program.run(self.state.memory, self.data, row[None], None, 1)
+            self.runner.run(arrays, row[None], 1)
             broken = self._broken()
             if broken is not None:
                 self.state.restore(before)
-                inputs = {label: array[row] for label, array in self.data.items()}
-                return _report(self.step(len(row)), inputs, before, broken)
+                inputs = {label: array[row] for label, array in arrays.items()}
+                return _report(self.runner.step(len(row), is_weighted(arrays)), inputs, before, broken)
         raise AssertionError("the same steps on the same state gave something else")
 
     def _report_state(self) -> NonFiniteError:
@@ -93,8 +114,9 @@ class Rescue:
 
     def _broken(self) -> str | None:
         """What lasts and is not finite, in words; None if all is well. Metrics may be infinite, the loss may not."""
+        losses = self.runner.totals()
         for name in self.state:
-            if level(name) in (METRICS, EVALUATION) and name not in self.totals:
+            if level(name) in (METRICS, EVALUATION) and name not in losses:
                 continue
             where = self.state[name].non_finite()
             if where is not None:
@@ -107,7 +129,7 @@ def _shown(name: str) -> str:
     return repr(within(name) if level(name) == PARAMETERS else name)
 
 
-def _report(step: Step | None, inputs: Arrays, before: Arrays, after: str) -> NonFiniteError:
+def _report(step: Step | None, inputs: Arrays, before: Snapshot, after: str) -> NonFiniteError:
     """Arguments:
     before, after: the state that the step began with, and what was wrong in that which it left.
     """

@@ -18,13 +18,9 @@ from thalweg.graph.types import TensorType
 from thalweg.layers.mixing import rolled
 from thalweg.layers.tracing import Parameter, Trace, tracing
 from thalweg.losses.loss import Loss
-from thalweg.optimizers.lbfgs import LBFGS
 from thalweg.optimizers.optimizer import Optimizer
 from thalweg.state.names import EVALUATION, METRICS, STEP_STATE, parameter_state
 from thalweg.training.goals import PENALTY, Goal, Goals
-
-OBJECTIVE, GRADIENT = "objective", "gradient"
-"""The outputs of a training step for an optimizer with a line search: the loss, and by path its derivatives."""
 
 Nodes = Mapping[str, Node]
 Call = Callable[[Nodes, bool], dict[str, Node]]
@@ -75,15 +71,16 @@ def training_step(net: Net, goals: Goals, optimizer: Optimizer, batch: int, weig
         penalty = _sum([ops.cast(penalty, loss.dtype) for penalty in penalties])
         loss = loss + penalty
         sums |= _batch_sums(PENALTY, penalty, batch)
-    slopes = gradients(loss, list(wrt.values()))
+    slopes = dict(zip(wrt, gradients(loss, list(wrt.values())), strict=True))
     updates = {
-        **_constrained(net, optimizer.updates(wrt, dict(zip(wrt, slopes, strict=True)))),
+        **_constrained(net, optimizer.updates(wrt, slopes)),
         **trace.updates,
         **_running(METRICS, sums),
         STEP_STATE: ops.cast(ops.cast(ops.state_node(STEP_STATE, (), "uint32"), "int64") + 1, "uint32"),
     }
-    outputs = _objective(loss, wrt, slopes) if isinstance(optimizer, LBFGS) else {}
-    return Step(Graph(outputs, updates), tuple(predictions.values()), loss, tuple(slopes))
+    return Step(
+        Graph(optimizer.outputs(loss, slopes), updates), tuple(predictions.values()), loss, tuple(slopes.values())
+    )
 
 
 def evaluation_step(net: Net, goals: Goals, batch: int) -> Step:
@@ -204,12 +201,6 @@ def _measure(
             own = measure.metric.sums(y_true, y_pred, sample_weight if measure.weighted else weight)
         sums |= {f"{measure.name}/{name}": ops.cast(node, "float64") for name, node in own.items()}
     return sums
-
-
-def _objective(loss: Node, wrt: Mapping[str, Node], slopes: Sequence[Node]) -> dict[str, Node]:
-    """What a line search wants to know of a step."""
-    gradient = {f"{GRADIENT}/{path}": slope for path, slope in zip(wrt, slopes, strict=True)}
-    return {OBJECTIVE: ops.cast(loss, "float64"), **gradient}
 
 
 def _penalties(net: Net, trace: Trace) -> list[Node]:

@@ -14,6 +14,7 @@ import numpy as np
 from thalweg import config, ops
 from thalweg.backprop import gradients
 from thalweg.data.arrays import as_array, converted
+from thalweg.data.source import Arrays
 from thalweg.errors import ArgumentError, DataError, DTypeError, ShapeError
 from thalweg.graph.node import Node
 from thalweg.layers.layer import Layer
@@ -22,7 +23,6 @@ from thalweg.model import Model
 from thalweg.ops.elementwise import Sigmoid
 from thalweg.ops.shape import unreshaped
 from thalweg.ops.softmax import Softmax
-from thalweg.training.data import Arrays
 from thalweg.visualization.inside import find, is_convolution, result_of, run
 
 CLASSES = "classes"

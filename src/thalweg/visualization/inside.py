@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.data.source import Arrays, Rows
 from thalweg.errors import ArgumentError, ShapeError, did_you_mean
 from thalweg.executors import threads as cores
 from thalweg.graph.node import Node
@@ -17,7 +18,6 @@ from thalweg.layers.layer import Layer
 from thalweg.layers.symbols import SOME_BATCH
 from thalweg.layers.tracing import Trace, current_trace
 from thalweg.model import Model
-from thalweg.training.data import Arrays, Rows
 from thalweg.training.inference import Prediction
 from thalweg.training.programs import Programs
 from thalweg.training.step import Net, prediction_label, prediction_step
@@ -115,7 +115,7 @@ def run(model: Model, rows: Rows, watched: Watched, further: Arrays | None = Non
     Arguments:
         further: arrays of as many rows, for inputs beside the model's.
     """
-    rows = Rows({**rows.arrays, **(further or {})}, rows.count)
+    rows = rows.beside(further or {})
     net = _watching(model.runner.net(), watched, further or {})
     programs = model.runner.programs()
     prediction = Prediction(net, Programs(programs.executor, programs.state))

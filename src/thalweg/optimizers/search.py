@@ -1,4 +1,4 @@
-"""A training step with a line search: L-BFGS around the compiled program that gives loss and gradient of all rows."""
+"""Steps of L-BFGS: a line search around the compiled program that gives loss and gradient of all rows."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from thalweg.errors import ArgumentError
-from thalweg.executors.executor import Arrays, Program
 from thalweg.fields import dataclass
-from thalweg.optimizers.lbfgs import CHANGES, LBFGS, PAIRS_STATE, STEPS, direction
+from thalweg.graph.node import Graph
 from thalweg.optimizers.line_search import Point, strong_wolfe
 from thalweg.optimizers.optimizer import LEARNING_RATE_STATE
+from thalweg.optimizers.stepper import Arrays, Compiled
 from thalweg.state import Snapshot, State
-from thalweg.state.names import parameter_state, slot_state
-from thalweg.training.step import GRADIENT, OBJECTIVE, Net, Step
+from thalweg.state.names import OPTIMIZER, parameter_state, slot_state
+
+OBJECTIVE, GRADIENT = "objective", "gradient"
+"""The outputs of a training step for a line search: the loss, and ``gradient/<path>``, its derivatives."""
+
+PAIRS_STATE = f"{OPTIMIZER}/pairs"
+"""How many pairs have been put into the slots so far; number i stands in row ``i % history_size``."""
+
+STEPS, CHANGES = "steps", "changes"
+"""The slots, (history_size, ...): the last moves of the parameter, and how its gradient changed by each."""
 
 ROUNDING = 4.0
 """Units in the last place by which the sum that a loss is may be wrong."""
@@ -23,48 +30,40 @@ ROUNDING = 4.0
 
 @dataclass
 class Search:
-    """A Program whose every step is one iteration of L-BFGS.
+    """The stepper of L-BFGS: every step is one iteration. See ``stepper.Stepper``.
+
+    Its program gives loss and gradient as outputs, adds to sums and counters, and changes no trained parameter.
 
     Arguments:
-        program: computes loss and gradient (as outputs), sums and counters, and changes no trained parameter.
-        step: what it was made of.
-        state: whose memory ``run`` gets.
+        paths: of the trained parameters.
+        history_size, tolerance: as in ``LBFGS``.
 
     Attributes:
         converged: whether the last iteration found no better point.
     """
 
-    optimizer: LBFGS
-    program: Program
-    step: Step
     paths: tuple[str, ...]
-    state: State
+    history_size: int
+    tolerance: float
     converged: bool = False
 
-    def run(
-        self,
-        state: Arrays,
-        data: Arrays,
-        index: np.ndarray | None = None,
-        outputs: Arrays | None = None,
-        threads: int = 1,
-    ) -> None:
-        """One iteration for each row of ``index``. See ``Program``."""
-        assert index is not None and not outputs, "training runs with an index and without outputs"
+    def run(self, program: Compiled, graph: Graph, state: State, data: Arrays, index: np.ndarray, threads: int) -> None:
+        """One iteration for each row of ``index``."""
         for row in index:
-            self._iterate(_Objective(self, data, row[None], threads))
+            self._iterate(_Objective(self.paths, program, graph, state, data, row[None], threads))
 
     def _iterate(self, objective: _Objective) -> None:
+        state = objective.state
         w = objective.parameters()
         objective.before_all()
         value, gradient = objective.evaluate()
         objective.after_first()
         finite = bool(np.isfinite(value) and np.isfinite(gradient).all())
-        self.converged = finite and _largest(gradient) <= self.optimizer.tolerance_grad
+        self.converged = finite and _largest(gradient) <= self.tolerance
         if self.converged or not finite:  # the loop reports what is not finite
             return
-        rate = self.state.number(LEARNING_RATE_STATE)
-        moves, changes = self._pairs()
+        rate = state.number(LEARNING_RATE_STATE)
+        moves, changes = self._pairs(state)
         along = direction(gradient, moves, changes)
         if not along @ gradient < 0:  # rounding has spoilt the pairs
             moves, along = [], -gradient
@@ -82,47 +81,55 @@ class Search:
         objective.set_parameters(w + found.step * along if found is not None and better else w)
         objective.restore()
         if found is not None and better:
-            self._push(objective.parameters() - w, found.of - gradient)
+            self._push(state, objective.parameters() - w, found.of - gradient)
         elif moves:
-            self.state.write(PAIRS_STATE, 0)  # once more, along the gradient itself
+            state.write(PAIRS_STATE, 0)  # once more, along the gradient itself
         else:
             self.converged = True
 
-    def _pairs(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    def _pairs(self, state: State) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Moves and changes, the oldest first."""
-        count, size = self.state.number(PAIRS_STATE), self.optimizer.history_size
+        count, size = state.number(PAIRS_STATE), self.history_size
         rows = [number % size for number in range(max(0, count - size), count)]
-        kept = {slot: [self.state.read(slot_state(path, slot)) for path in self.paths] for slot in (STEPS, CHANGES)}
+        kept = {slot: [state.read(slot_state(path, slot)) for path in self.paths] for slot in (STEPS, CHANGES)}
         moves, changes = ([_flat([array[row] for array in kept[slot]]) for row in rows] for slot in (STEPS, CHANGES))
         return moves, changes
 
-    def _push(self, move: np.ndarray, change: np.ndarray) -> None:
+    def _push(self, state: State, move: np.ndarray, change: np.ndarray) -> None:
         """Keep a pair, if the curvature along it is positive, without which H would not be (equation 7.20)."""
         if not move @ change > 1e-10 * (change @ change):
             return
-        count = self.state.number(PAIRS_STATE)
+        count = state.number(PAIRS_STATE)
         for slot, vector in ((STEPS, move), (CHANGES, change)):
             names = [slot_state(path, slot) for path in self.paths]
-            parts = _split(vector, [self.state[name].type.shape[1:] for name in names])
+            parts = _split(vector, [state[name].type.shape[1:] for name in names])
             for name, part in zip(names, parts, strict=True):
-                kept = self.state.read(name)
-                kept[count % self.optimizer.history_size] = part
-                self.state.write(name, kept)
-        self.state.write(PAIRS_STATE, count + 1)
+                kept = state.read(name)
+                kept[count % self.history_size] = part
+                state.write(name, kept)
+        state.write(PAIRS_STATE, count + 1)
 
 
 class _Objective:
     """Loss and gradient of some rows as a function of all trained parameters in one vector (float64)."""
 
-    def __init__(self, search: Search, data: Arrays, index: np.ndarray, threads: int) -> None:
-        self.state = search.state
-        self._parameters = [self.state[parameter_state(path)] for path in search.paths]
+    def __init__(
+        self,
+        paths: Sequence[str],
+        program: Compiled,
+        graph: Graph,
+        state: State,
+        data: Arrays,
+        index: np.ndarray,
+        threads: int,
+    ) -> None:
+        self.state = state
+        self._parameters = [state[parameter_state(path)] for path in paths]
         self._arguments = (data, index)
         self._threads = threads
-        self._program = search.program
-        graph = search.step.graph
+        self._program = program
         self._outputs = {label: np.empty((1, *node.shape), node.dtype) for label, node in graph.outputs.items()}
-        self._gradients = [self._outputs[f"{GRADIENT}/{path}"] for path in search.paths]
+        self._gradients = [self._outputs[f"{GRADIENT}/{path}"] for path in paths]
         self._others = list(graph.updates)  # sums and counters, which move once only
         self._before: Snapshot = {}
         self._after: Snapshot = {}
@@ -154,6 +161,23 @@ class _Objective:
         return float(self._outputs[OBJECTIVE][0]), _flat(self._gradients)
 
 
+def direction(gradient: np.ndarray, moves: Sequence[np.ndarray], changes: Sequence[np.ndarray]) -> np.ndarray:
+    """``-H g`` by the two-loop recursion (algorithm 7.4), with the pairs from the oldest to the newest."""
+    q: np.ndarray = -gradient
+    if not moves:
+        return q
+    pairs = [(s, y, 1.0 / (y @ s)) for s, y in zip(moves, changes, strict=True)]
+    weights = []
+    for s, y, rho in reversed(pairs):
+        weights.append(rho * (s @ q))
+        q = q - weights[-1] * y
+    s, y, _ = pairs[-1]
+    q = q * ((s @ y) / (y @ y))
+    for (s, y, rho), weight in zip(pairs, reversed(weights), strict=True):
+        q = q + (weight - rho * (y @ q)) * s
+    return q
+
+
 def _largest(gradient: np.ndarray) -> float:
     return float(np.abs(gradient).max(initial=0.0))
 
@@ -166,22 +190,3 @@ def _split(vector: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[np.nda
     """The inverse of ``_flat``."""
     ends = np.cumsum([math.prod(shape) for shape in shapes], dtype=np.int64)
     return [part.reshape(shape) for part, shape in zip(np.split(vector, ends)[:-1], shapes, strict=True)]
-
-
-def check(net: Net, steps: int) -> None:
-    """Raise ArgumentError for what L-BFGS cannot train: several batches an epoch, or constrained parameters."""
-    if steps > 1:
-        raise ArgumentError(
-            "LBFGS needs the loss of all rows at once",
-            expected="one step an epoch",
-            got=f"{steps} steps an epoch",
-            fix="pass batch_size='full' to fit",
-        )
-    constrained = [path for path, parameter in net.parameters.items() if parameter.constraint is not None]
-    if constrained:
-        raise ArgumentError(
-            "LBFGS cannot keep a parameter within a constraint",
-            expected="parameters without constraints",
-            got=f"a constraint on {constrained[0]!r}",
-            fix="use another optimizer, or leave the constraint out",
-        )

@@ -1,0 +1,162 @@
+"""Where rows come from: arrays in memory or mapped from a file, or anything else that gives them in chunks.
+
+Whoever needs rows asks for those of an order, from one place in it to another, and gets them in chunks: of arrays one
+chunk, the arrays themselves and where in them the rows stand, so that nothing is copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from thalweg.data.arrays import converted
+from thalweg.errors import ShapeError
+from thalweg.fields import dataclass
+
+__all__ = ["Arrays", "Chunk", "LateRows", "Rows", "Source", "common_length", "is_weighted", "slices"]
+
+Arrays = dict[str, np.ndarray]
+"""Label of the graph's input ("x", "y/left") -> array; the first axis is that of the rows."""
+
+CHUNK_BYTES = 32 << 20
+"""Of rows that are read, converted or looked at together: few enough to have at hand, enough to read at full speed."""
+
+WEIGHT = "sample_weight"
+"""What the labels of sample weights begin with."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Rows that come next.
+
+    Attributes:
+        index: where they stand in the arrays, in their order; int64.
+    """
+
+    arrays: Arrays
+    index: np.ndarray
+
+
+class Source(Protocol):
+    """Rows of equally many arrays each, by the labels of the graph's inputs."""
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the arrays of a chunk are called."""
+
+    def chunks(self, order: np.ndarray | None, start: int, stop: int, batch: int) -> Iterator[Chunk]:
+        """The rows from place ``start`` of the order up to ``stop``, each chunk but the last in whole batches.
+
+        Arguments:
+            order: the number of every row, or None for that in which they stand.
+        """
+
+
+class Rows:
+    """Arrays in memory, or mapped from files: always one chunk, and nothing is copied."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._arrays = arrays
+        self.count = common_length(arrays)
+
+    @property
+    def arrays(self) -> Arrays:
+        """All rows at once."""
+        return self._arrays
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self._arrays)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether there are sample weights."""
+        return is_weighted(self._arrays)
+
+    def chunks(self, order: np.ndarray | None, start: int, stop: int, batch: int) -> Iterator[Chunk]:
+        yield Chunk(self._arrays, np.arange(start, stop) if order is None else order[start:stop])
+
+    def take(self, index: np.ndarray | slice) -> Rows:
+        """Some of the rows: views for a slice, copies for an index."""
+        return Rows(_taken(self._arrays, index))
+
+    def beside(self, further: Mapping[str, np.ndarray]) -> Rows:
+        """The same rows with further arrays. Raises ShapeError if they are of more or fewer rows."""
+        return Rows({**self._arrays, **further})
+
+
+class LateRows(Rows):
+    """Arrays of other dtypes than the graph takes, converted in chunks when they are used: for files that are large.
+
+    Arguments:
+        dtypes: by label, of the arrays that are not as they should be.
+    """
+
+    def __init__(self, arrays: Arrays, dtypes: Mapping[str, str]) -> None:
+        super().__init__(arrays)
+        self.dtypes = dict(dtypes)
+
+    @cached_property
+    def _converted(self) -> Arrays:
+        return self._ready(self._arrays)
+
+    @property
+    def arrays(self) -> Arrays:
+        """All rows at once, which takes the memory that this class saves elsewhere."""
+        return self._converted
+
+    def chunks(self, order: np.ndarray | None, start: int, stop: int, batch: int) -> Iterator[Chunk]:
+        row_bytes = sum(array.nbytes // max(len(array), 1) for array in self._arrays.values())
+        size = max(1, CHUNK_BYTES // max(row_bytes * batch, 1)) * batch
+        for first in range(start, stop, size):
+            last = min(first + size, stop)
+            part = _taken(self._arrays, slice(first, last) if order is None else order[first:last])
+            yield Chunk(self._ready(part), np.arange(last - first))
+
+    def take(self, index: np.ndarray | slice) -> Rows:
+        return LateRows(_taken(self._arrays, index), self.dtypes)
+
+    def beside(self, further: Mapping[str, np.ndarray]) -> Rows:
+        return LateRows({**self._arrays, **further}, self.dtypes)
+
+    def _ready(self, arrays: Arrays) -> Arrays:
+        return {
+            label: converted(array, self.dtypes[label], label) if label in self.dtypes else array
+            for label, array in arrays.items()
+        }
+
+
+def _taken(arrays: Arrays, index: np.ndarray | slice) -> Arrays:
+    return {label: np.ascontiguousarray(array[index]) for label, array in arrays.items()}
+
+
+def is_weighted(labels: Iterable[str]) -> bool:
+    """Whether there are sample weights among the arrays of these labels."""
+    return any(label.startswith(WEIGHT) for label in labels)
+
+
+def common_length(arrays: Mapping[str, np.ndarray]) -> int:
+    """How many rows each array has. Raises ShapeError if they differ."""
+    counts = {label: len(array) for label, array in arrays.items()}
+    if len(set(counts.values())) != 1:
+        raise ShapeError(
+            "the arrays do not have equally many rows",
+            expected="one row per sample in each",
+            got=", ".join(f"{label}: {count}" for label, count in counts.items()),
+            fix="check how the data were made: a row of one belongs to the same row of the others",
+        )
+    return next(iter(counts.values()))
+
+
+def slices(array: np.ndarray) -> Iterator[slice]:
+    """Rows to look at together, so that a look at all of them holds few in memory at a time."""
+    size = max(1, CHUNK_BYTES // max(array.nbytes // max(len(array), 1), 1))
+    for start in range(0, len(array), size):
+        yield slice(start, min(start + size, len(array)))

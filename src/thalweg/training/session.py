@@ -1,0 +1,284 @@
+"""One ``fit``: the loop over epochs and steps, and all that it keeps for as long as it runs.
+
+The session knows programs, state and rows of data; nothing of layers, and of the optimizer only that it has a stepper.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+import numpy as np
+
+from thalweg.checks import In, OneOf, check_fields
+from thalweg.data.source import Arrays, Rows, Source, is_weighted
+from thalweg.errors import NonFiniteError
+from thalweg.executors import threads as cores
+from thalweg.fields import dataclass
+from thalweg.record.events import (
+    EpochBegun,
+    EpochEnded,
+    Event,
+    Found,
+    Interval,
+    Listener,
+    TrainingBegun,
+    TrainingEnded,
+)
+from thalweg.record.history import History
+from thalweg.training.callbacks import CallbackList, Logs, TerminateOnNaN
+from thalweg.training.goals import VALIDATION
+from thalweg.training.interrupt import Interrupt, interruptible
+from thalweg.training.pace import Pace
+from thalweg.training.position import Position
+from thalweg.training.progress import Progress, check_verbose
+from thalweg.training.rescue import Divergence, Rescue
+from thalweg.training.trainer import Trainer, watched_evaluation
+
+Count = Annotated[int, In("[1, inf)")]
+FULL = "full"
+"""The batch size that means all rows."""
+
+INTERVAL_SECONDS = 0.1
+"""How often those who listen are told how far an epoch has come."""
+
+USER, CALLBACK, CONVERGED, NON_FINITE = "user", "callback", "converged", "non-finite loss"
+"""What can stop training, in the words of ``History.stopped_by``."""
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """The arguments of ``fit`` that say what runs when; names as there. Raises ArgumentError for a bad one."""
+
+    batch_size: Count | Annotated[str, OneOf(FULL)]
+    epochs: Annotated[int, In("[0, inf)")]
+    initial_epoch: Annotated[int, In("[0, inf)")] = 0
+    shuffle: bool = True
+    steps_per_epoch: Count | None = None
+    validation_freq: Count | tuple[Count, ...] = 1
+    threads: Count | None = None
+    verbose: int | bool | str = "auto"
+
+    def __post_init__(self) -> None:
+        check_fields(self, "fit")
+        check_verbose(self.verbose)
+
+    @property
+    def shuffles(self) -> bool:
+        """Whether the order of the rows matters, and is to change."""
+        return self.shuffle and self.batch_size != FULL
+
+    def batch(self, rows: int) -> int:
+        """The rows of a step."""
+        return min(self.batch_size, rows) if isinstance(self.batch_size, int) else rows
+
+    def steps(self, rows: int) -> int:
+        """Per epoch, if it begins with the first row."""
+        whole = -(-rows // self.batch(rows))
+        return whole if self.steps_per_epoch is None else min(whole, self.steps_per_epoch)
+
+    def validates(self, epoch: int) -> bool:
+        """Whether a validation follows this epoch."""
+        if isinstance(self.validation_freq, int):
+            return (epoch + 1) % self.validation_freq == 0
+        return epoch + 1 in self.validation_freq
+
+
+def params(verbose: Any, epochs: int, steps: int) -> dict[str, Any]:
+    """What callbacks and the history are told about a fit, as in Keras."""
+    return {"verbose": verbose, "epochs": epochs, "steps": steps}
+
+
+def fit(
+    trainer: Trainer,
+    source: Source,
+    held_out: Rows | None,
+    options: FitOptions,
+    callbacks: CallbackList,
+    history: History,
+    listeners: Sequence[Listener] = (),
+) -> None:
+    """Train; ``history`` grows with every finished epoch.
+
+    Arguments:
+        listeners: are told what happens, beside the history and the progress line.
+
+    Raises: NonFiniteError, the model being left on its last good state.
+    """
+    progress = Progress(options.verbose, options.initial_epoch, options.epochs, options.steps(source.count))
+    with interruptible() as interrupt:
+        told = (history.hear, progress.hear, *listeners)
+        session = Session(trainer, source, held_out, options, callbacks, interrupt, told)
+        session.run()
+    if session.stopped_by == USER and not interrupt.shared:
+        at = f"epoch {session.epoch + 1} of {options.epochs}"
+        print(f"Stopped by Ctrl-C in {at}; model and history are kept as they are.", file=sys.stderr)
+
+
+class Session:
+    """One call of ``fit``.
+
+    Attributes:
+        position: where in the data and in the epoch training stands; in the state.
+        epoch: the index of the epoch that runs.
+        stopped_by: see ``History``.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        source: Source,
+        held_out: Rows | None,
+        options: FitOptions,
+        callbacks: CallbackList,
+        interrupt: Interrupt,
+        listeners: Sequence[Listener],
+    ) -> None:
+        self.trainer = trainer
+        self.source = source
+        self.options = options
+        self.callbacks = callbacks
+        self.interrupt = interrupt
+        self.listeners = listeners
+        self.validation = None if held_out is None else trainer.evaluation(held_out)
+        self.batch = options.batch(source.count)
+        self.steps = options.steps(source.count)
+        self.threads = cores.wanted(options.threads)
+        self.position = Position(trainer.state, source.count, options.shuffles)
+        self.pace = Pace(callbacks.watches_batches("train"))
+        self.rescue = Rescue(trainer)
+        self.epoch = options.initial_epoch
+        self.stopped_by: str | None = None
+        self._next_interval = 0.0
+        self._compiled_before = trainer.programs.compile_seconds
+        self._last_logs: Logs = {}
+
+    def run(self) -> None:
+        """Train from the first epoch to the last, or to where something stops it."""
+        try:
+            self.begin()
+            self.run_epochs()
+        except Divergence:
+            self.give_up(self.rescue.error())
+        finally:
+            self.position.leave()
+            self.tell(TrainingEnded(self.stopped_by, self.trainer.programs.compile_seconds - self._compiled_before))
+        self.trainer.take_averages()
+        self.callbacks.call("on_train_end", self._last_logs)
+
+    def begin(self) -> None:
+        """Compile, and say that training begins. Raises ArgumentError for what the optimizer cannot train."""
+        options = self.options
+        self.trainer.check(self.steps)
+        self.trainer.prepare(self.batch, is_weighted(self.source.labels))
+        self.callbacks.listen(self.tell)
+        self.tell(TrainingBegun(options.initial_epoch, options.epochs, self.steps, self.source.count, self.batch))
+        self.callbacks.call("on_train_begin")
+
+    def run_epochs(self) -> None:
+        """The epochs. Raises Divergence if a loss is not finite, or at the end anything else that lasts."""
+        for epoch in range(self.options.initial_epoch, self.options.epochs):
+            self.epoch = epoch
+            began = time.perf_counter()
+            self.begin_epoch()
+            self.run_steps()
+            self.end_epoch(time.perf_counter() - began)
+            if self.stopped_by is not None:
+                break
+        else:
+            self.rescue.check()
+        if self.position.row:  # an order that was begun is not used again
+            self.position.end_pass()
+
+    def begin_epoch(self) -> None:
+        """The sums begin at zero, but where training goes on in the middle of an epoch."""
+        if not self.position.step:
+            self.trainer.clear()
+        self.tell(EpochBegun(self.epoch, self.position.step))
+        self.callbacks.call("on_epoch_begin", self.epoch)
+
+    def run_steps(self) -> None:
+        """The steps of one epoch that are not done yet."""
+        for arrays, index in self.calls():
+            if self.pace.single:
+                self.callbacks.call("on_train_batch_begin", self.position.step)
+            self.run_call(arrays, index)
+            if self.pace.single:
+                self.callbacks.call("on_train_batch_end", self.position.step - 1, self.trainer.logs())
+            self.tell_interval()
+            if self.interrupt.requested or self.callbacks.stop_requested():
+                return
+
+    def calls(self) -> Iterator[tuple[Arrays, np.ndarray]]:
+        """The rows that the epoch has yet to see in calls of some steps each; fewer rows at the end are a batch too."""
+        start = self.position.row
+        stop = min(self.source.count, start + (self.steps - self.position.step) * self.batch)
+        for chunk in self.source.chunks(self.position.order(), start, stop, self.batch):
+            full = len(chunk.index) // self.batch
+            index = chunk.index[: full * self.batch].reshape(full, self.batch)
+            step = 0
+            while step < full:
+                end = min(step + self.pace.steps, full)
+                yield chunk.arrays, index[step:end]
+                step = end
+            if len(chunk.index) % self.batch:
+                yield chunk.arrays, chunk.index[None, full * self.batch :]
+
+    def run_call(self, arrays: Arrays, index: np.ndarray) -> None:
+        """Some steps in one call. Raises Divergence if a loss is not finite."""
+        began = time.perf_counter()
+        self.rescue.before(arrays, index, began)
+        self.trainer.run(arrays, index, self.threads)
+        if not self.trainer.loss_is_finite():
+            raise Divergence
+        self.position.advance(len(index), index.size)
+        self.pace.measured(len(index), time.perf_counter() - began)
+
+    def end_epoch(self, seconds: float) -> None:
+        """The validation, the callbacks, and whether that was the last epoch."""
+        if not self.interrupt.requested:
+            self.position.end_epoch()
+            logs = self.trainer.logs()
+            logs.update(self.validate())
+        if self.interrupt.requested:
+            self.stopped_by = USER
+            return
+        self.callbacks.call("on_epoch_end", self.epoch, logs)
+        self._last_logs = logs
+        self.tell(EpochEnded(self.epoch, logs, seconds))
+        if self.callbacks.stop_requested():
+            self.stopped_by = CALLBACK
+        elif self.trainer.stepper.converged:
+            self.stopped_by = CONVERGED
+
+    def validate(self) -> Logs:
+        """The logs of a validation, ``val_...``; none where it is not due."""
+        if self.validation is None or not self.options.validates(self.epoch):
+            return {}
+        logs = watched_evaluation(
+            self.validation, self.threads, self.callbacks, lambda done: not self.interrupt.requested
+        )
+        return {f"{VALIDATION}{name}": value for name, value in logs.items()}
+
+    def give_up(self, error: NonFiniteError) -> None:
+        """A loss is not finite: raise the error, or say it where a callback wants training to end quietly."""
+        self.stopped_by = NON_FINITE
+        self.tell(Found(self.epoch, NON_FINITE, error.problem, error.layer))
+        quiet: TerminateOnNaN | None = self.callbacks.find(TerminateOnNaN)
+        if quiet is None or quiet.raise_error:
+            raise error from None
+        print(error, file=sys.stderr)
+
+    def tell(self, event: Event) -> None:
+        """Let everybody who listens know what happened."""
+        for listener in self.listeners:
+            listener(event)
+
+    def tell_interval(self) -> None:
+        """Where the epoch stands, from time to time."""
+        now = time.perf_counter()
+        if now >= self._next_interval:
+            self._next_interval = now + INTERVAL_SECONDS
+            self.tell(Interval(self.epoch, self.position.step, self.trainer.logs()))
