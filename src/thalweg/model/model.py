@@ -211,10 +211,12 @@ class Model:
 
     @property
     def inputs(self) -> list[Symbol]:
+        """The symbols that the model was built from; of a Sequential, its one input."""
         return list(self.runner.structure.inputs.values())
 
     @property
     def outputs(self) -> list[Symbol]:
+        """The symbols that the model gives."""
         return list(self.runner.structure.outputs.values())
 
     @property
@@ -231,10 +233,12 @@ class Model:
 
     @property
     def input_shape(self) -> Any:
+        """Of the input, the batch as None; a list if there are several."""
         return only([symbol.shape for symbol in self.inputs])
 
     @property
     def output_shape(self) -> Any:
+        """Of the output, the batch as None; a list if there are several."""
         return only([symbol.shape for symbol in self.outputs])
 
     def summary(
@@ -318,11 +322,13 @@ class Model:
 
     @property
     def trainable_weights(self) -> list[Parameter]:
+        """The parameters that training changes."""
         trained = self.parameters(trainable_only=True).values()
         return [parameter for parameter in self.weights if parameter in trained]
 
     @property
     def non_trainable_weights(self) -> list[Parameter]:
+        """The others: frozen ones, and those that are kept rather than trained."""
         trained = self.parameters(trainable_only=True).values()
         return [parameter for parameter in self.weights if parameter not in trained]
 

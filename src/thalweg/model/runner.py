@@ -135,6 +135,7 @@ class Runner:
 
     @property
     def executor(self) -> Executor:
+        """What steps are compiled by; another one compiles them anew."""
         if self._executor is None:
             self._executor = executors.default()
         return self._executor
