@@ -72,7 +72,7 @@ class Runner:
         one_row: the short way for a single row; None before the first one.
     """
 
-    def __init__(self, kind: str, seed: int) -> None:
+    def __init__(self, kind: str, seed: int = 0) -> None:
         self.kind = kind
         self.structure = Structure()
         self.compiled: Compiled | None = None
