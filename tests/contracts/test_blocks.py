@@ -15,6 +15,7 @@ import thalweg.losses
 import thalweg.metrics
 import thalweg.optimizers
 from thalweg import (
+    Model,
     activations,
     config,
     constraints,
@@ -36,9 +37,11 @@ from thalweg.layers.symbols import SOME_BATCH
 from thalweg.layers.tracing import tracing
 from thalweg.losses import MeanSquaredError
 from thalweg.optimizers import SGD
+from thalweg.passes.rows import adds_up
 from thalweg.registry import Registry
 from thalweg.state import layout
 from thalweg.state.names import parameter_state
+from thalweg.training.step import predicts_row_by_row
 
 KINDS: dict[str, tuple[Any, Any]] = {
     "layer": (layers.registry, LAYERS),
@@ -157,6 +160,13 @@ class TestEveryLayer:
             assert y.type == result.with_shape((6, *result.shape[1:]))
             assert compute(y, state, **x).shape == y.shape
             assert y.layer.split("/")[0] == layer.label or y.op.name == "input"
+
+    def test_rows_do_not_matter_to_each_other_in_prediction(self, name):
+        """What lets one program predict any number of rows."""
+        layer, shape, dtype = self.make(name)
+        entries = [layers.Input(size, dtype=dtype) for size in (shape if isinstance(shape, list) else [shape])]
+        model = Model(entries, layer(*entries))
+        assert predicts_row_by_row(model.runner.net())
 
     def test_gradient_reaches_each_parameter_and_the_input(self, name):
         layer, shape, dtype = self.make(name)
@@ -401,9 +411,27 @@ class TestEveryLoss:
         values = compute(getattr(losses, name)(*inputs(**arrays), **options), **arrays)
         np.testing.assert_array_equal(values, compute(make(reduction="none")(*inputs(**arrays)), **arrays))
 
+    @pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean_with_sample_weight"])
+    def test_evaluation_adds_up_rows(self, name, reduction):
+        """What lets one program evaluate any number of rows: those that fill up the batch add nothing."""
+        make, _, y_pred = LOSSES[name]
+        loss = make(reduction=reduction)
+        output = TensorType((127, *y_pred.shape[1:]), "float32")
+        target = loss.target_type(output)
+        y_true, y_pred = ops.input_node("y", target.shape, target.dtype), ops.input_node("p", output.shape)
+        weight, valid = ops.input_node("w", (127,)), ops.input_node("valid", (127,))
+        assert adds_up(loss.totals(y_true, y_pred, weight * valid, valid).values(), 127, "valid")
+
 
 @pytest.mark.parametrize("name", METRICS)
 class TestEveryMetric:
+    def test_evaluation_adds_up_rows(self, name):
+        """What lets one program evaluate any number of rows: those that fill up the batch add nothing."""
+        make, y_true, y_pred = METRICS[name]
+        dtype = "int32" if y_true.dtype.kind == "i" else "float32"
+        nodes = ops.input_node("y", (127, *y_true.shape[1:]), dtype), ops.input_node("p", (127, *y_pred.shape[1:]))
+        assert adds_up(make().sums(*nodes, ops.input_node("valid", (127,))).values(), 127, "valid")
+
     def test_sums_over_batches_are_sums_over_all(self, name):
         make, y_true, y_pred = METRICS[name]
         metric = make()

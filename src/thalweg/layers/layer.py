@@ -166,13 +166,15 @@ class Layer(Registered):
         """What the random operations want: ``ops.random_uniform(shape, *self.random_key())``.
 
         The numbers are others at each step and each draw. They depend on the model's seed (the state "random/seed"),
-        the step ("random/step") and on where in the model this layer stands, or, where given, on ``seed`` in place
-        of the last.
+        the step ("random/step", outside of training "random/draw") and on where in the model this layer stands, or,
+        where given, on ``seed`` in place of the last.
         """
-        seed_node, step_node = (ops.state_node(name, (), "uint32") for name in (SEED_STATE, STEP_STATE))
+        trace = current_trace()
+        seed_node, step_node = (ops.state_node(name, (), "uint32") for name in (SEED_STATE, trace.counter))
         source = seed_node.layer if seed is None else f"seed {seed}"
-        draw = current_trace().draw(f"{id(self)} {source}")
-        return zlib.crc32(f"{source}/{draw}".encode()), seed_node, step_node
+        draw = trace.draw(f"{id(self)} {source}")
+        stream = f"{source}/{draw}" if trace.counter == STEP_STATE else f"{trace.counter}/{source}/{draw}"
+        return zlib.crc32(stream.encode()), seed_node, step_node
 
     # What models use.
 

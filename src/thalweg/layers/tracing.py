@@ -19,7 +19,7 @@ from thalweg.graph.types import TensorType
 from thalweg.initializers import Initializer, Shape
 from thalweg.regularizers import Penalty
 from thalweg.state import Variable
-from thalweg.state.names import parameter_state
+from thalweg.state.names import STEP_STATE, parameter_state
 
 __all__ = ["Parameter"]
 
@@ -124,7 +124,8 @@ def add_parameters(found: dict[str, Parameter], more: Mapping[str, Parameter]) -
 class Trace:
     """What is collected while layers are called on nodes to make one graph. See ``tracing``."""
 
-    def __init__(self, parameters: Mapping[str, Parameter] | None) -> None:
+    def __init__(self, parameters: Mapping[str, Parameter] | None, counter: str) -> None:
+        self.counter = counter  # the state that counts the steps, which random numbers are made of
         self.updates: dict[str, Node] = {}
         self.activities: list[tuple[Penalty, Node]] = []
         self.results: dict[
@@ -160,6 +161,11 @@ class Trace:
             self._nodes[parameter] = ops.state_node(self.state(parameter), parameter.shape, parameter.dtype)
         return self._nodes[parameter]
 
+    @property
+    def drawn(self) -> bool:
+        """Whether random numbers have been drawn."""
+        return bool(self._draws)
+
     def draw(self, source: str) -> int:
         """A number for the next random draw of ``source``: a layer that is called twice draws twice."""
         self._draws[source] = self._draws.get(source, -1) + 1
@@ -170,17 +176,18 @@ _trace: ContextVar[Trace] = ContextVar("thalweg_trace")
 
 
 @contextmanager
-def tracing(parameters: Mapping[str, Parameter] | None = None) -> Iterator[Trace]:
+def tracing(parameters: Mapping[str, Parameter] | None = None, counter: str = STEP_STATE) -> Iterator[Trace]:
     """Layers called inside make nodes of one graph.
 
     Arguments:
         parameters: path -> parameter, as ``named_parameters`` of the model gives it: it names the states. Without,
             parameters get throw-away names, which is enough to work out shapes.
+        counter: the name of the state that counts the steps: random numbers are others with each.
 
     Gives the ``Trace``: its ``updates`` are the new values of states that layers update themselves (name -> node), its
     ``activities`` the results of layers that have an activity regularizer, with that.
     """
-    trace = Trace(parameters)
+    trace = Trace(parameters, counter)
     token = _trace.set(trace)
     try:
         yield trace

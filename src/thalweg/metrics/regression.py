@@ -64,15 +64,18 @@ class R2Score(Metric):
         axes = tuple(range(y_pred.rank - 1))
         error = y_true - ops.cast(y_pred, "float64")
         ones = ops.full(y_pred.shape, 1.0, "float64")
+        # How many numbers there are, whatever they weigh, only the adjusted score asks: it keeps evaluation from filling
+        # up the last batch.
+        count = {"count": ops.constant(float(y_pred.type.size), "float64")} if self.num_regressors else {}
         return {
             "residual": total(ops.square(error), weight, axes),
             "total": total(y_true, weight, axes),
             "squares": total(ops.square(y_true), weight, axes),
             "weight": total(ones, weight, axes),
-            "count": ops.constant(float(y_pred.type.size), "float64"),
+            **count,
         }
 
-    def result(self, residual: Any, total: Any, squares: Any, weight: Any, count: float) -> Value:
+    def result(self, residual: Any, total: Any, squares: Any, weight: Any, count: float = 0.0) -> Value:
         spread = squares - divide(np.square(total), weight)
         scores = np.where(spread > 0, 1 - divide(residual, spread), np.where(residual > 0, 0.0, 1.0))
         if self.class_aggregation == "variance_weighted_average":

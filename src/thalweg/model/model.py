@@ -33,7 +33,7 @@ from thalweg.state.names import OPTIMIZER, SEED_STATE, SLOTS
 from thalweg.training import checkpoint, data, session
 from thalweg.training.callbacks import Callback, CallbackList
 from thalweg.training.handle import OptimizerHandle
-from thalweg.training.inference import only
+from thalweg.training.inference import BATCH, only
 from thalweg.training.progress import check_verbose
 from thalweg.training.session import FitOptions, params
 
@@ -137,7 +137,10 @@ class Model:
         """The model on arrays: predictions. On symbols: it becomes a layer of another model, weights shared.
 
         Arguments:
-            training: on symbols, False for a part that is to behave as in prediction also while the rest is trained.
+            training: on arrays, True for the layers as in training: dropout drops, others in every call, and
+                BatchNormalization goes by the mean and variance of these rows, which its moving ones follow. On
+                symbols, for good: True for a part that behaves so also in prediction; False for a part that is to
+                behave as in prediction also while the rest is trained.
         """
         several = isinstance(inputs, Mapping | list | tuple)
         given = list(inputs.values() if isinstance(inputs, Mapping) else inputs) if several else [inputs]
@@ -145,7 +148,7 @@ class Model:
             if not self.built and self._body is not None and isinstance(given[0], Symbol):
                 self._become(self._body.structure_for(inputs))
             return self._call_inside(inputs, given, training)
-        return self.predict(inputs, verbose=0)
+        return self._on_one_batch(inputs, bool(training))
 
     # Structure
 
@@ -460,7 +463,7 @@ class Model:
         Arguments:
             batch_size: 32 unless given; 1 for stochastic gradient descent, ``"full"`` for all rows in one step.
             epochs: the index after the last epoch: with ``initial_epoch=2``, ``epochs=5`` trains 3.
-            validation_batch_size: accepted; the results do not depend on it.
+            validation_batch_size: ``batch_size`` unless given; matters only as in ``evaluate``.
             threads: at most so many; all cores unless given or set in ``THALWEG_THREADS``. Results do not depend on it.
             seed: of the shuffling and of dropout, and of the weights of a model that is not built yet.
 
@@ -476,6 +479,7 @@ class Model:
             shuffle,
             steps_per_epoch,
             validation_freq if isinstance(validation_freq, int) else tuple(validation_freq),
+            validation_batch_size,
             threads,
             verbose,
         )
@@ -484,7 +488,7 @@ class Model:
         rows = runner.prepare(x, y, sample_weight, class_weight)
         rows, held_out = runner.hold_out(rows, validation_split, validation_data)
         if held_out is not None:
-            size = options.batch(rows.count) if validation_batch_size is None else validation_batch_size
+            size = options.validation_batch(held_out.count)
             held_out = first(held_out, validation_steps, size, "fit: of the validation")
         if seed is not None:
             self.state.write(SEED_STATE, seed)
@@ -508,13 +512,17 @@ class Model:
     ) -> Any:
         """Loss and metrics over all rows: a list in the order of ``metrics_names``, a number if there is only a loss.
 
-        The results do not depend on ``batch_size``.
+        Arguments:
+            batch_size: 32 unless given. The results depend on it only where the rows of a batch matter to each other:
+                a loss, metric or regularizer of one's own that looks at the whole batch is, as in Keras, computed of
+                each batch.
         """
         verbose, watchers = check_verbose(verbose), CallbackList(callbacks)
         runner = self._ready_for(x, y, "evaluate", verbose)
         rows = first(runner.prepare(x, y, sample_weight), steps, batch_size, "evaluate")
         watchers.attach(self, {"verbose": verbose, "steps": rows.count})
-        return _as_keras(runner.trainer("evaluate").evaluate(rows, watchers, verbose), return_dict)
+        logs = runner.trainer("evaluate").evaluate(rows, batch_size or BATCH, watchers, verbose)
+        return _as_keras(logs, return_dict)
 
     def train_on_batch(
         self,
@@ -530,8 +538,11 @@ class Model:
         return _as_keras(runner.trainer("train_on_batch").train_on_batch(rows), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """Loss and metrics of the rows given, without training."""
-        return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict)
+        """Loss and metrics of the rows given, all in one batch, without training."""
+        runner = self._ready_for(x, y, "test_on_batch", verbose=0)
+        rows = runner.prepare(x, y, sample_weight)
+        logs = runner.trainer("test_on_batch").evaluate(rows, rows.count, CallbackList(None), verbose=0)
+        return _as_keras(logs, return_dict)
 
     def _ready_for(self, x: Any, y: Any, what: str, verbose: int | str, seed: int | None = None) -> Runner:
         """The runner of the model built for these data, its loss chosen. Raises GraphError if it is not compiled."""
@@ -550,7 +561,12 @@ class Model:
         steps: int | None = None,
         callbacks: Callbacks = None,
     ) -> Any:
-        """The outputs for all rows. The results do not depend on ``batch_size``, and no size compiles anything new."""
+        """The outputs for all rows.
+
+        Arguments:
+            batch_size: 32 unless given. The results depend on it only where the rows of a batch matter to each other,
+                as in BatchNormalization called with ``training=True``; otherwise no size compiles anything new.
+        """
         one_row = self.runner.one_row
         if one_row is not None and one_row.takes(x) and callbacks is None:
             return one_row(x)
@@ -558,12 +574,22 @@ class Model:
         rows = first(self.runner.rows(x), steps, batch_size, "predict")
         verbose, watchers = check_verbose(verbose), CallbackList(callbacks)
         watchers.attach(self, {"verbose": verbose, "steps": rows.count})
-        named = self.runner.predict(rows, verbose, watchers)
-        return named if self.runner.structure.named_outputs else only(list(named.values()))
+        return self._outputs(self.runner.predict(rows, batch_size or BATCH, verbose, watchers))
 
     def predict_on_batch(self, x: Any) -> Any:
-        """The outputs for all rows."""
-        return self.predict(x, verbose=0)
+        """The outputs for all rows, which are one batch."""
+        return self._on_one_batch(x, training=False)
+
+    def _on_one_batch(self, x: Any, training: bool) -> Any:
+        one_row = self.runner.one_row
+        if one_row is not None and not training and one_row.takes(x):
+            return one_row(x)
+        self.build_for(x)
+        rows = self.runner.rows(x)
+        return self._outputs(self.runner.predict(rows, max(rows.count, 1), 0, CallbackList(None), training))
+
+    def _outputs(self, named: dict[str, np.ndarray]) -> Any:
+        return named if self.runner.structure.named_outputs else only(list(named.values()))
 
     # The engine
 

@@ -42,7 +42,7 @@ from thalweg.training import data
 from thalweg.training.callbacks import CallbackList
 from thalweg.training.goals import Goals
 from thalweg.training.handle import OptimizerHandle
-from thalweg.training.inference import OneRow, Prediction
+from thalweg.training.inference import PIECE, OneRow, Prediction
 from thalweg.training.position import kept_names
 from thalweg.training.programs import Programs
 from thalweg.training.progress import Counter
@@ -89,7 +89,7 @@ class Runner:
 
     def _forget_programs(self) -> None:
         self._programs: Programs | None = None
-        self._prediction: Prediction | None = None
+        self._predictions: dict[bool, Prediction] = {}
         self._trainer: Trainer | None = None
         self.one_row = None
 
@@ -279,14 +279,22 @@ class Runner:
             self._trainer = Trainer(net, goals, compiled.rule, programs)
         return self._trainer
 
-    def predict(self, rows: Rows, verbose: int | str, watchers: CallbackList) -> dict[str, np.ndarray]:
-        """The outputs by name."""
-        if self._prediction is None:
-            self._prediction = Prediction(self.net(), self.programs())
-        if rows.count == 1 and len(self.structure.inputs) == len(self.structure.outputs) == 1:
-            self.one_row = self.one_row or OneRow(self._prediction)
+    def predict(
+        self, rows: Rows, batch: int, verbose: int | str, watchers: CallbackList, training: bool = False
+    ) -> dict[str, np.ndarray]:
+        """The outputs by name.
+
+        Arguments:
+            batch: rows of a batch, where they matter to each other.
+            training: whether the layers behave as in a step of training.
+        """
+        prediction = self._predictions.get(training)
+        if prediction is None:
+            prediction = self._predictions[training] = Prediction(self.net(), self.programs(), training)
+        if rows.count == 1 and not training and len(self.structure.inputs) == len(self.structure.outputs) == 1:
+            self.one_row = self.one_row or OneRow(prediction)
         single = watchers.watches_batches("predict")
-        counter = Counter(verbose, "Predict", -(-rows.count // 128))
+        counter = Counter(verbose, "Predict", -(-rows.count // PIECE))
 
         def watch(done: int) -> bool:
             counter.update(done)
@@ -296,7 +304,7 @@ class Runner:
             return True
 
         watchers.call("on_predict_begin")
-        results = self._prediction.run(rows, cores.wanted(None), watch, single)
+        results = prediction.run(rows, batch, cores.wanted(None), watch, single)
         watchers.call("on_predict_end")
         counter.finish()
         return {name: results[prediction_label(name)] for name in self.structure.outputs}

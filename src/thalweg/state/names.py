@@ -22,6 +22,8 @@ METRICS, EVALUATION = "metrics", "evaluation"
 SEED_STATE = f"{RANDOM}/seed"
 STEP_STATE = f"{RANDOM}/step"
 """Steps ever made: each draws other numbers."""
+DRAW_STATE = f"{RANDOM}/draw"
+"""Steps of evaluation and prediction that drew random numbers: in models with layers called with ``training=True``."""
 EPOCH_STATE = f"{POSITION}/epoch"
 """Epochs ever begun: with the seed it gives the next epoch's order, so 5 epochs are 2 and 3 more, to the bit."""
 

@@ -1,13 +1,18 @@
-"""Prediction and evaluation in pieces of fixed size: no number of rows compiles anything new.
+"""Prediction and evaluation, in pieces.
 
-Inference does not couple the rows of a batch, so the batch size that a user asks for cannot change a result. One
-program takes a single row, one takes 128; a last piece with fewer rows is filled up with rows that do not count.
+Where the rows of a batch do not matter to each other, which their graph shows (``passes.rows``), the batch size that a
+user asks for cannot change a result. One program takes a single row, one takes 128; a last piece with fewer rows is
+filled up with rows that do not count. So no number of rows compiles anything new.
+
+Where they do (a loss of one's own that looks at the whole batch, BatchNormalization called with ``training=True``) the
+pieces are the batches that the user asks for, as in Keras, and the last one is as large as it is: a program of its own.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,10 +25,20 @@ from thalweg.state.names import EVALUATION, within
 from thalweg.training.goals import Goals
 from thalweg.training.pace import Pace
 from thalweg.training.programs import Programs
-from thalweg.training.step import VALID, Net, evaluation_step, prediction_label, prediction_step
+from thalweg.training.step import (
+    VALID,
+    Net,
+    evaluation_step,
+    prediction_label,
+    prediction_step,
+    predicts_row_by_row,
+)
 
 PIECE = 128
-"""Rows per step: enough for the machine's peak, few enough for the caches."""
+"""Rows per step where they do not matter to each other: enough for the machine's peak, few enough for the caches."""
+
+BATCH = 32
+"""Rows per step where they do, unless the user asks for others; Keras's number."""
 
 FEW = 8
 """Up to so many rows, one at a time is faster than a filled-up piece."""
@@ -47,19 +62,25 @@ class Pieces:
     rows: int
 
 
-def pieces(rows: Source) -> Iterator[Pieces]:
-    """All rows in steps of ``PIECE``; the rows that fill up the last one are copies of the first row of it."""
-    for chunk in rows.chunks(None, 0, rows.count, PIECE):
-        full, rest = divmod(len(chunk.index), PIECE)
+def pieces(rows: Source, size: int, fill: bool) -> Iterator[Pieces]:
+    """All rows in steps of ``size``.
+
+    Arguments:
+        fill: whether a last step of fewer rows is filled up, with copies of its first row.
+    """
+    for chunk in rows.chunks(None, 0, rows.count, size):
+        full, rest = divmod(len(chunk.index), size)
         if full:
-            yield Pieces(chunk.arrays, chunk.index[: full * PIECE].reshape(full, PIECE), full * PIECE)
-        if rest:
-            index = np.full(PIECE, chunk.index[full * PIECE])
-            index[:rest] = chunk.index[full * PIECE :]
+            yield Pieces(chunk.arrays, chunk.index[: full * size].reshape(full, size), full * size)
+        if rest and not fill:
+            yield Pieces(chunk.arrays, chunk.index[None, full * size :], rest)
+        elif rest:
+            index = np.full(size, chunk.index[full * size])
+            index[:rest] = chunk.index[full * size :]
             arrays = {label: np.ascontiguousarray(array[index]) for label, array in chunk.arrays.items()}
             if VALID in arrays:
                 arrays[VALID][rest:] = 0
-            yield Pieces(arrays, np.arange(PIECE).reshape(1, PIECE), rest)
+            yield Pieces(arrays, np.arange(size).reshape(1, size), rest)
 
 
 def run_paced(
@@ -83,24 +104,38 @@ def run_paced(
 
 
 class Evaluation:
-    """Loss and metrics over rows that stay: made once, run after every epoch."""
+    """Loss and metrics over rows that stay: made once, run after every epoch.
 
-    def __init__(self, net: Net, goals: Goals, programs: Programs, rows: Rows) -> None:
+    Arguments:
+        fill: whether the rows do not matter to each other, so that any pieces will do.
+        batch: rows of a piece otherwise.
+    """
+
+    def __init__(self, net: Net, goals: Goals, programs: Programs, rows: Rows, fill: bool, batch: int) -> None:
+        self.net = net
         self.goals = goals
         self.programs = programs
-        self.build = lambda: evaluation_step(net, goals, PIECE)
+        self.fill = fill
+        self.size = PIECE if fill else min(batch, rows.count)
         ones = np.ones(rows.count, np.float32)
-        weights = {goal.weight_label for goal in goals.outputs} - set(rows.labels)
-        self.rows = rows.beside({**dict.fromkeys(weights, ones), VALID: ones})
-        self.steps = -(-rows.count // PIECE)
+        added = {goal.weight_label for goal in goals.outputs} - set(rows.labels)
+        self.rows = rows.beside(dict.fromkeys({*added, VALID} if fill else added, ones))
+        self.steps = -(-rows.count // self.size)
+
+    def program(self, batch: int) -> Program:
+        """The program for so many rows; compiled when it is first asked for."""
+        return self.programs.program(
+            ("evaluation", batch, self.fill), lambda: evaluation_step(self.net, self.goals, batch, self.fill)
+        )
 
     def run(self, threads: int, watch: Watch, single: bool = False) -> dict[str, Any]:
         """The logs; those of the rows so far, if ``watch`` says to stop."""
-        program = self.programs.program("evaluation", self.build)
+        self.program(self.size)  # the running sums are there then
         state = self.programs.state
         clear_sums(state, EVALUATION)
         pace, done = Pace(single), 0
-        for piece in pieces(self.rows):
+        for piece in pieces(self.rows, self.size, self.fill):
+            program = self.program(piece.index.shape[1])
             for count in run_paced(program, state, piece, {}, threads, pace):
                 done += count
                 if not watch(done):
@@ -125,16 +160,36 @@ def clear_sums(state: State, level: str) -> None:
 
 
 class Prediction:
-    """Predictions for any number of rows."""
+    """Predictions for any number of rows.
 
-    def __init__(self, net: Net, programs: Programs) -> None:
+    Arguments:
+        training: for ``model(x, training=True)``.
+    """
+
+    def __init__(self, net: Net, programs: Programs, training: bool = False) -> None:
         self.net = net
         self.programs = programs
+        self.training = training
 
-    def program(self, batch: int) -> Program:
-        """The program for so many rows; compiled when it is first asked for."""
+    @cached_property
+    def fill(self) -> bool:
+        """Whether the rows do not matter to each other, so that any pieces will do."""
+        return predicts_row_by_row(self.net, self.training)
+
+    def size(self, batch: int, count: int) -> int:
+        """Rows of a piece, if the user asks for ``batch`` and there are ``count``."""
+        return PIECE if self.fill else min(batch, count)
+
+    def program(self, batch: int, gather: bool = True) -> Program:
+        """The program for so many rows; compiled when it is first asked for.
+
+        Arguments:
+            gather: whether it gets an index of rows.
+        """
         return self.programs.program(
-            ("prediction", batch), lambda: prediction_step(self.net, batch), gather=batch == PIECE
+            ("prediction", batch, self.training),
+            lambda: prediction_step(self.net, batch, self.training),
+            gather=gather,
         )
 
     def empty(self, rows: int) -> Arrays:
@@ -144,27 +199,32 @@ class Prediction:
             for name, kind in self.net.outputs.items()
         }
 
-    def run(self, rows: Source, threads: int, watch: Watch, single: bool = False) -> Arrays:
-        """The predictions of all rows, by the label of the output."""
-        if rows.count <= FEW:
+    def run(self, rows: Source, batch: int, threads: int, watch: Watch, single: bool = False) -> Arrays:
+        """The predictions of all rows, by the label of the output.
+
+        Arguments:
+            batch: rows of a piece where they matter to each other.
+        """
+        if rows.count <= 1 or (rows.count <= FEW and self.fill):
             return self._one_by_one(rows)
-        results = self.empty(rows.count)
-        program, pace, start, done = self.program(PIECE), Pace(single), 0, 0
-        for piece in pieces(rows):
-            count = piece.rows
-            outputs = self._views(results, start, piece.index) if count == piece.index.size else self.empty_piece()
+        results, size = self.empty(rows.count), self.size(batch, rows.count)
+        pace, start, done = Pace(single), 0, 0
+        for piece in pieces(rows, size, self.fill):
+            count, filled = piece.rows, piece.rows < piece.index.size
+            outputs = self.empty_piece() if filled else self._views(results, start, piece.index)
+            program = self.program(piece.index.shape[1])
             for steps in run_paced(program, self.programs.state, piece, outputs, threads, pace):
                 done += steps
                 if not watch(done):
                     return results
-            if count < piece.index.size:
+            if filled:
                 for label, array in outputs.items():
                     results[label][start : start + count] = array[0, :count]
             start += count
         return results
 
     def empty_piece(self) -> Arrays:
-        """Arrays for the predictions of one piece, with an axis of steps."""
+        """Arrays for the predictions of one filled-up piece, with an axis of steps."""
         return {label: array[None] for label, array in self.empty(PIECE).items()}
 
     def _views(self, results: Arrays, start: int, index: np.ndarray) -> Arrays:
@@ -179,7 +239,7 @@ class Prediction:
         results = self.empty(rows.count)
         if not rows.count:
             return results
-        program = self.program(1)
+        program = self.program(1, gather=False)
         done = 0
         for chunk in rows.chunks(None, 0, rows.count, 1):
             for row in chunk.index:
@@ -208,7 +268,7 @@ class OneRow:
         self.out_label = prediction_label(name)
         self.out_shape = (1, *out.shape[1:])
         self.out_dtype = np.dtype(out.dtype)
-        self.run = prediction.program(1).run
+        self.run = prediction.program(1, gather=False).run
         self.state = prediction.programs.state.memory
 
     def takes(self, x: object) -> bool:

@@ -58,6 +58,7 @@ class FitOptions:
     shuffle: bool = True
     steps_per_epoch: Count | None = None
     validation_freq: Count | tuple[Count, ...] = 1
+    validation_batch_size: Count | None = None
     threads: Count | None = None
     verbose: int | bool | str = "auto"
 
@@ -73,6 +74,10 @@ class FitOptions:
     def batch(self, rows: int) -> int:
         """The rows of a step."""
         return min(self.batch_size, rows) if isinstance(self.batch_size, int) else rows
+
+    def validation_batch(self, rows: int) -> int:
+        """The rows of a batch of the validation, where that matters."""
+        return self.batch(rows) if self.validation_batch_size is None else self.validation_batch_size
 
     def steps(self, rows: int) -> int:
         """Per epoch, if it begins with the first row."""
@@ -142,7 +147,9 @@ class Session:
         self.callbacks = callbacks
         self.interrupt = interrupt
         self.listeners = listeners
-        self.validation = None if held_out is None else trainer.evaluation(held_out)
+        self.validation = None
+        if held_out is not None:
+            self.validation = trainer.evaluation(held_out, options.validation_batch(held_out.count))
         self.batch = options.batch(source.count)
         self.steps = options.steps(source.count)
         self.threads = cores.wanted(options.threads)

@@ -19,7 +19,8 @@ from thalweg.layers.mixing import rolled
 from thalweg.layers.tracing import Parameter, Trace, tracing
 from thalweg.losses.loss import Loss
 from thalweg.optimizers.optimizer import Optimizer
-from thalweg.state.names import EVALUATION, METRICS, STEP_STATE, parameter_state
+from thalweg.passes.rows import adds_up, row_by_row, same_numbers
+from thalweg.state.names import DRAW_STATE, EVALUATION, METRICS, STEP_STATE, parameter_state
 from thalweg.training.goals import PENALTY, Goal, Goals
 
 Nodes = Mapping[str, Node]
@@ -51,6 +52,7 @@ class Step:
     predictions: tuple[Node, ...] = ()
     loss: Node | None = None
     gradients: tuple[Node, ...] = ()
+    totals: tuple[Node, ...] = ()
 
 
 def training_step(net: Net, goals: Goals, optimizer: Optimizer, batch: int, weighted: bool) -> Step:
@@ -76,35 +78,69 @@ def training_step(net: Net, goals: Goals, optimizer: Optimizer, batch: int, weig
         **_constrained(net, optimizer.updates(wrt, slopes)),
         **trace.updates,
         **_running(METRICS, sums),
-        STEP_STATE: ops.cast(ops.cast(ops.state_node(STEP_STATE, (), "uint32"), "int64") + 1, "uint32"),
+        STEP_STATE: _next(STEP_STATE),
     }
     return Step(
         Graph(optimizer.outputs(loss, slopes), updates), tuple(predictions.values()), loss, tuple(slopes.values())
     )
 
 
-def evaluation_step(net: Net, goals: Goals, batch: int) -> Step:
-    """Forward, loss and sums. Rows of weight 0 in the input "valid" are padding and count for nothing."""
-    with tracing(net.parameters) as trace:
+def evaluation_step(net: Net, goals: Goals, batch: int, filled: bool = True) -> Step:
+    """Forward, loss and sums.
+
+    Arguments:
+        filled: whether some of the rows may only fill up the batch: those of weight 0 in the input "valid", which then
+            count for nothing. Right only where rows do not matter to each other, see ``evaluates_row_by_row``.
+    """
+    with tracing(net.parameters, DRAW_STATE) as trace:
         predictions = net.call(_inputs(net, batch), False)
-        valid = ops.input_node(VALID, (batch,))
+        valid = ops.input_node(VALID, (batch,)) if filled else None
         sums: dict[str, Node] = {}
         for goal in goals.outputs:
             sums |= _evaluation_sums(goal, predictions[goal.name], valid, batch)
-        rows = ops.reduce_sum(ops.cast(valid, "float64"))
+        rows = ops.constant(float(batch), "float64") if valid is None else ops.reduce_sum(ops.cast(valid, "float64"))
         penalties = [ops.cast(penalty, "float64") * rows for penalty in _penalties(net, trace)]
         penalties += [ops.cast(penalty(_only(valid, y)), "float64") for penalty, y in trace.activities]
         if penalties:
             sums |= {f"{PENALTY}/total": _sum(penalties), f"{PENALTY}/samples": rows}
-    return Step(Graph({}, _running(EVALUATION, sums)), tuple(predictions.values()))
+    graph = Graph({}, _running(EVALUATION, sums) | _draws(trace))
+    return Step(graph, tuple(predictions.values()), totals=tuple(sums.values()))
 
 
-def prediction_step(net: Net, batch: int) -> Step:
-    """Forward only; the outputs are called "prediction", or "prediction/<name>" where there are several."""
-    with tracing(net.parameters):
-        predictions = net.call(_inputs(net, batch), False)
-    return Step(Graph({prediction_label(name): node for name, node in predictions.items()}))
+def prediction_step(net: Net, batch: int, training: bool = False) -> Step:
+    """Forward only; the outputs are called "prediction", or "prediction/<name>" where there are several.
 
+    Arguments:
+        training: for ``model(x, training=True)``: as in a step of training, with what layers update themselves.
+    """
+    with tracing(net.parameters, DRAW_STATE) as trace:
+        predictions = net.call(_inputs(net, batch), training)
+    outputs = {prediction_label(name): node for name, node in predictions.items()}
+    return Step(Graph(outputs, (trace.updates if training else {}) | _draws(trace)))
+
+
+def _draws(trace: Trace) -> dict[str, Node]:
+    """Another step of those that drew random numbers, if this one does."""
+    return {DRAW_STATE: _next(DRAW_STATE)} if trace.drawn else {}
+
+
+def evaluates_row_by_row(net: Net, goals: Goals) -> bool:
+    """Whether losses and metrics over all rows are sums over the rows, so that it does not matter how they are cut.
+
+    Not so where a loss, a metric or a regularizer of a user's own looks at the whole batch, or a layer does.
+    """
+    step, other = (evaluation_step(net, goals, batch) for batch in _SIZES)
+    return adds_up(step.totals, _SIZES[0], VALID) and same_numbers(step.graph, other.graph)
+
+
+def predicts_row_by_row(net: Net, training: bool = False) -> bool:
+    """Whether every row of the predictions is made of the same row of the inputs alone."""
+    step, other = (prediction_step(net, batch, training).graph for batch in _SIZES)
+    return not step.updates.keys() - {DRAW_STATE} and row_by_row(step, _SIZES[0]) and same_numbers(step, other)
+
+
+_SIZES = (127, 113)
+"""Of batches in graphs that are only looked at: no layer has sizes like these by chance."""
 
 KINDS = ("train", "evaluate", "predict")
 """What a step can be for."""
@@ -118,7 +154,7 @@ def graph_of(
         return prediction_step(net, batch).graph
     assert goals is not None, "an evaluation has goals"
     if what == "evaluate":
-        return evaluation_step(net, goals, batch).graph
+        return evaluation_step(net, goals, batch, evaluates_row_by_row(net, goals)).graph
     assert optimizer is not None, "training has an optimizer"
     return training_step(net, goals, optimizer, batch, weighted).graph
 
@@ -130,6 +166,10 @@ VALID = "valid"
 def prediction_label(output: str) -> str:
     """The name of an output among those of the step."""
     return f"prediction/{output}" if output else "prediction"
+
+
+def _next(counter: str) -> Node:
+    return ops.cast(ops.cast(ops.state_node(counter, (), "uint32"), "int64") + 1, "uint32")
 
 
 def _inputs(net: Net, batch: int) -> dict[str, Node]:
@@ -181,13 +221,14 @@ def _batch_sums(name: str, loss: Node, batch: int) -> dict[str, Node]:
     }
 
 
-def _evaluation_sums(goal: Goal, y_pred: Node, valid: Node, batch: int) -> dict[str, Node]:
+def _evaluation_sums(goal: Goal, y_pred: Node, valid: Node | None, batch: int) -> dict[str, Node]:
     kind = goal.target(batch)
     y_true = ops.input_node(goal.label, kind.shape, kind.dtype)
     weight = ops.input_node(goal.weight_label, (batch,))
     with scope(goal.loss_name):
-        weight = weight * valid
-        sums = {} if goal.loss is None else goal.loss.totals(y_true, y_pred, weight, valid)
+        counted = ops.full((batch,), 1.0) if valid is None else valid
+        weight = weight if valid is None else weight * valid
+        sums = {} if goal.loss is None else goal.loss.totals(y_true, y_pred, weight, counted)
     named = {f"{goal.loss_name}/{name}": node for name, node in sums.items()}
     return named | _measure(goal, y_true, y_pred, valid, weight)
 
@@ -210,8 +251,10 @@ def _penalties(net: Net, trace: Trace) -> list[Node]:
     return [p.regularizer(trace.node(p)) for p in trained if p.regularizer is not None]
 
 
-def _only(valid: Node, y: Node) -> Node:
-    """Rows of padding made 0."""
+def _only(valid: Node | None, y: Node) -> Node:
+    """Rows that only fill up the batch made 0."""
+    if valid is None:
+        return y
     return ops.select(ops.broadcast(valid > 0.0, y.shape, (0,)), y, 0.0)
 
 

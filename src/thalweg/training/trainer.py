@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from thalweg.training.inference import Evaluation, clear_sums, sums
 from thalweg.training.programs import Programs
 from thalweg.training.progress import Counter
 from thalweg.training.rescue import Divergence, Rescue
-from thalweg.training.step import Net, Step, training_step
+from thalweg.training.step import Net, Step, evaluates_row_by_row, training_step
 
 
 class Trainer:
@@ -102,13 +103,24 @@ class Trainer:
             raise rescue.error() from None
         return self.logs()
 
-    def evaluation(self, rows: Rows) -> Evaluation:
-        """Loss and metrics over these rows, to be run as often as wanted."""
-        return Evaluation(self.net, self.goals, self.programs, rows)
+    @cached_property
+    def row_by_row(self) -> bool:
+        """Whether losses and metrics do not depend on how the rows are cut into batches."""
+        return evaluates_row_by_row(self.net, self.goals)
 
-    def evaluate(self, rows: Rows, callbacks: CallbackList, verbose: int | str, threads: int | None = None) -> Logs:
+    def evaluation(self, rows: Rows, batch: int) -> Evaluation:
+        """Loss and metrics over these rows, to be run as often as wanted.
+
+        Arguments:
+            batch: rows of a batch where that matters.
+        """
+        return Evaluation(self.net, self.goals, self.programs, rows, self.row_by_row, batch)
+
+    def evaluate(
+        self, rows: Rows, batch: int, callbacks: CallbackList, verbose: int | str, threads: int | None = None
+    ) -> Logs:
         """Loss and metrics over the rows, by name."""
-        evaluation = self.evaluation(rows)
+        evaluation = self.evaluation(rows, batch)
         counter = Counter(verbose, "Evaluate", evaluation.steps)
 
         def watch(done: int) -> bool:
