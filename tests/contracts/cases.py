@@ -166,6 +166,7 @@ METRICS: dict[str, Any] = {
     "binary_io_u": (metrics.BinaryIoU, np.eye(3), _PROBABILITIES),
     "brier_score": (metrics.BrierScore, _CLASSES, _PROBABILITIES),
     "confusion_matrix": (metrics.ConfusionMatrix, _CLASSES, _PROBABILITIES),
+    "cosine_similarity": (metrics.CosineSimilarity, _NUMBERS, _NUMBERS[::-1]),
     "dice_coefficient": (metrics.DiceCoefficient, np.eye(3), _PROBABILITIES),
     "f1_score": (lambda: metrics.F1Score(average="macro"), np.eye(3), _PROBABILITIES),
     "false_negatives": (metrics.FalseNegatives, np.eye(3), _PROBABILITIES),

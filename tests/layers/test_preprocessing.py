@@ -187,3 +187,14 @@ def test_large_integers_need_no_copy():
     thalweg.Sequential([thalweg.Input((8,), dtype="uint8"), norm])
     np.testing.assert_allclose(norm.get_weights()[0], x.mean(0), rtol=1e-6)
     np.testing.assert_allclose(norm.get_weights()[1], x.astype(float).var(0), rtol=1e-6)
+
+
+def test_nan_lies_in_no_bin():
+    x = np.array([[np.nan], [-1.0], [0.5], [np.inf]])
+    for mode, expected in (("int", [-1, 0, 1, 2]), ("one_hot", [np.nan, 0, 1, 2])):
+        model = thalweg.Sequential([layers.Input((1,)), layers.Discretization([0.0, 1.0], output_mode=mode)])
+        said = model.predict(x, verbose=0)
+        if mode == "one_hot":
+            assert np.isnan(said[0]).all()
+            said, expected = said[1:].argmax(-1), expected[1:]
+        np.testing.assert_array_equal(said.ravel(), expected)

@@ -129,3 +129,28 @@ def test_r2_of_targets_that_are_all_alike():
     for p, expected in ((ones, 1.0), (ones * 2, 0.0)):
         sums = {"residual": ((ones - p) ** 2).sum(0), "total": ones.sum(0), "squares": ones.sum(0), "weight": 5.0}
         assert metrics.R2Score().result(**sums, count=5.0) == expected
+
+
+def test_cosine_similarity_is_1_for_the_same_direction():
+    model = thalweg.Sequential([thalweg.Input((2,)), layers.Identity()])
+    model.compile("sgd", "cosine_similarity", metrics=["cosine_similarity", metrics.CosineSimilarity(name="again")])
+    said = model.evaluate(np.eye(2) * 3, np.eye(2), verbose=0, return_dict=True)
+    assert said == pytest.approx({"loss": -1.0, "cosine_similarity": 1.0, "again": 1.0})
+    assert model.metric_rises("again") and model.metric_rises("cosine_similarity")
+    y_true, y_pred = np.random.default_rng(0).normal(size=(2, 30, 5)).astype(np.float32)
+    found = metrics.CosineSimilarity()(y_true, y_pred)
+    assert found == pytest.approx(np.diag(score.pairwise.cosine_similarity(y_true, y_pred)).mean(), rel=1e-5)
+
+
+def test_a_checkpoint_by_cosine_similarity_keeps_the_best(tmp_path):
+    """With the loss's sign ``mode="max"`` kept the worst."""
+    thalweg.utils.set_random_seed(0)
+    x = np.random.default_rng(0).normal(size=(64, 4))
+    model = thalweg.Sequential([thalweg.Input((4,)), layers.Dense(4)])
+    model.compile(thalweg.optimizers.Adam(0.05), "mse", metrics=["cosine_similarity"])
+    keep = callbacks.ModelCheckpoint(
+        tmp_path / "best", monitor="val_cosine_similarity", mode="max", save_best_only=True
+    )
+    history = model.fit(x, x, validation_data=(x, x), epochs=5, callbacks=[keep], verbose=0).history
+    best = thalweg.models.load_model(tmp_path / "best").evaluate(x, x, verbose=0)[1]
+    assert best == pytest.approx(max(history["val_cosine_similarity"]), rel=1e-6)

@@ -190,9 +190,9 @@ class TestRunning:
         runner.give_values()
         watchers = CallbackList(None)
         assert runner.one_row is None
-        np.testing.assert_array_equal(runner.predict(runner.rows(X), 0, watchers)[""], X)
+        np.testing.assert_array_equal(runner.predict(runner.rows(X), 32, 0, watchers)[""], X)
         assert runner.one_row is None
-        runner.predict(runner.rows(X[:1]), 0, watchers)
+        runner.predict(runner.rows(X[:1]), 32, 0, watchers)
         assert runner.one_row is not None
         assert runner.one_row.takes(X[:1])
         np.testing.assert_array_equal(runner.one_row(X[1:]), X[1:])
@@ -207,7 +207,7 @@ class TestRunning:
                 heard.append(batch)
 
         runner = runner_of(line())
-        runner.predict(runner.rows(np.ones((300, 1), np.float32)), 0, CallbackList([Hears()]))
+        runner.predict(runner.rows(np.ones((300, 1), np.float32)), 32, 0, CallbackList([Hears()]))
         assert heard == [0, 1, 2]
 
     def test_the_layers_as_a_function_of_nodes(self):

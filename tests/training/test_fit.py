@@ -7,7 +7,8 @@ import pytest
 from tests import nets
 
 import thalweg
-from thalweg import callbacks
+from thalweg import callbacks, layers
+from thalweg.errors import ArgumentError
 
 
 def test_the_loss_falls_and_the_history_says_so():
@@ -333,3 +334,56 @@ def test_iterations_count_the_updates():
 def test_decay_is_excluded_before_compile():
     with pytest.raises(thalweg.errors.ArgumentError, match="too late"):
         nets.regressor().optimizer.exclude_from_weight_decay(var_names=["bias"])
+
+
+def halves(**options):
+    """Predicts one half, whatever comes; ten samples of classes 0 and 1 in turn."""
+    model = thalweg.Sequential([thalweg.Input((1,)), layers.Dense(1, "sigmoid", kernel_initializer="zeros")])
+    model.compile(thalweg.optimizers.SGD(1e-30), "binary_crossentropy")
+    return model.fit(np.ones((10, 1)), np.arange(10) % 2, verbose=0, **options).history
+
+
+def test_class_weights_are_those_of_the_rows_that_are_trained_on():
+    half = np.log(2)
+    plain = halves(validation_split=0.4)
+    assert (plain["loss"][0], plain["val_loss"][0]) == pytest.approx((half, half))
+    weighted = halves(validation_split=0.4, class_weight={0: 3.0, 1: 100.0})
+    assert (weighted["loss"][0], weighted["val_loss"][0]) == pytest.approx((half * 51.5, half))
+
+
+def test_balanced_class_weights_count_the_rows_that_are_trained_on():
+    x, y = np.ones((10, 1)), np.array([0, 0, 0, 1, 0, 0, 1, 1, 1, 1])
+    models = [thalweg.Sequential([thalweg.Input((1,)), layers.Dense(1, "sigmoid")]) for _ in range(2)]
+    for model, weight in zip(models, ("balanced", {0: 5 / 8, 1: 5 / 2}), strict=True):
+        model.set_weights([np.ones((1, 1)), np.zeros(1)])
+        model.compile("sgd", "binary_crossentropy")
+        model.fit(x, y, validation_split=0.5, class_weight=weight, verbose=0)
+    assert nets.same_bits(*models)
+
+
+@pytest.mark.parametrize(
+    ("shape", "units", "loss", "y"),
+    [
+        ((3, 4), 2, "sparse_categorical_crossentropy", [[[0], [1], [1]], [[0], [0], [1]]]),
+        ((3, 4), 2, "sparse_categorical_crossentropy", [[0, 1, 1], [0, 0, 1]]),
+        ((3, 4), 2, "categorical_crossentropy", [[[1, 0], [0, 1], [0, 1]], [[1, 0], [1, 0], [0, 1]]]),
+        ((2, 2, 1), 1, "binary_crossentropy", np.zeros((2, 2, 2, 1))),
+        ((4,), 3, "binary_crossentropy", [[1, 1, 0], [1, 0, 0]]),  # several answers to a row
+    ],
+)
+def test_class_weights_of_several_places_are_refused(shape, units, loss, y):
+    model = thalweg.Sequential([thalweg.Input(shape), layers.Dense(units, "softmax" if units == 2 else "sigmoid")])
+    model.compile("sgd", loss)
+    for call in (model.fit, model.train_on_batch):
+        with pytest.raises(ArgumentError, match="class_weight with targets"):
+            call(np.ones((2, *shape)), np.array(y), class_weight={0: 3.0, 1: 100.0})
+
+
+def test_class_weights_of_one_place_in_an_axis_of_its_own():
+    x, y = np.ones((4, 1, 3), np.float32), np.array([0, 1, 1, 1])
+    losses = []
+    for targets in (y[:, None], y[:, None, None]):
+        model = thalweg.Sequential([thalweg.Input((1, 3)), layers.Dense(2, "softmax", kernel_initializer="zeros")])
+        model.compile(thalweg.optimizers.SGD(1e-30), "sparse_categorical_crossentropy")
+        losses.append(model.train_on_batch(x, targets, class_weight={0: 2.0, 1: 4.0}))
+    assert losses == pytest.approx([3.5 * np.log(2)] * 2)

@@ -75,7 +75,8 @@ def converted(array: np.ndarray, dtype: str, what: str) -> np.ndarray:
             f"{what} holds a number that its input cannot take",
             expected=f"whole numbers from {info.min} to {info.max}, as the input's dtype is {dtype}",
             got=f"{array[where]} at {_place(what, where)}",
-            fix="pass data of this dtype, or declare the input with dtype='float32'",
+            fix="pass data of this dtype, or declare the input with "
+            + ("dtype='int64'" if array.dtype.kind in "iu" else "dtype='float32'"),
         )
     return result
 

@@ -71,6 +71,10 @@ class Rows:
         """All rows at once."""
         return self._arrays
 
+    def part(self, label: str) -> np.ndarray:
+        """One of the arrays, as it is."""
+        return self._arrays[label]
+
     @property
     def labels(self) -> tuple[str, ...]:
         """See Source."""

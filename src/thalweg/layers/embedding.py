@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from thalweg import ops
 from thalweg.checks import In, OneOf, Reserved
 from thalweg.constraints import Projection
+from thalweg.errors import DTypeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
@@ -43,8 +44,30 @@ class Embedding(Layer):
     lora_alpha: Annotated[object, Reserved()] = None
     quantization_config: Annotated[object, Reserved()] = None
 
+    takes_whole_numbers: ClassVar[bool] = True
+
     def build(self, x: TensorType) -> None:
+        require_exact(x, self.input_dim)
         self.embeddings = self.parameter("embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer)
 
     def call(self, x: Node, training: bool) -> Node:
-        return ops.take(self.embeddings.node, ops.cast(x, "int32"))
+        return ops.take(self.embeddings.node, row_numbers(x, self.input_dim))
+
+
+def row_numbers(x: Node, rows: int) -> Node:
+    """Numbers from 0 to ``rows - 1`` as int32, without their fraction; all others, NaN among them, become -1 or stay."""
+    if x.dtype in ("int32", "uint8"):
+        return ops.cast(x, "int32")
+    inside = ops.logical_and(x > -1.0, x < float(rows)) if x.type.is_float else ops.logical_and(x >= 0, x < rows)
+    return ops.select(inside, ops.cast(x, "int32"), -1)
+
+
+def require_exact(x: TensorType, rows: int) -> None:
+    """Raise DTypeError if the numbers of so many rows cannot all be told apart in the input's dtype."""
+    if x.dtype == "float32" and rows > 2**24:
+        raise DTypeError(
+            "the numbers of these rows are not exact in float32",
+            expected="an input of whole numbers for more than 16,777,216 rows",
+            got=f"{rows:,} rows and an input of dtype {x.dtype}",
+            fix="declare the input with Input(shape, dtype='int32')",
+        )

@@ -55,6 +55,8 @@ class Layer(Registered):
 
     autocast: ClassVar[bool] = True
     """Whether floating point inputs are cast to the layer's dtype before ``call``."""
+    takes_whole_numbers: ClassVar[bool] = False
+    """Whether inputs are numbers of categories, which must not be rounded."""
 
     built: bool = field(default=False, init=False, repr=False)
     output_shape: SymbolicShape | None = field(default=None, init=False, repr=False)

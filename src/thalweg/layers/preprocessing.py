@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.initializers import Initializer
+from thalweg.layers.embedding import require_exact, row_numbers
 from thalweg.layers.layer import Layer, registry
 from thalweg.layers.normalization import normal_axes
 from thalweg.layers.tracing import Parameter
@@ -156,6 +157,11 @@ class CategoryEncoding(Layer):
     output_mode: Annotated[str, OneOf("multi_hot", "one_hot", "count")] = "multi_hot"
     sparse: Annotated[bool, Reserved(False)] = False
 
+    takes_whole_numbers: ClassVar[bool] = True
+
+    def build(self, x: TensorType) -> None:
+        require_exact(x, self.num_tokens)
+
     def call(self, x: Node, training: bool) -> Node:
         return encoded(x, self.num_tokens, self.output_mode, self.compute_dtype)
 
@@ -163,7 +169,7 @@ class CategoryEncoding(Layer):
 @registry.register("discretization")
 @dataclass(eq=False)
 class Discretization(Layer):
-    """In which bin a number lies: how many boundaries are not above it.
+    """In which bin a number lies: how many boundaries are not above it; -1 for NaN.
 
     Shapes: x (batch, ...) -> the same, int32; in another ``output_mode`` as ``CategoryEncoding`` of that.
 
@@ -240,6 +246,7 @@ class Discretization(Layer):
         shape = (*x.shape, *self.boundaries.shape)
         above = ops.broadcast(x, shape, tuple(range(x.rank))) >= ops.broadcast_to(self.boundaries.node, shape)
         bins = ops.cast(ops.reduce_sum(above, -1), "int32")
+        bins = ops.select(ops.equal(x, x), bins, -1)  # NaN lies in no bin
         if self.output_mode == "int":
             return bins
         return encoded(bins, self.boundaries.shape[0] + 1, self.output_mode, self.compute_dtype)
@@ -249,7 +256,7 @@ def encoded(x: Node, tokens: int, mode: str, dtype: str) -> Node:
     """Numbers of categories as columns; see ``CategoryEncoding``."""
     if x.rank == 1 or (mode == "one_hot" and x.shape[-1] != 1):
         x = ops.reshape(x, (*x.shape, 1))
-    numbers, own = ops.cast(x, "int32"), tuple(range(x.rank))
+    numbers, own = row_numbers(x, tokens), tuple(range(x.rank))
     shape = (*x.shape, tokens)
     hot = ops.cast(ops.equal(ops.broadcast(numbers, shape, own), ops.iota(shape, x.rank)), dtype)
     # 0 for a number that has a column, NaN for another: training stops there, and names the number and the layer.

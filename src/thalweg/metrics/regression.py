@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
-from thalweg import ops
+from thalweg import losses, ops
 from thalweg.checks import Finite, In
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
@@ -16,7 +16,7 @@ from thalweg.losses.loss import align, column
 from thalweg.metrics.counts import answers
 from thalweg.metrics.metric import MeanMetric, Metric, Value, divide, number, registry, total
 
-__all__ = ["BrierScore", "DiceCoefficient", "R2Score", "RootMeanSquaredError"]
+__all__ = ["BrierScore", "CosineSimilarity", "DiceCoefficient", "R2Score", "RootMeanSquaredError"]
 
 
 @registry.register("root_mean_squared_error", "rmse")
@@ -35,6 +35,25 @@ class RootMeanSquaredError(MeanMetric):
 
     def result(self, total: float, weight: float) -> float:
         return math.sqrt(super().result(total, weight))
+
+
+@registry.register("cosine_similarity", "cosine")
+@dataclass(frozen=True)
+class CosineSimilarity(MeanMetric):
+    """The cosine of the angle between target and prediction: 1 for the same direction; the loss has the other sign.
+
+    Shapes: y_true, y_pred (batch, ..., n).
+
+    Arguments:
+        axis: of the vectors' components.
+    """
+
+    rises: ClassVar[bool | None] = True
+    axis: int = -1
+
+    def values(self, y_true: Node, y_pred: Node) -> Node:
+        y_true = ops.cast(align(y_true, y_pred.type, f"metric {self.name!r}"), y_pred.dtype)
+        return -losses.CosineSimilarity(axis=self.axis).per_sample(y_true, y_pred)
 
 
 @registry.register("r2_score", "r2")
@@ -64,8 +83,8 @@ class R2Score(Metric):
         axes = tuple(range(y_pred.rank - 1))
         error = y_true - ops.cast(y_pred, "float64")
         ones = ops.full(y_pred.shape, 1.0, "float64")
-        # How many numbers there are, whatever they weigh, only the adjusted score asks: it keeps evaluation from filling
-        # up the last batch.
+        # How many numbers there are, whatever they weigh, only the adjusted score asks: evaluation must not fill up its
+        # batches for that.
         count = {"count": ops.constant(float(y_pred.type.size), "float64")} if self.num_regressors else {}
         return {
             "residual": total(ops.square(error), weight, axes),

@@ -74,7 +74,7 @@ class Sequential(Model):
 
     def build_for(self, x: Any, seed: int | None = None) -> None:
         if not self.built and self._stack:
-            kind = data.input_type(x)
+            kind = data.input_type(x, whole=self._stack[0].takes_whole_numbers)
             if seed is not None:
                 self.runner.seed = seed
             self._entry = Input(shape=kind.shape, dtype=kind.dtype)

@@ -152,14 +152,12 @@ def by_label(value: Any, labels: Sequence[str], what: str) -> dict[str, Any]:
     )
 
 
-def prepare(x: Any, y: Any, sample_weight: Any, class_weight: Any, types: Types, goals: Goals) -> Rows:
+def prepare(x: Any, y: Any, sample_weight: Any, types: Types, goals: Goals) -> Rows:
     """Everything that a step of training or evaluation takes.
 
     Arguments:
         y: shaped like ``x`` for a model of several outputs.
         sample_weight: one number per sample, or one such array per output.
-        class_weight: class -> weight (classes without one count 1), or ``"balanced"``: n / (classes * samples of the
-            class), as in scikit-learn.
 
     Raises: ShapeError, DTypeError, DataError or ArgumentError, before anything has run.
     """
@@ -167,7 +165,7 @@ def prepare(x: Any, y: Any, sample_weight: Any, class_weight: Any, types: Types,
     require_rows(inputs)
     check_inputs(inputs, x)
     targets = _prepare_targets(_wanted(y, goals), goals.outputs)
-    weights = _prepare_weights(_wanted(sample_weight, goals), class_weight, targets, goals.outputs)
+    weights = _prepare_weights(_wanted(sample_weight, goals), targets, goals.outputs)
     return inputs.beside({**targets, **weights})
 
 
@@ -220,38 +218,51 @@ def _prepare_targets(y: Any, goals: Sequence[Goal]) -> Arrays:
     return targets
 
 
-def _prepare_weights(sample_weight: Any, class_weight: Any, targets: Arrays, goals: Sequence[Goal]) -> Arrays:
-    if class_weight is None and sample_weight is None:
-        return {}
-    if class_weight is not None and sample_weight is not None:
+def with_class_weights(rows: Rows, class_weight: Any, goals: Goals) -> Rows:
+    """The rows that are trained on, weighted by their classes; those that are held out for validation are not.
+
+    Arguments:
+        class_weight: class -> weight (classes without one count 1), or ``"balanced"``: n / (classes * samples of the
+            class), as in scikit-learn. None for none.
+
+    Raises: ArgumentError if there are sample weights too, several outputs, or targets that are no classes.
+    """
+    if class_weight is None:
+        return rows
+    if rows.weighted:
         raise ArgumentError(
             "class_weight and sample_weight are given both",
             expected="one of them, as in Keras",
             got="both",
             fix="multiply them: sample_weight * np.array([class_weight[c] for c in y])",
         )
-    if class_weight is None:
-        if isinstance(sample_weight, Mapping) and [goal.name for goal in goals] == [""]:
-            raise ArgumentError(
-                "sample_weight is a mapping, and the model has one output",
-                expected="one number per sample, as an array; or class_weight={class: weight}",
-                got=f"a mapping with the keys {', '.join(map(repr, list(sample_weight)[:5]))}",
-                fix="pass class_weight= for weights of classes, or the array of weights itself",
-            )
-        several = isinstance(sample_weight, Mapping) or (len(goals) > 1 and isinstance(sample_weight, list | tuple))
-        labels = [goal.label for goal in goals]
-        parts = by_label(sample_weight, labels, "y") if several else dict.fromkeys(labels, sample_weight)
-        return {goal.weight_label: _weights(parts[goal.label], len(targets[goal.label])) for goal in goals}
-    if len(goals) > 1:
+    if len(goals.outputs) > 1:
         raise ArgumentError(
             "class_weight with a model of several outputs",
             expected="a model of one output, as in Keras",
-            got=f"{len(goals)} outputs",
+            got=f"{len(goals.outputs)} outputs",
             fix="pass sample_weight={output: weights} instead",
         )
-    (goal,) = goals
+    (goal,) = goals.outputs
     units = goal.output.shape[-1] if goal.output.rank > 1 else 1
-    return {goal.weight_label: _class_weights(class_weight, targets[goal.label], units)}
+    classes = _classes(rows.part(goal.label), goal.kind.sparse)
+    return rows.beside({goal.weight_label: _class_weights(class_weight, classes, units)})
+
+
+def _prepare_weights(sample_weight: Any, targets: Arrays, goals: Sequence[Goal]) -> Arrays:
+    if sample_weight is None:
+        return {}
+    if isinstance(sample_weight, Mapping) and [goal.name for goal in goals] == [""]:
+        raise ArgumentError(
+            "sample_weight is a mapping, and the model has one output",
+            expected="one number per sample, as an array; or class_weight={class: weight}",
+            got=f"a mapping with the keys {', '.join(map(repr, list(sample_weight)[:5]))}",
+            fix="pass class_weight= for weights of classes, or the array of weights itself",
+        )
+    several = isinstance(sample_weight, Mapping) or (len(goals) > 1 and isinstance(sample_weight, list | tuple))
+    labels = [goal.label for goal in goals]
+    parts = by_label(sample_weight, labels, "y") if several else dict.fromkeys(labels, sample_weight)
+    return {goal.weight_label: _weights(parts[goal.label], len(targets[goal.label])) for goal in goals}
 
 
 def _weights(value: Any, rows: int) -> np.ndarray:
@@ -277,21 +288,39 @@ def _weights(value: Any, rows: int) -> np.ndarray:
     return weights
 
 
-def _class_weights(class_weight: Any, target: np.ndarray, units: int) -> np.ndarray:
-    """One weight per row, by the row's class: a label, or the place of the largest number of a row.
+def _classes(target: np.ndarray, sparse: bool) -> np.ndarray:
+    """The class of each row: a label, or the place of the largest number of a row.
+
+    Raises: ArgumentError for targets that say several classes in a row, or none.
+    """
+    places = target.reshape(len(target), -1)
+    one_hot = not sparse and target.ndim == 2 and target.shape[1] > 1
+    if places.shape[1] != 1 and not one_hot:
+        raise ArgumentError(
+            "class_weight with targets of several places in a row",
+            expected="one class for each row: class numbers (rows,) or (rows, 1), or one-hot rows (rows, classes)",
+            got=f"targets of shape {target.shape}",
+            fix="write the weights into a loss function of your own: weights of places are not there yet",
+        )
+    labels = target.argmax(-1) if one_hot else places[:, 0]
+    several = one_hot and (np.count_nonzero(target == target.max(-1, keepdims=True), -1) > 1).any()
+    if several or (labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels))):
+        raise ArgumentError(
+            "class_weight with targets that are no classes",
+            expected="y of class numbers or one-hot rows",
+            got="rows with several largest numbers" if several else f"y of shape {target.shape} with fractions",
+            fix="pass sample_weight instead",
+        )
+    return labels.astype(np.int64)
+
+
+def _class_weights(class_weight: Any, labels: np.ndarray, units: int) -> np.ndarray:
+    """One weight per row, by the row's class.
 
     A weight for a class that the predictions, of so many units, have no place for is an error; for one without a
     sample, a warning.
     """
-    labels = target.argmax(-1) if target.ndim > 1 and target.shape[-1] > 1 else target.reshape(len(target), -1)[:, 0]
-    if labels.ndim != 1 or (labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels))):
-        raise ArgumentError(
-            "class_weight with targets that are no classes",
-            expected="y of class numbers or one-hot rows",
-            got=f"y of shape {target.shape} and dtype {target.dtype}",
-            fix="pass sample_weight instead",
-        )
-    classes, place, counts = np.unique(labels.astype(np.int64), return_inverse=True, return_counts=True)
+    classes, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if isinstance(class_weight, str) and class_weight == "balanced":
         per_class = len(labels) / (len(classes) * counts)
     elif isinstance(class_weight, Mapping) and all(
@@ -306,7 +335,7 @@ def _class_weights(class_weight: Any, target: np.ndarray, units: int) -> np.ndar
             got=f"{class_weight!r:.80} ({type(class_weight).__name__})",
             fix="pass for example class_weight={0: 1.0, 1: 5.0}",
         )
-    return _weights(per_class[place].astype(np.float32), len(target))
+    return _weights(per_class[place].astype(np.float32), len(labels))
 
 
 def _check_weighted_classes(weighted: list[int], present: np.ndarray, units: int) -> None:
@@ -362,8 +391,11 @@ def unpack_validation(data: Any) -> tuple[Any, Any, Any]:
     )
 
 
-def input_type(x: Any) -> TensorType:
+def input_type(x: Any, whole: bool = False) -> TensorType:
     """The type of input that a model gets which is built on these data: uint8 stays, all else becomes float32.
+
+    Arguments:
+        whole: whether the numbers are those of categories: whole ones become int32 then.
 
     Raises: ShapeError if there is no axis of samples; DTypeError if ``x`` cannot be one array; DataError at a NaN or
         infinity. All before there is a model that would take no other shape.
@@ -381,4 +413,5 @@ def input_type(x: Any) -> TensorType:
     if array.ndim == 0:
         raise ShapeError("x is one number", expected="(samples, ...)", got="()", fix="pass an array of samples")
     require_finite(array, "x", getattr(x, "columns", None))
-    return TensorType(array.shape[1:] or (1,), "uint8" if array.dtype == np.uint8 else "float32")
+    dtype = "uint8" if array.dtype == np.uint8 else "int32" if whole and array.dtype.kind in "iu" else "float32"
+    return TensorType(array.shape[1:] or (1,), dtype)

@@ -15,7 +15,10 @@ from thalweg.executors.numpy import evaluate
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, topological
 from thalweg.ops import leaf
+from thalweg.ops.cast import Cast
+from thalweg.ops.elementwise import Select
 from thalweg.ops.lookup import Take
+from thalweg.ops.shape import Reshape
 from thalweg.optimizers.optimizer import LEARNING_RATE_STATE
 from thalweg.state import Snapshot, State
 from thalweg.state.names import EVALUATION, METRICS, PARAMETERS, STEP_STATE, level, within
@@ -170,7 +173,7 @@ def _origin(
     assert where is not None, "bad by construction"
     place = f" at {list(where)} of shape {node.shape}" if where else ""
     if isinstance(node.op, Take):
-        return *_no_row(values[node.inputs[1]], node.inputs[0].shape[0], node.layer), _ROWS
+        return *_no_row(node, values), _ROWS
     return f"{values[node][where]} in {_kind(node, step)}{place}", node.layer, None
 
 
@@ -180,9 +183,15 @@ _ROWS = (
 )
 
 
-def _no_row(index: np.ndarray, rows: int, layer: str) -> tuple[str, str]:
-    outside = index[(index < 0) | (index >= rows)]
-    return f"the number {outside[0]}, which has no row in a table of {rows}", layer
+def _no_row(node: Node, values: Mapping[Node, np.ndarray]) -> tuple[str, str]:
+    """The number that the table has no row for, as it was before it became a row's number; and the layer."""
+    table, index = node.inputs
+    rows, found = table.shape[0], values[index]
+    given = index
+    while isinstance(given.op, Reshape | Select | Cast):
+        given = given.inputs[1 if isinstance(given.op, Select) else 0]
+    outside = values[given].reshape(-1)[(found < 0) | (found >= rows)]
+    return f"the number {outside[0]}, which has no row in a table of {rows}", node.layer
 
 
 def _kind(node: Node, step: Step) -> str:

@@ -18,7 +18,7 @@ from thalweg.layers.layer import Layer
 from thalweg.layers.symbols import SOME_BATCH
 from thalweg.layers.tracing import Trace, current_trace
 from thalweg.model import Model
-from thalweg.training.inference import Prediction
+from thalweg.training.inference import BATCH, Prediction
 from thalweg.training.programs import Programs
 from thalweg.training.step import Net, prediction_label, prediction_step
 
@@ -119,7 +119,7 @@ def run(model: Model, rows: Rows, watched: Watched, further: Arrays | None = Non
     net = _watching(model.runner.net(), watched, further or {})
     programs = model.runner.programs()
     prediction = Prediction(net, Programs(programs.executor, programs.state))
-    results = prediction.run(rows, cores.wanted(None), lambda done: True)
+    results = prediction.run(rows, BATCH, cores.wanted(None), lambda done: True)
     return results[prediction_label("")]
 
 
