@@ -18,7 +18,7 @@ from thalweg.ops import leaf
 from thalweg.ops.lookup import Take
 from thalweg.optimizers.optimizer import LEARNING_RATE_STATE
 from thalweg.state import Snapshot, State
-from thalweg.state.names import EVALUATION, METRICS, PARAMETERS, STEP_STATE, level, within
+from thalweg.state.names import EVALUATION, METRICS, PARAMETERS, STATISTICS, STEP_STATE, level, within
 from thalweg.training.step import Step
 
 SNAPSHOT_SECONDS = 1.0
@@ -116,7 +116,7 @@ class Rescue:
         """What lasts and is not finite, in words; None if all is well. Metrics may be infinite, the loss may not."""
         losses = self.runner.totals()
         for name in self.state:
-            if level(name) in (METRICS, EVALUATION) and name not in losses:
+            if level(name) in (METRICS, EVALUATION, STATISTICS) and name not in losses:
                 continue
             where = self.state[name].non_finite()
             if where is not None:
