@@ -70,7 +70,7 @@ def generate(
                 yield module.part()
             alike = signature(nest)
             if alike not in written:
-                written[alike] = _call_of(nest, module)
+                written[alike] = call_of(nest, module)
             calls[-1].append(written[alike].with_buffers(nest))
     _write_entry(plan, calls, module, profiled)
     if profiled:
@@ -103,7 +103,8 @@ class Call:
         return Call(self.name, self.units, (*nest.buffers, *self.buffers[len(nest.buffers) :]))
 
 
-def _call_of(nest: Nest, module: Module) -> Call:
+def call_of(nest: Nest, module: Module) -> Call:
+    """Writes the function of a task."""
     gathers = any(b.gathered for b in nest.buffers)
     writer = writer_of(nest, module)
     if writer.units == 0:

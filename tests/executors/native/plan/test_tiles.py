@@ -1,0 +1,110 @@
+"""How contractions are cut: pure numbers."""
+
+import math
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from thalweg.executors.native.code.step import target
+from thalweg.executors.native.host import AVX2, AVX512, NEON, SSE2
+from thalweg.executors.native.plan.plan import make_plan
+from thalweg.executors.native.plan.tiles import (
+    BLOCK_BYTES,
+    WIDEST,
+    Clip,
+    Split,
+    TileShape,
+    Turns,
+    best_tile,
+    block_length,
+    stands_alone,
+    tiling_of,
+)
+from thalweg.graph.node import Graph
+from thalweg.ops import convolve, input_node, state_node
+
+HOSTS = [AVX512, AVX2, SSE2, NEON]
+SIZES = st.integers(1, 3000)
+
+
+@given(SIZES, SIZES)
+def test_the_parts_of_a_split_are_the_axis(total, limit):
+    split = Split.at_most(total, limit)
+    assert [i for part in range(split.count) for i in split.part(part)] == list(range(total))
+    lengths = {len(split.part(part)) for part in range(split.count)}
+    assert max(lengths) <= limit
+    assert max(lengths) - min(lengths) <= 1
+
+
+@given(SIZES, st.integers(1, 64), st.sampled_from([16, 32]))
+def test_a_tile_fits_the_registers(rows, vectors, registers):
+    tall, wide = best_tile(rows, vectors, registers)
+    assert 1 <= tall <= rows
+    assert 1 <= wide <= min(vectors, WIDEST)
+    assert tall * wide + wide + 1 <= registers  # the sums, a row of y, and a number of x
+
+
+def test_large_products_get_large_tiles():
+    assert best_tile(784, 32, 32) == (14, 2)
+    assert best_tile(784, 32, 16) == (6, 2)
+
+
+@given(
+    st.integers(-5, 5), st.integers(0, 3), st.integers(1, 3), st.integers(1, 12), st.integers(0, 11), st.integers(1, 7)
+)
+def test_a_clip_leaves_out_what_lies_beyond_the_border(start, step, tap, size, i, count):
+    turns = Clip(0, start, step, tap, size).turns(i, count)
+    assert list(turns) == [t for t in range(count) if 0 <= start + i * step + t * tap < size]
+
+
+@given(st.lists(st.integers(2, 400), min_size=1, max_size=3), st.integers(1, 1000), st.sampled_from([4, 8]))
+def test_what_stands_alone_is_added_up_in_blocks_that_fit_the_cache(summed, lane, itemsize):
+    """Also where the planner merges the summed axes, which it does when they run on evenly."""
+    assume(stands_alone(summed, lane, itemsize))
+    for axes in (summed, [math.prod(summed)], [summed[0], math.prod(summed[1:])]):
+        length = block_length([n for n in axes if n > 1], lane, itemsize)
+        assert 0 < 2 * length <= axes[0]
+        rest = math.prod(axes[1:]) * lane * itemsize
+        assert length == 1 or length * rest <= BLOCK_BYTES
+
+
+def test_small_sums_are_added_up_in_one_go():
+    assert block_length([128], 512, 4) == 0
+    assert block_length([], 512, 4) == 0
+    assert not stands_alone([128], 512, 4)
+
+
+def tilings(graph: Graph, host):
+    plan = make_plan(graph, target(host), gather=False)
+    return [tiling_of(n, host) for stage in plan.stages for n in stage if n.kernel.contraction is not None]
+
+
+@pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.name)
+@pytest.mark.parametrize(("rows", "inner", "columns"), [(128, 784, 512), (2, 7, 5), (33, 2, 100)])
+def test_the_tiles_cover_the_product(host, rows, inner, columns):
+    (cut,) = tilings(Graph({"y": input_node("x", (rows, inner)) @ state_node("w", (inner, columns))}), host)
+    assert cut.units == cut.rows.count * cut.panels.count
+    assert cut.nest.dims[cut.row].size == rows
+    assert cut.panels.total == math.ceil(cut.nest.dims[cut.lane].size / cut.width)
+    assert [cut.nest.dims[d].swept for d in cut.summed] == [True]
+
+
+def test_only_the_tiles_at_the_edge_leave_something_out():
+    x, kernel = input_node("x", (2, 40, 40, 8)), state_node("kernel", (3, 3, 8, 16))
+    (cut,) = tilings(Graph({"y": convolve(x, kernel, padding=[(1, 1)] * 2)}), AVX512)
+    assert cut.clipped_by_row is not None
+    first, *middle, last = [cut.shape(i) for i in range(cut.rows.count)]
+    size = cut.nest.dims[cut.clipped_by_row].size
+    assert size == 3
+    assert all(shape.turns == (Turns(0, 3, 0, shape.height),) for shape in middle)
+    assert first.turns == (Turns(0, 1, 1, first.height), Turns(1, 3, 0, first.height))
+    assert last.turns == (Turns(0, 2, 0, last.height), Turns(2, 3, 0, last.height - 1))
+
+
+def test_without_borders_a_shape_is_a_height():
+    (cut,) = tilings(Graph({"y": input_node("x", (30, 8)) @ state_node("w", (8, 512))}), AVX512)
+    assert {cut.shape(i) for i in range(cut.rows.count)} <= {
+        TileShape(cut.rows.size),
+        TileShape(cut.rows.size + 1),
+    }
