@@ -39,14 +39,15 @@ class Runner(Protocol):
     @property
     def state(self) -> State: ...
 
+    @property
+    def totals(self) -> Collection[str]:
+        """The states that are sums of losses."""
+
     def run(self, arrays: Arrays, index: np.ndarray, threads: int) -> None:
         """A step on the rows of each row of ``index``."""
 
     def step(self, batch: int, weighted: bool) -> Step:
         """What a step of this size is made of."""
-
-    def totals(self) -> Collection[str]:
-        """The states that are sums of losses."""
 
 
 @dataclass
@@ -114,7 +115,7 @@ class Rescue:
 
     def _broken(self) -> str | None:
         """What lasts and is not finite, in words; None if all is well. Metrics may be infinite, the loss may not."""
-        losses = self.runner.totals()
+        losses = self.runner.totals
         for name in self.state:
             if level(name) in (METRICS, EVALUATION, STATISTICS) and name not in losses:
                 continue

@@ -29,6 +29,9 @@ class Trainer:
     """Trains and evaluates one model on one executor, a call at a time. Holds programs and state, nothing of the data.
 
     A whole ``fit`` is a ``Session``.
+
+    Attributes:
+        totals: the states that are the losses of the epoch so far, which must be finite; metrics need not be.
     """
 
     def __init__(self, net: Net, goals: Goals, optimizer: Optimizer, programs: Programs) -> None:
@@ -37,6 +40,8 @@ class Trainer:
         self.optimizer = optimizer
         self.programs = programs
         self.state = programs.state
+        names = [*(goal.loss_name for goal in goals.trained), PENALTY]
+        self.totals = [f"{METRICS}/{name}/total" for name in names]
         self.stepper = optimizer.stepper([path for path in net.parameters if path in net.trainable])
 
     # Steps
@@ -88,11 +93,7 @@ class Trainer:
 
     def loss_is_finite(self) -> bool:
         """Of the steps so far."""
-        return all(self.state[name].non_finite() is None for name in self.totals() if name in self.state)
-
-    def totals(self) -> list[str]:
-        """The states that are the losses of the epoch so far, which must be finite; metrics need not be."""
-        return [f"{METRICS}/{name}/total" for name in (*(goal.loss_name for goal in self.goals.trained), PENALTY)]
+        return all(self.state[name].non_finite() is None for name in self.totals if name in self.state)
 
     # Calls
 
