@@ -37,7 +37,8 @@ class Runner(Protocol):
     """What a rescue needs of who runs the steps."""
 
     @property
-    def state(self) -> State: ...
+    def state(self) -> State:
+        """What the steps read and change."""
 
     @property
     def totals(self) -> Collection[str]:
@@ -62,6 +63,7 @@ class Rescue:
 
     @property
     def state(self) -> State:
+        """That of the runner."""
         return self.runner.state
 
     def before(self, arrays: Arrays, index: np.ndarray, now: float) -> None:
