@@ -313,7 +313,7 @@ def test_ctrl_c_saves_the_model_and_says_so(tmp_path):
         process.stdout.readline()  # training has begun
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
-        output, error = process.communicate(timeout=30)
+        output, error = process.communicate(timeout=600)
     assert process.returncode == INTERRUPTED
     assert error.count("Ctrl-C") == 1
     assert "saved to" in output

@@ -122,7 +122,7 @@ def test_two_teams_at_once_do_not_wait_for_each_other():
 
     def meet(rounds):
         for _ in range(rounds):
-            barrier = threading.Barrier(4, timeout=20)
+            barrier = threading.Barrier(4, timeout=600)
             run_on(4, partial(wait, barrier))
 
     callers = [threading.Thread(target=meet, args=(50,), daemon=True) for _ in range(4)]

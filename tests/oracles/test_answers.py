@@ -290,7 +290,7 @@ def test_live(library, tmp_path):
     # A process of its own: Keras's float format and JAX's precision are settings of the whole process.
     command = [sys.executable, "-m", "tests.oracles.record", library, "--into", str(tmp_path), "--every", "4"]
     root = Path(__file__).parent.parent.parent
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=3600, check=False)
     assert done.returncode == 0, done.stderr
     live = load(tmp_path / f"{library}.npz")
     asked = {case.key for case in CASES[::4]}

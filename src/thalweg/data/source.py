@@ -73,6 +73,7 @@ class Rows:
 
     @property
     def labels(self) -> tuple[str, ...]:
+        """See Source."""
         return tuple(self._arrays)
 
     @property
@@ -81,6 +82,7 @@ class Rows:
         return is_weighted(self._arrays)
 
     def chunks(self, order: np.ndarray | None, start: int, stop: int, batch: int) -> Iterator[Chunk]:
+        """See Source: one chunk, which is all of the arrays."""
         yield Chunk(self._arrays, np.arange(start, stop) if order is None else order[start:stop])
 
     def take(self, index: np.ndarray | slice) -> Rows:

@@ -27,7 +27,7 @@ from thalweg.model.runner import Runner, first
 from thalweg.model.structure import Parts, Structure, between
 from thalweg.model.subclass import Body, entries_of_shape
 from thalweg.record.history import History
-from thalweg.registry import describe, restore
+from thalweg.registry import describe, restore, sharing
 from thalweg.state import Snapshot, State
 from thalweg.state.names import OPTIMIZER, SEED_STATE, SLOTS
 from thalweg.training import checkpoint, data, session
@@ -39,6 +39,8 @@ from thalweg.training.session import FitOptions, params
 
 if TYPE_CHECKING:
     from thalweg.executors.profile import Profile
+
+M = TypeVar("M", bound="Model")
 
 Callbacks = Callback | CallbackList | Sequence[Callback] | None
 
@@ -75,6 +77,7 @@ class Model:
         trainable: bool = True,
     ) -> None:
         self._begin(name, trainable)
+        self.runner.seed = config.new_seed()
         if inputs is None or outputs is None:
             self._body = self._described_by_class()
         else:
@@ -84,7 +87,7 @@ class Model:
     def _begin(self, name: str | None, trainable: bool) -> None:
         """Be a model without layers. A method of its own, because models from files are made without ``__init__``."""
         self.name = name or self.base_name
-        self.runner = Runner(type(self).__name__, config.new_seed())
+        self.runner = Runner(type(self).__name__)
         self.history: History | None = None
         self._has_own_name = name is not None
         self._trainable = trainable
@@ -208,10 +211,12 @@ class Model:
 
     @property
     def inputs(self) -> list[Symbol]:
+        """The symbols that the model was built from; of a Sequential, its one input."""
         return list(self.runner.structure.inputs.values())
 
     @property
     def outputs(self) -> list[Symbol]:
+        """The symbols that the model gives."""
         return list(self.runner.structure.outputs.values())
 
     @property
@@ -228,10 +233,12 @@ class Model:
 
     @property
     def input_shape(self) -> Any:
+        """Of the input, the batch as None; a list if there are several."""
         return only([symbol.shape for symbol in self.inputs])
 
     @property
     def output_shape(self) -> Any:
+        """Of the output, the batch as None; a list if there are several."""
         return only([symbol.shape for symbol in self.outputs])
 
     def summary(
@@ -315,11 +322,13 @@ class Model:
 
     @property
     def trainable_weights(self) -> list[Parameter]:
+        """The parameters that training changes."""
         trained = self.parameters(trainable_only=True).values()
         return [parameter for parameter in self.weights if parameter in trained]
 
     @property
     def non_trainable_weights(self) -> list[Parameter]:
+        """The others: frozen ones, and those that are kept rather than trained."""
         trained = self.parameters(trainable_only=True).values()
         return [parameter for parameter in self.weights if parameter not in trained]
 
@@ -633,10 +642,12 @@ class Model:
         self.runner.require_built("save")
         restoring.require_arguments_known(type(self), Model.get_config)
         structure = self.runner.structure
+        with sharing():
+            arguments = describe(self.get_config(), f"{type(self).__name__}.get_config()")
         return {
             "name": self.name,
             "trainable": self._trainable,
-            "arguments": describe(self.get_config(), f"{type(self).__name__}.get_config()"),
+            "arguments": arguments,
             "keys": self._body.keys,
             "layers": {path: layer.trainable for path, layer in structure.layers_by_path().items()},
             "inputs": description.describe_inputs(structure.inputs),
@@ -647,7 +658,9 @@ class Model:
         """The inverse of ``file_config``; without values. Raises as ``description.restore_structure``."""
         if "arguments" not in settings:
             return _made(cls, settings)
-        model: Self = cls.from_config(restore(settings["arguments"]))
+        with sharing():
+            arguments = restore(settings["arguments"])
+        model: Self = cls.from_config(arguments)
         model.name, model._trainable = str(settings["name"]), bool(settings["trainable"])
         assert model._body is not None, "of a model that its class describes"
         model._become(model._body.structure(settings["keys"], description.restore_inputs(settings["inputs"])))
@@ -675,9 +688,6 @@ class Model:
     def to_json(self, **kwargs: Any) -> str:
         """The layers and how they are connected, without weights; keywords go to ``json.dumps``."""
         return json.dumps(restoring.description(self), **kwargs)
-
-
-M = TypeVar("M", bound=Model)
 
 
 def _made(cls: type[M], settings: Mapping[str, Any]) -> M:

@@ -72,7 +72,7 @@ class Runner:
         one_row: the short way for a single row; None before the first one.
     """
 
-    def __init__(self, kind: str, seed: int) -> None:
+    def __init__(self, kind: str, seed: int = 0) -> None:
         self.kind = kind
         self.structure = Structure()
         self.compiled: Compiled | None = None
@@ -135,6 +135,7 @@ class Runner:
 
     @property
     def executor(self) -> Executor:
+        """What steps are compiled by; another one compiles them anew."""
         if self._executor is None:
             self._executor = executors.default()
         return self._executor

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from thalweg import config
 from thalweg.errors import ArgumentError
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer
@@ -33,6 +34,7 @@ class Sequential(Model):
         self, layers: Sequence[Layer | Model | Symbol] | None = None, trainable: bool = True, name: str | None = None
     ) -> None:
         self._begin(name, trainable)
+        self.runner.seed = config.new_seed()
         for layer in layers or ():
             self._append(layer)
         self._rebuild()

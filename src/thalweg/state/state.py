@@ -84,6 +84,7 @@ class State:
         return [name for name in self._variables if level(name) in levels]
 
     def types(self) -> dict[str, TensorType]:
+        """The type of every variable, by its name."""
         return {name: variable.type for name, variable in self._variables.items()}
 
     def add(self, name: str, kind: TensorType, start: Any = 0) -> None:

@@ -47,36 +47,66 @@ class Callback:
         return check_value(type(self).__name__, name, rule, value)
 
     def set_params(self, params: Mapping[str, Any]) -> None:
+        """What the loop tells about itself: ``epochs``, ``steps``, ``verbose``."""
         self.params = params
 
     def set_model(self, model: Any) -> None:
+        """The model that is trained, evaluated or asked for predictions."""
         self.model = model
 
     def watches_batches(self, phase: str) -> bool:
         """Whether a hook per batch of ``"train"``, ``"test"`` or ``"predict"`` is overridden."""
         return any(_is_overridden(self, name) for name in _BATCH_HOOKS[phase])
 
-    def on_train_begin(self, logs: Logs | None = None) -> None: ...
-    def on_train_end(self, logs: Logs | None = None) -> None: ...
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None: ...
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None: ...
-    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Called once before the first epoch."""
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Called once after the last epoch, with its logs."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Called before each epoch; ``epoch`` counts from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Called after each epoch with its losses and metrics, those of the validation as ``val_...``."""
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """``on_train_batch_begin`` under its older name."""
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """``on_train_batch_end`` under its older name."""
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Called before each step of training; ``batch`` counts from 0 in each epoch."""
         self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Called after each step of training, with the epoch's losses and metrics so far."""
         self.on_batch_end(batch, logs)
 
-    def on_test_begin(self, logs: Logs | None = None) -> None: ...
-    def on_test_end(self, logs: Logs | None = None) -> None: ...
-    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_predict_begin(self, logs: Logs | None = None) -> None: ...
-    def on_predict_end(self, logs: Logs | None = None) -> None: ...
-    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Called before an evaluation, that of validation data in ``fit`` too."""
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """Called after an evaluation with its results."""
+
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Called before each step of an evaluation."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Called after each step of an evaluation, with the results so far."""
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        """Called before predictions."""
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        """Called after predictions."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Called before each step of predictions."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Called after each step of predictions."""
 
 
 def _is_overridden(callback: Callback, hook: str) -> bool:
@@ -107,6 +137,7 @@ class CallbackList:
         return bool(self.callbacks)
 
     def watches_batches(self, phase: str) -> bool:
+        """Whether one of the callbacks does, see Callback."""
         return any(callback.watches_batches(phase) for callback in self.callbacks)
 
     def find(self, kind: type[Callback]) -> Any:
@@ -114,6 +145,7 @@ class CallbackList:
         return next((callback for callback in self.callbacks if isinstance(callback, kind)), None)
 
     def attach(self, model: Any, params: Mapping[str, Any]) -> None:
+        """Tells every callback the model and the parameters of the loop."""
         self.model = model
         for callback in self.callbacks:
             callback.set_params(params)

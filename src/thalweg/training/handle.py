@@ -44,6 +44,7 @@ class OptimizerHandle:
 
     @property
     def learning_rate(self) -> Rate:
+        """The rate of the next step."""
         return Rate(self.scalars[LEARNING_RATE_STATE].number(), self._set_rate)
 
     @learning_rate.setter

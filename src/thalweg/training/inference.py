@@ -108,6 +108,7 @@ class Evaluation:
         return self.logs()
 
     def logs(self) -> dict[str, Any]:
+        """The results of the sums as they are now."""
         return self.goals.results(sums(self.programs.state, EVALUATION))
 
 
@@ -131,6 +132,7 @@ class Prediction:
         self.programs = programs
 
     def program(self, batch: int) -> Program:
+        """The program for so many rows; compiled when it is first asked for."""
         return self.programs.program(
             ("prediction", batch), lambda: prediction_step(self.net, batch), gather=batch == PIECE
         )
@@ -162,6 +164,7 @@ class Prediction:
         return results
 
     def empty_piece(self) -> Arrays:
+        """Arrays for the predictions of one piece, with an axis of steps."""
         return {label: array[None] for label, array in self.empty(PIECE).items()}
 
     def _views(self, results: Arrays, start: int, index: np.ndarray) -> Arrays:

@@ -25,6 +25,7 @@ class Interrupt:
         self.shared = False
 
     def handle(self, number: int, frame: FrameType | None) -> None:
+        """What Ctrl-C calls: the first asks the loop to end, the second ends it."""
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True

@@ -18,5 +18,6 @@ class Pace:
         self.steps = 1  # the first call is a probe
 
     def measured(self, steps: int, seconds: float) -> None:
+        """Takes note that so many steps took so many seconds."""
         if not self.single:
             self.steps = max(1, int(steps * RETURN_SECONDS / max(seconds, 1e-7)))

@@ -47,6 +47,7 @@ class Output:
         self.stream = stream
 
     def write(self, text: str) -> None:
+        """Writes and flushes; does nothing once that has failed."""
         if self.stream is None:
             return
         try:
@@ -56,7 +57,7 @@ class Output:
             self.stream = None
 
 
-class Lines(Output):
+class Lines(Output, Screen):
     """A pipe, a file, a dumb terminal: only lines that stay."""
 
     def redraw(self, line: str) -> None:
@@ -69,7 +70,7 @@ class Lines(Output):
         pass
 
 
-class Terminal(Output):
+class Terminal(Output, Screen):
     """A terminal: the line is redrawn from its start, and cut to the width, because a wrapped line cannot be."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -91,7 +92,7 @@ class Terminal(Output):
         self.drawn = False
 
 
-class Notebook:
+class Notebook(Screen):
     """A notebook's cell, whose text is replaced as a whole."""
 
     def __init__(self, display: Callable[..., Any]) -> None:
@@ -172,6 +173,7 @@ class Progress:
             self.close()
 
     def begin_epoch(self, epoch: int) -> None:
+        """Starts the clock of an epoch."""
         self.epoch = epoch
         self.began = time.perf_counter()
 
@@ -198,6 +200,7 @@ class Progress:
             self.screen.redraw(line)
 
     def close(self) -> None:
+        """Leaves the cursor on a line of its own, whatever has been shown."""
         if self.screen is not None:
             self.screen.close()
 
@@ -217,6 +220,7 @@ class Counter:
         self.next_redraw = self.began + QUIET_SECONDS
 
     def update(self, done: int) -> None:
+        """Shows how many steps are done, now and then."""
         now = time.perf_counter()
         if self.screen is not None and now >= self.next_redraw:
             self.next_redraw = now + REDRAW_SECONDS

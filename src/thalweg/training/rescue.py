@@ -37,7 +37,8 @@ class Runner(Protocol):
     """What a rescue needs of who runs the steps."""
 
     @property
-    def state(self) -> State: ...
+    def state(self) -> State:
+        """What the steps read and change."""
 
     def run(self, arrays: Arrays, index: np.ndarray, threads: int) -> None:
         """A step on the rows of each row of ``index``."""
@@ -61,6 +62,7 @@ class Rescue:
 
     @property
     def state(self) -> State:
+        """That of the runner."""
         return self.runner.state
 
     def before(self, arrays: Arrays, index: np.ndarray, now: float) -> None:

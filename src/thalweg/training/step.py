@@ -128,6 +128,7 @@ VALID = "valid"
 
 
 def prediction_label(output: str) -> str:
+    """The name of an output among those of the step."""
     return f"prediction/{output}" if output else "prediction"
 
 

@@ -205,7 +205,7 @@ def test_processes_that_write_the_same_files_at_once(folder):
     writers = [
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)
     ]
-    results = [writer.communicate(timeout=120) for writer in writers]
+    results = [writer.communicate(timeout=600) for writer in writers]
     assert [writer.returncode for writer in writers] == [0, 0, 0], results
     assert results[0][0] == results[1][0] == results[2][0]
     files = [path.name for path in folder.iterdir()]

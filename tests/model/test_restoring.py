@@ -1,4 +1,4 @@
-"""A parameter has one identity, however it is reached: trained, counted, penalised, saved and copied once."""
+"""Models from descriptions: the same layers, each once however it is reached; trained, counted, saved, copied once."""
 
 import copy
 import json
@@ -106,6 +106,27 @@ def test_a_layer_in_a_layer_and_beside_it(way, tmp_path):
     assert again.layers[0].layer is again.layers[1]
 
 
+def test_an_argument_given_twice_to_a_class_of_ones_own(tmp_path):
+    @thalweg.models.registry.register("twice_the_same")
+    class Twice(Model):
+        def __init__(self, one, other):
+            super().__init__()
+            self.one, self.other = one, other
+
+        def call(self, inputs):
+            return self.one(inputs) + self.other(inputs)
+
+        def get_config(self):
+            return {"one": self.one, "other": self.other}
+
+    layer = layers.Dense(1, name="same")
+    model = Twice(layer, layer)
+    model.build((None, 1))
+    again = saved(model, tmp_path)
+    assert again.one is again.other
+    assert again.count_params() == 2
+
+
 def test_weights_alone_are_saved_once(tmp_path):
     model, again = shared(), shared()
     model.set_weights([np.full((1, 1), 5.0, np.float32)])
@@ -157,3 +178,34 @@ class TestDescriptions:
     def test_a_reference_outside(self):
         with pytest.raises(ArgumentError):
             layers.registry.from_config({"kind": "layer", "same_as": 1})
+
+
+class TestSeeds:
+    """Each model that a program makes draws one seed, and nothing else does."""
+
+    def next_weights(self) -> np.ndarray:
+        return Sequential([Input((3,)), layers.Dense(2)]).get_weights()[0]
+
+    def test_a_model_from_a_file_draws_none(self, tmp_path):
+        shared().save(tmp_path / "model.thalweg")
+        thalweg.utils.set_random_seed(3)
+        load_model(tmp_path / "model.thalweg")
+        after = self.next_weights()
+        thalweg.utils.set_random_seed(3)
+        np.testing.assert_array_equal(self.next_weights(), after)
+
+    def test_a_model_of_a_class_of_ones_own_draws_one(self):
+        class Own(Model):
+            def __init__(self):
+                super().__init__()
+                self.dense = layers.Dense(1)
+
+            def call(self, inputs):
+                return self.dense(inputs)
+
+        thalweg.utils.set_random_seed(3)
+        Own()
+        after = self.next_weights()
+        thalweg.utils.set_random_seed(3)
+        self.next_weights()
+        np.testing.assert_array_equal(self.next_weights(), after)
