@@ -35,6 +35,7 @@ from thalweg.state.names import (
     PARAMETERS,
     SEED_STATE,
     SLOTS,
+    STATISTICS,
     STEP_STATE,
     parameter_state,
 )
@@ -103,7 +104,7 @@ class Runner:
         """
         if self.state.names(PARAMETERS) and self.optimizer is not None:
             self.optimizer = OptimizerHandle(self.optimizer.rule)
-        self.state.drop(PARAMETERS, OPTIMIZER, SLOTS, METRICS, EVALUATION)
+        self.state.drop(PARAMETERS, OPTIMIZER, SLOTS, METRICS, EVALUATION, STATISTICS)
         self.structure = structure
         self._has_values = self._goals_fit = False
         self._forget_programs()
@@ -121,7 +122,7 @@ class Runner:
         self.compiled = compiled
         self.loss_choice = None
         self.optimizer = OptimizerHandle(compiled.rule)
-        self.state.drop(OPTIMIZER, SLOTS, METRICS, EVALUATION)
+        self.state.drop(OPTIMIZER, SLOTS, METRICS, EVALUATION, STATISTICS)
         self._forget_programs()
 
     def _check(self, compiled: Compiled) -> bool:
