@@ -76,7 +76,7 @@ def cpu_name() -> str:
     return " ".join(p for p in parts if p) or platform.processor() or platform.machine()
 
 
-def describe() -> dict[str, str]:
+def facts() -> dict[str, str]:
     """What ``thalweg info`` shows of the machine."""
     host = this_host()
     return {
