@@ -263,7 +263,7 @@ def weigh_classes(rows: Rows, class_weight: Any, goals: Goals) -> Rows:
     (goal,) = goals.outputs
     units = goal.output.shape[-1] if goal.output.rank > 1 else 1
     target = rows.ready()[goal.label]  # targets are read and converted at once, whatever the inputs come from
-    return rows.beside({goal.weight_label: _class_weights(class_weight, target, units)})
+    return rows.beside({goal.weight_label: _class_weights(class_weight, target, units, goal.kind.sparse)})
 
 
 def _weights(value: Any, rows: int) -> np.ndarray:
@@ -289,13 +289,13 @@ def _weights(value: Any, rows: int) -> np.ndarray:
     return weights
 
 
-def _class_weights(class_weight: Any, target: np.ndarray, units: int) -> np.ndarray:
-    """One weight per row, by the row's class: a label, or the place of the largest number of a row.
+def _class_weights(class_weight: Any, target: np.ndarray, units: int, sparse: bool) -> np.ndarray:
+    """One weight per row, by the row's class: a label (``sparse``), or the place of the largest number of a row.
 
     A weight for a class that the predictions, of so many units, have no place for is an error; for one without a
     sample, a warning.
     """
-    labels = target.argmax(-1) if target.ndim > 1 and target.shape[-1] > 1 else target
+    labels = target.argmax(-1) if target.ndim > 1 and target.shape[-1] > 1 and not sparse else target
     if labels.ndim > 1 and labels.size == len(labels):
         labels = labels.reshape(len(labels))
     if labels.ndim != 1 or (labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels))):
