@@ -72,6 +72,8 @@ def generate(
             if alike not in written:
                 written[alike] = call_of(nest, module)
             calls[-1].append(written[alike].with_buffers(nest))
+    if len(module) > most / 2:  # the calls of many tasks take as long to compile as a part
+        yield module.part()
     _write_entry(plan, calls, module, profiled)
     if profiled:
         module.write(f"@{stamps.CLOCK}", stamps.functions(host))
