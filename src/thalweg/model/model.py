@@ -481,8 +481,9 @@ class Model:
         )
         watchers = CallbackList(callbacks)
         runner = self._ready_for(x, y, "fit", verbose, seed)
-        rows = runner.prepare(x, y, sample_weight, class_weight)
+        rows = runner.prepare(x, y, sample_weight)
         rows, held_out = runner.hold_out(rows, validation_split, validation_data)
+        rows = runner.weigh_classes(rows, class_weight)
         if held_out is not None:
             size = options.batch(rows.count) if validation_batch_size is None else validation_batch_size
             held_out = first(held_out, validation_steps, size, "fit: of the validation")
@@ -526,7 +527,7 @@ class Model:
     ) -> Any:
         """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
         runner = self._ready_for(x, y, "train_on_batch", verbose=0)
-        rows = runner.prepare(x, y, sample_weight, class_weight)
+        rows = runner.weigh_classes(runner.prepare(x, y, sample_weight), class_weight)
         return _as_keras(runner.trainer("train_on_batch").train_on_batch(rows), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:

@@ -248,10 +248,14 @@ class Runner:
         self.require_built("running a model")
         return data.prepare_inputs(x, self.structure.sample_types())
 
-    def prepare(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Rows:
+    def prepare(self, x: Any, y: Any, sample_weight: Any = None) -> Rows:
         """Inputs, targets and weights as a step of training takes them. Raises as ``data.prepare``."""
         goals = self.trainer("training").goals
-        return data.prepare(x, y, sample_weight, class_weight, self.structure.sample_types(), goals)
+        return data.prepare(x, y, sample_weight, self.structure.sample_types(), goals)
+
+    def weigh_classes(self, rows: Rows, class_weight: Any) -> Rows:
+        """The rows with the weights of their classes. Raises as ``data.weigh_classes``."""
+        return data.weigh_classes(rows, class_weight, self.goals())
 
     def hold_out(self, rows: Rows, share: float, given: Any) -> tuple[Rows, Rows | None]:
         """The rows to train on and those to validate on: ``validation_data`` wins over ``validation_split``."""

@@ -152,14 +152,12 @@ def by_label(value: Any, labels: Sequence[str], what: str) -> dict[str, Any]:
     )
 
 
-def prepare(x: Any, y: Any, sample_weight: Any, class_weight: Any, types: Types, goals: Goals) -> Rows:
+def prepare(x: Any, y: Any, sample_weight: Any, types: Types, goals: Goals) -> Rows:
     """Everything that a step of training or evaluation takes.
 
     Arguments:
         y: shaped like ``x`` for a model of several outputs.
         sample_weight: one number per sample, or one such array per output.
-        class_weight: class -> weight (classes without one count 1), or ``"balanced"``: n / (classes * samples of the
-            class), as in scikit-learn.
 
     Raises: ShapeError, DTypeError, DataError or ArgumentError, before anything has run.
     """
@@ -167,7 +165,7 @@ def prepare(x: Any, y: Any, sample_weight: Any, class_weight: Any, types: Types,
     require_rows(inputs)
     check_inputs(inputs, x)
     targets = _prepare_targets(_wanted(y, goals), goals.outputs)
-    weights = _prepare_weights(_wanted(sample_weight, goals), class_weight, targets, goals.outputs)
+    weights = _prepare_weights(_wanted(sample_weight, goals), targets, goals.outputs)
     return inputs.beside({**targets, **weights})
 
 
@@ -220,38 +218,52 @@ def _prepare_targets(y: Any, goals: Sequence[Goal]) -> Arrays:
     return targets
 
 
-def _prepare_weights(sample_weight: Any, class_weight: Any, targets: Arrays, goals: Sequence[Goal]) -> Arrays:
-    if class_weight is None and sample_weight is None:
+def _prepare_weights(sample_weight: Any, targets: Arrays, goals: Sequence[Goal]) -> Arrays:
+    if sample_weight is None:
         return {}
-    if class_weight is not None and sample_weight is not None:
+    if isinstance(sample_weight, Mapping) and [goal.name for goal in goals] == [""]:
+        raise ArgumentError(
+            "sample_weight is a mapping, and the model has one output",
+            expected="one number per sample, as an array; or class_weight={class: weight}",
+            got=f"a mapping with the keys {', '.join(map(repr, list(sample_weight)[:5]))}",
+            fix="pass class_weight= for weights of classes, or the array of weights itself",
+        )
+    several = isinstance(sample_weight, Mapping) or (len(goals) > 1 and isinstance(sample_weight, list | tuple))
+    labels = [goal.label for goal in goals]
+    parts = by_label(sample_weight, labels, "y") if several else dict.fromkeys(labels, sample_weight)
+    return {goal.weight_label: _weights(parts[goal.label], len(targets[goal.label])) for goal in goals}
+
+
+def weigh_classes(rows: Rows, class_weight: Any, goals: Goals) -> Rows:
+    """The rows, each with the weight of its class. Rows held out for validation are none of these, and have none.
+
+    Arguments:
+        class_weight: class -> weight (classes without one count 1), or ``"balanced"``: n / (classes * samples of the
+            class), as in scikit-learn; None for no weights.
+
+    Raises: ArgumentError if the rows have weights already, or the targets are no classes; DataError for a weight that
+        is none.
+    """
+    if class_weight is None:
+        return rows
+    if rows.weighted:
         raise ArgumentError(
             "class_weight and sample_weight are given both",
             expected="one of them, as in Keras",
             got="both",
             fix="multiply them: sample_weight * np.array([class_weight[c] for c in y])",
         )
-    if class_weight is None:
-        if isinstance(sample_weight, Mapping) and [goal.name for goal in goals] == [""]:
-            raise ArgumentError(
-                "sample_weight is a mapping, and the model has one output",
-                expected="one number per sample, as an array; or class_weight={class: weight}",
-                got=f"a mapping with the keys {', '.join(map(repr, list(sample_weight)[:5]))}",
-                fix="pass class_weight= for weights of classes, or the array of weights itself",
-            )
-        several = isinstance(sample_weight, Mapping) or (len(goals) > 1 and isinstance(sample_weight, list | tuple))
-        labels = [goal.label for goal in goals]
-        parts = by_label(sample_weight, labels, "y") if several else dict.fromkeys(labels, sample_weight)
-        return {goal.weight_label: _weights(parts[goal.label], len(targets[goal.label])) for goal in goals}
-    if len(goals) > 1:
+    if len(goals.outputs) > 1:
         raise ArgumentError(
             "class_weight with a model of several outputs",
             expected="a model of one output, as in Keras",
-            got=f"{len(goals)} outputs",
+            got=f"{len(goals.outputs)} outputs",
             fix="pass sample_weight={output: weights} instead",
         )
-    (goal,) = goals
+    (goal,) = goals.outputs
     units = goal.output.shape[-1] if goal.output.rank > 1 else 1
-    return {goal.weight_label: _class_weights(class_weight, targets[goal.label], units)}
+    target = rows.ready()[goal.label]  # targets are read and converted at once, whatever the inputs come from
+    return rows.beside({goal.weight_label: _class_weights(class_weight, target, units, goal.kind.sparse)})
 
 
 def _weights(value: Any, rows: int) -> np.ndarray:
@@ -277,17 +289,19 @@ def _weights(value: Any, rows: int) -> np.ndarray:
     return weights
 
 
-def _class_weights(class_weight: Any, target: np.ndarray, units: int) -> np.ndarray:
-    """One weight per row, by the row's class: a label, or the place of the largest number of a row.
+def _class_weights(class_weight: Any, target: np.ndarray, units: int, sparse: bool) -> np.ndarray:
+    """One weight per row, by the row's class: a label (``sparse``), or the place of the largest number of a row.
 
     A weight for a class that the predictions, of so many units, have no place for is an error; for one without a
     sample, a warning.
     """
-    labels = target.argmax(-1) if target.ndim > 1 and target.shape[-1] > 1 else target.reshape(len(target), -1)[:, 0]
+    labels = target.argmax(-1) if target.ndim > 1 and target.shape[-1] > 1 and not sparse else target
+    if labels.ndim > 1 and labels.size == len(labels):
+        labels = labels.reshape(len(labels))
     if labels.ndim != 1 or (labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels))):
         raise ArgumentError(
             "class_weight with targets that are no classes",
-            expected="y of class numbers or one-hot rows",
+            expected="y of one class number or one one-hot row for each sample",
             got=f"y of shape {target.shape} and dtype {target.dtype}",
             fix="pass sample_weight instead",
         )
