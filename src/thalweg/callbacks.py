@@ -8,6 +8,7 @@ from thalweg.training.callbacks import LambdaCallback as LambdaCallback
 from thalweg.training.callbacks import LearningRateScheduler as LearningRateScheduler
 from thalweg.training.callbacks import SwapEMAWeights as SwapEMAWeights
 from thalweg.training.callbacks import TerminateOnNaN as TerminateOnNaN
+from thalweg.training.measuring import LayerStatistics as LayerStatistics
 from thalweg.training.monitors import EarlyStopping as EarlyStopping
 from thalweg.training.monitors import ModelCheckpoint as ModelCheckpoint
 from thalweg.training.monitors import ReduceLROnPlateau as ReduceLROnPlateau

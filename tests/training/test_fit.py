@@ -7,7 +7,7 @@ import pytest
 from tests import nets
 
 import thalweg
-from thalweg import callbacks, layers
+from thalweg import callbacks, errors, layers
 from thalweg.errors import ArgumentError
 
 
@@ -159,6 +159,26 @@ def test_class_weights_are_sample_weights_by_class():
     one_hot.fit(x, thalweg.utils.to_categorical(y, 3), class_weight={0: 2.0, 2: 0.5}, verbose=0)
     for a, b in zip(one_hot.get_weights(), by_row.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("weight", [{0: 10.0}, "balanced"])
+def test_class_weights_are_for_training_alone(weight):
+    """What is held out is as if it had been passed by itself."""
+    x, y = nets.points(60)
+    split, apart = nets.classifier(), nets.classifier()
+    one = split.fit(x, y, class_weight=weight, validation_split=0.5, verbose=0).history
+    other = apart.fit(x[:30], y[:30], class_weight=weight, validation_data=(x[30:], y[30:]), verbose=0).history
+    assert one == other
+    assert nets.same_bits(split, apart)
+    assert one["val_loss"][0] == split.evaluate(x[30:], y[30:], verbose=0)[0]
+
+
+def test_class_weights_with_several_places_a_sample():
+    model = thalweg.Sequential([thalweg.Input((3, 2)), thalweg.layers.Dense(2, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    y = [[[0], [1], [1]], [[0], [0], [1]]]
+    with pytest.raises(errors.ArgumentError, match="no classes"):
+        model.fit(np.zeros((2, 3, 2)), y, class_weight={0: 3, 1: 100}, verbose=0)
 
 
 def test_balanced_class_weights_as_in_scikit_learn():

@@ -44,4 +44,4 @@ def _native() -> dict[str, str]:
         for entry in os.scandir(cache.directory()):
             with contextlib.suppress(OSError):  # other processes come and go
                 sizes.append(entry.stat().st_size)
-    return {**host.describe(), "cache": f"{cache.directory()} ({len(sizes)} files, {sum(sizes) / 1024:.0f} KB)"}
+    return {**host.facts(), "cache": f"{cache.directory()} ({len(sizes)} files, {sum(sizes) / 1024:.0f} KB)"}

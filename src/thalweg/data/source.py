@@ -71,10 +71,6 @@ class Rows:
         """All rows at once."""
         return self._arrays
 
-    def part(self, label: str) -> np.ndarray:
-        """One of the arrays, as it is."""
-        return self._arrays[label]
-
     @property
     def labels(self) -> tuple[str, ...]:
         """See Source."""
@@ -92,6 +88,10 @@ class Rows:
     def take(self, index: np.ndarray | slice) -> Rows:
         """Some of the rows: views for a slice, copies for an index."""
         return Rows(_taken(self._arrays, index))
+
+    def ready(self) -> Arrays:
+        """Those arrays that are as the graph takes them."""
+        return self._arrays
 
     def beside(self, further: Mapping[str, np.ndarray]) -> Rows:
         """The same rows with further arrays. Raises ShapeError if they are of more or fewer rows."""
@@ -111,7 +111,7 @@ class LateRows(Rows):
 
     @cached_property
     def _converted(self) -> Arrays:
-        return self._ready(self._arrays)
+        return self._in_graph_dtypes(self._arrays)
 
     @property
     def arrays(self) -> Arrays:
@@ -124,7 +124,10 @@ class LateRows(Rows):
         for first in range(start, stop, size):
             last = min(first + size, stop)
             part = _taken(self._arrays, slice(first, last) if order is None else order[first:last])
-            yield Chunk(self._ready(part), np.arange(last - first))
+            yield Chunk(self._in_graph_dtypes(part), np.arange(last - first))
+
+    def ready(self) -> Arrays:
+        return {label: array for label, array in self._arrays.items() if label not in self.dtypes}
 
     def take(self, index: np.ndarray | slice) -> Rows:
         return LateRows(_taken(self._arrays, index), self.dtypes)
@@ -132,7 +135,7 @@ class LateRows(Rows):
     def beside(self, further: Mapping[str, np.ndarray]) -> Rows:
         return LateRows({**self._arrays, **further}, self.dtypes)
 
-    def _ready(self, arrays: Arrays) -> Arrays:
+    def _in_graph_dtypes(self, arrays: Arrays) -> Arrays:
         return {
             label: converted(array, self.dtypes[label], label) if label in self.dtypes else array
             for label, array in arrays.items()

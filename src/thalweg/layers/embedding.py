@@ -55,7 +55,7 @@ class Embedding(Layer):
 
 
 def row_numbers(x: Node, rows: int) -> Node:
-    """Numbers from 0 to ``rows - 1`` as int32, without their fraction; all others, NaN among them, become -1 or stay."""
+    """Numbers from 0 to ``rows - 1`` as int32, without their fraction; others, NaN among them, are no row's number."""
     if x.dtype in ("int32", "uint8"):
         return ops.cast(x, "int32")
     inside = ops.logical_and(x > -1.0, x < float(rows)) if x.type.is_float else ops.logical_and(x >= 0, x < rows)

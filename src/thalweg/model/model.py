@@ -487,7 +487,7 @@ class Model:
         runner = self._ready_for(x, y, "fit", verbose, seed)
         rows = runner.prepare(x, y, sample_weight)
         rows, held_out = runner.hold_out(rows, validation_split, validation_data)
-        rows = runner.weighted(rows, class_weight)
+        rows = runner.weigh_classes(rows, class_weight)
         if held_out is not None:
             size = options.validation_batch(held_out.count)
             held_out = first(held_out, validation_steps, size, "fit: of the validation")
@@ -535,7 +535,7 @@ class Model:
     ) -> Any:
         """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
         runner = self._ready_for(x, y, "train_on_batch", verbose=0)
-        rows = runner.weighted(runner.prepare(x, y, sample_weight), class_weight)
+        rows = runner.weigh_classes(runner.prepare(x, y, sample_weight), class_weight)
         return _as_keras(runner.trainer("train_on_batch").train_on_batch(rows), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:

@@ -35,6 +35,7 @@ from thalweg.state.names import (
     PARAMETERS,
     SEED_STATE,
     SLOTS,
+    STATISTICS,
     STEP_STATE,
     parameter_state,
 )
@@ -103,7 +104,7 @@ class Runner:
         """
         if self.state.names(PARAMETERS) and self.optimizer is not None:
             self.optimizer = OptimizerHandle(self.optimizer.rule)
-        self.state.drop(PARAMETERS, OPTIMIZER, SLOTS, METRICS, EVALUATION)
+        self.state.drop(PARAMETERS, OPTIMIZER, SLOTS, METRICS, EVALUATION, STATISTICS)
         self.structure = structure
         self._has_values = self._goals_fit = False
         self._forget_programs()
@@ -121,7 +122,7 @@ class Runner:
         self.compiled = compiled
         self.loss_choice = None
         self.optimizer = OptimizerHandle(compiled.rule)
-        self.state.drop(OPTIMIZER, SLOTS, METRICS, EVALUATION)
+        self.state.drop(OPTIMIZER, SLOTS, METRICS, EVALUATION, STATISTICS)
         self._forget_programs()
 
     def _check(self, compiled: Compiled) -> bool:
@@ -249,11 +250,12 @@ class Runner:
 
     def prepare(self, x: Any, y: Any, sample_weight: Any = None) -> Rows:
         """Inputs, targets and weights as a step of training takes them. Raises as ``data.prepare``."""
-        return data.prepare(x, y, sample_weight, self.structure.sample_types(), self.trainer("training").goals)
+        goals = self.trainer("training").goals
+        return data.prepare(x, y, sample_weight, self.structure.sample_types(), goals)
 
-    def weighted(self, rows: Rows, class_weight: Any) -> Rows:
-        """Rows to train on with the weights of their classes. Raises as ``data.with_class_weights``."""
-        return data.with_class_weights(rows, class_weight, self.trainer("training").goals)
+    def weigh_classes(self, rows: Rows, class_weight: Any) -> Rows:
+        """The rows with the weights of their classes. Raises as ``data.weigh_classes``."""
+        return data.weigh_classes(rows, class_weight, self.goals())
 
     def hold_out(self, rows: Rows, share: float, given: Any) -> tuple[Rows, Rows | None]:
         """The rows to train on and those to validate on: ``validation_data`` wins over ``validation_split``."""

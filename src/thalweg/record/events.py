@@ -19,6 +19,7 @@ __all__ = [
     "Found",
     "Interval",
     "Listener",
+    "Measured",
     "TrainingBegun",
     "TrainingEnded",
 ]
@@ -73,14 +74,15 @@ class Interval(Event):
 
 @dataclass(frozen=True)
 class Measured(Event):
-    """Statistics of the layers in the steps since the last such event.
+    """What the layers gave in one step, and how they moved.
 
     Attributes:
+        total_steps: how many the model had made before this one, in all its life.
         statistics: layer -> name of a statistic -> number.
     """
 
     epoch: int
-    step: int
+    total_steps: int
     statistics: Mapping[str, Mapping[str, float]]
 
 

@@ -19,6 +19,9 @@ POSITION = "position"
 METRICS, EVALUATION = "metrics", "evaluation"
 """``metrics/<name>/<sum>``: the running sums of losses and metrics while training; the same in evaluation."""
 
+STATISTICS = "statistics"
+"""``statistics/<layer>/<sum>``: what a step that measures adds up of its layers."""
+
 SEED_STATE = f"{RANDOM}/seed"
 STEP_STATE = f"{RANDOM}/step"
 """Steps ever made: each draws other numbers."""

@@ -6,6 +6,7 @@ device changes this file and no other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -49,6 +50,8 @@ class Variable:
 
     def non_finite(self) -> tuple[int, ...] | None:
         """Where the first NaN or infinity stands; None if there is none."""
+        if not self.type.rank:  # asked of the loss after every call
+            return None if math.isfinite(self.memory.item()) else ()
         return find_non_finite(self.memory)
 
     def __reduce__(self) -> tuple[Callable[..., Variable], tuple[TensorType, np.ndarray]]:
@@ -68,6 +71,7 @@ class State:
 
     def __init__(self) -> None:
         self._variables: dict[str, Variable] = {}
+        self._levels: dict[str, dict[str, None]] = {}  # the names of each level, in their order
         self.memory: dict[str, np.ndarray] = {}
 
     def __contains__(self, name: str) -> bool:
@@ -80,8 +84,8 @@ class State:
         return self._variables[name]
 
     def names(self, *levels: str) -> list[str]:
-        """The names that begin with one of these levels, in the order in which they came."""
-        return [name for name in self._variables if level(name) in levels]
+        """The names of these levels, one level after the other, each in the order in which they came."""
+        return [name for each in levels for name in self._levels.get(each, ())]
 
     def types(self) -> dict[str, TensorType]:
         """The type of every variable, by its name."""
@@ -95,12 +99,13 @@ class State:
     def put(self, name: str, variable: Variable) -> None:
         """A variable that others may have, too, in place of what is there."""
         self._variables[name] = variable
+        self._levels.setdefault(level(name), {})[name] = None
         self.memory[name] = variable.memory
 
     def drop(self, *levels: str) -> None:
         """Forget all names of these levels."""
         for name in self.names(*levels):
-            del self._variables[name], self.memory[name]
+            del self._variables[name], self.memory[name], self._levels[level(name)][name]
 
     def read(self, name: str) -> np.ndarray:
         """A copy of the value."""

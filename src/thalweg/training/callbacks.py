@@ -58,6 +58,13 @@ class Callback:
         """Whether a hook per batch of ``"train"``, ``"test"`` or ``"predict"`` is overridden."""
         return any(_is_overridden(self, name) for name in _BATCH_HOOKS[phase])
 
+    def measures(self, step: int) -> bool:
+        """Whether the statistics of the layers are wanted of a step; counted from 0 over all that were ever made."""
+        return False
+
+    def hear(self, event: Event) -> None:
+        """Take in what happened. Unlike the hooks this gets values, as ``Measured``, that need no running model."""
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Called once before the first epoch."""
 
@@ -151,10 +158,26 @@ class CallbackList:
             callback.set_params(params)
             callback.set_model(model)
 
-    def listen(self, tell: Callable[[Event], None]) -> None:
-        """What callbacks tell from now on goes there."""
+    @property
+    def measuring(self) -> bool:
+        """Whether any callback wants statistics of layers."""
+        return any(type(callback).measures is not Callback.measures for callback in self.callbacks)
+
+    def measures(self, step: int) -> bool:
+        """Whether any callback wants the statistics of the layers in this step."""
+        return any(callback.measures(step) for callback in self.callbacks)
+
+    def hear(self, event: Event) -> None:
+        """Let every callback know what happened."""
         for callback in self.callbacks:
-            callback.tell = tell
+            callback.hear(event)
+
+    def listen(self, tell: Callable[[Event], None] | None) -> None:
+        """What callbacks tell from now on goes there; with None to nobody, so that they hold on to no training."""
+        for callback in self.callbacks:
+            vars(callback).pop("tell", None)
+            if tell is not None:
+                callback.tell = tell
 
     def stop_requested(self) -> bool:
         """Whether ``model.stop_training`` has been set."""

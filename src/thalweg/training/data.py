@@ -218,14 +218,31 @@ def _prepare_targets(y: Any, goals: Sequence[Goal]) -> Arrays:
     return targets
 
 
-def with_class_weights(rows: Rows, class_weight: Any, goals: Goals) -> Rows:
-    """The rows that are trained on, weighted by their classes; those that are held out for validation are not.
+def _prepare_weights(sample_weight: Any, targets: Arrays, goals: Sequence[Goal]) -> Arrays:
+    if sample_weight is None:
+        return {}
+    if isinstance(sample_weight, Mapping) and [goal.name for goal in goals] == [""]:
+        raise ArgumentError(
+            "sample_weight is a mapping, and the model has one output",
+            expected="one number per sample, as an array; or class_weight={class: weight}",
+            got=f"a mapping with the keys {', '.join(map(repr, list(sample_weight)[:5]))}",
+            fix="pass class_weight= for weights of classes, or the array of weights itself",
+        )
+    several = isinstance(sample_weight, Mapping) or (len(goals) > 1 and isinstance(sample_weight, list | tuple))
+    labels = [goal.label for goal in goals]
+    parts = by_label(sample_weight, labels, "y") if several else dict.fromkeys(labels, sample_weight)
+    return {goal.weight_label: _weights(parts[goal.label], len(targets[goal.label])) for goal in goals}
+
+
+def weigh_classes(rows: Rows, class_weight: Any, goals: Goals) -> Rows:
+    """The rows, each with the weight of its class. Rows held out for validation are none of these, and have none.
 
     Arguments:
         class_weight: class -> weight (classes without one count 1), or ``"balanced"``: n / (classes * samples of the
-            class), as in scikit-learn. None for none.
+            class), as in scikit-learn; None for no weights.
 
-    Raises: ArgumentError if there are sample weights too, several outputs, or targets that are no classes.
+    Raises: ArgumentError if the rows have weights already, or the targets are no classes; DataError for a weight that
+        is none.
     """
     if class_weight is None:
         return rows
@@ -245,24 +262,8 @@ def with_class_weights(rows: Rows, class_weight: Any, goals: Goals) -> Rows:
         )
     (goal,) = goals.outputs
     units = goal.output.shape[-1] if goal.output.rank > 1 else 1
-    classes = _classes(rows.part(goal.label), goal.kind.sparse)
-    return rows.beside({goal.weight_label: _class_weights(class_weight, classes, units)})
-
-
-def _prepare_weights(sample_weight: Any, targets: Arrays, goals: Sequence[Goal]) -> Arrays:
-    if sample_weight is None:
-        return {}
-    if isinstance(sample_weight, Mapping) and [goal.name for goal in goals] == [""]:
-        raise ArgumentError(
-            "sample_weight is a mapping, and the model has one output",
-            expected="one number per sample, as an array; or class_weight={class: weight}",
-            got=f"a mapping with the keys {', '.join(map(repr, list(sample_weight)[:5]))}",
-            fix="pass class_weight= for weights of classes, or the array of weights itself",
-        )
-    several = isinstance(sample_weight, Mapping) or (len(goals) > 1 and isinstance(sample_weight, list | tuple))
-    labels = [goal.label for goal in goals]
-    parts = by_label(sample_weight, labels, "y") if several else dict.fromkeys(labels, sample_weight)
-    return {goal.weight_label: _weights(parts[goal.label], len(targets[goal.label])) for goal in goals}
+    target = rows.ready()[goal.label]  # targets are read and converted at once, whatever the inputs come from
+    return rows.beside({goal.weight_label: _class_weights(class_weight, target, units, goal.kind.sparse)})
 
 
 def _weights(value: Any, rows: int) -> np.ndarray:
@@ -288,39 +289,31 @@ def _weights(value: Any, rows: int) -> np.ndarray:
     return weights
 
 
-def _classes(target: np.ndarray, sparse: bool) -> np.ndarray:
-    """The class of each row: a label, or the place of the largest number of a row.
-
-    Raises: ArgumentError for targets that say several classes in a row, or none.
-    """
-    places = target.reshape(len(target), -1)
-    one_hot = not sparse and target.ndim == 2 and target.shape[1] > 1
-    if places.shape[1] != 1 and not one_hot:
-        raise ArgumentError(
-            "class_weight with targets of several places in a row",
-            expected="one class for each row: class numbers (rows,) or (rows, 1), or one-hot rows (rows, classes)",
-            got=f"targets of shape {target.shape}",
-            fix="write the weights into a loss function of your own: weights of places are not there yet",
-        )
-    labels = target.argmax(-1) if one_hot else places[:, 0]
-    several = one_hot and (np.count_nonzero(target == target.max(-1, keepdims=True), -1) > 1).any()
-    if several or (labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels))):
-        raise ArgumentError(
-            "class_weight with targets that are no classes",
-            expected="y of class numbers or one-hot rows",
-            got="rows with several largest numbers" if several else f"y of shape {target.shape} with fractions",
-            fix="pass sample_weight instead",
-        )
-    return labels.astype(np.int64)
-
-
-def _class_weights(class_weight: Any, labels: np.ndarray, units: int) -> np.ndarray:
-    """One weight per row, by the row's class.
+def _class_weights(class_weight: Any, target: np.ndarray, units: int, sparse: bool) -> np.ndarray:
+    """One weight per row, by the row's class: a label (``sparse``), or the place of the largest number of a row.
 
     A weight for a class that the predictions, of so many units, have no place for is an error; for one without a
     sample, a warning.
     """
-    classes, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    one_hot = target.ndim > 1 and target.shape[-1] > 1 and not sparse
+    labels = target.argmax(-1) if one_hot else target
+    if one_hot and (np.count_nonzero(target == target.max(-1, keepdims=True), -1) > 1).any():
+        raise ArgumentError(
+            "class_weight with targets of several classes",
+            expected="y of one class number or one one-hot row for each sample",
+            got="a row with several largest numbers",
+            fix="pass sample_weight instead",
+        )
+    if labels.ndim > 1 and labels.size == len(labels):
+        labels = labels.reshape(len(labels))
+    if labels.ndim != 1 or (labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels))):
+        raise ArgumentError(
+            "class_weight with targets that are no classes",
+            expected="y of one class number or one one-hot row for each sample",
+            got=f"y of shape {target.shape} and dtype {target.dtype}",
+            fix="pass sample_weight instead",
+        )
+    classes, place, counts = np.unique(labels.astype(np.int64), return_inverse=True, return_counts=True)
     if isinstance(class_weight, str) and class_weight == "balanced":
         per_class = len(labels) / (len(classes) * counts)
     elif isinstance(class_weight, Mapping) and all(
@@ -335,7 +328,7 @@ def _class_weights(class_weight: Any, labels: np.ndarray, units: int) -> np.ndar
             got=f"{class_weight!r:.80} ({type(class_weight).__name__})",
             fix="pass for example class_weight={0: 1.0, 1: 5.0}",
         )
-    return _weights(per_class[place].astype(np.float32), len(labels))
+    return _weights(per_class[place].astype(np.float32), len(target))
 
 
 def _check_weighted_classes(weighted: list[int], present: np.ndarray, units: int) -> None:

@@ -21,7 +21,7 @@ from thalweg.ops.lookup import Take
 from thalweg.ops.shape import Reshape
 from thalweg.optimizers.optimizer import LEARNING_RATE_STATE
 from thalweg.state import Snapshot, State
-from thalweg.state.names import EVALUATION, METRICS, PARAMETERS, STEP_STATE, level, within
+from thalweg.state.names import EVALUATION, METRICS, PARAMETERS, STATISTICS, STEP_STATE, level, within
 from thalweg.training.step import Step
 
 SNAPSHOT_SECONDS = 1.0
@@ -43,14 +43,15 @@ class Runner(Protocol):
     def state(self) -> State:
         """What the steps read and change."""
 
+    @property
+    def totals(self) -> Collection[str]:
+        """The states that are sums of losses."""
+
     def run(self, arrays: Arrays, index: np.ndarray, threads: int) -> None:
         """A step on the rows of each row of ``index``."""
 
     def step(self, batch: int, weighted: bool) -> Step:
         """What a step of this size is made of."""
-
-    def totals(self) -> Collection[str]:
-        """The states that are sums of losses."""
 
 
 @dataclass
@@ -119,9 +120,9 @@ class Rescue:
 
     def _broken(self) -> str | None:
         """What lasts and is not finite, in words; None if all is well. Metrics may be infinite, the loss may not."""
-        losses = self.runner.totals()
+        losses = self.runner.totals
         for name in self.state:
-            if level(name) in (METRICS, EVALUATION) and name not in losses:
+            if level(name) in (METRICS, EVALUATION, STATISTICS) and name not in losses:
                 continue
             where = self.state[name].non_finite()
             if where is not None:

@@ -24,10 +24,12 @@ from thalweg.record.events import (
     Found,
     Interval,
     Listener,
+    Measured,
     TrainingBegun,
     TrainingEnded,
 )
 from thalweg.record.history import History
+from thalweg.state.names import STEP_STATE
 from thalweg.training.callbacks import CallbackList, Logs, TerminateOnNaN
 from thalweg.training.goals import VALIDATION
 from thalweg.training.interrupt import Interrupt, interruptible
@@ -114,9 +116,12 @@ def fit(
     """
     progress = Progress(options.verbose, options.initial_epoch, options.epochs, options.steps(source.count))
     with interruptible() as interrupt:
-        told = (history.hear, progress.hear, *listeners)
+        told = (history.hear, progress.hear, callbacks.hear, *listeners)
         session = Session(trainer, source, held_out, options, callbacks, interrupt, told)
-        session.run()
+        try:
+            session.run()
+        finally:
+            callbacks.listen(None)
     if session.stopped_by == USER and not interrupt.shared:
         at = f"epoch {session.epoch + 1} of {options.epochs}"
         print(f"Stopped by Ctrl-C in {at}; model and history are kept as they are.", file=sys.stderr)
@@ -227,21 +232,35 @@ class Session:
             index = chunk.index[: full * self.batch].reshape(full, self.batch)
             step = 0
             while step < full:
-                end = min(step + self.pace.steps, full)
+                end = min(step + self.until_measured(self.pace.steps), full)
                 yield chunk.arrays, index[step:end]
                 step = end
             if len(chunk.index) % self.batch:
                 yield chunk.arrays, chunk.index[None, full * self.batch :]
 
+    def until_measured(self, most: int) -> int:
+        """How many steps may run in one call: a step that is measured has a call, and a program, of its own."""
+        if not self.callbacks.measuring:
+            return most
+        done = self.trainer.state.number(STEP_STATE)
+        if self.callbacks.measures(done):
+            return 1
+        return next((steps for steps in range(1, most) if self.callbacks.measures(done + steps)), most)
+
     def run_call(self, arrays: Arrays, index: np.ndarray) -> None:
         """Some steps in one call. Raises Divergence if a loss is not finite."""
         began = time.perf_counter()
+        done = self.trainer.state.number(STEP_STATE)
+        measured = self.callbacks.measures(done)
         self.rescue.before(arrays, index, began)
-        self.trainer.run(arrays, index, self.threads)
+        self.trainer.run(arrays, index, self.threads, measured)
         if not self.trainer.loss_is_finite():
             raise Divergence
         self.position.advance(len(index), index.size)
-        self.pace.measured(len(index), time.perf_counter() - began)
+        if measured:
+            self.tell(Measured(self.epoch, done, self.trainer.statistics()))
+        else:
+            self.pace.measured(len(index), time.perf_counter() - began)
 
     def end_epoch(self, seconds: float) -> None:
         """The validation, the callbacks, and whether that was the last epoch."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from thalweg import ops
+from thalweg import ops, statistics
 from thalweg.backprop import gradients
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
@@ -20,7 +20,7 @@ from thalweg.layers.tracing import Parameter, Trace, tracing
 from thalweg.losses.loss import Loss
 from thalweg.optimizers.optimizer import Optimizer
 from thalweg.passes.rows import adds_up, row_by_row, same_numbers
-from thalweg.state.names import DRAW_STATE, EVALUATION, METRICS, STEP_STATE, parameter_state
+from thalweg.state.names import DRAW_STATE, EVALUATION, METRICS, STATISTICS, STEP_STATE, parameter_state
 from thalweg.training.goals import PENALTY, Goal, Goals
 
 Nodes = Mapping[str, Node]
@@ -55,11 +55,14 @@ class Step:
     totals: tuple[Node, ...] = ()
 
 
-def training_step(net: Net, goals: Goals, optimizer: Optimizer, batch: int, weighted: bool) -> Step:
+def training_step(
+    net: Net, goals: Goals, optimizer: Optimizer, batch: int, weighted: bool, measured: bool = False
+) -> Step:
     """Forward, loss, back-propagation, update rule and sums, for one batch of this size.
 
     Arguments:
         weighted: whether there is an input for sample weights.
+        measured: whether the statistics of the layers are summed, too.
     """
     with tracing(net.parameters) as trace:
         predictions = net.call(_inputs(net, batch), True)
@@ -74,10 +77,12 @@ def training_step(net: Net, goals: Goals, optimizer: Optimizer, batch: int, weig
         loss = loss + penalty
         sums |= _batch_sums(PENALTY, penalty, batch)
     slopes = dict(zip(wrt, gradients(loss, list(wrt.values())), strict=True))
+    moved = _constrained(net, optimizer.updates(wrt, slopes))
     updates = {
-        **_constrained(net, optimizer.updates(wrt, slopes)),
+        **moved,
         **trace.updates,
         **_running(METRICS, sums),
+        **(_running(STATISTICS, _statistics(trace, wrt, slopes, moved)) if measured else {}),
         STEP_STATE: _next(STEP_STATE),
     }
     return Step(
@@ -267,6 +272,16 @@ def _constrained(net: Net, updates: dict[str, Node]) -> dict[str, Node]:
             with exact_scope(updates[name].layer):
                 new[name] = parameter.constraint(updates[name])
     return new
+
+
+def _statistics(trace: Trace, wrt: Nodes, slopes: Nodes, moved: Nodes) -> dict[str, Node]:
+    """What the batch adds to the sums of the layers' statistics."""
+    uses = [result for results in trace.results.values() for result in results]
+    given = [node for use in uses for node in (use if isinstance(use, tuple) else (use,))]
+    parameters = [
+        statistics.parameter_sums(path, w, slopes[path], moved.get(parameter_state(path))) for path, w in wrt.items()
+    ]
+    return statistics.together([statistics.result_sums(given), *parameters])
 
 
 def _sum(nodes: Sequence[Node]) -> Node:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
+from thalweg import statistics
 from thalweg.data.source import Arrays, Rows, is_weighted
 from thalweg.executors import threads as cores
+from thalweg.executors.executor import Program
 from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE, Optimizer
-from thalweg.state.names import METRICS, parameter_state, slot_state
+from thalweg.state.names import METRICS, STATISTICS, parameter_state, slot_state
 from thalweg.training.callbacks import CallbackList, Logs
 from thalweg.training.goals import PENALTY, Goals
 from thalweg.training.inference import Evaluation, clear_sums, sums
@@ -19,11 +21,17 @@ from thalweg.training.progress import Counter
 from thalweg.training.rescue import Divergence, Rescue
 from thalweg.training.step import Net, Step, evaluates_row_by_row, training_step
 
+TRAINING = "training"
+"""The kind of step, among the keys of the programs."""
+
 
 class Trainer:
     """Trains and evaluates one model on one executor, a call at a time. Holds programs and state, nothing of the data.
 
     A whole ``fit`` is a ``Session``.
+
+    Attributes:
+        totals: the states that are the losses of the epoch so far, which must be finite; metrics need not be.
     """
 
     def __init__(self, net: Net, goals: Goals, optimizer: Optimizer, programs: Programs) -> None:
@@ -32,27 +40,35 @@ class Trainer:
         self.optimizer = optimizer
         self.programs = programs
         self.state = programs.state
+        names = [*(goal.loss_name for goal in goals.trained), PENALTY]
+        self.totals = [f"{METRICS}/{name}/total" for name in names]
         self.stepper = optimizer.stepper([path for path in net.parameters if path in net.trainable])
 
     # Steps
 
-    def step(self, batch: int, weighted: bool) -> Step:
-        """The step for batches of this size."""
-        return self.programs.step(("training", batch, weighted), self._builder(batch, weighted))
+    def step(self, batch: int, weighted: bool, measured: bool = False) -> Step:
+        """The step for batches of this size; ``measured`` with the statistics of the layers."""
+        return self.programs.step(
+            (TRAINING, batch, weighted, measured),
+            lambda: training_step(self.net, self.goals, self.optimizer, batch, weighted, measured),
+        )
 
-    def prepare(self, batch: int, weighted: bool) -> None:
-        """Compile the step, if it is not yet; the running sums are there then."""
-        self.programs.program(("training", batch, weighted), self._builder(batch, weighted))
+    def prepare(self, batch: int, weighted: bool, measured: bool = False) -> Program:
+        """The compiled step; the running sums are there then."""
+        build = partial(self.step, batch, weighted, measured)
+        return self.programs.program((TRAINING, batch, weighted, measured), build)
 
-    def run(self, arrays: Arrays, index: np.ndarray, threads: int) -> None:
+    def run(self, arrays: Arrays, index: np.ndarray, threads: int, measured: bool = False) -> None:
         """A step on the rows of each row of ``index``."""
         batch, weighted = index.shape[1], is_weighted(arrays)
-        program = self.programs.program(("training", batch, weighted), self._builder(batch, weighted))
-        graph = self.step(batch, weighted).graph
-        self.stepper.run(program, graph, self.state, arrays, index, threads)
+        program, step = self.prepare(batch, weighted, measured), self.step(batch, weighted, measured)
+        self.stepper.run(program, step.graph, self.state, arrays, index, threads)
 
-    def _builder(self, batch: int, weighted: bool) -> Callable[[], Step]:
-        return lambda: training_step(self.net, self.goals, self.optimizer, batch, weighted)
+    def statistics(self) -> dict[str, dict[str, float]]:
+        """Of the layers, over the steps that were measured since the last time: layer -> statistic -> number."""
+        found = statistics.summary({name: float(value) for name, value in sums(self.state, STATISTICS).items()})
+        clear_sums(self.state, STATISTICS)
+        return found
 
     def check(self, steps: int) -> None:
         """Raise ArgumentError if the optimizer cannot train the model in epochs of so many steps."""
@@ -77,11 +93,7 @@ class Trainer:
 
     def loss_is_finite(self) -> bool:
         """Of the steps so far."""
-        return all(self.state[name].non_finite() is None for name in self.totals() if name in self.state)
-
-    def totals(self) -> list[str]:
-        """The states that are the losses of the epoch so far, which must be finite; metrics need not be."""
-        return [f"{METRICS}/{name}/total" for name in (*(goal.loss_name for goal in self.goals.trained), PENALTY)]
+        return all(self.state[name].non_finite() is None for name in self.totals if name in self.state)
 
     # Calls
 

@@ -45,8 +45,8 @@ def executable_hosts() -> list[Host]:
     machine = platform.machine().lower()
     if machine in ("arm64", "aarch64"):
         return [NEON]
-    found = cpu_features()
-    return [host for host in (AVX512, AVX2, SSE2) if _NEEDS[host.name] <= found]
+    features = cpu_features()
+    return [host for host in (AVX512, AVX2, SSE2) if _NEEDS[host.name] <= features]
 
 
 @functools.cache
@@ -76,7 +76,7 @@ def cpu_name() -> str:
     return " ".join(p for p in parts if p) or platform.processor() or platform.machine()
 
 
-def describe() -> dict[str, str]:
+def facts() -> dict[str, str]:
     """What ``thalweg info`` shows of the machine."""
     host = this_host()
     return {

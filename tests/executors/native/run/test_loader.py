@@ -15,7 +15,7 @@ from thalweg.executors.native.code.llvm import compile_parts
 from thalweg.executors.native.code.step import generate, target
 from thalweg.executors.native.host import this_host
 from thalweg.executors.native.plan.plan import make_plan
-from thalweg.executors.native.run.loader import CannotLoadError, MappedObjects, load
+from thalweg.executors.native.run.loader import CannotLoadError, LinkedObjects, MappedObjects, load
 from thalweg.graph.node import Graph
 from thalweg.ops import exp, input_node, reduce_sum, transpose
 
@@ -91,8 +91,9 @@ def parts_of(graph):
 def test_functions_are_found_in_other_objects():
     x = input_node("x", (40, 30))
     parts = parts_of(Graph({"y": reduce_sum(exp(x), 1), "z": transpose(x) * 2.0}))
-    assert len(parts) == 2
+    assert len(parts) == 3  # two kernels, and what calls them
     assert MappedObjects(parts).address(RUN) > 0
+    assert LinkedObjects(parts).address(RUN) > 0
     with pytest.raises(CannotLoadError, match=r"kernel\.\d+' is not in the objects"):
         MappedObjects(parts[1:])
 

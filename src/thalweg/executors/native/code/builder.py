@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from thalweg.executors.native.host import ITEMSIZE, Host
 
@@ -22,8 +22,7 @@ ELEMENTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """An SSA value or a literal. ``lanes`` 0 is a scalar; n is a vector of n."""
 
     text: str
@@ -46,8 +45,7 @@ class Value:
         return f"{self.type} {self.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class Pointer:
+class Pointer(NamedTuple):
     """An address inside the buffer ``buffer``, a parameter of the function; the checked build keeps it inside."""
 
     text: str

@@ -151,8 +151,8 @@ class Tiles:
         build = place.build
         access = self.nest.stores[self.node]
         begun = build.emit("icmp sgt i64 %first, 0", "bool")
-        found = [x for r in range(height) for x in place.moved({self.cut.row: build.index(r)}).load(access)]
-        return [build.select(begun, x, zero) for x, zero in zip(found, zeros, strict=True)]
+        before = [x for r in range(height) for x in place.moved({self.cut.row: build.index(r)}).load(access)]
+        return [build.select(begun, x, zero) for x, zero in zip(before, zeros, strict=True)]
 
     def _products(self, place: Place, axes: Sequence[int], shape: TileShape, rows: range, sums: Values) -> Values:
         """The sums over the summed axes ``axes``, as nested loops."""

@@ -194,16 +194,16 @@ class Place:
         stack = [(node, mapping)]
         while True:
             key = stack[-1]
-            found = self._known(key)
-            if found is None:
+            values = self._known(key)
+            if values is None:
                 waiting = [x for x in self._needs(key) if self._known(x) is None]
                 if waiting:
                     stack += reversed(waiting)
                     continue
-                found = self.values[key] = self._value(*key)
+                values = self.values[key] = self._value(*key)
             stack.pop()
             if not stack:
-                return found
+                return values
 
     def _known(self, key: Key) -> Values | None:
         place: Place | None = self

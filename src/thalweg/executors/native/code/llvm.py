@@ -34,10 +34,10 @@ def llvm_version() -> str:
 
     importlib.metadata would tell too, but takes 15 ms to load.
     """
-    found = importlib.util.find_spec("llvmlite")
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec("llvmlite")
+    if spec is None or spec.origin is None:
         return "none"
-    return " ".join(path.name for path in Path(found.origin).parents[1].glob("llvmlite-*"))
+    return " ".join(path.name for path in Path(spec.origin).parents[1].glob("llvmlite-*"))
 
 
 def compile_parts(parts: Iterable[str], host: Host) -> list[bytes]:

@@ -61,8 +61,8 @@ def generate(
     """
     module = Module(host, checked)
     most = PART_CHARACTERS if part_characters is None else part_characters
-    written: dict[Hashable, Call] = {}
-    calls: list[list[Call]] = []
+    written: dict[Hashable, TaskCall] = {}
+    calls: list[list[TaskCall]] = []
     for stage in plan.stages:
         calls.append([])
         for nest in stage:
@@ -72,6 +72,8 @@ def generate(
             if alike not in written:
                 written[alike] = call_of(nest, module)
             calls[-1].append(written[alike].with_buffers(nest))
+    if len(module) > most / 2:  # the calls of many tasks take as long to compile as a part
+        yield module.part()
     _write_entry(plan, calls, module, profiled)
     if profiled:
         module.write(f"@{stamps.CLOCK}", stamps.functions(host))
@@ -91,31 +93,31 @@ def writer_of(nest: Nest, module: Module) -> Writer:
 
 
 @dataclass(frozen=True)
-class Call:
+class TaskCall:
     """A task's function, its number of units, and its buffers (None for the index)."""
 
     name: str
     units: int
     buffers: tuple[Buffer | None, ...]
 
-    def with_buffers(self, nest: Nest) -> Call:
+    def with_buffers(self, nest: Nest) -> TaskCall:
         """The same function for another nest that is alike."""
-        return Call(self.name, self.units, (*nest.buffers, *self.buffers[len(nest.buffers) :]))
+        return TaskCall(self.name, self.units, (*nest.buffers, *self.buffers[len(nest.buffers) :]))
 
 
-def call_of(nest: Nest, module: Module) -> Call:
+def call_of(nest: Nest, module: Module) -> TaskCall:
     """Writes the function of a task."""
     gathers = any(b.gathered for b in nest.buffers)
     writer = writer_of(nest, module)
     if writer.units == 0:
-        return Call("", 0, ())
+        return TaskCall("", 0, ())
     pointers = [f"b{i}" for i in range(len(nest.buffers))] + (["index"] if gathers else [])
     build = Builder(module, pointers, ["begin", "end"])
     writer.write(build)
-    return Call(module.add("kernel", build), writer.units, (*nest.buffers, *([None] if gathers else [])))
+    return TaskCall(module.add("kernel", build), writer.units, (*nest.buffers, *([None] if gathers else [])))
 
 
-def _write_entry(plan: Plan, calls: list[list[Call]], module: Module, profiled: bool) -> None:
+def _write_entry(plan: Plan, calls: list[list[TaskCall]], module: Module, profiled: bool) -> None:
     """``run(table, thread, threads, first, last)``: the steps from ``first`` to ``last``.
 
     The stamps of a profile are the tasks, one after the other, and then the barriers.

@@ -57,9 +57,9 @@ class Places:
         source = behind(view.inputs[0], self.of)
         if self.of.get(source) is None and self.leaf(source) is None:
             return None
-        found = view_of(view, lambda node: None if node is view else self.of.get(node) or self.leaf(node))
-        assert not isinstance(found, Obstacle), f"{found} was to be stored otherwise"
-        return found
+        place = view_of(view, lambda node: None if node is view else self.of.get(node) or self.leaf(node))
+        assert not isinstance(place, Obstacle), f"{place} was to be stored otherwise"
+        return place
 
 
 def leaf_view(node: Node, callers: CallerBuffers) -> View | None:
@@ -94,8 +94,8 @@ def _parts(node: Node, op: Move, place: View) -> list[tuple[Node, View]]:
     """What can be made in its place within a padded or joined value at ``place``, and where it goes."""
     if leaves_zeros(node) and len(node.inputs) > 1:
         return []
-    found = zip(node.inputs, boxes(node, op), strict=True)
-    return [(x, place.part(box)) for x, box in found if all(side.step == 1 for side in box)]
+    every = zip(node.inputs, boxes(node, op), strict=True)
+    return [(x, place.part(box)) for x, box in every if all(side.step == 1 for side in box)]
 
 
 class _Placing:

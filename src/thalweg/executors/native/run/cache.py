@@ -120,10 +120,3 @@ def prune(folder: Path) -> None:
         with contextlib.suppress(OSError):
             os.unlink(path)
         total -= size
-
-
-def describe() -> dict[str, str]:
-    """Where the cache is and how large, for ``thalweg info``."""
-    folder = directory()
-    sizes = [path.stat().st_size for path in folder.iterdir()] if folder.is_dir() else []
-    return {"cache": str(folder), "cached programs": f"{len(sizes)}, {sum(sizes) / 2**20:.1f} MB"}
