@@ -1,6 +1,7 @@
 """What happens in training is told as plain values, in its order; history and progress line are made of these."""
 
 import contextlib
+import pickle
 
 import numpy as np
 import pytest
@@ -53,6 +54,14 @@ def test_a_callback_may_tell_what_it_did(tmp_path):
     seen, _ = told(nets.classifier(), [callbacks.ModelCheckpoint(str(tmp_path / "{epoch}"))])
     written = [event for event in seen if isinstance(event, events.CheckpointWritten)]
     assert written == [events.CheckpointWritten(epoch, str(tmp_path / str(epoch + 1))) for epoch in (0, 1)]
+
+
+def test_a_callback_can_be_copied_after_training(tmp_path):
+    saved = callbacks.ModelCheckpoint(str(tmp_path / "{epoch}"))
+    told(nets.classifier(), [saved])
+    again = pickle.loads(pickle.dumps(saved))
+    again.tell(events.CheckpointWritten(0, "nobody hears this"))
+    assert again.filepath == saved.filepath
 
 
 def test_what_is_wrong_is_told_before_training_ends():

@@ -172,10 +172,12 @@ class CallbackList:
         for callback in self.callbacks:
             callback.hear(event)
 
-    def listen(self, tell: Callable[[Event], None]) -> None:
-        """What callbacks tell from now on goes there."""
+    def listen(self, tell: Callable[[Event], None] | None) -> None:
+        """What callbacks tell from now on goes there; with None to nobody, so that they hold on to no training."""
         for callback in self.callbacks:
-            callback.tell = tell
+            vars(callback).pop("tell", None)
+            if tell is not None:
+                callback.tell = tell
 
     def stop_requested(self) -> bool:
         """Whether ``model.stop_training`` has been set."""

@@ -113,7 +113,10 @@ def fit(
     with interruptible() as interrupt:
         told = (history.hear, progress.hear, callbacks.hear, *listeners)
         session = Session(trainer, source, held_out, options, callbacks, interrupt, told)
-        session.run()
+        try:
+            session.run()
+        finally:
+            callbacks.listen(None)
     if session.stopped_by == USER and not interrupt.shared:
         at = f"epoch {session.epoch + 1} of {options.epochs}"
         print(f"Stopped by Ctrl-C in {at}; model and history are kept as they are.", file=sys.stderr)

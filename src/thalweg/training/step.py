@@ -23,7 +23,7 @@ from thalweg.state.names import EVALUATION, METRICS, STATISTICS, STEP_STATE, par
 from thalweg.training.goals import PENALTY, Goal, Goals
 
 Nodes = Mapping[str, Node]
-Call = Callable[[Nodes, bool], dict[str, Node]]
+LayersFunction = Callable[[Nodes, bool], dict[str, Node]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Net:
     outputs: Mapping[str, TensorType]
     parameters: Mapping[str, Parameter]
     trainable: frozenset[str]
-    call: Call
+    call: LayersFunction
 
 
 @dataclass(frozen=True)
