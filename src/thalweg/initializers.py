@@ -14,9 +14,9 @@ from thalweg import config
 from thalweg.checks import Finite, In, OneOf, check_fields
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.fields import dataclass
+from thalweg.graph.types import Shape
 from thalweg.registry import Registered, Registry
 
-Shape = tuple[int, ...]
 Seed = Annotated[int, In("[0, inf)")]
 
 

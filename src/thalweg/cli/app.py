@@ -257,7 +257,7 @@ def profile(
 @reports_errors
 def info() -> None:
     """Print versions, the processor and its vectors, threads, and the cache of compiled code."""
-    for name, value in machine.describe().items():
+    for name, value in machine.facts().items():
         typer.echo(f"{name + ':':<10} {value}")
 
 

@@ -19,8 +19,8 @@ from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
-from thalweg.graph.types import FLOATS, TensorType
-from thalweg.initializers import Filling, Shape
+from thalweg.graph.types import FLOATS, Shape, TensorType
+from thalweg.initializers import Filling
 from thalweg.layers.tracing import Parameter, add_parameters, current_trace, told_training, tracing
 from thalweg.registry import Registered, Registry
 from thalweg.state.names import SEED_STATE, STEP_STATE

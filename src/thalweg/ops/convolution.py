@@ -14,14 +14,14 @@ import numpy as np
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
-from thalweg.graph.types import TensorType
+from thalweg.graph.types import Shape, TensorType
 from thalweg.ops.broadcast import full
 from thalweg.ops.concatenate import concatenate
 from thalweg.ops.contraction import contract
 from thalweg.ops.elementwise import add
 from thalweg.ops.reduce import reduce_max, reduce_mean
 from thalweg.ops.shape import Slice, pad, reshape, slice_axis, transpose
-from thalweg.ops.view import Line, Shape, View
+from thalweg.ops.view import Line, View
 
 __all__ = ["average_pool", "convolve", "convolve_transposed", "flip", "max_pool", "surrounded", "windows"]
 

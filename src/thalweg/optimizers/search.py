@@ -11,7 +11,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
 from thalweg.optimizers.line_search import Point, strong_wolfe
 from thalweg.optimizers.optimizer import LEARNING_RATE_STATE
-from thalweg.optimizers.stepper import Arrays, Compiled
+from thalweg.optimizers.stepper import Arrays, CompiledStep
 from thalweg.state import Snapshot, State
 from thalweg.state.names import OPTIMIZER, parameter_state, slot_state
 
@@ -47,7 +47,9 @@ class Search:
     tolerance: float
     converged: bool = False
 
-    def run(self, program: Compiled, graph: Graph, state: State, data: Arrays, index: np.ndarray, threads: int) -> None:
+    def run(
+        self, program: CompiledStep, graph: Graph, state: State, data: Arrays, index: np.ndarray, threads: int
+    ) -> None:
         """One iteration for each row of ``index``."""
         for row in index:
             self._iterate(_Objective(self.paths, program, graph, state, data, row[None], threads))
@@ -116,7 +118,7 @@ class _Objective:
     def __init__(
         self,
         paths: Sequence[str],
-        program: Compiled,
+        program: CompiledStep,
         graph: Graph,
         state: State,
         data: Arrays,

@@ -136,7 +136,7 @@ def _parts(sums: Mapping[str, float], name: str) -> dict[str, float]:
     return {key.rpartition("/")[2]: value for key, value in sums.items() if key.rpartition("/")[0] == name}
 
 
-def resolve(
+def goals_of(
     outputs: Mapping[str, TensorType],
     loss: Any,
     loss_weights: Any,
@@ -215,7 +215,7 @@ def chosen(loss: Any, predictions: Mapping[str, Node], targets: Mapping[str, np.
     """The argument ``loss`` with what ``"auto"`` means in its place, and a line for each that says what was chosen.
 
     Arguments:
-        loss: as in ``resolve``.
+        loss: as in ``goals_of``.
         predictions, targets: by output.
     """
     of_loss = _per_output(loss, list(predictions), "loss")

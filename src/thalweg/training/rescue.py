@@ -36,7 +36,7 @@ class Divergence(Exception):
     """The loop's signal that something is not finite. Becomes a NonFiniteError, or ends training quietly."""
 
 
-class Runner(Protocol):
+class StepRunner(Protocol):
     """What a rescue needs of who runs the steps."""
 
     @property
@@ -58,7 +58,7 @@ class Runner(Protocol):
 class Rescue:
     """Keeps a good state and what was run since, so that the step that broke it can be found by running it again."""
 
-    runner: Runner
+    runner: StepRunner
     kept: Snapshot = field(default_factory=dict)
     kept_at: float = -np.inf
     calls: list[tuple[Arrays, np.ndarray, float]] = field(default_factory=list)

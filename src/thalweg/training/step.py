@@ -24,7 +24,7 @@ from thalweg.state.names import DRAW_STATE, EVALUATION, METRICS, STATISTICS, STE
 from thalweg.training.goals import PENALTY, Goal, Goals
 
 Nodes = Mapping[str, Node]
-Call = Callable[[Nodes, bool], dict[str, Node]]
+LayersFunction = Callable[[Nodes, bool], dict[str, Node]]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Net:
     outputs: Mapping[str, TensorType]
     parameters: Mapping[str, Parameter]
     trainable: frozenset[str]
-    call: Call
+    call: LayersFunction
 
 
 @dataclass(frozen=True)
