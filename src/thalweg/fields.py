@@ -58,9 +58,24 @@ class _Plan:
         self.defaults: list[tuple[str, Any, Any, bool]] = [
             (field.name, field.default, field.default_factory, field.init) for field in every
         ]
-        self.positional = tuple(field.name for field in every if field.init and not field.kw_only)
+        self.positional = positional(cls)
         self.accepted = frozenset(field.name for field in every if field.init)
         self.after = hasattr(cls, "__post_init__")
+
+
+def positional(cls: Any) -> tuple[str, ...]:
+    """The arguments that may be given by their places: all fields but those that are for keywords only.
+
+    A class whose places would otherwise mean something else than in Keras says them itself: ``argument_order``, a
+    ClassVar. The fields that it leaves out are for keywords only. Those of a class derived from it follow.
+    """
+    every = dataclasses.fields(cls)
+    places = [field.name for field in every if field.init and not field.kw_only]
+    for base in cls.__mro__:
+        if "argument_order" in vars(base):
+            known = {field.name for field in dataclasses.fields(base)}
+            return (*base.argument_order, *(name for name in places if name not in known))
+    return tuple(places)
 
 
 def _constructor(cls: Any, frozen: bool) -> Callable[..., None]:
@@ -118,12 +133,14 @@ def _signature(cls: Any) -> Any:
 
     kinds = inspect.Parameter
     parameters = []
-    for field in sorted(dataclasses.fields(cls), key=lambda field: bool(field.kw_only)):
+    places = positional(cls)
+    order = [*places, *(field.name for field in dataclasses.fields(cls) if field.name not in places)]
+    for field in sorted(dataclasses.fields(cls), key=lambda field: order.index(field.name)):
         default = field.default
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
         if field.init:
-            kind = kinds.KEYWORD_ONLY if field.kw_only else kinds.POSITIONAL_OR_KEYWORD
+            kind = kinds.POSITIONAL_OR_KEYWORD if field.name in places else kinds.KEYWORD_ONLY
             shown = kinds.empty if default is dataclasses.MISSING else default
             parameters.append(kinds(field.name, kind, default=shown, annotation=field.type))
     return inspect.Signature(parameters, return_annotation=None)

@@ -197,7 +197,7 @@ class Registry(Generic[T]):
         """The arguments that an object was made with, in JSON types. Raises as ``config``."""
         where = type(instance).__name__
         return {
-            field.name: describe(getattr(instance, field.name), f"{where}.{field.name}")
+            field.name: describe(vars(instance)[field.name], f"{where}.{field.name}")
             for field in dataclasses.fields(instance)
             if field.init
         }

@@ -43,7 +43,7 @@ def test_exact_however_the_epoch_is_cut(size):
     weight = random.randint(0, 4, 317).astype(np.float32)
     weighted = ((y_pred.argmax(1) == y_true) * weight).sum() / weight.sum()
     assert over_batches(SparseCategoricalAccuracy(), y_true, y_pred, weight, size) == weighted
-    assert over_batches(BinaryAccuracy(0.0), one_hot, y_pred, size=size) == ((y_pred > 0) == one_hot).mean()
+    assert over_batches(BinaryAccuracy(threshold=0.0), one_hot, y_pred, size=size) == ((y_pred > 0) == one_hot).mean()
 
 
 def test_threshold_is_strict():

@@ -339,3 +339,39 @@ class TestSwapEMAWeights:
 def test_bad_arguments_are_refused_at_once(kind, wrong):
     with pytest.raises(errors.ArgumentError, match=f"{kind}: argument '{list(wrong)[-1]}'"):
         getattr(callbacks, kind)(**wrong)
+
+
+class TestAppendedLog:
+    """``CSVLogger(append=True)`` keeps values below the names that they belong to."""
+
+    def log(self, path, metrics, append=True, **options):
+        x, y = nets.points()
+        model = nets.classifier(metrics=metrics)
+        history = model.fit(x, y, verbose=0, callbacks=[callbacks.CSVLogger(path, append=append)], **options)
+        return history.history
+
+    def rows(self, path):
+        with open(path, newline="") as file:
+            return list(csv.DictReader(file))
+
+    def test_more_and_fewer_columns(self, tmp_path):
+        path = tmp_path / "log.csv"
+        x, y = nets.points()
+        kept = [
+            self.log(path, ["accuracy"], validation_data=(x, y)),
+            self.log(path, ["accuracy", "mcc"], validation_data=(x, y)),
+            self.log(path, []),
+        ]
+        rows = self.rows(path)
+        assert len(rows) == 3
+        for row, history in zip(rows, kept, strict=True):
+            assert None not in row  # no row is longer than the names
+            for name in rows[0].keys() - {"epoch"}:
+                assert row[name] == (str(history[name][0]) if name in history else "NA")
+
+    def test_another_file_is_left_alone(self, tmp_path):
+        path = tmp_path / "notes.txt"
+        path.write_text("not a log\n")
+        with pytest.raises(errors.StorageError, match="cannot append"):
+            self.log(path, [])
+        assert path.read_text() == "not a log\n"

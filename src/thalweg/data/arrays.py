@@ -22,6 +22,7 @@ def as_array(value: Any, what: str) -> np.ndarray:
 
     Raises: DTypeError if it holds text, dates, objects or complex numbers, naming the column of a table.
     """
+    refuse_masked(value, what)
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
         return value
     try:
@@ -45,6 +46,19 @@ def as_array(value: Any, what: str) -> np.ndarray:
             fix="encode texts and categories as numbers first" if array.dtype.kind in "US" else "convert it first",
         )
     return array
+
+
+def refuse_masked(value: Any, what: str) -> None:
+    """Raise DataError for NumPy's masked arrays with something masked, which would be read as if it were there."""
+    for part in value if isinstance(value, list | tuple) else (value,):
+        if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
+            where = tuple(np.argwhere(np.ma.getmaskarray(part))[0].tolist())
+            raise DataError(
+                f"{what} is a masked array, and masks are not looked at",
+                expected="numbers at all places",
+                got=f"{np.count_nonzero(np.ma.getmaskarray(part))} masked, the first at {_place(what, where)}",
+                fix="fill them in, x.filled(0.0), or leave their rows out; sample_weight=0 keeps a row from counting",
+            )
 
 
 def _text_column(table: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from thalweg import ops
 from thalweg.checks import In, OneOf, Reserved, check_value
@@ -73,6 +73,7 @@ class RandomFlip(ImageAugmentation):
         seed: in place of the layer's name, as in ``Dropout``.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("mode", "seed", "data_format")
     mode: Annotated[str, OneOf("horizontal_and_vertical", "horizontal", "vertical")] = "horizontal_and_vertical"
 
     def augment(self, x: Node) -> Node:
@@ -100,6 +101,15 @@ class RandomTranslation(ImageAugmentation):
         seed: in place of the layer's name, as in ``Dropout``.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = (
+        "height_factor",
+        "width_factor",
+        "fill_mode",
+        "interpolation",
+        "seed",
+        "fill_value",
+        "data_format",
+    )
     height_factor: Factor
     width_factor: Factor
     fill_mode: FillMode = "reflect"
@@ -135,6 +145,15 @@ class RandomZoom(ImageAugmentation):
         seed: in place of the layer's name, as in ``Dropout``.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = (
+        "height_factor",
+        "width_factor",
+        "fill_mode",
+        "interpolation",
+        "seed",
+        "fill_value",
+        "data_format",
+    )
     height_factor: Factor
     width_factor: Factor | None = None
     fill_mode: FillMode = "reflect"
@@ -172,6 +191,14 @@ class RandomRotation(ImageAugmentation):
         seed: in place of the layer's name, as in ``Dropout``.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = (
+        "factor",
+        "fill_mode",
+        "interpolation",
+        "seed",
+        "fill_value",
+        "data_format",
+    )
     factor: Factor
     fill_mode: FillMode = "reflect"
     interpolation: Interpolation = "bilinear"
@@ -208,6 +235,7 @@ class RandomContrast(ImageAugmentation):
     Differs: for one number Keras 3.15 draws from [1, 1 + factor], against its own documentation.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("factor", "value_range", "seed")
     factor: Factor
     value_range: tuple[float, float] = (0.0, 255.0)
 
@@ -235,6 +263,7 @@ class RandomBrightness(ImageAugmentation):
         seed: in place of the layer's name, as in ``Dropout``.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("factor", "value_range", "seed")
     factor: Factor
     value_range: tuple[float, float] = (0.0, 255.0)
 
@@ -265,6 +294,7 @@ class RandomErasing(ImageAugmentation):
     Source: Zhong et al. (2017), arXiv:1708.04896; DeVries & Taylor (2017), arXiv:1708.04552.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("factor", "scale", "fill_value", "value_range", "seed", "data_format")
     factor: Factor = 1.0
     scale: tuple[float, float] = (0.02, 0.33)
     fill_value: float | None = None

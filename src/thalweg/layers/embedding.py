@@ -34,6 +34,14 @@ class Embedding(Layer):
         mask_zero, lora_rank, lora_alpha, quantization_config: Keras's names, not there yet.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = (
+        "input_dim",
+        "output_dim",
+        "embeddings_initializer",
+        "embeddings_regularizer",
+        "embeddings_constraint",
+        "mask_zero",
+    )
     input_dim: Annotated[int, In("[1, inf)")]
     output_dim: Annotated[int, In("[1, inf)")]
     embeddings_initializer: str | Filling = "uniform"

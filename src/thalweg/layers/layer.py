@@ -15,7 +15,7 @@ import numpy as np
 
 from thalweg import config, constraints, initializers, ops, regularizers
 from thalweg.checks import In, OneOf, check_fields
-from thalweg.data.arrays import as_array
+from thalweg.data.arrays import as_array, require_finite
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
@@ -287,6 +287,8 @@ class Layer(Registered):
                 layer=str(self),
             )
         for parameter, array in zip(parameters, arrays, strict=True):
+            require_finite(array, f"the value for {parameter.name!r}")
+        for parameter, array in zip(parameters, arrays, strict=True):
             parameter.assign(array)
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
@@ -345,6 +347,9 @@ class Layer(Registered):
                 if error.layer in (None, f"layer {here!r}"):
                     error.layer = str(self)
                 raise
+
+    def require_ready(self) -> None:
+        """Raise what keeps a layer that has its parameters from running: something that it should have learned."""
 
     def check_symbols(self, inputs: Sequence[Any]) -> None:
         """Raise what can be said of the symbols that the layer is called on, before anything is worked out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from thalweg import ops
 from thalweg.checks import In
@@ -38,6 +38,7 @@ class MixUp(Layer):
     numbers, taken if their sum is at most 1.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("alpha",)
     alpha: Annotated[float, In("(0, 1]")] = 0.2
     seed: Annotated[int, In("[0, inf)")] | None = None
 

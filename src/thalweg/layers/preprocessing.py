@@ -11,7 +11,7 @@ import numpy as np
 from thalweg import ops
 from thalweg.checks import In, OneOf, Reserved
 from thalweg.data.arrays import as_array, require_finite
-from thalweg.errors import ArgumentError, DataError, ShapeError
+from thalweg.errors import ArgumentError, DataError, GraphError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
@@ -77,14 +77,26 @@ class Normalization(Layer):
                 fix="pass both, or call adapt(data)",
             )
 
+    def __getattribute__(self, name: str) -> Any:
+        """``mean`` and ``variance`` as they are after ``adapt``, in the shape that meets the data, as in Keras."""
+        value = super().__getattribute__(name)
+        if value is not None or name not in ("mean", "variance"):
+            return value
+        learned = vars(self).get(f"{name}s")
+        if learned is not None and learned.variable is not None:
+            return learned.numpy().reshape(self.shown)
+        adapted = learned is not None and isinstance(learned.initializer, Given)
+        return np.asarray(learned.initializer.values, np.float32).reshape(self.shown) if adapted else None
+
     def build(self, x: TensorType) -> None:
         self.kept = () if self.axis is None else normal_axes(self.axis, x)
         shape = tuple(x.shape[a] for a in self.kept)
+        self.shown = tuple(n if a in self.kept else 1 for a, n in enumerate(x.shape))
         given = self.mean is not None
         self.means = self.parameter("mean", shape, Given(self.mean) if given else "zeros", trainable=False)
-        start = Given(self.variance) if given else "ones"
+        start = Given(vars(self)["variance"]) if given else "ones"
         self.variances = self.parameter("variance", shape, start, trainable=False)
-        for value in (self.mean, self.variance):
+        for value in (vars(self)["mean"], vars(self)["variance"]):
             if isinstance(value, tuple) and shape[-1:] != (len(value),):
                 raise ShapeError(
                     "mean and variance do not fit the input",
@@ -95,7 +107,7 @@ class Normalization(Layer):
 
     def adapt(self, data: Any) -> None:
         """Take mean and variance from an array of samples. Call it before the model is trained."""
-        if self.mean is not None:
+        if vars(self)["mean"] is not None:
             raise ArgumentError(
                 "Normalization: adapt() where mean and variance are given",
                 expected="one or the other",
@@ -179,10 +191,8 @@ class Discretization(Layer):
         epsilon: accepted; Keras's quantiles are that exact, ours are exact.
         sparse: Keras's, not there yet.
 
-    Before ``adapt`` everything lies in bin 0.
-
     Raises: ArgumentError unless one of bin_boundaries and num_bins is given; DataError from ``adapt`` for missing
-        values and for data that are all the same.
+        values and for data that are all the same; GraphError where a model runs before ``adapt``.
     """
 
     bin_boundaries: tuple[float, ...] | None = None
@@ -215,6 +225,16 @@ class Discretization(Layer):
         # NaN, which no number reaches, until adapt() or a file has put the boundaries there
         start = Given(self.bin_boundaries if self.bin_boundaries is not None else math.nan)
         self.boundaries = self.parameter("bin_boundaries", (count,), start, trainable=False)
+
+    def require_ready(self) -> None:
+        if self.num_bins is not None and np.isnan(self.boundaries.numpy()).any():
+            raise GraphError(
+                "Discretization(num_bins=...) does not know its boundaries yet",
+                expected="adapt(data) before the model runs, or bin_boundaries=",
+                got=f"num_bins={self.num_bins} and no data",
+                fix="call the layer's adapt(x) with the training data first",
+                layer=str(self),
+            )
 
     def adapt(self, data: Any) -> None:
         """Choose the boundaries from an array: quantiles of all its numbers together, as in Keras.

@@ -12,6 +12,7 @@ import numpy as np
 
 from thalweg import ops
 from thalweg.constraints import Projection
+from thalweg.data.arrays import require_finite
 from thalweg.errors import ArgumentError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes
@@ -63,7 +64,10 @@ class Parameter:
         return self._made().read()
 
     def assign(self, value: Any) -> None:
-        """Put in another value. Raises: ShapeError, or GraphError if no model has made it yet."""
+        """Put in another value.
+
+        Raises: ShapeError; DataError for NaN or infinity; GraphError if no model has made it yet.
+        """
         array, variable = np.asarray(value), self._made()
         if array.shape != self.shape:
             raise ShapeError(
@@ -72,6 +76,7 @@ class Parameter:
                 got=str(array.shape),
                 fix="pass an array of the parameter's shape",
             )
+        require_finite(array, f"the value for {self.name!r}")
         variable.write(array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

@@ -181,6 +181,9 @@ class CategoricalCrossentropy(OverClasses):
             y_true = y_true * (1 - self.label_smoothing) + self.label_smoothing / y_pred.shape[axis]
         return -ops.reduce_sum(y_true * self.log_probabilities(y_pred, axis), axis)
 
+    def check_targets(self, y: np.ndarray, output: TensorType) -> None:
+        share_targets(self, y)
+
 
 @registry.register("sparse_categorical_crossentropy")
 @dataclass(frozen=True)
@@ -195,6 +198,7 @@ class SparseCategoricalCrossentropy(OverClasses):
         axis: of the classes.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("from_logits", "ignore_class", "reduction", "axis", "name")
     from_logits: bool = False
     ignore_class: int | None = None
     axis: int = -1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 
@@ -110,6 +110,7 @@ class KLDivergence(OverClasses):
     Source: Kullback & Leibler (1951), Annals of Mathematical Statistics 22, equation 2.4.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("reduction", "name")
     from_logits: bool = False
     axis: int = -1
 

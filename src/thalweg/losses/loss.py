@@ -9,7 +9,7 @@ import numpy as np
 
 from thalweg import config, ops
 from thalweg.checks import OneOf, check_fields
-from thalweg.data.arrays import as_array, converted
+from thalweg.data.arrays import as_array, converted, refuse_masked
 from thalweg.errors import DataError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
@@ -171,6 +171,7 @@ class Loss(Registered):
             ShapeError: if the shape does not fit.
             DataError: naming row and value, if a target is not finite or outside what the loss is defined for.
         """
+        refuse_masked(y, "y_true")
         array = np.asarray(y)
         kind = self.target_type(output)
         wanted = kind.with_shape((len(array) if array.ndim else 0, *kind.shape[1:]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from thalweg import config, ops
 from thalweg.checks import In
@@ -80,6 +80,7 @@ class Dice(_Overlap):
     Source: Milletari et al. (2016), arXiv:1606.04797, section 3. Differs: sums, not sums of squares, below.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("reduction", "name", "axis")
     axis: Axis = None
     smooth: Annotated[float, In("[0, inf)")] = 0.0
 
@@ -104,6 +105,7 @@ class Tversky(_Overlap):
     Source: Salehi, Erdogmus & Gholipour (2017), arXiv:1706.05721, equation 4.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("alpha", "beta", "reduction", "name", "axis")
     alpha: Annotated[float, In("[0, inf)")] = 0.5
     beta: Annotated[float, In("[0, inf)")] = 0.5
     axis: Axis = None

@@ -47,6 +47,7 @@ class BinaryAccuracy(MeanMetric):
     Shapes: y_true (0 or 1), y_pred (batch, ..., n); the mean over all axes.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("name",)
     rises: ClassVar[bool | None] = True
     threshold: Finite = 0.5
 
@@ -111,6 +112,7 @@ class SparseTopKCategoricalAccuracy(MeanMetric):
     Shapes: y_true (batch, ...) class numbers, y_pred (batch, ..., classes).
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("k", "name")
     rises: ClassVar[bool | None] = True
     k: Annotated[int, In("[1, inf)")] = 5
     from_sorted_ids: Annotated[bool, Reserved(False)] = False

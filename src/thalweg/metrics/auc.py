@@ -46,6 +46,7 @@ class AUC(Metric):
     Source: Davis & Goadrich (2006), ICML, section 4, for the interpolation of PR.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("num_thresholds", "curve", "summation_method", "name")
     rises: ClassVar[bool | None] = True
     num_thresholds: Annotated[int, In("[2, inf)")] = 200
     curve: Literal["ROC", "PR"] = "ROC"

@@ -14,7 +14,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.losses.loss import align, column, spread
 from thalweg.metrics.counts import one_hot
-from thalweg.metrics.metric import Metric, Value, divide, number, registry
+from thalweg.metrics.metric import Metric, Value, divide, number, registry, total
 
 __all__ = [
     "BalancedAccuracy",
@@ -117,7 +117,8 @@ class IoU(Metric):
     """Intersection over union, TP / (TP + FP + FN), mean of the classes named; those that never occur are left out.
 
     Shapes: y_true, y_pred (batch, ...) class numbers; or, not ``sparse``, with an axis of scores.
-    Differs: from Keras, whose epsilons lower it by about 1e-7.
+    A prediction that is no class is a mistake and counts as missing the right one; targets that are none are left out.
+    Differs: from Keras, whose epsilons lower it by about 1e-7, and which leaves such predictions out.
 
     Arguments:
         target_class_ids: which classes.
@@ -125,6 +126,7 @@ class IoU(Metric):
         sparse_y_true, sparse_y_pred: whether these are class numbers; else the largest along ``axis`` says the class.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("num_classes", "target_class_ids", "name")
     rises: ClassVar[bool | None] = True
     num_classes: Annotated[int, In("[2, inf)")]
     target_class_ids: tuple[Class, ...]
@@ -147,17 +149,23 @@ class IoU(Metric):
         said = self.said(y_pred)
         right = y_true if self.sparse_y_true else ops.argmax(y_true, self.axis)
         right = ops.cast(align(right, said.type, f"metric {self.name!r}"), "int32")
+        dtype = "float32" if weight is None else weight.dtype  # counts of a batch are exact in either
+        weights = ops.full(right.shape, 1.0, dtype) if weight is None else spread(weight, right)
+        known = (right >= 0) & (right < self.num_classes)
         if self.ignore_class is not None:
-            right = ops.select(ops.equal(right, self.ignore_class), -1, right)
-        return {"matrix": matrix(right, said, self.num_classes, weight)}
+            known = known & ops.not_equal(right, self.ignore_class)
+        weights = ops.select(known, weights, 0.0)
+        is_so, says_so = (one_hot(classes, self.num_classes, dtype) for classes in (right, said))
+        weights = ops.broadcast(weights, is_so.shape, tuple(range(right.rank)))
+        counted = {"both": is_so * says_so, "is_so": is_so, "says_so": says_so}
+        return {name: total(values * weights, None, tuple(range(right.rank))) for name, values in counted.items()}
 
     def said(self, y_pred: Node) -> Node:
         """The class numbers that the predictions stand for."""
         return y_pred if self.sparse_y_pred else ops.argmax(y_pred, self.axis)
 
-    def result(self, matrix: np.ndarray) -> Value:
-        both = np.diag(matrix)
-        union = matrix.sum(0) + matrix.sum(1) - both
+    def result(self, both: np.ndarray, is_so: np.ndarray, says_so: np.ndarray) -> Value:
+        union = is_so + says_so - both
         chosen = list(self.target_class_ids)
         return number(divide(divide(both, union)[chosen].sum(), (union[chosen] > 0).sum()))
 
@@ -170,6 +178,7 @@ class MeanIoU(IoU):
     Shapes and arguments: as ``IoU``.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("num_classes", "name")
     target_class_ids: tuple[Class, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
@@ -186,6 +195,7 @@ class OneHotIoU(IoU):
     Shapes: y_true, y_pred (batch, ..., classes).
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("num_classes", "target_class_ids", "name")
     sparse_y_true: bool = field(default=False, init=False)
     sparse_y_pred: bool = False
 
@@ -198,6 +208,7 @@ class OneHotMeanIoU(MeanIoU):
     Shapes: y_true, y_pred (batch, ..., classes).
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("num_classes", "name")
     sparse_y_true: bool = field(default=False, init=False)
     sparse_y_pred: bool = False
 
@@ -214,6 +225,7 @@ class BinaryIoU(IoU):
         threshold: a prediction from it on says 1.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("target_class_ids", "threshold", "name")
     num_classes: int = field(default=2, init=False)
     target_class_ids: tuple[Class, ...] = (0, 1)
     ignore_class: int | None = field(default=None, init=False)

@@ -48,6 +48,7 @@ class CosineSimilarity(MeanMetric):
         axis: of the vectors' components.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("name",)
     rises: ClassVar[bool | None] = True
     axis: int = -1
 

@@ -66,7 +66,7 @@ def resolve(identifier: Any, target: TensorType, output: TensorType, loss: Loss 
         target, output: the types of targets and predictions, batch axis included.
         loss: the model's. If its predictions are logits, the metrics take them for what they are: a crossentropy as
             logits, binary accuracy with the threshold 0, where the probability is 1/2. Differs: Keras takes them for
-            probabilities.
+            probabilities. What the loss ignores a crossentropy leaves out.
     """
     if identifier not in (*ACCURACY, *CROSSENTROPY):
         return get(identifier)
@@ -78,6 +78,9 @@ def resolve(identifier: Any, target: TensorType, output: TensorType, loss: Loss 
         kinds = (CategoricalAccuracy, CategoricalCrossentropy)
     accuracy, crossentropy = kinds
     from_logits = getattr(loss, "from_logits", False)
+    if identifier in CROSSENTROPY and crossentropy is SparseCategoricalCrossentropy:
+        ignored = getattr(loss, "ignore_class", None)
+        return MeanLoss(SparseCategoricalCrossentropy(from_logits, ignored), name=identifier)
     if identifier in CROSSENTROPY:
         return MeanLoss(crossentropy(from_logits=from_logits), name=identifier)
     if accuracy is BinaryAccuracy and from_logits:

@@ -6,11 +6,12 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
 from thalweg import config, optimizers
+from thalweg.checks import In, check_value
 from thalweg.errors import ArgumentError, GraphError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
@@ -19,7 +20,7 @@ from thalweg.layers.nested import Nested, unwrapped
 from thalweg.layers.summary import table_lines, total_lines
 from thalweg.layers.symbols import Input, Symbol
 from thalweg.layers.tracing import Parameter
-from thalweg.model import description, restoring
+from thalweg.model import description, restoring, subclass
 from thalweg.model import weights as all_weights
 from thalweg.model.compiled import Compiled, Trained
 from thalweg.model.restoring import registry
@@ -377,6 +378,8 @@ class Model:
         """Say how to train: the optimizer starts anew, the weights stay.
 
         Arguments:
+            optimizer: a name, an optimizer, or ``model.optimizer``, which goes on as it is: with its rate, and, in the
+                same model, its counters and moments.
             loss: a name, a Loss or a function of two nodes; for several outputs a list or a mapping by their names.
                 ``"auto"``: chosen by the last layer and the first targets, see ``losses.automatic.choose``; what was
                 chosen is printed, and stands in ``model.loss_choice``.
@@ -387,9 +390,12 @@ class Model:
             metric that does not fit the last layer (in ``fit``, if the model is not built yet). Nothing has changed
             then.
         """
-        rule = optimizer.rule if isinstance(optimizer, OptimizerHandle) else optimizers.get(optimizer)
+        subclass.refuse_own_steps(type(self))
+        given = optimizer if isinstance(optimizer, OptimizerHandle) else None
+        rule = optimizers.get(optimizer) if given is None else given.current_rule()
         trained = Trained.now(self.runner.structure, self._trainable)
-        self.runner.compile(Compiled(rule, loss, loss_weights, metrics, weighted_metrics, trained))
+        decided = Compiled(rule, loss, loss_weights, metrics, weighted_metrics, trained)
+        self.runner.compile(decided, goes_on=given is not None and given is self.optimizer)
 
     @property
     def optimizer(self) -> OptimizerHandle | None:
@@ -484,6 +490,7 @@ class Model:
             verbose,
         )
         watchers = CallbackList(callbacks)
+        seed = check_value("fit", "seed", Annotated[int, In("[0, 4294967296)")] | None, seed)
         runner = self._ready_for(x, y, "fit", verbose, seed)
         rows = runner.prepare(x, y, sample_weight)
         rows, held_out = runner.hold_out(rows, validation_split, validation_data)
@@ -571,6 +578,7 @@ class Model:
         one_row = self.runner.one_row
         if one_row is not None and one_row.takes(x) and callbacks is None:
             return one_row(x)
+        subclass.refuse_own_steps(type(self), subclass.OF_PREDICTION)
         self.build_for(x)
         rows = first(self.runner.rows(x), steps, batch_size, "predict")
         verbose, watchers = check_verbose(verbose), CallbackList(callbacks)

@@ -116,13 +116,19 @@ class Runner:
         self.compiled = dataclasses.replace(self.require_compiled("settle"), trained=trained)
         self._forget_programs()
 
-    def compile(self, compiled: Compiled) -> None:
-        """Train for this from now on. Raises what does not fit, before anything has changed."""
+    def compile(self, compiled: Compiled, goes_on: bool = False) -> None:
+        """Train for this from now on. Raises what does not fit, before anything has changed.
+
+        Arguments:
+            goes_on: whether the optimizer is the one that there is, with all that it keeps.
+        """
         self._goals_fit = self._check(compiled)
         self.compiled = compiled
         self.loss_choice = None
-        self.optimizer = OptimizerHandle(compiled.rule)
-        self.state.drop(OPTIMIZER, SLOTS, METRICS, EVALUATION, STATISTICS)
+        self.state.drop(METRICS, EVALUATION, STATISTICS)
+        if not goes_on:
+            self.optimizer = OptimizerHandle(compiled.rule)
+            self.state.drop(OPTIMIZER, SLOTS)
         self._forget_programs()
 
     def _check(self, compiled: Compiled) -> bool:
@@ -270,6 +276,8 @@ class Runner:
         if self._programs is None:
             self.require_built("running a model")
             self.give_values()
+            for layer in self.structure.layers_by_path().values():
+                layer.require_ready()
             self._programs = Programs(self.executor, self.state)
         return self._programs
 

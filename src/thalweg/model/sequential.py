@@ -93,9 +93,16 @@ class Sequential(Model):
                 entry = only(layer.inputs)
                 self._entry = Input(shape=entry.shape[1:], dtype=entry.dtype) if isinstance(entry, Symbol) else None
             layer = layer.as_layer()
-        if isinstance(layer, Symbol) and layer.call is None and not self._stack:
+        if isinstance(layer, Symbol) and layer.call is None and not self._stack and self._entry is None:
             self._entry = layer
             return
+        if isinstance(layer, Symbol) and layer.call is None:
+            raise ArgumentError(
+                "a Sequential has one Input, in front",
+                expected="layers" if self._entry is not None else "an Input before the first layer",
+                got=f"a second Input of shape {layer.shape}" if self._entry is not None else "one behind a layer",
+                fix="keep one of them; a model of several inputs is Model([a, b], outputs)",
+            )
         if not isinstance(layer, Layer) or layer in self._stack:
             problem = "is in the model already" if isinstance(layer, Layer) else "is no layer"
             raise ArgumentError(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.data.arrays import as_array, converted
+from thalweg.data.arrays import as_array, converted, require_finite
 from thalweg.errors import ShapeError
 from thalweg.layers.tracing import Parameter
 from thalweg.model.runner import Runner
@@ -25,7 +25,7 @@ def made(runner: Runner, what: str) -> dict[str, Parameter]:
 
 
 def put(runner: Runner, weights: Sequence[Any]) -> None:
-    """Put values into all parameters. Raises ShapeError or DTypeError, before any is changed."""
+    """Put values into all parameters. Raises ShapeError, DTypeError or DataError, before any is changed."""
     parameters = made(runner, "set_weights")
     arrays = [as_array(array, f"weights[{number}]") for number, array in enumerate(weights)]
     if [array.shape for array in arrays] != [parameter.shape for parameter in parameters.values()]:
@@ -35,8 +35,11 @@ def put(runner: Runner, weights: Sequence[Any]) -> None:
             got=", ".join(str(array.shape) for array in arrays) or "no arrays",
             fix="pass what get_weights() of an equal model gives",
         )
-    for (path, parameter), array in zip(parameters.items(), arrays, strict=True):
-        parameter.assign(converted(array, parameter.dtype, path))
+    ready = [converted(array, p.dtype, path) for (path, p), array in zip(parameters.items(), arrays, strict=True)]
+    for path, array in zip(parameters, ready, strict=True):
+        require_finite(array, f"the value for {path!r}")
+    for parameter, array in zip(parameters.values(), ready, strict=True):
+        parameter.assign(array)
 
 
 def save(runner: Runner, path: Path, overwrite: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import field
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from thalweg import ops
 from thalweg.checks import In
@@ -38,6 +38,13 @@ class Muon(Optimizer):
     not dampened.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = (
+        "learning_rate",
+        "adam_beta_1",
+        "adam_beta_2",
+        "adam_weight_decay",
+        "epsilon",
+    )
     adam_beta_1: Annotated[float, In("[0, 1)")] = 0.9
     adam_beta_2: Annotated[float, In("[0, 1)")] = 0.999
     adam_weight_decay: Annotated[float, In("[0, inf)")] | None = 0.004

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from thalweg import ops
 from thalweg.checks import In, OneOf, check_fields
@@ -163,6 +163,7 @@ class CosineDecay(Schedule):
     arXiv:1706.02677, section 2.2.
     """
 
+    argument_order: ClassVar[tuple[str, ...]] = ("initial_learning_rate", "decay_steps", "alpha")
     initial_learning_rate: Rate
     decay_steps: Steps
     alpha: Annotated[float, In("[0, 1]")] = 0.0

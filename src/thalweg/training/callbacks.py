@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import inspect
+import io
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.checks import check_value
+from thalweg.data import atomic
 from thalweg.errors import ArgumentError, StorageError, did_you_mean
 from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE
 from thalweg.record.events import Event
@@ -233,7 +235,11 @@ class LambdaCallback(Callback):
 
 
 class CSVLogger(Callback):
-    """Writes one row per epoch, complete on the disk when the epoch ends; arguments as in Keras."""
+    """Writes one row per epoch, complete on the disk when the epoch ends; arguments as in Keras.
+
+    With ``append`` the values stand below the names that the file has; new names become columns at the end, which are
+    "NA" in the rows before.
+    """
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         self.filename = os.fspath(self.checked("filename", str | os.PathLike, filename))
@@ -251,16 +257,46 @@ class CSVLogger(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._columns = None
         self._write([], "a" if self.append else "w")
+        self._header()  # raises for a file that is something else
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         values: dict[str, Any] = {"epoch": epoch, **(logs or {})}
         rows: list[list[Any]] = []
         if self._columns is None:
-            self._columns = _columns(logs or {})
-            if os.path.getsize(self.filename) == 0:
+            header = self._header()
+            self._columns = (
+                [*header, *(name for name in values if name not in header)] if header else _columns(logs or {})
+            )
+            if not header:
                 rows.append(self._columns)
+            elif self._columns != header:
+                self._widen(self._columns)
         rows.append([_cell(values.get(name, "NA")) for name in self._columns])
         self._write(rows, "a")
+
+    def _header(self) -> list[str]:
+        """The names of the columns that the file has; none if it is empty. Raises StorageError if it has others."""
+        rows = self._read()
+        if rows and "epoch" not in rows[0]:
+            raise StorageError(
+                f"CSVLogger cannot append to {self.filename!r}",
+                expected=f"a file that CSVLogger wrote with separator={self.separator!r}",
+                got=f"the first line {self.separator.join(rows[0])[:60]!r}",
+                fix="choose another file or separator, or leave append=True out",
+            )
+        return rows[0] if rows else []
+
+    def _read(self) -> list[list[str]]:
+        with open(self.filename, newline="", encoding="utf-8", errors="replace") as file:
+            return list(csv.reader(file, delimiter=self.separator))
+
+    def _widen(self, columns: list[str]) -> None:
+        """Write the file anew with more columns."""
+        header, *rows = self._read()
+        text = io.StringIO(newline="")
+        missing = ["NA"] * (len(columns) - len(header))
+        csv.writer(text, delimiter=self.separator).writerows([columns, *([*row, *missing] for row in rows)])
+        atomic.write(self.filename, [text.getvalue().encode()])
 
     def _write(self, rows: list[list[Any]], mode: str) -> None:
         """Opened anew for every epoch: nothing stays open, however training ends."""

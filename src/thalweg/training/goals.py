@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from thalweg import losses, metrics
+from thalweg.checks import In, check_value
 from thalweg.errors import ArgumentError, did_you_mean
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
@@ -17,6 +18,8 @@ from thalweg.losses.function import FunctionLoss
 from thalweg.losses.loss import Loss
 from thalweg.metrics.metric import Metric
 from thalweg.metrics.resolve import ACCURACY, CROSSENTROPY
+
+LossWeight = Annotated[float, In("[0, inf)")]
 
 LOSS = "loss"
 """The name of the loss among the sums and in the logs."""
@@ -167,10 +170,11 @@ def goals_of(
         measures = []
         for identifier, is_weighted in identifiers:
             metric = metrics.resolve(identifier, _target(targets, kind), kind, found)
-            label = _metric_name(identifier, metric, name, is_weighted, taken)
+            label = _metric_name(identifier, metric, name if len(names) > 1 else "", is_weighted, taken)
             measures.append(Measure(label, metric, is_weighted))
         if found is not None or measures:
-            goals.append(Goal(name, kind, found, loss_names[name], targets, float(of_weight[name]), tuple(measures)))
+            weight = check_value("compile", "loss_weights", LossWeight, of_weight[name])
+            goals.append(Goal(name, kind, found, loss_names[name], targets, weight, tuple(measures)))
     if not any(goal.loss for goal in goals):
         _loss(None)
     return Goals(tuple(goals), tuple(names))

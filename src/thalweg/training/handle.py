@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -41,6 +42,12 @@ class OptimizerHandle:
     def __init__(self, optimizer: Optimizer) -> None:
         self.rule = optimizer
         self.scalars = {name: Variable(kind, start) for name, (kind, start) in optimizer.states({}).items()}
+
+    def current_rule(self) -> Optimizer:
+        """The rule with the rate that has been set since."""
+        if isinstance(self.rule.learning_rate, Schedule):
+            return self.rule
+        return dataclasses.replace(self.rule, learning_rate=float(self.learning_rate))
 
     @property
     def learning_rate(self) -> Rate:

@@ -166,6 +166,7 @@ class Session:
         self._next_interval = 0.0
         self._compiled_before = trainer.programs.compile_seconds
         self._last_logs: Logs = {}
+        self._last_epoch: int | None = None  # that ended
 
     def run(self) -> None:
         """Train from the first epoch to the last, or to where something stops it."""
@@ -173,7 +174,8 @@ class Session:
             self.begin()
             self.run_epochs()
         except Divergence:
-            self.give_up(self.rescue.error())
+            logs = {} if self._last_epoch == self.epoch else self.trainer.logs()
+            self.give_up(self.rescue.error(), logs)
         finally:
             self.position.leave()
             self.tell(TrainingEnded(self.stopped_by, self.trainer.programs.compile_seconds - self._compiled_before))
@@ -272,7 +274,7 @@ class Session:
             self.stopped_by = USER
             return
         self.callbacks.call("on_epoch_end", self.epoch, logs)
-        self._last_logs = logs
+        self._last_logs, self._last_epoch = logs, self.epoch
         self.tell(EpochEnded(self.epoch, logs, seconds))
         if self.callbacks.stop_requested():
             self.stopped_by = CALLBACK
@@ -288,14 +290,22 @@ class Session:
         )
         return {f"{VALIDATION}{name}": value for name, value in logs.items()}
 
-    def give_up(self, error: NonFiniteError) -> None:
-        """A loss is not finite: raise the error, or say it where a callback wants training to end quietly."""
+    def give_up(self, error: NonFiniteError, logs: Logs) -> None:
+        """A loss is not finite: raise the error, or say it where a callback wants training to end quietly.
+
+        Arguments:
+            logs: of the epoch that it ends, which then counts as one, as in Keras; none if that has ended already.
+        """
         self.stopped_by = NON_FINITE
         self.tell(Found(self.epoch, NON_FINITE, error.problem, error.layer))
         quiet: TerminateOnNaN | None = self.callbacks.find(TerminateOnNaN)
         if quiet is None or quiet.raise_error:
             raise error from None
         print(error, file=sys.stderr)
+        if logs:
+            self.callbacks.call("on_epoch_end", self.epoch, logs)
+            self._last_logs = logs
+            self.tell(EpochEnded(self.epoch, logs, 0.0))
 
     def tell(self, event: Event) -> None:
         """Let everybody who listens know what happened."""
