@@ -82,11 +82,10 @@ class Normalization(Layer):
         value = super().__getattribute__(name)
         if value is not None or name not in ("mean", "variance"):
             return value
-        learned = vars(self).get(f"{name}s")
-        if learned is not None and learned.variable is not None:
-            return learned.numpy().reshape(self.shown)
-        adapted = learned is not None and isinstance(learned.initializer, Given)
-        return np.asarray(learned.initializer.values, np.float32).reshape(self.shown) if adapted else None
+        learned: Parameter | None = vars(self).get(f"{name}s")
+        if learned is None or (learned.variable is None and not isinstance(learned.initializer, Given)):
+            return None
+        return (learned.initial(0, "") if learned.variable is None else learned.numpy()).reshape(self.shown)
 
     def build(self, x: TensorType) -> None:
         self.kept = () if self.axis is None else normal_axes(self.axis, x)
