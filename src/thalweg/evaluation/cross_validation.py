@@ -225,9 +225,9 @@ def _judge(
     for model, held in zip(models, held_out, strict=True):
         part_x, part_y = _listed(take(x, held)), _listed(take(y, held))
         part_weight = None if weight is None else weight[held]
-        found = model.evaluate(part_x, part_y, verbose=0, sample_weight=part_weight, return_dict=True)
-        assert isinstance(found, dict), "asked for"
-        for name, value in found.items():
+        results = model.evaluate(part_x, part_y, verbose=0, sample_weight=part_weight, return_dict=True)
+        assert isinstance(results, dict), "asked for"
+        for name, value in results.items():
             scores.setdefault(name, []).append(value)
         said = model.predict(part_x, verbose=0)
         outputs = said if isinstance(said, list) else [said]
@@ -237,8 +237,8 @@ def _judge(
     times = np.bincount(np.concatenate(held_out), minlength=rows)
     never = np.where(times, times, np.nan)  # a prediction that there is not is NaN
     predictions = [total / never.reshape(-1, *[1] * (total.ndim - 1)).astype(total.dtype) for total in totals]
-    found = {name: np.array(values) for name, values in scores.items()}
-    return found, predictions[0] if len(predictions) == 1 else predictions
+    per_fold = {name: np.array(values) for name, values in scores.items()}
+    return per_fold, predictions[0] if len(predictions) == 1 else predictions
 
 
 def _plain(value: Any) -> Any:

@@ -83,13 +83,13 @@ def counted(
         "true_negatives": lambda: (1.0 - yes, 1.0 - y_true),
         "false_negatives": lambda: (1.0 - yes, y_true),
     }
-    found = {}
+    counts = {}
     for name in wanted:
         said, is_so = kinds[name]()
         if weight is not None:
             is_so = is_so * ops.broadcast(ops.cast(weight, y_pred.dtype), y_pred.shape, (0,))
-        found[name] = ops.cast(ops.reduce_sum(said * ops.broadcast(is_so, shape, inner), inner), "float64")
-    return found
+        counts[name] = ops.cast(ops.reduce_sum(said * ops.broadcast(is_so, shape, inner), inner), "float64")
+    return counts
 
 
 def vector(values: tuple[float, ...], dtype: str) -> Node:

@@ -156,7 +156,7 @@ def check_gradients(
         moves = _entries(gradient) if per_entry else _directions(gradient, count, random)
         # for an entry: the root mean square, so that entries that are 0 by chance are not measured by themselves
         scale = _norm(gradient) / (math.sqrt(gradient.size) if per_entry else 1.0)
-        found = [
+        comparisons = [
             _compare(loss.along(path, move), float(np.sum(gradient * move)), loss.value, scale, noise, limit)
             for move in moves
         ]
@@ -165,10 +165,10 @@ def check_gradients(
                 path,
                 gradient.shape,
                 _norm(gradient),
-                max((c.error for c in found), default=0.0),
-                len(found),
-                sum(c.verdict == KINK for c in found),
-                next((v for v in (WRONG, TINY, KINK) if any(c.verdict == v for c in found)), OK),
+                max((c.error for c in comparisons), default=0.0),
+                len(comparisons),
+                sum(c.verdict == KINK for c in comparisons),
+                next((v for v in (WRONG, TINY, KINK) if any(c.verdict == v for c in comparisons)), OK),
             )
         )
     return GradientCheck(tuple(tensors), loss.value, noise, limit)

@@ -120,13 +120,13 @@ def error_study(function: Callable[[Any], Any], x: float, exact: float | Callabl
     scale = max(abs(float(np.asarray(function(point + step)))) for step in (0.0, steps[-1], -steps[-1]))
     _require_finite("f(x)", scale, point)
     _require_finite("the exact derivative", slope, point)
-    found = {}
+    studies = {}
     for name, (formula, order) in FORMULAS.items():
         values = np.array([float(formula(function, point, h)) for h in steps])
         for h, value in zip(steps, values, strict=True):
             _require_finite(f"the {name} difference with h={h:.0e}", value, point)
-        found[name] = _studied(np.abs(values - slope), steps, order, scale)
-    return ErrorStudy(point, slope, steps, found)
+        studies[name] = _studied(np.abs(values - slope), steps, order, scale)
+    return ErrorStudy(point, slope, steps, studies)
 
 
 def _studied(errors: np.ndarray, steps: np.ndarray, order: int, scale: float) -> FormulaStudy:
