@@ -8,19 +8,17 @@ from typing import Annotated, Any
 import numpy as np
 
 from thalweg import config
-from thalweg.checks import In, check_value
+from thalweg.checks import Count, In, check_value
 from thalweg.data import splits
 from thalweg.errors import ArgumentError, DataError
 from thalweg.evaluation.curves import draw
 from thalweg.evaluation.population import CallbackMaker, Job, built, run_jobs
-from thalweg.evaluation.split import Seed, check_classes, common_rows, required_classes, take
+from thalweg.evaluation.split import SplitSeed, check_classes, common_rows, required_classes, take
 from thalweg.executors import threads as cores
 from thalweg.fields import dataclass
 from thalweg.model import Model
 from thalweg.record.history import History
 from thalweg.table import Table, Tabular
-
-Count = Annotated[int, In("[1, inf)")]
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ def cross_validate(
     """
     folds = check_value("cross_validate", "folds", Annotated[int, In("[2, inf)")], folds)
     repeats = check_value("cross_validate", "repeats", Count, repeats)
-    seed = check_value("cross_validate", "seed", Seed, seed)
+    seed = check_value("cross_validate", "seed", SplitSeed, seed)
     rows = common_rows((x, y))
     if folds > rows:
         raise DataError(

@@ -14,7 +14,7 @@ from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.fields import dataclass
 
-Seed = Annotated[int, In("[0, 4294967296)")]
+SplitSeed = Annotated[int, In("[0, 4294967296)")]
 
 
 class FoldNotice(UserWarning):
@@ -76,7 +76,7 @@ def train_validation_test_split(
             got=", ".join(ways),
             fix=f"leave out {ways[1]}",
         )
-    seed = check_value("train_validation_test_split", "seed", Seed, seed)
+    seed = check_value("train_validation_test_split", "seed", SplitSeed, seed)
     rows = common_rows(arrays)
     sizes = splits.part_sizes(rows, {"validation_size": validation_size, "test_size": test_size})
     classes = None if stratify is None else required_classes(stratify, rows)

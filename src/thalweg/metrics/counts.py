@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 
 from thalweg import ops
-from thalweg.checks import In, NotEmpty
+from thalweg.checks import Count, In, NotEmpty
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
@@ -27,7 +27,6 @@ __all__ = [
 ]
 
 Share = Annotated[float, In("[0, 1]")]
-Count = Annotated[int, In("[1, inf)")]
 Average = Literal["micro", "macro", "weighted"]
 
 

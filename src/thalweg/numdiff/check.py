@@ -22,7 +22,7 @@ from thalweg.training.goals import Goal
 from thalweg.training.inference import only
 from thalweg.training.step import training_step
 
-STEPS = (1e-5, 1e-6, 1e-7)
+TRIED_STEPS = (1e-5, 1e-6, 1e-7)
 """Tried from the one that rounding disturbs least to the one that curvature and kinks disturb least."""
 
 SAFETY = 10.0
@@ -305,14 +305,14 @@ def _compare(
     """A slope against the differences along a line; ``scale`` is the size of the gradient that it is a part of."""
     best = math.inf
     sides: list[tuple[float, float]] = []
-    for h in STEPS:
+    for h in TRIED_STEPS:
         ahead, behind = at(h), at(-h)
         gap, rounding = abs((ahead - behind) / (2 * h) - slope), SAFETY * noise / h
         size = max(scale, abs((ahead - behind) / (2 * h)))
         best = min(best, gap / size if size else 0.0)
         if best <= tolerance:
             return _Comparison(best, OK)
-        if h == STEPS[0] and gap <= rounding:
+        if h == TRIED_STEPS[0] and gap <= rounding:
             return _Comparison(best, TINY)
         sides.append(((here - behind) / h, (ahead - here) / h))
     (left, right), (left_before, right_before) = sides[-1], sides[-2]
