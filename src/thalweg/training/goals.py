@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -113,11 +114,11 @@ class Goals:
         Values are floats, and arrays for metrics with one number for each class, threshold or output.
         """
         penalty = _parts(sums, PENALTY)
-        logs: dict[str, Any] = {LOSS: penalty["total"] / penalty["samples"] if penalty else 0.0}
+        logs: dict[str, Any] = {LOSS: _mean(**penalty) if penalty else 0.0}
         for goal in self.trained:
             parts = _parts(sums, goal.loss_name)
             # While training these are the batches' losses, in evaluation what the loss itself adds up.
-            value = parts["total"] / parts["samples"] if "samples" in parts else goal.kind.result(**parts)
+            value = _mean(**parts) if "samples" in parts else goal.kind.result(**parts)
             logs[LOSS] += goal.loss_weight * value
             if goal in self.parts:
                 logs[goal.loss_name] = value
@@ -132,6 +133,11 @@ class Goals:
             return False
         metric = next((m.metric for goal in self.outputs for m in goal.measures if m.name == name), None)
         return None if metric is None else getattr(metric, "rises", "loss" not in type(metric).__name__.lower())
+
+
+def _mean(total: float, samples: float) -> float:
+    """NaN over nothing: of an epoch whose first step came to no end."""
+    return total / samples if samples else math.nan
 
 
 def _parts(sums: Mapping[str, float], name: str) -> dict[str, float]:
@@ -165,16 +171,16 @@ def goals_of(
     goals = []
     for name, kind in outputs.items():
         identifiers = [(m, False) for m in of_metrics[name]] + [(m, True) for m in of_weighted[name]]
-        found = None if len(names) > 1 and of_loss[name] is None else _loss(of_loss[name])
-        targets = found or _kind_of_targets([identifier for identifier, _ in identifiers], kind)
+        own_loss = None if len(names) > 1 and of_loss[name] is None else _loss(of_loss[name])
+        targets = own_loss or _kind_of_targets([identifier for identifier, _ in identifiers], kind)
         measures = []
         for identifier, is_weighted in identifiers:
-            metric = metrics.resolve(identifier, _target(targets, kind), kind, found)
+            metric = metrics.resolve(identifier, _target(targets, kind), kind, own_loss)
             label = _metric_name(identifier, metric, name if len(names) > 1 else "", is_weighted, taken)
             measures.append(Measure(label, metric, is_weighted))
-        if found is not None or measures:
+        if own_loss is not None or measures:
             weight = check_value("compile", "loss_weights", LossWeight, of_weight[name])
-            goals.append(Goal(name, kind, found, loss_names[name], targets, weight, tuple(measures)))
+            goals.append(Goal(name, kind, own_loss, loss_names[name], targets, weight, tuple(measures)))
     if not any(goal.loss for goal in goals):
         _loss(None)
     return Goals(tuple(goals), tuple(names))
@@ -261,15 +267,15 @@ def _loss(identifier: Any) -> Loss:
             fix="call fit first, or name the loss in compile",
         )
     given = losses.get(identifier)
-    found = given if isinstance(given, Loss) else FunctionLoss(given)
-    if found.reduction in ("none", None):
+    loss = given if isinstance(given, Loss) else FunctionLoss(given)
+    if loss.reduction in ("none", None):
         raise ArgumentError(
-            f"loss {found.name!r} gives no single number to make smaller",
+            f"loss {loss.name!r} gives no single number to make smaller",
             expected="a reduction, as 'sum_over_batch_size'",
-            got=f"reduction={found.reduction!r}",
+            got=f"reduction={loss.reduction!r}",
             fix="leave the argument reduction out",
         )
-    return found
+    return loss
 
 
 def _metric_name(identifier: Any, metric: Metric, output: str, weighted: bool, taken: set[str]) -> str:

@@ -17,10 +17,10 @@ from thalweg.spelling import SpellingNotice
 from thalweg.state import Variable
 
 
-class Rate(float):
+class AssignableRate(float):
     """A learning rate that was read: a float, with the methods that Keras's variable has."""
 
-    def __new__(cls, value: float, assign: Callable[[float], None]) -> Rate:
+    def __new__(cls, value: float, assign: Callable[[float], None]) -> AssignableRate:
         self = super().__new__(cls, value)
         self.assign = assign
         return self
@@ -50,9 +50,9 @@ class OptimizerHandle:
         return dataclasses.replace(self.rule, learning_rate=float(self.learning_rate))
 
     @property
-    def learning_rate(self) -> Rate:
+    def learning_rate(self) -> AssignableRate:
         """The rate of the next step."""
-        return Rate(self.scalars[LEARNING_RATE_STATE].number(), self._set_rate)
+        return AssignableRate(self.scalars[LEARNING_RATE_STATE].number(), self._set_rate)
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
@@ -70,7 +70,7 @@ class OptimizerHandle:
         self.scalars[LEARNING_RATE_STATE].write(rate)
 
     @property
-    def lr(self) -> Rate:
+    def lr(self) -> AssignableRate:
         """The older spelling of ``learning_rate``."""
         return self.learning_rate
 

@@ -140,8 +140,8 @@ def _report(step: Step | None, inputs: Arrays, before: Snapshot, after: str) -> 
     before, after: the state that the step began with, and what was wrong in that which it left.
     """
     number = int(before[STEP_STATE]) + 1
-    found = None if step is None else _origin(step, inputs, before)
-    what, layer, cure = found if found is not None else (after, None, None)
+    origin = None if step is None else _origin(step, inputs, before)
+    what, layer, cure = origin if origin is not None else (after, None, None)
     rate = float(before[LEARNING_RATE_STATE])
     sizes = [np.abs(x.astype(np.float64)).max(initial=0) for label, x in inputs.items() if label[0] == "x"]
     largest = float(max(sizes, default=0))
