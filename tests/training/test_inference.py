@@ -159,7 +159,8 @@ class TestWholeBatch:
         identity(mean_square).evaluate(X, Y, batch_size=4, verbose=0, callbacks=[Look()])
         assert seen == [0, 1, 2]
 
-    def test_after_saving(self, on, tmp_path):
+    def test_after_saving(self, on, tmp_path, monkeypatch):
+        monkeypatch.setattr(losses.registry, "_entries", dict(losses.registry._entries))  # for this test alone
         losses.registry.register("mean_square_of_the_batch")(mean_square)
         identity(mean_square).save(tmp_path / "m.thalweg")
         loaded = thalweg.models.load_model(tmp_path / "m.thalweg")
