@@ -290,6 +290,7 @@ def _metric_questions():
     yield "BinaryIoU", {"target_class_ids": (1,), "threshold": 0.3}, "", one, epsilons
     numbers = (_numbers(58, 40, 3) + 5.0, _numbers(58, 40, 3) + 0.3 * _numbers(59, 40, 3) + 5.0)
     yield "RootMeanSquaredError", {}, "", numbers, exact
+    yield "CosineSimilarity", {}, "", numbers, exact
     for aggregation in ("uniform_average", "variance_weighted_average", None):
         yield "R2Score", {"class_aggregation": aggregation}, "", numbers, exact
     yield "R2Score", {"num_regressors": 4}, "", numbers, exact

@@ -81,7 +81,9 @@ def answer_metric(case):
 
 
 def losses_as_metrics():
-    return {entry.__name__: entry for _, entry in losses.registry.items()}
+    """Those that are no metric of their own under the same name, with the other sign or the root taken last."""
+    own = {entry.__name__ for _, entry in metrics.registry.items()}
+    return {entry.__name__: entry for _, entry in losses.registry.items() if entry.__name__ not in own}
 
 
 def answer_optimizer(case):
