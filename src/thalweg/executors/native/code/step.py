@@ -70,7 +70,8 @@ def generate(
     tasks = dict(zip(chain(*alike), chain(*plan.stages), strict=True))
     quick = _quick(plan, alike, host)
     written: dict[Hashable, TaskCall] = {}
-    for key in sorted(tasks, key=lambda key: key not in quick):
+    # Those last that the function which calls them can share a part with.
+    for key in sorted(tasks, key=lambda key: (key in quick) == (RUN in quick)):
         if len(module) > most or (len(module) and module.optimized == (key in quick)):
             yield module.part()
         module.optimized = key not in quick
