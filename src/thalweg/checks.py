@@ -23,12 +23,14 @@ from thalweg.errors import ArgumentError, did_you_mean
 from thalweg.fields import dataclass
 
 __all__ = [
+    "Count",
     "Finite",
     "In",
     "NotEmpty",
     "OneOf",
     "Reserved",
     "Rule",
+    "WholeNumber",
     "bad_values",
     "check_fields",
     "check_value",
@@ -98,6 +100,8 @@ class In(Rule):
 
 
 Finite = Annotated[float, In("(-inf, inf)")]
+Count = Annotated[int, In("[1, inf)")]
+WholeNumber = Annotated[int, In("[0, inf)")]
 
 
 class OneOf(Rule):

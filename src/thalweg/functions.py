@@ -29,7 +29,7 @@ from thalweg.graph.node import Graph, Node, apply
 from thalweg.graph.types import DTYPES, TensorType
 from thalweg.ops.cast import Cast
 from thalweg.ops.leaf import Input, State
-from thalweg.trees import Structure, Tree, flatten, paths, unflatten
+from thalweg.trees import Tree, TreeForm, flatten, paths, unflatten
 
 __all__ = ["Function", "compile_function", "grad", "hessian_vector_product", "value_and_grad"]
 
@@ -94,7 +94,7 @@ class Function:
         graph = list(self._compiled.values())[-1].graph
         return explain(self._executor or executors.default(), graph, stage, gather=False)
 
-    def _arrays(self, leaves: Sequence[Any], structure: Structure) -> list[np.ndarray]:
+    def _arrays(self, leaves: Sequence[Any], structure: TreeForm) -> list[np.ndarray]:
         double = any(getattr(leaf, "dtype", None) == np.float64 for leaf in leaves)
         number_dtype = "float64" if double else config.floatx()
         arrays = []
@@ -107,14 +107,14 @@ class Function:
                 arrays.append(_checked(leaf, partial(self._path, structure, i)))
         return arrays
 
-    def _path(self, structure: Structure, index: int) -> str:
+    def _path(self, structure: TreeForm, index: int) -> str:
         positional, named = structure.parts
         names = [path for i, part in enumerate(positional.parts) for path in paths(part, f"argument {i}")] + [
             path for key, part in zip(named.keys, named.parts, strict=True) for path in paths(part, f"argument {key!r}")
         ]
         return f"{_name(self._function)}: {names[index]}"
 
-    def _compile(self, structure: Structure, types: Sequence[TensorType]) -> _Compiled:
+    def _compile(self, structure: TreeForm, types: Sequence[TensorType]) -> _Compiled:
         inputs = {f"x{i}": ops.input_node(f"x{i}", kind.shape, kind.dtype) for i, kind in enumerate(types)}
         args, kwargs = unflatten(structure, iter(inputs.values()))
         token = _inside.set(True)
@@ -148,7 +148,7 @@ class _Compiled:
     program: Program
     inputs: list[str]
     outputs: dict[str, TensorType]
-    results: Structure
+    results: TreeForm
 
     def run(self, arrays: Sequence[np.ndarray], threads: int) -> Tree:
         outputs = {name: np.empty(kind.shape, kind.dtype) for name, kind in self.outputs.items()}
@@ -253,7 +253,7 @@ def _argument_numbers(argnums: int | Sequence[int]) -> tuple[int, ...]:
 
 def _by_arguments(
     function: Callable[..., Tree], args: tuple[Tree, ...], numbers: tuple[int, ...]
-) -> tuple[tuple[Tree, ...], list[Node], Structure]:
+) -> tuple[tuple[Tree, ...], list[Node], TreeForm]:
     """The arguments with new nodes for those to differentiate by, these nodes, and what they are the leaves of.
 
     New nodes, because the same node may stand for two arguments, or be used by the function in another way too.
@@ -294,7 +294,7 @@ def _fresh(leaf: Any, path: str) -> Node:
     return apply(Cast(node.dtype), node)  # to the dtype that it has: the identity
 
 
-def _vector(vector: Tree, structure: Structure, leaves: Sequence[Node], owner: str) -> list[Node]:
+def _vector(vector: Tree, structure: TreeForm, leaves: Sequence[Node], owner: str) -> list[Node]:
     given, shape = flatten(vector)
     if shape != structure:
         raise ShapeError(

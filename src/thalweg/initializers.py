@@ -14,9 +14,9 @@ from thalweg import config
 from thalweg.checks import Finite, In, OneOf, check_fields
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.fields import dataclass
+from thalweg.graph.types import Shape
 from thalweg.registry import Registered, Registry
 
-Shape = tuple[int, ...]
 Seed = Annotated[int, In("[0, inf)")]
 
 
@@ -57,8 +57,8 @@ def get(identifier: Any) -> Initializer:
     A function gets the shape and, as a keyword, the dtype, and gives the array; its numbers depend on itself alone, not
     on the model's seed. Raises: NameNotFoundError or ArgumentError for anything else.
     """
-    found: Any = registry.get(identifier)
-    return found if isinstance(found, Initializer) else Written(found)
+    meant: Any = registry.get(identifier)
+    return meant if isinstance(meant, Initializer) else Written(meant)
 
 
 @dataclass(frozen=True)

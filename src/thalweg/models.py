@@ -35,11 +35,9 @@ from thalweg.model import clone_model as clone_model
 from thalweg.model import load_model as load_model
 from thalweg.model.restoring import registry as registry
 
-Shape = Sequence[int]
-
 
 def mlp(
-    input_shape: Shape = (28, 28, 1),
+    input_shape: Sequence[int] = (28, 28, 1),
     classes: int = 10,
     units: Sequence[int] = (512,),
     activation: str = "relu",
@@ -61,7 +59,7 @@ def mlp(
 
 
 def lenet(
-    input_shape: Shape = (28, 28, 1), classes: int = 10, activation: str = "tanh", dtype: str | None = None
+    input_shape: Sequence[int] = (28, 28, 1), classes: int = 10, activation: str = "tanh", dtype: str | None = None
 ) -> Sequential:
     """LeNet-5 in its usual form: two convolutions with pooling, three dense layers.
 
@@ -84,7 +82,7 @@ def lenet(
     )
 
 
-def small_cnn(input_shape: Shape = (28, 28, 1), classes: int = 10, dtype: str | None = None) -> Sequential:
+def small_cnn(input_shape: Sequence[int] = (28, 28, 1), classes: int = 10, dtype: str | None = None) -> Sequential:
     """Two convolutions, one pooling, one dense layer, with dropout: the network that tutorials train on MNIST."""
     return Sequential(
         [
@@ -104,7 +102,7 @@ def small_cnn(input_shape: Shape = (28, 28, 1), classes: int = 10, dtype: str | 
 
 def resnet(
     depth: int = 20,
-    input_shape: Shape = (32, 32, 3),
+    input_shape: Sequence[int] = (32, 32, 3),
     classes: int = 10,
     filters: int = 16,
     dtype: str | None = None,
@@ -136,7 +134,7 @@ def resnet(
 
 
 def unet(
-    input_shape: Shape = (64, 64, 1),
+    input_shape: Sequence[int] = (64, 64, 1),
     classes: int = 1,
     filters: Sequence[int] = (16, 32, 64),
     dropout: float = 0.0,
@@ -181,17 +179,17 @@ def unet(
     return Model(image, Conv2D(classes, 1, activation="sigmoid" if classes == 1 else "softmax")(x), name="unet")
 
 
-def _pixels(shape: Shape, dtype: str | None) -> list[Any]:
+def _pixels(shape: Sequence[int], dtype: str | None) -> list[Any]:
     """The input and, for bytes, what makes floats of them."""
     return [Input(shape, dtype=dtype), *([Rescaling(1 / 255)] if dtype == "uint8" else [])]
 
 
-def _image(shape: Shape, dtype: str | None) -> list[Any]:
+def _image(shape: Sequence[int], dtype: str | None) -> list[Any]:
     """The same and, for images without an axis of channels, what gives them one."""
     return [*_pixels(shape, dtype), *([Reshape((*shape, 1))] if len(shape) == 2 else [])]
 
 
-def _symbols(shape: Shape, dtype: str | None) -> tuple[Symbol, Symbol]:
+def _symbols(shape: Sequence[int], dtype: str | None) -> tuple[Symbol, Symbol]:
     """The input, and the image with its channels."""
     image, *first = _image(shape, dtype)
     x = image

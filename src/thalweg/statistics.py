@@ -70,19 +70,19 @@ def summary(sums: Mapping[str, float]) -> dict[str, dict[str, float]]:
 
 
 def _of_layer(sums: Mapping[str, float]) -> dict[str, float]:
-    found = {}
+    values = {}
     if "count" in sums:
         count = sums["count"]
         mean = _ratio(sums["total"], count)
         variance = _ratio(sums["squares"], count) - mean * mean
-        found[MEAN] = mean
-        found[DEVIATION] = math.sqrt(max(variance, 0.0)) if math.isfinite(variance) else math.nan
-        found[ZEROS] = _ratio(sums["zeros"], count)
+        values[MEAN] = mean
+        values[DEVIATION] = math.sqrt(max(variance, 0.0)) if math.isfinite(variance) else math.nan
+        values[ZEROS] = _ratio(sums["zeros"], count)
     if "gradient" in sums:
-        found[GRADIENT_NORM] = math.sqrt(sums["gradient"])
+        values[GRADIENT_NORM] = math.sqrt(sums["gradient"])
     if "move" in sums:
-        found[UPDATE_RATIO] = math.sqrt(_ratio(sums["move"], sums["weight"]))
-    return found
+        values[UPDATE_RATIO] = math.sqrt(_ratio(sums["move"], sums["weight"]))
+    return values
 
 
 def _add(sums: dict[str, Node], layer: str, own: Mapping[str, Node]) -> None:

@@ -9,18 +9,18 @@ Tree = Any
 """A leaf (array, number, node), or a list, tuple, named tuple or dict of trees; None is a tree without leaves."""
 
 
-class Structure(NamedTuple):
+class TreeForm(NamedTuple):
     """A tree without its leaves: of each container its type and keys. A tuple, because each call looks one up."""
 
     kind: type | None = None  # None for a leaf
     keys: tuple[Any, ...] = ()
-    parts: tuple[Structure, ...] = ()
+    parts: tuple[TreeForm, ...] = ()
 
 
-LEAF = Structure()
+LEAF = TreeForm()
 
 
-def flatten(tree: Tree) -> tuple[list[Any], Structure]:
+def flatten(tree: Tree) -> tuple[list[Any], TreeForm]:
     """The leaves, dicts in the order of their keys as text, and what they are the leaves of.
 
     Example:
@@ -31,19 +31,19 @@ def flatten(tree: Tree) -> tuple[list[Any], Structure]:
     return leaves, _structure(tree, leaves)
 
 
-def _structure(tree: Tree, leaves: list[Any]) -> Structure:
+def _structure(tree: Tree, leaves: list[Any]) -> TreeForm:
     if tree is None:
-        return Structure(type(None))
+        return TreeForm(type(None))
     if isinstance(tree, dict):
         keys = tuple(sorted(tree, key=str))
-        return Structure(dict, keys, tuple(_structure(tree[key], leaves) for key in keys))
+        return TreeForm(dict, keys, tuple(_structure(tree[key], leaves) for key in keys))
     if isinstance(tree, list | tuple):
-        return Structure(type(tree), (), tuple(_structure(part, leaves) for part in tree))
+        return TreeForm(type(tree), (), tuple(_structure(part, leaves) for part in tree))
     leaves.append(tree)
     return LEAF
 
 
-def unflatten(structure: Structure, leaves: Iterator[Any]) -> Tree:
+def unflatten(structure: TreeForm, leaves: Iterator[Any]) -> Tree:
     """The tree of this structure, its leaves taken from the iterator."""
     if structure.kind is None:
         return next(leaves)
@@ -55,7 +55,7 @@ def unflatten(structure: Structure, leaves: Iterator[Any]) -> Tree:
     return structure.kind(*parts) if hasattr(structure.kind, "_fields") else structure.kind(parts)
 
 
-def paths(structure: Structure, prefix: str) -> Iterator[str]:
+def paths(structure: TreeForm, prefix: str) -> Iterator[str]:
     """What messages call each leaf: ``argument 0['w'][1]``."""
     if structure.kind is None:
         yield prefix

@@ -8,7 +8,7 @@ import thalweg
 from thalweg import Input, Sequential, constraints, errors, losses, regularizers
 from thalweg.layers import Dense, Dropout
 from thalweg.optimizers import LBFGS
-from thalweg.optimizers.line_search import CURVATURE, DECREASE, Point, strong_wolfe
+from thalweg.optimizers.line_search import CURVATURE, DECREASE, Trial, strong_wolfe
 from thalweg.optimizers.search import direction
 
 RANDOM = np.random.default_rng(0)
@@ -43,16 +43,16 @@ FUNCTIONS = {
 @pytest.mark.parametrize("name", list(FUNCTIONS))
 def test_the_step_fulfils_the_strong_wolfe_conditions(name, first):
     value, slope = FUNCTIONS[name]
-    start = Point(0.0, value(0.0), slope(0.0))
-    found = strong_wolfe(lambda a: Point(a, value(a), slope(a)), start, first)
+    start = Trial(0.0, value(0.0), slope(0.0))
+    found = strong_wolfe(lambda a: Trial(a, value(a), slope(a)), start, first)
     assert found is not None
     assert found.value <= start.value + DECREASE * found.step * start.slope
     assert abs(found.slope) <= -CURVATURE * start.slope
 
 
 def test_no_step_is_found_where_there_is_none():
-    assert strong_wolfe(lambda a: Point(a, 2.0, -1.0), Point(0.0, 1.0, -1.0), 1.0) is None
-    assert strong_wolfe(lambda a: Point(a, np.nan, np.nan), Point(0.0, 1.0, -1.0), 1.0) is None
+    assert strong_wolfe(lambda a: Trial(a, 2.0, -1.0), Trial(0.0, 1.0, -1.0), 1.0) is None
+    assert strong_wolfe(lambda a: Trial(a, np.nan, np.nan), Trial(0.0, 1.0, -1.0), 1.0) is None
 
 
 def logistic(l2=0.01, **options):

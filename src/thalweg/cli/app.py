@@ -123,19 +123,19 @@ def train(
     """
     output = output or Path("digits.thalweg" if data == "mnist" else Path(data).with_suffix(".thalweg").name)
     _require_writable(output)
-    found = load(data)
-    if found.told:
-        _tell(found.told)
+    loaded = load(data)
+    if loaded.told:
+        _tell(loaded.told)
     thalweg.utils.set_random_seed(seed)
-    kind = model or DEFAULTS.get(data) or ("resnet" if np.prod(found.shape[:2]) > LARGE else "cnn")
-    net = _network(kind, found, units=units or None, activation=activation, dropout=dropout)
+    kind = model or DEFAULTS.get(data) or ("resnet" if np.prod(loaded.shape[:2]) > LARGE else "cnn")
+    net = _network(kind, loaded, units=units or None, activation=activation, dropout=dropout)
     chosen = "" if model else f", chosen for {data}; --model takes {_others(kind)}"
     _tell(f"Network: {kind}, {net.count_params():,} weights{chosen}")
     net.compile(_optimizer(optimizer, learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     _choose_executor(net, executor)
-    history = net.fit(*found.train, batch_size=batch_size, epochs=epochs, threads=threads)
+    history = net.fit(*loaded.train, batch_size=batch_size, epochs=epochs, threads=threads)
     net.save(output)
-    results = net.evaluate(*found.test, verbose=0, return_dict=True)
+    results = net.evaluate(*loaded.test, verbose=0, return_dict=True)
     assert isinstance(results, dict), "return_dict"
     typer.echo(f"Test accuracy {results['accuracy']:.4f}, loss {results['loss']:.4f}; saved to {output}")
     if history.stopped_by == "user":
@@ -257,7 +257,7 @@ def profile(
 @reports_errors
 def info() -> None:
     """Print versions, the processor and its vectors, threads, and the cache of compiled code."""
-    for name, value in machine.describe().items():
+    for name, value in machine.facts().items():
         typer.echo(f"{name + ':':<10} {value}")
 
 

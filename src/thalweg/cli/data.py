@@ -84,10 +84,10 @@ def load(name: str) -> Images:
         )
     for x, y in (train, test):
         _check(name, x, y)
-    found = Images(name, train, test)
-    sizes = " x ".join(map(str, found.shape))
+    images = Images(name, train, test)
+    sizes = " x ".join(map(str, images.shape))
     told = (
-        f"{len(train[0])} images of {sizes} to train on and {len(test[0])} to judge by{apart}; {found.classes} classes"
+        f"{len(train[0])} images of {sizes} to train on and {len(test[0])} to judge by{apart}; {images.classes} classes"
     )
     return Images(name, train, test, told)
 

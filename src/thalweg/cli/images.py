@@ -10,8 +10,7 @@ import numpy as np
 
 from thalweg.data import idx
 from thalweg.errors import FileFormatError, MissingPackageError, ShapeError, StorageError
-
-Shape = tuple[int, ...]
+from thalweg.graph.types import Shape
 
 
 def read_all(files: Sequence[Path], shape: Shape) -> tuple[list[str], np.ndarray]:

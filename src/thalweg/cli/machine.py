@@ -13,7 +13,7 @@ from thalweg import executors
 from thalweg.executors import threads as cores
 
 
-def describe() -> dict[str, str]:
+def facts() -> dict[str, str]:
     """Heading -> text, in the order to print."""
     executor = executors.default().name
     return {

@@ -11,10 +11,10 @@ from thalweg.errors import StorageError
 
 __all__ = ["write"]
 
-Chunk = bytes | bytearray | memoryview
+BytesLike = bytes | bytearray | memoryview
 
 
-def write(path: str | os.PathLike[str], chunks: Iterable[Chunk], *, durable: bool = True) -> None:
+def write(path: str | os.PathLike[str], chunks: Iterable[BytesLike], *, durable: bool = True) -> None:
     """Write the chunks, one after the other, as the new content of a file; it appears complete or not at all.
 
     They go to a temporary file in the same directory (``os.replace`` is atomic only within one file system), which
@@ -59,7 +59,7 @@ def _mode_of(target: str) -> int | None:
     return stat.S_IMODE(mode)
 
 
-def _write_whole(temporary: str, chunks: Iterable[Chunk], mode: int | None, durable: bool) -> None:
+def _write_whole(temporary: str, chunks: Iterable[BytesLike], mode: int | None, durable: bool) -> None:
     # Created like any other file, so that the user's umask decides who may read a new one.
     with open(temporary, "xb") as file:
         file.writelines(chunks)

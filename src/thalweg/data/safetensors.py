@@ -359,9 +359,9 @@ class _Header:
 
     def follows(self, character: str) -> bool:
         """Whether this character comes next, after spaces; it is skipped if so."""
-        found = self.text.startswith(character, self.skip_spaces())
-        self.at += found
-        return found
+        is_next = self.text.startswith(character, self.skip_spaces())
+        self.at += is_next
+        return is_next
 
     def skip_spaces(self) -> int:
         """Move behind spaces; the new position."""

@@ -11,7 +11,7 @@ import numpy as np
 from thalweg.errors import ArgumentError, DataError, ShapeError
 
 Index = np.ndarray
-Seed = int | tuple[int, ...]
+Entropy = int | tuple[int, ...]
 
 
 def class_numbers(y: Any) -> np.ndarray | None:
@@ -38,7 +38,7 @@ def parts(
     classes: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     time: np.ndarray | None = None,
-    seed: Seed,
+    seed: Entropy,
 ) -> list[Index]:
     """The rows cut into parts of these sizes, each part in rising order.
 
@@ -66,7 +66,7 @@ def parts(
 
 
 def folds(
-    rows: int, count: int, *, classes: np.ndarray | None = None, groups: np.ndarray | None = None, seed: Seed
+    rows: int, count: int, *, classes: np.ndarray | None = None, groups: np.ndarray | None = None, seed: Entropy
 ) -> list[Index]:
     """The rows dealt out to ``count`` folds of equal size, to within one row; each fold in rising order.
 

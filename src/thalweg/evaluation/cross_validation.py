@@ -8,19 +8,17 @@ from typing import Annotated, Any
 import numpy as np
 
 from thalweg import config
-from thalweg.checks import In, check_value
+from thalweg.checks import Count, In, check_value
 from thalweg.data import splits
 from thalweg.errors import ArgumentError, DataError
 from thalweg.evaluation.curves import draw
 from thalweg.evaluation.population import CallbackMaker, Job, built, run_jobs
-from thalweg.evaluation.split import Seed, check_classes, common_rows, required_classes, take
+from thalweg.evaluation.split import SplitSeed, check_classes, common_rows, required_classes, take
 from thalweg.executors import threads as cores
 from thalweg.fields import dataclass
 from thalweg.model import Model
 from thalweg.record.history import History
 from thalweg.table import Table, Tabular
-
-Count = Annotated[int, In("[1, inf)")]
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ def cross_validate(
     """
     folds = check_value("cross_validate", "folds", Annotated[int, In("[2, inf)")], folds)
     repeats = check_value("cross_validate", "repeats", Count, repeats)
-    seed = check_value("cross_validate", "seed", Seed, seed)
+    seed = check_value("cross_validate", "seed", SplitSeed, seed)
     rows = common_rows((x, y))
     if folds > rows:
         raise DataError(
@@ -225,9 +223,9 @@ def _judge(
     for model, held in zip(models, held_out, strict=True):
         part_x, part_y = _listed(take(x, held)), _listed(take(y, held))
         part_weight = None if weight is None else weight[held]
-        found = model.evaluate(part_x, part_y, verbose=0, sample_weight=part_weight, return_dict=True)
-        assert isinstance(found, dict), "asked for"
-        for name, value in found.items():
+        results = model.evaluate(part_x, part_y, verbose=0, sample_weight=part_weight, return_dict=True)
+        assert isinstance(results, dict), "asked for"
+        for name, value in results.items():
             scores.setdefault(name, []).append(value)
         said = model.predict(part_x, verbose=0)
         outputs = said if isinstance(said, list) else [said]
@@ -237,8 +235,8 @@ def _judge(
     times = np.bincount(np.concatenate(held_out), minlength=rows)
     never = np.where(times, times, np.nan)  # a prediction that there is not is NaN
     predictions = [total / never.reshape(-1, *[1] * (total.ndim - 1)).astype(total.dtype) for total in totals]
-    found = {name: np.array(values) for name, values in scores.items()}
-    return found, predictions[0] if len(predictions) == 1 else predictions
+    per_fold = {name: np.array(values) for name, values in scores.items()}
+    return per_fold, predictions[0] if len(predictions) == 1 else predictions
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.fields import dataclass
 
-Seed = Annotated[int, In("[0, 4294967296)")]
+SplitSeed = Annotated[int, In("[0, 4294967296)")]
 
 
 class FoldNotice(UserWarning):
@@ -76,13 +76,13 @@ def train_validation_test_split(
             got=", ".join(ways),
             fix=f"leave out {ways[1]}",
         )
-    seed = check_value("train_validation_test_split", "seed", Seed, seed)
+    seed = check_value("train_validation_test_split", "seed", SplitSeed, seed)
     rows = common_rows(arrays)
     sizes = splits.part_sizes(rows, {"validation_size": validation_size, "test_size": test_size})
     classes = None if stratify is None else required_classes(stratify, rows)
     # Parts of no rows are left out, so that no group is put there.
     wanted = [size for size in sizes if size]
-    found = iter(
+    parts = iter(
         splits.parts(
             rows,
             wanted,
@@ -92,7 +92,7 @@ def train_validation_test_split(
             seed=seed,
         )
     )
-    train, validation, test = (next(found) if size else np.empty(0, np.int64) for size in sizes)
+    train, validation, test = (next(parts) if size else np.empty(0, np.int64) for size in sizes)
     if classes is not None:
         check_classes(classes, [(train, part) for part in (validation, test) if len(part)], "this split")
     if min(len(part) for part, size in zip((train, validation, test), sizes, strict=True) if size) == 0:
@@ -149,9 +149,9 @@ def required_classes(y: Any, rows: int) -> np.ndarray:
             got=f"an array of shape {as_array(y, 'y').shape} with other numbers",
             fix="cut numbers into bins first, as np.digitize(y, np.quantile(y, [0.25, 0.5, 0.75]))",
         )
-    found = splits.per_row(classes, rows, "stratify")
-    assert found is not None, "given"
-    return found
+    checked = splits.per_row(classes, rows, "stratify")
+    assert checked is not None, "given"
+    return checked
 
 
 def check_classes(classes: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray]], what: str) -> None:

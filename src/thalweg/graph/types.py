@@ -12,12 +12,14 @@ SIGNED = ("int32", "int64")
 UNSIGNED = ("uint8", "uint32")
 DTYPES = (*FLOATS, *SIGNED, *UNSIGNED, "bool")
 
+Shape = tuple[int, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
     """Shape and dtype of one tensor. Both are known before anything runs; ``()`` is a scalar."""
 
-    shape: tuple[int, ...]
+    shape: Shape
     dtype: str = "float32"
 
     def __post_init__(self) -> None:

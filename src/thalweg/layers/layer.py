@@ -19,8 +19,8 @@ from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
-from thalweg.graph.types import FLOATS, TensorType
-from thalweg.initializers import Filling, Shape
+from thalweg.graph.types import FLOATS, Shape, TensorType
+from thalweg.initializers import Filling
 from thalweg.layers.tracing import Parameter, add_parameters, current_trace, told_training, tracing
 from thalweg.registry import Registered, Registry
 from thalweg.state.names import SEED_STATE, STEP_STATE
@@ -204,7 +204,7 @@ class Layer(Registered):
         """Path -> parameter, ``prefix`` in front, own ones first; of a parameter reached twice the first path."""
         if trainable_only and not self.trainable:
             return {}
-        found = {
+        parameters = {
             f"{prefix}{name}": parameter
             for name, parameter in self.own_parameters.items()
             if parameter.trainable or not trainable_only
@@ -212,8 +212,8 @@ class Layer(Registered):
         inside = self.sublayers()
         name_layers(inside)
         for layer in inside:
-            add_parameters(found, layer.named_parameters(f"{prefix}{layer.label}/", trainable_only=trainable_only))
-        return found
+            add_parameters(parameters, layer.named_parameters(f"{prefix}{layer.label}/", trainable_only=trainable_only))
+        return parameters
 
     @property
     def weights(self) -> list[Parameter]:
@@ -377,24 +377,24 @@ def remember_use(layer: Layer, result: Any) -> None:
 
 def uses(layer: Layer) -> list[Any]:
     """The results that some model, or the user, still holds."""
-    found = [result for reference in _uses.get(layer, ()) if (result := reference()) is not None]
-    _uses[layer] = [weakref.ref(result) for result in found]
-    return found
+    results = [result for reference in _uses.get(layer, ()) if (result := reference()) is not None]
+    _uses[layer] = [weakref.ref(result) for result in results]
+    return results
 
 
 def layers_among(values: Iterable[Any]) -> list[Layer]:
     """The layers among these values, what stands for models among them, and those in lists and mappings; each once."""
-    found: dict[Layer, None] = {}
+    layers: dict[Layer, None] = {}
     for value in values:
         if isinstance(value, Layer):
-            found[value] = None
+            layers[value] = None
         elif isinstance(value, list | tuple):
-            found |= dict.fromkeys(layers_among(value))
+            layers |= dict.fromkeys(layers_among(value))
         elif isinstance(value, dict):
-            found |= dict.fromkeys(layers_among(value.values()))
+            layers |= dict.fromkeys(layers_among(value.values()))
         elif hasattr(type(value), "as_layer"):
-            found[value.as_layer()] = None
-    return list(found)
+            layers[value.as_layer()] = None
+    return list(layers)
 
 
 def name_layers(layers: Iterable[Layer]) -> None:

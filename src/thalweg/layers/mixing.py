@@ -57,10 +57,10 @@ class MixUp(Layer):
         )
         share = ops.sigmoid((ops.log(u) - ops.log(v)) * (1.0 / self.alpha))  # a / (a + b) without underflow
         taken = u ** (1.0 / self.alpha) + v ** (1.0 / self.alpha) <= 1.0
-        found = ops.full((batch,), 0.5, dtype)
+        accepted = ops.full((batch,), 0.5, dtype)
         for turn in reversed(range(ROUNDS)):
-            found = ops.select(taken[turn], share[turn], found)
-        return found
+            accepted = ops.select(taken[turn], share[turn], accepted)
+        return accepted
 
 
 @registry.register("swap_noise")

@@ -284,22 +284,22 @@ def moments_over(x: Node, axes: tuple[int, ...]) -> Moments:
 
 def normal_axis(axis: int, x: TensorType) -> int:
     """The axis counted from 0. Raises ShapeError if the input has no such axis, or if it is the batch's."""
-    (found,) = normal_axes(axis, x)
-    return found
+    (only,) = normal_axes(axis, x)
+    return only
 
 
 def normal_axes(axis: int | Sequence[int], x: TensorType) -> tuple[int, ...]:
     """Axes counted from 0, in order. Raises ShapeError if the input has no such axis, or if one is the batch's."""
     given = (axis,) if isinstance(axis, int) else tuple(axis)
-    found = tuple(sorted({a % x.rank for a in given if -x.rank <= a < x.rank}))
-    if len(found) != len(given) or not found or found[0] == 0:
+    axes = tuple(sorted({a % x.rank for a in given if -x.rank <= a < x.rank}))
+    if len(axes) != len(given) or not axes or axes[0] == 0:
         raise ShapeError(
             "the input has no such axis, or it is the batch's",
             expected=f"different axes out of 1 to {x.rank - 1}, or -1 backwards" if x.rank > 1 else "more axes",
             got=f"axis={axis} for an input of shape {('batch', *x.shape[1:])}",
             fix="choose the axis of the features, usually -1",
         )
-    return found
+    return axes
 
 
 def require_size(x: TensorType, sizes: dict[int, int]) -> None:

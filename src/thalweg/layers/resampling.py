@@ -52,10 +52,10 @@ def _pixels(x: Node, rows: Node, columns: Node, fill_mode: str, fill_value: floa
     rows, columns = (_folded(places, size, fill_mode) for places, size in ((rows, height), (columns, width)))
     first = ops.iota(rows.shape, 0) * (height * width)
     index = first + ops.cast(rows, "int32") * width + ops.cast(columns, "int32")
-    found = ops.take(ops.reshape(x, (batch * height * width, channels)), index)
+    pixels = ops.take(ops.reshape(x, (batch * height * width, channels)), index)
     if fill_mode != "constant":
-        return found
-    return ops.select(ops.broadcast(inside, found.shape, (0, 1, 2)), found, fill_value)
+        return pixels
+    return ops.select(ops.broadcast(inside, pixels.shape, (0, 1, 2)), pixels, fill_value)
 
 
 def _folded(places: Node, size: int, fill_mode: str) -> Node:

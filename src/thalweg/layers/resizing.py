@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from thalweg import ops
-from thalweg.checks import In, OneOf
+from thalweg.checks import OneOf, WholeNumber
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
@@ -25,9 +25,8 @@ __all__ = [
     "ZeroPadding3D",
 ]
 
-Count: TypeAlias = Annotated[int, In("[0, inf)")]
-Ends: TypeAlias = Count | tuple[Count, Count]
-Edges: TypeAlias = Count | tuple[Count | tuple[Count, Count], ...]
+Ends: TypeAlias = WholeNumber | tuple[WholeNumber, WholeNumber]
+Edges: TypeAlias = WholeNumber | tuple[WholeNumber | tuple[WholeNumber, WholeNumber], ...]
 """One for all edges, one for each axis, or for each axis (before, after)."""
 
 

@@ -15,8 +15,8 @@ from thalweg.constraints import Projection
 from thalweg.errors import ArgumentError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes
-from thalweg.graph.types import TensorType
-from thalweg.initializers import Initializer, Shape
+from thalweg.graph.types import Shape, TensorType
+from thalweg.initializers import Initializer
 from thalweg.regularizers import Penalty
 from thalweg.state import Variable
 from thalweg.state.names import parameter_state

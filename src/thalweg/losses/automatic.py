@@ -44,9 +44,9 @@ def choose(y: np.ndarray, y_pred: Node) -> tuple[Loss, str]:
     units, places = y_pred.shape[-1], y_pred.shape[1:-1]
     labels = y.shape[1:] in (places, (*places, 1)) and units > 1
     last = f"a {made_by.op.name} over {units} units" if isinstance(made_by.op, Softmax) else _last_layer(made_by, units)
-    found, targets = _choice(y, made_by, labels, units)
-    logits = " (from_logits=True)" if getattr(found, "from_logits", False) else ""
-    return found, f"loss='auto' is {found.name}{logits}: the last layer gives {last}, the targets are {targets}"
+    loss, targets = _choice(y, made_by, labels, units)
+    logits = " (from_logits=True)" if getattr(loss, "from_logits", False) else ""
+    return loss, f"loss='auto' is {loss.name}{logits}: the last layer gives {last}, the targets are {targets}"
 
 
 def _last_layer(made_by: Node, units: int) -> str:

@@ -59,8 +59,8 @@ class WeightedSum(Loss):
     def parts(self) -> list[tuple[float, Loss]]:
         """The losses with their weights."""
         weights = self.weights or (1.0,) * len(self.losses)
-        found = [replace(registry.get(loss), reduction=self.reduction) for loss in self.losses]
-        return list(zip(weights, found, strict=True))
+        losses = [replace(registry.get(loss), reduction=self.reduction) for loss in self.losses]
+        return list(zip(weights, losses, strict=True))
 
     @property
     def from_logits(self) -> bool:

@@ -91,8 +91,8 @@ class AUC(Metric):
 
         def both(is_so: Node) -> tuple[Node, Node]:
             """How many of these there are, above each threshold and in all."""
-            found = ops.reduce_sum(yes * ops.broadcast(is_so, shape, inner), tuple(a + 1 for a in over))
-            return ops.cast(found, "float64"), ops.cast(ops.reduce_sum(is_so, over), "float64")
+            above = ops.reduce_sum(yes * ops.broadcast(is_so, shape, inner), tuple(a + 1 for a in over))
+            return ops.cast(above, "float64"), ops.cast(ops.reduce_sum(is_so, over), "float64")
 
         true_positives, positives = both(y_true * weights)
         false_positives, negatives = both((1.0 - y_true) * weights)
@@ -138,10 +138,10 @@ def _interpolated(true_positives: Counts, false_positives: Counts, positives: An
     ``slope * (TP_A - TP_B + (TP_B - slope * P_B) * log(P_A / P_B))``.
     """
     said = true_positives + false_positives
-    found = true_positives[:-1] - true_positives[1:]
-    slope = divide(found, said[:-1] - said[1:])
+    rise = true_positives[:-1] - true_positives[1:]
+    slope = divide(rise, said[:-1] - said[1:])
     intercept = true_positives[1:] - slope * said[1:]
     ratio = divide(said[:-1], said[1:])
     logarithm = np.log(np.where(ratio > 0, ratio, 1.0))
-    area: Counts = divide(slope * (found + intercept * logarithm), np.broadcast_to(positives, found.shape)).sum(0)
+    area: Counts = divide(slope * (rise + intercept * logarithm), np.broadcast_to(positives, rise.shape)).sum(0)
     return area

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 
 from thalweg import ops
-from thalweg.checks import In, NotEmpty
+from thalweg.checks import Count, In, NotEmpty
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
@@ -27,7 +27,6 @@ __all__ = [
 ]
 
 Share = Annotated[float, In("[0, 1]")]
-Count = Annotated[int, In("[1, inf)")]
 Average = Literal["micro", "macro", "weighted"]
 
 
@@ -83,13 +82,13 @@ def counted(
         "true_negatives": lambda: (1.0 - yes, 1.0 - y_true),
         "false_negatives": lambda: (1.0 - yes, y_true),
     }
-    found = {}
+    counts = {}
     for name in wanted:
         said, is_so = kinds[name]()
         if weight is not None:
             is_so = is_so * ops.broadcast(ops.cast(weight, y_pred.dtype), y_pred.shape, (0,))
-        found[name] = ops.cast(ops.reduce_sum(said * ops.broadcast(is_so, shape, inner), inner), "float64")
-    return found
+        counts[name] = ops.cast(ops.reduce_sum(said * ops.broadcast(is_so, shape, inner), inner), "float64")
+    return counts
 
 
 def vector(values: tuple[float, ...], dtype: str) -> Node:

@@ -248,8 +248,8 @@ def roc_auc_score(y_true: Any, y_score: Any, sample_weight: Any = None) -> float
     Raises: DataError if there is only one class.
     """
     positives, negatives = _steps(y_true, y_score, sample_weight)
-    found = np.concatenate([[0.0], np.cumsum(positives)])
-    return float((negatives * (found[:-1] + found[1:]) / 2).sum() / (positives.sum() * negatives.sum()))
+    hits = np.concatenate([[0.0], np.cumsum(positives)])
+    return float((negatives * (hits[:-1] + hits[1:]) / 2).sum() / (positives.sum() * negatives.sum()))
 
 
 def average_precision_score(y_true: Any, y_score: Any, sample_weight: Any = None) -> float:
@@ -321,15 +321,15 @@ def _is_one_score(y_pred: Any) -> bool:
 
 def _labels(true: np.ndarray, said: np.ndarray, labels: Sequence[Any] | None) -> tuple[list[Any], tuple[str, ...]]:
     """The classes in their order, and what they are called."""
-    found = np.unique(np.concatenate([true, said])).tolist()
+    present = np.unique(np.concatenate([true, said])).tolist()
     if labels is None:
-        return found, tuple(map(str, found))
+        return present, tuple(map(str, present))
     given = [label.item() if isinstance(label, np.generic) else label for label in labels]
     if len(set(given)) != len(given):
         raise ArgumentError(
             "confusion_matrix: a label is there twice", expected="each once", got=repr(given), fix="drop one of them"
         )
-    if set(found) & set(given) or true.dtype.kind not in "iu":
+    if set(present) & set(given) or true.dtype.kind not in "iu":
         return given, tuple(map(str, given))
     return list(range(len(given))), tuple(map(str, given))
 

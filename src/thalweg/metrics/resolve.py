@@ -39,10 +39,10 @@ def get(identifier: Any) -> Metric:
         return registry.get(identifier)
     try:
         make = WITH_ARGUMENTS.get(identifier.casefold())
-        found = registry.get(identifier) if make is None else make()
+        metric = registry.get(identifier) if make is None else make()
     except NameNotFoundError:
         try:
-            found = MeanLoss(losses.get(identifier))
+            metric = MeanLoss(losses.get(identifier))
         except NameNotFoundError:
             known = sorted(
                 {*registry.spellings(), *losses.registry.spellings(), *WITH_ARGUMENTS, *ACCURACY, *CROSSENTROPY}
@@ -53,7 +53,7 @@ def get(identifier: Any) -> Metric:
                 got=repr(identifier),
                 fix=did_you_mean(identifier, known),
             ) from None
-    return dataclasses.replace(found, name=identifier)
+    return dataclasses.replace(metric, name=identifier)
 
 
 def resolve(identifier: Any, target: TensorType, output: TensorType, loss: Loss | None = None) -> Metric:

@@ -14,7 +14,7 @@ from thalweg.layers.symbols import Symbol
 from thalweg.model.structure import Structure
 from thalweg.optimizers.optimizer import Optimizer
 from thalweg.training import data
-from thalweg.training.goals import Goals, check_names, chosen, is_open, resolve
+from thalweg.training.goals import Goals, check_names, chosen, goals_of, is_open
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Compiled:
     def goals(self, structure: Structure) -> Goals:
         """The goals for the outputs. Raises ArgumentError or NameNotFoundError, naming the argument."""
         given = {what: _named(value, structure.outputs) for what, value in self.arguments.items()}
-        return resolve(
+        return goals_of(
             structure.output_types(), given["loss"], given["loss_weights"], given["metrics"], given["weighted_metrics"]
         )
 

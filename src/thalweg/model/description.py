@@ -71,9 +71,9 @@ def restore_structure(config: Mapping[str, Any]) -> Structure:
     results: list[tuple[Symbol, ...]] = []
 
     def symbol(where: list[Any]) -> Symbol:
-        found = inputs[where[1]] if where[0] == "input" else results[where[1]][where[2]]
-        assert isinstance(found, Symbol), "what layers give for symbols"
-        return found
+        value = inputs[where[1]] if where[0] == "input" else results[where[1]][where[2]]
+        assert isinstance(value, Symbol), "what layers give for symbols"
+        return value
 
     for call in config["calls"]:
         training = call.get("training")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from thalweg.checks import In, OneOf, check_value
+from thalweg.checks import Count, In, OneOf, check_value
 from thalweg.data.source import Rows
 from thalweg.executors import explain
 from thalweg.executors.executor import leaf_types
@@ -15,7 +15,6 @@ from thalweg.graph.node import Graph
 from thalweg.model.runner import Runner
 from thalweg.training import data
 from thalweg.training.inference import PIECE
-from thalweg.training.session import Count
 from thalweg.training.step import KINDS, graph_of
 
 PREDICT = "predict"

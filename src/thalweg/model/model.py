@@ -305,10 +305,10 @@ class Model:
     def parameters(self, trainable_only: bool = False) -> dict[str, Parameter]:
         """Path, as ``"dense_1/kernel"``, -> parameter; of one that is reached by several ways the first path."""
         structure = self.runner.structure
-        found = structure.parameters()
+        parameters = structure.parameters()
         if not trainable_only:
-            return found
-        return {path: found[path] for path in structure.trainable_paths() if self._trainable}
+            return parameters
+        return {path: parameters[path] for path in structure.trainable_paths() if self._trainable}
 
     def count_params(self) -> int:
         """How many numbers the parameters are."""

@@ -57,8 +57,8 @@ def restored(description: Mapping[str, Any], cls: type[Model] | None = None) -> 
     Raises: NameNotFoundError if a class describes the model, and is not registered.
     """
     settings = description["config"]
-    found: Model = _class(str(description["class_name"]), "arguments" in settings) if cls is None else cls
-    model = found.from_file_config(settings)
+    model_class: Model = _class(str(description["class_name"]), "arguments" in settings) if cls is None else cls
+    model = model_class.from_file_config(settings)
     if "compile" in description:
         model.compile(**checkpoint.restore_compile(description["compile"]))
     if "compiled_for" in description:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from thalweg import executors
-from thalweg.checks import check_value
+from thalweg.checks import Count, check_value
 from thalweg.data.source import Rows
 from thalweg.errors import GraphError
 from thalweg.executors import threads as cores
@@ -47,7 +47,6 @@ from thalweg.training.inference import OneRow, Prediction
 from thalweg.training.position import kept_names
 from thalweg.training.programs import Programs
 from thalweg.training.progress import Counter
-from thalweg.training.session import Count
 from thalweg.training.step import Net, evaluation_step, prediction_label, prediction_step
 from thalweg.training.trainer import Trainer
 

@@ -58,10 +58,10 @@ class Structure:
 
     def parameters(self) -> dict[str, Parameter]:
         """Path, as ``"dense_1/kernel"``, -> parameter; of one that is reached by several ways the first path."""
-        found: dict[str, Parameter] = {}
+        parameters: dict[str, Parameter] = {}
         for layer in self.layers:
-            add_parameters(found, layer.named_parameters(f"{layer.label}/"))
-        return found
+            add_parameters(parameters, layer.named_parameters(f"{layer.label}/"))
+        return parameters
 
     def trainable_paths(self) -> list[str]:
         """The paths of the parameters that the layers say are trained, by one way at least."""
@@ -169,8 +169,8 @@ def _calls(inputs: Iterable[Symbol], outputs: Iterable[Symbol]) -> list[Call]:
 
 
 def _by_path(layers: Sequence[Layer], prefix: str) -> dict[str, Layer]:
-    found: dict[str, Layer] = {}
+    by_path: dict[str, Layer] = {}
     for layer in layers:
         path = f"{prefix}{layer.label}"
-        found |= {path: layer} | _by_path(layer.sublayers(), f"{path}/")
-    return found
+        by_path |= {path: layer} | _by_path(layer.sublayers(), f"{path}/")
+    return by_path

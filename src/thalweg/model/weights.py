@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +12,6 @@ from thalweg.errors import ShapeError
 from thalweg.layers.tracing import Parameter
 from thalweg.model.runner import Runner
 from thalweg.training import checkpoint
-
-Path = str | os.PathLike[str]
 
 
 def made(runner: Runner, what: str) -> dict[str, Parameter]:
@@ -39,12 +36,12 @@ def put(runner: Runner, weights: Sequence[Any]) -> None:
         parameter.assign(converted(array, parameter.dtype, path))
 
 
-def save(runner: Runner, path: Path, overwrite: bool) -> None:
+def save(runner: Runner, path: checkpoint.Path, overwrite: bool) -> None:
     """Write the parameters by their paths. Raises StorageError."""
     checkpoint.save_weights(path, values(made(runner, "save_weights")), overwrite)
 
 
-def load(runner: Runner, path: Path, skip_mismatch: bool) -> None:
+def load(runner: Runner, path: checkpoint.Path, skip_mismatch: bool) -> None:
     """Parameters by their paths from a file. Raises FileFormatError, before any is changed."""
     parameters = made(runner, "load_weights")
     shapes = {path: parameter.shape for path, parameter in parameters.items()}

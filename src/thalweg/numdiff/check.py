@@ -22,7 +22,7 @@ from thalweg.training.goals import Goal
 from thalweg.training.inference import only
 from thalweg.training.step import training_step
 
-STEPS = (1e-5, 1e-6, 1e-7)
+TRIED_STEPS = (1e-5, 1e-6, 1e-7)
 """Tried from the one that rounding disturbs least to the one that curvature and kinks disturb least."""
 
 SAFETY = 10.0
@@ -156,7 +156,7 @@ def check_gradients(
         moves = _entries(gradient) if per_entry else _directions(gradient, count, random)
         # for an entry: the root mean square, so that entries that are 0 by chance are not measured by themselves
         scale = _norm(gradient) / (math.sqrt(gradient.size) if per_entry else 1.0)
-        found = [
+        comparisons = [
             _compare(loss.along(path, move), float(np.sum(gradient * move)), loss.value, scale, noise, limit)
             for move in moves
         ]
@@ -165,10 +165,10 @@ def check_gradients(
                 path,
                 gradient.shape,
                 _norm(gradient),
-                max((c.error for c in found), default=0.0),
-                len(found),
-                sum(c.verdict == KINK for c in found),
-                next((v for v in (WRONG, TINY, KINK) if any(c.verdict == v for c in found)), OK),
+                max((c.error for c in comparisons), default=0.0),
+                len(comparisons),
+                sum(c.verdict == KINK for c in comparisons),
+                next((v for v in (WRONG, TINY, KINK) if any(c.verdict == v for c in comparisons)), OK),
             )
         )
     return GradientCheck(tuple(tensors), loss.value, noise, limit)
@@ -305,14 +305,14 @@ def _compare(
     """A slope against the differences along a line; ``scale`` is the size of the gradient that it is a part of."""
     best = math.inf
     sides: list[tuple[float, float]] = []
-    for h in STEPS:
+    for h in TRIED_STEPS:
         ahead, behind = at(h), at(-h)
         gap, rounding = abs((ahead - behind) / (2 * h) - slope), SAFETY * noise / h
         size = max(scale, abs((ahead - behind) / (2 * h)))
         best = min(best, gap / size if size else 0.0)
         if best <= tolerance:
             return _Comparison(best, OK)
-        if h == STEPS[0] and gap <= rounding:
+        if h == TRIED_STEPS[0] and gap <= rounding:
             return _Comparison(best, TINY)
         sides.append(((here - behind) / h, (ahead - here) / h))
     (left, right), (left_before, right_before) = sides[-1], sides[-2]

@@ -21,10 +21,10 @@ from thalweg.checks import In, check_value
 from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DTypeError, ShapeError
 
-Values = Callable[[float], np.ndarray]
+ArrayFunction = Callable[[float], np.ndarray]
 """The function along one entry of x, by the distance from x."""
 
-Formula = Callable[[Values, float], np.ndarray]
+Formula = Callable[[ArrayFunction, float], np.ndarray]
 
 
 def forward(function: Callable[[Any], Any], x: Any, h: float | None = None) -> np.ndarray:
@@ -77,7 +77,7 @@ def richardson(function: Callable[[Any], Any], x: Any, h: float | None = None, l
     """
     count = check_value("richardson", "levels", Annotated[int, In("[1, 10]")], levels)
 
-    def formula(at: Values, h: float) -> np.ndarray:
+    def formula(at: ArrayFunction, h: float) -> np.ndarray:
         row = [_central(at, h / 2**k) for k in range(count)]
         for order in range(1, count):
             weight = 4.0**order
@@ -87,7 +87,7 @@ def richardson(function: Callable[[Any], Any], x: Any, h: float | None = None, l
     return _by_entries(function, x, h, 1 / (2 * count + 1), formula)
 
 
-def _central(at: Values, h: float) -> np.ndarray:
+def _central(at: ArrayFunction, h: float) -> np.ndarray:
     return (at(h) - at(-h)) / (2 * h)
 
 

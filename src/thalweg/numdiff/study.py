@@ -22,7 +22,7 @@ FORMULAS: dict[str, tuple[Callable[..., np.ndarray], int]] = {
 }
 """Each formula and its order p: the error is about C h^p while h is large."""
 
-STEPS = 10.0 ** -np.arange(0.5, 15.5, 0.5)
+STUDIED_STEPS = 10.0 ** -np.arange(0.5, 15.5, 0.5)
 """Times max(|x|, 1): from large to hardly more than the distance of two float64 numbers."""
 
 
@@ -116,17 +116,17 @@ def error_study(function: Callable[[Any], Any], x: float, exact: float | Callabl
     """
     point = check_value("error_study", "x", float, x)
     slope = float(np.asarray(exact(np.float64(point)) if callable(exact) else exact))
-    steps = STEPS * max(abs(point), 1.0)
+    steps = STUDIED_STEPS * max(abs(point), 1.0)
     scale = max(abs(float(np.asarray(function(point + step)))) for step in (0.0, steps[-1], -steps[-1]))
     _require_finite("f(x)", scale, point)
     _require_finite("the exact derivative", slope, point)
-    found = {}
+    studies = {}
     for name, (formula, order) in FORMULAS.items():
         values = np.array([float(formula(function, point, h)) for h in steps])
         for h, value in zip(steps, values, strict=True):
             _require_finite(f"the {name} difference with h={h:.0e}", value, point)
-        found[name] = _studied(np.abs(values - slope), steps, order, scale)
-    return ErrorStudy(point, slope, steps, found)
+        studies[name] = _studied(np.abs(values - slope), steps, order, scale)
+    return ErrorStudy(point, slope, steps, studies)
 
 
 def _studied(errors: np.ndarray, steps: np.ndarray, order: int, scale: float) -> FormulaStudy:

@@ -7,11 +7,11 @@ import numpy as np
 from thalweg.errors import DTypeError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
-from thalweg.graph.types import TensorType
+from thalweg.graph.types import Shape, TensorType
 from thalweg.ops.cast import cast
 from thalweg.ops.leaf import constant
 from thalweg.ops.shape import Axes, normal_axes, reshape
-from thalweg.ops.view import Line, Shape, View
+from thalweg.ops.view import Line, View
 
 __all__ = ["broadcast", "broadcast_to", "full", "reduce_sum"]
 

@@ -14,14 +14,14 @@ import numpy as np
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
-from thalweg.graph.types import TensorType
+from thalweg.graph.types import Shape, TensorType
 from thalweg.ops.broadcast import full
 from thalweg.ops.concatenate import concatenate
 from thalweg.ops.contraction import contract
 from thalweg.ops.elementwise import add
 from thalweg.ops.reduce import reduce_max, reduce_mean
 from thalweg.ops.shape import Slice, pad, reshape, slice_axis, transpose
-from thalweg.ops.view import Line, Shape, View
+from thalweg.ops.view import Line, View
 
 __all__ = ["average_pool", "convolve", "convolve_transposed", "flip", "max_pool", "surrounded", "windows"]
 
@@ -69,10 +69,10 @@ class Windows(View, kind=Kind.WINDOW):
         x = np.pad(x, ((0, 0), *self.margins, (0, 0)))
         axes = tuple(range(1, x.ndim - 1))
         spans = tuple(map(reach, self.size, self.dilation))
-        found = np.lib.stride_tricks.sliding_window_view(x, spans, axes)  # (batch, *places, channels, *spans)
+        patches = np.lib.stride_tricks.sliding_window_view(x, spans, axes)  # (batch, *places, channels, *spans)
         starts = [slice(None, None, s) for s in self.strides]
-        found = found[(slice(None), *starts, slice(None), *(slice(None, None, d) for d in self.dilation))]
-        return np.ascontiguousarray(np.moveaxis(found, len(axes) + 1, -1))
+        patches = patches[(slice(None), *starts, slice(None), *(slice(None, None, d) for d in self.dilation))]
+        return np.ascontiguousarray(np.moveaxis(patches, len(axes) + 1, -1))
 
     def follow(self, line: Line, shape: Shape, kept: int | None = None) -> Line:
         first, *places, last = line.steps
@@ -164,25 +164,25 @@ class Convolution(Op, kind=Kind.COMPOSITE):
     def reference(self, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
         *size, channels, filters = kernel.shape
         rank, groups = len(size), self.groups
-        found = self.windows(tuple(size)).reference(x)
-        found = found.reshape(*found.shape[: 2 * rank + 1], groups, channels)
+        patches = self.windows(tuple(size)).reference(x)
+        patches = patches.reshape(*patches.shape[: 2 * rank + 1], groups, channels)
         parts = kernel.reshape(*size, channels, groups, filters // groups)
         summed = (*range(rank + 1, 2 * rank + 1), 2 * rank + 1)
         each = [
-            np.tensordot(found[..., g, :], parts[..., g, :], (summed, tuple(range(rank + 1)))) for g in range(groups)
+            np.tensordot(patches[..., g, :], parts[..., g, :], (summed, tuple(range(rank + 1)))) for g in range(groups)
         ]
         return np.concatenate(each, -1)
 
     def decompose(self, x: Node, kernel: Node) -> Node:  # type: ignore[override]
         *size, channels, filters = kernel.shape
         rank, groups = len(size), self.groups
-        found = apply(self.windows(tuple(size)), x)
+        patches = apply(self.windows(tuple(size)), x)
         b, places, taps, (g, c, o) = _labels(rank)
         if groups == 1:  # without an axis for them, so that what follows can be done before the result is stored
-            return contract(found, kernel, (b, *places, *taps, c), (*taps, c, o), (b, *places, o))
-        found = reshape(found, (*found.shape[:-1], groups, channels))
+            return contract(patches, kernel, (b, *places, *taps, c), (*taps, c, o), (b, *places, o))
+        patches = reshape(patches, (*patches.shape[:-1], groups, channels))
         parts = reshape(kernel, (*size, channels, groups, filters // groups))
-        y = contract(found, parts, (b, *places, *taps, g, c), (*taps, c, g, o), (b, *places, g, o))
+        y = contract(patches, parts, (b, *places, *taps, g, c), (*taps, c, g, o), (b, *places, g, o))
         return reshape(y, (*y.shape[: rank + 1], filters))
 
     def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
@@ -203,13 +203,13 @@ class Convolution(Op, kind=Kind.COMPOSITE):
     def _by_kernel(self, g: Node, x: Node, kernel: Node) -> Node:
         *size, channels, filters = kernel.shape
         rank, groups = len(size), self.groups
-        found = apply(self.windows(tuple(size)), x)
+        patches = apply(self.windows(tuple(size)), x)
         b, places, taps, (group, c, o) = _labels(rank)
         if groups == 1:
-            return contract(found, g, (b, *places, *taps, c), (b, *places, o), (*taps, c, o))
-        found = reshape(found, (*found.shape[:-1], groups, channels))
+            return contract(patches, g, (b, *places, *taps, c), (b, *places, o), (*taps, c, o))
+        patches = reshape(patches, (*patches.shape[:-1], groups, channels))
         slope = reshape(g, (*g.shape[:-1], groups, filters // groups))
-        whole = contract(found, slope, (b, *places, *taps, group, c), (b, *places, group, o), (*taps, c, group, o))
+        whole = contract(patches, slope, (b, *places, *taps, group, c), (b, *places, group, o), (*taps, c, group, o))
         return reshape(whole, kernel.shape)
 
 
@@ -436,8 +436,8 @@ def max_pool(x: Node, size: Sequence[int], strides: Sequence[int]) -> Node:
     Shapes: x (batch, *places, channels) -> (batch, *places that fit, channels).
     Raises: ShapeError: if the window fits nowhere.
     """
-    found, axes = _pools(x, size, strides)
-    return reduce_max(found, axes)
+    patches, axes = _pools(x, size, strides)
+    return reduce_max(patches, axes)
 
 
 def average_pool(x: Node, size: Sequence[int], strides: Sequence[int]) -> Node:
@@ -446,8 +446,8 @@ def average_pool(x: Node, size: Sequence[int], strides: Sequence[int]) -> Node:
     Shapes: x (batch, *places, channels) -> (batch, *places that fit, channels).
     Raises: ShapeError: if the window fits nowhere.
     """
-    found, axes = _pools(x, size, strides)
-    return reduce_mean(found, axes)
+    patches, axes = _pools(x, size, strides)
+    return reduce_mean(patches, axes)
 
 
 def _pools(x: Node, size: Sequence[int], strides: Sequence[int]) -> tuple[Node, tuple[int, ...]]:

@@ -9,8 +9,8 @@ import numpy as np
 from thalweg.errors import DTypeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
-from thalweg.graph.types import FLOATS, TensorType
-from thalweg.ops.view import Line, Shape, View
+from thalweg.graph.types import FLOATS, Shape, TensorType
+from thalweg.ops.view import Line, View
 
 __all__ = ["constant", "input_node", "iota", "state_node", "stop_gradient"]
 

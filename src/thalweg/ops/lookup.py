@@ -76,10 +76,10 @@ def take(x: Node, index: Node, axis: int = 0) -> Node:
     axis = normal_axis(axis, x.shape)
     if axis:
         axes = (axis, *(a for a in range(x.rank) if a != axis))
-        found = take(transpose(x, axes), index)
+        taken = take(transpose(x, axes), index)
         rank = index.rank
-        back = (*range(rank, rank + axis), *range(rank), *range(rank + axis, found.rank))
-        return transpose(found, back)
+        back = (*range(rank, rank + axis), *range(rank), *range(rank + axis, taken.rank))
+        return transpose(taken, back)
     if index.dtype not in ("int32", "int64") and not index.type.is_float:
         index = cast(index, "int32")
     n, *rest = x.shape

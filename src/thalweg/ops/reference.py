@@ -25,6 +25,6 @@ def on_arrays(function: Callable[..., Mapping[str, Node]], *arrays: Any) -> dict
     inputs = [
         None if array is None else input_node(f"x{i}", array.shape, array.dtype.name) for i, array in enumerate(arrays)
     ]
-    found = function(*inputs)
+    results = function(*inputs)
     known = {node: array for node, array in zip(inputs, arrays, strict=True) if node is not None}
-    return dict(zip(found, reference_values(list(found.values()), known), strict=True))
+    return dict(zip(results, reference_values(list(results.values()), known), strict=True))

@@ -11,8 +11,8 @@ import numpy as np
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Node, Nodes, apply
-from thalweg.graph.types import TensorType
-from thalweg.ops.view import Box, Line, Move, Shape, View
+from thalweg.graph.types import Shape, TensorType
+from thalweg.ops.view import Box, Line, Move, View
 
 __all__ = ["flatten", "pad", "reshape", "slice_axis", "take_slice", "transpose"]
 
@@ -25,15 +25,15 @@ def normal_axes(axes: Axes, shape: tuple[int, ...]) -> tuple[int, ...]:
     if axes is None:
         return tuple(range(rank))
     given = (axes,) if isinstance(axes, int) else axes
-    found = sorted({a % rank for a in given if -rank <= a < rank})
-    if len(found) != len(given):
+    normal = sorted({a % rank for a in given if -rank <= a < rank})
+    if len(normal) != len(given):
         raise ShapeError(
             "the tensor does not have these axes",
             expected=f"different axes from {-rank} to {rank - 1}, for the shape {shape}" if rank else "no axes, for ()",
             got=f"axis={axes}",
             fix="count axes from 0, or from -1 backwards",
         )
-    return tuple(found)
+    return tuple(normal)
 
 
 def normal_axis(axis: int, shape: tuple[int, ...]) -> int:
@@ -64,14 +64,14 @@ class Reshape(View):
         """See View.follow. Axes are matched in groups of equal size, of which each must run on evenly."""
         if 0 in shape:  # no groups of axes match, and there is nothing to find
             return Line(line.start, (0,) * len(self.shape))
-        found: list[int] = []
+        steps: list[int] = []
         for left, right in _groups(shape, self.shape):
             axes = [(shape[a], line.steps[a]) for a in left if shape[a] != 1 or a == kept]
             if any(outer != n * inner for (_, outer), (n, inner) in pairwise(axes)):
                 return None
             last = axes[-1][1] if axes else line.steps[left[0]] if left else 0
-            found += [last * math.prod(self.shape[b] for b in right[i + 1 :]) for i in range(len(right))]
-        return Line(line.start, tuple(found))
+            steps += [last * math.prod(self.shape[b] for b in right[i + 1 :]) for i in range(len(right))]
+        return Line(line.start, tuple(steps))
 
     def follow_axis(self, axis: int, shape: Shape) -> int | None:
         for old, new in _groups(shape, self.shape) if 0 not in shape else ():

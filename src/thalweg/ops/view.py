@@ -11,9 +11,8 @@ from abc import abstractmethod
 
 from thalweg.fields import dataclass
 from thalweg.graph.node import Kind, Op
-from thalweg.graph.types import TensorType
+from thalweg.graph.types import Shape, TensorType
 
-Shape = tuple[int, ...]
 Box = tuple[slice, ...]
 
 

@@ -19,7 +19,7 @@ EVALUATIONS = 25
 
 
 @dataclass(frozen=True)
-class Point:
+class Trial:
     """A step, and the function's value and derivative there; ``of`` is whatever else the function has to tell."""
 
     step: float
@@ -28,14 +28,14 @@ class Point:
     of: Any = None
 
 
-Function = Callable[[float], Point]
+Function = Callable[[float], Trial]
 
 
-def strong_wolfe(function: Function, start: Point, first: float, noise: float = 0.0) -> Point | None:
+def strong_wolfe(function: Function, start: Trial, first: float, noise: float = 0.0) -> Trial | None:
     """A step with ``value <= start + c1 * step * slope`` and ``|slope| <= c2 * |slope at the start|``.
 
     Arguments:
-        start: the point of step 0; its slope is negative.
+        start: the trial of step 0; its slope is negative.
         first: the step to try first; the later ones are larger until a good one is passed.
         noise: by how much a value may be wrong. Differences below it decide nothing; the slope does. After Hager &
             Zhang (2005), SIAM J. Optim. 16, section 2, where this makes convergence to the precision possible.
@@ -58,7 +58,7 @@ def strong_wolfe(function: Function, start: Point, first: float, noise: float = 
     return before
 
 
-def _between(function: Function, start: Point, low: Point, high: Point, noise: float) -> Point | None:
+def _between(function: Function, start: Trial, low: Trial, high: Trial, noise: float) -> Trial | None:
     """Algorithm 3.6: ``low`` is the best step with enough decrease, and a good one lies between it and ``high``."""
     for _ in range(EVALUATIONS):
         step = _minimum_of_cubic(low, high)
@@ -76,12 +76,12 @@ def _between(function: Function, start: Point, low: Point, high: Point, noise: f
     return low if low.step > 0 else None
 
 
-def _is_enough(here: Point, start: Point, noise: float) -> bool:
+def _is_enough(here: Trial, start: Trial, noise: float) -> bool:
     """The first Wolfe condition, equation 3.7a; False for NaN."""
     return math.isfinite(here.slope) and here.value <= start.value + DECREASE * here.step * start.slope + noise
 
 
-def _minimum_of_cubic(a: Point, b: Point) -> float:
+def _minimum_of_cubic(a: Trial, b: Trial) -> float:
     """Where the cubic through both values and slopes is least, equation 3.59; not too near to either end.
 
     The middle, if a number is not finite or the cubic has no minimum.

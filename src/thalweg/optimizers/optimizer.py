@@ -29,7 +29,7 @@ ACCUMULATED = "accumulated_gradient"
 """The slot of ``gradient_accumulation_steps``."""
 
 Slots = dict[str, Node]
-Rate = Annotated[float, In("[0, inf)")] | Schedule
+RateOrSchedule = Annotated[float, In("[0, inf)")] | Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class Optimizer(Registered):
         loss_scale_factor: Keras's name, not there yet.
     """
 
-    learning_rate: Rate = field(default=0.001, kw_only=False)
+    learning_rate: RateOrSchedule = field(default=0.001, kw_only=False)
     weight_decay: Annotated[float, In("[0, inf)")] | None = None
     clipnorm: Annotated[float, In("(0, inf)")] | None = None
     clipvalue: Annotated[float, In("(0, inf)")] | None = None

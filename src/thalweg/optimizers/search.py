@@ -9,9 +9,9 @@ import numpy as np
 
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
-from thalweg.optimizers.line_search import Point, strong_wolfe
+from thalweg.optimizers.line_search import Trial, strong_wolfe
 from thalweg.optimizers.optimizer import LEARNING_RATE_STATE
-from thalweg.optimizers.stepper import Arrays, Compiled
+from thalweg.optimizers.stepper import Arrays, CompiledStep
 from thalweg.state import Snapshot, State
 from thalweg.state.names import OPTIMIZER, parameter_state, slot_state
 
@@ -47,7 +47,9 @@ class Search:
     tolerance: float
     converged: bool = False
 
-    def run(self, program: Compiled, graph: Graph, state: State, data: Arrays, index: np.ndarray, threads: int) -> None:
+    def run(
+        self, program: CompiledStep, graph: Graph, state: State, data: Arrays, index: np.ndarray, threads: int
+    ) -> None:
         """One iteration for each row of ``index``."""
         for row in index:
             self._iterate(_Objective(self.paths, program, graph, state, data, row[None], threads))
@@ -70,13 +72,13 @@ class Search:
         # Without pairs nothing is known of the scale: the first move is not longer than 1 in all.
         first = rate if moves else rate * min(1.0, 1.0 / float(np.abs(gradient).sum()))
 
-        def at(step: float) -> Point:
+        def at(step: float) -> Trial:
             objective.set_parameters(w + step * along)
             value, slope = objective.evaluate()
-            return Point(step, value, float(slope @ along), slope)
+            return Trial(step, value, float(slope @ along), slope)
 
         noise = ROUNDING * objective.epsilon * abs(value)
-        found = strong_wolfe(at, Point(0.0, value, float(gradient @ along)), first, noise) if first > 0 else None
+        found = strong_wolfe(at, Trial(0.0, value, float(gradient @ along)), first, noise) if first > 0 else None
         better = found is not None and (value - found.value > noise or _largest(found.of) < _largest(gradient))
         objective.set_parameters(w + found.step * along if found is not None and better else w)
         objective.restore()
@@ -116,7 +118,7 @@ class _Objective:
     def __init__(
         self,
         paths: Sequence[str],
-        program: Compiled,
+        program: CompiledStep,
         graph: Graph,
         state: State,
         data: Arrays,

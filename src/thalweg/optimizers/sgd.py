@@ -9,7 +9,7 @@ from thalweg.checks import In
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.optimizers.optimizer import Optimizer, Rate, Slots, registry
+from thalweg.optimizers.optimizer import Optimizer, RateOrSchedule, Slots, registry
 
 __all__ = ["SGD"]
 
@@ -26,7 +26,7 @@ class SGD(Optimizer):
     holds the rate, as in Keras; PyTorch's does not, which differs when the rate changes.
     """
 
-    learning_rate: Rate = field(default=0.01, kw_only=False)
+    learning_rate: RateOrSchedule = field(default=0.01, kw_only=False)
     momentum: Annotated[float, In("[0, 1]")] = 0.0
     nesterov: bool = False
 

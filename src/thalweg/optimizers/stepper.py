@@ -10,12 +10,12 @@ import numpy as np
 from thalweg.graph.node import Graph
 from thalweg.state import State
 
-__all__ = ["Compiled", "PlainStepper", "Stepper"]
+__all__ = ["CompiledStep", "PlainStepper", "Stepper"]
 
 Arrays = Mapping[str, np.ndarray]
 
 
-class Compiled(Protocol):
+class CompiledStep(Protocol):
     """A program of any executor, as far as steppers need it; see ``executors.executor.Program``."""
 
     def run(
@@ -36,7 +36,9 @@ class Stepper(Protocol):
     def converged(self) -> bool:
         """Whether the last step found nothing better, so that more of them make no difference."""
 
-    def run(self, program: Compiled, graph: Graph, state: State, data: Arrays, index: np.ndarray, threads: int) -> None:
+    def run(
+        self, program: CompiledStep, graph: Graph, state: State, data: Arrays, index: np.ndarray, threads: int
+    ) -> None:
         """One step for each row of ``index``.
 
         Arguments:
@@ -50,6 +52,8 @@ class PlainStepper:
 
     converged = False
 
-    def run(self, program: Compiled, graph: Graph, state: State, data: Arrays, index: np.ndarray, threads: int) -> None:
+    def run(
+        self, program: CompiledStep, graph: Graph, state: State, data: Arrays, index: np.ndarray, threads: int
+    ) -> None:
         """As often as there are rows in the index, without coming back between."""
         program.run(state.memory, data, index, None, threads)

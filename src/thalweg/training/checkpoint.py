@@ -68,8 +68,8 @@ def load_weights(path: Path, shapes: Mapping[str, tuple[int, ...]], skip_mismatc
     arrays, strings = safetensors.read(path)
     has_levels = KEY in strings and read_description(path, strings)["format"] > 1
     stored = {name: parameter_state(name) if has_levels else name for name in shapes}
-    found = {name: arrays[key] for name, key in stored.items() if key in arrays and arrays[key].shape == shapes[name]}
-    missing = [name for name in shapes if name not in found]
+    values = {name: arrays[key] for name, key in stored.items() if key in arrays and arrays[key].shape == shapes[name]}
+    missing = [name for name in shapes if name not in values]
     if missing and not skip_mismatch:
         name, key = missing[0], stored[missing[0]]
         raise FileFormatError(
@@ -78,7 +78,7 @@ def load_weights(path: Path, shapes: Mapping[str, tuple[int, ...]], skip_mismatc
             got=f"shape {arrays[key].shape}" if key in arrays else f"only {', '.join(arrays) or 'nothing'}"[:200],
             fix="build the model as it was when it was saved, or pass skip_mismatch=True",
         )
-    return found
+    return values
 
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -125,15 +125,15 @@ def fitting(path: Path, wanted: Mapping[str, TensorType], arrays: Arrays, format
 
     Raises: FileFormatError unless all of these types is there and fits.
     """
-    found = {}
+    state = {}
     for name, kind in wanted.items():
         stored = name if format > 1 else in_format_1(name)
         got = arrays.get(stored)
         if got is None or got.shape != kind.shape or got.dtype != kind.dtype:
             shown = "none" if got is None else f"{got.dtype}{list(got.shape)}"
             raise _malformed(path, f"its array {stored!r} does not fit its description", str(kind), shown)
-        found[name] = got
-    return _within_epoch(arrays) | found
+        state[name] = got
+    return _within_epoch(arrays) | state
 
 
 def _within_epoch(arrays: Arrays) -> dict[str, np.ndarray]:
@@ -215,13 +215,13 @@ def register_custom(objects: Mapping[str, Any]) -> None:
             *(layers, losses.registry, metrics.registry, optimizers.registry, optimizers.schedules.registry),
             *(regularizers.registry, constraints.registry, initializers.registry),
         )
-        found = [r for r in registries if r.base and isinstance(entry, type) and issubclass(entry, r.base)]
-        if not found:
+        suitable = [r for r in registries if r.base and isinstance(entry, type) and issubclass(entry, r.base)]
+        if not suitable:
             raise ArgumentError(
                 "custom_objects holds something that a file cannot name",
                 expected="classes of layers, losses, metrics, optimizers, regularizers ... by their names",
                 got=f"{name!r}: {entry!r:.80}",
                 fix="register functions with a decorator, as @thalweg.activations.registry.register('name')",
             )
-        registry: Any = found[0]
+        registry: Any = suitable[0]
         registry.register(name)(entry)

@@ -203,8 +203,8 @@ def _wanted(parts: Any, goals: Goals) -> Any:
         parts = {name: part for name, part in parts.items() if name in names or name not in every}
         return parts if len(names) > 1 or set(parts) != set(names) else parts[names[0]]
     if isinstance(parts, list | tuple) and len(parts) == len(every):
-        found = [part for name, part in zip(every, parts, strict=True) if name in names]
-        return found if len(found) > 1 else found[0]
+        kept = [part for name, part in zip(every, parts, strict=True) if name in names]
+        return kept if len(kept) > 1 else kept[0]
     return parts
 
 

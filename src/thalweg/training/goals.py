@@ -136,7 +136,7 @@ def _parts(sums: Mapping[str, float], name: str) -> dict[str, float]:
     return {key.rpartition("/")[2]: value for key, value in sums.items() if key.rpartition("/")[0] == name}
 
 
-def resolve(
+def goals_of(
     outputs: Mapping[str, TensorType],
     loss: Any,
     loss_weights: Any,
@@ -162,15 +162,15 @@ def resolve(
     goals = []
     for name, kind in outputs.items():
         identifiers = [(m, False) for m in of_metrics[name]] + [(m, True) for m in of_weighted[name]]
-        found = None if len(names) > 1 and of_loss[name] is None else _loss(of_loss[name])
-        targets = found or _kind_of_targets([identifier for identifier, _ in identifiers], kind)
+        own_loss = None if len(names) > 1 and of_loss[name] is None else _loss(of_loss[name])
+        targets = own_loss or _kind_of_targets([identifier for identifier, _ in identifiers], kind)
         measures = []
         for identifier, is_weighted in identifiers:
-            metric = metrics.resolve(identifier, _target(targets, kind), kind, found)
+            metric = metrics.resolve(identifier, _target(targets, kind), kind, own_loss)
             label = _metric_name(identifier, metric, name, is_weighted, taken)
             measures.append(Measure(label, metric, is_weighted))
-        if found is not None or measures:
-            goals.append(Goal(name, kind, found, loss_names[name], targets, float(of_weight[name]), tuple(measures)))
+        if own_loss is not None or measures:
+            goals.append(Goal(name, kind, own_loss, loss_names[name], targets, float(of_weight[name]), tuple(measures)))
     if not any(goal.loss for goal in goals):
         _loss(None)
     return Goals(tuple(goals), tuple(names))
@@ -215,7 +215,7 @@ def chosen(loss: Any, predictions: Mapping[str, Node], targets: Mapping[str, np.
     """The argument ``loss`` with what ``"auto"`` means in its place, and a line for each that says what was chosen.
 
     Arguments:
-        loss: as in ``resolve``.
+        loss: as in ``goals_of``.
         predictions, targets: by output.
     """
     of_loss = _per_output(loss, list(predictions), "loss")
@@ -257,15 +257,15 @@ def _loss(identifier: Any) -> Loss:
             fix="call fit first, or name the loss in compile",
         )
     given = losses.get(identifier)
-    found = given if isinstance(given, Loss) else FunctionLoss(given)
-    if found.reduction in ("none", None):
+    loss = given if isinstance(given, Loss) else FunctionLoss(given)
+    if loss.reduction in ("none", None):
         raise ArgumentError(
-            f"loss {found.name!r} gives no single number to make smaller",
+            f"loss {loss.name!r} gives no single number to make smaller",
             expected="a reduction, as 'sum_over_batch_size'",
-            got=f"reduction={found.reduction!r}",
+            got=f"reduction={loss.reduction!r}",
             fix="leave the argument reduction out",
         )
-    return found
+    return loss
 
 
 def _metric_name(identifier: Any, metric: Metric, output: str, weighted: bool, taken: set[str]) -> str:

@@ -16,10 +16,10 @@ from thalweg.spelling import SpellingNotice
 from thalweg.state import Variable
 
 
-class Rate(float):
+class AssignableRate(float):
     """A learning rate that was read: a float, with the methods that Keras's variable has."""
 
-    def __new__(cls, value: float, assign: Callable[[float], None]) -> Rate:
+    def __new__(cls, value: float, assign: Callable[[float], None]) -> AssignableRate:
         self = super().__new__(cls, value)
         self.assign = assign
         return self
@@ -43,9 +43,9 @@ class OptimizerHandle:
         self.scalars = {name: Variable(kind, start) for name, (kind, start) in optimizer.states({}).items()}
 
     @property
-    def learning_rate(self) -> Rate:
+    def learning_rate(self) -> AssignableRate:
         """The rate of the next step."""
-        return Rate(self.scalars[LEARNING_RATE_STATE].number(), self._set_rate)
+        return AssignableRate(self.scalars[LEARNING_RATE_STATE].number(), self._set_rate)
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
@@ -63,7 +63,7 @@ class OptimizerHandle:
         self.scalars[LEARNING_RATE_STATE].write(rate)
 
     @property
-    def lr(self) -> Rate:
+    def lr(self) -> AssignableRate:
         """The older spelling of ``learning_rate``."""
         return self.learning_rate
 

@@ -44,8 +44,8 @@ class LayerStatistics(Callback, Tabular):
     def hear(self, event: Event) -> None:
         if isinstance(event, Measured) and self.measures(event.total_steps):
             self.steps.append(event.total_steps)
-            for layer, found in event.statistics.items():
-                for name, value in found.items():
+            for layer, values in event.statistics.items():
+                for name, value in values.items():
                     self.layers.setdefault(layer, {}).setdefault(name, []).append(value)
 
     def table(self) -> Table:
@@ -58,7 +58,7 @@ class LayerStatistics(Callback, Tabular):
                 fix="pass it to fit: callbacks=[watch]",
             )
         rows = [
-            [layer, *(f"{found[name][-1]:.3g}" if name in found else "" for name in statistics.ALL)]
-            for layer, found in self.layers.items()
+            [layer, *(f"{values[name][-1]:.3g}" if name in values else "" for name in statistics.ALL)]
+            for layer, values in self.layers.items()
         ]
         return Table(f"step {self.steps[-1]}", ("layer", *statistics.ALL), rows)

@@ -8,12 +8,10 @@ from typing import Annotated
 
 import numpy as np
 
-from thalweg.checks import Finite, In, OneOf
+from thalweg.checks import Finite, In, OneOf, WholeNumber
 from thalweg.errors import ArgumentError, StorageError
 from thalweg.record.events import CheckpointWritten
 from thalweg.training.callbacks import Callback, Logs
-
-Count = Annotated[int, In("[0, inf)")]
 
 
 class _Monitor(Callback):
@@ -87,11 +85,11 @@ class EarlyStopping(_Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.patience = self.checked("patience", Count, patience)
+        self.patience = self.checked("patience", WholeNumber, patience)
         self.verbose = verbose
         self.baseline = self.checked("baseline", Finite | None, baseline)
         self.restore_best_weights = self.checked("restore_best_weights", bool, restore_best_weights)
-        self.start_from_epoch = self.checked("start_from_epoch", Count, start_from_epoch)
+        self.start_from_epoch = self.checked("start_from_epoch", WholeNumber, start_from_epoch)
         self.on_train_begin()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -231,8 +229,8 @@ class ReduceLROnPlateau(_Monitor):
     ) -> None:
         super().__init__(monitor, mode, min_delta)
         self.factor = self.checked("factor", Annotated[float, In("[0, 1)")], factor)
-        self.patience = self.checked("patience", Count, patience)
-        self.cooldown = self.checked("cooldown", Count, cooldown)
+        self.patience = self.checked("patience", WholeNumber, patience)
+        self.cooldown = self.checked("cooldown", WholeNumber, cooldown)
         self.min_lr = self.checked("min_lr", Annotated[float, In("[0, inf)")], min_lr)
         self.verbose = verbose
         self.on_train_begin()

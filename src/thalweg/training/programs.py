@@ -38,8 +38,8 @@ class Programs:
 
     def program(self, key: Hashable, build: Callable[[], Step], *, gather: bool = True) -> Program:
         """The program of this key; ``gather`` says whether it gets an index of rows."""
-        found = self._programs.get((key, gather))
-        return found if found is not None else self._compiled(key, build, gather)
+        program = self._programs.get((key, gather))
+        return program if program is not None else self._compiled(key, build, gather)
 
     def _compiled(self, key: Hashable, build: Callable[[], Step], gather: bool) -> Program:
         began = time.perf_counter()

@@ -33,7 +33,7 @@ class Divergence(Exception):
     """The loop's signal that something is not finite. Becomes a NonFiniteError, or ends training quietly."""
 
 
-class Runner(Protocol):
+class StepRunner(Protocol):
     """What a rescue needs of who runs the steps."""
 
     @property
@@ -55,7 +55,7 @@ class Runner(Protocol):
 class Rescue:
     """Keeps a good state and what was run since, so that the step that broke it can be found by running it again."""
 
-    runner: Runner
+    runner: StepRunner
     kept: Snapshot = field(default_factory=dict)
     kept_at: float = -np.inf
     calls: list[tuple[Arrays, np.ndarray, float]] = field(default_factory=list)
@@ -137,8 +137,8 @@ def _report(step: Step | None, inputs: Arrays, before: Snapshot, after: str) -> 
     before, after: the state that the step began with, and what was wrong in that which it left.
     """
     number = int(before[STEP_STATE]) + 1
-    found = None if step is None else _origin(step, inputs, before)
-    what, layer, cure = found if found is not None else (after, None, None)
+    origin = None if step is None else _origin(step, inputs, before)
+    what, layer, cure = origin if origin is not None else (after, None, None)
     rate = float(before[LEARNING_RATE_STATE])
     sizes = [np.abs(x.astype(np.float64)).max(initial=0) for label, x in inputs.items() if label[0] == "x"]
     largest = float(max(sizes, default=0))

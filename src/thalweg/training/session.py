@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from thalweg.checks import In, OneOf, check_fields
+from thalweg.checks import Count, In, OneOf, check_fields
 from thalweg.data.source import Arrays, Rows, Source, is_weighted
 from thalweg.errors import NonFiniteError
 from thalweg.executors import threads as cores
@@ -39,7 +39,6 @@ from thalweg.training.progress import Progress, check_verbose
 from thalweg.training.rescue import Divergence, Rescue
 from thalweg.training.trainer import Trainer, watched_evaluation
 
-Count = Annotated[int, In("[1, inf)")]
 FULL = "full"
 """The batch size that means all rows."""
 

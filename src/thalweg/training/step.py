@@ -22,8 +22,8 @@ from thalweg.optimizers.optimizer import Optimizer
 from thalweg.state.names import EVALUATION, METRICS, STATISTICS, STEP_STATE, parameter_state
 from thalweg.training.goals import PENALTY, Goal, Goals
 
-Nodes = Mapping[str, Node]
-Call = Callable[[Nodes, bool], dict[str, Node]]
+NodesByName = Mapping[str, Node]
+LayersFunction = Callable[[NodesByName, bool], dict[str, Node]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Net:
     outputs: Mapping[str, TensorType]
     parameters: Mapping[str, Parameter]
     trainable: frozenset[str]
-    call: Call
+    call: LayersFunction
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ def _constrained(net: Net, updates: dict[str, Node]) -> dict[str, Node]:
     return new
 
 
-def _statistics(trace: Trace, wrt: Nodes, slopes: Nodes, moved: Nodes) -> dict[str, Node]:
+def _statistics(trace: Trace, wrt: NodesByName, slopes: NodesByName, moved: NodesByName) -> dict[str, Node]:
     """What the batch adds to the sums of the layers' statistics."""
     uses = [result for results in trace.results.values() for result in results]
     given = [node for use in uses for node in (use if isinstance(use, tuple) else (use,))]

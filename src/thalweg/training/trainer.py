@@ -66,9 +66,9 @@ class Trainer:
 
     def statistics(self) -> dict[str, dict[str, float]]:
         """Of the layers, over the steps that were measured since the last time: layer -> statistic -> number."""
-        found = statistics.summary({name: float(value) for name, value in sums(self.state, STATISTICS).items()})
+        summary = statistics.summary({name: float(value) for name, value in sums(self.state, STATISTICS).items()})
         clear_sums(self.state, STATISTICS)
-        return found
+        return summary
 
     def check(self, steps: int) -> None:
         """Raise ArgumentError if the optimizer cannot train the model in epochs of so many steps."""

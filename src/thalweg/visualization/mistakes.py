@@ -41,8 +41,8 @@ class Mistakes(Tabular):
         return len(self.rows)
 
     def table(self) -> Table:
-        found = zip(self.rows, self.targets, self.answers, self.confidence, strict=True)
-        rows = [(str(row), self._name(c), self._name(said), f"{p:.4f}") for row, c, said, p in found]
+        entries = zip(self.rows, self.targets, self.answers, self.confidence, strict=True)
+        rows = [(str(row), self._name(c), self._name(said), f"{p:.4f}") for row, c, said, p in entries]
         return Table("the surest mistakes", ("row", "target", "answer", "confidence"), rows)
 
     def plot(self) -> Any:
@@ -62,8 +62,8 @@ class Mistakes(Tabular):
         drawn = figure(figsize=(left + 1.35 * columns, max(left, 1.6 * lines)), layout="constrained")
         matrix, images = drawn.subfigures(1, 2, width_ratios=(left, 1.35 * columns))
         self.confusion.plot(matrix.add_subplot())
-        found = zip(self.targets, self.answers, self.confidence, strict=True)
-        titles = [f"{self._name(c)}, said {self._name(said)}\n{100 * p:.1f} %" for c, said, p in found]
+        entries = zip(self.targets, self.answers, self.confidence, strict=True)
+        titles = [f"{self._name(c)}, said {self._name(said)}\n{100 * p:.1f} %" for c, said, p in entries]
         draw_grid(images, pictures, titles, columns)
         return drawn
 
