@@ -99,7 +99,7 @@ def stamped(graph, host):
 
     def text():
         (ir,) = generate(make_plan(graph(), target(host), False), host, checked=False, profiled=True)
-        return chosen(ir, ("run", "clock", "stamp"))
+        return chosen(ir.text, ("run", "clock", "stamp"))
 
     return text
 

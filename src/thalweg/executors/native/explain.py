@@ -32,8 +32,8 @@ def explain(graph: Graph, host: Host, stage: str, *, gather: bool, checked: bool
     plan = make_plan(graph, target(host), gather)
     if stage == "plan":
         return plan_text(plan, host)
-    (ir,) = generate(plan, host, checked=checked, part_characters=sys.maxsize)
-    return ir if stage == "ir" else compile_assembly(ir, host)
+    parts = generate(plan, host, checked=checked, part_characters=sys.maxsize)
+    return "\n".join(part.text if stage == "ir" else compile_assembly(part, host) for part in parts)
 
 
 def kernels_text(fused: Fused) -> str:

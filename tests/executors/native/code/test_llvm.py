@@ -3,7 +3,7 @@
 import pytest
 from tests.executors import random_programs
 
-from thalweg.executors.native.code.llvm import compile_assembly, compile_object, compile_parts
+from thalweg.executors.native.code.llvm import Part, compile_assembly, compile_object, compile_parts
 from thalweg.executors.native.code.step import generate, target
 from thalweg.executors.native.host import AVX2, this_host
 from thalweg.executors.native.plan.plan import make_plan
@@ -11,7 +11,7 @@ from thalweg.executors.native.plan.plan import make_plan
 PROGRAMS = range(6)
 
 
-def parts_of(seed: int) -> list[str]:
+def parts_of(seed: int) -> list[Part]:
     plan = make_plan(random_programs.make(seed).graph, target(this_host()), gather=False)
     return list(generate(plan, this_host(), checked=False, part_characters=3000))
 
@@ -44,16 +44,16 @@ def test_the_same_program_in_one_part_and_in_many():
     def functions(text: str) -> list[str]:
         return sorted("define" + function.split("\n}\n")[0] for function in text.split("define")[1:])
 
-    assert functions(whole) == sorted(f for part in parts for f in functions(part))
+    assert functions(whole.text) == sorted(f for part in parts for f in functions(part.text))
 
 
 @pytest.mark.parametrize("text", ["no code", "define void @f() {\n  ret i32 0\n}\n"])
 def test_what_is_no_code_is_refused(text):
     with pytest.raises(RuntimeError):
-        compile_object(text, this_host())
+        compile_object(Part(text), this_host())
     with pytest.raises(RuntimeError):
-        compile_parts([text], this_host())
+        compile_parts([Part(text)], this_host())
 
 
 def test_assembly_names_the_functions():
-    assert "kernel.0" in compile_assembly("\n".join(parts_of(0)[:1]), this_host())
+    assert "kernel.0" in compile_assembly(parts_of(0)[0], this_host())

@@ -69,7 +69,7 @@ def nests_of(graph: Graph) -> list[Nest]:
 def text_of(nest: Nest) -> str:
     module = Module(AVX2)
     call_of(nest, module)
-    return module.part()
+    return module.part().text
 
 
 @pytest.mark.parametrize("first_seed", range(0, 60, 20))

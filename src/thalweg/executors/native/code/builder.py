@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from thalweg.executors.native.code.llvm import Part
 from thalweg.executors.native.host import ITEMSIZE, Host
 
 ELEMENTS = {
@@ -81,7 +82,9 @@ class Module:
         """``checked``: every load and store is bounded."""
         self.host = host
         self.checked = checked
-        self._names: dict[str, str] = {}  # of functions, by their text
+        self.optimized = True
+        """Of the current part; to be set before something is written to it."""
+        self._names: dict[tuple[str, bool], str] = {}  # of functions, by their text and whether they are optimized
         self._parameters: dict[str, str] = {}  # their types
         self._clear()
 
@@ -93,12 +96,13 @@ class Module:
     def add(self, stem: str, function: Builder) -> str:
         """The name of the function; a function with the same text is shared."""
         body = function.text()
-        if body not in self._names:
+        key = body, self.optimized
+        if key not in self._names:
             name = f"@{stem}.{len(self._names)}"
-            self._names[body] = name
+            self._names[key] = name
             self._parameters[name] = function.parameter_types()
             self.write(name, f"define hidden void {name}{body}")
-        return self._names[body]
+        return self._names[key]
 
     def write(self, name: str, text: str) -> None:
         """Puts the text of a function into the current part."""
@@ -118,12 +122,12 @@ class Module:
         """Characters of the current part."""
         return sum(map(len, self._texts))
 
-    def part(self) -> str:
-        """The text of the current part, and begins the next one."""
+    def part(self) -> Part:
+        """The current part; begins the next one."""
         declarations = [text for name, text in self._declarations.items() if name not in self._here]
         text = "\n".join([*self._texts, *declarations]) + "\n"
         self._clear()
-        return text
+        return Part(text, self.optimized)
 
 
 class Builder:

@@ -7,13 +7,24 @@ import importlib.util
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from thalweg.executors import threads
 from thalweg.executors.native.host import Host
 
 _lock = threading.Lock()
 _ready = False
+
+
+class Part(NamedTuple):
+    """Functions in LLVM IR that are compiled by themselves.
+
+    Arguments:
+        optimized: whether they are worth LLVM's time: without, it takes a third, and the code takes some times longer.
+    """
+
+    text: str
+    optimized: bool = True
 
 
 def binding() -> Any:
@@ -40,7 +51,7 @@ def llvm_version() -> str:
     return " ".join(path.name for path in Path(spec.origin).parents[1].glob("llvmlite-*"))
 
 
-def compile_parts(parts: Iterable[str], host: Host) -> list[bytes]:
+def compile_parts(parts: Iterable[Part], host: Host) -> list[bytes]:
     """Object code (ELF, Mach-O or COFF) for this machine of each part of a program, on all cores.
 
     Compiling begins with the first part, while ``parts`` still makes the next ones.
@@ -52,27 +63,27 @@ def compile_parts(parts: Iterable[str], host: Host) -> list[bytes]:
         return [part.result() for part in work]
 
 
-def compile_object(ir: str, host: Host) -> bytes:
+def compile_object(part: Part, host: Host) -> bytes:
     """Object code of one part."""
-    return _emitted(ir, host, as_object=True)
+    return _emitted(part, host, as_object=True)
 
 
-def compile_assembly(ir: str, host: Host) -> str:
+def compile_assembly(part: Part, host: Host) -> str:
     """One part in the processor's own language."""
-    return _emitted(ir, host, as_object=False).decode()
+    return _emitted(part, host, as_object=False).decode()
 
 
-def _emitted(ir: str, host: Host, *, as_object: bool) -> bytes:
+def _emitted(part: Part, host: Host, *, as_object: bool) -> bytes:
     """What the machine's code generator makes of a module, which has a context of its own: threads must not share one.
 
     Raises: RuntimeError for text that is no IR.
     """
     llvm = binding()
     ffi = llvm.ffi
-    machine = _target_machine(llvm, host)
+    machine = _target_machine(llvm, host, 2 if part.optimized else 0)
     context = llvm.create_context()
     with ffi.OutputString() as error:
-        module = llvm.ModuleRef(_unlocked(ffi, "LLVMPY_ParseAssembly")(context, ir.encode(), error), context)
+        module = llvm.ModuleRef(_unlocked(ffi, "LLVMPY_ParseAssembly")(context, part.text.encode(), error), context)
         if error:
             module.close()
             raise RuntimeError(f"LLVM cannot read the code: {error}")
@@ -101,8 +112,8 @@ def _unlocked(ffi: Any, name: str) -> Any:
     return function
 
 
-def _target_machine(llvm: Any, host: Host) -> Any:
+def _target_machine(llvm: Any, host: Host, level: int) -> Any:
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(
-        cpu=host.cpu or llvm.get_host_cpu_name(), features=host.features, opt=2, reloc="pic", codemodel="small"
+        cpu=host.cpu or llvm.get_host_cpu_name(), features=host.features, opt=level, reloc="pic", codemodel="small"
     )

@@ -7,18 +7,21 @@ barrier.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import chain
 
 from thalweg.executors.native.code import lookup, stamps
 from thalweg.executors.native.code.addresses import BARRIER_SHIFT, FAULTS, FIXED, RUN
 from thalweg.executors.native.code.builder import INSIDE, Builder, Ends, Module, Value
 from thalweg.executors.native.code.contraction import Tiles
+from thalweg.executors.native.code.llvm import Part
 from thalweg.executors.native.code.lookup import Lookup
 from thalweg.executors.native.code.operations import LOWERINGS, is_cheap, is_costly
 from thalweg.executors.native.code.sweep import Sweep
 from thalweg.executors.native.code.transpose import TransposedCopy
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.plan.buffer import Buffer
+from thalweg.executors.native.plan.cost import TASK_SECONDS, negligible, task_seconds
 from thalweg.executors.native.plan.nest import Nest, signature
 from thalweg.executors.native.plan.plan import Plan, Target
 from thalweg.fields import dataclass
@@ -52,8 +55,10 @@ def supported(op: type[Op]) -> bool:
 
 def generate(
     plan: Plan, host: Host, *, checked: bool, profiled: bool = False, part_characters: int | None = None
-) -> Iterator[str]:
+) -> Iterator[Part]:
     """The LLVM IR of a plan, in parts that refer to each other's functions.
+
+    Functions in which a step spends next to no time are in parts of their own, which LLVM need not optimize.
 
     Arguments:
         profiled: with time stamps (stamps.py).
@@ -61,19 +66,24 @@ def generate(
     """
     module = Module(host, checked)
     most = PART_CHARACTERS if part_characters is None else part_characters
+    alike = [[signature(nest) for nest in stage] for stage in plan.stages]
+    tasks = dict(zip(chain(*alike), chain(*plan.stages), strict=True))
+    quick = _quick(plan, alike, host)
     written: dict[Hashable, TaskCall] = {}
-    calls: list[list[TaskCall]] = []
-    for stage in plan.stages:
-        calls.append([])
-        for nest in stage:
-            if len(module) > most:
-                yield module.part()
-            alike = signature(nest)
-            if alike not in written:
-                written[alike] = call_of(nest, module)
-            calls[-1].append(written[alike].with_buffers(nest))
-    if len(module) > most / 2:  # the calls of many tasks take as long to compile as a part
+    # Those last that the function which calls them can share a part with.
+    for key in sorted(tasks, key=lambda key: (key in quick) == (RUN in quick)):
+        if len(module) > most or (len(module) and module.optimized == (key in quick)):
+            yield module.part()
+        module.optimized = key not in quick
+        written[key] = call_of(tasks[key], module)
+    # The calls of many tasks take as long to compile as a part.
+    if len(module) > most / 2 or (len(module) and module.optimized == (RUN in quick)):
         yield module.part()
+    module.optimized = RUN not in quick
+    calls = [
+        [written[key].with_buffers(nest) for key, nest in zip(keys, stage, strict=True)]
+        for keys, stage in zip(alike, plan.stages, strict=True)
+    ]
     _write_entry(plan, calls, module, profiled)
     if profiled:
         module.write(f"@{stamps.CLOCK}", stamps.functions(host))
@@ -81,6 +91,14 @@ def generate(
         module.write("@inside", _FAULTS)
     module.write("@barrier", _barrier(host))
     yield module.part()
+
+
+def _quick(plan: Plan, alike: Sequence[Sequence[Hashable]], host: Host) -> frozenset[Hashable]:
+    """The functions that take next to nothing of a step: signatures, and RUN for the one that calls the others."""
+    seconds: dict[Hashable, float] = {RUN: TASK_SECONDS * sum(map(len, alike))}
+    for key, nest in zip(chain(*alike), chain(*plan.stages), strict=True):
+        seconds[key] = seconds.get(key, 0.0) + task_seconds(nest, host)
+    return negligible(seconds)
 
 
 def writer_of(nest: Nest, module: Module) -> Writer:

@@ -1,9 +1,9 @@
-"""What tasks are predicted to cost, for the choice of the number of threads."""
+"""What tasks are predicted to cost: for the choice of the number of threads, and of what LLVM optimizes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.plan.buffer import Buffer
@@ -19,6 +19,9 @@ BARRIER_SECONDS = 0.6e-6
 
 LINE_SECONDS = 12e-9
 """What it costs to take a cache line over from another core: measured 9 ns to read, and some to write it again."""
+
+NEGLIGIBLE = 1e-3
+"""The share of a step that may well take some times longer."""
 
 
 def task_seconds(nest: Nest, host: Host) -> float:
@@ -49,3 +52,15 @@ def sharing_seconds(stages: Sequence[Sequence[Nest]]) -> float:
         fetched += [a.buffer for a in nest.extra[:1] if a.buffer is not None and a.buffer.kind == "temporary"]
     once = [b for b in fetched if b not in batches] + list(batches & set(fetched))
     return sum(b.type.nbytes for b in once) / 2 / 64 * LINE_SECONDS + len(stages) * BARRIER_SECONDS
+
+
+def negligible(seconds: Mapping[Hashable, float]) -> frozenset[Hashable]:
+    """The cheapest of all, as many as together take at most the share NEGLIGIBLE of the sum."""
+    left = NEGLIGIBLE * sum(seconds.values())
+    some = []
+    for key in sorted(seconds, key=lambda key: seconds[key]):
+        left -= seconds[key]
+        if left < 0:
+            break
+        some.append(key)
+    return frozenset(some)

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from thalweg.executors.native.code.llvm import compile_object
+from thalweg.executors.native.code.llvm import Part, compile_object
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.run.loader import load
 from thalweg.executors.native.run.team import run_on
@@ -28,7 +28,7 @@ _best: dict[tuple[Host, int], float] = {}
 
 def peak_flops(host: Host, threads: int) -> float:
     """Of so many threads together, with this host's vectors; the best of several measurements."""
-    code = load([compile_object(kernel(host), host)])
+    code = load([compile_object(Part(kernel(host)), host)])
     run = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p)(code.address("multiply_adds"))
     memory = [np.full((2 + chains(host)) * host.lanes("float32"), 0.5, np.float32) for _ in range(threads)]
     rates = [0.0] * threads  # x = x * 0.5 + 0.5 goes to 1: neither overflow nor denormals
