@@ -31,6 +31,7 @@ COMPILED = [name for name in EXECUTORS if name != "numpy"]
 
 def pytest_addoption(parser):
     parser.addoption("--programs", type=int, default=300, help="how many random programs each executor runs")
+    parser.addoption("--long", action="store_true", help="run what is marked long too")
     parser.addoption("--update-golden", action="store_true", help="write tests/golden anew instead of comparing")
 
 
@@ -60,7 +61,12 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_runtest_setup(item):
-    """``needs("torch")``: skipped where that is missing. ``-m needs`` runs only these: what the plain suite lacks."""
+    """``needs("torch")``: skipped where that is missing. ``-m needs`` runs only these: what the plain suite lacks.
+
+    ``long``: run on request, with ``--long``.
+    """
+    if item.get_closest_marker("long") and not item.config.getoption("--long"):
+        pytest.skip("takes long: --long")
     packages = {name for mark in item.iter_markers("needs") for name in mark.args}
     if missing := sorted(name for name in packages if importlib.util.find_spec(name) is None):
         pytest.skip(f"not installed: {', '.join(missing)}")

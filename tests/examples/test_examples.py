@@ -203,6 +203,7 @@ def test_expected_calibration_error_by_hand():
     assert module.expected_calibration_error(table) == pytest.approx(0.5 * 0.05 + 0.5 * 0.1)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_best_digits():
     assert example("best_digits").main(["--epochs", "2", "--images", "12000"])["accuracy"] > 0.9
@@ -219,6 +220,7 @@ def test_convolution():
     assert np.all(mistakes.targets != mistakes.answers)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_segmentation():
     """The Dice loss beats crossentropy alone at either threshold, each training of three that of all the others."""
