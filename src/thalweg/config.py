@@ -8,7 +8,7 @@ from typing import Annotated
 
 import numpy as np
 
-from thalweg.checks import In, OneOf, check_value
+from thalweg.checks import In, OneOf, check_value, checked
 from thalweg.fields import dataclass
 
 __all__ = ["epsilon", "floatx", "new_seed", "seeded", "set_floatx", "set_random_seed"]
@@ -53,8 +53,9 @@ def set_random_seed(seed: int) -> None:
     _settings.models = 0
 
 
+@checked
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seeded(seed: Annotated[int, In("[0, 4294967296)")]) -> Iterator[None]:
     """Inside, models get their seeds as after ``set_random_seed(seed)``; afterwards it is as before."""
     before = (_settings.root_seed, _settings.models)
     set_random_seed(seed)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from thalweg.checks import In, check_value
+from thalweg.checks import In, check_value, checked
 from thalweg.errors import ArgumentError
 from thalweg.layers import (
     Add,
@@ -36,6 +36,7 @@ from thalweg.model import load_model as load_model
 from thalweg.model.restoring import registry as registry
 
 
+@checked
 def mlp(
     input_shape: Sequence[int] = (28, 28, 1),
     classes: int = 10,
@@ -58,6 +59,7 @@ def mlp(
     return model
 
 
+@checked
 def lenet(
     input_shape: Sequence[int] = (28, 28, 1), classes: int = 10, activation: str = "tanh", dtype: str | None = None
 ) -> Sequential:
@@ -82,6 +84,7 @@ def lenet(
     )
 
 
+@checked
 def small_cnn(input_shape: Sequence[int] = (28, 28, 1), classes: int = 10, dtype: str | None = None) -> Sequential:
     """Two convolutions, one pooling, one dense layer, with dropout: the network that tutorials train on MNIST."""
     return Sequential(
@@ -100,6 +103,7 @@ def small_cnn(input_shape: Sequence[int] = (28, 28, 1), classes: int = 10, dtype
     )
 
 
+@checked
 def resnet(
     depth: int = 20,
     input_shape: Sequence[int] = (32, 32, 3),
@@ -133,6 +137,7 @@ def resnet(
     return Model(image, Dense(classes, "softmax")(GlobalAveragePooling2D()(x)), name=f"resnet{depth}")
 
 
+@checked
 def unet(
     input_shape: Sequence[int] = (64, 64, 1),
     classes: int = 1,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thalweg.checks import checked
 from thalweg.config import set_random_seed as set_random_seed
 from thalweg.data.arrays import as_array, converted
 from thalweg.errors import DataError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_model", "set_random_seed", "to_categorical"]
 
 
+@checked
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """Class numbers as one-hot rows, float32.
 

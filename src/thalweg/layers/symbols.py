@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from thalweg import config
-from thalweg.checks import In, OneOf, check_value
+from thalweg.checks import In, NotEmpty, OneOf, check_value, checked
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.operators import Operators
@@ -66,15 +66,16 @@ class Symbol(Operators):
         return TensorType((batch, *(n for n in self.shape[1:] if n is not None)), self.dtype)
 
 
+@checked
 def Input(
-    shape: Sequence[int | None] | None = None,
+    shape: Any = None,
     batch_size: int | None = None,
     dtype: str | None = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
-    batch_shape: Sequence[int | None] | None = None,
+    batch_shape: Annotated[Sequence[Any], NotEmpty()] | None = None,
     name: str | None = None,
-    tensor: None = None,
+    tensor: Any = None,
     optional: bool = False,
 ) -> Symbol:
     """Where data enter a model.
@@ -101,7 +102,7 @@ def Input(
         shape = tuple(rest)
     sizes = check_value("Input", "shape", tuple[Annotated[int, In("[1, inf)")], ...], shape)
     return Symbol(
-        (check_value("Input", "batch_size", int | None, batch_size), *sizes),
+        (batch_size, *sizes),
         check_value("Input", "dtype", Annotated[str, OneOf(*DTYPES)], dtype or config.floatx()),
-        name=check_value("Input", "name", str | None, name),
+        name=name,
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from thalweg import config
+from thalweg.checks import FilePath, checked
 from thalweg.model.model import Model
 from thalweg.model.restoring import description as described
 from thalweg.model.restoring import registry, restored
@@ -16,8 +16,9 @@ from thalweg.training import checkpoint
 M = TypeVar("M", bound=Model)
 
 
+@checked
 def load_model(
-    filepath: str | os.PathLike[str],
+    filepath: FilePath,
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
@@ -45,6 +46,7 @@ def load_model(
     return model
 
 
+@checked
 def clone_model(model: M) -> M:
     """A model of the same layers with new initial weights, not compiled."""
     clone: M = restored(described(model), type(model))
