@@ -103,7 +103,7 @@ def load(name: str) -> bytes | None:
         with opening.own(folder / f"{name}.code") as file:
             if os.fstat(file.fileno()).st_size > LIMIT_BYTES:
                 return None
-            content = file.read(LIMIT_BYTES)
+            content = file.read()
             with contextlib.suppress(OSError, TypeError):  # Windows needs the path
                 os.utime(file.fileno())  # the time of last use, for prune
         secret = _secret(_secret_folders(folder))
