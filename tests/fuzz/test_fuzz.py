@@ -50,8 +50,7 @@ def test_a_failure_is_shrunk_to_what_it_takes():
         ("__import__('os').abort()", "crash (-6)"),
         ("__import__('time').sleep(60)", "hang"),
         ("1 / 0", "ZeroDivisionError in the call"),
-        ("np.zeros((1 << 50,))", "_ArrayMemoryError in the call"),
-        ("np.log(np.zeros(1))", "RuntimeWarning of calls.py"),
+        ("np.log(np.zeros(1))", "RuntimeWarning of <string>"),
     ],
 )
 def test_a_crash_or_a_hang_is_a_result_too(case, where):

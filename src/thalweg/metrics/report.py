@@ -266,7 +266,8 @@ def average_precision_score(y_true: Any, y_score: Any, sample_weight: Any = None
 
 def _steps(y_true: Any, y_score: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray]:
     """The weight of positives and negatives at each distinct score, the highest first."""
-    true, score = (as_array(y, what).astype(np.float64).reshape(-1) for y, what in ((y_true, "y_true"), (y_score, "y_score")))
+    true = as_array(y_true, "y_true").astype(np.float64).reshape(-1)
+    score = as_array(y_score, "y_score").astype(np.float64).reshape(-1)
     weight = np.ones(len(true)) if sample_weight is None else as_array(sample_weight, "sample_weight").reshape(-1)
     if not true.shape == score.shape == weight.shape:
         raise ShapeError(

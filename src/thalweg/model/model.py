@@ -131,7 +131,7 @@ class Model:
         return f"<{type(self).__name__} {self.name!r}, {count} layers{'' if self.built else ', not built'}>"
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """The outputs for the inputs, nodes or lists or mappings of such, as they come: what a class of one's own writes.
+        """The outputs for the inputs, nodes or lists or mappings of such as they come. A class of one's own writes it.
 
         Of a model made of layers it is the same as calling the model.
         """
