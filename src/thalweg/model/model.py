@@ -16,9 +16,11 @@ from thalweg.errors import ArgumentError, GraphError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
+from thalweg.layers.layer import Layer
 from thalweg.layers.nested import Nested, unwrapped
+from thalweg.layers.operation import Operation
 from thalweg.layers.summary import table_lines, total_lines
-from thalweg.layers.symbols import Input, Symbol
+from thalweg.layers.symbols import Input, Symbol, name_inputs
 from thalweg.layers.tracing import Parameter
 from thalweg.model import description, restoring, subclass
 from thalweg.model import weights as all_weights
@@ -193,22 +195,38 @@ class Model:
 
     @property
     def layers(self) -> list[Any]:
-        """The layers, and the models that are used as such."""
-        return unwrapped(self.runner.structure.layers)
+        """The layers, and the models that are used as such, in Keras's order; the inputs are InputLayers among them.
+
+        As in Keras operations between layers (``x + y``) are not here, but in ``operations``.
+        """
+        return [member for member in self.operations if not isinstance(member, Operation)]
+
+    @property
+    def operations(self) -> list[Any]:
+        """The layers, and the operations between them."""
+        return unwrapped(self._members())
+
+    def _members(self) -> list[Layer]:
+        """All that a summary shows: layers, inputs, and what stands for operations and models."""
+        structure = self.runner.structure
+        entries = [member.entry for member in structure.members if isinstance(member, Symbol)]
+        name_inputs(entries)
+        return [m.entry if isinstance(m, Symbol) else m for m in structure.members or structure.layers]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """A layer (or model used as one) by its name or its place.
 
         Raises: ArgumentError if there is no such layer.
         """
-        names = [layer.label for layer in self.runner.structure.layers]
-        if index is not None and name is None and -len(names) <= index < len(names):
+        names = [layer.label for layer in self._members()]
+        count = len(self.layers)
+        if index is not None and name is None and -count <= index < count:
             return self.layers[index]
         if name in names and index is None:
-            return self.layers[names.index(name)]
+            return self.operations[names.index(name)]
         raise ArgumentError(
             "there is no such layer",
-            expected=f"name= one of {', '.join(map(repr, names))}, or index= below {len(names)}",
+            expected=f"name= one of {', '.join(map(repr, names))}, or index= below {count}",
             got=f"name={name!r}, index={index!r}",
             fix=did_you_mean(str(name), names) if name is not None else "pass name= or index=",
         )
@@ -260,7 +278,7 @@ class Model:
             expand_nested: whether the layers of models among them are shown too.
         """
         show, structure = print_fn or print, self.runner.structure
-        table = table_lines(structure.layers, line_length, positions, show_trainable, layer_range, expand_nested)
+        table = table_lines(self._members(), line_length, positions, show_trainable, layer_range, expand_nested)
         optimizer = [self.state[name].type for name in self.state.names(OPTIMIZER, SLOTS)]
         totals = total_lines(structure.parameters(), Trained.now(structure, self._trainable).paths, optimizer)
         for line in [f'Model: "{self.name}"', *table, *totals]:

@@ -12,7 +12,7 @@ from thalweg.errors import ArgumentError
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer
 from thalweg.layers.nested import unwrapped
-from thalweg.layers.symbols import Input, Symbol
+from thalweg.layers.symbols import Input, InputLayer, Symbol
 from thalweg.model.model import Model
 from thalweg.model.restoring import registry
 from thalweg.model.structure import Structure, stacked
@@ -87,7 +87,13 @@ class Sequential(Model):
             self._become(stacked(self._entry, self._stack))
         super().build_on(types)
 
+    def _members(self) -> list[Layer]:
+        """Without the input, as in Keras."""
+        return list(self.runner.structure.layers)
+
     def _append(self, layer: Any) -> None:
+        if isinstance(layer, InputLayer):
+            layer = layer.symbol
         if isinstance(layer, Model):
             if layer.built and not self._stack and self._entry is None:
                 entry = only(layer.inputs)
