@@ -137,7 +137,7 @@ MISTAKES: dict[str, dict[str, tuple[Any, ...]]] = {
         ),
         "activation": (lambda model: Dense(3, activation="rely"), errors.NameNotFoundError, "did you mean 'relu'"),
         "argument": (lambda model: Dense(3, activaton="relu"), errors.ArgumentError, "did you mean 'activation'"),  # type: ignore[call-arg]
-        "foreign argument": (lambda model: Dense(3, input_dim=4), errors.ArgumentError, "use input_shape="),  # type: ignore[call-arg]
+        "foreign argument": (lambda model: Dense(out_features=3), errors.ArgumentError, "use units="),  # type: ignore[call-arg]
         "layer": (lambda model: model.get_layer("dens"), errors.ArgumentError, "did you mean 'dense'"),
         "optimizer's attribute": (
             lambda model: setattr(model.optimizer, "learnin_rate", 0.1),

@@ -112,9 +112,11 @@ class Sequential(Model):
                 fix="use layers such as thalweg.layers.Dense(10); a layer used twice needs Model(inputs, outputs)",
             )
         if layer.input_shape is not None and not self._stack and self._entry is None:
-            kind = type(layer).__name__
-            warnings.warn(f"{kind}: input_shape= is read as a first Input(shape=...)", SpellingNotice, stacklevel=4)
-            self._entry = Input(shape=layer.input_shape)
+            shape = layer.input_shape
+            assert not isinstance(shape, int), "a layer makes it a tuple"
+            said = f"{type(layer).__name__}: input_shape= is read as a first Input(shape={shape})"
+            warnings.warn(said, SpellingNotice, stacklevel=3)
+            self._entry = Input(shape=shape)
         self._stack.append(layer)
 
     def _changed(self, rebuild: bool) -> None:
