@@ -12,13 +12,16 @@ from thalweg.checks import In, OneOf, check_value
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.operators import Operators
-from thalweg.graph.types import DTYPES, TensorType
+from thalweg.graph.types import DTYPES, OpenSize, Shape, TensorType
 from thalweg.layers.layer import Layer, SymbolicShape
 
 __all__ = ["Input", "InputLayer", "Symbol"]
 
 SOME_BATCH = 32
 """The batch size of types of which only the other axes matter."""
+
+OPEN_SIZES = (960, 1920)
+"""The sizes of open axes that shapes are worked out for: divided by 2 six times, and by 3 and 5, without a rest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,7 @@ class Symbol(Operators):
 
     Arguments:
         shape: as in Keras with the batch axis first, None where it is open: ``(None, 784)``.
+        tried: of a sample, for each of the ``OPEN_SIZES``.
         call: the layer call that made it; None for an input.
         index: which of that call's results.
         name: of an input; the model names those without.
@@ -50,6 +54,7 @@ class Symbol(Operators):
 
     shape: SymbolicShape
     dtype: str
+    tried: tuple[Shape, Shape]
     call: Call | None = None
     index: int = 0
     name: str | None = None
@@ -68,9 +73,14 @@ class Symbol(Operators):
         """How many axes there are, the batch included."""
         return len(self.shape)
 
-    def type(self, batch: int = SOME_BATCH) -> TensorType:
-        """The type of this tensor for a batch of this size."""
-        return TensorType((batch, *(n for n in self.shape[1:] if n is not None)), self.dtype)
+    @property
+    def is_open(self) -> bool:
+        """Whether the shape of a sample is known only when data come."""
+        return None in self.shape[1:]
+
+    def type(self, batch: int = SOME_BATCH, trial: int = 0) -> TensorType:
+        """The type of this tensor for a batch of this size, and one of the ``OPEN_SIZES``."""
+        return TensorType((batch, *self.tried[trial]), self.dtype)
 
 
 def Input(
@@ -87,14 +97,15 @@ def Input(
     """Where data enter a model.
 
     Arguments:
-        shape: of one sample, without the batch axis; ``()`` for one number a sample.
+        shape: of one sample, without the batch axis; ``()`` for one number a sample. None leaves an axis open: each
+            call of ``fit``, ``predict`` and so on brings a size of its own, see docs/shapes.md.
         batch_size: accepted; a model takes any batch size.
         dtype: of the data as they lie in memory; floatx unless given. ``"uint8"`` keeps images small until a layer
             (``Rescaling``) turns them into floats inside the compiled step.
         batch_shape: the batch size and ``shape`` in one.
         sparse, ragged, tensor, optional: Keras's, not there yet.
 
-    Raises: ArgumentError if the shape is missing or open (None) on an axis.
+    Raises: ArgumentError if the shape is missing.
     """
     if sparse or ragged or optional or tensor is not None:
         raise ArgumentError(
@@ -106,10 +117,12 @@ def Input(
     if batch_shape is not None:
         batch_size, *rest = batch_shape
         shape = tuple(rest)
-    sizes = check_value("Input", "shape", tuple[Annotated[int, In("[1, inf)")], ...], shape)
+    sizes = check_value("Input", "shape", tuple[Annotated[int, In("[1, inf)")] | None, ...], shape)
+    small, large = (tuple(OpenSize(size) if n is None else n for n in sizes) for size in OPEN_SIZES)
     return Symbol(
         (check_value("Input", "batch_size", int | None, batch_size), *sizes),
         check_value("Input", "dtype", Annotated[str, OneOf(*DTYPES)], dtype or config.floatx()),
+        (small, large),
         name=check_value("Input", "name", str | None, name),
     )
 

@@ -16,7 +16,7 @@ from thalweg.errors import ArgumentError, GraphError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import Layer
+from thalweg.layers.layer import Layer, symbolic
 from thalweg.layers.nested import Nested, unwrapped
 from thalweg.layers.operation import Operation
 from thalweg.layers.summary import table_lines, total_lines
@@ -300,7 +300,7 @@ class Model:
     def build_on(self, types: Sequence[TensorType]) -> None:
         """Get ready for inputs of these types, batch axis included, as a part of another model."""
         if not self.built and self._body is not None:
-            symbols = [Input(shape=kind.shape[1:], dtype=kind.dtype) for kind in types]
+            symbols = [Input(shape=symbolic(kind.shape[1:]), dtype=kind.dtype) for kind in types]
             self._become(self._body.structure_for(only(symbols)))
         self.runner.require_built("calling a model on symbols")
 
@@ -513,16 +513,18 @@ class Model:
         rows = runner.prepare(x, y, sample_weight)
         rows, held_out = runner.hold_out(rows, validation_split, validation_data)
         rows = runner.weigh_classes(rows, class_weight)
+        validation = None
         if held_out is not None:
             size = options.validation_batch(held_out.count)
             held_out = first(held_out, validation_steps, size, "fit: of the validation")
+            validation = runner.trainer("fit", held_out).evaluation(held_out, size)
         if seed is not None:
             self.state.write(SEED_STATE, seed)
         self.stop_training = False
         told = params(verbose, options.epochs, options.steps(rows.count))
         self.history = History(params=told, seed=self.state.number(SEED_STATE))
         watchers.attach(self, told)
-        session.fit(runner.trainer("fit"), rows, held_out, options, watchers, self.history)
+        session.fit(runner.trainer("fit", rows), rows, validation, options, watchers, self.history)
         return self.history
 
     def evaluate(
@@ -547,7 +549,7 @@ class Model:
         runner = self._ready_for(x, y, "evaluate", verbose)
         rows = first(runner.prepare(x, y, sample_weight), steps, batch_size, "evaluate")
         watchers.attach(self, {"verbose": verbose, "steps": rows.count})
-        logs = runner.trainer("evaluate").evaluate(rows, batch_size or BATCH, watchers, verbose)
+        logs = runner.trainer("evaluate", rows).evaluate(rows, batch_size or BATCH, watchers, verbose)
         return _as_keras(logs, return_dict)
 
     def train_on_batch(
@@ -561,20 +563,20 @@ class Model:
         """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
         runner = self._ready_for(x, y, "train_on_batch", verbose=0)
         rows = runner.weigh_classes(runner.prepare(x, y, sample_weight), class_weight)
-        return _as_keras(runner.trainer("train_on_batch").train_on_batch(rows), return_dict)
+        return _as_keras(runner.trainer("train_on_batch", rows).train_on_batch(rows), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of the rows given, all in one batch, without training."""
         runner = self._ready_for(x, y, "test_on_batch", verbose=0)
         rows = runner.prepare(x, y, sample_weight)
-        logs = runner.trainer("test_on_batch").evaluate(rows, rows.count, CallbackList(None), verbose=0)
+        logs = runner.trainer("test_on_batch", rows).evaluate(rows, rows.count, CallbackList(None), verbose=0)
         return _as_keras(logs, return_dict)
 
     def _ready_for(self, x: Any, y: Any, what: str, verbose: int | str, seed: int | None = None) -> Runner:
         """The runner of the model built for these data, its loss chosen. Raises GraphError if it is not compiled."""
         self.runner.require_compiled(what)
         self.build_for(x, seed)
-        self.runner.choose_loss(y, verbose)
+        self.runner.choose_loss(x, y, verbose)
         return self.runner
 
     # Use

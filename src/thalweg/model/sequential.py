@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from thalweg import config
 from thalweg.errors import ArgumentError
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import Layer
+from thalweg.layers.layer import Layer, symbolic
 from thalweg.layers.nested import unwrapped
 from thalweg.layers.symbols import Input, InputLayer, Symbol
 from thalweg.model.model import Model
@@ -83,7 +83,7 @@ class Sequential(Model):
 
     def build_on(self, types: Sequence[TensorType]) -> None:
         if not self.built and self._stack and len(types) == 1:
-            self._entry = Input(shape=types[0].shape[1:], dtype=types[0].dtype)
+            self._entry = Input(shape=symbolic(types[0].shape[1:]), dtype=types[0].dtype)
             self._become(stacked(self._entry, self._stack))
         super().build_on(types)
 

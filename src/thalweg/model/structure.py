@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
+from functools import cached_property
 from typing import Any
 
+from thalweg import ops
 from thalweg.errors import ArgumentError, GraphError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
-from thalweg.graph.types import TensorType
+from thalweg.graph.types import Shape, TensorType
 from thalweg.layers.layer import Layer, name_layers
-from thalweg.layers.symbols import Call, Symbol
-from thalweg.layers.tracing import Parameter, add_parameters
+from thalweg.layers.symbols import SOME_BATCH, Call, Symbol
+from thalweg.layers.tracing import Parameter, add_parameters, tracing
 
 Parts = Symbol | Sequence[Symbol] | Mapping[str, Symbol]
 
@@ -42,17 +44,29 @@ class Structure:
         """Whether the types of the inputs are known, and with them all parameters."""
         return bool(self.calls)
 
-    def input_types(self) -> dict[str, TensorType]:
-        """By label, for some batch size."""
-        return {label: symbol.type() for label, symbol in self.inputs.items()}
+    @cached_property
+    def is_open(self) -> bool:
+        """Whether an input has an axis whose size comes with the data."""
+        return any(symbol.is_open for symbol in self.inputs.values())
 
-    def output_types(self) -> dict[str, TensorType]:
-        """By name, for some batch size."""
-        return {name: symbol.type() for name, symbol in self.outputs.items()}
+    def input_types(self, shapes: Mapping[str, Shape] | None = None) -> dict[str, TensorType]:
+        """By label, for some batch size.
 
-    def sample_types(self) -> dict[str, TensorType]:
-        """Of the inputs by label, without the axis of the samples."""
-        return {label: kind.with_shape(kind.shape[1:]) for label, kind in self.input_types().items()}
+        Arguments:
+            shapes: of samples, by label; without them an open axis has a size that is tried.
+        """
+        if shapes is None:
+            return {label: symbol.type() for label, symbol in self.inputs.items()}
+        return {label: TensorType((SOME_BATCH, *shapes[label]), symbol.dtype) for label, symbol in self.inputs.items()}
+
+    def output_types(self, shapes: Mapping[str, Shape] | None = None) -> dict[str, TensorType]:
+        """By name, for some batch size; arguments as for ``input_types``. Raises ShapeError if they do not fit."""
+        if shapes is None or not self.is_open:
+            return {name: symbol.type() for name, symbol in self.outputs.items()}
+        with tracing(self.parameters()):
+            types = self.input_types(shapes)
+            results = self.call([ops.input_node(label, t.shape, t.dtype) for label, t in types.items()], False)
+        return {name: node.type for name, node in zip(self.outputs, results, strict=True)}
 
     def layers_by_path(self) -> dict[str, Layer]:
         """All layers and those inside them, ``"encoder/dense"``; each after the one that it is in."""
