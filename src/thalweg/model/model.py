@@ -15,9 +15,11 @@ from thalweg.errors import ArgumentError, GraphError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
+from thalweg.layers.layer import Layer, symbolic
 from thalweg.layers.nested import Nested, unwrapped
+from thalweg.layers.operation import Operation
 from thalweg.layers.summary import table_lines, total_lines
-from thalweg.layers.symbols import Input, Symbol
+from thalweg.layers.symbols import Input, Symbol, name_inputs
 from thalweg.layers.tracing import Parameter
 from thalweg.model import description, restoring, subclass
 from thalweg.model import weights as all_weights
@@ -203,8 +205,23 @@ class Model:
 
     @property
     def layers(self) -> list[Any]:
-        """The layers, and the models that are used as such."""
-        return unwrapped(self.runner.structure.layers)
+        """The layers, and the models that are used as such, in Keras's order; the inputs are InputLayers among them.
+
+        As in Keras operations between layers (``x + y``) are not here, but in ``operations``.
+        """
+        return [member for member in self.operations if not isinstance(member, Operation)]
+
+    @property
+    def operations(self) -> list[Any]:
+        """The layers, and the operations between them."""
+        return unwrapped(self._members())
+
+    def _members(self) -> list[Layer]:
+        """All that a summary shows: layers, inputs, and what stands for operations and models."""
+        structure = self.runner.structure
+        entries = [member.entry for member in structure.members if isinstance(member, Symbol)]
+        name_inputs(entries)
+        return [m.entry if isinstance(m, Symbol) else m for m in structure.members or structure.layers]
 
     @checked
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
@@ -212,14 +229,15 @@ class Model:
 
         Raises: ArgumentError if there is no such layer.
         """
-        names = [layer.label for layer in self.runner.structure.layers]
-        if index is not None and name is None and -len(names) <= index < len(names):
+        names = [layer.label for layer in self._members()]
+        count = len(self.layers)
+        if index is not None and name is None and -count <= index < count:
             return self.layers[index]
         if name in names and index is None:
-            return self.layers[names.index(name)]
+            return self.operations[names.index(name)]
         raise ArgumentError(
             "there is no such layer",
-            expected=f"name= one of {', '.join(map(repr, names))}, or index= below {len(names)}",
+            expected=f"name= one of {', '.join(map(repr, names))}, or index= below {count}",
             got=f"name={name!r}, index={index!r}",
             fix=did_you_mean(str(name), names) if name is not None else "pass name= or index=",
         )
@@ -272,7 +290,7 @@ class Model:
             expand_nested: whether the layers of models among them are shown too.
         """
         show, structure = print_fn or print, self.runner.structure
-        table = table_lines(structure.layers, line_length, positions, show_trainable, layer_range, expand_nested)
+        table = table_lines(self._members(), line_length, positions, show_trainable, layer_range, expand_nested)
         optimizer = [self.state[name].type for name in self.state.names(OPTIMIZER, SLOTS)]
         totals = total_lines(structure.parameters(), Trained.now(structure, self._trainable).paths, optimizer)
         for line in [f'Model: "{self.name}"', *table, *totals]:
@@ -294,7 +312,7 @@ class Model:
     def build_on(self, types: Sequence[TensorType]) -> None:
         """Get ready for inputs of these types, batch axis included, as a part of another model."""
         if not self.built and self._body is not None:
-            symbols = [Input(shape=kind.shape[1:], dtype=kind.dtype) for kind in types]
+            symbols = [Input(shape=symbolic(kind.shape[1:]), dtype=kind.dtype) for kind in types]
             self._become(self._body.structure_for(only(symbols)))
         self.runner.require_built("calling a model on symbols")
 
@@ -513,16 +531,18 @@ class Model:
         rows = runner.prepare(x, y, sample_weight)
         rows, held_out = runner.hold_out(rows, validation_split, validation_data)
         rows = runner.weigh_classes(rows, class_weight)
+        validation = None
         if held_out is not None:
             size = options.validation_batch(held_out.count)
             held_out = first(held_out, validation_steps, size, "fit: of the validation")
+            validation = runner.trainer("fit", held_out).evaluation(held_out, size)
         if seed is not None:
             self.state.write(SEED_STATE, seed)
         self.stop_training = False
         told = params(verbose, options.epochs, options.steps(rows.count))
         self.history = History(params=told, seed=self.state.number(SEED_STATE))
         watchers.attach(self, told)
-        session.fit(runner.trainer("fit"), rows, held_out, options, watchers, self.history)
+        session.fit(runner.trainer("fit", rows), rows, validation, options, watchers, self.history)
         return self.history
 
     @checked
@@ -548,7 +568,7 @@ class Model:
         runner = self._ready_for(x, y, "evaluate", verbose)
         rows = first(runner.prepare(x, y, sample_weight), steps, batch_size, "evaluate")
         watchers.attach(self, {"verbose": verbose, "steps": rows.count})
-        logs = runner.trainer("evaluate").evaluate(rows, batch_size or BATCH, watchers, verbose)
+        logs = runner.trainer("evaluate", rows).evaluate(rows, batch_size or BATCH, watchers, verbose)
         return _as_keras(logs, return_dict)
 
     @checked
@@ -563,21 +583,21 @@ class Model:
         """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
         runner = self._ready_for(x, y, "train_on_batch", verbose=0)
         rows = runner.weigh_classes(runner.prepare(x, y, sample_weight), class_weight)
-        return _as_keras(runner.trainer("train_on_batch").train_on_batch(rows), return_dict)
+        return _as_keras(runner.trainer("train_on_batch", rows).train_on_batch(rows), return_dict)
 
     @checked
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of the rows given, all in one batch, without training."""
         runner = self._ready_for(x, y, "test_on_batch", verbose=0)
         rows = runner.prepare(x, y, sample_weight)
-        logs = runner.trainer("test_on_batch").evaluate(rows, rows.count, CallbackList(None), verbose=0)
+        logs = runner.trainer("test_on_batch", rows).evaluate(rows, rows.count, CallbackList(None), verbose=0)
         return _as_keras(logs, return_dict)
 
     def _ready_for(self, x: Any, y: Any, what: str, verbose: int | str, seed: int | None = None) -> Runner:
         """The runner of the model built for these data, its loss chosen. Raises GraphError if it is not compiled."""
         self.runner.require_compiled(what)
         self.build_for(x, seed)
-        self.runner.choose_loss(y, verbose)
+        self.runner.choose_loss(x, y, verbose)
         return self.runner
 
     # Use
