@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from thalweg import config
-from thalweg.checks import check_value
 from thalweg.errors import ArgumentError
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer, symbolic
@@ -36,8 +35,7 @@ class Sequential(Model):
     ) -> None:
         self._begin(name, trainable)
         self.runner.seed = config.new_seed()
-        given: Iterable[Any] | None = check_value("Sequential", "layers", Iterable[Any] | None, layers)
-        for layer in () if given is None else given:
+        for layer in layers or ():
             self._append(layer)
         self._rebuild()
 
@@ -128,7 +126,7 @@ class Sequential(Model):
         self._stack.append(layer)
 
     def _changed(self, rebuild: bool) -> None:
-        if check_value(type(self).__name__, "rebuild", bool, rebuild):
+        if rebuild:
             self._rebuild()
         else:
             self.runner.structure = dataclasses.replace(self.runner.structure, layers=tuple(self._stack))
