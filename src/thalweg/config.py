@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 
 from thalweg import absent
-from thalweg.checks import In, OneOf, check_value
+from thalweg.checks import In, OneOf, check_value, checked
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 
@@ -107,8 +107,9 @@ def set_random_seed(seed: int) -> None:
     _settings.models = 0
 
 
+@checked
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seeded(seed: Annotated[int, In("[0, 4294967296)")]) -> Iterator[None]:
     """Inside, models get their seeds as after ``set_random_seed(seed)``; afterwards it is as before."""
     before = (_settings.root_seed, _settings.models)
     set_random_seed(seed)

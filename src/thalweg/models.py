@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from thalweg import absent
-from thalweg.checks import In, check_value
+from thalweg.checks import In, check_value, checked
 from thalweg.errors import ArgumentError
 from thalweg.layers import (
     Add,
@@ -57,6 +57,7 @@ if not TYPE_CHECKING:
     __getattr__ = absent.answers(__name__)
 
 
+@checked
 def mlp(
     input_shape: Sequence[int] = (28, 28, 1),
     classes: int = 10,
@@ -79,6 +80,7 @@ def mlp(
     return model
 
 
+@checked
 def lenet(
     input_shape: Sequence[int] = (28, 28, 1), classes: int = 10, activation: str = "tanh", dtype: str | None = None
 ) -> Sequential:
@@ -103,6 +105,7 @@ def lenet(
     )
 
 
+@checked
 def small_cnn(input_shape: Sequence[int] = (28, 28, 1), classes: int = 10, dtype: str | None = None) -> Sequential:
     """Two convolutions, one pooling, one dense layer, with dropout: the network that tutorials train on MNIST."""
     return Sequential(
@@ -121,6 +124,7 @@ def small_cnn(input_shape: Sequence[int] = (28, 28, 1), classes: int = 10, dtype
     )
 
 
+@checked
 def resnet(
     depth: int = 20,
     input_shape: Sequence[int] = (32, 32, 3),
@@ -154,6 +158,7 @@ def resnet(
     return Model(image, Dense(classes, "softmax")(GlobalAveragePooling2D()(x)), name=f"resnet{depth}")
 
 
+@checked
 def unet(
     input_shape: Sequence[int] = (64, 64, 1),
     classes: int = 1,

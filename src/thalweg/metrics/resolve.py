@@ -69,7 +69,7 @@ def resolve(identifier: Any, target: TensorType, output: TensorType, loss: Loss 
             logits, binary accuracy with the threshold 0, where the probability is 1/2. Differs: Keras takes them for
             probabilities. What the loss ignores a crossentropy leaves out.
     """
-    if identifier not in (*ACCURACY, *CROSSENTROPY):
+    if not isinstance(identifier, str) or identifier not in (*ACCURACY, *CROSSENTROPY):
         return get(identifier)
     if output.rank == 1 or output.shape[-1] == 1:
         kinds: tuple[type[Metric], Callable[..., Crossentropy]] = (BinaryAccuracy, BinaryCrossentropy)

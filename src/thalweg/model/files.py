@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from thalweg import config
+from thalweg.checks import FilePath, checked
 from thalweg.errors import ArgumentError
 from thalweg.model.model import Model
 from thalweg.model.restoring import description as described
@@ -19,8 +19,9 @@ from thalweg.training import checkpoint
 M = TypeVar("M", bound=Model)
 
 
+@checked
 def load_model(
-    filepath: str | os.PathLike[str],
+    filepath: FilePath,
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
@@ -48,11 +49,13 @@ def load_model(
     return model
 
 
-def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+@checked
+def save_model(model: Model, filepath: FilePath, overwrite: bool = True) -> None:
     """``model.save(filepath, overwrite)``."""
     model.save(filepath, overwrite)
 
 
+@checked
 def clone_model(
     model: M,
     input_tensors: None = None,
@@ -82,6 +85,7 @@ def clone_model(
     return clone
 
 
+@checked
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
     """A model of the layers that ``to_json`` has described, with new initial weights, not compiled.
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
 from thalweg import config, optimizers
-from thalweg.checks import In, check_value
+from thalweg.checks import Count, FilePath, In, check_value, checked
 from thalweg.errors import ArgumentError, GraphError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
@@ -89,11 +88,12 @@ class Model:
 
     def _begin(self, name: str | None, trainable: bool) -> None:
         """Be a model without layers. A method of its own, because models from files are made without ``__init__``."""
-        self.name = name or self.base_name
-        self.runner = Runner(type(self).__name__)
+        owner = type(self).__name__
+        self.name = check_value(owner, "name", str | None, name) or self.base_name
+        self.runner = Runner(owner)
         self.history: History | None = None
         self._has_own_name = name is not None
-        self._trainable = trainable
+        self._trainable: bool = check_value(owner, "trainable", bool, trainable)
         self._nested: Nested | None = None  # what this model is in others
         self._body = None
 
@@ -133,8 +133,18 @@ class Model:
         return f"<{type(self).__name__} {self.name!r}, {count} layers{'' if self.built else ', not built'}>"
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """The outputs for the inputs, nodes or lists or mappings of such as they come."""
-        raise NotImplementedError(f"{type(self).__name__} has no call()")
+        """The outputs for the inputs, nodes or lists or mappings of such as they come. A class of one's own writes it.
+
+        Of a model made of layers it is the same as calling the model.
+        """
+        if self._body is not None:
+            raise GraphError(
+                f"{type(self).__name__}: the call that this asks for is not written",
+                expected="a method call(self, inputs) that computes with layers",
+                got="Model.call, perhaps by super().call",
+                fix="call the layers instead",
+            )
+        return self(inputs, training)
 
     def __call__(self, inputs: Any, training: bool | None = None) -> Any:
         """The model on arrays: predictions. On symbols: it becomes a layer of another model, weights shared.
@@ -151,7 +161,7 @@ class Model:
             if not self.built and self._body is not None and isinstance(given[0], Symbol):
                 self._become(self._body.structure_for(inputs))
             return self._call_inside(inputs, given, training)
-        return self._on_one_batch(inputs, bool(training))
+        return self._on_one_batch(inputs, bool(check_value(type(self).__name__, "training", bool | None, training)))
 
     # Structure
 
@@ -213,6 +223,7 @@ class Model:
         name_inputs(entries)
         return [m.entry if isinstance(m, Symbol) else m for m in structure.members or structure.layers]
 
+    @checked
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """A layer (or model used as one) by its name or its place.
 
@@ -263,6 +274,7 @@ class Model:
         """Of the output, the batch as None; a list if there are several."""
         return only([symbol.shape for symbol in self.outputs])
 
+    @checked
     def summary(
         self,
         line_length: int | None = None,
@@ -324,6 +336,7 @@ class Model:
 
     # Weights
 
+    @checked
     def parameters(self, trainable_only: bool = False) -> dict[str, Parameter]:
         """Path, as ``"dense_1/kernel"``, -> parameter; of one that is reached by several ways the first path."""
         structure = self.runner.structure
@@ -358,18 +371,21 @@ class Model:
         """Copies of all parameters, layer by layer."""
         return list(all_weights.values(all_weights.made(self.runner, "get_weights")).values())
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    @checked
+    def set_weights(self, weights: Iterable[Any]) -> None:
         """Put values into all parameters.
 
         Raises: ShapeError or DTypeError, before any is changed.
         """
         all_weights.put(self.runner, weights)
 
-    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    @checked
+    def save_weights(self, filepath: FilePath, overwrite: bool = True) -> None:
         """The parameters alone, by their names, in a safetensors file."""
         all_weights.save(self.runner, filepath, overwrite)
 
-    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+    @checked
+    def load_weights(self, filepath: FilePath, skip_mismatch: bool = False) -> None:
         """Parameters by their names from a file that ``save_weights`` or ``save`` wrote.
 
         Arguments:
@@ -454,24 +470,26 @@ class Model:
         self.runner.require_compiled("metrics_names")
         return self.runner.goals().names
 
+    @checked
     def metric_rises(self, name: str) -> bool | None:
         """Whether larger values of a metric are better; None if that is not known."""
         return self.runner.goals().rises(name)
 
     # Training
 
+    @checked
     def fit(
         self,
         x: Any = None,
         y: Any = None,
         batch_size: int | str | None = None,
         epochs: int = 1,
-        verbose: int | str = "auto",
+        verbose: bool | int | str = "auto",
         callbacks: Callbacks = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
-        class_weight: Mapping[int, float] | str | None = None,
+        class_weight: Any = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
@@ -527,12 +545,13 @@ class Model:
         session.fit(runner.trainer("fit", rows), rows, validation, options, watchers, self.history)
         return self.history
 
+    @checked
     def evaluate(
         self,
         x: Any = None,
         y: Any = None,
         batch_size: int | None = None,
-        verbose: int | str = "auto",
+        verbose: bool | int | str = "auto",
         sample_weight: Any = None,
         steps: int | None = None,
         callbacks: Callbacks = None,
@@ -552,12 +571,13 @@ class Model:
         logs = runner.trainer("evaluate", rows).evaluate(rows, batch_size or BATCH, watchers, verbose)
         return _as_keras(logs, return_dict)
 
+    @checked
     def train_on_batch(
         self,
         x: Any,
         y: Any = None,
         sample_weight: Any = None,
-        class_weight: Mapping[int, float] | str | None = None,
+        class_weight: Any = None,
         return_dict: bool = False,
     ) -> Any:
         """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
@@ -565,6 +585,7 @@ class Model:
         rows = runner.weigh_classes(runner.prepare(x, y, sample_weight), class_weight)
         return _as_keras(runner.trainer("train_on_batch", rows).train_on_batch(rows), return_dict)
 
+    @checked
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of the rows given, all in one batch, without training."""
         runner = self._ready_for(x, y, "test_on_batch", verbose=0)
@@ -585,7 +606,7 @@ class Model:
         self,
         x: Any,
         batch_size: int | None = None,
-        verbose: int | str = "auto",
+        verbose: bool | int | str = "auto",
         steps: int | None = None,
         callbacks: Callbacks = None,
     ) -> Any:
@@ -638,11 +659,12 @@ class Model:
 
         return engine.explained(self.runner, stage, batch_size, what)
 
+    @checked
     def profile(
         self,
         x: Any,
         y: Any = None,
-        batch_size: int | None = None,
+        batch_size: Count | None = None,
         sample_weight: Any = None,
         *,
         what: str = "train",
@@ -757,7 +779,8 @@ class Model:
             layer.trainable = bool(settings["layers"][path])
         return model
 
-    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    @checked
+    def save(self, filepath: FilePath, overwrite: bool = True) -> None:
         """The whole model in one file: layers, weights, and, if compiled, all that is needed to go on training.
 
         Training goes on from it to the same bits as without the file between.
@@ -776,7 +799,16 @@ class Model:
 
     def to_json(self, **kwargs: Any) -> str:
         """The layers and how they are connected, without weights; keywords go to ``json.dumps``."""
-        return json.dumps(restoring.description(self), **kwargs)
+        whole = restoring.description(self)
+        try:
+            return json.dumps(whole, **kwargs)
+        except (TypeError, ValueError, AttributeError) as error:  # of what the description holds nothing is refused
+            raise ArgumentError(
+                "to_json: these are no arguments of json.dumps",
+                expected="keywords such as indent=2 or sort_keys=True",
+                got=f"{', '.join(kwargs)}: {error}",
+                fix="leave them out",
+            ) from error
 
 
 def _made(cls: type[M], settings: Mapping[str, Any]) -> M:

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from thalweg.checks import In, OneOf, check_value
+from thalweg.checks import In, OneOf, check_value, checked
 from thalweg.data.arrays import as_array, converted
 from thalweg.errors import DataError, ShapeError
 
 
+@checked
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """Class numbers as one-hot rows, float32.
 
@@ -44,6 +45,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     return rows
 
 
+@checked
 def pad_sequences(
     sequences: Iterable[Any],
     maxlen: int | None = None,
@@ -118,6 +120,7 @@ def _fitting(value: Any, dtype: Any) -> Any:
     return value
 
 
+@checked
 def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
     """The vectors along an axis, divided by their length; those of length 0 stay.
 
