@@ -200,6 +200,7 @@ def compare_statistics(ours, theirs, case):
 OTHERWISE_PROVED = {
     *(
         "nested",
+        "lambda",
         "mixup",
         "swapnoise",
         "dropout",
