@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from thalweg import ops
+from thalweg import absent, ops
 from thalweg.graph.node import Node
 from thalweg.ops.elementwise import floating
 from thalweg.ops.recording import recordable
@@ -23,8 +23,9 @@ def get(identifier: str | Activation | None) -> Activation:
     return linear if identifier is None else registry.get(identifier)
 
 
+serialize, deserialize = registry.name_of, registry.deserialize
 if not TYPE_CHECKING:
-    __getattr__ = registry.attribute
+    __getattr__ = absent.answers(__name__, registry.attribute)
 
 
 def of_anything(function: F) -> F:

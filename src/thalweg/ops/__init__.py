@@ -4,7 +4,7 @@ Functions take and give nodes; of symbols they make symbols, of arrays arrays, a
 names in its ``__all__`` is public here, and what takes a tensor can stand in a model's file. How it is arranged:
 
 ============================================  ========================================================================
-``leaf``, ``view``, ``cast``, ``shape``       primitives: where numbers come from, moving them
+``leaf``, ``views``, ``cast``, ``shape``      primitives: where numbers come from, moving them
 ``broadcast``, ``reduce``, ``elementwise``    primitives: repeating, folding, each number for itself
 ``contraction``, ``convolution``, ``lookup``  primitives: sums of products, over windows, rows by number
 ``softmax``, ``concatenate``, ``random``      primitives
@@ -19,7 +19,9 @@ names in its ``__all__`` is public here, and what takes a tensor can stand in a 
 """
 
 from types import FunctionType
+from typing import TYPE_CHECKING
 
+from thalweg import absent
 from thalweg.ops import operators as operators  # gives nodes their + - * /
 from thalweg.ops.activation import *
 from thalweg.ops.alone import *
@@ -64,3 +66,6 @@ for _name in sorted(_functions, key=lambda name: (name not in NAMES_IN_FILES or 
         __all__.append(_name)
         if takes_tensors(_function):
             globals()[_name] = registry.register(NAMES_IN_FILES.get(_name, _name))(recordable(_function))
+
+if not TYPE_CHECKING:
+    __getattr__ = absent.answers(__name__)
