@@ -249,7 +249,7 @@ def test_every_registered_name_has_a_case():
         "initializer": initializers.registry,
     }
     for kind, registry in registries.items():
-        # asked through the losses; in tests/training/test_search.py; in tests/ops/test_names.py: Keras's does not sum to 1
+        # Asked through the losses; in tests/training/test_search.py; in tests/ops: Keras's does not sum to 1.
         elsewhere = {"meanloss", "lbfgs", "sparsemax"}
         names = {entry.__name__.lower() for _, entry in registry.items()} - elsewhere
         assert names <= asked[kind], kind
