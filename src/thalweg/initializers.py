@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from thalweg import config
-from thalweg.checks import Finite, In, OneOf, check_fields
+from thalweg import absent, config
+from thalweg.checks import Finite, In, OneOf, check_fields, checked
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.types import Shape
@@ -45,8 +45,10 @@ class Initializer(Registered):
         return self.fill(shape, np.random.Generator(np.random.Philox(key))).astype(dtype or config.floatx())
 
 
-Filling = Callable[..., Any]
-"""What gives a parameter its first value: an Initializer, or a function of the shape with the keyword ``dtype``."""
+Filling = Callable[..., Any] | None
+"""What gives a parameter its first value: an Initializer, or a function of the shape with the keyword ``dtype``.
+None is ``"glorot_uniform"``, as in Keras.
+"""
 
 registry: Registry[Initializer] = Registry("initializer", Initializer)
 
@@ -65,7 +67,7 @@ def get(identifier: Any) -> Initializer:
 class Written(Initializer):
     """A user's function as an initializer."""
 
-    function: Filling
+    function: Callable[..., Any]
 
     def __call__(self, shape: Shape, dtype: str | None = None, *, seed: int = 0, path: str = "") -> np.ndarray:
         values = np.asarray(self.function(shape, dtype=dtype or config.floatx()))
@@ -79,8 +81,19 @@ class Written(Initializer):
         return values.astype(dtype or config.floatx())
 
 
+@dataclass(frozen=True)
+class Given(Initializer):
+    """Values that are there already: what ``adapt`` found out, or an older model."""
+
+    values: Any
+
+    def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
+        return np.broadcast_to(np.asarray(self.values, np.float64), shape)
+
+
+serialize, deserialize = registry.config, registry.deserialize
 if not TYPE_CHECKING:
-    __getattr__ = registry.attribute
+    __getattr__ = absent.answers(__name__, registry.attribute)
 
 
 @registry.register("zeros", "zero")
@@ -367,6 +380,7 @@ TRUNCATED_DEVIATION = 0.87962566103423978
 """The standard deviation of a standard normal cut off at -2 and 2."""
 
 
+@checked
 def truncated(shape: Shape, random: np.random.Generator) -> np.ndarray:
     """Standard normal numbers within [-2, 2]: those outside are drawn again."""
     values = random.standard_normal(shape)
@@ -375,6 +389,7 @@ def truncated(shape: Shape, random: np.random.Generator) -> np.ndarray:
     return values
 
 
+@checked
 def fans(shape: Shape) -> tuple[int, int]:
     """How many inputs and outputs a unit of a kernel of this shape has. See VarianceScaling."""
     if len(shape) < 2:
