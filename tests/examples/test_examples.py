@@ -118,6 +118,7 @@ def test_what_vanishing_gradients_calls_normalised_is_the_layer_in_training():
     np.testing.assert_allclose(thalweg.compile_function(module.normalised)(x), model.predict(x, verbose=0), atol=2e-6)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_overfitting():
     found = example("overfitting").main([])
@@ -132,6 +133,7 @@ def test_overfitting():
     assert found["dropout"]["accuracy"] > found["a small network"]["accuracy"]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_imbalance():
     found = example("imbalance").main([])
@@ -160,6 +162,7 @@ def test_imbalance_scores_are_those_of_scikit_learn():
     assert found["average precision"] == pytest.approx(sklearn.average_precision_score(y, probabilities))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_comparison():
     found, losses = example("comparison").main([])
@@ -210,6 +213,7 @@ def test_best_digits():
     assert example("best_digits").main(["--epochs", "2", "--images", "12000"])["accuracy"] > 0.9
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_convolution():
     found = example("convolution").main(["--epochs", "2"])
