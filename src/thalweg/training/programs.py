@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import field
@@ -11,9 +10,6 @@ from thalweg.executors.executor import Executor, Program, leaf_types
 from thalweg.fields import dataclass
 from thalweg.state import State
 from thalweg.training.step import Step
-
-_compiling = threading.Lock()
-"""Of networks alike that are trained at once, the first is compiled and the others find its code in the cache."""
 
 
 @dataclass
@@ -47,7 +43,6 @@ class Programs:
         _, states = leaf_types(graph)
         for name, kind in states.items():
             self.state.add(name, kind)
-        with _compiling:
-            self._programs[key, gather] = self.executor.compile(graph, gather=gather)
+        self._programs[key, gather] = self.executor.compile(graph, gather=gather)
         self.compile_seconds += time.perf_counter() - began
         return self._programs[key, gather]
