@@ -14,12 +14,12 @@ from typing import Annotated, Any, ClassVar, TypeVar
 import numpy as np
 
 from thalweg import config, constraints, initializers, ops, regularizers
-from thalweg.checks import Count, OneOf, check_fields
+from thalweg.checks import Count, OneOf, check_fields, checked
 from thalweg.data.arrays import as_array, require_finite
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
-from thalweg.graph.types import FLOATS, Shape, TensorType
+from thalweg.graph.types import FLOATS, OpenSize, Shape, TensorType
 from thalweg.initializers import Filling, Given
 from thalweg.layers.tracing import Parameter, add_parameters, current_trace, told_training, tracing
 from thalweg.registry import NOT_DESCRIBED, Registered, Registry
@@ -29,6 +29,9 @@ __all__ = ["Layer", "registry"]
 
 SymbolicShape = tuple[int | None, ...]
 """With the batch axis first, None where a size is open: ``(None, 784)``."""
+
+DEPENDS_ON_DATA = "the shape of a weight depends on an axis that is open"
+"""The problem with a layer that is called on an open axis and wants to know its size."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -117,7 +120,16 @@ class Layer(Registered):
         Arguments:
             initializer: None for ``"glorot_uniform"``, as in Keras.
             arguments: what these fields are called after in place of the name.
+
+        Raises: ShapeError if the shape depends on an axis of the input that is open.
         """
+        if any(isinstance(size, OpenSize) for size in shape):
+            raise ShapeError(
+                DEPENDS_ON_DATA,
+                expected=f"sizes for {name!r} that are the same for all data",
+                got=f"shape {symbolic(shape)}",
+                fix="give the Input this size, or reduce the axis first, as GlobalAveragePooling2D() does",
+            )
         prefix = arguments or name
         regularizer, constraint = (getattr(self, f"{prefix}_{what}", None) for what in ("regularizer", "constraint"))
         new = Parameter(
@@ -278,7 +290,8 @@ class Layer(Registered):
         """
         return [parameter.numpy() for parameter in self.named_parameters().values()]
 
-    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
+    @checked
+    def set_weights(self, weights: Sequence[Any]) -> None:
         """Put values into the parameters.
 
         Raises: ShapeError or DTypeError if number, shapes or dtypes do not fit, before any is changed.
@@ -356,8 +369,9 @@ class Layer(Registered):
                         self.trainable = False  # of the layers inside too, now that they are there
                 options = {"training": told} if asks_for_training(type(self)) else {}
                 results = self.call(*inputs, **options)
-                first = results[0] if isinstance(results, tuple) else results
-                self.output_shape = (None, *first.shape[1:])
+                if current_trace().only_shapes:
+                    first = results[0] if isinstance(results, tuple) else results
+                    self.output_shape = (None, *symbolic(first.shape[1:]))
                 regularizer = getattr(self, "activity_regularizer", None)
                 if regularizer is not None:
                     penalty = regularizers.get(regularizer)
@@ -452,6 +466,11 @@ def name_layers(layers: Iterable[Layer]) -> None:
                 count += 1
             layer.name = name
             taken[name] = layer
+
+
+def symbolic(shape: Shape) -> SymbolicShape:
+    """The shape with None in place of the sizes that are open."""
+    return tuple(None if isinstance(n, OpenSize) else n for n in shape)
 
 
 @lru_cache(maxsize=1024)

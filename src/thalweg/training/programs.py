@@ -8,6 +8,7 @@ from dataclasses import field
 
 from thalweg.executors.executor import Executor, Program, leaf_types
 from thalweg.fields import dataclass
+from thalweg.graph.types import TensorType
 from thalweg.state import State
 from thalweg.training.step import Step
 
@@ -25,6 +26,7 @@ class Programs:
     compile_seconds: float = 0.0
     _steps: dict[Hashable, Step] = field(default_factory=dict)
     _programs: dict[Hashable, Program] = field(default_factory=dict)
+    _states: dict[str, TensorType] = field(default_factory=dict)
 
     def step(self, key: Hashable, build: Callable[[], Step]) -> Step:
         """The step of this key, built by ``build`` if it is the first time."""
@@ -37,12 +39,17 @@ class Programs:
         program = self._programs.get((key, gather))
         return program if program is not None else self._compiled(key, build, gather)
 
+    def claim_states(self) -> None:
+        """Give the states the shapes that these programs take: other programs may have wanted other running sums."""
+        for name, kind in self._states.items():
+            self.state.add(name, kind)
+
     def _compiled(self, key: Hashable, build: Callable[[], Step], gather: bool) -> Program:
         began = time.perf_counter()
         graph = self.step(key, build).graph
         _, states = leaf_types(graph)
-        for name, kind in states.items():
-            self.state.add(name, kind)
+        self._states |= states
+        self.claim_states()
         self._programs[key, gather] = self.executor.compile(graph, gather=gather)
         self.compile_seconds += time.perf_counter() - began
         return self._programs[key, gather]
