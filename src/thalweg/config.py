@@ -4,19 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
+from thalweg import absent
 from thalweg.checks import In, OneOf, check_value, checked
 from thalweg.fields import dataclass
 
-__all__ = ["epsilon", "floatx", "new_seed", "seeded", "set_floatx", "set_random_seed"]
+__all__ = [
+    "backend",
+    "disable_traceback_filtering",
+    "epsilon",
+    "floatx",
+    "image_data_format",
+    "is_traceback_filtering_enabled",
+    "new_seed",
+    "seeded",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+    "set_random_seed",
+]
+
+if not TYPE_CHECKING:
+    __getattr__ = absent.answers(__name__)
 
 
 @dataclass
 class _Settings:
     floatx: str = "float32"
+    epsilon: float = 1e-7
     root_seed: int | None = None
     models: int = 0  # how many took a seed from the root
 
@@ -25,8 +43,38 @@ _settings = _Settings()
 
 
 def epsilon() -> float:
-    """The distance that crossentropies keep probabilities away from 0 and 1: 1e-7."""
-    return 1e-7
+    """The distance that crossentropies keep probabilities away from 0 and 1: 1e-7 unless changed."""
+    return _settings.epsilon
+
+
+@checked
+def set_epsilon(value: Annotated[float, In("(0, 1)")]) -> None:
+    """Let what is compiled from now on take another ``epsilon``. Raises: ArgumentError."""
+    _settings.epsilon = value
+
+
+def backend() -> str:
+    """What computes: thalweg itself."""
+    return "thalweg"
+
+
+def image_data_format() -> str:
+    """Where layers that are not told otherwise expect the channels of images: ``"channels_last"``."""
+    return "channels_last"
+
+
+@checked
+def set_image_data_format(data_format: Annotated[str, OneOf("channels_last")]) -> None:
+    """Accepted for ``"channels_last"``; ``data_format=`` of a layer says more. Raises: ArgumentError."""
+
+
+def disable_traceback_filtering() -> None:
+    """Accepted: tracebacks of thalweg are always whole."""
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """False: tracebacks are always whole."""
+    return False
 
 
 def floatx() -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from thalweg import config
+from thalweg import absent, config
 from thalweg.checks import Finite, In, OneOf, check_fields, checked
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.fields import dataclass
@@ -91,8 +91,9 @@ class Given(Initializer):
         return np.broadcast_to(np.asarray(self.values, np.float64), shape)
 
 
+serialize, deserialize = registry.config, registry.deserialize
 if not TYPE_CHECKING:
-    __getattr__ = registry.attribute
+    __getattr__ = absent.answers(__name__, registry.attribute)
 
 
 @registry.register("zeros", "zero")

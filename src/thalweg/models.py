@@ -8,8 +8,9 @@ memory, 0 to 255, and the network divides by 255; else they are floats. Classifi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from thalweg import absent
 from thalweg.checks import In, check_value, checked
 from thalweg.errors import ArgumentError
 from thalweg.layers import (
@@ -33,7 +34,27 @@ from thalweg.model import Model as Model
 from thalweg.model import Sequential as Sequential
 from thalweg.model import clone_model as clone_model
 from thalweg.model import load_model as load_model
+from thalweg.model import model_from_json as model_from_json
+from thalweg.model import save_model as save_model
 from thalweg.model.restoring import registry as registry
+
+__all__ = [
+    "Model",
+    "Sequential",
+    "clone_model",
+    "lenet",
+    "load_model",
+    "mlp",
+    "model_from_json",
+    "registry",
+    "resnet",
+    "save_model",
+    "small_cnn",
+    "unet",
+]
+
+if not TYPE_CHECKING:
+    __getattr__ = absent.answers(__name__)
 
 
 @checked

@@ -42,7 +42,8 @@ def get(identifier: Any) -> Metric:
         metric = registry.get(identifier) if make is None else make()
     except NameNotFoundError:
         try:
-            metric = MeanLoss(losses.get(identifier))
+            loss = losses.get(identifier)
+            metric = MeanLoss(loss if isinstance(loss, Loss) else FunctionLoss(loss))
         except NameNotFoundError:
             known = sorted(
                 {*registry.spellings(), *losses.registry.spellings(), *WITH_ARGUMENTS, *ACCURACY, *CROSSENTROPY}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from thalweg import config
@@ -11,6 +12,7 @@ from thalweg.model.model import Model
 from thalweg.model.restoring import description as described
 from thalweg.model.restoring import registry, restored
 from thalweg.model.restoring import revived as revived  # where pickles made before look for it
+from thalweg.registry import known_objects
 from thalweg.training import checkpoint
 
 M = TypeVar("M", bound=Model)
@@ -47,9 +49,46 @@ def load_model(
 
 
 @checked
-def clone_model(model: M) -> M:
-    """A model of the same layers with new initial weights, not compiled."""
-    clone: M = restored(described(model), type(model))
+def save_model(model: Model, filepath: FilePath, overwrite: bool = True) -> None:
+    """``model.save(filepath, overwrite)``."""
+    model.save(filepath, overwrite)
+
+
+@checked
+def clone_model(
+    model: M,
+    input_tensors: None = None,
+    clone_function: Callable[[Any], Any] | None = None,
+    call_function: None = None,
+    recursive: bool = False,
+) -> M:
+    """A model of the same layers with new initial weights, not compiled.
+
+    Arguments:
+        clone_function: gives for each layer, or model inside of the model, the one to put in its place; a copy of it
+            unless given.
+        input_tensors, call_function: not there; the clone can be called on other inputs, ``Model(x, clone(x))``.
+        recursive: accepted; what is in nested models is cloned with them.
+
+    Raises: ArgumentError for ``clone_function`` with a class of models of one's own.
+    """
+    clone: M = restored(described(model), type(model)) if clone_function is None else model.with_layers(clone_function)
     clone.runner.seed = config.new_seed()
     clone.runner.give_values()
     return clone
+
+
+@checked
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
+    """A model of the layers that ``to_json`` has described, with new initial weights, not compiled.
+
+    Arguments:
+        custom_objects: name -> class, for what is not registered.
+
+    Raises: FileFormatError if the text describes no model.
+    """
+    with checkpoint.reading("the text"), known_objects(custom_objects or {}):
+        model: Model = restored(json.loads(json_string))
+    model.runner.seed = config.new_seed()
+    model.runner.give_values()
+    return model

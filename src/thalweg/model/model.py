@@ -709,6 +709,40 @@ class Model:
         """A model, without values, from what ``get_config`` gave."""
         return _made(cls, config)
 
+    def with_layers(self, replaced: Callable[[Any], Any]) -> Self:
+        """A model, without values, of the same connections with other layers.
+
+        Arguments:
+            replaced: gives for each layer, or model inside of the model, the one in its place.
+
+        Raises: ArgumentError for a class of one's own, or where ``replaced`` gives no layer.
+        """
+        if self._body is not None:
+            raise ArgumentError(
+                f"the layers of {type(self).__name__} cannot be replaced: its call says how they are connected",
+                expected="a Sequential or functional model",
+                got="a class of models with a call",
+                fix="make another model of the class",
+            )
+        others = {}
+        for layer in self.runner.structure.layers:
+            other = replaced(unwrapped([layer])[0])
+            others[layer.label] = other.as_layer() if isinstance(other, Model) else other
+        bad = [label for label, other in others.items() if not isinstance(other, Layer)]
+        if bad:
+            raise ArgumentError(
+                "what is to replace a layer is no layer",
+                expected="a layer for each layer",
+                got=f"{others[bad[0]]!r:.60} for {bad[0]!r}",
+                fix="give the layer itself where it is to stay, or layer.from_config(layer.get_config())",
+            )
+        for label, other in others.items():
+            other.name = other.name or label
+        model = type(self).__new__(type(self))
+        model._begin(self.name, self._trainable)
+        model._become(description.restore_structure(self.get_config(), others))
+        return model
+
     def file_config(self) -> dict[str, Any]:
         """What files say of the model, in JSON types.
 
