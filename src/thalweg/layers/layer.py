@@ -32,6 +32,7 @@ from thalweg.layers.signature import (
 )
 from thalweg.layers.tracing import Parameter, add_parameters, current_trace, told_training, tracing
 from thalweg.registry import NOT_DESCRIBED, Registered, Registry
+from thalweg.spelling import MADE_WITH
 from thalweg.state.names import SEED_STATE, STEP_STATE
 from thalweg.trees import TreeForm, flatten
 
@@ -233,7 +234,7 @@ class Layer(Registered):
 
     def sublayers(self) -> list[Layer]:
         """The layers inside this one: its attributes, and those in lists and mappings among them."""
-        return layers_among(vars(self).values())
+        return layers_among(value for name, value in vars(self).items() if name != MADE_WITH)
 
     def named_parameters(self, prefix: str = "", *, trainable_only: bool = False) -> dict[str, Parameter]:
         """Path -> parameter, ``prefix`` in front, own ones first; of a parameter reached twice the first path."""
@@ -420,7 +421,7 @@ class Layer(Registered):
         """Raise what can be said of the symbols that the layer is called on, before anything is worked out."""
 
 
-registry: Registry[Layer] = Registry("layer", Layer, identity=True)
+registry: Registry[Layer] = Registry("layer", Layer, identity=True, by_class_name=True)
 
 Use = Callable[[Layer, tuple[Any, ...], bool | None, Arguments], Any]
 F = TypeVar("F", bound=Use)
