@@ -32,4 +32,6 @@ from thalweg.model import Sequential as Sequential
 from thalweg.model import clone_model as clone_model
 from thalweg.model import load_model as load_model
 from thalweg.numdiff import check_gradients as check_gradients
+from thalweg.steps import GradientTape as GradientTape
+from thalweg.steps import gradients as gradients
 from thalweg.version import __version__ as __version__

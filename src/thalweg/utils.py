@@ -10,10 +10,13 @@ from thalweg.config import set_random_seed as set_random_seed
 from thalweg.data.arrays import as_array, converted
 from thalweg.errors import DataError
 
+from thalweg.training.own import pack as pack_x_y_sample_weight
+from thalweg.training.own import unpack as unpack_x_y_sample_weight
+
 if TYPE_CHECKING:
     from thalweg.visualization.diagram import plot_model as plot_model
 
-__all__ = ["plot_model", "set_random_seed", "to_categorical"]
+__all__ = ["pack_x_y_sample_weight", "plot_model", "set_random_seed", "to_categorical", "unpack_x_y_sample_weight"]
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:

@@ -27,6 +27,7 @@ class Structure:
         outputs: by their names; the only output of a model is called "".
         calls: the uses of the layers, each after those that it needs; none while the input is not known.
         named_outputs: whether results go by the outputs' names, because the outputs were given so.
+        without_call: whether there are no outputs, because the model says only what its steps do.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -34,11 +35,12 @@ class Structure:
     outputs: Mapping[str, Symbol] = field(default_factory=dict)
     calls: tuple[Call, ...] = ()
     named_outputs: bool = False
+    without_call: bool = False
 
     @property
     def built(self) -> bool:
         """Whether the types of the inputs are known, and with them all parameters."""
-        return bool(self.calls)
+        return bool(self.calls) or self.without_call
 
     def input_types(self) -> dict[str, TensorType]:
         """By label, for some batch size."""
