@@ -1,6 +1,6 @@
 """The issue's list of bad input, item by item: a four-part error before damage is done, or what Keras does."""
 
-import errno
+import contextlib
 import json
 import os
 import subprocess
@@ -16,7 +16,7 @@ from tests import nets
 import thalweg
 from thalweg import errors
 from thalweg.callbacks import CSVLogger, ModelCheckpoint
-from thalweg.data import atomic, safetensors
+from thalweg.data import safetensors
 from thalweg.executors.native.run.cache import CacheNotice
 from thalweg.layers import Dense, Input
 
@@ -137,7 +137,7 @@ MISTAKES: dict[str, dict[str, tuple[Any, ...]]] = {
         ),
         "activation": (lambda model: Dense(3, activation="rely"), errors.NameNotFoundError, "did you mean 'relu'"),
         "argument": (lambda model: Dense(3, activaton="relu"), errors.ArgumentError, "did you mean 'activation'"),  # type: ignore[call-arg]
-        "foreign argument": (lambda model: Dense(3, input_dim=4), errors.ArgumentError, "use input_shape="),  # type: ignore[call-arg]
+        "foreign argument": (lambda model: Dense(out_features=3), errors.ArgumentError, "use units="),  # type: ignore[call-arg]
         "layer": (lambda model: model.get_layer("dens"), errors.ArgumentError, "did you mean 'dense'"),
         "optimizer's attribute": (
             lambda model: setattr(model.optimizer, "learnin_rate", 0.1),
@@ -213,17 +213,24 @@ def test_a_failed_compile_leaves_the_last_one():
     assert model.optimizer.iterations == 1
 
 
-def full_disk(*arguments):
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+@contextlib.contextmanager
+def full_disk():
+    """No file can grow beyond a few bytes."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
+def test_a_full_disk_leaves_the_old_file(tmp_path):
     model, path = nets.classifier(), tmp_path / "m.thalweg"
     model.save(path)
     old = path.read_bytes()
     model.fit(X, Y, verbose=0)
-    monkeypatch.setattr(atomic, "_write_whole", full_disk)
-    with pytest.raises(errors.StorageError, match="No space left"):
+    with full_disk(), pytest.raises(errors.StorageError, match="File too large"):
         model.save(path)
     assert path.read_bytes() == old
     assert [file.name for file in tmp_path.iterdir()] == ["m.thalweg"]
@@ -269,13 +276,14 @@ def test_a_full_cache_gives_a_notice(tmp_path, monkeypatch):
     from thalweg.executors.native.run import cache
 
     monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path / "full"))
-    monkeypatch.setattr(atomic, "_write_whole", full_disk)
-    with warnings.catch_warnings(record=True) as notices:
+    monkeypatch.setattr(cache, "_user_folder", lambda: tmp_path / "home")
+    with full_disk(), warnings.catch_warnings(record=True) as notices:
         warnings.simplefilter("always")
         cache.save("a", b"code")
         cache.save("b", b"code")
     assert {notice.category for notice in notices} == {CacheNotice}
     assert cache.load("a") is None
+    assert not list(tmp_path.rglob("*.*"))
 
 
 def test_without_llvmlite_the_numpy_executor_runs_with_a_notice():

@@ -44,7 +44,6 @@ def test_names_that_are_not_there():
     ("make", "says"),
     [
         (lambda: optimizers.SGD(decay=1e-6), "InverseTimeDecay"),  # type: ignore[call-arg]
-        (lambda: layers.Embedding(10, 4, input_length=3), "leave it out"),  # type: ignore[call-arg]
     ],
 )
 def test_arguments_that_are_gone(make, says):

@@ -85,11 +85,6 @@ class TestFunctions:
             thalweg.Sequential([thalweg.Input((4,)), layers.Dense(3, kernel_initializer=wrong)])
 
 
-def test_older_ways_to_give_an_embedding_its_table():
-    with pytest.raises(ArgumentError, match=r"initializers\.Constant\(table\)"):
-        layers.Embedding(3, 2, weights=[TABLE])  # type: ignore[call-arg]
-
-
 def test_bounds_the_wrong_way_round():
     with pytest.raises(ArgumentError, match="minval is above maxval") as caught:
         initializers.RandomUniform(minval=1, maxval=-1)

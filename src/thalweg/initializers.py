@@ -45,8 +45,10 @@ class Initializer(Registered):
         return self.fill(shape, np.random.Generator(np.random.Philox(key))).astype(dtype or config.floatx())
 
 
-Filling = Callable[..., Any]
-"""What gives a parameter its first value: an Initializer, or a function of the shape with the keyword ``dtype``."""
+Filling = Callable[..., Any] | None
+"""What gives a parameter its first value: an Initializer, or a function of the shape with the keyword ``dtype``.
+None is ``"glorot_uniform"``, as in Keras.
+"""
 
 registry: Registry[Initializer] = Registry("initializer", Initializer)
 
@@ -65,7 +67,7 @@ def get(identifier: Any) -> Initializer:
 class Written(Initializer):
     """A user's function as an initializer."""
 
-    function: Filling
+    function: Callable[..., Any]
 
     def __call__(self, shape: Shape, dtype: str | None = None, *, seed: int = 0, path: str = "") -> np.ndarray:
         values = np.asarray(self.function(shape, dtype=dtype or config.floatx()))
@@ -77,6 +79,16 @@ class Written(Initializer):
                 fix="give an array of the shape that the function is called with",
             )
         return values.astype(dtype or config.floatx())
+
+
+@dataclass(frozen=True)
+class Given(Initializer):
+    """Values that are there already: what ``adapt`` found out, or an older model."""
+
+    values: Any
+
+    def fill(self, shape: Shape, random: np.random.Generator) -> np.ndarray:
+        return np.broadcast_to(np.asarray(self.values, np.float64), shape)
 
 
 if not TYPE_CHECKING:

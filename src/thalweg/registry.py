@@ -13,7 +13,7 @@ import numpy as np
 from thalweg.errors import ArgumentError, NameNotFoundError, did_you_mean
 from thalweg.spelling import Spelled
 
-__all__ = ["Registered", "Registry", "describe", "restore", "sharing"]
+__all__ = ["NOT_DESCRIBED", "Registered", "Registry", "describe", "restore", "sharing"]
 
 T = TypeVar("T")
 Entry = TypeVar("Entry", bound=Callable[..., Any])
@@ -199,7 +199,7 @@ class Registry(Generic[T]):
         return {
             field.name: describe(vars(instance)[field.name], f"{where}.{field.name}")
             for field in dataclasses.fields(instance)
-            if field.init
+            if field.init and field.metadata.get("described", True)
         }
 
     def name_of(self, instance: Any) -> str:
@@ -271,6 +271,9 @@ class Registry(Generic[T]):
             fix="make descriptions with config(); a file from a newer version needs that version",
         )
 
+
+NOT_DESCRIBED: Mapping[str, Any] = {"described": False}
+"""Metadata of a field that says where something starts, not what it is."""
 
 SAME_AS, NUMBER = "same_as", "number"
 """In descriptions: the number of the thing that this one is; the number that another one calls this by."""

@@ -1,7 +1,9 @@
 """data/atomic.py: the new file complete, or the old one untouched."""
 
 import os
+import signal
 import stat
+import subprocess
 import sys
 
 import pytest
@@ -81,3 +83,53 @@ class TestPosix:
     def test_a_long_name_is_written(self, tmp_path):
         atomic.write(tmp_path / ("a" * 250), [b"new"])
         assert os.listdir(tmp_path) == ["a" * 250]
+
+    def test_nobody_else_can_read_a_private_file_for_a_moment(self, tmp_path):
+        (tmp_path / "a").write_bytes(b"old")
+        (tmp_path / "a").chmod(0o600)
+        modes = set()
+
+        def chunks():
+            for _ in range(2):
+                modes.update(stat.S_IMODE(entry.stat().st_mode) for entry in os.scandir(tmp_path))
+                yield b"secret"
+
+        atomic.write(tmp_path / "a", chunks())
+        assert modes == {0o600}
+
+    def test_a_link_is_replaced_in_an_own_folder(self, tmp_path):
+        (tmp_path / "a").write_bytes(b"old")
+        (tmp_path / "link").symlink_to("a")
+        atomic.write_own(tmp_path / "link", [b"new"])
+        assert (tmp_path / "a").read_bytes() == b"old"
+        assert (tmp_path / "link").read_bytes() == b"new"
+        assert stat.S_IMODE((tmp_path / "link").lstat().st_mode) == 0o600
+
+    def test_what_a_killed_process_left_is_removed_by_the_next_that_writes(self, tmp_path):
+        """One that is still being written stays, and so does what only looks alike."""
+        others = {".a.0123456789a.tmp", ".b.0123456789ab.tmp", "a.0123456789ab.tmp"}
+        for other in others:
+            (tmp_path / other).write_bytes(b"")
+        (tmp_path / ".a.0123456789ab.tmp").symlink_to("elsewhere")
+        writer = subprocess.Popen([sys.executable, "-c", STUCK, str(tmp_path / "a")], stdout=subprocess.PIPE)
+        assert writer.stdout.readline() == b"writing\n"
+        atomic.write(tmp_path / "a", [b"new"])
+        (half,) = {entry.name for entry in tmp_path.iterdir()} - others - {"a", ".a.0123456789ab.tmp"}
+        writer.send_signal(signal.SIGKILL)
+        writer.communicate()
+        assert half in os.listdir(tmp_path)
+        atomic.write(tmp_path / "a", [b"newer"])
+        assert set(os.listdir(tmp_path)) == {*others, "a", ".a.0123456789ab.tmp"}
+
+
+STUCK = """
+import sys, time
+from thalweg.data import atomic
+
+def chunks():
+    yield b"half"
+    print("writing", flush=True)
+    time.sleep(600)
+
+atomic.write(sys.argv[1], chunks())
+"""

@@ -84,7 +84,8 @@ def test_several_chunks_train_as_one_does(options):
         held_out = kind({"x": X[:50], "y": y[:50]})
         fit_options = FitOptions(batch_size=8, epochs=3, verbose=0, **options)
         history = History()
-        fit(trainer, kind({"x": X, "y": y}), held_out, fit_options, callbacks, history)
+        validation = trainer.evaluation(held_out, 8)
+        fit(trainer, kind({"x": X, "y": y}), validation, fit_options, callbacks, history)
         model.history = history
     assert nets.same_bits(whole, parts)
     assert whole.history.history == parts.history.history

@@ -48,6 +48,57 @@ def test_the_older_way_to_give_the_input_shape():
     assert model.count_params() == 12
 
 
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (lambda: layers.Dense(2, input_dim=5), (None, 5)),  # type: ignore[call-arg]
+        (lambda: layers.Dense(2, input_shape=5), (None, 5)),
+        (lambda: layers.Dense(2, input_shape=[3, 5]), (None, 3, 5)),
+        (lambda: layers.Dense(2, batch_input_shape=(8, 5)), (None, 5)),  # type: ignore[call-arg]
+        (lambda: layers.Dense(2, input_shape=(5,), batch_size=8), (None, 5)),  # type: ignore[call-arg]
+        (lambda: layers.Embedding(9, 2, input_length=5), (None, 5)),  # type: ignore[call-arg]
+        (lambda: layers.Conv1D(2, 3, input_dim=4, input_length=5), (None, 5, 4)),  # type: ignore[call-arg]
+        (lambda: OwnDense(2, input_dim=5, name="mine"), (None, 5)),
+    ],
+)
+def test_what_the_first_layer_says_of_the_input(layer, shape):
+    with pytest.warns(SpellingNotice, match="input_shape= is read as a first Input"):
+        model = thalweg.Sequential([layer()])
+    assert model.input_shape == shape
+
+
+class OwnDense(layers.Layer):
+    def __init__(self, units, **options):
+        super().__init__(**options)
+        self.inner = layers.Dense(units)
+
+    def call(self, x):
+        return self.inner(x)
+
+
+def test_weights_to_start_from():
+    kernel, bias = np.arange(6.0, dtype=np.float32).reshape(3, 2), np.ones(2, np.float32)
+    with pytest.warns(SpellingNotice, match="weights= is read as initial_weights="):
+        layer = layers.Dense(2, weights=[kernel, bias])  # type: ignore[call-arg]
+    model = thalweg.Sequential([thalweg.Input((3,)), layer])
+    np.testing.assert_array_equal(model.get_weights()[0], kernel)
+    np.testing.assert_array_equal(model.get_weights()[1], bias)
+    assert "initial_weights" not in layer.get_config()
+    table = np.ones((5, 2), np.float32)
+    frozen = layers.Embedding(5, 2, initial_weights=table, trainable=False)
+    model = thalweg.Sequential([thalweg.Input((4,)), frozen])
+    np.testing.assert_array_equal(model.get_weights()[0], table)
+    with pytest.raises(errors.ShapeError, match="these weights do not fit the layer"):
+        thalweg.Sequential([thalweg.Input((3,)), layers.Dense(2, initial_weights=[kernel])])
+
+
+def test_an_initializer_none_is_keras_s_default():
+    model = thalweg.Sequential([thalweg.Input((3,)), layers.Dense(4, bias_initializer=None)])
+    bias = model.get_weights()[1]
+    assert np.ptp(bias) > 0
+    assert np.abs(bias).max() <= np.sqrt(6 / 8)  # glorot_uniform of 4 and 4
+
+
 def test_add_and_pop_keep_the_weights_of_the_other_layers():
     model = thalweg.Sequential([thalweg.Input((4,))])
     model.add(layers.Dense(3))

@@ -65,8 +65,9 @@ class TestTrained:
 class TestCompiled:
     def test_goals_by_the_outputs_or_by_the_only_layers_name(self):
         structure = line()
-        by_name = squares(structure, loss={"w": "mse"}).goals(structure)
-        assert by_name == squares(structure).goals(structure)
+        types = structure.output_types()
+        by_name = squares(structure, loss={"w": "mse"}).goals(structure, types)
+        assert by_name == squares(structure).goals(structure, types)
         assert by_name.names == ["loss"]
 
     def test_slots_are_those_of_what_is_trained(self):
@@ -137,7 +138,7 @@ class TestCompiling:
         structure = line()
         runner = runner_of(structure)
         runner.compile(squares(structure, loss="auto"))
-        runner.choose_loss(Y, verbose=1)
+        runner.choose_loss(X, Y, verbose=1)
         assert "mean_squared_error" in (runner.loss_choice or "")
         assert capsys.readouterr().out.strip() == runner.loss_choice
         (goal,) = runner.goals().outputs

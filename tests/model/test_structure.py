@@ -118,9 +118,9 @@ def test_called_on_nodes():
 def test_types():
     x, y = Input((2, 3), name="image"), Input((), dtype="int32", name="number")
     structure = between([x, y], [layers.Flatten()(x), layers.Identity()(y)])
-    assert {label: str(kind) for label, kind in structure.sample_types().items()} == {
-        "x/image": "float32[2,3]",
-        "x/number": "int32[]",
+    assert {label: str(kind) for label, kind in structure.input_types().items()} == {
+        "x/image": "float32[32,2,3]",
+        "x/number": "int32[32]",
     }
     assert [kind.shape[1:] for kind in structure.output_types().values()] == [(6,), ()]
 

@@ -30,7 +30,7 @@ from thalweg.backprop import gradients
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
-from thalweg.layers.preprocessing import Given
+from thalweg.initializers import Given
 from thalweg.layers.tracing import tracing
 from thalweg.registry import Registry
 from thalweg.state.names import parameter_state

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
-import os
 import platform
 import sys
 
@@ -39,9 +37,6 @@ def _native() -> dict[str, str]:
     from thalweg.executors.native import host  # only where it is the executor
     from thalweg.executors.native.run import cache
 
-    sizes = []
-    with contextlib.suppress(OSError):  # no folder yet
-        for entry in os.scandir(cache.directory()):
-            with contextlib.suppress(OSError):  # other processes come and go
-                sizes.append(entry.stat().st_size)
-    return {**host.facts(), "cache": f"{cache.directory()} ({len(sizes)} files, {sum(sizes) / 1024:.0f} KB)"}
+    folder = cache.directory()
+    sizes = [] if folder is None else [status.st_size for _, status in cache.entries(folder)]
+    return {**host.facts(), "cache": f"{folder} ({len(sizes)} files, {sum(sizes) / 1024:.0f} KB)"}

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Iterable
 
+from thalweg.data import opening
 from thalweg.errors import StorageError
 
-__all__ = ["write"]
+__all__ = ["remove_stale", "write", "write_own"]
 
 BytesLike = bytes | bytearray | memoryview
 
+TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp", re.DOTALL)
+"""What temporary files are called: ``.`` and the beginning of the name that they are for, 12 digits, ``.tmp``."""
 
-def write(path: str | os.PathLike[str], chunks: Iterable[BytesLike], *, durable: bool = True) -> None:
+_CREATE = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+
+
+def write(path: str | os.PathLike[str], chunks: Iterable[BytesLike]) -> None:
     """Write the chunks, one after the other, as the new content of a file; it appears complete or not at all.
 
     They go to a temporary file in the same directory (``os.replace`` is atomic only within one file system), which
     is flushed to the disk before it takes the name. If anything fails on the way, the old file stands unchanged and
-    the temporary one is removed. A link is followed: the file that it points to is replaced. Without ``durable``
-    nothing is flushed, which is quicker; should the machine stop just then, the file may be damaged.
+    the temporary one is removed; one that was left by a process that died is removed too. A link is followed: the
+    file that it points to is replaced. At no moment may anybody read it who may not read the old one.
 
     Raises:
         StorageError: if the directory is missing or not writable, the disk is full, or the path is not a plain file.
@@ -28,18 +35,32 @@ def write(path: str | os.PathLike[str], chunks: Iterable[BytesLike], *, durable:
     target = os.path.realpath(os.fspath(path))
     mode = _mode_of(target)
     directory, name = os.path.split(target)
-    temporary = os.path.join(directory, f".{name[:50]}.{os.urandom(6).hex()}.tmp")
-    try:
-        _write_whole(temporary, chunks, mode, durable)
-        os.replace(temporary, target)
-    except OSError as error:
-        _remove(temporary)
-        raise _cannot_write(target, error.strerror or str(error)) from error
-    except BaseException:
-        _remove(temporary)
-        raise
-    if durable:
-        _flush_directory(directory)
+    remove_stale(directory, _prefix(name))
+    _replace(target, chunks, mode, durable=True)
+    _flush_directory(directory)
+
+
+def write_own(path: str | os.PathLike[str], chunks: Iterable[BytesLike]) -> None:
+    """Write a file that nobody else may read, into an own folder. A link in its place is replaced, not followed.
+
+    Nothing is flushed, which is quicker; should the machine stop just then, the file may be damaged.
+
+    Raises: StorageError.
+    """
+    _replace(os.fspath(path), chunks, 0o600, durable=False)
+
+
+def remove_stale(directory: str | os.PathLike[str], prefix: str = ".") -> None:
+    """Remove temporary files that begin so and that nobody writes any more: their process died before it was done."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(directory):
+            if entry.name.startswith(prefix) and TEMPORARY.fullmatch(entry.name):
+                _remove_abandoned(entry.path)
+
+
+def _prefix(name: str) -> str:
+    """How the temporary files for a name begin."""
+    return f".{name[:50]}."
 
 
 def _mode_of(target: str) -> int | None:
@@ -59,15 +80,62 @@ def _mode_of(target: str) -> int | None:
     return stat.S_IMODE(mode)
 
 
-def _write_whole(temporary: str, chunks: Iterable[BytesLike], mode: int | None, durable: bool) -> None:
-    # Created like any other file, so that the user's umask decides who may read a new one.
-    with open(temporary, "xb") as file:
-        file.writelines(chunks)
-        if mode is not None:
-            os.chmod(temporary, mode)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
+def _replace(target: str, chunks: Iterable[BytesLike], mode: int | None, *, durable: bool) -> None:
+    directory, name = os.path.split(target)
+    temporary = ""
+    try:
+        descriptor, temporary = _create(directory, _prefix(name), mode)
+        with open(descriptor, "wb") as file:
+            file.writelines(chunks)
+            if durable:
+                file.flush()
+                os.fsync(descriptor)
+        os.replace(temporary, target)
+    except OSError as error:
+        _remove(temporary)
+        raise _cannot_write(target, error.strerror or str(error)) from error
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+def _create(directory: str, prefix: str, mode: int | None) -> tuple[int, str]:
+    """A new temporary file with these permissions; without any the user's umask decides, as for every new file."""
+    while True:
+        temporary = os.path.join(directory, f"{prefix}{os.urandom(6).hex()}.tmp")
+        descriptor = os.open(temporary, _CREATE, 0o666 if mode is None else 0o600)
+        if _claimed(descriptor, without_locks=True) and os.path.lexists(temporary):  # else it was just cleared away
+            if mode is not None:
+                os.chmod(temporary, mode)
+            return descriptor, temporary
+        os.close(descriptor)
+
+
+def _claimed(descriptor: int, *, without_locks: bool) -> bool:
+    """Whether this process has the file to itself, as the writer of a temporary file has until it is closed.
+
+    The system lets go of it when the process dies.
+
+    Arguments:
+        without_locks: the answer where there are none: on Windows, and on some network file systems.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return without_locks
+    return True
+
+
+def _remove_abandoned(temporary: str) -> None:
+    with contextlib.suppress(OSError):
+        file = opening.plain(temporary, opening.NO_LINKS)
+        with file:
+            if _claimed(file.fileno(), without_locks=False):
+                os.unlink(temporary)
 
 
 def _flush_directory(directory: str) -> None:
@@ -81,8 +149,9 @@ def _flush_directory(directory: str) -> None:
 
 
 def _remove(temporary: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(temporary)
+    if temporary:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
 
 
 def _cannot_write(target: str, reason: str) -> StorageError:

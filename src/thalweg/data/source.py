@@ -86,6 +86,11 @@ class Rows:
         return tuple(self._arrays)
 
     @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of one row, by label."""
+        return {label: array.shape[1:] for label, array in self._arrays.items()}
+
+    @property
     def weighted(self) -> bool:
         """Whether there are sample weights."""
         return is_weighted(self._arrays)

@@ -10,6 +10,7 @@ from typing import Any
 from thalweg.errors import ArgumentError, NonFiniteError
 from thalweg.executors import threads as cores
 from thalweg.fields import dataclass
+from thalweg.layers.symbols import InputLayer
 from thalweg.model import Model
 from thalweg.record.history import History
 from thalweg.training.callbacks import Callback
@@ -194,7 +195,8 @@ def check_independent(owner: str, models: Sequence[Model]) -> None:
                 got=f"{model!r:.80} ({type(model).__name__})",
                 fix="pass models; a function that builds one must return it",
             )
-        for part in (model, *model.layers):
+        layers = (layer for layer in model.layers if not isinstance(layer, InputLayer))  # models may share an Input
+        for part in (model, *layers):
             if owners.setdefault(id(part), number) != number:
                 raise ArgumentError(
                     f"{owner}: two models share weights, so that they cannot be trained independently",

@@ -18,11 +18,11 @@ ENVIRONMENT = "THALWEG_EXECUTOR"
 
 
 class ExecutorNotice(UserWarning):
-    """Training runs on the slow executor because llvmlite is not installed."""
+    """Training runs on the slow executor: llvmlite is not installed, or the system does not let its code run."""
 
 
 def default() -> Executor:
-    """The native executor; the numpy one, with a notice, where llvmlite is not installed.
+    """The native executor; the numpy one, with a notice, where llvmlite is not installed or its code may not run.
 
     The environment variable ``THALWEG_EXECUTOR`` chooses one by name.
     """
@@ -31,9 +31,17 @@ def default() -> Executor:
     if chosen:
         return named(chosen)
     # find_spec does not import: loading llvmlite takes 50 ms, and cached programs may not need it at all.
-    if importlib.util.find_spec("llvmlite") is not None:
-        return named("native")
-    warnings.warn("llvmlite is not installed: thalweg runs on NumPy, many times slower", ExecutorNotice, stacklevel=2)
+    if importlib.util.find_spec("llvmlite") is None:
+        return _slow("llvmlite is not installed")
+    from thalweg.executors.native.run.loader import may_execute
+
+    if not may_execute():
+        return _slow("the system does not let compiled code be executed (MemoryDenyWriteExecute, SELinux's execmem)")
+    return named("native")
+
+
+def _slow(reason: str) -> Executor:
+    warnings.warn(f"{reason}: thalweg runs on NumPy, many times slower", ExecutorNotice, stacklevel=3)
     return named("numpy")
 
 

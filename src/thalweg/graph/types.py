@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +17,27 @@ DTYPES = (*FLOATS, *SIGNED, *UNSIGNED, "bool")
 Shape = tuple[int, ...]
 
 
+class OpenSize(int):
+    """The size of an axis that is open until data come: a number to work shapes out with.
+
+    What is computed from it is one, too, so that a parameter whose shape would depend on the data is found out.
+    """
+
+
+def _stays_open(of_int: Callable[..., Any]) -> Callable[..., Any]:
+    def method(*operands: Any) -> Any:
+        result = of_int(*operands)
+        return OpenSize(result) if type(result) is int else result
+
+    return method
+
+
+for _name in ("add", "sub", "mul", "floordiv", "mod"):
+    for _side in ("", "r"):
+        setattr(OpenSize, f"__{_side}{_name}__", _stays_open(getattr(int, f"__{_side}{_name}__")))
+OpenSize.__neg__ = _stays_open(int.__neg__)  # type: ignore[method-assign]
+
+
 @dataclass(frozen=True, slots=True)
 class TensorType:
     """Shape and dtype of one tensor. Both are known before anything runs; ``()`` is a scalar."""
@@ -24,7 +47,7 @@ class TensorType:
 
     def __post_init__(self) -> None:
         assert self.dtype in DTYPES, f"the graph has no dtype {self.dtype!r}; it has {DTYPES}"
-        assert all(type(n) is int and n >= 0 for n in self.shape), f"not a shape: {self.shape!r}"
+        assert all(type(n) in (int, OpenSize) and n >= 0 for n in self.shape), f"not a shape: {self.shape!r}"
 
     @property
     def rank(self) -> int:

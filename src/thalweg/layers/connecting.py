@@ -6,10 +6,10 @@ from collections.abc import Callable
 from itertools import starmap
 
 from thalweg.errors import ShapeError
-from thalweg.graph.types import TensorType
-from thalweg.layers.layer import Layer, called_on, remember_use
+from thalweg.graph.types import OpenSize, Shape, TensorType
+from thalweg.layers.layer import DEPENDS_ON_DATA, Layer, called_on, remember_use, symbolic
 from thalweg.layers.route import route
-from thalweg.layers.symbols import Call, Symbol
+from thalweg.layers.symbols import OPEN_SIZES, Call, Symbol
 
 Types = tuple[TensorType, ...]
 
@@ -26,18 +26,54 @@ def on_symbols(layer: Layer, inputs: tuple[Symbol, ...], training: bool | None) 
     Raises: ShapeError if the inputs do not fit, with the way that they came; or as ``without_batch``.
     """
     layer.check_symbols(inputs)
+    is_open = any(x.is_open for x in inputs)
     try:
-        kinds = without_batch(lambda batch: layer.infer(*(x.type(batch) for x in inputs)))
+        small = _results(layer, inputs, 0)
+        large = _results(layer, inputs, 1) if is_open else small
+        tried = list(starmap(_tried, zip(small, large, strict=True)))
     except ShapeError as error:
         if error.layer is None:
             error.layer = str(layer)
+        if is_open and error.problem != DEPENDS_ON_DATA:
+            error.got += (
+                f"\nwhere {' and '.join(map(str, OPEN_SIZES))} are tried in place of a size that is open (None)"
+            )
         if error.problem not in OF_BATCH:
             error.got += f"\n{route(inputs)}"
         raise
     call = Call(layer, inputs, training)
-    symbols = tuple(Symbol((None, *kind.shape), kind.dtype, call, index) for index, kind in enumerate(kinds))
+    symbols = tuple(
+        Symbol((None, *symbolic(shapes[0])), kind.dtype, shapes, call, index)
+        for index, (kind, shapes) in enumerate(zip(small, tried, strict=True))
+    )
+    layer.output_shape = symbols[0].shape
     remember_use(layer, symbols[0])
     return symbols[0] if len(symbols) == 1 else symbols
+
+
+def _results(layer: Layer, inputs: tuple[Symbol, ...], trial: int) -> Types:
+    """The types of one sample's results for one of the sizes of open axes."""
+    return without_batch(lambda batch: layer.infer(*(x.type(batch, trial) for x in inputs)))
+
+
+def _tried(small: TensorType, large: TensorType) -> tuple[Shape, Shape]:
+    """The shapes of one result for both sizes of open axes: what differs is open.
+
+    Raises: ShapeError if it has more axes for one of them.
+    """
+    if small.rank != large.rank:
+        raise ShapeError(
+            "how many axes the result has depends on the size of an open one",
+            expected="equally many for every size",
+            got=f"{small} for {OPEN_SIZES[0]}, {large} for {OPEN_SIZES[1]}",
+            fix="give the Input its sizes, or keep the axes",
+        )
+    first, second = small.shape, large.shape
+    return _compared(first, second), _compared(second, first)
+
+
+def _compared(shape: Shape, other: Shape) -> Shape:
+    return tuple(int(n) if n == m else OpenSize(n) for n, m in zip(shape, other, strict=True))
 
 
 ANOTHER_BATCH = "the result has another batch axis than the input"

@@ -14,21 +14,24 @@ from typing import Annotated, Any, ClassVar, TypeVar
 import numpy as np
 
 from thalweg import config, constraints, initializers, ops, regularizers
-from thalweg.checks import In, OneOf, check_fields
+from thalweg.checks import Count, OneOf, check_fields
 from thalweg.data.arrays import as_array, require_finite
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
-from thalweg.graph.types import FLOATS, Shape, TensorType
-from thalweg.initializers import Filling
+from thalweg.graph.types import FLOATS, OpenSize, Shape, TensorType
+from thalweg.initializers import Filling, Given
 from thalweg.layers.tracing import Parameter, add_parameters, current_trace, told_training, tracing, tracing_now
-from thalweg.registry import Registered, Registry
+from thalweg.registry import NOT_DESCRIBED, Registered, Registry
 from thalweg.state.names import SEED_STATE, STEP_STATE
 
 __all__ = ["Layer", "registry"]
 
 SymbolicShape = tuple[int | None, ...]
 """With the batch axis first, None where a size is open: ``(None, 784)``."""
+
+DEPENDS_ON_DATA = "the shape of a weight depends on an axis that is open"
+"""The problem with a layer that is called on an open axis and wants to know its size."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -45,13 +48,17 @@ class Layer(Registered):
         trainable: whether training changes the parameters; may be set later, before ``compile``, which goes by what
             it finds. Setting it sets it for all layers inside, as in Keras.
         dtype: in which the layer computes; floatx unless given. Floating point inputs are cast to it.
-        input_shape: the older way to say ``Input(shape=input_shape)`` before the first layer of a Sequential.
+        input_shape: the older way to say ``Input(shape=input_shape)`` before the first layer of a Sequential; a
+            number for one axis.
+        initial_weights: what the parameters start from, as ``set_weights`` takes them; ``weights=`` in older programs.
+            They are no part of the layer's description.
     """
 
     name: str | None = None
     trainable: bool = True
     dtype: Annotated[str, OneOf(*FLOATS)] | None = None
-    input_shape: tuple[Annotated[int, In("[1, inf)")], ...] | None = None
+    input_shape: tuple[Count | None, ...] | Count | None = None
+    initial_weights: Any = field(default=None, repr=False, metadata=NOT_DESCRIBED)
 
     autocast: ClassVar[bool] = True
     """Whether floating point inputs are cast to the layer's dtype before ``call``."""
@@ -64,6 +71,8 @@ class Layer(Registered):
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if isinstance(self.input_shape, int):
+            self.input_shape = (self.input_shape,)
         kinds = {"_initializer": initializers, "_regularizer": regularizers, "_constraint": constraints}
         for name, value in vars(self).items():  # a mistyped name is reported here, not when the model is built
             for ending, kind in kinds.items():
@@ -109,15 +118,25 @@ class Layer(Registered):
         The fields ``<name>_regularizer`` and ``<name>_constraint`` of the layer, if it has them, are the parameter's.
 
         Arguments:
+            initializer: None for ``"glorot_uniform"``, as in Keras.
             arguments: what these fields are called after in place of the name.
+
+        Raises: ShapeError if the shape depends on an axis of the input that is open.
         """
+        if any(isinstance(size, OpenSize) for size in shape):
+            raise ShapeError(
+                DEPENDS_ON_DATA,
+                expected=f"sizes for {name!r} that are the same for all data",
+                got=f"shape {symbolic(shape)}",
+                fix="give the Input this size, or reduce the axis first, as GlobalAveragePooling2D() does",
+            )
         prefix = arguments or name
         regularizer, constraint = (getattr(self, f"{prefix}_{what}", None) for what in ("regularizer", "constraint"))
         new = Parameter(
             name,
             shape,
             dtype or self.compute_dtype,
-            initializers.get(initializer),
+            initializers.get("glorot_uniform" if initializer is None else initializer),
             trainable,
             None if regularizer is None else regularizers.get(regularizer),
             None if constraint is None else constraints.get(constraint),
@@ -289,6 +308,19 @@ class Layer(Registered):
 
         Raises: ShapeError or DTypeError if number, shapes or dtypes do not fit, before any is changed.
         """
+        for parameter, array in self._values_for_parameters(weights).items():
+            parameter.assign(array)
+
+    def _start_from(self, weights: Any) -> None:
+        """Let the parameters, which have just been made, start from these: a list, or the only array. Raises as
+        ``set_weights``.
+        """
+        given = weights if isinstance(weights, list | tuple) else [weights]
+        for parameter, array in self._values_for_parameters(given).items():
+            parameter.initializer = Given(array)
+
+    def _values_for_parameters(self, weights: Sequence[Any]) -> dict[Parameter, np.ndarray]:
+        """Raises ShapeError, DTypeError or DataError if number, shapes or numbers do not fit."""
         parameters = list(self.named_parameters().values())
         arrays = [as_array(array, f"weights[{number}]") for number, array in enumerate(weights)]
         if [array.shape for array in arrays] != [parameter.shape for parameter in parameters]:
@@ -301,8 +333,7 @@ class Layer(Registered):
             )
         for parameter, array in zip(parameters, arrays, strict=True):
             require_finite(array, f"the value for {parameter.name!r}")
-        for parameter, array in zip(parameters, arrays, strict=True):
-            parameter.assign(array)
+        return dict(zip(parameters, arrays, strict=True))
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         """The types of the results for inputs of these types; builds the layer if nothing has.
@@ -343,12 +374,16 @@ class Layer(Registered):
                 if not self.built:
                     self.build(*(x.type for x in inputs))
                     self.built = True
+                    if self.initial_weights is not None:
+                        self._start_from(self.initial_weights)
+                        self.initial_weights = None
                     if not self.trainable:
                         self.trainable = False  # of the layers inside too, now that they are there
                 options = {"training": told} if asks_for_training(type(self)) else {}
                 results = self.call(*inputs, **options)
-                first = results[0] if isinstance(results, tuple) else results
-                self.output_shape = (None, *first.shape[1:])
+                if current_trace().only_shapes:
+                    first = results[0] if isinstance(results, tuple) else results
+                    self.output_shape = (None, *symbolic(first.shape[1:]))
                 regularizer = getattr(self, "activity_regularizer", None)
                 if regularizer is not None:
                     penalty = regularizers.get(regularizer)
@@ -458,6 +493,11 @@ def name_layers(layers: Iterable[Layer]) -> None:
                 count += 1
             layer.name = name
             taken[name] = layer
+
+
+def symbolic(shape: Shape) -> SymbolicShape:
+    """The shape with None in place of the sizes that are open."""
+    return tuple(None if isinstance(n, OpenSize) else n for n in shape)
 
 
 @lru_cache(maxsize=1024)

@@ -15,7 +15,7 @@ from thalweg.errors import ArgumentError, DataError, GraphError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.initializers import Initializer
+from thalweg.initializers import Given
 from thalweg.layers.embedding import require_exact, row_numbers
 from thalweg.layers.layer import Layer, registry
 from thalweg.layers.normalization import normal_axes
@@ -25,16 +25,6 @@ __all__ = ["CategoryEncoding", "Discretization", "Normalization"]
 
 BLOCK_ROWS = 4096
 """Rows summed at a time, so that no float64 copy of the data is made."""
-
-
-@dataclass(frozen=True)
-class Given(Initializer):
-    """Values that are there already: what ``adapt`` found out."""
-
-    values: Any
-
-    def fill(self, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
-        return np.broadcast_to(np.asarray(self.values, np.float64), shape)
 
 
 def learn(parameter: Parameter, values: Any) -> None:

@@ -201,13 +201,18 @@ class Trace:
         self._read: dict[str, Node] = {}
         self._draws: dict[str, int] = {}
 
+    @property
+    def only_shapes(self) -> bool:
+        """Whether the nodes are made only to see their types."""
+        return self._paths is None
+
     def state(self, parameter: Parameter) -> str:
         """The name of the state that holds the parameter."""
         return parameter_state(self.path(parameter))
 
     def path(self, parameter: Parameter) -> str:
         """The parameter's name in the model."""
-        if self._paths is None:  # only shapes are wanted
+        if self._paths is None:
             return f"{id(parameter)}/{parameter.name}"
         if parameter not in self._paths:
             raise GraphError(

@@ -89,12 +89,10 @@ class Compiled:
             needs_loss=False,
         )
 
-    def goals(self, structure: Structure) -> Goals:
-        """The goals for the outputs. Raises ArgumentError or NameNotFoundError, naming the argument."""
+    def goals(self, structure: Structure, outputs: Mapping[str, TensorType]) -> Goals:
+        """The goals for outputs of these types. Raises ArgumentError or NameNotFoundError, naming the argument."""
         given = {what: _named(value, structure.outputs) for what, value in self.arguments.items()}
-        return goals_of(
-            structure.output_types(), given["loss"], given["loss_weights"], given["metrics"], given["weighted_metrics"]
-        )
+        return goals_of(outputs, given["loss"], given["loss_weights"], given["metrics"], given["weighted_metrics"])
 
     def choose(self, y: Any, structure: Structure, predictions: Mapping[str, Node]) -> tuple[Compiled, str]:
         """The same with what ``"auto"`` means for the targets ``y`` in its place, and what to tell the user of it."""

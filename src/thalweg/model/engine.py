@@ -24,6 +24,7 @@ def explained(runner: Runner, stage: str, batch_size: int | None, what: str) -> 
     """The step as text, see ``Model.explain``. Raises as there."""
     explain.check_stage(stage)
     batch = step_rows("explain", what, batch_size)
+    runner.require_shape("explain")
     graph = step_graph(runner, "explain", what, batch, weighted=False)
     return explain.explain(runner.executor, graph, stage, gather=what != PREDICT or batch == PIECE)
 
@@ -50,7 +51,7 @@ def profiled(
     seconds = check_value("profile", "seconds", Annotated[float, In("(0, inf)")], seconds)
     peak = check_value("profile", "peak", Annotated[float, In("(0, inf)")] | None, peak)
     batch = min(batch_size, rows.count)
-    graph = step_graph(runner, "profile", what, batch, rows.weighted)
+    graph = step_graph(runner, "profile", what, batch, rows.weighted, rows)
     inputs, _ = leaf_types(graph)
     ones = {name: np.ones((rows.count, *kind.shape[1:]), kind.dtype) for name, kind in inputs.items()}
     return measured(
@@ -73,12 +74,15 @@ def step_rows(owner: str, what: str, batch_size: int | None) -> int:
     return rows or (32 if what == "train" else PIECE)
 
 
-def step_graph(runner: Runner, owner: str, what: str, batch: int, weighted: bool) -> Graph:
-    """The graph of a step for so many rows. Raises GraphError if the model is not ready for it."""
+def step_graph(runner: Runner, owner: str, what: str, batch: int, weighted: bool, rows: Rows | None = None) -> Graph:
+    """The graph of a step for so many rows of the shape of ``rows``, or of the last ones.
+
+    Raises: GraphError if the model is not ready for it.
+    """
     if what == PREDICT:
         runner.require_built(owner)
-        return graph_of(what, runner.net(), None, None, batch, weighted)
+        return graph_of(what, runner.net(rows), None, None, batch, weighted)
     runner.require_compiled(owner)
     runner.require_built(owner)
-    trainer = runner.trainer(owner)
+    trainer = runner.trainer(owner, rows)
     return graph_of(what, trainer.net, trainer.goals, trainer.optimizer, batch, weighted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
@@ -17,10 +18,11 @@ from thalweg.errors import ArgumentError, GraphError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import add_loss
+from thalweg.layers.layer import Layer, add_loss, symbolic
 from thalweg.layers.nested import Nested, unwrapped
+from thalweg.layers.operation import Operation
 from thalweg.layers.summary import table_lines, total_lines
-from thalweg.layers.symbols import Input, Symbol
+from thalweg.layers.symbols import Input, Symbol, name_inputs
 from thalweg.layers.tracing import Parameter, tracing_now
 from thalweg.metrics import Mean
 from thalweg.metrics.metric import Metric
@@ -67,6 +69,7 @@ class Model:
     Attributes:
         history: the History of the last ``fit``.
         runner: how the layers are connected, what runs them, and with what state; see ``thalweg.model.runner``.
+        has_own_name: whether it was given its name, and does not get another one among layers.
 
     Raises: GraphError if an output does not come from the inputs.
     """
@@ -97,7 +100,7 @@ class Model:
         self.runner = Runner(type(self).__name__)
         self.runner.find_own = lambda: own.steps_of(self, Model)
         self.history: History | None = None
-        self._has_own_name = name is not None
+        self.has_own_name = name is not None
         self._trainable = trainable
         self._nested: Nested | None = None  # what this model is in others
         self._body = None
@@ -113,7 +116,7 @@ class Model:
                 got=f"{cls.__name__}() without a call",
                 fix="pass the symbols, or write call, and make the layers in __init__ after super().__init__()",
             )
-        if not self._has_own_name:
+        if not self.has_own_name:
             self.name = "".join(f"_{c}" if c.isupper() else c for c in cls.__name__).strip("_").lower()
         known = _own_attributes(cls)  # type: ignore[arg-type]  # classes can be hashed
         return Body(model=self, own=known, has_call=has_call)
@@ -124,6 +127,11 @@ class Model:
             for layer in structure.layers:
                 layer.trainable = False
         self.runner.connect(structure, self._trainable)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "compile" in vars(cls):
+            cls.compile = own.remembered(cls.compile)  # type: ignore[method-assign]
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, own.handled(value))
@@ -209,22 +217,38 @@ class Model:
 
     @property
     def layers(self) -> list[Any]:
-        """The layers, and the models that are used as such."""
-        return unwrapped(self.runner.structure.layers)
+        """The layers, and the models that are used as such, in Keras's order; the inputs are InputLayers among them.
+
+        As in Keras operations between layers (``x + y``) are not here, but in ``operations``.
+        """
+        return [member for member in self.operations if not isinstance(member, Operation)]
+
+    @property
+    def operations(self) -> list[Any]:
+        """The layers, and the operations between them."""
+        return unwrapped(self._members())
+
+    def _members(self) -> list[Layer]:
+        """All that a summary shows: layers, inputs, and what stands for operations and models."""
+        structure = self.runner.structure
+        entries = [member.entry for member in structure.members if isinstance(member, Symbol)]
+        name_inputs(entries)
+        return [m.entry if isinstance(m, Symbol) else m for m in structure.members or structure.layers]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """A layer (or model used as one) by its name or its place.
 
         Raises: ArgumentError if there is no such layer.
         """
-        names = [layer.label for layer in self.runner.structure.layers]
-        if index is not None and name is None and -len(names) <= index < len(names):
+        names = [layer.label for layer in self._members()]
+        count = len(self.layers)
+        if index is not None and name is None and -count <= index < count:
             return self.layers[index]
         if name in names and index is None:
-            return self.layers[names.index(name)]
+            return self.operations[names.index(name)]
         raise ArgumentError(
             "there is no such layer",
-            expected=f"name= one of {', '.join(map(repr, names))}, or index= below {len(names)}",
+            expected=f"name= one of {', '.join(map(repr, names))}, or index= below {count}",
             got=f"name={name!r}, index={index!r}",
             fix=did_you_mean(str(name), names) if name is not None else "pass name= or index=",
         )
@@ -276,7 +300,7 @@ class Model:
             expand_nested: whether the layers of models among them are shown too.
         """
         show, structure = print_fn or print, self.runner.structure
-        table = table_lines(structure.layers, line_length, positions, show_trainable, layer_range, expand_nested)
+        table = table_lines(self._members(), line_length, positions, show_trainable, layer_range, expand_nested)
         optimizer = [self.state[name].type for name in self.state.names(OPTIMIZER, SLOTS)]
         totals = total_lines(structure.parameters(), Trained.now(structure, self._trainable).paths, optimizer)
         for line in [f'Model: "{self.name}"', *table, *totals]:
@@ -287,7 +311,7 @@ class Model:
     def as_layer(self) -> Nested:
         """What stands for this model among the layers of others: always the same."""
         if self._nested is None:
-            Nested(model=self, name=self.name if self._has_own_name else None, trainable=self._trainable)
+            Nested(model=self, name=self.name if self.has_own_name else None, trainable=self._trainable)
         assert self._nested is not None, "it made itself known by use_as"
         return self._nested
 
@@ -298,7 +322,7 @@ class Model:
     def build_on(self, types: Sequence[TensorType]) -> None:
         """Get ready for inputs of these types, batch axis included, as a part of another model."""
         if not self.built and self._body is not None:
-            symbols = [Input(shape=kind.shape[1:], dtype=kind.dtype) for kind in types]
+            symbols = [Input(shape=symbolic(kind.shape[1:]), dtype=kind.dtype) for kind in types]
             self._become(self._body.structure_for(only(symbols)))
         self.runner.require_built("calling a model on symbols")
 
@@ -324,10 +348,19 @@ class Model:
         """The outputs on nodes of a step that this model says itself."""
         structure = self.runner.structure
         if structure.without_call:
-            return self.call(inputs)
+            raise self._no_call("train_step or test_step")
         labels = list(structure.inputs)
         parts = data.by_label(inputs if isinstance(inputs, Mapping) or len(tensors) > 1 else tensors[0], labels, "x")
         return self._outputs(self.runner.call(parts, bool(training)))
+
+    def _no_call(self, what: str) -> GraphError:
+        cls = type(self).__name__
+        return GraphError(
+            f"{what}: {cls} does not say what it predicts",
+            expected=f"a method call(self, inputs) of {cls}, or steps of its own that need none",
+            got="a class with train_step alone",
+            fix="write call; or test_step to evaluate, and predict_step to predict",
+        )
 
     # Weights
 
@@ -604,16 +637,18 @@ class Model:
         rows = runner.prepare(x, y, sample_weight)
         rows, held_out = runner.hold_out(rows, validation_split, validation_data)
         rows = runner.weigh_classes(rows, class_weight)
+        validation = None
         if held_out is not None:
             size = options.validation_batch(held_out.count)
             held_out = first(held_out, validation_steps, size, "fit: of the validation")
+            validation = runner.trainer("fit", held_out).evaluation(held_out, size)
         if seed is not None:
             self.state.write(SEED_STATE, seed)
         self.stop_training = False
         told = params(verbose, options.epochs, options.steps(rows.count))
         self.history = History(params=told, seed=self.state.number(SEED_STATE))
         watchers.attach(self, told)
-        session.fit(runner.trainer("fit"), rows, held_out, options, watchers, self.history)
+        session.fit(runner.trainer("fit", rows), rows, validation, options, watchers, self.history)
         return self.history
 
     def evaluate(
@@ -638,7 +673,7 @@ class Model:
         runner = self._ready_for(x, y, "evaluate", verbose)
         rows = first(runner.prepare(x, y, sample_weight), steps, batch_size, "evaluate")
         watchers.attach(self, {"verbose": verbose, "steps": rows.count})
-        logs = runner.trainer("evaluate").evaluate(rows, batch_size or BATCH, watchers, verbose)
+        logs = runner.trainer("evaluate", rows).evaluate(rows, batch_size or BATCH, watchers, verbose)
         return _as_keras(logs, return_dict)
 
     def train_on_batch(
@@ -652,13 +687,13 @@ class Model:
         """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
         runner = self._ready_for(x, y, "train_on_batch", verbose=0)
         rows = runner.weigh_classes(runner.prepare(x, y, sample_weight), class_weight)
-        return _as_keras(runner.trainer("train_on_batch").train_on_batch(rows), return_dict)
+        return _as_keras(runner.trainer("train_on_batch", rows).train_on_batch(rows), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of the rows given, all in one batch, without training."""
         runner = self._ready_for(x, y, "test_on_batch", verbose=0)
         rows = runner.prepare(x, y, sample_weight)
-        logs = runner.trainer("test_on_batch").evaluate(rows, rows.count, CallbackList(None), verbose=0)
+        logs = runner.trainer("test_on_batch", rows).evaluate(rows, rows.count, CallbackList(None), verbose=0)
         return _as_keras(logs, return_dict)
 
     def _ready_for(self, x: Any, y: Any, what: str, verbose: int | str, seed: int | None = None) -> Runner:
@@ -666,7 +701,7 @@ class Model:
         self.runner.require_compiled(what)
         self.build_for(x, seed)
         self._build_what_steps_call(x, y)
-        self.runner.choose_loss(y, verbose)
+        self.runner.choose_loss(x, y, verbose)
         return self.runner
 
     def _build_what_steps_call(self, x: Any, y: Any) -> None:
@@ -674,8 +709,26 @@ class Model:
         structure, runner = self.runner.structure, self.runner
         waiting = [one for one in structure.layers if not (one.model.built if isinstance(one, Nested) else one.built)]
         if structure.without_call and waiting and runner.own is not None and runner.own.train is not None:
-            runner.own.build(runner.net(), runner.form_of(x, y))
+            runner.own.build(runner.net(runner.rows(x)), runner.data_form(x, y))
             self._become(structure)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What ``compile`` was told, in JSON types, for files. None if it is the class's own, and was told something
+        that no file can name; such a class may override this and ``compile_from_config``, as in Keras.
+        """
+        if type(self).compile is not Model.compile:
+            return own.described_call(self)
+        compiled = self.runner.require_compiled("get_compile_config")
+        return checkpoint.describe_compile(compiled.rule, compiled.arguments)
+
+    def compile_from_config(self, config: Mapping[str, Any] | None) -> None:
+        """Compile as ``get_compile_config`` said. Where it gave None the model is left for the user to compile."""
+        if config is None:
+            warnings.warn(f"compile {type(self).__name__} again: no file can name what it was told", stacklevel=4)
+        elif type(self).compile is not Model.compile:
+            self.compile(**restore(config))
+        else:
+            self.compile(**checkpoint.restore_compile(config))
 
     # Use
 
@@ -700,6 +753,8 @@ class Model:
         rows = first(self.runner.rows(x), steps, batch_size, "predict")
         verbose, watchers = check_verbose(verbose), CallbackList(callbacks)
         watchers.attach(self, {"verbose": verbose, "steps": rows.count})
+        if self.runner.structure.without_call and (self.runner.own is None or self.runner.own.predict is None):
+            raise self._no_call("predict")
         if self.runner.own is not None and self.runner.own.predict is not None:
             return self.runner.predict_itself(x, rows, batch_size or BATCH, verbose, watchers)
         return self._outputs(self.runner.predict(rows, batch_size or BATCH, verbose, watchers))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from thalweg.metrics import Mean
 from thalweg.metrics.metric import Metric
 from thalweg.ops.reference import on_arrays
 from thalweg.optimizers.optimizer import Optimizer
+from thalweg.registry import describe
 from thalweg.training import data
 from thalweg.training.goals import LOSS, Goal, Goals
 from thalweg.training.handle import OptimizerHandle
@@ -120,6 +123,26 @@ def handled(value: Any) -> Any:
     if isinstance(value, dict) and any(isinstance(part, Optimizer) for part in value.values()):
         return {key: handled(part) for key, part in value.items()}
     return value
+
+
+def remembered(compile: Callable[..., Any]) -> Callable[..., Any]:
+    """A ``compile`` of a class's own, whose arguments are kept for files."""
+
+    @functools.wraps(compile)
+    def remembering(self: Model, *arguments: Any, **options: Any) -> None:
+        compile(self, *arguments, **options)
+        bound = inspect.signature(compile).bind(self, *arguments, **options).arguments
+        self.runner.compile_call = dict(list(bound.items())[1:])  # the outermost call is the last one here
+
+    return remembering
+
+
+def described_call(model: Model) -> dict[str, Any] | None:
+    """The arguments of that call in JSON types; None if one of them has no name in a file."""
+    try:
+        return {name: describe(value, name) for name, value in model.runner.compile_call.items()}
+    except ArgumentError:
+        return None
 
 
 # Losses

@@ -26,6 +26,7 @@ from thalweg.layers.symbols import SOME_BATCH
 from thalweg.layers.tracing import freezing
 from thalweg.model.compiled import Compiled, Trained
 from thalweg.metrics.metric import Metric
+from thalweg.model.forms import Form, Forms, Shapes
 from thalweg.model.structure import Structure
 from thalweg.state import Snapshot, State
 from thalweg.state.names import (
@@ -77,6 +78,8 @@ class Runner:
         one_row: the short way for a single row; None before the first one.
         find_own: gives what the model says itself of its steps, None for nothing.
         trackers: the metrics of ``compile`` as users see them, by name.
+        latest_goals: what was trained for last, whose metrics ``model.metrics`` shows.
+        compile_call: the arguments of a ``compile`` of the class's own.
     """
 
     def __init__(self, kind: str, seed: int = 0) -> None:
@@ -92,15 +95,14 @@ class Runner:
         self.find_own: Callable[[], OwnSteps | None] = lambda: None
         self.trackers: dict[str, Metric] = {}
         self.latest_goals: Goals | None = None
+        self.compile_call: dict[str, Any] = {}
         self._executor: Executor | None = None
         self._goals_fit = False  # the goals have been tried on the structure
         self._has_values = False
         self._forget_programs()
 
     def _forget_programs(self) -> None:
-        self._programs: Programs | None = None
-        self._predictions: dict[bool, Prediction] = {}
-        self._trainer: Trainer | None = None
+        self._forms = Forms(self._form_for)
         self._own: OwnSteps | None = None
         self._own_goals: dict[tuple[Any, ...], Goals] = {}
         self.latest_goals = None
@@ -148,8 +150,9 @@ class Runner:
         if not self.structure.built or compiled.is_open or self.trains_itself:
             compiled.check_names()
             return False
-        goals = compiled.goals(self.structure)
-        evaluation_step(self.net(), goals, SOME_BATCH)  # draws the graph of a step, which takes a millisecond
+        net = self._form_for(None).net
+        goals = compiled.goals(self.structure, net.outputs)
+        evaluation_step(net, goals, SOME_BATCH)  # draws the graph of a step, which takes a millisecond
         return True
 
     @property
@@ -174,6 +177,17 @@ class Runner:
                 fix="put Input(shape=...) first, call build(input_shape), or fit the model to data",
             )
 
+    def require_shape(self, what: str) -> None:
+        """Raise GraphError if the model has open axes and has seen no data; ``what`` is wanted of it."""
+        if self.structure.is_open and not self._forms.any_met:
+            shapes = ", ".join(str(symbol.shape) for symbol in self.structure.inputs.values())
+            raise GraphError(
+                f"{what}: a step is compiled for one shape, and the model has open axes",
+                expected="data before, whose shape is taken",
+                got=f"inputs {shapes}, and no data so far",
+                fix="call predict or fit with data of the shape that is meant first",
+            )
+
     def require_compiled(self, what: str) -> Compiled:
         """What ``compile`` decided. Raises GraphError before that; ``what`` is wanted of it."""
         if self.compiled is None:
@@ -187,15 +201,30 @@ class Runner:
 
     # The layers as functions
 
-    def net(self) -> Net:
-        """What the graphs of steps need to know of the model."""
-        return Net(
-            inputs=self.structure.input_types(),
-            outputs=self.structure.output_types(),
-            parameters=self.structure.parameters(),
-            trainable=frozenset() if self.compiled is None else self.compiled.trained.paths,
-            call=self.call,
+    def form(self, rows: Rows | None = None) -> Form:
+        """The model for inputs of the shape of these rows; without rows, of those that came last.
+
+        A model without open axes has one form. Raises ShapeError if a layer cannot take this shape.
+        """
+        if rows is None or not self.structure.is_open:
+            return self._forms.latest()
+        shapes = rows.shapes
+        return self._forms.of({label: shapes[label] for label in self.structure.inputs})
+
+    def _form_for(self, shapes: Shapes | None) -> Form:
+        return Form(
+            Net(
+                inputs=self.structure.input_types(shapes),
+                outputs=self.structure.output_types(shapes),
+                parameters=self.structure.parameters(),
+                trainable=frozenset() if self.compiled is None else self.compiled.trained.paths,
+                call=self.call,
+            )
         )
+
+    def net(self, rows: Rows | None = None) -> Net:
+        """What the graphs of steps need to know of the model; ``rows`` as in ``form``."""
+        return self.form(rows).net
 
     def call(self, inputs: Mapping[str, Node], training: bool) -> dict[str, Node]:
         """The outputs by name, made by calling the layers on a node for each input; inside ``tracing`` only."""
@@ -224,15 +253,19 @@ class Runner:
         self.latest_goals = self._own_goals[key]
         return self.latest_goals
 
-    def goals(self) -> Goals:
-        """What each output is trained for and measured by. Raises GraphError if the model is not compiled."""
-        return self.require_compiled("goals").goals(self.structure)
+    def goals(self, rows: Rows | None = None) -> Goals:
+        """What each output is trained for and measured by; ``rows`` as in ``form``.
 
-    def choose_loss(self, y: Any, verbose: int | str) -> None:
+        Raises: GraphError if the model is not compiled.
+        """
+        return self.require_compiled("goals").goals(self.structure, self.net(rows).outputs)
+
+    def choose_loss(self, x: Any, y: Any, verbose: int | str) -> None:
         """Put in place of ``loss="auto"`` what it means for these targets, and say what that is."""
         compiled = self.require_compiled("choose_loss")
         if compiled.is_open:
-            nodes = prediction_step(self.net(), SOME_BATCH).graph.outputs
+            rows = self.rows(x) if self.structure.is_open else None
+            nodes = prediction_step(self.net(rows), SOME_BATCH).graph.outputs
             predictions = {name: nodes[prediction_label(name)] for name in self.structure.outputs}
             self.compiled, self.loss_choice = compiled.choose(y, self.structure, predictions)
             if verbose:
@@ -289,41 +322,32 @@ class Runner:
     def rows(self, x: Any) -> Rows:
         """Inputs as the model takes them. Raises ShapeError, DTypeError or DataError."""
         self.require_built("running a model")
-        return data.prepare_inputs(x, self.structure.sample_types())
+        return data.prepare_inputs(x, self.structure.inputs)
 
     def prepare(self, x: Any, y: Any, sample_weight: Any = None) -> Rows:
         """Inputs, targets and weights as a step of training takes them. Raises as ``data.prepare``."""
-        goals = self.trainer("training").goals
-        if goals is None:
-            return self._prepare_for_own_steps(x, y, sample_weight)
-        return data.prepare(x, y, sample_weight, self.structure.sample_types(), goals)
-
-    def _prepare_for_own_steps(self, x: Any, y: Any, sample_weight: Any) -> Rows:
+        self.require_compiled("training")
         inputs = self.rows(x)
+        goals = self.trainer("training", inputs).goals
+        if goals is not None:
+            return data.prepare(inputs, x, y, sample_weight, goals)
         data.require_rows(inputs)
         data.check_inputs(inputs, x)
-        arrays, form = further_data(self._form(x), y, sample_weight)
+        arrays, form = further_data(self._given(x), y, sample_weight)
         return inputs.beside(arrays, form)
 
-    def form_of(self, x: Any, y: Any) -> DataForm:
+    def data_form(self, x: Any, y: Any) -> DataForm:
         """How a step of the model's own gets data like these."""
-        return further_data(self._form(x), y, None)[1]
+        return further_data(self._given(x), y, None)[1]
 
-    def predict_itself(self, x: Any, rows: Rows, batch: int, verbose: int | str, watchers: CallbackList) -> Any:
-        """What ``predict_step`` of the model gives."""
-        assert self.own is not None, "asked of a model with a predict_step of its own"
-        prediction = OwnPrediction(self.net(), self.programs(), self.own, self._form(x))
-        results = self._predicted(prediction, rows, batch, verbose, watchers)
-        return unflatten(prediction.tree, iter(results.values()))
-
-    def _form(self, x: Any) -> tuple[str, ...] | None:
-        """How a step of the model's own gets the inputs: as they were given."""
-        form = form_of(x)
+    def _given(self, x: Any) -> tuple[str, ...] | None:
+        """In what form the inputs come, with their names in the model's order."""
+        form = form_of(x) if len(self.structure.inputs) > 1 or isinstance(x, Mapping) else None
         return tuple(label.removeprefix("x/") for label in self.structure.inputs) if form else form
 
     def weigh_classes(self, rows: Rows, class_weight: Any) -> Rows:
         """The rows with the weights of their classes. Raises as ``data.weigh_classes``."""
-        return data.weigh_classes(rows, class_weight, None if self.trains_itself else self.goals())
+        return data.weigh_classes(rows, class_weight, None if self.trains_itself else self.goals(rows))
 
     def hold_out(self, rows: Rows, share: float, given: Any) -> tuple[Rows, Rows | None]:
         """The rows to train on and those to validate on: ``validation_data`` wins over ``validation_split``."""
@@ -335,27 +359,51 @@ class Runner:
 
     # Programs
 
-    def programs(self) -> Programs:
-        """All that have been compiled so far, on state that has values."""
-        if self._programs is None:
+    def programs(self, rows: Rows | None = None) -> Programs:
+        """All that have been compiled so far, on state that has values; ``rows`` as in ``form``."""
+        form = self.form(rows)
+        if form.programs is None:
             self.require_built("running a model")
             self.give_values()
             for layer in self.structure.layers_by_path().values():
                 layer.require_ready()
-            self._programs = Programs(self.executor, self.state)
-        return self._programs
+            form.programs = Programs(self.executor, self.state)
+        return form.programs
 
-    def trainer(self, what: str) -> Trainer:
-        """What trains and evaluates; made anew after ``compile`` or a change of the layers."""
-        if self._trainer is None:
+    def trainer(self, what: str, rows: Rows | None = None) -> Trainer:
+        """What trains and evaluates; made anew after ``compile`` or a change of the layers.
+
+        Arguments:
+            what: it is wanted for.
+            rows: as in ``form``.
+        """
+        form = self.form(rows)
+        if form.trainer is None:
             compiled = self.require_compiled(what)
-            own, programs, net = self.own, self.programs(), self.net()
-            goals = None if self.trains_itself else self.goals()
+            programs, own = self.programs(rows), self.own
+            goals = None if self.trains_itself else self.goals(rows)
             if not self._goals_fit:
                 self._goals_fit = self._check(compiled)
             self.complete()
-            self._trainer = Trainer(net, goals, compiled.rule, programs, own)
-        return self._trainer
+            self.latest_goals = self.latest_goals or goals
+            form.trainer = Trainer(form.net, goals, compiled.rule, programs, own)
+        return form.trainer
+
+    def _prediction(self, rows: Rows, training: bool) -> Prediction:
+        form = self.form(rows)
+        if training not in form.predictions:
+            form.predictions[training] = Prediction(form.net, self.programs(rows), training)
+        return form.predictions[training]
+
+    def predict_itself(self, x: Any, rows: Rows, batch: int, verbose: int | str, watchers: CallbackList) -> Any:
+        """What ``predict_step`` of the model gives."""
+        assert self.own is not None, "asked of a model with a predict_step of its own"
+        form, given = self.form(rows), self._given(x)
+        if given not in form.own_predictions:
+            form.own_predictions[given] = OwnPrediction(form.net, self.programs(rows), self.own, given)
+        prediction = form.own_predictions[given]
+        results = self._predicted(prediction, rows, batch, verbose, watchers)
+        return unflatten(prediction.tree, iter(results.values()))
 
     def predict(
         self, rows: Rows, batch: int, verbose: int | str, watchers: CallbackList, training: bool = False
@@ -366,11 +414,9 @@ class Runner:
             batch: rows of a batch, where they matter to each other.
             training: whether the layers behave as in a step of training.
         """
-        prediction = self._predictions.get(training)
-        if prediction is None:
-            prediction = self._predictions[training] = Prediction(self.net(), self.programs(), training)
+        prediction = self._prediction(rows, training)
         if rows.count == 1 and not training and len(self.structure.inputs) == len(self.structure.outputs) == 1:
-            self.one_row = self.one_row or OneRow(prediction)
+            self.one_row = OneRow(prediction)
         results = self._predicted(prediction, rows, batch, verbose, watchers)
         return {name: results[prediction_label(name)] for name in self.structure.outputs}
 

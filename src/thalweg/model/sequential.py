@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 from thalweg import config
 from thalweg.errors import ArgumentError
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import Layer
+from thalweg.layers.layer import Layer, symbolic
 from thalweg.layers.nested import unwrapped
-from thalweg.layers.symbols import Input, Symbol
+from thalweg.layers.symbols import Input, InputLayer, Symbol
 from thalweg.model.model import Model
 from thalweg.model.restoring import registry
 from thalweg.model.structure import Structure, stacked
@@ -83,11 +83,17 @@ class Sequential(Model):
 
     def build_on(self, types: Sequence[TensorType]) -> None:
         if not self.built and self._stack and len(types) == 1:
-            self._entry = Input(shape=types[0].shape[1:], dtype=types[0].dtype)
+            self._entry = Input(shape=symbolic(types[0].shape[1:]), dtype=types[0].dtype)
             self._become(stacked(self._entry, self._stack))
         super().build_on(types)
 
+    def _members(self) -> list[Layer]:
+        """Without the input, as in Keras."""
+        return list(self.runner.structure.layers)
+
     def _append(self, layer: Any) -> None:
+        if isinstance(layer, InputLayer):
+            layer = layer.symbol
         if isinstance(layer, Model):
             if layer.built and not self._stack and self._entry is None:
                 entry = only(layer.inputs)
@@ -112,9 +118,11 @@ class Sequential(Model):
                 fix="use layers such as thalweg.layers.Dense(10); a layer used twice needs Model(inputs, outputs)",
             )
         if layer.input_shape is not None and not self._stack and self._entry is None:
-            kind = type(layer).__name__
-            warnings.warn(f"{kind}: input_shape= is read as a first Input(shape=...)", SpellingNotice, stacklevel=4)
-            self._entry = Input(shape=layer.input_shape)
+            shape = layer.input_shape
+            assert not isinstance(shape, int), "a layer makes it a tuple"
+            said = f"{type(layer).__name__}: input_shape= is read as a first Input(shape={shape})"
+            warnings.warn(said, SpellingNotice, stacklevel=3)
+            self._entry = Input(shape=shape)
         self._stack.append(layer)
 
     def _changed(self, rebuild: bool) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
+from functools import cached_property
 from typing import Any
 
+from thalweg import ops
 from thalweg.errors import ArgumentError, GraphError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
-from thalweg.graph.types import TensorType
+from thalweg.graph.types import Shape, TensorType
 from thalweg.layers.layer import Layer, name_layers
-from thalweg.layers.symbols import Call, Symbol
-from thalweg.layers.tracing import Parameter, add_parameters
+from thalweg.layers.symbols import SOME_BATCH, Call, Symbol
+from thalweg.layers.tracing import Parameter, add_parameters, tracing
 
 Parts = Symbol | Sequence[Symbol] | Mapping[str, Symbol]
 
@@ -22,7 +24,8 @@ class Structure:
     """Layers, and their uses between inputs and outputs.
 
     Attributes:
-        layers: in the order in which they are first used; while the input is not known all that there are so far.
+        layers: in Keras's order, which is that of the weights; while the input is not known all that there are so far.
+        members: of a functional model the same with its inputs among them, as Keras lists them.
         inputs: by their labels in the graph: "x", or "x/<name>" if there are several.
         outputs: by their names; the only output of a model is called "".
         calls: the uses of the layers, each after those that it needs; none while the input is not known.
@@ -35,6 +38,7 @@ class Structure:
     outputs: Mapping[str, Symbol] = field(default_factory=dict)
     calls: tuple[Call, ...] = ()
     named_outputs: bool = False
+    members: tuple[Layer | Symbol, ...] = ()
     without_call: bool = False
 
     @property
@@ -42,17 +46,29 @@ class Structure:
         """Whether the types of the inputs are known, and with them all parameters."""
         return bool(self.calls) or self.without_call
 
-    def input_types(self) -> dict[str, TensorType]:
-        """By label, for some batch size."""
-        return {label: symbol.type() for label, symbol in self.inputs.items()}
+    @cached_property
+    def is_open(self) -> bool:
+        """Whether an input has an axis whose size comes with the data."""
+        return any(symbol.is_open for symbol in self.inputs.values())
 
-    def output_types(self) -> dict[str, TensorType]:
-        """By name, for some batch size."""
-        return {name: symbol.type() for name, symbol in self.outputs.items()}
+    def input_types(self, shapes: Mapping[str, Shape] | None = None) -> dict[str, TensorType]:
+        """By label, for some batch size.
 
-    def sample_types(self) -> dict[str, TensorType]:
-        """Of the inputs by label, without the axis of the samples."""
-        return {label: kind.with_shape(kind.shape[1:]) for label, kind in self.input_types().items()}
+        Arguments:
+            shapes: of samples, by label; without them an open axis has a size that is tried.
+        """
+        if shapes is None:
+            return {label: symbol.type() for label, symbol in self.inputs.items()}
+        return {label: TensorType((SOME_BATCH, *shapes[label]), symbol.dtype) for label, symbol in self.inputs.items()}
+
+    def output_types(self, shapes: Mapping[str, Shape] | None = None) -> dict[str, TensorType]:
+        """By name, for some batch size; arguments as for ``input_types``. Raises ShapeError if they do not fit."""
+        if shapes is None or not self.is_open:
+            return {name: symbol.type() for name, symbol in self.outputs.items()}
+        with tracing(self.parameters()):
+            types = self.input_types(shapes)
+            results = self.call([ops.input_node(label, t.shape, t.dtype) for label, t in types.items()], False)
+        return {name: node.type for name, node in zip(self.outputs, results, strict=True)}
 
     def layers_by_path(self) -> dict[str, Layer]:
         """All layers and those inside them, ``"encoder/dense"``; each after the one that it is in."""
@@ -104,7 +120,42 @@ def between(inputs: Parts, outputs: Parts) -> Structure:
 def connected(inputs: Mapping[str, Symbol], outputs: Mapping[str, Symbol], named_outputs: bool = False) -> Structure:
     """The structure between symbols by label and by name. Raises as ``between``."""
     calls = tuple(_calls(inputs.values(), outputs.values()))
-    return Structure(tuple(dict.fromkeys(call.layer for call in calls)), inputs, outputs, calls, named_outputs)
+    members = _in_keras_order(list(inputs.values()), list(outputs.values()), calls)
+    layers = tuple(member for member in members if isinstance(member, Layer))
+    return Structure(layers, inputs, outputs, calls, named_outputs, members)
+
+
+def _in_keras_order(
+    inputs: Sequence[Symbol], outputs: Sequence[Symbol], calls: Sequence[Call]
+) -> tuple[Layer | Symbol, ...]:
+    """Inputs and layers, farthest from the outputs first; of those equally far the one that is met first on the way
+    back from the outputs. So Keras numbers them, and their weights.
+
+    Arguments:
+        calls: each after those that it needs.
+    """
+    given = set(inputs)
+    far: dict[Layer | Symbol, int] = {}
+    depths: dict[Call | Symbol | None, int] = {}
+    for call in reversed(calls):
+        far[call.layer] = max(depths.get(call, 0), far.get(call.layer, 0))
+        for x in call.inputs:
+            maker = x if x in given else x.call
+            depths[maker] = max(depths.get(maker, 0), far[call.layer] + 1)
+    far |= {x: depths.get(x, 0) for x in inputs if x.call is None}
+    met: dict[Layer | Symbol, None] = {}
+    seen: set[Call | None] = set()
+    stack = list(reversed(outputs))
+    while stack:
+        symbol = stack.pop()
+        if symbol in given:
+            met[symbol] = None
+        elif symbol.call is not None and symbol.call not in seen:
+            seen.add(symbol.call)
+            met[symbol.call.layer] = None
+            stack.extend(reversed(symbol.call.inputs))
+    places = {member: place for place, member in enumerate(met)}
+    return tuple(sorted(far, key=lambda member: (-far[member], places.get(member, -1))))
 
 
 def stacked(entry: Symbol | None, layers: Sequence[Layer]) -> Structure:

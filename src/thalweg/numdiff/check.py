@@ -13,7 +13,8 @@ from thalweg.errors import GraphError, NonFiniteError
 from thalweg.executors.numpy import evaluate
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
-from thalweg.graph.types import TensorType
+from thalweg.graph.types import FLOATS
+from thalweg.layers.symbols import Symbol
 from thalweg.model import Model
 from thalweg.optimizers import SGD
 from thalweg.passes.precision import in_double
@@ -24,6 +25,9 @@ from thalweg.training.step import training_step
 
 TRIED_STEPS = (1e-5, 1e-6, 1e-7)
 """Tried from the one that rounding disturbs least to the one that curvature and kinks disturb least."""
+
+OPEN_PLACES = 32
+"""The size of an open axis in random data."""
 
 SAFETY = 10.0
 """By how much an error of rounding may exceed the noise that was measured."""
@@ -187,11 +191,11 @@ def random_data(model: Model, rows: int, seed: int = 0) -> tuple[Any, Any]:
     runner.require_built("random_data")
     random = np.random.default_rng(seed)
 
-    def input_of(kind: TensorType) -> np.ndarray:
-        shape = (rows, *kind.shape[1:])
-        if kind.is_float:
+    def input_of(symbol: Symbol) -> np.ndarray:
+        shape = (rows, *(OPEN_PLACES if n is None else n for n in symbol.shape[1:]))
+        if symbol.dtype in FLOATS:
             return random.standard_normal(shape)
-        return random.integers(0, 256 if kind.dtype == "uint8" else 2, shape)
+        return random.integers(0, 256 if symbol.dtype == "uint8" else 2, shape)
 
     def target_of(goal: Goal) -> np.ndarray:
         shape, units = (rows, *goal.target(rows).shape[1:]), goal.output.shape[-1]
@@ -201,8 +205,8 @@ def random_data(model: Model, rows: int, seed: int = 0) -> tuple[Any, Any]:
             return random.integers(0, 2, shape)
         return np.eye(shape[-1])[random.integers(0, shape[-1], shape[:-1])]
 
-    x = [input_of(symbol.type(rows)) for symbol in model.inputs]
-    goals = runner.goals().outputs
+    x = [input_of(symbol) for symbol in model.inputs]
+    goals = runner.goals(runner.rows(only(x))).outputs
     y = [target_of(goal) for goal in goals]
     return only(x), only(y)
 
@@ -223,7 +227,7 @@ class _Loss:
         runner.require_compiled("check_gradients")
         model.build_for(x)
         rows = runner.prepare(x, y, sample_weight)
-        net = runner.net()
+        net = runner.net(rows)
         paths = [path for path in net.parameters if path in net.trainable]
         if not paths:
             raise GraphError(
@@ -233,7 +237,7 @@ class _Loss:
                 fix="set trainable=True on a layer that has parameters",
             )
         # The optimizer comes after the gradients and does not matter.
-        step = training_step(net, runner.goals(), SGD(), rows.count, rows.weighted)
+        step = training_step(net, runner.goals(rows), SGD(), rows.count, rows.weighted)
         assert step.loss is not None, "a training step has a loss"
         named = dict(zip(paths, step.gradients, strict=True))
         whole = in_double(Graph({"loss": step.loss, **{f"slope/{path}": node for path, node in named.items()}}))

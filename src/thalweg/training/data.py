@@ -14,20 +14,21 @@ import numpy as np
 from thalweg.data.arrays import as_array, converted, require_finite
 from thalweg.data.source import WEIGHT, Arrays, LateRows, Rows, slices
 from thalweg.errors import ArgumentError, DataError, DTypeError, ShapeError, did_you_mean
-from thalweg.graph.types import TensorType
+from thalweg.graph.types import Shape, TensorType
+from thalweg.layers.symbols import Symbol
 from thalweg.training.goals import Goal, Goals
 from thalweg.training.own import DataForm
 from thalweg.trees import LEAF
 
-Types = Mapping[str, TensorType]
-"""Label of an input ("x", "x/left") -> dtype and shape, here without the axis of the samples."""
+Entries = Mapping[str, Symbol]
+"""Label of an input ("x", "x/left") -> its shape, in which None is open, and its dtype."""
 
 
 class ClassNotice(UserWarning):
     """A class has a weight, but no sample."""
 
 
-def prepare_inputs(x: Any, types: Types) -> Rows:
+def prepare_inputs(x: Any, entries: Entries) -> Rows:
     """The arrays of a model's inputs.
 
     Arguments:
@@ -35,9 +36,9 @@ def prepare_inputs(x: Any, types: Types) -> Rows:
 
     Raises: ShapeError, DTypeError or DataError naming the input and what does not fit.
     """
-    parts = by_label(x, list(types), "x")
-    arrays = {label: _input_array(parts[label], kind, label) for label, kind in types.items()}
-    late = {label: kind.dtype for label, kind in types.items() if isinstance(arrays[label], np.memmap)}
+    parts = by_label(x, list(entries), "x")
+    arrays = {label: _input_array(parts[label], entry, label) for label, entry in entries.items()}
+    late = {label: entry.dtype for label, entry in entries.items() if isinstance(arrays[label], np.memmap)}
     return LateRows(arrays, late) if late else Rows(arrays)
 
 
@@ -50,20 +51,27 @@ def check_inputs(rows: Rows, x: Any) -> None:
         seen += len(chunk.index)
 
 
-def _input_array(value: Any, kind: TensorType, label: str) -> np.ndarray:
+def _input_array(value: Any, entry: Symbol, label: str) -> np.ndarray:
     if value is None:
         raise DataError(
             f"there are no data for {label}", expected="an array of samples", got="None", fix=f"pass {label}"
         )
     array = as_array(value, label)
-    fitted = _fit_rank(array, kind.shape)
-    if fitted is None:
-        raise _misfit(array, kind.shape, label)
-    if not isinstance(fitted, np.memmap) or (fitted.dtype == kind.dtype and fitted.flags.c_contiguous):
-        return converted(fitted, kind.dtype, label)
+    shape = _closed(entry.shape[1:], array)
+    fitted = _fit_rank(array, shape)
+    if fitted is None or (0 in shape and None in entry.shape[1:]):  # over no places there is no mean and no largest
+        raise _misfit(array, entry.shape[1:], label)
+    if not isinstance(fitted, np.memmap) or (fitted.dtype == entry.dtype and fitted.flags.c_contiguous):
+        return converted(fitted, entry.dtype, label)
     for part in slices(fitted):  # a file may be larger than memory: its rows are converted when they are used
-        converted(fitted[part], kind.dtype, label)
+        converted(fitted[part], entry.dtype, label)
     return fitted
+
+
+def _closed(shape: Sequence[int | None], array: np.ndarray) -> Shape:
+    """The shape of a sample with the array's sizes where it is open; 1 for a last axis that the array lacks."""
+    given = array.shape[1:] if array.ndim > len(shape) else (*array.shape[1:], 1)
+    return tuple((given[axis] if axis < len(given) else 0) if size is None else size for axis, size in enumerate(shape))
 
 
 def _fit_rank(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -77,16 +85,16 @@ def _fit_rank(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
     return None
 
 
-def _misfit(array: np.ndarray, shape: tuple[int, ...], label: str) -> ShapeError:
-    sizes = ", ".join(map(str, shape))
-    given = array.shape[1:]
+def _misfit(array: np.ndarray, wanted: Sequence[int | None], label: str) -> ShapeError:
+    sizes = ", ".join(map(str, wanted))
+    given, shape = array.shape[1:], _closed(wanted, array)
     problem = f"{label} does not fit the model's input"
     fix = f"build the model with Input({given or (1,)}), or pass data of the expected shape"
     if array.shape == shape:
         fix = f"add the axis of the samples: {label}[None]"
     elif found := _misfit_of_images(array.shape, shape, label):
         problem, fix = f"{problem}: {found[0]}", found[1]
-    elif array.ndim > 1 and math.prod(given) == math.prod(shape):
+    elif array.ndim > 1 and math.prod(given) == math.prod(shape) and None not in wanted:
         fix = f"{label}.reshape(-1, {sizes}), or build the model with Input({given})"
     return ShapeError(problem, expected=f"(samples, {sizes})", got=str(array.shape), fix=fix)
 
@@ -155,16 +163,16 @@ def by_label(value: Any, labels: Sequence[str], what: str) -> dict[str, Any]:
     )
 
 
-def prepare(x: Any, y: Any, sample_weight: Any, types: Types, goals: Goals) -> Rows:
+def prepare(inputs: Rows, x: Any, y: Any, sample_weight: Any, goals: Goals) -> Rows:
     """Everything that a step of training or evaluation takes.
 
     Arguments:
+        inputs: what ``prepare_inputs`` made of ``x``.
         y: shaped like ``x`` for a model of several outputs.
         sample_weight: one number per sample, or one such array per output.
 
     Raises: ShapeError, DTypeError, DataError or ArgumentError, before anything has run.
     """
-    inputs = prepare_inputs(x, types)
     require_rows(inputs)
     check_inputs(inputs, x)
     targets = _prepare_targets(_wanted(y, goals), goals.outputs)

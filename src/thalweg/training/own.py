@@ -275,6 +275,7 @@ def _results(trace: Trace, returned: Any, what: str) -> Callable[[Mapping[str, A
         found: dict[str, Any] = {}
         for key, value in logs.items():
             number = value.compute(sums) if isinstance(value, Late) else value
+            number = number.item() if isinstance(number, np.generic) else number
             found |= {str(k): v for k, v in number.items()} if isinstance(number, Mapping) else {key: number}
         return found
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from thalweg.executors.executor import Executor, Program, leaf_types
 from thalweg.fields import dataclass
+from thalweg.graph.types import TensorType
 from thalweg.state import State, Variable
 from thalweg.training.step import Step
 
@@ -34,6 +35,7 @@ class Programs:
     starts: dict[str, Any] = field(default_factory=dict)
     _steps: dict[Hashable, Step] = field(default_factory=dict)
     _programs: dict[Hashable, Program] = field(default_factory=dict)
+    _states: dict[str, TensorType] = field(default_factory=dict)
 
     def step(self, key: Hashable, build: Callable[[], Step]) -> Step:
         """The step of this key, built by ``build`` if it is the first time."""
@@ -46,6 +48,11 @@ class Programs:
         program = self._programs.get((key, gather))
         return program if program is not None else self._compiled(key, build, gather)
 
+    def claim_states(self) -> None:
+        """Give the states the shapes that these programs take: other programs may have wanted other running sums."""
+        for name, kind in self._states.items():
+            self.state.add(name, kind, self.starts.get(name, 0))
+
     def _compiled(self, key: Hashable, build: Callable[[], Step], gather: bool) -> Program:
         began = time.perf_counter()
         step = self.step(key, build)
@@ -53,9 +60,9 @@ class Programs:
         for name, variable in step.variables.items():
             self._put(name, variable)
         _, states = leaf_types(graph)
-        for name, kind in states.items():
-            self.state.add(name, kind, step.starts.get(name, 0))
         self.starts |= step.starts
+        self._states |= states
+        self.claim_states()
         with _compiling:
             self._programs[key, gather] = self.executor.compile(graph, gather=gather)
         self.compile_seconds += time.perf_counter() - began

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from thalweg.checks import Count, In, OneOf, check_fields
-from thalweg.data.source import Arrays, Rows, Source, is_weighted
+from thalweg.data.source import Arrays, Source, is_weighted
 from thalweg.errors import NonFiniteError
 from thalweg.executors import threads as cores
 from thalweg.fields import dataclass
@@ -32,6 +32,7 @@ from thalweg.record.history import History
 from thalweg.state.names import STEP_STATE
 from thalweg.training.callbacks import CallbackList, Logs, TerminateOnNaN
 from thalweg.training.goals import VALIDATION
+from thalweg.training.inference import Evaluation
 from thalweg.training.interrupt import Interrupt, interruptible
 from thalweg.training.pace import Pace
 from thalweg.training.position import Position
@@ -100,7 +101,7 @@ def params(verbose: Any, epochs: int, steps: int) -> dict[str, Any]:
 def fit(
     trainer: Trainer,
     source: Source,
-    held_out: Rows | None,
+    validation: Evaluation | None,
     options: FitOptions,
     callbacks: CallbackList,
     history: History,
@@ -109,6 +110,7 @@ def fit(
     """Train; ``history`` grows with every finished epoch.
 
     Arguments:
+        validation: what is computed after an epoch.
         listeners: are told what happens, beside the history and the progress line.
 
     Raises: NonFiniteError, the model being left on its last good state.
@@ -116,7 +118,7 @@ def fit(
     progress = Progress(options.verbose, options.initial_epoch, options.epochs, options.steps(source.count))
     with interruptible() as interrupt:
         told = (history.hear, progress.hear, callbacks.hear, *listeners)
-        session = Session(trainer, source, held_out, options, callbacks, interrupt, told)
+        session = Session(trainer, source, validation, options, callbacks, interrupt, told)
         try:
             session.run()
         finally:
@@ -139,7 +141,7 @@ class Session:
         self,
         trainer: Trainer,
         source: Source,
-        held_out: Rows | None,
+        validation: Evaluation | None,
         options: FitOptions,
         callbacks: CallbackList,
         interrupt: Interrupt,
@@ -151,9 +153,7 @@ class Session:
         self.callbacks = callbacks
         self.interrupt = interrupt
         self.listeners = listeners
-        self.validation = None
-        if held_out is not None:
-            self.validation = trainer.evaluation(held_out, options.validation_batch(held_out.count))
+        self.validation = validation
         self.batch = options.batch(source.count)
         self.steps = options.steps(source.count)
         self.threads = cores.wanted(options.threads)

@@ -116,8 +116,8 @@ def run(model: Model, rows: Rows, watched: Watched, further: Arrays | None = Non
         further: arrays of as many rows, for inputs beside the model's.
     """
     rows = rows.beside(further or {})
-    net = _watching(model.runner.net(), watched, further or {})
-    programs = model.runner.programs()
+    net = _watching(model.runner.net(rows), watched, further or {})
+    programs = model.runner.programs(rows)
     prediction = Prediction(net, Programs(programs.executor, programs.state))
     results = prediction.run(rows, BATCH, cores.wanted(None), lambda done: True)
     return results[prediction_label("")]

@@ -7,7 +7,7 @@ import struct
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -55,11 +55,11 @@ class NativeExecutor:
         host = self.host or this_host()
         features = " ".join(sorted(cpu_features()))
         key = cache.key(to_text(graph), repr((host, gather, self.checked)), cpu_name(), features, llvm_version())
-        content = cache.load(key)
+        content = _kept(key)
         phases.done("looked into the cache")
         if content is None:
             content = _compiled(graph, host, gather, self.checked, phases)
-            cache.save(key, content)
+            cache.save(key, content.to_bytes())
             phases.done("saved")
         program = NativeProgram(graph, content, gather, self.checked)
         phases.done("loaded")
@@ -92,8 +92,51 @@ class NativeExecutor:
         return peak_flops(self.host or this_host(), threads)
 
 
-def _compiled(graph: Graph, host: Host, gather: bool, checked: bool, phases: debug.Phases) -> bytes:
-    """What a program needs to know besides its object code, and that."""
+class Content(NamedTuple):
+    """What is kept of a program."""
+
+    arena_bytes: int
+    step_seconds: float  # of a step on one thread, as predicted
+    sharing_seconds: float  # that it takes longer on several
+    objects: Sequence[bytes]
+
+    def to_bytes(self) -> bytes:
+        """As it lies in the cache."""
+        head = _HEAD.pack(self.arena_bytes, self.step_seconds, self.sharing_seconds)
+        return head + b"".join(_SIZE.pack(len(code)) + code for code in self.objects)
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Content:
+        """Raises ValueError for bytes that are not ``to_bytes`` of one."""
+        objects = []
+        at = _HEAD.size
+        try:
+            arena_bytes, step_seconds, sharing_seconds = _HEAD.unpack_from(content)
+            while at < len(content):
+                (size,) = _SIZE.unpack_from(content, at)
+                objects.append(content[at + _SIZE.size : at + _SIZE.size + size])
+                at += _SIZE.size + size
+        except struct.error as error:
+            raise ValueError(str(error)) from error
+        if at != len(content) or not objects or arena_bytes < 0:
+            raise ValueError("it is cut off")
+        return cls(arena_bytes, step_seconds, sharing_seconds, objects)
+
+
+_HEAD, _SIZE = struct.Struct("<qdd"), struct.Struct("<Q")
+
+
+def _kept(key: str) -> Content | None:
+    """What the cache has for a key, if it can be used."""
+    content = cache.load(key)
+    try:
+        return None if content is None else Content.from_bytes(content)
+    except ValueError:
+        return None
+
+
+def _compiled(graph: Graph, host: Host, gather: bool, checked: bool, phases: debug.Phases) -> Content:
+    """The program, made anew."""
     # The code generator is loaded only when there is something to compile.
     from thalweg.executors.native.code.step import generate, target
     from thalweg.executors.native.plan.plan import make_plan
@@ -105,29 +148,11 @@ def _compiled(graph: Graph, host: Host, gather: bool, checked: bool, phases: deb
     return _content(plan, host, objects)
 
 
-def _content(plan: Plan, host: Host, objects: Sequence[bytes]) -> bytes:
+def _content(plan: Plan, host: Host, objects: Sequence[bytes]) -> Content:
     from thalweg.executors.native.plan.cost import sharing_seconds, step_seconds
 
-    head = _HEAD.pack(plan.arena_bytes, step_seconds(plan.stages, host), sharing_seconds(plan.stages))
-    return head + b"".join(_SIZE.pack(len(code)) + code for code in objects)
+    return Content(plan.arena_bytes, step_seconds(plan.stages, host), sharing_seconds(plan.stages), objects)
 
-
-def _objects(content: bytes) -> list[bytes]:
-    """The object code of each part."""
-    objects = []
-    at = _HEAD.size
-    while at < len(content):
-        (size,) = _SIZE.unpack_from(content, at)
-        objects.append(content[at + _SIZE.size : at + _SIZE.size + size])
-        at += _SIZE.size + size
-    return objects
-
-
-_HEAD = struct.Struct("<qdd")
-"""Bytes of the arena, seconds of a step on one thread, seconds that it takes longer on several."""
-
-_SIZE = struct.Struct("<q")
-"""Bytes of an object, before it."""
 
 SMALL_SECONDS = 5e-6
 """Steps predicted to be shorter than this stay on one thread: the barriers alone take longer."""
@@ -139,15 +164,15 @@ _YIELD = system_yield()
 class NativeProgram:
     """A compiled graph with its arena. Calls from several threads take turns."""
 
-    def __init__(self, graph: Graph, content: bytes, gather: bool, checked: bool) -> None:
+    def __init__(self, graph: Graph, content: Content, gather: bool, checked: bool) -> None:
         self.inputs, self.states = leaf_types(graph)
         self.outputs = {name: node.type for name, node in graph.outputs.items()}
         self.gather = gather
         self.checked = checked
-        arena_bytes, self._cost_seconds, self._sharing_seconds = _HEAD.unpack_from(content)
-        self._code = load(_objects(content))
+        self._cost_seconds, self._sharing_seconds = content.step_seconds, content.sharing_seconds
+        self._code = load(content.objects)
         self._run = _SIGNATURE(self._code.address(RUN))
-        self._arena = _aligned(arena_bytes)
+        self._arena = _aligned(content.arena_bytes)
         self._barrier = _aligned(0)
         self._table = np.zeros(2 * (len(FIXED) + len(self.states) + len(self.inputs) + len(self.outputs)), np.int64)
         self._table[0] = _YIELD

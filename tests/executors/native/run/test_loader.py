@@ -2,7 +2,9 @@
 
 import platform
 import struct
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,12 +25,14 @@ pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() != "x86_64", reason="it reads ELF for x86-64 only"
 )
 
+ROOT = Path(__file__).parents[4]
+
 
 @pytest.fixture(scope="module")
 def code():
     """A sound object, with constants and so with relocations."""
     graph = Graph({"y": reduce_sum(exp(input_node("x", (40, 30))), 1)})
-    (code,) = native._objects(native._compiled(graph, this_host(), False, False, debug.Phases()))
+    (code,) = native._compiled(graph, this_host(), False, False, debug.Phases()).objects
     return code
 
 
@@ -117,3 +121,53 @@ def native_and_llvm(monkeypatch):
         results.append(np.zeros(40, np.float32))
         program.run({}, {"x": x}, None, {"y": results[-1]})
     return results
+
+
+REFUSED = """
+import ctypes, os, sys, warnings
+import numpy as np
+SET_MDWE, REFUSE_EXEC_GAIN = 65, 1
+if ctypes.CDLL(None).prctl(SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0):
+    sys.exit(77)
+from tests import nets
+from thalweg import executors
+from thalweg.errors import ExecutorError
+from thalweg.executors.native.executor import NativeExecutor
+from thalweg.executors.native.run import loader
+x, y = nets.points(20)
+
+def trained(executor):
+    model = nets.classifier()
+    model.executor = executor
+    model.fit(x, y, epochs=2, verbose=0)
+    return model.get_weights()
+
+assert executors.default().name == "native"
+by_file = trained(NativeExecutor())
+assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(by_file, trained(executors.named("numpy"))))
+
+os.memfd_create = lambda name: os.open("/nothing", 0)  # as under SELinux, which can refuse this too
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("default")
+    for _ in range(2):
+        assert executors.default().name == "numpy"
+assert [str(w.message) for w in caught if "many times slower" in str(w.message)], caught
+assert len({(w.filename, w.lineno) for w in caught}) == len(caught) == 1
+for known in (True, False):
+    if not known:
+        loader.platform.machine = lambda: "riscv64"  # so that llvmlite would link it
+    try:
+        trained(NativeExecutor())
+    except ExecutorError as error:
+        assert "MemoryDenyWriteExecute" in str(error)
+    else:
+        raise AssertionError(known)
+"""
+
+
+def test_where_memory_cannot_become_executable_it_is_mapped_or_numpy_runs():
+    """In a process of its own: nobody can take that back. Linux 6.3 and later."""
+    result = subprocess.run([sys.executable, "-c", REFUSED], cwd=ROOT, capture_output=True, text=True, check=False)
+    if result.returncode == 77:
+        pytest.skip("this system has no PR_SET_MDWE")
+    assert result.returncode == 0, result.stderr

@@ -1,9 +1,12 @@
 """Makes object code executable without llvmlite: reads ELF files into memory and resolves their addresses.
 
 The objects of a program refer to each other and to nothing else (the one system function that they call is handed in by
-the table), so a few hundred bytes of headers and one or two kinds of relocation are all there is. Memory is writable
-while it is filled and executable afterwards, never both. What this does not know, llvmlite's linker does
-(LinkedObjects).
+the table), so a few hundred bytes of headers and one or two kinds of relocation are all there is. What this does not
+know, llvmlite's linker does (LinkedObjects).
+
+Memory is writable while it is filled and executable afterwards, never both. Some systems refuse even that (systemd's
+``MemoryDenyWriteExecute``, SELinux's ``execmem``): there the code is written into a file in memory, and that is mapped
+as a library's would be.
 
 Source: System V ABI, chapter 4, "Object files"; AMD64 supplement, section 4.4, "Relocation".
 """
@@ -12,11 +15,15 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 import platform
 import struct
 import sys
 from collections.abc import Sequence
 
+import numpy as np
+
+from thalweg.errors import ExecutorError
 from thalweg.executors.native.code.llvm import binding
 from thalweg.fields import dataclass
 
@@ -27,7 +34,10 @@ _ALLOCATED, _WRITABLE = 0x2, 0x1
 _SYMBOLS, _NO_BITS, _RELOCATIONS = 2, 8, 4
 _UNDEFINED, _ABSOLUTE = 0, 0xFFF1
 _ADDRESS, _RELATIVE, _CALL = 1, 2, 4  # R_X86_64_64, R_X86_64_PC32, R_X86_64_PLT32
-_READ, _EXECUTE = 0x1, 0x4
+_MOST_BYTES = 1 << 31
+"""Addresses are relative, in 32 bits."""
+
+_READ, _WRITE, _EXECUTE = 0x1, 0x2, 0x4
 
 
 class CannotLoadError(Exception):
@@ -47,11 +57,103 @@ class _Section:
 
 
 def load(objects: Sequence[bytes]) -> MappedObjects | LinkedObjects:
-    """The object code of one program made executable, by llvmlite only where it has to be."""
+    """The object code of one program made executable, by llvmlite only where it has to be.
+
+    Raises: ExecutorError if the system lets nothing be executed that was not in a program's file.
+    """
     try:
         return MappedObjects(objects)
     except CannotLoadError:
+        if not llvm_may_execute():  # it would not notice, and jump into memory that cannot be executed
+            raise _refused(PermissionError("mprotect: memory cannot be made executable")) from None
         return LinkedObjects(objects)
+
+
+def may_execute() -> bool:
+    """Whether this process may execute what it has compiled."""
+    kinds = (_OwnMemory, _FileInMemory) if _reads_elf() else (_OwnMemory,)
+    return sys.platform != "linux" or any(_is_executable(kind) for kind in kinds)
+
+
+def llvm_may_execute() -> bool:
+    """The same for llvmlite's linker, which knows one way only."""
+    return sys.platform != "linux" or _is_executable(_OwnMemory)
+
+
+def _reads_elf() -> bool:
+    """Whether MappedObjects knows this system."""
+    return sys.platform == "linux" and platform.machine() == "x86_64"
+
+
+def _is_executable(kind: type[_OwnMemory] | type[_FileInMemory]) -> bool:
+    try:
+        kind(mmap.PAGESIZE).finish(mmap.PAGESIZE)
+    except OSError:
+        return False
+    return True
+
+
+def _refused(error: OSError) -> ExecutorError:
+    return ExecutorError(
+        "compiled code cannot be executed here",
+        expected="a system that lets a program make its own memory executable",
+        got=error.strerror or str(error),
+        fix="set THALWEG_EXECUTOR=numpy, which is many times slower; or allow it: for a service of systemd with "
+        "MemoryDenyWriteExecute=no, with SELinux by the permission execmem, and with enough memory (ulimit -v)",
+    )
+
+
+class _OwnMemory:
+    """Memory that is filled, and executable afterwards.
+
+    Attributes:
+        base: its address.
+        bytes: where to write what it shall hold.
+
+    Raises: OSError if the system refuses it.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.bytes = mmap.mmap(-1, size)
+        self._hold = np.frombuffer(self.bytes, np.uint8)  # keeps the mapping as long as this object
+        self.base: int = self._hold.__array_interface__["data"][0]
+
+    def finish(self, code_end: int) -> None:
+        """Make what lies before ``code_end``, on pages of its own, executable."""
+        _protect(self.base, code_end, _READ | _EXECUTE)
+
+
+class _FileInMemory:
+    """The same in a file that has no name on any disk; what is executable has never been writable."""
+
+    def __init__(self, size: int) -> None:
+        if not hasattr(os, "memfd_create"):
+            raise OSError("there are no files in memory")
+        self._file = os.memfd_create("thalweg")
+        try:
+            os.ftruncate(self._file, size)
+            mapped = mmap.mmap(self._file, size, mmap.MAP_SHARED, _READ | _EXECUTE)
+        except BaseException:
+            os.close(self._file)
+            raise
+        self.bytes = memoryview(bytearray(size))
+        self._hold = np.frombuffer(mapped, np.uint8)
+        self.base: int = self._hold.__array_interface__["data"][0]
+
+    def finish(self, code_end: int) -> None:
+        """Write it, and make what lies from ``code_end`` on writable instead of executable."""
+        os.pwrite(self._file, self.bytes, 0)
+        os.close(self._file)
+        if code_end < len(self.bytes):
+            _protect(self.base + code_end, len(self.bytes) - code_end, _READ | _WRITE)
+
+
+def _protect(address: int, size: int, protection: int) -> None:
+    """Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(size), protection):
+        number = ctypes.get_errno()
+        raise OSError(number, f"mprotect: {os.strerror(number)}")
 
 
 class MappedObjects:
@@ -61,38 +163,54 @@ class MappedObjects:
     """
 
     def __init__(self, objects: Sequence[bytes]) -> None:
-        if sys.platform != "linux" or platform.machine() != "x86_64":
+        if not _reads_elf():
             raise CannotLoadError("only ELF on x86-64 Linux is read here")
         try:
-            self._load(objects)
-        except (struct.error, IndexError, ValueError, OverflowError, OSError) as error:
+            every = [_sections(code) for code in objects]
+            size, code_end = _lay_out([s for sections in every for s in sections])
+            if size > _MOST_BYTES:
+                raise CannotLoadError("the parts are too far from each other")
+            tables = [_symbols(code, sections) for code, sections in zip(objects, every, strict=True)]
+            self._functions = {name: place for table in tables for name, place in table if name and place is not None}
+            try:
+                self._memory = self._filled(_OwnMemory(max(size, 1)), code_end, objects, every, tables)
+            except PermissionError:
+                self._memory = self._filled(_FileInMemory(max(size, 1)), code_end, objects, every, tables)
+        except OSError as error:
+            raise _refused(error) from error
+        except (struct.error, IndexError, ValueError, OverflowError) as error:
             raise CannotLoadError(str(error)) from error
 
     def address(self, name: str) -> int:
-        """Where a function begins."""
-        return self._base + self._functions[name]
+        """Where a function begins. Raises KeyError if there is none of this name."""
+        return self._memory.base + self._functions[name]
 
-    def _load(self, objects: Sequence[bytes]) -> None:
-        every = [_sections(code) for code in objects]
-        size, code_end = _lay_out([s for sections in every for s in sections])
-        memory = mmap.mmap(-1, max(size, 1))
-        self._hold = (ctypes.c_char * len(memory)).from_buffer(memory)  # keeps the mapping as long as this object
-        self._base = ctypes.addressof(self._hold)
-        tables = [_symbols(code, sections) for code, sections in zip(objects, every, strict=True)]
-        self._functions = {name: place for table in tables for name, place in table if name and place is not None}
+    def _filled(
+        self,
+        memory: _OwnMemory | _FileInMemory,
+        code_end: int,
+        objects: Sequence[bytes],
+        every: list[list[_Section]],
+        tables: list[list[tuple[str, int | None]]],
+    ) -> _OwnMemory | _FileInMemory:
+        """The memory with the objects in it, executable up to ``code_end``."""
         for code, sections, symbols in zip(objects, every, tables, strict=True):
             for s in sections:
                 if s.place >= 0 and s.kind != _NO_BITS:
-                    memory[s.place : s.place + s.size] = code[s.offset : s.offset + s.size]
+                    memory.bytes[s.place : s.place + s.size] = code[s.offset : s.offset + s.size]
             for s in sections:
                 if s.kind == _RELOCATIONS and sections[s.target].place >= 0:
                     self._relocate(memory, code, s, sections[s.target], symbols)
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.mprotect(ctypes.c_void_p(self._base), ctypes.c_size_t(code_end), _READ | _EXECUTE):
-            raise CannotLoadError(f"memory cannot be made executable (errno {ctypes.get_errno()})")
+        memory.finish(code_end)
+        return memory
 
     def _relocate(
-        self, memory: mmap.mmap, code: bytes, table: _Section, within: _Section, symbols: list[tuple[str, int | None]]
+        self,
+        memory: _OwnMemory | _FileInMemory,
+        code: bytes,
+        table: _Section,
+        within: _Section,
+        symbols: list[tuple[str, int | None]],
     ) -> None:
         for offset, info, addend in _RELOCATION.iter_unpack(code[table.offset : table.offset + table.size]):
             name, place = symbols[info >> 32]
@@ -102,9 +220,9 @@ class MappedObjects:
                 raise CannotLoadError(f"{name!r} is not in the objects")
             at, kind = within.place + offset, info & 0xFFFFFFFF
             if kind == _ADDRESS:
-                memory[at : at + 8] = struct.pack("<Q", self._base + place + addend)
+                memory.bytes[at : at + 8] = struct.pack("<Q", memory.base + place + addend)
             elif kind in (_RELATIVE, _CALL):
-                memory[at : at + 4] = struct.pack("<i", place + addend - at)
+                memory.bytes[at : at + 4] = struct.pack("<i", place + addend - at)
             else:
                 raise CannotLoadError(f"relocation {kind} is not known")
 
