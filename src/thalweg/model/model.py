@@ -204,6 +204,10 @@ class Model:
         """Whether the type of the input is known, and with it all parameters."""
         return self.runner.structure.built
 
+    @built.setter
+    def built(self, value: bool) -> None:
+        """Accepted, as Keras's guide sets it in models without a ``call``: here a model knows it by itself."""
+
     @property
     def trainable(self) -> bool:
         """Whether training changes the model; setting it sets it for all layers. ``compile`` goes by what it finds."""
