@@ -4,6 +4,7 @@
 Each gets the library, GradientTape and the data; weights begin at fixed values and rows are not shuffled.
 """
 
+# mypy: disable-error-code="name-defined"
 import json
 import os
 from types import SimpleNamespace

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any
 
+from thalweg.checks import checked
 from thalweg.errors import ArgumentError, NonFiniteError
 from thalweg.executors import threads as cores
 from thalweg.fields import dataclass
@@ -50,6 +51,7 @@ class _EpochCounter(Callback):
         self.epochs += 1
 
 
+@checked
 def fit_many(
     models: Sequence[Model],
     x: Any = None,
@@ -58,7 +60,7 @@ def fit_many(
     each: Sequence[Mapping[str, Any]] | None = None,
     callbacks: CallbackMaker = None,
     threads: int | None = None,
-    verbose: int | str = "auto",
+    verbose: bool | int | str = "auto",
     **arguments: Any,
 ) -> list[History]:
     """Train independent networks at once, one per core. Each ends with the same bits as ``fit`` alone gives it.
@@ -85,7 +87,7 @@ def fit_many(
 
 
 def run_jobs(
-    jobs: Sequence[Job], callbacks: CallbackMaker, threads: int, verbose: int | str, what: str = "networks"
+    jobs: Sequence[Job], callbacks: CallbackMaker, threads: int, verbose: bool | int | str, what: str = "networks"
 ) -> list[History | NonFiniteError]:
     """The history of each, or the error that says where its numbers were not finite any more.
 

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Annotated, Any
 
 from thalweg import config
-from thalweg.checks import In, OneOf, check_value
+from thalweg.checks import In, NotEmpty, OneOf, check_value, checked
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.operators import Operators
@@ -83,15 +83,16 @@ class Symbol(Operators):
         return TensorType((batch, *self.tried[trial]), self.dtype)
 
 
+@checked
 def Input(
-    shape: Sequence[int | None] | None = None,
+    shape: Any = None,
     batch_size: int | None = None,
     dtype: str | None = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
-    batch_shape: Sequence[int | None] | None = None,
+    batch_shape: Annotated[Sequence[Any], NotEmpty()] | None = None,
     name: str | None = None,
-    tensor: None = None,
+    tensor: Any = None,
     optional: bool = False,
 ) -> Symbol:
     """Where data enter a model.
@@ -120,10 +121,10 @@ def Input(
     sizes = check_value("Input", "shape", tuple[Annotated[int, In("[1, inf)")] | None, ...], shape)
     small, large = (tuple(OpenSize(size) if n is None else n for n in sizes) for size in OPEN_SIZES)
     return Symbol(
-        (check_value("Input", "batch_size", int | None, batch_size), *sizes),
+        (batch_size, *sizes),
         check_value("Input", "dtype", Annotated[str, OneOf(*DTYPES)], dtype or config.floatx()),
         (small, large),
-        name=check_value("Input", "name", str | None, name),
+        name=name,
     )
 
 

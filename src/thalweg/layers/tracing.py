@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,20 @@ class Lasting:
     A subclass says what it is ``now``.
     """
 
+    if TYPE_CHECKING:
+
+        def __add__(self, other: Any) -> Any: ...
+        def __radd__(self, other: Any) -> Any: ...
+        def __sub__(self, other: Any) -> Any: ...
+        def __rsub__(self, other: Any) -> Any: ...
+        def __mul__(self, other: Any) -> Any: ...
+        def __rmul__(self, other: Any) -> Any: ...
+        def __truediv__(self, other: Any) -> Any: ...
+        def __rtruediv__(self, other: Any) -> Any: ...
+        def __pow__(self, other: Any) -> Any: ...
+        def __matmul__(self, other: Any) -> Any: ...
+        def __neg__(self) -> Any: ...
+
     def now(self) -> Any:
         """The node, or the value."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it is now")
@@ -39,7 +53,7 @@ class Lasting:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """NumPy asks before it would take the value for something that never changes, into the graph of a step."""
         operands = [x.now() if isinstance(x, Lasting) else x for x in inputs]
-        nodes = [x for x in operands if isinstance(x, Node)]
+        nodes: list[Any] = [x for x in operands if isinstance(x, Node)]
         if nodes:
             return nodes[0].__array_ufunc__(ufunc, method, *operands, **options)
         return getattr(ufunc, method)(*operands, **options)

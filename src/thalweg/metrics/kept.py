@@ -42,9 +42,11 @@ class StepCells:
         self._prefix = prefix
 
     def read(self, name: str, kind: TensorType, start: Any = 0) -> Node:
+        """See Cells."""
         return self._trace.latest(f"{self._prefix}/{name}", kind, start)
 
     def write(self, name: str, node: Node) -> None:
+        """See Cells."""
         self._trace.updates[f"{self._prefix}/{name}"] = node
 
 
@@ -57,6 +59,7 @@ class HostCells:
         self._latest: dict[str, Node] = {}
 
     def read(self, name: str, kind: TensorType, start: Any = 0) -> Node:
+        """See Cells."""
         if name not in self._latest:
             if name not in self._variables:
                 self._variables[name] = Variable(kind, start)
@@ -65,6 +68,7 @@ class HostCells:
         return self._latest[name]
 
     def write(self, name: str, node: Node) -> None:
+        """See Cells."""
         self._latest[name] = node
 
     def numbers(self) -> Values:

@@ -25,14 +25,18 @@ class Mean(MeanMetric):
     def values(self, y_true: Node, y_pred: Node) -> Node:
         return y_pred
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]  # as in Keras
         """Add numbers of any shape; the weights are those of samples, or of all numbers alike."""
         values = as_node(values, config.floatx())
         if sample_weight is None:
             self.add(mean_sums(values, None))
             return
         weight = as_node(sample_weight, values.dtype)
-        weight = ops.broadcast_to(weight, values.shape) if weight.rank == 0 else spread(weight, values)
+        if weight.rank == 0:
+            weight = ops.cast(weight, "float64")
+            self.add({name: node * weight for name, node in mean_sums(values, None).items()})
+            return
+        weight = spread(weight, values)
         self.add({"total": ops.reduce_sum(values * weight), "weight": ops.reduce_sum(weight)})
 
     @property

@@ -13,6 +13,7 @@ from thalweg import config, ops
 from thalweg.errors import ArgumentError, GraphError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, scope
+from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer
 from thalweg.layers.nested import Nested
 from thalweg.layers.tracing import Trace, as_node, tracing_now
@@ -21,6 +22,7 @@ from thalweg.metrics.metric import Metric
 from thalweg.ops.reference import on_arrays
 from thalweg.optimizers.optimizer import Optimizer
 from thalweg.registry import describe
+from thalweg.state import Variable
 from thalweg.training import data
 from thalweg.training.goals import LOSS, Goal, Goals
 from thalweg.training.handle import OptimizerHandle
@@ -171,7 +173,7 @@ def compiled_loss(model: Model, y: Any, y_pred: Any, sample_weight: Any) -> Node
 
 def _add_part(model: Model, goal: Goal, loss: Node, batch: int) -> None:
     """The loss of one of several outputs, to that of the epoch."""
-    trackers: dict[str, Metric] = model.runner.trackers
+    trackers: dict[str, Any] = model.runner.trackers
     if goal.loss_name not in trackers:
         trackers[goal.loss_name] = Mean(name=goal.loss_name)
     trackers[goal.loss_name].update_state(loss, sample_weight=float(batch))
@@ -198,7 +200,7 @@ def total_loss(model: Model, y: Any, y_pred: Any, sample_weight: Any) -> Node:
             got="compile without loss=",
             fix="pass loss= to compile; or write train_step and test_step, with a loss of your own",
         )
-    total = nodes[0]
+    total: Node = nodes[0]
     for node in nodes[1:]:
         total = total + ops.cast(node, total.dtype)
     return total
@@ -209,8 +211,8 @@ def loss_of_step(model: Model, x: Any, y: Any, y_pred: Any, sample_weight: Any, 
     code = type(model).compute_loss.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     options = {"training": training} if "training" in names or code.co_flags & 8 else {}
-    loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **options)
-    return as_node(loss, config.floatx()) if not isinstance(loss, Node) else loss
+    loss: Any = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **options)
+    return loss if isinstance(loss, Node) else as_node(loss, config.floatx())
 
 
 # Metrics
@@ -271,6 +273,15 @@ def metrics_of(model: Model) -> list[Metric]:
     return [*trackers.values(), *(metric for _, metric in attributes(model, Metric))]
 
 
+def track_loss(model: Model, logs: Mapping[str, Any]) -> None:
+    """Let the metric of the loss say what the logs say, where the step keeps the loss's sums itself."""
+    tracker = model.runner.trackers.get(LOSS)
+    if tracker is not None and LOSS in logs and not model.runner.trains_itself:
+        tracker.keep_in(
+            {name: Variable(TensorType((), "float64"), v) for name, v in (("total", logs[LOSS]), ("weight", 1))}
+        )
+
+
 def named(y_pred: Any, outputs: Mapping[str, Any]) -> dict[str, Node]:
     """Predictions by the names of outputs, which the model gives if they are as many."""
     if isinstance(y_pred, Mapping):
@@ -324,13 +335,11 @@ def rows_in(x: Any) -> int:
     raise AssertionError("a batch has at least one tensor")
 
 
-
-
 def names(model: Model) -> list[str]:
     """The names of the logs, in the order of ``evaluate``, as far as metrics give them."""
     found: list[str] = []
     for metric in model.metrics:
-        found += [part.name for part in metric.metrics] if isinstance(metric, CompiledMetrics) else [metric.name]
+        found += [str(m.name) for m in (metric.metrics if isinstance(metric, CompiledMetrics) else [metric])]
     return found
 
 

@@ -25,7 +25,6 @@ from thalweg.graph.types import TensorType
 from thalweg.layers.symbols import SOME_BATCH
 from thalweg.layers.tracing import freezing
 from thalweg.model.compiled import Compiled, Trained
-from thalweg.metrics.metric import Metric
 from thalweg.model.forms import Form, Forms, Shapes
 from thalweg.model.structure import Structure
 from thalweg.state import Snapshot, State
@@ -93,7 +92,7 @@ class Runner:
         self.loss_choice: str | None = None
         self.one_row: OneRow | None = None
         self.find_own: Callable[[], OwnSteps | None] = lambda: None
-        self.trackers: dict[str, Metric] = {}
+        self.trackers: dict[str, Any] = {}
         self.latest_goals: Goals | None = None
         self.compile_call: dict[str, Any] = {}
         self._executor: Executor | None = None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from thalweg import config
+from thalweg.checks import check_value
 from thalweg.errors import ArgumentError
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer, symbolic
@@ -35,7 +36,8 @@ class Sequential(Model):
     ) -> None:
         self._begin(name, trainable)
         self.runner.seed = config.new_seed()
-        for layer in layers or ():
+        given: Iterable[Any] | None = check_value("Sequential", "layers", Iterable[Any] | None, layers)
+        for layer in () if given is None else given:
             self._append(layer)
         self._rebuild()
 
@@ -126,7 +128,7 @@ class Sequential(Model):
         self._stack.append(layer)
 
     def _changed(self, rebuild: bool) -> None:
-        if rebuild:
+        if check_value(type(self).__name__, "rebuild", bool, rebuild):
             self._rebuild()
         else:
             self.runner.structure = dataclasses.replace(self.runner.structure, layers=tuple(self._stack))

@@ -1,13 +1,14 @@
 """Steps that a class of models writes itself: ``train_step``, ``test_step`` and ``predict_step``, on nodes.
 
-The step is called once, when it is compiled, with nodes in place of the data. What it says becomes the graph: optimizers
-that it applies change the weights that layers called afterwards see, metrics that it updates add up in the state, and
-what it returns is what the logs say. Metrics' results are worked out from their sums; of any other tensor the logs have
-the value of the last step, as in Keras.
+The step is called once, when it is compiled, with nodes in place of the data. What it says becomes the graph:
+optimizers that it applies change the weights that layers called afterwards see, metrics that it updates add up in the
+state, and what it returns is what the logs say. Metrics' results are worked out from their sums; of any other tensor
+the logs have the value of the last step, as in Keras.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -204,9 +205,7 @@ class OwnSteps:
             returned = self.test(form.data(inputs_of(net, batch), batch))
             results = _results(trace, returned, "test_step")
         graph = Graph({}, trace.updates | draws(trace))
-        return Step(
-            graph, results=results, starts=trace.starts, variables=_scalars(trace), metrics=_metrics(trace)
-        )
+        return Step(graph, results=results, starts=trace.starts, variables=_scalars(trace), metrics=_metrics(trace))
 
     def prediction_step(self, net: Net, form: tuple[str, ...] | None, batch: int) -> tuple[Step, TreeForm]:
         """``predict_step`` for a batch of this size, and what it gives; its leaves are the step's outputs."""
@@ -261,7 +260,7 @@ def _results(trace: Trace, returned: Any, what: str) -> Callable[[Mapping[str, A
             state = f"{name}/{len(logs)}"
             trace.latest(f"{level}/{state}", TensorType(value.shape, "float64"))
             trace.updates[f"{level}/{state}"] = ops.cast(value, "float64")
-            value = Late(lambda values, state=state: values[state])
+            value = Late(operator.itemgetter(state))
         elif not isinstance(value, Late | int | float | np.number):
             raise GraphError(
                 f"{what} gives something that is no number in its logs",
