@@ -201,10 +201,12 @@ def prediction_label(output: str) -> str:
 
 
 def successor(counter: str) -> Node:
+    """What a counter is after the step."""
     return ops.cast(ops.cast(ops.state_node(counter, (), "uint32"), "int64") + 1, "uint32")
 
 
 def inputs_of(net: Net, batch: int) -> dict[str, Node]:
+    """The model's inputs for a batch of this size, by label."""
     return {label: ops.input_node(label, (batch, *kind.shape[1:]), kind.dtype) for label, kind in net.inputs.items()}
 
 
