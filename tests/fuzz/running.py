@@ -50,7 +50,7 @@ class Outcome:
         return self.result == "failed"
 
 
-_PYTHONS_OWN = re.compile(r"(unexpected keyword|missing \\d+ required|takes \\d+ positional|multiple values for)")
+_PYTHONS_OWN = re.compile(r"(unexpected keyword|missing \d+ required|takes \d+ positional|multiple values for)")
 
 
 class Kind(Protocol):
@@ -162,6 +162,7 @@ def serve(name: str) -> None:
     module = kind(name)
     with tempfile.TemporaryDirectory(prefix="thalweg-fuzz-") as folder:
         os.chdir(folder)
+        os.environ["XDG_CACHE_HOME"] = folder
         for line in lines:
             print(json.dumps(vars(module.run(json.loads(line)))), file=out, flush=True)
         os.chdir("/")

@@ -19,6 +19,7 @@ from thalweg.graph.node import Node, Nodes
 from thalweg.graph.operators import Operators
 from thalweg.graph.types import Shape, TensorType
 from thalweg.initializers import Initializer
+from thalweg.ops.literal import literal
 from thalweg.regularizers import Penalty
 from thalweg.state import Variable
 from thalweg.state.names import STEP_STATE, parameter_state
@@ -329,18 +330,10 @@ def tracing(parameters: Mapping[str, Parameter] | None = None, counter: str = ST
 
 
 def as_node(value: Any, dtype: str) -> Node:
-    """A node as it is, a number, or an array of one number repeated, as a node of this dtype.
-
-    Raises: DTypeError for an array of several numbers.
-    """
+    """A node as it is, or a number or array, as a node of this dtype."""
     if isinstance(value, Lasting):
         value = value.now()
-    if isinstance(value, Node):
-        return ops.cast(value, dtype)
-    array = np.asarray(value)
-    if array.size and (array == array.flat[0]).all():
-        return ops.broadcast(ops.constant(array.flat[0].item(), dtype), array.shape, ())
-    return ops.constant(value, dtype)
+    return ops.cast(value, dtype) if isinstance(value, Node) else literal(np.asarray(value), dtype)
 
 
 def tracing_now() -> Trace | None:

@@ -22,7 +22,7 @@ from thalweg.executors.executor import Program
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node
 from thalweg.graph.types import TensorType
-from thalweg.layers.symbols import SOME_BATCH
+from thalweg.layers.signature import SOME_BATCH
 from thalweg.layers.tracing import Lasting, Trace, freezing, tracing
 from thalweg.metrics.kept import Late
 from thalweg.metrics.metric import Metric
