@@ -24,7 +24,7 @@ from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.signature import SOME_BATCH
 from thalweg.layers.tracing import freezing
-from thalweg.model.compiled import Compiled, Trained
+from thalweg.model.compiled import Compiled, Trained, named
 from thalweg.model.forms import Form, Forms, Shapes
 from thalweg.model.structure import Structure
 from thalweg.state import Snapshot, State
@@ -329,6 +329,7 @@ class Runner:
         inputs = self.rows(x)
         goals = self.trainer("training", inputs).goals
         if goals is not None:
+            y, sample_weight = (named(given, self.structure.outputs) for given in (y, sample_weight))
             return data.prepare(inputs, x, y, sample_weight, goals)
         data.require_rows(inputs)
         data.check_inputs(inputs, x)
