@@ -79,7 +79,7 @@ class Compiled:
 
     def goals_for(self, structure: Structure, outputs: Mapping[str, TensorType]) -> Goals:
         """The goals for predictions of these types, which need not have a loss. Raises as ``goals``."""
-        given = {what: _named(value, structure.outputs) for what, value in self.arguments.items()}
+        given = {what: named(value, structure.outputs) for what, value in self.arguments.items()}
         return goals_of(
             outputs,
             given["loss"],
