@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 import weakref
 import zlib
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import field
+from itertools import count
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import numpy as np
 
 from thalweg import config, constraints, initializers, ops, regularizers
-from thalweg.checks import Count, OneOf, check_fields, checked
+from thalweg.checks import Count, OneOf, WholeNumber, check_fields, check_value, checked
 from thalweg.data.arrays import as_array, require_finite
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
@@ -24,17 +27,19 @@ from thalweg.layers.signature import (
     Arguments,
     SymbolicShape,
     arranged,
+    as_types,
     build_with,
     builder,
     require_tensors,
     signature_of,
     symbolic,
 )
+from thalweg.layers.spec import check_inputs
 from thalweg.layers.tracing import Parameter, add_parameters, current_trace, told_training, tracing, tracing_now
 from thalweg.registry import NOT_DESCRIBED, Registered, Registry
 from thalweg.spelling import MADE_WITH
 from thalweg.state.names import SEED_STATE, STEP_STATE
-from thalweg.trees import TreeForm, flatten
+from thalweg.trees import TreeForm, flatten, unflatten
 
 __all__ = ["Layer", "registry"]
 
@@ -75,10 +80,15 @@ class Layer(Registered):
 
     built: bool = field(default=False, init=False, repr=False)
     output_shape: SymbolicShape | None = field(default=None, init=False, repr=False)
+    input_spec: Any = field(default=None, init=False, repr=False)  # an InputSpec, or a list of one for each input
     own_parameters: dict[str, Parameter] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.dtype is not None and not isinstance(self.dtype, str):
+            with suppress(TypeError):  # which check_fields says better
+                self.dtype = np.dtype(self.dtype).name
         check_fields(self)
+        self.dtype = self.dtype or config.floatx()
         if isinstance(self.input_shape, int):
             self.input_shape = (self.input_shape,)
         kinds = {"_initializer": initializers, "_regularizer": regularizers, "_constraint": constraints}
@@ -114,7 +124,7 @@ class Layer(Registered):
 
     @property
     def compute_dtype(self) -> str:
-        """The dtype that the layer works in: its own, or ``config.floatx()``."""
+        """The dtype that the layer works in."""
         return self.dtype or config.floatx()
 
     def parameter(
@@ -136,6 +146,20 @@ class Layer(Registered):
 
         Raises: ShapeError if the shape depends on an axis of the input that is open.
         """
+        prefix = arguments or name
+        regularizer, constraint = (getattr(self, f"{prefix}_{what}", None) for what in ("regularizer", "constraint"))
+        return self._keep(name, shape, initializer, trainable, dtype, regularizer, constraint)
+
+    def _keep(
+        self,
+        name: str,
+        shape: Shape,
+        initializer: str | Filling,
+        trainable: bool,
+        dtype: str | None,
+        regularizer: Any,
+        constraint: Any,
+    ) -> Parameter:
         if any(size is None or isinstance(size, OpenSize) for size in shape):
             raise ShapeError(
                 DEPENDS_ON_DATA,
@@ -143,8 +167,6 @@ class Layer(Registered):
                 got=f"shape {symbolic(shape)}",
                 fix="give the Input this size, or reduce the axis first, as GlobalAveragePooling2D() does",
             )
-        prefix = arguments or name
-        regularizer, constraint = (getattr(self, f"{prefix}_{what}", None) for what in ("regularizer", "constraint"))
         new = Parameter(
             name,
             shape,
@@ -153,20 +175,49 @@ class Layer(Registered):
             trainable,
             None if regularizer is None else regularizers.get(regularizer),
             None if constraint is None else constraints.get(constraint),
+            path=f"{self.label}/{name}",
         )
         self.own_parameters[name] = new
         return new
 
     def add_weight(
         self,
-        shape: Shape | None = None,
-        initializer: str | Filling = "glorot_uniform",
+        *given: Any,
+        shape: Sequence[int] | None = None,
+        initializer: str | Filling = None,
         dtype: str | None = None,
         trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str | None = "none",
+        overwrite_with_gradient: bool = False,
         name: str | None = None,
     ) -> Parameter:
-        """``parameter`` under Keras's name and with its order of arguments; a weight without a name gets a number."""
-        return self.parameter(name or f"weight_{len(self.own_parameters)}", shape or (), initializer, trainable, dtype)
+        """A weight of this layer, with Keras's arguments: an operand in ``call``, an array (``numpy()``) outside.
+
+        Arguments:
+            given: shape, initializer and dtype by their places; the name in front, as in Keras 2.
+            shape: ``()``, one number, unless given.
+            initializer: ``"glorot_uniform"``, or zeros for whole numbers, unless given.
+            autocast, aggregation, overwrite_with_gradient: accepted; there is one process, and no float8.
+
+        Raises: ArgumentError for a shape that is none; ShapeError if it depends on an axis of the input that is open.
+        """
+        if given and isinstance(given[0], str):
+            name, given = name or given[0], given[1:]
+        by_place = dict(zip(("shape", "initializer", "dtype"), given, strict=False))
+        shape = by_place.get("shape", shape)
+        sizes = check_value(str(self), "shape", tuple[WholeNumber | None, ...], () if shape is None else shape)
+        dtype = by_place.get("dtype", dtype) or self.compute_dtype
+        initializer = by_place.get("initializer", initializer)
+        if initializer is None:
+            initializer = "glorot_uniform" if dtype in FLOATS else "zeros"
+        base = name or "weight"
+        numbers = (f"{base}_{number}" for number in count(0 if name is None else 1))
+        taken = self.own_parameters
+        own = name if name is not None and name not in taken else next(n for n in numbers if n not in taken)
+        return self._keep(own, sizes, initializer, trainable, dtype, regularizer, constraint)
 
     def update(self, parameter: Parameter, value: Node) -> None:
         """Let the step store ``value`` in a parameter that is not trained (a running mean)."""
@@ -231,10 +282,14 @@ class Layer(Registered):
         return self.name or self.base_name()
 
     def base_name(self) -> str:
-        """What a layer without a name is named after: its registered name, else its class's name in snake_case."""
-        cls = type(self)
-        python_name = "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(cls.__name__))
-        return registry.first_name(cls) or python_name
+        """What a layer without a name is named after: its registered name, if that is one for layers, else its class's
+        name in snake_case as in Keras, ``mlp_block`` for MLPBlock.
+        """
+        registered = registry.first_name(type(self)) or ""
+        if registered.isidentifier() and registered.islower():
+            return registered
+        parts = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", type(self).__name__)
+        return re.sub(r"([a-z])([A-Z])", r"\1_\2", parts).lower()
 
     @property
     def class_name(self) -> str:
@@ -281,6 +336,41 @@ class Layer(Registered):
         return [parameter for parameter in self.weights if parameter not in trained]
 
     @property
+    def variables(self) -> list[Parameter]:
+        """``weights`` under another name of Keras's."""
+        return self.weights
+
+    @property
+    def trainable_variables(self) -> list[Parameter]:
+        """``trainable_weights`` under another name of Keras's."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Parameter]:
+        """``non_trainable_weights`` under another name of Keras's."""
+        return self.non_trainable_weights
+
+    def compute_output_shape(self, *input_shapes: Any, **named: Any) -> Any:
+        """The shapes of the results for inputs of these shapes, batch axis included; builds the layer if nothing has.
+
+        Raises: a ThalwegError if the inputs do not fit.
+        """
+        given = tuple(as_types(part, self.compute_dtype) for part in input_shapes)
+        inputs = {name: as_types(part, self.compute_dtype) for name, part in named.items()}
+        types, arguments = arranged(self, given, inputs, TensorType)
+        results, form = self.outcome(types, arguments)
+        return unflatten(form, iter([symbolic(kind.shape) for kind in results]))
+
+    def compute_output_spec(self, *inputs: Any, **named: Any) -> Any:
+        """The symbols that the layer gives for symbols."""
+        return self(*inputs, **named)
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of weights, which is that of what is computed."""
+        return self.compute_dtype
+
+    @property
     def input(self) -> Any:
         """The symbol that the layer was called on; a list of several. Raises as ``output``."""
         inputs = self.output.call.inputs
@@ -310,10 +400,7 @@ class Layer(Registered):
         return sum(math.prod(parameter.shape) for parameter in self.named_parameters().values())
 
     def get_weights(self) -> list[np.ndarray]:
-        """Copies of the parameters' values.
-
-        Raises: GraphError if no model has made them yet.
-        """
+        """Copies of the parameters' values; none before the layer is built."""
         return [parameter.numpy() for parameter in self.named_parameters().values()]
 
     @checked
@@ -394,6 +481,8 @@ class Layer(Registered):
             try:
                 if self.autocast:
                     inputs = tuple(ops.cast(x, self.compute_dtype) if x.type.is_float else x for x in inputs)
+                if self.input_spec is not None:
+                    check_inputs(self.input_spec, [x.type for x in inputs])
                 if not self.built:
                     build_with(self, *arguments.of(x.type for x in inputs))
                     self._become_built()
@@ -401,8 +490,9 @@ class Layer(Registered):
                 options = named | dict(arguments.options)
                 if signature_of(type(self)).training:
                     options["training"] = told
-                results = self.call(*positional, **options)
-                leaves, _ = flatten(results)
+                leaves, form = flatten(self.call(*positional, **options))
+                leaves = [leaf.node if isinstance(leaf, Parameter) else leaf for leaf in leaves]
+                results = unflatten(form, iter(leaves))
                 require_tensors(leaves, str(self))
                 if current_trace().only_shapes:
                     self.output_shape = (None, *symbolic(leaves[0].shape[1:]))
