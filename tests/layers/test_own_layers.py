@@ -5,7 +5,7 @@ import pytest
 
 import thalweg as keras
 from thalweg import layers, ops
-from thalweg.errors import ArgumentError, ShapeError
+from thalweg.errors import ArgumentError, GraphError, ShapeError
 
 X = np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32)
 
@@ -263,3 +263,52 @@ def test_an_input_spec_is_tried():
     pair.input_spec = [layers.InputSpec(ndim=2)]
     with pytest.raises(ShapeError, match="another number of inputs"):
         pair([X, X])
+
+
+class WithBuild(keras.Model):
+    """Layers and weights of the model itself, made in ``build``."""
+
+    def __init__(self, units=3, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.calls = 0
+
+    def build(self, input_shape):
+        self.calls += 1
+        self.hidden = layers.Dense(self.units)
+        self.scale = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="scale")
+        super().build(input_shape)
+
+    def call(self, inputs):
+        return self.hidden(inputs * self.scale)
+
+
+@pytest.mark.parametrize("first", [lambda m: m.build((None, 4)), lambda m: m(X), lambda m: m.predict(X, verbose=0)])
+def test_a_model_s_own_build_is_called_once(first):
+    model = WithBuild()
+    first(model)
+    assert model.calls == 1
+    assert [weight.path for weight in model.weights] == ["with_build_weights/scale", "dense/kernel", "dense/bias"]
+    assert [layer.name for layer in model.layers] == ["dense"]
+    assert model.trainable_variables == model.variables == model.weights
+    expected = X @ model.hidden.get_weights()[0]
+    np.testing.assert_allclose(model.predict(X, verbose=0), expected, rtol=1e-4, atol=1e-5)
+    assert model.compute_output_shape((7, 4)) == (7, 3)
+
+
+def test_what_models_say_of_themselves():
+    photo, facts = keras.Input((4,), name="photo"), keras.Input((2,))
+    joined = layers.Concatenate()([photo, facts])
+    model = keras.Model([photo, facts], [layers.Dense(1, name="price")(joined), layers.Dense(2, name="kind")(joined)])
+    assert model.input_names == ["photo", "input_1"]
+    assert model.output_names == ["price", "kind"]
+    alone = keras.Model(photo, layers.Dense(1, name="out")(photo))
+    assert (alone.input_names, alone.output_names) == (["photo"], ["out"])
+    assert [weight.path for weight in alone.trainable_variables] == ["out/kernel", "out/bias"]
+    for thing in (alone, layers.Dense(3)):
+        with pytest.raises(AttributeError, match="has no stateless_call") as caught:
+            _ = thing.stateless_call
+        assert "call it on arrays" in caught.value.fix  # type: ignore[attr-defined]
+        assert not hasattr(thing, "no_such_thing")
+    with pytest.raises(GraphError, match="a model made of layers has no weights of its own"):
+        alone.add_weight(shape=(2,))

@@ -22,6 +22,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
 from thalweg.graph.types import FLOATS, OpenSize, Shape, TensorType
 from thalweg.initializers import Filling, Given
+from thalweg.layers.absent import absent_attribute
 from thalweg.layers.signature import (
     PLAIN,
     Arguments,
@@ -107,6 +108,9 @@ class Layer(Registered):
         if name == "trainable":
             for layer in self.sublayers():
                 layer.trainable = value
+
+    def __getattr__(self, name: str) -> Any:
+        raise absent_attribute(type(self).__name__, name)
 
     # What a subclass writes. (The signatures here let a subclass name its inputs: ``call(self, x, training)``.)
 
@@ -335,20 +339,8 @@ class Layer(Registered):
         trained = self.trainable_weights
         return [parameter for parameter in self.weights if parameter not in trained]
 
-    @property
-    def variables(self) -> list[Parameter]:
-        """``weights`` under another name of Keras's."""
-        return self.weights
-
-    @property
-    def trainable_variables(self) -> list[Parameter]:
-        """``trainable_weights`` under another name of Keras's."""
-        return self.trainable_weights
-
-    @property
-    def non_trainable_variables(self) -> list[Parameter]:
-        """``non_trainable_weights`` under another name of Keras's."""
-        return self.non_trainable_weights
+    variables, trainable_variables, non_trainable_variables = weights, trainable_weights, non_trainable_weights
+    """The same under the names that Keras has for them, too."""
 
     def compute_output_shape(self, *input_shapes: Any, **named: Any) -> Any:
         """The shapes of the results for inputs of these shapes, batch axis included; builds the layer if nothing has.
