@@ -8,6 +8,7 @@ from typing import Any
 
 from thalweg.errors import ArgumentError, NameNotFoundError
 from thalweg.model.compiled import Trained
+from thalweg.model.description import bad_entry
 from thalweg.registry import Registry
 from thalweg.state import Snapshot
 from thalweg.training import checkpoint
@@ -56,10 +57,14 @@ def restored(description: Mapping[str, Any], cls: type[Model] | None = None) -> 
 
     Raises: NameNotFoundError if a class describes the model, and is not registered.
     """
-    settings = description["config"]
-    model_class: Model = _class(str(description["class_name"]), "arguments" in settings) if cls is None else cls
+    settings, name = description.get("config"), description.get("class_name")
+    if not isinstance(settings, Mapping) or not isinstance(name, str):
+        raise bad_entry("the model has no class_name and config", "a string and a mapping", description)
+    model_class: Model = _class(name, "arguments" in settings) if cls is None else cls
     model = model_class.from_file_config(settings)
     if "compile" in description:
+        if not isinstance(description["compile"], Mapping):
+            raise bad_entry("the arguments of compile are no mapping", "optimizer, loss ...", description["compile"])
         model.compile(**checkpoint.restore_compile(description["compile"]))
     if "compiled_for" in description:
         model.runner.settle(Trained.restored(description["compiled_for"], model.runner.structure))
