@@ -4,8 +4,8 @@ Layout: 8 bytes, the header's length as a little-endian integer; the header, a J
 ``{"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}`` and ``"__metadata__"`` to strings; then the arrays'
 bytes, to which the offsets refer. Source: https://github.com/huggingface/safetensors, "Format".
 
-Files that are written here also say a CRC-32 of each array, with its name, dtype and shape, and of the strings: JSON under
-``"crc32"`` among the strings. It finds damage, not intent. Files without it, other programs', are read as well.
+Files that are written here also say a CRC-32 of each array, with its name, dtype and shape, and of the strings: JSON
+under ``"crc32"`` among the strings. It finds damage, not intent. Files without it, other programs', are read as well.
 
 A file is taken as hostile. The header is not given to a JSON library, which would build whatever it holds (100 MB of
 ``[],[],[],`` are gigabytes of lists) before anything can be checked; it is read by a parser that knows only this

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Annotated, Any, TypeVar
 
 from thalweg.checks import Count, NotEmpty, OneOf, check_fields
@@ -16,9 +17,11 @@ from thalweg.fields import dataclass
 from thalweg.graph.types import DTYPES
 from thalweg.layers.layer import Layer
 from thalweg.layers.layer import registry as layers
+from thalweg.layers.signature import Arguments
 from thalweg.layers.symbols import Call, Input, Symbol
 from thalweg.model.structure import Structure, connected
-from thalweg.registry import sharing
+from thalweg.registry import describe, restore, sharing
+from thalweg.trees import TreeForm, flatten
 
 PARTS = frozenset({"inputs", "outputs", "layers", "calls"})
 """What every description of a structure has."""
@@ -55,6 +58,8 @@ class CallEntry:
     layer: str
     inputs: Annotated[tuple[tuple[str | int, ...], ...], NotEmpty()]
     training: bool | None = None
+    form: Any = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,8 @@ def entry(cls: type[E], given: Any, what: str) -> E:
     if not isinstance(given, Mapping):
         raise bad_entry(f"{what} is no mapping", f"one of {_fields(cls)}", given)
     fields: tuple[Any, ...] = dataclasses.fields(cls)  # type: ignore[arg-type]
-    missing = [f.name for f in fields if f.default is dataclasses.MISSING and f.name not in given]
+    needed = [f.name for f in fields if f.default is f.default_factory is dataclasses.MISSING]
+    missing = [name for name in needed if name not in given]
     if missing:
         raise bad_entry(f"{what} lacks {missing[0]!r}", _fields(cls), list(given))
     surplus = sorted(map(str, given.keys() - {f.name for f in fields}))
@@ -103,7 +109,7 @@ def bad_entry(problem: str, expected: str, got: object) -> ArgumentError:
 
 
 def _fields(cls: Any) -> str:
-    return ", ".join(field.name for field in dataclasses.fields(cls))
+    return ", ".join(f.name for f in dataclasses.fields(cls))
 
 
 def describe_structure(structure: Structure) -> dict[str, Any]:
@@ -116,12 +122,13 @@ def describe_structure(structure: Structure) -> dict[str, Any]:
 
     with sharing():
         described = [_describe_layer(layer) for layer in structure.layers]
+        arguments = [_describe_arguments(call) for call in structure.calls]
     return {
         "inputs": describe_inputs(structure.inputs),
         "layers": described,
         "calls": [
-            {"layer": call.layer.label, "inputs": [where(symbol) for symbol in call.inputs], "training": call.training}
-            for call in structure.calls
+            {"layer": call.layer.label, "inputs": [where(x) for x in call.inputs], "training": call.training} | more
+            for call, more in zip(structure.calls, arguments, strict=True)
         ],
         "outputs": {name: where(symbol) for name, symbol in structure.outputs.items()},
         "named_outputs": structure.named_outputs,
@@ -132,6 +139,13 @@ def _describe_layer(layer: Layer) -> dict[str, Any]:
     description = layers.config(layer)
     description["name"] = layer.label
     return description
+
+
+def _describe_arguments(call: Call) -> dict[str, Any]:
+    """What a call says besides its inputs; mostly nothing."""
+    form, options = call.arguments.form, call.arguments.options
+    described = {} if form is None else {"form": form.described()}
+    return described | ({"options": describe(options, f"a call of {call.layer.label}")} if options else {})
 
 
 def describe_inputs(inputs: Mapping[str, Symbol]) -> dict[str, Any]:
@@ -177,10 +191,21 @@ def restore_structure(config: Mapping[str, Any], layers_by_label: Mapping[str, L
         if call.layer not in made:
             raise bad_entry(f"the call {number} is of a layer that is not there", f"one of {list(made)}", call.layer)
         symbols = [symbol(where, f"an input of layer {call.layer!r}") for where in call.inputs]
-        result = made[call.layer](*symbols, training=call.training)
-        results.append(result if isinstance(result, tuple) else (result,))
+        results.append(tuple(flatten(_called(made[call.layer], symbols, call))[0]))
     outputs = {name: symbol(where, f"the output {name!r:.60}") for name, where in whole.outputs.items()}
     return connected(inputs, outputs, whole.named_outputs)
+
+
+def _called(layer: Layer, symbols: list[Symbol], call: CallEntry) -> Any:
+    try:
+        form = None if call.form is None else TreeForm.restored(call.form)
+        positional, named = Arguments(form).of(symbols)
+        return layer(*positional, training=call.training, **named, **restore(call.options))
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        if isinstance(error, ThalwegError):
+            raise
+        got = f"{type(error).__name__}: {error}"
+        raise bad_entry(f"a call of layer {call.layer!r} does not fit it", "arguments of its call", got) from error
 
 
 def _layers(given: tuple[Any, ...]) -> dict[str, Layer]:

@@ -19,6 +19,12 @@ Model = Any
 """
 
 
+NAMED = "named"
+"""In descriptions: whether the name was given, so that the model keeps it as a layer of others; yes unless said."""
+OWN_STEPS = "own_steps"
+"""In descriptions: that the class of the model says itself what a step does, and cannot be left out."""
+
+
 class Models(Registry[Model]):
     """The classes of models by their names in files. The description of a layer can hold a whole model, as Nested's."""
 
@@ -34,7 +40,12 @@ registry = Models("model")
 
 def description(model: Model) -> dict[str, Any]:
     """A model without weights, in JSON types."""
-    return {"class_name": class_name(type(model)), "config": model.file_config()}
+    described = {"class_name": class_name(type(model)), "config": model.file_config()}
+    if not model.has_own_name:
+        described[NAMED] = False
+    if model.runner.own is not None:
+        described[OWN_STEPS] = True
+    return described
 
 
 def whole_description(model: Model) -> dict[str, Any]:
@@ -42,7 +53,7 @@ def whole_description(model: Model) -> dict[str, Any]:
     runner = model.runner
     whole, compiled = description(model), runner.compiled
     if compiled is not None:
-        whole["compile"] = checkpoint.describe_compile(compiled.rule, compiled.arguments)
+        whole["compile"] = model.get_compile_config()
         if compiled.trained != Trained.now(runner.structure, model.trainable):
             whole["compiled_for"] = compiled.trained.described(runner.structure)
     return whole
@@ -60,13 +71,18 @@ def restored(description: Mapping[str, Any], cls: type[Model] | None = None) -> 
     settings, name = description.get("config"), description.get("class_name")
     if not isinstance(settings, Mapping) or not isinstance(name, str):
         raise bad_entry("the model has no class_name and config", "a string and a mapping", description)
-    model_class: Model = _class(name, "arguments" in settings) if cls is None else cls
+    told = {key: description.get(key, default) for key, default in ((OWN_STEPS, False), (NAMED, True))}
+    for key, value in told.items():
+        if not isinstance(value, bool):
+            raise bad_entry(f"{key!r} of the model does not fit its rule", "True or False", value)
+    model_class: Model = _class(name, "arguments" in settings or told[OWN_STEPS]) if cls is None else cls
     model = model_class.from_file_config(settings)
+    model.has_own_name = told[NAMED]
     if "compile" in description:
-        if not isinstance(description["compile"], Mapping):
+        if not isinstance(description["compile"], Mapping | None):
             raise bad_entry("the arguments of compile are no mapping", "optimizer, loss ...", description["compile"])
-        model.compile(**checkpoint.restore_compile(description["compile"]))
-    if "compiled_for" in description:
+        model.compile_from_config(description["compile"])
+    if "compiled_for" in description and model.runner.compiled is not None:
         model.runner.settle(Trained.restored(description["compiled_for"], model.runner.structure))
     return model
 
