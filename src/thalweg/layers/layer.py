@@ -21,7 +21,15 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
 from thalweg.graph.types import FLOATS, OpenSize, Shape, TensorType
 from thalweg.initializers import Filling, Given
-from thalweg.layers.tracing import Parameter, add_parameters, current_trace, told_training, tracing
+from thalweg.layers.tracing import (
+    Parameter,
+    add_parameters,
+    current_trace,
+    mask_of,
+    set_mask,
+    told_training,
+    tracing,
+)
 from thalweg.registry import NOT_DESCRIBED, Registered, Registry
 from thalweg.state.names import SEED_STATE, STEP_STATE
 
@@ -64,6 +72,8 @@ class Layer(Registered):
     """Whether floating point inputs are cast to the layer's dtype before ``call``."""
     takes_whole_numbers: ClassVar[bool] = False
     """Whether inputs are numbers of categories, which must not be rounded."""
+    supports_masking: ClassVar[bool] = False
+    """Whether a mask of the input is one of the result too (see ``compute_mask``); a layer may set it for itself."""
 
     built: bool = field(default=False, init=False, repr=False)
     output_shape: SymbolicShape | None = field(default=None, init=False, repr=False)
@@ -85,6 +95,11 @@ class Layer(Registered):
             for layer in self.sublayers():
                 layer.trainable = value
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "compute_mask" in vars(cls) and "supports_masking" not in vars(cls):
+            cls.supports_masking = True
+
     # What a subclass writes. (The signatures here let a subclass name its inputs: ``call(self, x, training)``.)
 
     def build(self, *types: Any, **options: Any) -> None:
@@ -94,8 +109,17 @@ class Layer(Registered):
         """The result, or several, for one node per input.
 
         ``training``, a keyword, says whether this is for a training step; a layer that does not care may leave it out.
+        ``mask``, too: which places of the input count, as bool of its first axes, or None for all; of several inputs a
+        list.
         """
         raise NotImplementedError(f"{type(self).__name__} has no call()")
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask of the result, for inputs and their mask (of several inputs lists); None for none.
+
+        Asked of layers that support masking only; without being written anew the mask that comes in.
+        """
+        return previous_mask
 
     # What it uses.
 
@@ -332,18 +356,21 @@ class Layer(Registered):
         results = outputs if isinstance(outputs, tuple) else (outputs,)
         return tuple(node.type for node in results)
 
-    def __call__(self, *inputs: Any, training: bool | None = None) -> Any:
+    def __call__(self, *inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The layer on symbols (gives symbols), or, inside ``tracing``, on nodes (gives nodes).
 
         Several inputs may come as one list, as in Keras. Without ``training`` a layer follows the one that calls it.
+
+        Arguments:
+            mask: which places of the input count, in place of what came with it; of several inputs a list.
         """
         if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)):
             (inputs,) = inputs
         if inputs and all(isinstance(x, Node) for x in inputs):
-            return self._on_nodes(tuple(inputs), training)
+            return self._on_nodes(tuple(inputs), training, mask)
         stand_in = _stand_ins.get(type(inputs[0])) if inputs else None
         if stand_in is not None and len({type(x) for x in inputs}) == 1:
-            return stand_in(self, tuple(inputs), training)
+            return stand_in(self, tuple(inputs), training, mask)
         raise DTypeError(
             "a layer cannot be called on this",
             expected="what Input(...) or another layer gave",
@@ -352,10 +379,12 @@ class Layer(Registered):
             layer=str(self),
         )
 
-    def _on_nodes(self, inputs: Nodes, training: bool | None) -> Node | Nodes:
+    def _on_nodes(self, inputs: Nodes, training: bool | None, mask: Any = None) -> Node | Nodes:
+        trace = current_trace()
         with told_training(training) as told, scope(self.label):
             here = ops.constant(0).layer
             try:
+                masks = masks_of(inputs, mask)
                 if self.autocast:
                     inputs = tuple(ops.cast(x, self.compute_dtype) if x.type.is_float else x for x in inputs)
                 if not self.built:
@@ -366,22 +395,39 @@ class Layer(Registered):
                         self.initial_weights = None
                     if not self.trainable:
                         self.trainable = False  # of the layers inside too, now that they are there
-                options = {"training": told} if asks_for_training(type(self)) else {}
-                results = self.call(*inputs, **options)
-                if current_trace().only_shapes:
+                options: dict[str, Any] = {"training": told} if asks_for_training(type(self)) else {}
+                if asks_for_mask(type(self)):
+                    options["mask"] = masks[0] if len(masks) == 1 else list(masks)
+                with trace.masking(dict(zip(inputs, masks, strict=True))):
+                    results = self.call(*inputs, **options)
+                self._pass_masks_on(inputs, masks, results)
+                if trace.only_shapes:
                     first = results[0] if isinstance(results, tuple) else results
                     self.output_shape = (None, *symbolic(first.shape[1:]))
                 regularizer = getattr(self, "activity_regularizer", None)
                 if regularizer is not None:
                     penalty = regularizers.get(regularizer)
                     each = results if isinstance(results, tuple) else (results,)
-                    current_trace().activities.extend((penalty, result) for result in each)
-                current_trace().results.setdefault(self, []).append(results)
+                    trace.activities.extend((penalty, result) for result in each)
+                trace.results.setdefault(self, []).append(results)
                 return results
             except ThalwegError as error:
                 if error.layer in (None, f"layer {here!r}"):
                     error.layer = str(self)
                 raise
+
+    def _pass_masks_on(self, inputs: Nodes, masks: tuple[Node | None, ...], results: Node | Nodes) -> None:
+        """Give the results their masks, where layers inside have not done so."""
+        each, trace = results if isinstance(results, tuple) else (results,), current_trace()
+        if not self.supports_masking:
+            if any(mask is not None for mask in masks) and not any(node in trace.masks for node in each):
+                trace.unmasked[self] = None
+        elif not all(node in trace.masks for node in each):
+            several = len(inputs) > 1
+            made = self.compute_mask(*((list(inputs), list(masks)) if several else (inputs[0], masks[0])))
+            for node, mask in zip(each, made if isinstance(made, list | tuple) else (made,), strict=False):
+                if node not in trace.masks:
+                    set_mask(node, None if mask is None else as_mask(mask))
 
     def require_ready(self) -> None:
         """Raise what keeps a layer that has its parameters from running: something that it should have learned."""
@@ -392,7 +438,7 @@ class Layer(Registered):
 
 registry: Registry[Layer] = Registry("layer", Layer, identity=True)
 
-Use = Callable[[Layer, tuple[Any, ...], bool | None], Any]
+Use = Callable[[Layer, tuple[Any, ...], bool | None, Any], Any]
 F = TypeVar("F", bound=Use)
 
 _stand_ins: dict[type, Use] = {}
@@ -402,7 +448,7 @@ _uses: weakref.WeakKeyDictionary[Layer, list[weakref.ref[Any]]] = weakref.WeakKe
 
 
 def called_on(kind: type) -> Callable[[F], F]:
-    """Decorator: what ``layer(*inputs, training=...)`` gives for objects of a class that stand in for nodes.
+    """Decorator: what ``layer(*inputs, training=..., mask=...)`` gives for objects of a class that stand in for nodes.
 
     As with the functions of ``thalweg.ops`` (``ops.recording.stands_in``) it is said where the class is.
     """
@@ -477,3 +523,35 @@ def asks_for_training(cls: type) -> bool:
     """Whether ``call`` of a class of layers or models takes ``training``."""
     parameters = inspect.signature(cls.call).parameters  # type: ignore[attr-defined]
     return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+@lru_cache(maxsize=1024)
+def asks_for_mask(cls: type) -> bool:
+    """Whether ``call`` of a class of layers or models takes ``mask``."""
+    return "mask" in inspect.signature(cls.call).parameters  # type: ignore[attr-defined]
+
+
+def masks_of(inputs: Nodes, given: Any) -> tuple[Node | None, ...]:
+    """The mask of each input: those that were given, else those that came with them.
+
+    Raises: ShapeError if there is not one for each input, or one does not fit its input.
+    """
+    if given is None:
+        return tuple(map(mask_of, inputs))
+    masks = tuple(given) if isinstance(given, list | tuple) else (given,)
+    fit = len(masks) == len(inputs) and all(
+        mask is None or mask.shape == x.shape[: mask.rank] for mask, x in zip(masks, inputs, strict=True)
+    )
+    if not fit:
+        raise ShapeError(
+            "the mask does not fit the input",
+            expected=f"for each input a mask of its first axes: {', '.join(str(x.shape) for x in inputs)}",
+            got=", ".join("None" if mask is None else str(mask.shape) for mask in masks),
+            fix="pass one mask for each input, with one entry for each place: (batch, time)",
+        )
+    return tuple(None if mask is None else as_mask(mask) for mask in masks)
+
+
+def as_mask(x: Node) -> Node:
+    """A mask as bool: what is not 0 counts."""
+    return x if x.dtype == "bool" else ops.not_equal(x, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from thalweg import ops
 from thalweg.fields import dataclass
@@ -262,7 +262,7 @@ class GlobalMaxPooling3D(_GlobalMaxPooling):
 @registry.register("global_average_pooling1d")
 @dataclass(eq=False)
 class GlobalAveragePooling1D(_GlobalAveragePooling):
-    """The mean over all times, feature by feature.
+    """The mean over all times, feature by feature; of those that a mask leaves, and 0 where it leaves none.
 
     Shapes: x (batch, time, features) -> (batch, features), with ``keepdims`` (batch, 1, features).
 
@@ -273,6 +273,18 @@ class GlobalAveragePooling1D(_GlobalAveragePooling):
     rank: ClassVar[int] = 1
     data_format: DataFormat | None = None
     keepdims: bool = False
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None: there are no times any more."""
+
+    def call(self, x: Node, training: bool, mask: Node | None = None) -> Node:
+        if mask is None:
+            return super().call(x, training)
+        (time,) = self.places(x)
+        x = ops.cast(x, self.compute_dtype)
+        counts = ops.cast(ops.broadcast(mask, x.shape, (0, time)), x.dtype)
+        total, number = (ops.reduce_sum(values, time, self.keepdims) for values in (x * counts, counts))
+        return total / ops.maximum(number, 1.0)
 
 
 @registry.register("global_average_pooling2d")

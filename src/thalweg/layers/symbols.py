@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from thalweg import config
 from thalweg.checks import In, OneOf, check_value
@@ -27,13 +27,22 @@ class Call:
     """One use of a layer on symbols.
 
     Arguments:
+        inputs: and, behind them, the masks that were given.
         training: True or False where the caller said so for good (``encoder(x, training=False)``); None to follow the
             step.
+        masks: how many of the inputs are masks: none, or one for each of the others.
     """
 
     layer: Layer
     inputs: tuple[Symbol, ...]
     training: bool | None = None
+    masks: int = 0
+
+    def on(self, values: Sequence[Any], training: bool | None) -> Any:
+        """The layer on these in place of the inputs."""
+        count = len(values) - self.masks
+        given, masks = values[:count], list(values[count:])
+        return self.layer(*given, training=training, mask=masks or None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +54,7 @@ class Symbol(Operators):
     Arguments:
         shape: as in Keras with the batch axis first, None where it is open: ``(None, 784)``.
         tried: of a sample, for each of the ``OPEN_SIZES``.
+        mask: the same of the mask that comes with it; None if there is none.
         call: the layer call that made it; None for an input.
         index: which of that call's results.
         name: of an input; the model names those without.
@@ -56,6 +66,7 @@ class Symbol(Operators):
     call: Call | None = None
     index: int = 0
     name: str | None = None
+    mask: tuple[Shape, Shape] | None = None
 
     def __repr__(self) -> str:
         name = self.name or (self.call.layer.label if self.call is not None else "")

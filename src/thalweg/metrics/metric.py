@@ -12,6 +12,7 @@ from thalweg.data.arrays import as_array, converted
 from thalweg.errors import GraphError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
+from thalweg.layers.tracing import mask_of
 from thalweg.losses.loss import column, spread
 from thalweg.ops.reference import on_arrays
 from thalweg.registry import Registered, Registry
@@ -81,6 +82,17 @@ class Metric(Registered):
 
 
 registry: Registry[Metric] = Registry("metric", Metric)
+
+
+def counting(weight: Node | None, y_pred: Node) -> Node | None:
+    """The weights of samples or places, 0 where a mask of the predictions leaves a place out."""
+    mask = mask_of(y_pred)
+    if mask is None:
+        return weight
+    counts = ops.cast(mask, y_pred.dtype if weight is None else weight.dtype)
+    if weight is None:
+        return counts
+    return spread(weight, counts) * counts if weight.rank <= counts.rank else weight * spread(counts, weight)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ def describe_structure(structure: Structure) -> dict[str, Any]:
         "layers": described,
         "calls": [
             {"layer": call.layer.label, "inputs": [where(symbol) for symbol in call.inputs], "training": call.training}
+            | ({"masks": call.masks} if call.masks else {})
             for call in structure.calls
         ],
         "outputs": {name: where(symbol) for name, symbol in structure.outputs.items()},
@@ -77,9 +78,9 @@ def restore_structure(config: Mapping[str, Any]) -> Structure:
 
     for call in config["calls"]:
         training = call.get("training")
-        result = made[call["layer"]](
-            *map(symbol, call["inputs"]), training=None if training is None else bool(training)
-        )
+        given = tuple(map(symbol, call["inputs"]))
+        use = Call(made[call["layer"]], given, masks=int(call.get("masks", 0)))
+        result = use.on(given, None if training is None else bool(training))
         results.append(result if isinstance(result, tuple) else (result,))
     outputs = {name: symbol(where) for name, where in config["outputs"].items()}
     return connected(inputs, outputs, bool(config.get("named_outputs", False)))

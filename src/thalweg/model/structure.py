@@ -92,7 +92,7 @@ class Structure:
 
         for call in self.calls:
             told = training if call.training is None else call.training
-            results = call.layer(*map(value, call.inputs), training=told)
+            results = call.on([value(symbol) for symbol in call.inputs], told)
             for index, node in enumerate(results if isinstance(results, tuple) else (results,)):
                 values[call, index] = node
         return tuple(value(symbol) for symbol in self.outputs.values())

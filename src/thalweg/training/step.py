@@ -18,6 +18,7 @@ from thalweg.graph.types import TensorType
 from thalweg.layers.mixing import rolled
 from thalweg.layers.tracing import Parameter, Trace, tracing
 from thalweg.losses.loss import Loss
+from thalweg.metrics.metric import counting
 from thalweg.optimizers.optimizer import Optimizer
 from thalweg.passes.rows import adds_up, row_by_row, same_numbers
 from thalweg.state.names import DRAW_STATE, EVALUATION, METRICS, STATISTICS, STEP_STATE, parameter_state
@@ -245,7 +246,8 @@ def _measure(
     sums: dict[str, Node] = {}
     for measure in goal.measures:
         with scope(measure.name):
-            own = measure.metric.sums(y_true, y_pred, sample_weight if measure.weighted else weight)
+            weights = counting(sample_weight if measure.weighted else weight, y_pred)
+            own = measure.metric.sums(y_true, y_pred, weights)
         sums |= {f"{measure.name}/{name}": ops.cast(node, "float64") for name, node in own.items()}
     return sums
 
