@@ -16,7 +16,8 @@ SOURCE = Path(__file__).parent.parent / "src"
 # not exist yet keep a place for what is planned.
 ORDER = (
     # the ground
-    *("version", "errors", "fields", "spelling", "checks", "registry", "config", "table", "plotting", "trees"),
+    *("version", "errors", "absent", "fields", "spelling", "checks"),
+    *("registry", "config", "table", "plotting", "trees"),
     # numbers in files and in graphs
     *("data", "datasets", "graph", "ops", "backprop", "state"),
     # what a network is made of
@@ -26,7 +27,7 @@ ORDER = (
     # training
     *("record", "training", "callbacks", "files", "model", "models", "tables"),
     # looking at models
-    *("evaluation", "numdiff", "search", "diagnosis", "visualization", "sklearn", "utils"),
+    *("evaluation", "numdiff", "search", "diagnosis", "visualization", "sklearn", "backend", "saving", "utils"),
     # for people
     *("thalweg", "cli", "web"),
 )

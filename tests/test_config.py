@@ -44,3 +44,24 @@ def test_floatx():
     assert Dense(2)(Input((3,))).dtype == "float64"
     with pytest.raises(ArgumentError, match="did you mean 'float64'"):
         config.set_floatx("float6")
+
+
+def test_epsilon():
+    assert config.epsilon() == 1e-7
+    config.set_epsilon(1e-5)
+    assert config.epsilon() == 1e-5
+    with pytest.raises(ArgumentError, match="set_epsilon"):
+        config.set_epsilon(0)
+
+
+def test_the_format_of_images_is_that_of_each_layer():
+    config.set_image_data_format("channels_last")
+    assert config.image_data_format() == "channels_last"
+    with pytest.raises(ArgumentError, match="format of images"):
+        config.set_image_data_format("channels_first")
+
+
+def test_what_programs_call_at_their_beginning():
+    config.disable_traceback_filtering()
+    assert not config.is_traceback_filtering_enabled()
+    assert config.backend() == "thalweg"

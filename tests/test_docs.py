@@ -13,8 +13,6 @@ from typing import NamedTuple
 
 import pytest
 
-import thalweg
-
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXAMPLE = re.compile(
@@ -75,59 +73,6 @@ def test_the_readme_has_both_commands():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert ".venv/bin/thalweg train mnist" in text
     assert "pip install -e '.[test]' && .venv/bin/python -m pytest" in text
-
-
-REGISTRIES = (
-    thalweg.layers.registry,
-    thalweg.activations.registry,
-    thalweg.losses.registry,
-    thalweg.metrics.registry,
-    thalweg.optimizers.registry,
-    thalweg.optimizers.schedules.registry,
-    thalweg.initializers.registry,
-    thalweg.regularizers.registry,
-    thalweg.constraints.registry,
-)
-NOT_NAMED_THERE = {"MeanLoss", "Nested"}  # what a metric that is a loss, and a model that is a layer, become
-
-
-KERAS_PAGE = ROOT / "docs" / "keras.md"
-
-
-@pytest.mark.parametrize("registry", REGISTRIES, ids=lambda registry: registry.kind)
-def test_the_page_for_keras_users_lists_everything(registry, request):
-    """With ``--update-golden`` what is missing is added at the end of its row."""
-    text = KERAS_PAGE.read_text(encoding="utf-8")
-    missing = not_named(registry, text[text.index("## What is there") : text.index("## Your own loss")])
-    if missing and request.config.getoption("--update-golden"):
-        KERAS_PAGE.write_text(named_in_row(text, registry.kind, missing), encoding="utf-8")
-        missing = []
-    assert missing == []
-
-
-def not_named(registry, table: str) -> list[str]:
-    """Of everything that thalweg registers what the table has under none of its names."""
-    words = {word.casefold() for word in re.findall(r"\w+", table)}
-    ours = [entry for _, entry in registry.items() if entry.__module__.startswith("thalweg.")]
-    spellings = {entry: {s for s in registry.spellings() if registry.find(s) is entry} for entry in ours}
-    return [
-        entry.__name__
-        for entry in ours
-        if entry.__name__ not in NOT_NAMED_THERE and words.isdisjoint(spellings[entry] | {entry.__name__.casefold()})
-    ]
-
-
-def named_in_row(text: str, kind: str, names: list[str]) -> str:
-    """The page with names added to the row of a kind, before what the row says after its names."""
-    row = next(line for line in text.splitlines() if re.match(rf"\| {kind}(s|es|\b) \|", line))
-    listed, end, rest = row.partition(";") if ";" in row else (row.removesuffix(" |"), " |", "")
-    return text.replace(row, ", ".join([listed, *(f"`{name}`" for name in names)]) + end + rest)
-
-
-def test_names_are_added_to_the_row_of_their_kind():
-    page = "| layers | `A` |\n| losses | `b`, `c` (`d`); or a function |\n"
-    assert named_in_row(page, "layer", ["B", "C"]) == page.replace("`A`", "`A`, `B`, `C`")
-    assert named_in_row(page, "loss", ["e"]) == page.replace("(`d`)", "(`d`), `e`")
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)

@@ -10,7 +10,7 @@ import pytest
 
 from thalweg.checks import In, check_fields
 from thalweg.errors import ArgumentError, NameNotFoundError
-from thalweg.registry import Registry, describe, restore
+from thalweg.registry import Registry, describe, known_objects, restore
 from thalweg.spelling import Spelled
 
 
@@ -231,5 +231,14 @@ def test_values_of_fields_become_json(value, described):
 
 def test_names_that_a_module_lacks():
     assert animals.attribute("lion") is BigCat
-    with pytest.raises(AttributeError, match="did you mean"):
-        animals.attribute("Zebro")
+    assert animals.attribute("Zebro") is None
+
+
+def test_names_that_only_users_know():
+    with known_objects({"tiger": BigCat, "stone": int}):
+        assert animals.find("tiger") is BigCat
+        with pytest.raises(NameNotFoundError):
+            animals.find("stone")  # no animal
+        assert animals.deserialize("lynx", {"lynx": BigCat}) == BigCat()
+    with pytest.raises(NameNotFoundError):
+        animals.find("tiger")

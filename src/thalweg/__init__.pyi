@@ -1,6 +1,7 @@
 """The public names, listed once: type checkers read this file, and ``__init__.py`` when it is imported."""
 
 from thalweg import activations as activations
+from thalweg import backend as backend
 from thalweg import callbacks as callbacks
 from thalweg import config as config
 from thalweg import constraints as constraints
@@ -16,8 +17,10 @@ from thalweg import numdiff as numdiff
 from thalweg import ops as ops
 from thalweg import optimizers as optimizers
 from thalweg import regularizers as regularizers
+from thalweg import saving as saving
 from thalweg import utils as utils
 from thalweg import visualization as visualization
+from thalweg.backend import KerasTensor as KerasTensor
 from thalweg.evaluation import compare as compare
 from thalweg.evaluation import cross_validate as cross_validate
 from thalweg.evaluation import fit_many as fit_many
@@ -26,10 +29,18 @@ from thalweg.functions import compile_function as compile_function
 from thalweg.functions import grad as grad
 from thalweg.functions import hessian_vector_product as hessian_vector_product
 from thalweg.functions import value_and_grad as value_and_grad
+from thalweg.initializers import Initializer as Initializer
 from thalweg.layers import Input as Input
+from thalweg.layers import Layer as Layer
+from thalweg.layers import Operation as Operation
+from thalweg.losses import Loss as Loss
+from thalweg.metrics import Metric as Metric
 from thalweg.model import Model as Model
 from thalweg.model import Sequential as Sequential
 from thalweg.model import clone_model as clone_model
 from thalweg.model import load_model as load_model
 from thalweg.numdiff import check_gradients as check_gradients
+from thalweg.optimizers import Optimizer as Optimizer
+from thalweg.regularizers import Regularizer as Regularizer
 from thalweg.version import __version__ as __version__
+from thalweg.version import version as version

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from thalweg import config, ops
+from thalweg import absent, config, ops
 from thalweg.data.arrays import as_array, converted
 from thalweg.graph.node import Node
 from thalweg.ops.recording import recordable
@@ -27,8 +27,9 @@ def get(identifier: str | Activation | None) -> Activation:
     return linear if identifier is None else registry.get(identifier)
 
 
+serialize, deserialize = registry.name_of, registry.deserialize
 if not TYPE_CHECKING:
-    __getattr__ = registry.attribute
+    __getattr__ = absent.answers(__name__, registry.attribute)
 
 
 def of_anything(function: F) -> F:

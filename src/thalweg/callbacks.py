@@ -1,5 +1,8 @@
 """The public names of callbacks: functions that ``fit`` calls on its way."""
 
+from typing import TYPE_CHECKING
+
+from thalweg import absent
 from thalweg.training.callbacks import Callback as Callback
 from thalweg.training.callbacks import CallbackList as CallbackList
 from thalweg.training.callbacks import CSVLogger as CSVLogger
@@ -12,3 +15,6 @@ from thalweg.training.measuring import LayerStatistics as LayerStatistics
 from thalweg.training.monitors import EarlyStopping as EarlyStopping
 from thalweg.training.monitors import ModelCheckpoint as ModelCheckpoint
 from thalweg.training.monitors import ReduceLROnPlateau as ReduceLROnPlateau
+
+if not TYPE_CHECKING:
+    __getattr__ = absent.answers(__name__)

@@ -2,20 +2,23 @@
 
 ``rate: Annotated[float, In("[0, 1)")] = 0.5`` is the check, the error message, the line in the reference and the
 source of the test's bad values. :func:`check_fields` applies the rules of one instance; a base class calls it in
-``__post_init__``.
+``__post_init__``. Functions say the same in the annotations of their arguments, under :func:`checked`.
 """
 
 from __future__ import annotations
 
 import collections.abc
 import dataclasses
+import functools
+import inspect
 import math
+import os
 import re
 import types
 import typing
 from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin, runtime_checkable
+from typing import Annotated, Any, Literal, Protocol, TypeVar, Union, cast, get_args, get_origin, runtime_checkable
 
 import numpy as np
 
@@ -24,6 +27,8 @@ from thalweg.fields import dataclass
 
 __all__ = [
     "Count",
+    "FileName",
+    "FilePath",
     "Finite",
     "In",
     "NotEmpty",
@@ -34,6 +39,7 @@ __all__ = [
     "bad_values",
     "check_fields",
     "check_value",
+    "checked",
     "rules",
 ]
 
@@ -147,6 +153,31 @@ class NotEmpty(Rule):
         return ((),)
 
 
+class FileName(Rule):
+    """A string or path that can stand for a file.
+
+    Example:
+        >>> FileName().admits("model.thalweg"), FileName().admits("")
+        (True, False)
+    """
+
+    def admits(self, value: Any) -> bool:
+        try:
+            name = os.fsencode(value)
+        except (TypeError, UnicodeEncodeError):
+            return False
+        return bool(name) and b"\0" not in name and isinstance(os.fspath(value), str)
+
+    def describe(self, noun: str) -> str:
+        return "the name of a file, or a path"
+
+    def outside(self) -> tuple[str, ...]:
+        return ("", "a\0b", "\ud800")
+
+
+FilePath = Annotated[str | os.PathLike[str], FileName()]
+
+
 class Reserved(Rule):
     """An argument whose name is kept for later: only its default is admitted.
 
@@ -188,9 +219,12 @@ def _admit_int(value: Any) -> Any:
 
 
 def _admit_float(value: Any) -> Any:
-    if not isinstance(value, _REAL) or isinstance(value, _BOOL) or math.isnan(value):
+    if not isinstance(value, _REAL) or isinstance(value, _BOOL):
         return _REFUSED
-    return float(value)
+    try:
+        return _REFUSED if math.isnan(value) else float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        return _REFUSED
 
 
 def _admit_str(value: Any) -> Any:
@@ -207,8 +241,10 @@ _SCALARS: dict[Any, tuple[str, Callable[[Any], Any]]] = {
 
 def _admit(annotation: Any, value: Any) -> Any:
     """The value as its annotation wants it, or ``_REFUSED``."""
-    if annotation in (Any, object) or isinstance(annotation, typing.TypeVar):
+    if annotation in (Any, object):
         return value
+    if isinstance(annotation, TypeVar):
+        return _admit(annotation.__bound__ or Any, value)
     if annotation is None or annotation is type(None):
         return None if value is None else _REFUSED
     if annotation in _SCALARS:
@@ -259,7 +295,9 @@ def _admit_union(alternatives: tuple[Any, ...], value: Any) -> Any:
 
 
 def _admit_tuple(items: tuple[Any, ...], value: Any) -> Any:
-    if not isinstance(value, (tuple, list)):
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        value = value.tolist()
+    if not isinstance(value, (tuple, list, range)):
         return _REFUSED
     if len(items) == 2 and items[1] is Ellipsis:
         items = (items[0],) * len(value)
@@ -293,6 +331,10 @@ def _is_instance(value: Any, kind: Any) -> bool:
 
 def _describe(annotation: Any) -> str:
     """The annotation in words: ``"a number in (0, inf), or a Schedule"``."""
+    if annotation in (Any, object):
+        return "of any kind"
+    if isinstance(annotation, TypeVar):
+        return _describe(annotation.__bound__ or Any)
     if annotation is None or annotation is type(None):
         return "None"
     if annotation in _SCALARS:
@@ -308,6 +350,8 @@ def _describe(annotation: Any) -> str:
         return _describe_tuple(arguments)
     if origin in (list, collections.abc.Sequence):
         return f"a list, each item {_describe(arguments[0])}"
+    if origin in (dict, collections.abc.Mapping):
+        return f"a mapping, each key {_describe(arguments[0])} and each value {_describe(arguments[1])}"
     if origin is type:
         return f"a class derived from {arguments[0].__name__}"
     kind = origin or annotation
@@ -436,3 +480,89 @@ def check_fields(instance: Any, owner: str | None = None) -> None:
         checked = check_value(owner or cls.__name__, name, annotation, given)
         if checked is not given:
             object.__setattr__(instance, name, checked)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def checked(function: F) -> F:
+    """Decorator: what a function is given is checked, and converted, as the annotations of its arguments say.
+
+    ``Any`` admits everything, and what is left out keeps its default. An annotation that only a type checker can read,
+    because its names are not there when the program runs, admits everything too.
+
+    Raises: ArgumentError, when the function is called, naming it and the first argument that does not fit.
+
+    Example:
+        >>> @checked
+        ... def power(x: float, n: Annotated[int, In("[0, inf)")] = 2) -> float:
+        ...     return x**n
+        >>> power(3)
+        9.0
+        >>> power(3, -1)
+        Traceback (most recent call last):
+        thalweg.errors.ArgumentError: power: argument 'n' does not fit its rule
+          expected: an integer in [0, inf)
+          got:      -1 (int)
+          to fix:   give n an integer in [0, inf)
+    """
+    plan: _Arguments | None = None
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        nonlocal plan
+        if plan is None:
+            plan = _Arguments(function)
+        given = args
+        for at, value in enumerate(args):
+            name, annotation = plan.places[at] if at < len(plan.places) else plan.rest
+            if annotation is not Any:
+                fitting = check_value(plan.owner, name, annotation, value)
+                if fitting is not value:
+                    given = (*given[:at], fitting, *given[at + 1 :])
+        for name, value in kwargs.items():
+            annotation = plan.named.get(name, Any)
+            if annotation is not Any:
+                kwargs[name] = check_value(plan.owner, name, annotation, value)
+        return function(*given, **kwargs)
+
+    return cast(F, call)
+
+
+class _Arguments:
+    """What there is to check in a call; read when a function is first called.
+
+    Attributes:
+        owner: how messages call the function.
+        places: name and annotation of each argument that may be given by its place.
+        rest: the same for what comes after them, ``*layers``.
+        named: name -> annotation.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.owner = function.__name__
+        if self.owner.startswith("__"):
+            self.owner = function.__qualname__.rpartition(".")[0]
+        self.places: list[tuple[str, Any]] = []
+        self.rest: tuple[str, Any] = ("", Any)
+        self.named: dict[str, Any] = {}
+        scope = inspect.unwrap(function).__globals__
+        for name, parameter in inspect.signature(function).parameters.items():
+            annotation = _evaluated(parameter.annotation, scope)
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                self.rest = (name, annotation)
+            elif parameter.kind is not parameter.VAR_KEYWORD:
+                self.named[name] = annotation
+                if parameter.kind is not parameter.KEYWORD_ONLY:
+                    self.places.append((name, annotation))
+
+
+def _evaluated(annotation: Any, scope: dict[str, Any]) -> Any:
+    if annotation is inspect.Parameter.empty:
+        return Any
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, scope)  # what typing.get_type_hints does, which gives up all where one name is missing
+    except NameError:
+        return Any

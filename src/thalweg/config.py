@@ -4,19 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from thalweg.checks import In, OneOf, check_value
+from thalweg import absent
+from thalweg.checks import In, OneOf, check_value, checked
+from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 
-__all__ = ["epsilon", "floatx", "new_seed", "seeded", "set_floatx", "set_random_seed"]
+__all__ = [
+    "backend",
+    "disable_traceback_filtering",
+    "epsilon",
+    "floatx",
+    "image_data_format",
+    "is_traceback_filtering_enabled",
+    "new_seed",
+    "seeded",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+    "set_random_seed",
+]
+
+if not TYPE_CHECKING:
+    __getattr__ = absent.answers(__name__)
 
 
 @dataclass
 class _Settings:
     floatx: str = "float32"
+    epsilon: float = 1e-7
     root_seed: int | None = None
     models: int = 0  # how many took a seed from the root
 
@@ -25,8 +44,43 @@ _settings = _Settings()
 
 
 def epsilon() -> float:
-    """The distance that crossentropies keep probabilities away from 0 and 1: 1e-7."""
-    return 1e-7
+    """The distance that crossentropies keep probabilities away from 0 and 1: 1e-7 unless changed."""
+    return _settings.epsilon
+
+
+def set_epsilon(value: float) -> None:
+    """Let what is compiled from now on take another ``epsilon``. Raises: ArgumentError unless it is in (0, 1)."""
+    _settings.epsilon = check_value("set_epsilon", "value", Annotated[float, In("(0, 1)")], value)
+
+
+def backend() -> str:
+    """What computes: thalweg itself."""
+    return "thalweg"
+
+
+def image_data_format() -> str:
+    """Where layers that are not told otherwise expect the channels of images: ``"channels_last"``."""
+    return "channels_last"
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Accepted for ``"channels_last"``. Raises: ArgumentError for anything else."""
+    if data_format != "channels_last":
+        raise ArgumentError(
+            "the format of images cannot be set for the whole process",
+            expected='"channels_last"',
+            got=repr(data_format)[:60],
+            fix='pass data_format="channels_first" to each layer of images',
+        )
+
+
+def disable_traceback_filtering() -> None:
+    """Accepted: tracebacks of thalweg are always whole."""
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """False: tracebacks are always whole."""
+    return False
 
 
 def floatx() -> str:
@@ -53,8 +107,9 @@ def set_random_seed(seed: int) -> None:
     _settings.models = 0
 
 
+@checked
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seeded(seed: Annotated[int, In("[0, 4294967296)")]) -> Iterator[None]:
     """Inside, models get their seeds as after ``set_random_seed(seed)``; afterwards it is as before."""
     before = (_settings.root_seed, _settings.models)
     set_random_seed(seed)

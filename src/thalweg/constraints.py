@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
-from thalweg import config, ops
+from thalweg import absent, config, ops
 from thalweg.checks import In, check_fields
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
@@ -34,9 +34,9 @@ class Constraint(Registered):
 
 
 registry: Registry[Constraint] = Registry("constraint", Constraint)
-get = registry.get
+get, serialize, deserialize = registry.get, registry.config, registry.deserialize
 if not TYPE_CHECKING:
-    __getattr__ = registry.attribute
+    __getattr__ = absent.answers(__name__, registry.attribute)
 
 
 @registry.register("max_norm")

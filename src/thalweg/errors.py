@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 __all__ = [
+    "AbsentImportError",
     "ArgumentError",
     "DTypeError",
     "DataError",
@@ -19,6 +20,7 @@ __all__ = [
     "StorageError",
     "ThalwegError",
     "did_you_mean",
+    "nearest",
 ]
 
 
@@ -110,6 +112,10 @@ class MissingPackageError(ThalwegError, ImportError):
     """A package that an optional feature needs is not installed."""
 
 
+class AbsentImportError(ThalwegError, ImportError):
+    """A module of thalweg, or a name to import from one, is not there."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The ``fix`` for a mistyped name: the nearest known name, or all of them if none is near.
 
@@ -122,15 +128,21 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         "known names: 'huber', 'mse'"
     """
     names = sorted(set(known))
-    spelled = {_bare(candidate): candidate for candidate in names}
-    import difflib  # here, because only a mistyped name needs it
-
-    near = difflib.get_close_matches(_bare(name), spelled, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {spelled[near[0]]!r}?"
+    near = nearest(name, names)
+    if near is not None:
+        return f"did you mean {near!r}?"
     if not names:
         return "no names are known here"
     return "known names: " + ", ".join(map(repr, names))
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known name that is most like a mistyped one; None if none is like it by ``cutoff``, of 1 for the same."""
+    import difflib  # here, because only a mistyped name needs it
+
+    spelled = {_bare(candidate): candidate for candidate in known}
+    near = difflib.get_close_matches(_bare(name), spelled, n=1, cutoff=cutoff)
+    return spelled[near[0]] if near else None
 
 
 def _bare(name: str) -> str:

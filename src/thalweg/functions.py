@@ -18,7 +18,7 @@ import numpy as np
 
 from thalweg import config, executors, ops
 from thalweg.backprop import gradients
-from thalweg.checks import check_value
+from thalweg.checks import check_value, checked
 from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError
 from thalweg.executors import threads as cores
@@ -156,6 +156,7 @@ class _Compiled:
         return unflatten(self.results, iter(outputs.values()))
 
 
+@checked
 def compile_function(
     function: Callable[..., Tree], *, executor: str | Executor | None = None, threads: int | None = None
 ) -> Function:
@@ -178,6 +179,7 @@ def compile_function(
     return Function(function, executor, threads)
 
 
+@checked
 def grad(function: Callable[..., Tree], argnums: int | Sequence[int] = 0) -> Function:
     """The gradient of a function with a scalar result, as a compiled function of the same arguments.
 
@@ -199,6 +201,7 @@ def grad(function: Callable[..., Tree], argnums: int | Sequence[int] = 0) -> Fun
     return Function(_named(lambda *args, **kwargs: both(*args, **kwargs)[1], f"grad({_name(function)})"))
 
 
+@checked
 def value_and_grad(function: Callable[..., Tree], argnums: int | Sequence[int] = 0) -> Function:
     """As :func:`grad`, with the function's value in front: ``loss, slopes = value_and_grad(f)(w)``."""
     return Function(_named(_value_and_grad(function, argnums), f"value_and_grad({_name(function)})"))
@@ -216,6 +219,7 @@ def _value_and_grad(function: Callable[..., Tree], argnums: int | Sequence[int])
     return traced
 
 
+@checked
 def hessian_vector_product(function: Callable[..., Tree], argnum: int = 0) -> Function:
     """``product(vector, *args)``: the second derivatives of a scalar function, times a vector, without the matrix.
 

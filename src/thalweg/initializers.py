@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from thalweg import config
-from thalweg.checks import Finite, In, OneOf, check_fields
+from thalweg import absent, config
+from thalweg.checks import Finite, In, OneOf, check_fields, checked
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.types import Shape
@@ -91,8 +91,9 @@ class Given(Initializer):
         return np.broadcast_to(np.asarray(self.values, np.float64), shape)
 
 
+serialize, deserialize = registry.config, registry.deserialize
 if not TYPE_CHECKING:
-    __getattr__ = registry.attribute
+    __getattr__ = absent.answers(__name__, registry.attribute)
 
 
 @registry.register("zeros", "zero")
@@ -379,6 +380,7 @@ TRUNCATED_DEVIATION = 0.87962566103423978
 """The standard deviation of a standard normal cut off at -2 and 2."""
 
 
+@checked
 def truncated(shape: Shape, random: np.random.Generator) -> np.ndarray:
     """Standard normal numbers within [-2, 2]: those outside are drawn again."""
     values = random.standard_normal(shape)
@@ -387,6 +389,7 @@ def truncated(shape: Shape, random: np.random.Generator) -> np.ndarray:
     return values
 
 
+@checked
 def fans(shape: Shape) -> tuple[int, int]:
     """How many inputs and outputs a unit of a kernel of this shape has. See VarianceScaling."""
     if len(shape) < 2:

@@ -8,9 +8,10 @@ memory, 0 to 255, and the network divides by 255; else they are floats. Classifi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from thalweg.checks import In, check_value
+from thalweg import absent
+from thalweg.checks import In, check_value, checked
 from thalweg.errors import ArgumentError
 from thalweg.layers import (
     Add,
@@ -33,9 +34,30 @@ from thalweg.model import Model as Model
 from thalweg.model import Sequential as Sequential
 from thalweg.model import clone_model as clone_model
 from thalweg.model import load_model as load_model
+from thalweg.model import model_from_json as model_from_json
+from thalweg.model import save_model as save_model
 from thalweg.model.restoring import registry as registry
 
+__all__ = [
+    "Model",
+    "Sequential",
+    "clone_model",
+    "lenet",
+    "load_model",
+    "mlp",
+    "model_from_json",
+    "registry",
+    "resnet",
+    "save_model",
+    "small_cnn",
+    "unet",
+]
 
+if not TYPE_CHECKING:
+    __getattr__ = absent.answers(__name__)
+
+
+@checked
 def mlp(
     input_shape: Sequence[int] = (28, 28, 1),
     classes: int = 10,
@@ -58,6 +80,7 @@ def mlp(
     return model
 
 
+@checked
 def lenet(
     input_shape: Sequence[int] = (28, 28, 1), classes: int = 10, activation: str = "tanh", dtype: str | None = None
 ) -> Sequential:
@@ -82,6 +105,7 @@ def lenet(
     )
 
 
+@checked
 def small_cnn(input_shape: Sequence[int] = (28, 28, 1), classes: int = 10, dtype: str | None = None) -> Sequential:
     """Two convolutions, one pooling, one dense layer, with dropout: the network that tutorials train on MNIST."""
     return Sequential(
@@ -100,6 +124,7 @@ def small_cnn(input_shape: Sequence[int] = (28, 28, 1), classes: int = 10, dtype
     )
 
 
+@checked
 def resnet(
     depth: int = 20,
     input_shape: Sequence[int] = (32, 32, 3),
@@ -133,6 +158,7 @@ def resnet(
     return Model(image, Dense(classes, "softmax")(GlobalAveragePooling2D()(x)), name=f"resnet{depth}")
 
 
+@checked
 def unet(
     input_shape: Sequence[int] = (64, 64, 1),
     classes: int = 1,

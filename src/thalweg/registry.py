@@ -13,7 +13,18 @@ import numpy as np
 from thalweg.errors import ArgumentError, NameNotFoundError, did_you_mean
 from thalweg.spelling import Spelled
 
-__all__ = ["NOT_DESCRIBED", "Registered", "Registry", "describe", "restore", "sharing"]
+__all__ = [
+    "GLOBAL_OBJECTS",
+    "NOT_DESCRIBED",
+    "Registered",
+    "Registry",
+    "all_registries",
+    "describe",
+    "homes",
+    "known_objects",
+    "restore",
+    "sharing",
+]
 
 T = TypeVar("T")
 Entry = TypeVar("Entry", bound=Callable[..., Any])
@@ -21,6 +32,10 @@ Entry = TypeVar("Entry", bound=Callable[..., Any])
 # Kind -> registry, so that a saved description of one kind can hold an object of another (a layer its regularizer).
 # The last one made for a kind wins: a module that is reloaded makes its registry again.
 _registries: dict[str, Registry[Any]] = {}
+
+GLOBAL_OBJECTS: dict[str, Any] = {}
+"""Name -> class or function that users let be known everywhere, beside what is registered."""
+_custom: ContextVar[Mapping[str, Any]] = ContextVar("thalweg_custom_objects", default=GLOBAL_OBJECTS)
 
 _PLAIN_DATA = (str, bytes, bool, int, float, complex, list, tuple, set, dict, np.ndarray, np.generic, type(None))
 
@@ -105,6 +120,9 @@ class Registry(Generic[T]):
         Raises:
             NameNotFoundError: with the nearest known name.
         """
+        custom = _custom.get().get(name)
+        if callable(custom) and (self.base is None or not isinstance(custom, type) or issubclass(custom, self.base)):
+            return cast("Callable[..., Any]", custom)
         first_name = self._first_names.get(name.casefold())
         if first_name is not None:
             return self._entries[first_name]
@@ -115,17 +133,9 @@ class Registry(Generic[T]):
             fix=did_you_mean(name, self.spellings()),
         )
 
-    def attribute(self, name: str) -> Callable[..., Any]:
-        """``__getattr__`` of the module that holds the entries: registered names too, as ``regularizers.l2``.
-
-        Raises:
-            AttributeError: with the nearest known name.
-        """
-        entry = self._entries.get(self._first_names.get(name, ""))
-        if entry is not None:
-            return entry
-        known = [entry.__name__ for entry in self._entries.values()]
-        raise AttributeError(f"there is no {self.kind} {name!r}: {did_you_mean(name, known)}")
+    def attribute(self, name: str) -> Callable[..., Any] | None:
+        """What a registered name stands for, as ``regularizers.l2``; None if it is not known."""
+        return self._entries.get(self._first_names.get(name, ""))
 
     def spellings(self) -> list[str]:
         """Every name to suggest for a mistyped one: first names and aliases, without the Python names."""
@@ -262,6 +272,11 @@ class Registry(Generic[T]):
         except TypeError as error:
             raise self.bad_description(f"the arguments do not fit {entry.__name__}", str(error)) from error
 
+    def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> T:
+        """As ``get``, with names that only this call knows. Raises as ``get``."""
+        with known_objects(custom_objects or {}):
+            return self.get(config)
+
     def bad_description(self, problem: str, got: str) -> ArgumentError:
         """The error for a description that nothing can be made of."""
         return ArgumentError(
@@ -317,6 +332,26 @@ def sharing() -> Iterator[None]:
         yield
     finally:
         _shared.reset(token)
+
+
+@contextmanager
+def known_objects(objects: Mapping[str, Any]) -> Iterator[None]:
+    """Inside, these names stand for these classes and functions, before what is registered."""
+    token = _custom.set({**_custom.get(), **objects})
+    try:
+        yield
+    finally:
+        _custom.reset(token)
+
+
+def all_registries() -> list[Registry[Any]]:
+    """One for each kind of thing."""
+    return list(_registries.values())
+
+
+def homes(entry: Any) -> list[Registry[Any]]:
+    """The registries of the kind that a class is of."""
+    return [r for r in _registries.values() if r.base and isinstance(entry, type) and issubclass(entry, r.base)]
 
 
 class Registered(metaclass=Spelled):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
-from thalweg import config, ops
+from thalweg import absent, config, ops
 from thalweg.checks import In, OneOf, check_fields
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
@@ -37,9 +37,9 @@ class Regularizer(Registered):
 
 
 registry: Registry[Regularizer] = Registry("regularizer", Regularizer)
-get = registry.get
+get, serialize, deserialize = registry.get, registry.config, registry.deserialize
 if not TYPE_CHECKING:
-    __getattr__ = registry.attribute
+    __getattr__ = absent.answers(__name__, registry.attribute)
 
 
 @registry.register("l1")

@@ -174,8 +174,8 @@ def test_the_loss_of_mixed_samples_is_that_of_mixed_targets(weighted):
     entry = thalweg.Input((4,))
     model = thalweg.Model(entry, layers.Dense(3, "softmax")(layers.MixUp(0.5)(entry)))
     model.compile(thalweg.optimizers.SGD(0.0), "sparse_categorical_crossentropy")
-    kernel, bias = model.layers[1].get_weights()
-    layer = model.layers[0]
+    kernel, bias = model.layers[2].get_weights()
+    layer = model.layers[1]
     seen = run(layer, x, training=True, seed=model.state.number("random/seed"), step=0)
     following = np.roll(x, -1, 0)
     share = ((seen - following) * (x - following)).sum(1) / np.square(x - following).sum(1)

@@ -64,7 +64,7 @@ def test_functions_of_lists_shapes_and_axes():
 def test_activations_are_one_operation():
     x = Input((4,))
     model = thalweg.Model(x, activations.gelu(x, approximate=True))
-    assert [layer.name for layer in model.layers] == ["gelu"]
+    assert [layer.name for layer in model.operations] == ["input_layer", "gelu"]
     layer = layers.Activation(lambda node: activations.gelu(node, approximate=True))
     other = thalweg.Sequential([Input((4,)), layer])
     np.testing.assert_array_equal(model.predict(X, verbose=0), other.predict(X, verbose=0))
@@ -128,7 +128,7 @@ def test_operations_inside_models_inside_models():
 def test_short_forms_of_the_merging_layers(short, layer):
     x, y = Input((4,)), Input((4,))
     model = thalweg.Model([x, y], [getattr(layers, short)([x, y], name="short"), layer([x, y])])
-    assert model.layers[0].name == "short"
+    assert model.layers[2].name == "short"
     np.testing.assert_array_equal(*model.predict([X, Y], verbose=0))
 
 

@@ -246,7 +246,7 @@ def test_importing_is_light():
 def test_public_names_are_there():
     for name in dir(thalweg):
         assert getattr(thalweg, name) is not None
-    with pytest.raises(AttributeError, match="no attribute 'Sequentail'"):
+    with pytest.raises(AttributeError, match="did you mean 'Sequential'"):
         _ = thalweg.Sequentail  # type: ignore[attr-defined]
 
 

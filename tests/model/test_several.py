@@ -123,7 +123,7 @@ def test_outputs_are_named_after_their_layers():
     hidden = layers.Dense(4)(entry)
     made = thalweg.Model(entry, [layers.Dense(1)(hidden), layers.Dense(2)(hidden)])
     made.compile("sgd", "mse")
-    assert [layer.name for layer in made.layers] == ["dense", "dense_1", "dense_2"]
+    assert [layer.name for layer in made.layers] == ["input_layer", "dense", "dense_1", "dense_2"]
     assert made.metrics_names == ["loss", "dense_1_loss", "dense_2_loss"]
 
 

@@ -193,7 +193,7 @@ def test_models_inside_models_of_either_kind(tmp_path):
     encoder = Encoder()
     outer = thalweg.Model(entry, layers.Dense(3)(encoder(entry)))
     assert next(iter(outer.parameters())) == "encoder/dense/kernel"
-    assert outer.layers[0] is encoder
+    assert outer.layers[1] is encoder
     sequential = thalweg.Sequential([thalweg.Input((4,)), Encoder(), layers.Dense(1)])
     assert sequential.predict(X, verbose=0).shape == (64, 1)
 

@@ -16,7 +16,7 @@ from thalweg.graph.text import from_text, to_text
 from thalweg.graph.types import FLOATS, TensorType
 from thalweg.graph.verify import verify
 from thalweg.ops import input_node, leaf, reduce_sum
-from thalweg.ops.view import Line, Move, View
+from thalweg.ops.views import Line, Move, View
 from thalweg.passes.simplify import simplify
 
 NAMES = sorted(OPS)

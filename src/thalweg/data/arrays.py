@@ -29,7 +29,7 @@ def as_array(value: Any, what: str) -> np.ndarray:
         array = np.asarray(value)
         if array.dtype.kind == "O":  # a table of mixed columns, or lists of unequal lengths
             array = np.asarray(value, dtype=np.float64)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise DTypeError(
             f"{what} cannot be read as an array of numbers{_text_column(value)}",
             expected="an array, a list of equally long lists, or a table whose columns are all numbers",

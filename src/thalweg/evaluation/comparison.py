@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from thalweg import config, optimizers
+from thalweg.checks import checked
 from thalweg.errors import ArgumentError
 from thalweg.evaluation.curves import draw
 from thalweg.evaluation.population import CallbackMaker, Job, built, check_independent, run_jobs
@@ -71,6 +72,7 @@ def _numbers(history: History) -> dict[str, float]:
     return {name: value for name, value in last.items() if not isinstance(value, np.ndarray)}
 
 
+@checked
 def compare(
     build: Callable[[], Model] | Mapping[str, Callable[[], Model]],
     x: Any,
@@ -81,7 +83,7 @@ def compare(
     seed: int = 0,
     callbacks: CallbackMaker = None,
     threads: int | None = None,
-    verbose: int | str = "auto",
+    verbose: bool | int | str = "auto",
     **arguments: Any,
 ) -> Comparison:
     """Train one network with each optimizer and learning rate, all at once; from the same weights, in the same order.

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from thalweg import config
-from thalweg.checks import Count, In, check_value
+from thalweg.checks import Count, In, check_value, checked
 from thalweg.data import splits
 from thalweg.errors import ArgumentError, DataError
 from thalweg.evaluation.curves import draw
@@ -68,6 +68,7 @@ class CrossValidation(Tabular):
         return draw({f"fold {number}": history for number, history in enumerate(self.histories, 1)}, metric, ax)
 
 
+@checked
 def cross_validate(
     build: Callable[[], Model],
     x: Any,
@@ -82,7 +83,7 @@ def cross_validate(
     sample_weight: Any = None,
     callbacks: CallbackMaker = None,
     threads: int | None = None,
-    verbose: int | str = "auto",
+    verbose: bool | int | str = "auto",
     **arguments: Any,
 ) -> CrossValidation:
     """Train a new model on all folds but one, judge it by that one, and so for each fold; the folds run at once.

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any
 
+from thalweg.checks import checked
 from thalweg.errors import ArgumentError, NonFiniteError
 from thalweg.executors import threads as cores
 from thalweg.fields import dataclass
+from thalweg.layers.symbols import InputLayer
 from thalweg.model import Model
 from thalweg.record.history import History
 from thalweg.training.callbacks import Callback
@@ -49,6 +51,7 @@ class _EpochCounter(Callback):
         self.epochs += 1
 
 
+@checked
 def fit_many(
     models: Sequence[Model],
     x: Any = None,
@@ -57,7 +60,7 @@ def fit_many(
     each: Sequence[Mapping[str, Any]] | None = None,
     callbacks: CallbackMaker = None,
     threads: int | None = None,
-    verbose: int | str = "auto",
+    verbose: bool | int | str = "auto",
     **arguments: Any,
 ) -> list[History]:
     """Train independent networks at once, one per core. Each ends with the same bits as ``fit`` alone gives it.
@@ -84,7 +87,7 @@ def fit_many(
 
 
 def run_jobs(
-    jobs: Sequence[Job], callbacks: CallbackMaker, threads: int, verbose: int | str, what: str = "networks"
+    jobs: Sequence[Job], callbacks: CallbackMaker, threads: int, verbose: bool | int | str, what: str = "networks"
 ) -> list[History | NonFiniteError]:
     """The history of each, or the error that says where its numbers were not finite any more.
 
@@ -194,7 +197,8 @@ def check_independent(owner: str, models: Sequence[Model]) -> None:
                 got=f"{model!r:.80} ({type(model).__name__})",
                 fix="pass models; a function that builds one must return it",
             )
-        for part in (model, *model.layers):
+        layers = (layer for layer in model.layers if not isinstance(layer, InputLayer))  # models may share an Input
+        for part in (model, *layers):
             if owners.setdefault(id(part), number) != number:
                 raise ArgumentError(
                     f"{owner}: two models share weights, so that they cannot be trained independently",

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from thalweg.checks import In, check_value
+from thalweg.checks import In, check_value, checked
 from thalweg.data import splits
 from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DataError, ShapeError
@@ -41,6 +41,7 @@ class Split:
         return iter((self.train, self.validation, self.test))
 
 
+@checked
 def train_validation_test_split(
     *arrays: Any,
     validation_size: float | int = 0.2,
@@ -136,7 +137,16 @@ def common_rows(arrays: Any) -> int:
 def _counts(array: Any) -> list[int]:
     if isinstance(array, Mapping) and not hasattr(array, "columns"):
         array = tuple(array.values())
-    return [count for part in array for count in _counts(part)] if isinstance(array, tuple) else [len(array)]
+    if isinstance(array, tuple):
+        return [count for part in array for count in _counts(part)]
+    if not hasattr(array, "__len__") or np.shape(array) == () or isinstance(array, str | bytes):
+        raise DataError(
+            "these are no rows to be cut",
+            expected="an array, a list or a table with a row for each sample",
+            got=f"{array!r:.80} ({type(array).__name__})",
+            fix="pass the arrays one after the other: train_validation_test_split(x, y)",
+        )
+    return [len(array)]
 
 
 def required_classes(y: Any, rows: int) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from thalweg.errors import ExecutorError, NameNotFoundError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Graph
@@ -19,13 +21,13 @@ STAGES = {
 """From what the layers asked for to what the processor gets. The first two are every executor's."""
 
 
-def check_stage(stage: str) -> None:
+def check_stage(stage: Any) -> None:
     """Raises NameNotFoundError for a stage that does not exist."""
-    if stage not in STAGES:
+    if not isinstance(stage, str) or stage not in STAGES:
         raise NameNotFoundError(
             "there is no stage of this name",
             expected=", ".join(STAGES),
-            got=repr(stage),
+            got=f"{stage!r:.80}",
             fix=did_you_mean(stage, STAGES) if isinstance(stage, str) else f"pass for example stage={'plan'!r}",
         )
 

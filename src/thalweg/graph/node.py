@@ -31,7 +31,7 @@ class Kind(Enum):
     LEAF = "leaf"
     """Made of nothing: a value from outside, a constant, a counter."""
     VIEW = "view"
-    """The input's numbers, each at one or more places of the result (``ops.view.View``): nothing has to be computed."""
+    """The input's numbers, each at one or more places of the result (``ops.views.View``): nothing is computed."""
     WINDOW = "window"
     """A view of all places where a window fits, which may reach beyond the edge, where there are zeros."""
     MOVE = "move"

@@ -1,6 +1,9 @@
 """Layers. Importing a module registers what is in it; the same line makes what its ``__all__`` names public."""
 
+from typing import TYPE_CHECKING
+
 import thalweg.layers.connecting  # says what layers give for symbols
+from thalweg import absent
 from thalweg.layers.activation import *
 from thalweg.layers.augmentation import *
 from thalweg.layers.convolution import *
@@ -26,4 +29,7 @@ from thalweg.layers.symbols import *
 from thalweg.layers.tracing import *
 from thalweg.layers.transposed import *
 
-get = registry.get
+get, serialize, deserialize = registry.get, registry.config, registry.deserialize
+
+if not TYPE_CHECKING:
+    __getattr__ = absent.answers(__name__)

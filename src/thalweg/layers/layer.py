@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 import numpy as np
 
 from thalweg import config, constraints, initializers, ops, regularizers
-from thalweg.checks import Count, OneOf, check_fields
+from thalweg.checks import Count, OneOf, check_fields, checked
 from thalweg.data.arrays import as_array, require_finite
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
@@ -314,7 +314,8 @@ class Layer(Registered):
         """
         return [parameter.numpy() for parameter in self.named_parameters().values()]
 
-    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
+    @checked
+    def set_weights(self, weights: Sequence[Any]) -> None:
         """Put values into the parameters.
 
         Raises: ShapeError or DTypeError if number, shapes or dtypes do not fit, before any is changed.

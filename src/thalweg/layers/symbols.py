@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from itertools import count
 from typing import Annotated, Any
 
 from thalweg import config
-from thalweg.checks import In, OneOf, check_value
+from thalweg.checks import In, NotEmpty, OneOf, check_value, checked
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.operators import Operators
 from thalweg.graph.types import DTYPES, OpenSize, Shape, TensorType
 from thalweg.layers.layer import Layer, SymbolicShape
 
-__all__ = ["Input", "Symbol"]
+__all__ = ["Input", "InputLayer", "Symbol"]
 
 SOME_BATCH = 32
 """The batch size of types of which only the other axes matter."""
@@ -72,6 +74,11 @@ class Symbol(Operators):
         name = self.name or (self.call.layer.label if self.call is not None else "")
         return f"<symbol {self.dtype} {self.shape}{f' of {name!r}' if name else ''}>"
 
+    @cached_property
+    def entry(self) -> InputLayer:
+        """Of an input: what shows it among the layers of a model; always the same."""
+        return InputLayer(input_tensor=self, name=self.name)
+
     @property
     def rank(self) -> int:
         """How many axes there are, the batch included."""
@@ -87,15 +94,16 @@ class Symbol(Operators):
         return TensorType((batch, *self.tried[trial]), self.dtype)
 
 
+@checked
 def Input(
-    shape: Sequence[int | None] | None = None,
+    shape: Any = None,
     batch_size: int | None = None,
     dtype: str | None = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
-    batch_shape: Sequence[int | None] | None = None,
+    batch_shape: Annotated[Sequence[Any], NotEmpty()] | None = None,
     name: str | None = None,
-    tensor: None = None,
+    tensor: Any = None,
     optional: bool = False,
 ) -> Symbol:
     """Where data enter a model.
@@ -124,8 +132,80 @@ def Input(
     sizes = check_value("Input", "shape", tuple[Annotated[int, In("[1, inf)")] | None, ...], shape)
     small, large = (tuple(OpenSize(size) if n is None else n for n in sizes) for size in OPEN_SIZES)
     return Symbol(
-        (check_value("Input", "batch_size", int | None, batch_size), *sizes),
+        (batch_size, *sizes),
         check_value("Input", "dtype", Annotated[str, OneOf(*DTYPES)], dtype or config.floatx()),
         (small, large),
-        name=check_value("Input", "name", str | None, name),
+        name=name,
     )
+
+
+class InputLayer(Layer):
+    """An ``Input`` among the layers of a model, as Keras lists it; ``output`` is what ``Input`` gives.
+
+    It goes in front of a Sequential, or ``Dense(3)(InputLayer((4,)).output)`` starts a functional model.
+
+    Shapes: the input's.
+
+    Arguments:
+        input_shape, batch_input_shape: older names of ``shape`` and ``batch_shape``.
+        input_tensor: a symbol that ``Input`` gave, instead of a new one.
+
+    Raises: as ``Input``.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int | None] | None = None,
+        batch_size: int | None = None,
+        dtype: str | None = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+        input_tensor: Symbol | None = None,
+        optional: bool = False,
+        name: str | None = None,
+        *,
+        input_shape: Sequence[int | None] | None = None,
+        batch_input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        if input_tensor is None:
+            shape = input_shape if shape is None else shape
+            batch_shape = batch_input_shape if batch_shape is None else batch_shape
+            input_tensor = Input(shape, batch_size, dtype, sparse, ragged, batch_shape, name, optional=optional)
+            vars(input_tensor)["entry"] = self
+        self.symbol = input_tensor
+        self.output_shape = input_tensor.shape
+        self.built = True
+
+    @property
+    def batch_shape(self) -> SymbolicShape:
+        """Of the data, with the batch axis first."""
+        return self.symbol.shape
+
+    @property
+    def input(self) -> Symbol:
+        return self.symbol
+
+    @property
+    def output(self) -> Symbol:
+        return self.symbol
+
+    def base_name(self) -> str:
+        return "input_layer"
+
+    def get_config(self) -> dict[str, Any]:
+        return {"batch_shape": list(self.symbol.shape), "dtype": self.symbol.dtype, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> InputLayer:
+        return cls(**config)
+
+
+def name_inputs(entries: Sequence[InputLayer]) -> None:
+    """Give those without a name one that no other of these has: ``input_layer``, ``input_layer_1`` ..."""
+    taken = {entry.name for entry in entries}
+    names = (f"input_layer_{number}" if number else "input_layer" for number in count())
+    for entry in entries:
+        if entry.name is None:
+            entry.name = next(name for name in names if name not in taken)

@@ -8,8 +8,9 @@
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from thalweg import absent
 from thalweg.graph.node import Node
 from thalweg.losses.combined import *
 from thalweg.losses.crossentropy import *
@@ -21,6 +22,8 @@ from thalweg.losses.margin import *
 from thalweg.losses.overlap import *
 from thalweg.losses.regression import *
 
+serialize, deserialize = registry.config, registry.deserialize
+
 
 def get(identifier: Any) -> Loss:
     """The loss meant by a name, a class, a saved description, one of the functions below, or the object itself.
@@ -30,14 +33,11 @@ def get(identifier: Any) -> Loss:
     return registry.get(getattr(identifier, "loss_class", identifier))
 
 
-def __getattr__(name: str) -> Callable[..., Node]:
+def _function(name: str) -> Callable[..., Node] | None:
     """The function of a registered name."""
-    if name.startswith("_"):
-        raise AttributeError(name)
-    try:
-        loss_class = registry.find(name)
-    except LookupError as error:
-        raise AttributeError(str(error)) from None
+    loss_class = registry.attribute(name.casefold())
+    if loss_class is None:
+        return None
 
     def function(y_true: Node, y_pred: Node, **options: Any) -> Node:
         loss: Loss = loss_class(**options, reduction="none")
@@ -47,3 +47,10 @@ def __getattr__(name: str) -> Callable[..., Node]:
     function.loss_class = loss_class  # type: ignore[attr-defined]  # so that `loss=losses.mse` means the whole loss
     function.__doc__ = loss_class.__doc__
     return function
+
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Callable[..., Node]: ...
+else:
+    __getattr__ = absent.answers(__name__, _function)

@@ -128,7 +128,7 @@ class IoU(Metric):
 
     argument_order: ClassVar[tuple[str, ...]] = ("num_classes", "target_class_ids", "name")
     rises: ClassVar[bool | None] = True
-    num_classes: Annotated[int, In("[2, inf)")]
+    num_classes: Annotated[int, In("[2, 100000]")]
     target_class_ids: tuple[Class, ...]
     ignore_class: int | None = None
     sparse_y_true: bool = True

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from thalweg.checks import OneOf, check_value
+from thalweg.checks import OneOf, check_value, checked
 from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.fields import dataclass
@@ -130,6 +130,7 @@ class ClassificationReport(Tabular):
         return ax
 
 
+@checked
 def confusion_matrix(
     y_true: Any,
     y_pred: Any,
@@ -201,6 +202,7 @@ def confusion_matrix(
     return ConfusionTable(matrix.astype(np.int64) if sample_weight is None else matrix, names)
 
 
+@checked
 def classification_report(
     y_true: Any,
     y_pred: Any,
@@ -264,8 +266,9 @@ def average_precision_score(y_true: Any, y_score: Any, sample_weight: Any = None
 
 def _steps(y_true: Any, y_score: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray]:
     """The weight of positives and negatives at each distinct score, the highest first."""
-    true, score = (np.asarray(y, np.float64).reshape(-1) for y in (y_true, y_score))
-    weight = np.ones(len(true)) if sample_weight is None else np.asarray(sample_weight, np.float64).reshape(-1)
+    true = as_array(y_true, "y_true").astype(np.float64).reshape(-1)
+    score = as_array(y_score, "y_score").astype(np.float64).reshape(-1)
+    weight = np.ones(len(true)) if sample_weight is None else as_array(sample_weight, "sample_weight").reshape(-1)
     if not true.shape == score.shape == weight.shape:
         raise ShapeError(
             "the arrays do not have equally many rows",

@@ -42,7 +42,8 @@ def get(identifier: Any) -> Metric:
         metric = registry.get(identifier) if make is None else make()
     except NameNotFoundError:
         try:
-            metric = MeanLoss(losses.get(identifier))
+            loss = losses.get(identifier)
+            metric = MeanLoss(loss if isinstance(loss, Loss) else FunctionLoss(loss))
         except NameNotFoundError:
             known = sorted(
                 {*registry.spellings(), *losses.registry.spellings(), *WITH_ARGUMENTS, *ACCURACY, *CROSSENTROPY}
@@ -68,7 +69,7 @@ def resolve(identifier: Any, target: TensorType, output: TensorType, loss: Loss 
             logits, binary accuracy with the threshold 0, where the probability is 1/2. Differs: Keras takes them for
             probabilities. What the loss ignores a crossentropy leaves out.
     """
-    if identifier not in (*ACCURACY, *CROSSENTROPY):
+    if not isinstance(identifier, str) or identifier not in (*ACCURACY, *CROSSENTROPY):
         return get(identifier)
     if output.rank == 1 or output.shape[-1] == 1:
         kinds: tuple[type[Metric], Callable[..., Crossentropy]] = (BinaryAccuracy, BinaryCrossentropy)

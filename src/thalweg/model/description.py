@@ -61,14 +61,14 @@ def restore_inputs(described: Mapping[str, Any]) -> dict[str, Symbol]:
     return {label: _input(entry) for label, entry in described.items()}
 
 
-def restore_structure(config: Mapping[str, Any]) -> Structure:
-    """A structure of layers that are made and called anew.
+def restore_structure(config: Mapping[str, Any], layers_by_label: Mapping[str, Layer] | None = None) -> Structure:
+    """A structure of layers that are made, unless they are given, and called anew.
 
     Raises: a ThalwegError, KeyError, TypeError, ValueError or IndexError if the description is bad.
     """
     inputs = restore_inputs(config["inputs"])
     with sharing():
-        made = {entry["name"]: _layer(entry) for entry in config["layers"]}
+        made = layers_by_label or {entry["name"]: _layer(entry) for entry in config["layers"]}
     results: list[tuple[Symbol, ...]] = []
 
     def symbol(where: list[Any]) -> Symbol:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from thalweg import config
+from thalweg.checks import FilePath, checked
+from thalweg.errors import ArgumentError
 from thalweg.model.model import Model
 from thalweg.model.restoring import description as described
 from thalweg.model.restoring import registry, restored
 from thalweg.model.restoring import revived as revived  # where pickles made before look for it
+from thalweg.registry import known_objects
 from thalweg.training import checkpoint
 
 M = TypeVar("M", bound=Model)
 
 
+@checked
 def load_model(
-    filepath: str | os.PathLike[str],
+    filepath: FilePath,
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
@@ -45,9 +49,53 @@ def load_model(
     return model
 
 
-def clone_model(model: M) -> M:
-    """A model of the same layers with new initial weights, not compiled."""
-    clone: M = restored(described(model), type(model))
+@checked
+def save_model(model: Model, filepath: FilePath, overwrite: bool = True) -> None:
+    """``model.save(filepath, overwrite)``."""
+    model.save(filepath, overwrite)
+
+
+@checked
+def clone_model(
+    model: M,
+    input_tensors: None = None,
+    clone_function: Callable[[Any], Any] | None = None,
+    call_function: None = None,
+    recursive: bool = False,
+) -> M:
+    """A model of the same layers with new initial weights, not compiled.
+
+    Arguments:
+        clone_function: gives for each layer, or model inside of the model, the one to put in its place; a copy of it
+            unless given.
+        input_tensors, call_function, recursive: not there; nested models are cloned with what is in them.
+
+    Raises: ArgumentError for those, and for ``clone_function`` with a class of models of one's own.
+    """
+    if input_tensors is not None or call_function is not None or recursive:
+        raise ArgumentError(
+            "clone_model: there is no such argument",
+            expected="clone_model(model, clone_function=...)",
+            got="input_tensors, call_function or recursive",
+            fix="call the clone on other inputs: Model(inputs, clone(inputs))",
+        )
+    clone: M = restored(described(model), type(model)) if clone_function is None else model.with_layers(clone_function)
     clone.runner.seed = config.new_seed()
     clone.runner.give_values()
     return clone
+
+
+@checked
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
+    """A model of the layers that ``to_json`` has described, with new initial weights, not compiled.
+
+    Arguments:
+        custom_objects: name -> class, for what is not registered.
+
+    Raises: FileFormatError if the text describes no model.
+    """
+    with checkpoint.reading("the text"), known_objects(custom_objects or {}):
+        model: Model = restored(json.loads(json_string))
+    model.runner.seed = config.new_seed()
+    model.runner.give_values()
+    return model

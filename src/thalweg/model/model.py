@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
 from thalweg import config, optimizers
-from thalweg.checks import In, check_value
+from thalweg.checks import Count, FilePath, In, check_value, checked
 from thalweg.errors import ArgumentError, GraphError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import symbolic
+from thalweg.layers.layer import Layer, symbolic
 from thalweg.layers.nested import Nested, unwrapped
+from thalweg.layers.operation import Operation
 from thalweg.layers.summary import table_lines, total_lines
-from thalweg.layers.symbols import Input, Symbol
+from thalweg.layers.symbols import Input, Symbol, name_inputs
 from thalweg.layers.tracing import Parameter
 from thalweg.model import description, restoring, subclass
 from thalweg.model import weights as all_weights
@@ -88,11 +88,12 @@ class Model:
 
     def _begin(self, name: str | None, trainable: bool) -> None:
         """Be a model without layers. A method of its own, because models from files are made without ``__init__``."""
-        self.name = name or self.base_name
-        self.runner = Runner(type(self).__name__)
+        owner = type(self).__name__
+        self.name = check_value(owner, "name", str | None, name) or self.base_name
+        self.runner = Runner(owner)
         self.history: History | None = None
         self._has_own_name = name is not None
-        self._trainable = trainable
+        self._trainable: bool = check_value(owner, "trainable", bool, trainable)
         self._nested: Nested | None = None  # what this model is in others
         self._body = None
 
@@ -132,8 +133,18 @@ class Model:
         return f"<{type(self).__name__} {self.name!r}, {count} layers{'' if self.built else ', not built'}>"
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """The outputs for the inputs, nodes or lists or mappings of such as they come."""
-        raise NotImplementedError(f"{type(self).__name__} has no call()")
+        """The outputs for the inputs, nodes or lists or mappings of such as they come. A class of one's own writes it.
+
+        Of a model made of layers it is the same as calling the model.
+        """
+        if self._body is not None:
+            raise GraphError(
+                f"{type(self).__name__}: the call that this asks for is not written",
+                expected="a method call(self, inputs) that computes with layers",
+                got="Model.call, perhaps by super().call",
+                fix="call the layers instead",
+            )
+        return self(inputs, training)
 
     def __call__(self, inputs: Any, training: bool | None = None) -> Any:
         """The model on arrays: predictions. On symbols: it becomes a layer of another model, weights shared.
@@ -150,7 +161,7 @@ class Model:
             if not self.built and self._body is not None and isinstance(given[0], Symbol):
                 self._become(self._body.structure_for(inputs))
             return self._call_inside(inputs, given, training)
-        return self._on_one_batch(inputs, bool(training))
+        return self._on_one_batch(inputs, bool(check_value(type(self).__name__, "training", bool | None, training)))
 
     # Structure
 
@@ -194,22 +205,39 @@ class Model:
 
     @property
     def layers(self) -> list[Any]:
-        """The layers, and the models that are used as such."""
-        return unwrapped(self.runner.structure.layers)
+        """The layers, and the models that are used as such, in Keras's order; the inputs are InputLayers among them.
 
+        As in Keras operations between layers (``x + y``) are not here, but in ``operations``.
+        """
+        return [member for member in self.operations if not isinstance(member, Operation)]
+
+    @property
+    def operations(self) -> list[Any]:
+        """The layers, and the operations between them."""
+        return unwrapped(self._members())
+
+    def _members(self) -> list[Layer]:
+        """All that a summary shows: layers, inputs, and what stands for operations and models."""
+        structure = self.runner.structure
+        entries = [member.entry for member in structure.members if isinstance(member, Symbol)]
+        name_inputs(entries)
+        return [m.entry if isinstance(m, Symbol) else m for m in structure.members or structure.layers]
+
+    @checked
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """A layer (or model used as one) by its name or its place.
 
         Raises: ArgumentError if there is no such layer.
         """
-        names = [layer.label for layer in self.runner.structure.layers]
-        if index is not None and name is None and -len(names) <= index < len(names):
+        names = [layer.label for layer in self._members()]
+        count = len(self.layers)
+        if index is not None and name is None and -count <= index < count:
             return self.layers[index]
         if name in names and index is None:
-            return self.layers[names.index(name)]
+            return self.operations[names.index(name)]
         raise ArgumentError(
             "there is no such layer",
-            expected=f"name= one of {', '.join(map(repr, names))}, or index= below {len(names)}",
+            expected=f"name= one of {', '.join(map(repr, names))}, or index= below {count}",
             got=f"name={name!r}, index={index!r}",
             fix=did_you_mean(str(name), names) if name is not None else "pass name= or index=",
         )
@@ -246,6 +274,7 @@ class Model:
         """Of the output, the batch as None; a list if there are several."""
         return only([symbol.shape for symbol in self.outputs])
 
+    @checked
     def summary(
         self,
         line_length: int | None = None,
@@ -261,7 +290,7 @@ class Model:
             expand_nested: whether the layers of models among them are shown too.
         """
         show, structure = print_fn or print, self.runner.structure
-        table = table_lines(structure.layers, line_length, positions, show_trainable, layer_range, expand_nested)
+        table = table_lines(self._members(), line_length, positions, show_trainable, layer_range, expand_nested)
         optimizer = [self.state[name].type for name in self.state.names(OPTIMIZER, SLOTS)]
         totals = total_lines(structure.parameters(), Trained.now(structure, self._trainable).paths, optimizer)
         for line in [f'Model: "{self.name}"', *table, *totals]:
@@ -307,6 +336,7 @@ class Model:
 
     # Weights
 
+    @checked
     def parameters(self, trainable_only: bool = False) -> dict[str, Parameter]:
         """Path, as ``"dense_1/kernel"``, -> parameter; of one that is reached by several ways the first path."""
         structure = self.runner.structure
@@ -341,18 +371,21 @@ class Model:
         """Copies of all parameters, layer by layer."""
         return list(all_weights.values(all_weights.made(self.runner, "get_weights")).values())
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    @checked
+    def set_weights(self, weights: Iterable[Any]) -> None:
         """Put values into all parameters.
 
         Raises: ShapeError or DTypeError, before any is changed.
         """
         all_weights.put(self.runner, weights)
 
-    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    @checked
+    def save_weights(self, filepath: FilePath, overwrite: bool = True) -> None:
         """The parameters alone, by their names, in a safetensors file."""
         all_weights.save(self.runner, filepath, overwrite)
 
-    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+    @checked
+    def load_weights(self, filepath: FilePath, skip_mismatch: bool = False) -> None:
         """Parameters by their names from a file that ``save_weights`` or ``save`` wrote.
 
         Arguments:
@@ -437,24 +470,26 @@ class Model:
         self.runner.require_compiled("metrics_names")
         return self.runner.goals().names
 
+    @checked
     def metric_rises(self, name: str) -> bool | None:
         """Whether larger values of a metric are better; None if that is not known."""
         return self.runner.goals().rises(name)
 
     # Training
 
+    @checked
     def fit(
         self,
         x: Any = None,
         y: Any = None,
         batch_size: int | str | None = None,
         epochs: int = 1,
-        verbose: int | str = "auto",
+        verbose: bool | int | str = "auto",
         callbacks: Callbacks = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
-        class_weight: Mapping[int, float] | str | None = None,
+        class_weight: Any = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
@@ -510,12 +545,13 @@ class Model:
         session.fit(runner.trainer("fit", rows), rows, validation, options, watchers, self.history)
         return self.history
 
+    @checked
     def evaluate(
         self,
         x: Any = None,
         y: Any = None,
         batch_size: int | None = None,
-        verbose: int | str = "auto",
+        verbose: bool | int | str = "auto",
         sample_weight: Any = None,
         steps: int | None = None,
         callbacks: Callbacks = None,
@@ -535,12 +571,13 @@ class Model:
         logs = runner.trainer("evaluate", rows).evaluate(rows, batch_size or BATCH, watchers, verbose)
         return _as_keras(logs, return_dict)
 
+    @checked
     def train_on_batch(
         self,
         x: Any,
         y: Any = None,
         sample_weight: Any = None,
-        class_weight: Mapping[int, float] | str | None = None,
+        class_weight: Any = None,
         return_dict: bool = False,
     ) -> Any:
         """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
@@ -548,6 +585,7 @@ class Model:
         rows = runner.weigh_classes(runner.prepare(x, y, sample_weight), class_weight)
         return _as_keras(runner.trainer("train_on_batch", rows).train_on_batch(rows), return_dict)
 
+    @checked
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of the rows given, all in one batch, without training."""
         runner = self._ready_for(x, y, "test_on_batch", verbose=0)
@@ -568,7 +606,7 @@ class Model:
         self,
         x: Any,
         batch_size: int | None = None,
-        verbose: int | str = "auto",
+        verbose: bool | int | str = "auto",
         steps: int | None = None,
         callbacks: Callbacks = None,
     ) -> Any:
@@ -621,11 +659,12 @@ class Model:
 
         return engine.explained(self.runner, stage, batch_size, what)
 
+    @checked
     def profile(
         self,
         x: Any,
         y: Any = None,
-        batch_size: int | None = None,
+        batch_size: Count | None = None,
         sample_weight: Any = None,
         *,
         what: str = "train",
@@ -670,6 +709,40 @@ class Model:
         """A model, without values, from what ``get_config`` gave."""
         return _made(cls, config)
 
+    def with_layers(self, replaced: Callable[[Any], Any]) -> Self:
+        """A model, without values, of the same connections with other layers.
+
+        Arguments:
+            replaced: gives for each layer, or model inside of the model, the one in its place.
+
+        Raises: ArgumentError for a class of one's own, or where ``replaced`` gives no layer.
+        """
+        if self._body is not None:
+            raise ArgumentError(
+                f"the layers of {type(self).__name__} cannot be replaced: its call says how they are connected",
+                expected="a Sequential or functional model",
+                got="a class of models with a call",
+                fix="make another model of the class",
+            )
+        others = {}
+        for layer in self.runner.structure.layers:
+            other = replaced(unwrapped([layer])[0])
+            others[layer.label] = other.as_layer() if isinstance(other, Model) else other
+        bad = [label for label, other in others.items() if not isinstance(other, Layer)]
+        if bad:
+            raise ArgumentError(
+                "what is to replace a layer is no layer",
+                expected="a layer for each layer",
+                got=f"{others[bad[0]]!r:.60} for {bad[0]!r}",
+                fix="give the layer itself where it is to stay, or layer.from_config(layer.get_config())",
+            )
+        for label, other in others.items():
+            other.name = other.name or label
+        model = type(self).__new__(type(self))
+        model._begin(self.name, self._trainable)
+        model._become(description.restore_structure(self.get_config(), others))
+        return model
+
     def file_config(self) -> dict[str, Any]:
         """What files say of the model, in JSON types.
 
@@ -706,7 +779,8 @@ class Model:
             layer.trainable = bool(settings["layers"][path])
         return model
 
-    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    @checked
+    def save(self, filepath: FilePath, overwrite: bool = True) -> None:
         """The whole model in one file: layers, weights, and, if compiled, all that is needed to go on training.
 
         Training goes on from it to the same bits as without the file between.
@@ -725,7 +799,16 @@ class Model:
 
     def to_json(self, **kwargs: Any) -> str:
         """The layers and how they are connected, without weights; keywords go to ``json.dumps``."""
-        return json.dumps(restoring.description(self), **kwargs)
+        whole = restoring.description(self)
+        try:
+            return json.dumps(whole, **kwargs)
+        except (TypeError, ValueError, AttributeError) as error:  # of what the description holds nothing is refused
+            raise ArgumentError(
+                "to_json: these are no arguments of json.dumps",
+                expected="keywords such as indent=2 or sort_keys=True",
+                got=f"{', '.join(kwargs)}: {error}",
+                fix="leave them out",
+            ) from error
 
 
 def _made(cls: type[M], settings: Mapping[str, Any]) -> M:

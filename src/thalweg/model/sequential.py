@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from thalweg import config
+from thalweg.checks import check_value
 from thalweg.errors import ArgumentError
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer, symbolic
 from thalweg.layers.nested import unwrapped
-from thalweg.layers.symbols import Input, Symbol
+from thalweg.layers.symbols import Input, InputLayer, Symbol
 from thalweg.model.model import Model
 from thalweg.model.restoring import registry
 from thalweg.model.structure import Structure, stacked
@@ -35,7 +36,8 @@ class Sequential(Model):
     ) -> None:
         self._begin(name, trainable)
         self.runner.seed = config.new_seed()
-        for layer in layers or ():
+        given: Iterable[Any] | None = check_value("Sequential", "layers", Iterable[Any] | None, layers)
+        for layer in () if given is None else given:
             self._append(layer)
         self._rebuild()
 
@@ -87,7 +89,13 @@ class Sequential(Model):
             self._become(stacked(self._entry, self._stack))
         super().build_on(types)
 
+    def _members(self) -> list[Layer]:
+        """Without the input, as in Keras."""
+        return list(self.runner.structure.layers)
+
     def _append(self, layer: Any) -> None:
+        if isinstance(layer, InputLayer):
+            layer = layer.symbol
         if isinstance(layer, Model):
             if layer.built and not self._stack and self._entry is None:
                 entry = only(layer.inputs)
@@ -120,7 +128,7 @@ class Sequential(Model):
         self._stack.append(layer)
 
     def _changed(self, rebuild: bool) -> None:
-        if rebuild:
+        if check_value(type(self).__name__, "rebuild", bool, rebuild):
             self._rebuild()
         else:
             self.runner.structure = dataclasses.replace(self.runner.structure, layers=tuple(self._stack))

@@ -24,7 +24,8 @@ class Structure:
     """Layers, and their uses between inputs and outputs.
 
     Attributes:
-        layers: in the order in which they are first used; while the input is not known all that there are so far.
+        layers: in Keras's order, which is that of the weights; while the input is not known all that there are so far.
+        members: of a functional model the same with its inputs among them, as Keras lists them.
         inputs: by their labels in the graph: "x", or "x/<name>" if there are several.
         outputs: by their names; the only output of a model is called "".
         calls: the uses of the layers, each after those that it needs; none while the input is not known.
@@ -36,6 +37,7 @@ class Structure:
     outputs: Mapping[str, Symbol] = field(default_factory=dict)
     calls: tuple[Call, ...] = ()
     named_outputs: bool = False
+    members: tuple[Layer | Symbol, ...] = ()
 
     @property
     def built(self) -> bool:
@@ -116,7 +118,42 @@ def between(inputs: Parts, outputs: Parts) -> Structure:
 def connected(inputs: Mapping[str, Symbol], outputs: Mapping[str, Symbol], named_outputs: bool = False) -> Structure:
     """The structure between symbols by label and by name. Raises as ``between``."""
     calls = tuple(_calls(inputs.values(), outputs.values()))
-    return Structure(tuple(dict.fromkeys(call.layer for call in calls)), inputs, outputs, calls, named_outputs)
+    members = _in_keras_order(list(inputs.values()), list(outputs.values()), calls)
+    layers = tuple(member for member in members if isinstance(member, Layer))
+    return Structure(layers, inputs, outputs, calls, named_outputs, members)
+
+
+def _in_keras_order(
+    inputs: Sequence[Symbol], outputs: Sequence[Symbol], calls: Sequence[Call]
+) -> tuple[Layer | Symbol, ...]:
+    """Inputs and layers, farthest from the outputs first; of those equally far the one that is met first on the way
+    back from the outputs. So Keras numbers them, and their weights.
+
+    Arguments:
+        calls: each after those that it needs.
+    """
+    given = set(inputs)
+    far: dict[Layer | Symbol, int] = {}
+    depths: dict[Call | Symbol | None, int] = {}
+    for call in reversed(calls):
+        far[call.layer] = max(depths.get(call, 0), far.get(call.layer, 0))
+        for x in call.inputs:
+            maker = x if x in given else x.call
+            depths[maker] = max(depths.get(maker, 0), far[call.layer] + 1)
+    far |= {x: depths.get(x, 0) for x in inputs if x.call is None}
+    met: dict[Layer | Symbol, None] = {}
+    seen: set[Call | None] = set()
+    stack = list(reversed(outputs))
+    while stack:
+        symbol = stack.pop()
+        if symbol in given:
+            met[symbol] = None
+        elif symbol.call is not None and symbol.call not in seen:
+            seen.add(symbol.call)
+            met[symbol.call.layer] = None
+            stack.extend(reversed(symbol.call.inputs))
+    places = {member: place for place, member in enumerate(met)}
+    return tuple(sorted(far, key=lambda member: (-far[member], places.get(member, -1))))
 
 
 def stacked(entry: Symbol | None, layers: Sequence[Layer]) -> Structure:

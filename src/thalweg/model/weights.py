@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ def made(runner: Runner, what: str) -> dict[str, Parameter]:
     return runner.structure.parameters()
 
 
-def put(runner: Runner, weights: Sequence[Any]) -> None:
+def put(runner: Runner, weights: Iterable[Any]) -> None:
     """Put values into all parameters. Raises ShapeError, DTypeError or DataError, before any is changed."""
     parameters = made(runner, "set_weights")
     arrays = [as_array(array, f"weights[{number}]") for number, array in enumerate(weights)]

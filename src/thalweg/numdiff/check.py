@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from thalweg.checks import In, check_value
+from thalweg.checks import Count, In, WholeNumber, check_value, checked
 from thalweg.errors import GraphError, NonFiniteError
 from thalweg.executors.numpy import evaluate
 from thalweg.fields import dataclass
@@ -114,6 +114,7 @@ class GradientCheck:
             yield "normalisation, or belong to saturated units; then train a few steps, or scale the data"
 
 
+@checked
 def check_gradients(
     model: Model,
     x: Any,
@@ -178,7 +179,8 @@ def check_gradients(
     return GradientCheck(tuple(tensors), loss.value, noise, limit)
 
 
-def random_data(model: Model, rows: int, seed: int = 0) -> tuple[Any, Any]:
+@checked
+def random_data(model: Model, rows: Count, seed: WholeNumber = 0) -> tuple[Any, Any]:
     """Inputs and targets that fit a compiled model, for where no real ones are at hand.
 
     Inputs: normal numbers; 0 and 1 where integers are wanted; all bytes for uint8. Targets: class numbers where the

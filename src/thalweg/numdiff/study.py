@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from thalweg import plotting
-from thalweg.checks import check_value
-from thalweg.errors import DataError
+from thalweg.checks import check_value, checked
+from thalweg.data.arrays import as_array
+from thalweg.errors import DataError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.numdiff.differences import backward, central, forward, richardson
 
@@ -98,7 +99,8 @@ class ErrorStudy:
         return axes
 
 
-def error_study(function: Callable[[Any], Any], x: float, exact: float | Callable[[float], Any]) -> ErrorStudy:
+@checked
+def error_study(function: Callable[[Any], Any], x: float, exact: Any) -> ErrorStudy:
     """The errors of every formula at ``x`` for steps from 0.3 to 1e-15, times max(|x|, 1).
 
     Arguments:
@@ -115,9 +117,9 @@ def error_study(function: Callable[[Any], Any], x: float, exact: float | Callabl
         'richardson'
     """
     point = check_value("error_study", "x", float, x)
-    slope = float(np.asarray(exact(np.float64(point)) if callable(exact) else exact))
+    slope = _number("the exact derivative", exact(np.float64(point)) if callable(exact) else exact)
     steps = STUDIED_STEPS * max(abs(point), 1.0)
-    scale = max(abs(float(np.asarray(function(point + step)))) for step in (0.0, steps[-1], -steps[-1]))
+    scale = max(abs(_number("f(x)", function(point + step))) for step in (0.0, steps[-1], -steps[-1]))
     _require_finite("f(x)", scale, point)
     _require_finite("the exact derivative", slope, point)
     studies = {}
@@ -152,6 +154,18 @@ def _studied(errors: np.ndarray, steps: np.ndarray, order: int, scale: float) ->
     c = float(np.exp(error[-1] - order * h[-1]))
     best_h = float(min((r / (order * c)) ** (1 / (order + 1)), steps[0]))  # where d/dh (C h^p + R / h) = 0
     return FormulaStudy(errors, slope, c * best_h**order + r / best_h, best_h)
+
+
+def _number(what: str, value: Any) -> float:
+    array = as_array(value, what)
+    if array.size == 1:
+        return float(array.reshape(()))
+    raise ShapeError(
+        f"error_study: {what} is not one number",
+        expected="a function of one number that gives one number",
+        got=f"shape {array.shape}",
+        fix="study one entry of the result: lambda x: f(x)[0]",
+    )
 
 
 def _require_finite(what: str, value: float, x: float) -> None:

@@ -4,7 +4,9 @@ What a module names in its ``__all__`` is public here, and what takes a tensor c
 """
 
 from types import FunctionType
+from typing import TYPE_CHECKING
 
+from thalweg import absent
 from thalweg.ops import operators as operators  # gives nodes their + - * /
 from thalweg.ops.broadcast import *
 from thalweg.ops.cast import *
@@ -26,3 +28,6 @@ for _name, _function in list(globals().items()):
         __all__.append(_name)
         if takes_tensors(_function):
             globals()[_name] = registry.register(_name)(recordable(_function))
+
+if not TYPE_CHECKING:
+    __getattr__ = absent.answers(__name__)

@@ -11,7 +11,7 @@ from thalweg.graph.types import Shape, TensorType
 from thalweg.ops.cast import cast
 from thalweg.ops.leaf import constant
 from thalweg.ops.shape import Axes, normal_axes, reshape
-from thalweg.ops.view import Line, View
+from thalweg.ops.views import Line, View
 
 __all__ = ["broadcast", "broadcast_to", "full", "reduce_sum"]
 

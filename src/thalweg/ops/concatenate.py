@@ -13,7 +13,7 @@ from thalweg.graph.types import TensorType
 from thalweg.ops.cast import cast
 from thalweg.ops.elementwise import add
 from thalweg.ops.shape import normal_axis, pad, slice_axis
-from thalweg.ops.view import Box, Move
+from thalweg.ops.views import Box, Move
 
 __all__ = ["concatenate"]
 

@@ -21,7 +21,7 @@ from thalweg.ops.contraction import contract
 from thalweg.ops.elementwise import add
 from thalweg.ops.reduce import reduce_max, reduce_mean
 from thalweg.ops.shape import Slice, pad, reshape, slice_axis, transpose
-from thalweg.ops.view import Line, View
+from thalweg.ops.views import Line, View
 
 __all__ = ["average_pool", "convolve", "convolve_transposed", "flip", "max_pool", "surrounded", "windows"]
 

@@ -10,7 +10,7 @@ from thalweg.errors import DTypeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import FLOATS, Shape, TensorType
-from thalweg.ops.view import Line, View
+from thalweg.ops.views import Line, View
 
 __all__ = ["constant", "input_node", "iota", "state_node", "stop_gradient"]
 

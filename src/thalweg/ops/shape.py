@@ -12,7 +12,7 @@ from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Node, Nodes, apply
 from thalweg.graph.types import Shape, TensorType
-from thalweg.ops.view import Box, Line, Move, View
+from thalweg.ops.views import Box, Line, Move, View
 
 __all__ = ["flatten", "pad", "reshape", "slice_axis", "take_slice", "transpose"]
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from thalweg import absent
 from thalweg.optimizers import schedules as schedules
 from thalweg.optimizers.adagrad import *
 from thalweg.optimizers.adam import *
@@ -14,6 +15,6 @@ from thalweg.optimizers.optimizer import registry as registry
 from thalweg.optimizers.rmsprop import *
 from thalweg.optimizers.sgd import *
 
-get = registry.get
+get, serialize, deserialize = registry.get, registry.config, registry.deserialize
 if not TYPE_CHECKING:
-    __getattr__ = registry.attribute
+    __getattr__ = absent.answers(__name__, registry.attribute)

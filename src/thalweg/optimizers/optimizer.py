@@ -8,7 +8,7 @@ from dataclasses import field
 from typing import Annotated, Any
 
 from thalweg import ops
-from thalweg.checks import In, Reserved, check_fields, check_value
+from thalweg.checks import In, Reserved, check_fields, check_value, checked
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, exact_scope
@@ -87,6 +87,7 @@ class Optimizer(Registered):
         if self.name is None:
             object.__setattr__(self, "name", self._default_name())
 
+    @checked
     def exclude_from_weight_decay(
         self, var_list: Sequence[Any] | None = None, var_names: Sequence[str] | None = None
     ) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from thalweg import ops
+from thalweg import absent, ops
 from thalweg.checks import In, OneOf, check_fields
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
@@ -48,7 +48,9 @@ class Schedule(Registered):
 
 LearningRateSchedule = Schedule  # Keras's name
 registry: Registry[Schedule] = Registry("schedule", Schedule)
-get = registry.get
+get, serialize, deserialize = registry.get, registry.config, registry.deserialize
+if not TYPE_CHECKING:
+    __getattr__ = absent.answers(__name__, registry.attribute)
 
 
 @registry.register("constant_rate")

@@ -23,7 +23,7 @@ from thalweg.ops.elementwise import Add, Divide, LogicalAnd, Multiply, Negate, S
 from thalweg.ops.leaf import Constant, Input, Iota
 from thalweg.ops.lookup import AddRows, Take
 from thalweg.ops.shape import Reshape, Transpose
-from thalweg.ops.view import Move, View
+from thalweg.ops.views import Move, View
 
 
 class Part(Enum):

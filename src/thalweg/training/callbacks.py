@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.checks import check_value
+from thalweg.checks import FilePath, check_value
 from thalweg.data import atomic
 from thalweg.errors import ArgumentError, StorageError, did_you_mean
 from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE
@@ -242,7 +242,7 @@ class CSVLogger(Callback):
     """
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
-        self.filename = os.fspath(self.checked("filename", str | os.PathLike, filename))
+        self.filename = os.fspath(self.checked("filename", FilePath, filename))
         self.separator = self.checked("separator", str, separator)
         if len(self.separator) != 1:
             raise ArgumentError(
@@ -334,7 +334,7 @@ class LearningRateScheduler(Callback):
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         schedule = self.checked("schedule", Callable[..., Any], schedule)
         self.schedule: Callable[..., float] = schedule if _takes(schedule, 2) else lambda epoch, rate: schedule(epoch)
-        self.verbose = verbose
+        self.verbose = self.checked("verbose", bool | int, verbose)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         given = self.schedule(epoch, float(self.model.optimizer.learning_rate))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import numpy as np
 
-from thalweg.checks import Finite, In, OneOf, WholeNumber
+from thalweg.checks import FilePath, Finite, In, OneOf, WholeNumber
 from thalweg.errors import ArgumentError, StorageError
 from thalweg.record.events import CheckpointWritten
 from thalweg.training.callbacks import Callback, Logs
@@ -86,7 +86,7 @@ class EarlyStopping(_Monitor):
     ) -> None:
         super().__init__(monitor, mode, min_delta)
         self.patience = self.checked("patience", WholeNumber, patience)
-        self.verbose = verbose
+        self.verbose = self.checked("verbose", bool | int, verbose)
         self.baseline = self.checked("baseline", Finite | None, baseline)
         self.restore_best_weights = self.checked("restore_best_weights", bool, restore_best_weights)
         self.start_from_epoch = self.checked("start_from_epoch", WholeNumber, start_from_epoch)
@@ -143,8 +143,8 @@ class ModelCheckpoint(_Monitor):
     ) -> None:
         super().__init__(monitor, mode)
         self.best = self.checked("initial_value_threshold", Finite | None, initial_value_threshold)
-        self.filepath: str = os.fspath(self.checked("filepath", str | os.PathLike, filepath))
-        self.verbose = verbose
+        self.filepath: str = os.fspath(self.checked("filepath", FilePath, filepath))
+        self.verbose = self.checked("verbose", bool | int, verbose)
         self.save_best_only = self.checked("save_best_only", bool, save_best_only)
         self.save_weights_only = self.checked("save_weights_only", bool, save_weights_only)
         rule = Annotated[str, OneOf("epoch")] | Annotated[int, In("[1, inf)")]
@@ -232,7 +232,7 @@ class ReduceLROnPlateau(_Monitor):
         self.patience = self.checked("patience", WholeNumber, patience)
         self.cooldown = self.checked("cooldown", WholeNumber, cooldown)
         self.min_lr = self.checked("min_lr", Annotated[float, In("[0, inf)")], min_lr)
-        self.verbose = verbose
+        self.verbose = self.checked("verbose", bool | int, verbose)
         self.on_train_begin()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

@@ -133,12 +133,14 @@ def _notebook_display() -> Callable[..., Any] | None:
 
 def check_verbose(verbose: Any) -> int | str:
     """``verbose`` as 0, 1, 2 or ``"auto"``. Raises ArgumentError."""
-    if verbose == "auto" or (isinstance(verbose, int) and verbose in (0, 1, 2)):
-        return int(verbose) if verbose != "auto" else "auto"
+    if isinstance(verbose, str) and verbose == "auto":
+        return "auto"
+    if isinstance(verbose, int | np.integer | np.bool_) and verbose in (0, 1, 2):
+        return int(verbose)
     raise ArgumentError(
         "argument 'verbose' does not fit its rule",
         expected="0 (silent), 1 (a bar), 2 (one line per epoch) or 'auto'",
-        got=repr(verbose),
+        got=f"{verbose!r:.80}",
         fix="pass verbose='auto'",
     )
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from thalweg import config, ops
 from thalweg.backprop import gradients
+from thalweg.checks import checked
 from thalweg.data.arrays import as_array, converted
 from thalweg.data.source import Arrays
 from thalweg.errors import ArgumentError, DataError, DTypeError, ShapeError
@@ -28,6 +29,7 @@ from thalweg.visualization.inside import find, is_convolution, result_of, run
 CLASSES = "classes"
 
 
+@checked
 def saliency(model: Model, images: Any, classes: Any = None) -> np.ndarray:
     """``max over the channels of |d score / d pixel|``: which pixels would change the score most.
 
@@ -52,6 +54,7 @@ def saliency(model: Model, images: Any, classes: Any = None) -> np.ndarray:
     return _explained(model, images, classes, watched, "saliency")
 
 
+@checked
 def grad_cam(model: Model, images: Any, layer: Any = None, classes: Any = None) -> np.ndarray:
     """``relu(sum over k of alpha_k A^k)``: where the feature maps A of a layer speak for a class, at their resolution.
 

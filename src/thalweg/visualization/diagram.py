@@ -8,7 +8,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from thalweg.checks import In, OneOf, check_value
+from thalweg.checks import In, OneOf, check_value, checked
 from thalweg.errors import ArgumentError, StorageError
 from thalweg.fields import dataclass
 from thalweg.layers.layer import Layer
@@ -42,6 +42,7 @@ LONGEST = 2**16 - 1
 DIRECTIONS = ("TB", "LR", "BT", "RL")
 
 
+@checked
 def plot_model(
     model: Model,
     to_file: str | os.PathLike[str] | None = "model.png",

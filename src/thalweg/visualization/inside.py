@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.checks import checked
 from thalweg.data.source import Arrays, Rows
 from thalweg.errors import ArgumentError, ShapeError, did_you_mean
 from thalweg.executors import threads as cores
@@ -26,6 +27,7 @@ Watched = Callable[[Mapping[str, Node]], Node]
 """From the inputs of a model, and further ones, to what is wanted of it; called while a graph is drawn."""
 
 
+@checked
 def filters(model: Model, layer: Any = None) -> np.ndarray:
     """The filters of a convolution as images.
 
@@ -57,6 +59,7 @@ def filters(model: Model, layer: Any = None) -> np.ndarray:
     return np.moveaxis(kernel, -1, 0)
 
 
+@checked
 def activations(model: Model, x: Any, layer: Any) -> np.ndarray:
     """What a layer gives for these data, as in prediction. ``Model(model.inputs, layer.output)`` predicts the same.
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from thalweg.checks import In, check_value
+from thalweg.checks import In, check_value, checked
 from thalweg.data.arrays import as_array
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
@@ -71,6 +71,7 @@ class Mistakes(Tabular):
         return self.confusion.labels[int(number)]
 
 
+@checked
 def worst_mistakes(model: Model, x: Any, y: Any, count: int = 12, labels: Sequence[Any] | None = None) -> Mistakes:
     """The samples that a classifier is most confidently wrong about: often the labels are, or the images are spoilt.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.checks import checked
 from thalweg.data.arrays import as_array
 from thalweg.errors import ShapeError
 from thalweg.plotting import figure
@@ -19,6 +20,7 @@ SIDE = 1.25
 """Of a picture among others, in inches."""
 
 
+@checked
 def plot_images(images: Any, titles: Sequence[str] | None = None, columns: int | None = None) -> Any:
     """Images side by side.
 
@@ -37,6 +39,7 @@ def plot_images(images: Any, titles: Sequence[str] | None = None, columns: int |
     return drawn
 
 
+@checked
 def plot_filters(filters: Any, count: int = 16) -> Any:
     """What ``visualization.filters`` gives: blue for weights below 0, red above, white for 0.
 
@@ -64,6 +67,7 @@ def plot_filters(filters: Any, count: int = 16) -> Any:
     return drawn
 
 
+@checked
 def plot_activations(maps: Any, count: int = 16) -> Any:
     """What ``visualization.activations`` gives for images: bright where a channel answers.
 
@@ -87,6 +91,7 @@ def plot_activations(maps: Any, count: int = 16) -> Any:
     return drawn
 
 
+@checked
 def plot_heatmaps(images: Any, maps: Any, titles: Sequence[str] | None = None) -> Any:
     """Images, and below each the same with what ``saliency`` or ``grad_cam`` gives for it laid over.
 

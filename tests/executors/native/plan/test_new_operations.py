@@ -7,7 +7,7 @@ from thalweg.executors.numpy import NumpyExecutor
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, apply
 from thalweg.ops import exp, input_node, reduce_sum, transpose
-from thalweg.ops.view import Line, Move, View
+from thalweg.ops.views import Line, Move, View
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from thalweg.graph.node import Kind, Node
 from thalweg.ops.broadcast import Broadcast, Reduction
 from thalweg.ops.contraction import Contraction
 from thalweg.ops.leaf import Constant, Iota
-from thalweg.ops.view import Line
+from thalweg.ops.views import Line
 from thalweg.passes.fuse import Kernel
 
 AxisMap = tuple[int, ...]  # for each axis of a node, the axis of the kernel's space that it runs along

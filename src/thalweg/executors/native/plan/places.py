@@ -18,7 +18,7 @@ from thalweg.graph.node import Graph, Kind, Node
 from thalweg.ops.contraction import Contraction
 from thalweg.ops.leaf import Input, State
 from thalweg.ops.shape import unreshaped
-from thalweg.ops.view import Box, Move
+from thalweg.ops.views import Box, Move
 from thalweg.passes.fuse import behind, is_copied, is_leaf, is_view, required
 
 

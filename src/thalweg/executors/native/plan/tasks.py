@@ -16,7 +16,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Kind, Node
 from thalweg.ops import full
 from thalweg.ops.shape import Reshape
-from thalweg.ops.view import Move
+from thalweg.ops.views import Move
 from thalweg.passes.fuse import Kernel, behind, reads, stored_in
 
 

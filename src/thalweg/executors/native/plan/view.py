@@ -10,9 +10,9 @@ from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.buffer import Buffer, Strides, dense_strides
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
-from thalweg.ops import view as ops
+from thalweg.ops import views as ops
 from thalweg.ops.shape import Reshape
-from thalweg.ops.view import Line
+from thalweg.ops.views import Line
 from thalweg.passes.fuse import is_view
 from thalweg.state.layout import strides as state_strides
 

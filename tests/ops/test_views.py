@@ -11,7 +11,7 @@ from thalweg.graph.node import OPS, Kind
 from thalweg.ops.broadcast import Broadcast
 from thalweg.ops.convolution import Flip, Windows
 from thalweg.ops.shape import Reshape, Slice, Transpose
-from thalweg.ops.view import Line, View
+from thalweg.ops.views import Line, View
 
 
 def test_views_are_of_their_kind():

@@ -1,0 +1,369 @@
+"""Names of Keras that thalweg has elsewhere or not at all: older paths lead on, the rest is an error with advice.
+
+A module that users read from has ``__getattr__ = absent.answers(__name__)``. So a name that it lacks is an error in
+four parts, in ``thalweg.layers.LSTM`` as in ``from thalweg.layers import LSTM``: where an import statement does not
+find a name in a module with a ``__path__``, Python looks for a submodule, and then the finder that
+``thalweg/__init__.py`` puts up is asked, which raises the advice.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from functools import partial
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from thalweg.errors import AbsentImportError, ThalwegError, did_you_mean, nearest
+
+
+class Advice(NamedTuple):
+    """What to do without some names of Keras."""
+
+    kind: str  # what they are, in the plural
+    names: str  # their paths below ``keras``, as patterns: "layers.GRU* layers.LSTM*"
+    instead: str
+
+
+# The first row that fits counts. What thalweg has is never looked up here, so a row may name more than is missing.
+ADVICE = (
+    Advice(
+        "recurrent layers",
+        "layers.Bidirectional layers.ConvLSTM* layers.*GRU* layers.*LSTM* layers.RNN layers.*SimpleRNN* "
+        "layers.StackedRNNCells backend.rnn",
+        "out of scope for now; for sequences use Conv1D and GlobalMaxPooling1D, or Embedding, Flatten and Dense",
+    ),
+    Advice(
+        "attention",
+        "layers.*Attention ops.dot_product_attention config.*flash_attention*",
+        "out of scope for now; a Layer of one's own can compute softmax(q @ k^T) @ v with ops.matmul and ops.softmax",
+    ),
+    Advice(
+        "pretrained networks",
+        "applications*",
+        "out of scope for now: thalweg downloads nothing; thalweg.models has mlp, lenet, small_cnn, resnet and unet to"
+        " train",
+    ),
+    Advice(
+        "quantization and other number formats",
+        "quantizers* Quantizer dtype_policies* DTypePolicy FloatDTypePolicy mixed_precision* config.*dtype_policy "
+        "layers.TernaryDense ops.*quantize*",
+        'out of scope for now; models compute in float32, or in float64 after config.set_floatx("float64")',
+    ),
+    Advice(
+        "distribution over several machines or devices",
+        "distribution* device RematScope remat optimizers.MultiOptimizer optimizers.OptimizerMap",
+        "out of scope for now: thalweg computes on the cores of one CPU; fit(threads=) says on how many, and fit_many "
+        "trains one network per core",
+    ),
+    Advice(
+        "parts of TensorFlow, PyTorch and JAX",
+        "layers.TFSMLayer layers.JaxLayer layers.FlaxLayer layers.TorchModuleWrapper callbacks.OrbaxCheckpoint export*"
+        " estimator* experimental* *.is_nnx_enabled config.set_backend StatelessScope SymbolicScope utils.FeatureSpace",
+        "out of scope: thalweg computes with NumPy and its own compiler alone; model.get_weights() hands over arrays",
+    ),
+    Advice(
+        "graphs and sessions",
+        "name_scope Function backend.function backend.get_session backend.set_session backend.gradients "
+        "backend.learning_phase backend.set_learning_phase backend.in_train_phase backend.in_test_phase "
+        "backend.get_value backend.set_value backend.*variable* backend.update* backend.eval backend.get_uid Variable ",
+        "the step is compiled as a whole; Model(inputs, outputs).predict(x) computes a part of a network, "
+        "thalweg.grad(function) a derivative, and training= of a layer says whether it trains",
+    ),
+    Advice(
+        "data sets",
+        "datasets.*",
+        "datasets.mnist is part of the package; np.load(path) and np.loadtxt(path) read others",
+    ),
+    Advice(
+        "control flow inside of the step",
+        "ops.cond ops.while_loop ops.fori_loop ops.scan ops.associative_scan ops.map ops.vectorized_map ops.switch "
+        "ops.vectorize ops.custom_gradient ops.jvp backend.switch backend.foldl backend.foldr backend.map_fn",
+        "a Python loop or condition is carried out when the step is made, and ops.where chooses number by number",
+    ),
+    Advice(
+        "sounds and spectra",
+        "layers.MelSpectrogram layers.STFTSpectrogram initializers.STFT* initializers.stft ops.*fft* ops.*stft "
+        "ops.extract_sequences utils.audio_dataset_from_directory ops.*bartlett ops.*blackman ops.*hamming "
+        "ops.*hanning ops.*kaiser",
+        "compute spectra before training, with np.fft or scipy.signal, and give them to fit as arrays",
+    ),
+    Advice(
+        "complex numbers",
+        "ops.view_as_* ops.polar ops.angle ops.conj* ops.imag ops.isreal ops.real",
+        "tensors hold real numbers; keep real and imaginary part as two features, made with NumPy before training",
+    ),
+    Advice(
+        "decompositions of matrices",
+        "ops.chol* ops.*det ops.eig* ops.inv ops.lstsq ops.lu_factor ops.matrix_* ops.pinv ops.qr ops.svd ops.solve* "
+        "ops.norm",
+        "use np.linalg on arrays, before training; in the step there are ops.matmul and the sums and squares that "
+        "norms are made of",
+    ),
+    Advice(
+        "sequence losses and their decoding",
+        "ops.*ctc* losses.*ctc losses.CTC backend.ctc*",
+        "out of scope for now, with the recurrent layers that they are for",
+    ),
+    Advice(
+        "operations on images and their boxes",
+        "ops.*transform ops.*image* ops.*_patches* ops.gaussian_blur ops.*rgb* ops.map_coordinates ops.resize "
+        "ops.scale_and_translate ops.sobel_edges ops.ssim ops.psnr ops.*fold ops.adaptive* layers.Adaptive* "
+        "utils.bounding_boxes* layers.MaxNumBoundingBoxes preprocessing.image.smart_resize utils.smart_resize "
+        "utils.apply_* utils.random_*",
+        "prepare images before training, with Pillow or SciPy; the layers Resizing, Rescaling and Random... work in "
+        "the model",
+    ),
+    Advice(
+        "further augmentation of images",
+        "layers.AugMix layers.AutoContrast layers.ContrastLimited* layers.CutMix layers.Equalization "
+        "layers.RandAugment layers.Random* layers.Solarization layers.Pipeline",
+        "layers.RandomFlip, RandomTranslation, RandomRotation, RandomZoom, RandomContrast, RandomBrightness, "
+        "RandomErasing and MixUp are there; a Sequential of them is a pipeline",
+    ),
+    Advice(
+        "readers of folders, texts and streams",
+        "*dataset_from_* utils.PyDataset utils.Sequence *ImageDataGenerator *TimeseriesGenerator *Iterator "
+        "utils.*x_y_sample_weight utils.split_dataset",
+        "fit takes arrays, also mapped from files (np.load(path, mmap_mode='r')): read the files into one first; "
+        "train_validation_test_split divides them, the layers Random... augment images",
+    ),
+    Advice(
+        "texts",
+        "*Tokenizer *tokenizer_from_json *text_to_word_sequence *hashing_trick *skipgrams *make_sampling_table "
+        "layers.TextVectorization",
+        "number the words with a dict of Python, utils.pad_sequences makes rows of one length, and layers.Embedding or"
+        " layers.CategoryEncoding takes them",
+    ),
+    Advice(
+        "pictures of boxes and masks",
+        "visualization.draw_* visualization.plot_*_gallery",
+        "draw images with matplotlib's imshow; thalweg.visualization shows filters, activations, saliency and mistakes",
+    ),
+    Advice(
+        "distillation",
+        "distillation*",
+        "train on the teacher's probabilities as targets: fit(x, teacher.predict(x)) with 'kl_divergence'",
+    ),
+    Advice(
+        "wrappers for scikit-learn",
+        "wrappers*",
+        "out of scope for now; thalweg.cross_validate, compare and fit_many do what they are wrapped for",
+    ),
+    Advice(
+        "nested structures",
+        "tree* utils.Config",
+        "lists, tuples and dicts of arrays go through fit, predict and Model as they are",
+    ),
+    Advice(
+        "Keras's files and their editors",
+        "saving.KerasFileEditor legacy* utils.legacy*",
+        "thalweg has its own format (docs/files.md), which the safetensors package reads too; weights change by "
+        "model.get_weights() and set_weights",
+    ),
+    Advice(
+        "progress bars and watchers",
+        "callbacks.RemoteMonitor callbacks.ProgbarLogger utils.Progbar",
+        "fit(verbose=1) shows progress; a LambdaCallback(on_epoch_end=...) sends or prints what it likes",
+    ),
+    Advice("drawings by graphviz", "utils.model_to_dot", "utils.plot_model draws with matplotlib"),
+    Advice(
+        "declarations of inputs",
+        "InputSpec layers.InputSpec utils.get_source_inputs layers.Wrapper",
+        "a Layer is told the type of its input in build; other layers may be its attributes",
+    ),
+    Advice(
+        "layers that Keras has dropped, or that are rare",
+        "layers.LocallyConnected* layers.ThresholdedReLU layers.CuDNN* layers.DenseFeatures layers.MaxoutDense "
+        "layers.Highway layers.SpectralNormalization layers.EinsumDense layers.ReversibleEmbedding",
+        "write it as a Layer with build and call (docs/keras.md, 'Your own layer'), or take Dense, Conv2D, ReLU",
+    ),
+    Advice(
+        "older spellings",
+        "losses.Reduction",
+        'reduction= of a loss takes "sum_over_batch_size", "sum", "mean" or "none"',
+    ),
+    Advice(
+        "settings",
+        "config.*interactive_logging* utils.*interactive_logging* config.*max_epochs config.*max_steps_per_epoch "
+        "config.enable_traceback_filtering config.enable_unsafe_deserialization",
+        "what Keras sets for the process is said where it counts: fit(verbose=, epochs=, steps_per_epoch=); tracebacks"
+        " are whole, and a file never runs code",
+    ),
+    # What else there may be of a kind, now or in the next Keras.
+    Advice(
+        "functions of arrays",
+        "ops.* backend.*",
+        "use NumPy on arrays, before training; a loss, metric or layer is made of what dir(thalweg.ops) lists",
+    ),
+    Advice(
+        "random numbers",
+        "random*",
+        "numpy.random makes arrays; layers draw in the step with ops.random_uniform and ops.random_normal",
+    ),
+    Advice("activations", "activations.*", "an activation may be any function of nodes: activation=lambda x: x * x"),
+    Advice("losses", "losses.*", "a loss may be any function of y_true and y_pred (docs/keras.md, 'Your own loss')"),
+    Advice("metrics", "metrics.*", "a metric may be any function of y_true and y_pred, or derive from metrics.Metric"),
+    Advice("optimizers", "optimizers.*", "optimizers.Adam or SGD is the usual replacement"),
+    Advice("initializers", "initializers.*", "an initializer may be any function of the shape with the keyword dtype"),
+    Advice("layers", "layers.*", "write it as a Layer with build and call (docs/keras.md, 'Your own layer')"),
+    Advice("callbacks", "callbacks.*", "derive it from callbacks.Callback, or pass callbacks.LambdaCallback(...)"),
+)
+
+# Paths that older programs import from, and where their names are now. A path that is a module of ours needs no row.
+OLDER_PATHS = {
+    **dict.fromkeys(
+        (
+            "engine",
+            "engine.base_layer",
+            "engine.input_layer",
+            "engine.topology",
+            "layers.advanced_activations",
+            "layers.attention",
+            "layers.convolutional",
+            "layers.convolutional_recurrent",
+            "layers.core",
+            "layers.embeddings",
+            "layers.experimental",
+            "layers.experimental.preprocessing",
+            "layers.local",
+            "layers.merge",
+            "layers.recurrent",
+            "layers.regularization",
+            "layers.rnn",
+            "layers.wrappers",
+        ),
+        "layers",
+    ),
+    **dict.fromkeys(("engine.sequential", "engine.training"), "models"),
+    **dict.fromkeys(
+        (
+            "preprocessing",
+            "preprocessing.image",
+            "preprocessing.sequence",
+            "preprocessing.text",
+            "utils.data_utils",
+            "utils.generic_utils",
+            "utils.image_utils",
+            "utils.io_utils",
+            "utils.layer_utils",
+            "utils.np_utils",
+            "utils.vis_utils",
+        ),
+        "utils",
+    ),
+    **dict.fromkeys(
+        ("optimizers.adam", "optimizers.legacy", "optimizers.optimizer_v2", "optimizers.rmsprop", "optimizers.sgd"),
+        "optimizers",
+    ),
+    **dict.fromkeys(("ops.image", "ops.linalg", "ops.nn", "ops.numpy"), "ops"),
+    "optimizers.learning_rate_schedule": "optimizers.schedules",
+}
+
+_ROOT = "thalweg"
+
+
+class AbsentNameError(ThalwegError, AttributeError):
+    """A public module lacks a name. The four parts are looked up when they are asked for: ``hasattr`` does not ask."""
+
+    def __init__(self, module: str, name: str) -> None:
+        AttributeError.__init__(self, f"{module} has no {name!r}", name=name, obj=None)  # obj: or Python adds a guess
+        self.module = module
+        self.layer = None
+
+    def __getattr__(self, part: str) -> str:
+        if part not in ("problem", "expected", "got", "fix"):
+            raise AttributeError(part)
+        return explained(self.module, str(self.name))[part]
+
+    def __reduce__(self) -> tuple[Callable[..., AbsentNameError], tuple[str, str]]:  # type: ignore[override]
+        return AbsentNameError, (self.module, str(self.name))
+
+
+def answers(module: str, find: Callable[[str], Any] | None = None) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a public module; one that is a single file gets an empty ``__path__`` as well.
+
+    Arguments:
+        find: gives what the module loads or makes when it is asked for a name, None where there is nothing.
+    """
+    vars(sys.modules[module]).setdefault("__path__", [])
+
+    def __getattr__(name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        if _below_root(f"{module}.{name}") in OLDER_PATHS:
+            return importlib.import_module(f"{module}.{name}")
+        found = None if find is None else find(name)
+        if found is None:
+            raise AbsentNameError(module, name)
+        return found
+
+    return __getattr__
+
+
+def find_spec(module: str) -> ModuleSpec | None:
+    """How to make a module of an older path; None for private ones. What is no module is an error with advice.
+
+    Raises: AbsentImportError.
+    """
+    parent, _, name = module.rpartition(".")
+    if name.startswith("_"):
+        return None
+    if _below_root(module) in OLDER_PATHS:
+        loader: Any = _OlderPath()  # not derived from importlib.abc.Loader, which takes milliseconds to import
+        return ModuleSpec(module, loader, is_package=True)
+    parts = explained(parent, name)
+    raise AbsentImportError(parts["problem"], expected=parts["expected"], got=parts["got"], fix=parts["fix"])
+
+
+class _OlderPath:
+    """A loader. It makes the module of an older path: all that it has is what the present one has."""
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """As any other module is made."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        present = importlib.import_module(f"{_ROOT}.{OLDER_PATHS[_below_root(module.__name__)]}")
+        module.__doc__ = f"An older path of {present.__name__}."
+        vars(module)["__all__"] = public_names(present)
+        vars(module)["__getattr__"] = answers(module.__name__, partial(getattr, present))
+
+
+def advice(path: str) -> Advice | None:
+    """The row for a name by its path below ``keras``, ``"layers.LSTM"``; None if there is none."""
+    from fnmatch import fnmatchcase  # here, because only a name that is not there needs it
+
+    return next((row for row in ADVICE if any(fnmatchcase(path, pattern) for pattern in row.names.split())), None)
+
+
+def explained(module: str, name: str) -> dict[str, str]:
+    """The four parts of the error for a name that a module lacks."""
+    known = public_names(sys.modules[module]) if module in sys.modules else []
+    parts = {"problem": f"{module} has no {name!r}", "expected": f"a name that {module} has: docs/keras.md lists them"}
+    row = advice(_below_root(f"{module}.{name}"))
+    if row is None:
+        return {**parts, "got": repr(name), "fix": did_you_mean(name, known)}
+    near = nearest(name, known, cutoff=0.75)
+    fix = f"did you mean {near!r}? If not: {row.instead}" if near else row.instead
+    return {**parts, "got": f"{name!r} ({row.kind})", "fix": fix}
+
+
+def public_names(module: ModuleType) -> list[str]:
+    """Its ``__all__``; without one what is defined in it or below it, or else all of thalweg's that it hands on."""
+    listed: list[str] | None = getattr(module, "__all__", None)
+    if listed is not None:
+        return listed
+    homes = {
+        name: str(getattr(value, "__module__", ""))
+        for name, value in vars(module).items()
+        if callable(value) and not name.startswith("_")
+    }
+    own = [name for name, home in homes.items() if f"{home}.".startswith(f"{module.__name__}.")]
+    return own or [name for name, home in homes.items() if home.startswith(_ROOT)]
+
+
+def _below_root(path: str) -> str:
+    """``"thalweg.layers.core"`` -> ``"layers.core"``."""
+    return path.removeprefix(f"{_ROOT}.")
