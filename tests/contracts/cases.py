@@ -31,6 +31,7 @@ LAYERS: dict[str, Any] = {
     "group_normalization": (lambda: layers.GroupNormalization(2), (3, 4), "float32"),
     "identity": (layers.Identity, (5,), "float32"),
     "layer_normalization": (layers.LayerNormalization, (3, 5), "float32"),
+    "masking": (layers.Masking, (3, 2), "float32"),
     "maximum": (layers.Maximum, [(2, 3), (2, 3)], "float32"),
     "minimum": (layers.Minimum, [(2, 3), (2, 3)], "float32"),
     "model": (

@@ -55,6 +55,10 @@ class Embedding(Layer):
 
     takes_whole_numbers: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.supports_masking = self.mask_zero  # type: ignore[misc]  # of this layer alone
+
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """True where the number is not 0, with ``mask_zero``."""
         return ops.not_equal(inputs, 0) if self.mask_zero else None

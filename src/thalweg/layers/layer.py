@@ -18,7 +18,7 @@ from thalweg.checks import Count, OneOf, check_fields, checked
 from thalweg.data.arrays import as_array, require_finite
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
-from thalweg.graph.node import Node, Nodes, scope
+from thalweg.graph.node import Node, Nodes, apply, scope
 from thalweg.graph.types import FLOATS, OpenSize, Shape, TensorType
 from thalweg.initializers import Filling, Given
 from thalweg.layers.tracing import (
@@ -30,6 +30,7 @@ from thalweg.layers.tracing import (
     told_training,
     tracing,
 )
+from thalweg.ops.shape import Reshape
 from thalweg.registry import NOT_DESCRIBED, Registered, Registry
 from thalweg.state.names import SEED_STATE, STEP_STATE
 
@@ -401,6 +402,8 @@ class Layer(Registered):
                     options["mask"] = masks[0] if len(masks) == 1 else list(masks)
                 with trace.masking(dict(zip(inputs, masks, strict=True))):
                     results = self.call(*inputs, **options)
+                if not self.supports_masking and any(mask is not None for mask in masks):
+                    results = _apart(results, inputs)
                 self._pass_masks_on(inputs, masks, results)
                 if trace.only_shapes:
                     first = results[0] if isinstance(results, tuple) else results
@@ -541,16 +544,24 @@ def masks_of(inputs: Nodes, given: Any) -> tuple[Node | None, ...]:
         return tuple(map(mask_of, inputs))
     masks = tuple(given) if isinstance(given, list | tuple) else (given,)
     fit = len(masks) == len(inputs) and all(
-        mask is None or mask.shape == x.shape[: mask.rank] for mask, x in zip(masks, inputs, strict=True)
+        mask is None or (0 < mask.rank <= x.rank and mask.shape[0] == x.shape[0])
+        for mask, x in zip(masks, inputs, strict=True)
     )
     if not fit:
         raise ShapeError(
             "the mask does not fit the input",
-            expected=f"for each input a mask of its first axes: {', '.join(str(x.shape) for x in inputs)}",
-            got=", ".join("None" if mask is None else str(mask.shape) for mask in masks),
+            expected=f"for each input a mask of no more axes and as many samples: {', '.join(map(str, inputs))}",
+            got=", ".join(map(str, masks)),
             fix="pass one mask for each input, with one entry for each place: (batch, time)",
         )
     return tuple(None if mask is None else as_mask(mask) for mask in masks)
+
+
+def _apart(results: Node | Nodes, inputs: Nodes) -> Node | Nodes:
+    """The results, as nodes of their own where they are inputs, whose masks they do not have."""
+    if isinstance(results, tuple):
+        return tuple(_apart(node, inputs) for node in results)  # type: ignore[misc]  # of one node one node
+    return apply(Reshape(results.shape), results) if results in inputs else results
 
 
 def as_mask(x: Node) -> Node:

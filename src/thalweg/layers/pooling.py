@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from thalweg import ops
+from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.layers.layer import registry
@@ -281,6 +282,13 @@ class GlobalAveragePooling1D(_GlobalAveragePooling):
         if mask is None:
             return super().call(x, training)
         (time,) = self.places(x)
+        if mask.shape != (x.shape[0], x.shape[time]):
+            raise ShapeError(
+                "the mask does not fit the times",
+                expected=f"(batch, {x.shape[time]})",
+                got=str(("batch", *mask.shape[1:])),
+                fix="pass a mask with one entry for each time of each sample",
+            )
         x = ops.cast(x, self.compute_dtype)
         counts = ops.cast(ops.broadcast(mask, x.shape, (0, time)), x.dtype)
         total, number = (ops.reduce_sum(values, time, self.keepdims) for values in (x * counts, counts))
