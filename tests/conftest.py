@@ -30,7 +30,7 @@ COMPILED = [name for name in EXECUTORS if name != "numpy"]
 
 
 def pytest_addoption(parser):
-    parser.addoption("--programs", type=int, default=300, help="how many random programs each executor runs")
+    parser.addoption("--programs", type=int, default=200, help="how many random programs each executor runs")
     parser.addoption("--long", action="store_true", help="run what is marked long too")
     parser.addoption("--update-golden", action="store_true", help="write tests/golden anew instead of comparing")
 
@@ -75,16 +75,21 @@ def pytest_runtest_setup(item):
 def pytest_generate_tests(metafunc):
     """``executor`` stands for each executor, ``compiled`` for each but the numpy one, ``native`` for the plain one.
 
-    The checked build and the narrower vectors are slow: every program is compiled once more for each of them.
+    Every program is compiled once more for the checked build, which is slow, and for each of the narrower vectors,
+    which are long: in every test run there are random programs and convolutions on them.
     """
     plain = [name for name in COMPILED if name == "native"]
     for fixture, names in {"executor": EXECUTORS, "compiled": COMPILED, "native": plain}.items():
         if fixture in metafunc.fixturenames:
-            cases = [
-                pytest.param(EXECUTORS[name], id=name, marks=() if name in ("numpy", "native") else pytest.mark.slow)
-                for name in names
-            ]
+            cases = [pytest.param(EXECUTORS[name], id=name, marks=cost(name)) for name in names]
             metafunc.parametrize(fixture, cases)
+
+
+def cost(executor: str) -> tuple[pytest.MarkDecorator, ...]:
+    """The marks of a test on the executor of this name."""
+    if executor in ("numpy", "native"):
+        return ()
+    return (pytest.mark.slow,) if executor == "checked" else (pytest.mark.slow, pytest.mark.long)
 
 
 @pytest.fixture

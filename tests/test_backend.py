@@ -5,6 +5,7 @@ import pytest
 
 import thalweg
 from thalweg import backend
+from thalweg.errors import DTypeError
 
 
 def test_settings_are_those_of_config():
@@ -25,8 +26,9 @@ def test_dtypes():
     assert backend.is_float_dtype("float16")
     assert not backend.is_float_dtype("int8")
     assert backend.is_int_dtype("uint8")
-    with pytest.raises(TypeError):
-        backend.standardize_dtype("floats")
+    for wrong in ("floats", True):
+        with pytest.raises(DTypeError, match="no dtype"):
+            backend.standardize_dtype(wrong)
 
 
 def test_symbols():

@@ -57,7 +57,7 @@ def test_epsilon():
 def test_the_format_of_images_is_that_of_each_layer():
     config.set_image_data_format("channels_last")
     assert config.image_data_format() == "channels_last"
-    with pytest.raises(ArgumentError, match="format of images"):
+    with pytest.raises(ArgumentError, match="set_image_data_format"):
         config.set_image_data_format("channels_first")
 
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from thalweg import absent
 from thalweg.checks import In, OneOf, check_value, checked
-from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 
 __all__ = [
@@ -48,9 +47,10 @@ def epsilon() -> float:
     return _settings.epsilon
 
 
-def set_epsilon(value: float) -> None:
-    """Let what is compiled from now on take another ``epsilon``. Raises: ArgumentError unless it is in (0, 1)."""
-    _settings.epsilon = check_value("set_epsilon", "value", Annotated[float, In("(0, 1)")], value)
+@checked
+def set_epsilon(value: Annotated[float, In("(0, 1)")]) -> None:
+    """Let what is compiled from now on take another ``epsilon``. Raises: ArgumentError."""
+    _settings.epsilon = value
 
 
 def backend() -> str:
@@ -63,15 +63,9 @@ def image_data_format() -> str:
     return "channels_last"
 
 
-def set_image_data_format(data_format: str) -> None:
-    """Accepted for ``"channels_last"``. Raises: ArgumentError for anything else."""
-    if data_format != "channels_last":
-        raise ArgumentError(
-            "the format of images cannot be set for the whole process",
-            expected='"channels_last"',
-            got=repr(data_format)[:60],
-            fix='pass data_format="channels_first" to each layer of images',
-        )
+@checked
+def set_image_data_format(data_format: Annotated[str, OneOf("channels_last")]) -> None:
+    """Accepted for ``"channels_last"``; ``data_format=`` of a layer says more. Raises: ArgumentError."""
 
 
 def disable_traceback_filtering() -> None:

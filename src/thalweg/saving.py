@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from thalweg import absent, activations, losses
+from thalweg.checks import FilePath, checked
 from thalweg.errors import ArgumentError
 from thalweg.model import Model
 from thalweg.model import load_model as load_model
@@ -30,16 +30,19 @@ if not TYPE_CHECKING:
 Entry = TypeVar("Entry", bound=Callable[..., Any])
 
 
-def save_weights(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+@checked
+def save_weights(model: Model, filepath: FilePath, overwrite: bool = True) -> None:
     """``model.save_weights(filepath, overwrite)``."""
     model.save_weights(filepath, overwrite)
 
 
-def load_weights(model: Model, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+@checked
+def load_weights(model: Model, filepath: FilePath, skip_mismatch: bool = False) -> None:
     """``model.load_weights(filepath, skip_mismatch)``."""
     model.load_weights(filepath, skip_mismatch)
 
 
+@checked
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[Entry], Entry]:
     """Decorator: files name the class or function ``"package>name"`` from now on, and can be loaded.
 
@@ -79,6 +82,7 @@ def get_registered_name(obj: Any) -> str:
     return next((name for name in names if name is not None), obj.__name__)
 
 
+@checked
 def get_registered_object(
     name: str, custom_objects: Mapping[str, Any] | None = None, module_objects: Mapping[str, Any] | None = None
 ) -> Any:
@@ -96,6 +100,7 @@ def get_custom_objects() -> dict[str, Any]:
 
 
 @contextmanager
+@checked
 def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
     """Inside, these names stand for these classes and functions: in files, and as ``activation="name"``."""
     with known_objects(custom_objects):
@@ -111,6 +116,7 @@ def serialize_keras_object(obj: Any) -> Any:
         return describe(obj, "serialize_keras_object()")
 
 
+@checked
 def deserialize_keras_object(
     config: Any, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True
 ) -> Any:

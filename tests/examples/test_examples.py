@@ -1,8 +1,7 @@
 """The scripts in examples/ run, and show what they say they show."""
 
 import importlib.util
-import os
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -33,13 +32,15 @@ def only_drawings_have_matplotlib(request, monkeypatch):
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_is_listed_and_says_how_to_run_it(name):
+def test_is_listed_and_says_how_to_run_it(name, monkeypatch, capsys):
+    script = FOLDER / f"{name}.py"
     assert f"`{name}.py`" in (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert f"python examples/{name}.py" in (FOLDER / f"{name}.py").read_text(encoding="utf-8").split('"""')[1]
-    environment = {**os.environ, "PYTHONPATH": str(FOLDER.parent / "src")}
-    command = [sys.executable, FOLDER / f"{name}.py", "--help"]
-    shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    assert "usage:" in shown
+    assert f"python examples/{name}.py" in text_of(name).split('"""')[1]
+    monkeypatch.setattr(sys, "argv", [str(script), "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(script), run_name="__main__")
+    assert ended.value.code in (0, None)
+    assert "usage:" in capsys.readouterr().out
 
 
 def test_drawing_without_matplotlib_is_refused_in_four_parts():
@@ -117,6 +118,7 @@ def test_what_vanishing_gradients_calls_normalised_is_the_layer_in_training():
     np.testing.assert_allclose(thalweg.compile_function(module.normalised)(x), model.predict(x, verbose=0), atol=2e-6)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_overfitting():
     found = example("overfitting").main([])
@@ -131,6 +133,7 @@ def test_overfitting():
     assert found["dropout"]["accuracy"] > found["a small network"]["accuracy"]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_imbalance():
     found = example("imbalance").main([])
@@ -159,6 +162,7 @@ def test_imbalance_scores_are_those_of_scikit_learn():
     assert found["average precision"] == pytest.approx(sklearn.average_precision_score(y, probabilities))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_comparison():
     found, losses = example("comparison").main([])
@@ -209,6 +213,7 @@ def test_best_digits():
     assert example("best_digits").main(["--epochs", "2", "--images", "12000"])["accuracy"] > 0.9
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_convolution():
     found = example("convolution").main(["--epochs", "2"])

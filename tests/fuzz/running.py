@@ -50,7 +50,7 @@ class Outcome:
         return self.result == "failed"
 
 
-_PYTHONS_OWN = re.compile(r"(unexpected keyword|missing \\d+ required|takes \\d+ positional|multiple values for)")
+_PYTHONS_OWN = re.compile(r"(unexpected keyword|missing \d+ required|takes \d+ positional|multiple values for)")
 
 
 class Kind(Protocol):

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from thalweg import config
 from thalweg.checks import FilePath, checked
-from thalweg.errors import ArgumentError
 from thalweg.model.model import Model
 from thalweg.model.restoring import description as described
 from thalweg.model.restoring import registry, restored
@@ -68,17 +67,11 @@ def clone_model(
     Arguments:
         clone_function: gives for each layer, or model inside of the model, the one to put in its place; a copy of it
             unless given.
-        input_tensors, call_function, recursive: not there; nested models are cloned with what is in them.
+        input_tensors, call_function: not there; the clone can be called on other inputs, ``Model(x, clone(x))``.
+        recursive: accepted; what is in nested models is cloned with them.
 
-    Raises: ArgumentError for those, and for ``clone_function`` with a class of models of one's own.
+    Raises: ArgumentError for ``clone_function`` with a class of models of one's own.
     """
-    if input_tensors is not None or call_function is not None or recursive:
-        raise ArgumentError(
-            "clone_model: there is no such argument",
-            expected="clone_model(model, clone_function=...)",
-            got="input_tensors, call_function or recursive",
-            fix="call the clone on other inputs: Model(inputs, clone(inputs))",
-        )
     clone: M = restored(described(model), type(model)) if clone_function is None else model.with_layers(clone_function)
     clone.runner.seed = config.new_seed()
     clone.runner.give_values()

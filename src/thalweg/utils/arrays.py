@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from thalweg.checks import In, OneOf, check_value, checked
+from thalweg.checks import In, OneOf, checked
 from thalweg.data.arrays import as_array, converted
 from thalweg.errors import DataError, ShapeError
+
+Place = Annotated[str, OneOf("pre", "post")]
 
 
 @checked
@@ -41,17 +43,18 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
             got=f"{labels[where]} at {list(where)}",
             fix="number the classes from 0, or pass a larger num_classes",
         )
-    rows: np.ndarray = np.eye(count, dtype=np.float32)[labels]
+    rows = np.zeros((*labels.shape, count), np.float32)
+    np.put_along_axis(rows, labels[..., None], 1, -1)
     return rows
 
 
 @checked
 def pad_sequences(
     sequences: Iterable[Any],
-    maxlen: int | None = None,
+    maxlen: Annotated[int, In("[1, inf)")] | None = None,
     dtype: Any = "int32",
-    padding: str = "pre",
-    truncating: str = "pre",
+    padding: Place = "pre",
+    truncating: Place = "pre",
     value: Any = 0.0,
 ) -> np.ndarray:
     """Lists of different lengths as rows of one length: the shorter ones are filled up, the longer ones cut.
@@ -73,10 +76,6 @@ def pad_sequences(
                [2, 3],
                [5, 6]], dtype=int32)
     """
-    place = Annotated[str, OneOf("pre", "post")]
-    check_value("pad_sequences", "padding", place, padding)
-    check_value("pad_sequences", "truncating", place, truncating)
-    check_value("pad_sequences", "maxlen", Annotated[int, In("[1, inf)")] | None, maxlen)
     given = [_sequence(item, number) for number, item in enumerate(sequences)]
     length = maxlen if maxlen is not None else max(map(len, given), default=0)
     shape = next((np.shape(item)[1:] for item in given if len(item)), ())

@@ -9,13 +9,15 @@ import urllib.request
 import zipfile
 from collections.abc import Sequence
 
+from thalweg.checks import FilePath, checked
 from thalweg.data import keras_files
 from thalweg.errors import ArgumentError, FileFormatError
 
 
+@checked
 def get_file(
     fname: str | None = None,
-    origin: str | os.PathLike[str] | None = None,
+    origin: FilePath | None = None,
     untar: bool = False,
     md5_hash: str | None = None,
     file_hash: str | None = None,

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
 
 from thalweg import config
-from thalweg.checks import OneOf, check_value
+from thalweg.checks import FilePath, In, OneOf, checked
 from thalweg.data.arrays import as_array
 from thalweg.errors import MissingPackageError, ShapeError, StorageError
 
 MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 Image = Any
 """A ``PIL.Image.Image``."""
+Size = Annotated[int, In("[1, inf)")]
+Format = Annotated[str, OneOf("channels_last", "channels_first")] | None
 
 
+@checked
 def load_img(
-    path: str | os.PathLike[str],
-    color_mode: str = "rgb",
-    target_size: Sequence[int] | None = None,
-    interpolation: str = "nearest",
+    path: FilePath,
+    color_mode: Annotated[str, OneOf("grayscale", "rgb", "rgba")] = "rgb",
+    target_size: tuple[Size, Size] | None = None,
+    interpolation: Annotated[str, OneOf("nearest", "bilinear", "bicubic", "box", "hamming", "lanczos")] = "nearest",
     keep_aspect_ratio: bool = False,
 ) -> Image:
     """A picture from a file, as Pillow's image; ``img_to_array`` makes numbers of it.
@@ -36,9 +38,7 @@ def load_img(
     Raises: StorageError if the file cannot be read as a picture; MissingPackageError without Pillow.
     """
     pillow = _pillow()
-    mode = MODES[check_value("load_img", "color_mode", Annotated[str, OneOf(*MODES)], color_mode)]
-    ways = ("nearest", "bilinear", "bicubic", "box", "hamming", "lanczos")
-    way = check_value("load_img", "interpolation", Annotated[str, OneOf(*ways)], interpolation)
+    mode = MODES[color_mode]
     try:
         with open(path, "rb") as file:
             image = pillow.open(file)
@@ -54,11 +54,11 @@ def load_img(
         image = image.convert(mode)
     if target_size is None:
         return image
-    height, width = check_value("load_img", "target_size", tuple[int, int], tuple(target_size))
+    height, width = target_size
     if image.size == (width, height):
         return image
     box = _middle(image.width, image.height, width, height) if keep_aspect_ratio else None
-    return image.resize((width, height), getattr(pillow.Resampling, way.upper()), box=box)
+    return image.resize((width, height), getattr(pillow.Resampling, interpolation.upper()), box=box)
 
 
 def _middle(width: int, height: int, wanted_width: int, wanted_height: int) -> tuple[int, int, int, int]:
@@ -69,7 +69,8 @@ def _middle(width: int, height: int, wanted_width: int, wanted_height: int) -> t
     return left, top, left + cut_width, top + cut_height
 
 
-def img_to_array(img: Image, data_format: str | None = None, dtype: str | None = None) -> np.ndarray:
+@checked
+def img_to_array(img: Image, data_format: Format = None, dtype: str | None = None) -> np.ndarray:
     """The numbers of a picture, 0 to 255.
 
     Shapes: (height, width, channels); channels first with ``data_format="channels_first"``. A grey one has 1 channel.
@@ -79,10 +80,11 @@ def img_to_array(img: Image, data_format: str | None = None, dtype: str | None =
         array = array[:, :, None]
     if array.ndim != 3:
         raise _no_picture("img_to_array", array.shape)
-    return array.transpose(2, 0, 1) if _channels_first("img_to_array", data_format) else array
+    return array.transpose(2, 0, 1) if data_format == "channels_first" else array
 
 
-def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dtype: str | None = None) -> Image:
+@checked
+def array_to_img(x: Any, data_format: Format = None, scale: bool = True, dtype: str | None = None) -> Image:
     """A picture of numbers.
 
     Shapes: x (height, width, channels), or channels first with ``data_format="channels_first"``; 1, 3 or 4 channels.
@@ -96,7 +98,7 @@ def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dty
     array = as_array(x, "x").astype(dtype or config.floatx())
     if array.ndim != 3:
         raise _no_picture("array_to_img", array.shape)
-    if _channels_first("array_to_img", data_format):
+    if data_format == "channels_first":
         array = array.transpose(1, 2, 0)
     if array.shape[2] not in (1, 3, 4):
         raise _no_picture("array_to_img", array.shape)
@@ -110,10 +112,11 @@ def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dty
     return pillow.fromarray(flat.astype("int32" if flat.max(initial=0) > 255 else "uint8"))
 
 
+@checked
 def save_img(
-    path: str | os.PathLike[str],
+    path: FilePath,
     x: Any,
-    data_format: str | None = None,
+    data_format: Format = None,
     file_format: str | None = None,
     scale: bool = True,
     **kwargs: Any,
@@ -140,12 +143,6 @@ def save_img(
             got=f"{type(error).__name__}: {error}"[:200],
             fix="check the path, or pass file_format=",
         ) from error
-
-
-def _channels_first(owner: str, data_format: str | None) -> bool:
-    formats = OneOf("channels_last", "channels_first")
-    chosen = data_format or config.image_data_format()
-    return bool(check_value(owner, "data_format", Annotated[str, formats], chosen) == "channels_first")
 
 
 def _no_picture(owner: str, shape: tuple[int, ...]) -> ShapeError:
