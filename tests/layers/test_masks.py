@@ -23,12 +23,46 @@ SERIES = RANDOM.normal(size=(3, 4, 2)).astype(np.float32)
 SERIES[0, 2:] = SERIES[1, 1] = 0  # two places and one that are left out
 KNOWN = (SERIES != 0).any(-1)
 
-KEEPS = """activation activity_regularization alpha_dropout batch_normalization dense dropout elu gaussian_dropout
-gaussian_noise group_normalization identity layer_normalization leaky_re_lu normalization p_re_lu re_lu rescaling
-spatial_dropout_1d spatial_dropout_2d spatial_dropout_3d time_distributed unit_normalization""".split()
+KEEPS = [
+    "activation",
+    "activity_regularization",
+    "alpha_dropout",
+    "batch_normalization",
+    "dense",
+    "dropout",
+    "elu",
+    "gaussian_dropout",
+    "gaussian_noise",
+    "group_normalization",
+    "identity",
+    "layer_normalization",
+    "leaky_re_lu",
+    "normalization",
+    "p_re_lu",
+    "re_lu",
+    "rescaling",
+    "spatial_dropout_1d",
+    "spatial_dropout_2d",
+    "spatial_dropout_3d",
+    "time_distributed",
+    "unit_normalization",
+]
 """Layers whose result has the mask of the input."""
-OWN = """add average concatenate dot global_average_pooling1d masking maximum minimum model multiply operation softmax
-subtract""".split()
+OWN = [
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "global_average_pooling1d",
+    "masking",
+    "maximum",
+    "minimum",
+    "model",
+    "multiply",
+    "operation",
+    "softmax",
+    "subtract",
+]
 """Layers with a rule of their own, which have tests of their own."""
 
 
@@ -210,11 +244,13 @@ class TestNumbers:
         x = RANDOM.normal(size=(2, 3, 4, 1)).astype(np.float32)
         x[0, 1, 2:] = 0
         known = (x != 0).any(-1)
-        model = Sequential([
-            Input((3, 4, 1)),
-            layers.Masking(),
-            layers.TimeDistributed(layers.GlobalAveragePooling1D()),
-        ])
+        model = Sequential(
+            [
+                Input((3, 4, 1)),
+                layers.Masking(),
+                layers.TimeDistributed(layers.GlobalAveragePooling1D()),
+            ]
+        )
         np.testing.assert_allclose(run(model, x)[..., 0], x.sum((2, 3)) / known.sum(2), rtol=1e-5)
 
 
@@ -502,10 +538,17 @@ class TestAgainstKeras:
             )
             measured = model.test_on_batch(rows, y, sample_weight=weight, return_dict=True)
             trained = model.train_on_batch(rows, y, sample_weight=weight, return_dict=True)
-            results.append([
-                *(float(measured[key]) for key in ("loss", "places_loss", "mean_loss", "places_accuracy", "mean_mae")),
-                *(float(trained[key]) for key in ("loss", "places_loss", "mean_loss")),  # JAX loses masks of metrics
-            ])
+            results.append(
+                [
+                    *(
+                        float(measured[key])
+                        for key in ("loss", "places_loss", "mean_loss", "places_accuracy", "mean_mae")
+                    ),
+                    *(
+                        float(trained[key]) for key in ("loss", "places_loss", "mean_loss")
+                    ),  # JAX loses masks of metrics
+                ]
+            )
         np.testing.assert_allclose(*results, rtol=1e-4)
         for left, right in zip(ours.get_weights(), theirs.get_weights(), strict=True):
             np.testing.assert_allclose(left, right, rtol=1e-3, atol=1e-5)

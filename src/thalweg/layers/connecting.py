@@ -45,7 +45,9 @@ def on_symbols(
         if error.layer is None:
             error.layer = str(layer)
         if is_open and error.problem != DEPENDS_ON_DATA:
-            error.got += f"\nwhere {' and '.join(map(str, OPEN_SIZES))} are tried in place of a size that is open (None)"
+            error.got += (
+                f"\nwhere {' and '.join(map(str, OPEN_SIZES))} are tried in place of a size that is open (None)"
+            )
         if error.problem not in OF_BATCH:
             error.got += f"\n{route(inputs)}"
         raise

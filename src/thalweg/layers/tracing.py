@@ -183,7 +183,6 @@ class Trace:
         self._draws[source] = self._draws.get(source, -1) + 1
         return self._draws[source]
 
-
     @contextmanager
     def masking(self, masks: Mapping[Node, Node | None]) -> Iterator[None]:
         """These nodes have these masks inside."""

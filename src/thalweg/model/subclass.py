@@ -90,7 +90,6 @@ class Body(Layer):
         self.built = True
         return tuple(named.values())
 
-
     def _arranged(self, parts: Sequence[Any]) -> Any:
         """One thing for each input, as ``call`` takes the inputs."""
         if self.keys is None:
