@@ -14,8 +14,8 @@ from thalweg.ops import (
     cast,
     clip,
     exp,
+    filled,
     floor,
-    full,
     input_node,
     log,
     log_softmax,
@@ -109,7 +109,7 @@ def test_by_itself():
 
 def test_repeated_in_a_batch_adds_over_it():
     b = input_node("b", (3,), "float64")
-    (db,) = value_of(gradients(reduce_sum(full((4, 3), 0.0, "float64") + b), [b]), b=[1, 2, 3])
+    (db,) = value_of(gradients(reduce_sum(filled((4, 3), 0.0, "float64") + b), [b]), b=[1, 2, 3])
     assert db.tolist() == [4, 4, 4]
 
 
@@ -199,7 +199,7 @@ COMPOSITES = {
     "logistic": lambda x: reduce_sum(softplus(x) * sigmoid(x)),
     "softmax": lambda x: reduce_sum(square(softmax(x))),
     "cross-entropy": lambda x: reduce_sum(square(log_sum_exp(x))) + reduce_mean(exp(x)),
-    "net": lambda x: reduce_mean(square(tanh(x @ full((5, 2), 0.3, "float64")) @ full((2, 4), 0.7, "float64"))),
+    "net": lambda x: reduce_mean(square(tanh(x @ filled((5, 2), 0.3, "float64")) @ filled((2, 4), 0.7, "float64"))),
     "norm": lambda x: reduce_sum(x / sqrt(reduce_sum(square(x)) + 1.0) * log(square(x) + 0.5)),
     "power": lambda x: reduce_sum((square(x) + 1.0) ** 1.7),
     "slices": lambda x: reduce_sum(x[1:, ::2] * tanh(x[:-1, ::2])),

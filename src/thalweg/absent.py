@@ -73,11 +73,6 @@ ADVICE = (
         "thalweg.grad(function) a derivative, and training= of a layer says whether it trains",
     ),
     Advice(
-        "data sets",
-        "datasets.*",
-        "datasets.mnist is part of the package; np.load(path) and np.loadtxt(path) read others",
-    ),
-    Advice(
         "control flow inside of the step",
         "ops.cond ops.while_loop ops.fori_loop ops.scan ops.associative_scan ops.map ops.vectorized_map ops.switch "
         "ops.vectorize ops.custom_gradient ops.jvp backend.switch backend.foldl backend.foldr backend.map_fn",

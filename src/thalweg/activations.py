@@ -1,19 +1,15 @@
-"""Activation functions: from a node to a node of the same shape. Adding one is adding a function here."""
+"""Activation functions by name, for layers and files: most are functions of ``thalweg.ops``, others are made here."""
 
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import numpy as np
-
-from thalweg import absent, config, ops
-from thalweg.data.arrays import as_array, converted
+from thalweg import absent, ops
 from thalweg.graph.node import Node
+from thalweg.ops.elementwise import floating
 from thalweg.ops.recording import recordable
-from thalweg.ops.reference import on_arrays
 from thalweg.registry import Registry
 
 Activation = Callable[[Node], Node]
@@ -33,15 +29,11 @@ if not TYPE_CHECKING:
 
 
 def of_anything(function: F) -> F:
-    """``function`` of nodes, which of symbols makes one operation of their model, and of arrays an array, at once."""
+    """``function`` of nodes, symbols and arrays, in floatx where these are whole numbers."""
 
     @functools.wraps(function)
-    def call(x: Any, *args: Any, **options: Any) -> Any:
-        if not isinstance(x, np.ndarray | np.generic | float | int | list | tuple):
-            return function(x, *args, **options)
-        array = as_array(x, "x")
-        array = converted(array, "float64" if array.dtype == np.float64 else config.floatx(), "x")
-        return on_arrays(lambda node: {"y": function(node, *args, **options)}, array)["y"]
+    def call(x: Node, *args: Any, **options: Any) -> Any:
+        return function(floating(x), *args, **options)
 
     return cast(F, recordable(call))
 
@@ -69,76 +61,11 @@ def relu(x: Node, negative_slope: float = 0.0, max_value: float | None = None, t
     return ops.select(x <= threshold, lower, upper)
 
 
-@registry.register("relu6")
-@of_anything
-def relu6(x: Node) -> Node:
-    """``min(max(x, 0), 6)``, whose derivatives at 0 and 6 are taken as 0.
-
-    Source: Krizhevsky (2010), Convolutional deep belief networks on CIFAR-10.
-    """
-    return relu(x, max_value=6.0)
-
-
-@registry.register("leaky_relu")
-@of_anything
-def leaky_relu(x: Node, negative_slope: float = 0.2) -> Node:
-    """``x`` from 0 on, ``negative_slope * x`` below it; the derivative at 0 is taken as 1.
-
-    The default is Keras's for the function; that of the layer ``LeakyReLU`` is 0.3.
-    Source: Maas, Hannun & Ng (2013), ICML workshop on deep learning for audio, equation 2.
-    """
-    return ops.select(x < 0.0, x * negative_slope, x)
-
-
-@registry.register("elu")
-@of_anything
-def elu(x: Node, alpha: float = 1.0) -> Node:
-    """``x`` above 0, ``alpha * (e^x - 1)`` below it; the derivative at 0 is taken as ``alpha``.
-
-    Source: Clevert, Unterthiner & Hochreiter (2016), arXiv:1511.07289, equation 15.
-    """
-    positive = x > 0.0
-    # Where x is positive the other branch gets 0: e^x would overflow there, and its derivative, though not chosen, be
-    # infinity times 0.
-    return ops.select(positive, x, ops.expm1(ops.select(positive, 0.0, x)) * alpha)
-
-
-@registry.register("selu")
-@of_anything
-def selu(x: Node) -> Node:
-    """``lambda * elu(x, alpha)`` with the constants that keep mean 0 and variance 1 from layer to layer.
-
-    Wants the initializer ``lecun_normal`` and, for dropout, ``AlphaDropout``.
-    Source: Klambauer et al. (2017), arXiv:1706.02515, equation 2 and, for the constants, equation 14.
-    """
-    return elu(x, 1.6732632423543772) * 1.0507009873554805
-
-
 @registry.register("gelu")
 @of_anything
 def gelu(x: Node, approximate: bool = False) -> Node:
-    """``x * Phi(x)``, with the distribution function Phi of the standard normal: ``(1 + erf(x / sqrt(2))) / 2``.
-
-    Arguments:
-        approximate: take ``sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3))`` for Phi: off by 5e-4 at most. This is the form
-            usually written ``(1 + tanh(...)) / 2``.
-
-    Source: Hendrycks & Gimpel (2016), arXiv:1606.08415, section 2.
-    """
-    if approximate:
-        return x * ops.sigmoid((x + ops.square(x) * x * 0.044715) * (2.0 * math.sqrt(2.0 / math.pi)))
-    return x * (ops.erf(x * math.sqrt(0.5)) + 1.0) * 0.5
-
-
-@registry.register("silu", "swish")
-@of_anything
-def silu(x: Node) -> Node:
-    """``x * sigmoid(x)``.
-
-    Source: Elfwing, Uchibe & Doya (2018), arXiv:1702.03118, equation 2; as "swish" Ramachandran et al. (2017),
-    arXiv:1710.05941.
-    """
-    return x * ops.sigmoid(x)
+    """``x * Phi(x)``, see ``ops.gelu``, where ``approximate`` is True unless said otherwise, as in Keras."""
+    return ops.gelu(x, approximate)
 
 
 @registry.register("mish")
@@ -155,26 +82,6 @@ def mish(x: Node) -> Node:
     return x * (n / (n + 2.0))
 
 
-@registry.register("softsign")
-@of_anything
-def softsign(x: Node) -> Node:
-    """``x / (1 + |x|)``, between -1 and 1.
-
-    Source: Bergstra et al. (2009), Quadratic polynomials learn better image features, section 2.
-    """
-    return x / (ops.absolute(x) + 1.0)
-
-
-@registry.register("hard_sigmoid")
-@of_anything
-def hard_sigmoid(x: Node) -> Node:
-    """``x / 6 + 1 / 2``, held between 0 and 1: the sigmoid in three straight lines; their slope at the ends is 0.
-
-    Source: Courbariaux, Bengio & David (2015), arXiv:1511.00363, equation 3. Differs: the slope is Keras's, theirs 1/2.
-    """
-    return relu6(x + 3.0) * (1.0 / 6.0)
-
-
 @registry.register("exponential")
 @of_anything
 def exponential(x: Node) -> Node:
@@ -182,8 +89,28 @@ def exponential(x: Node) -> Node:
     return ops.exp(x)
 
 
-sigmoid = registry.register("sigmoid", "logistic")(of_anything(ops.sigmoid))
-tanh = registry.register("tanh")(of_anything(ops.tanh))
-softplus = registry.register("softplus")(of_anything(ops.softplus))
-softmax = registry.register("softmax")(of_anything(ops.softmax))
+celu = registry.register("celu")(of_anything(ops.celu))
+elu = registry.register("elu")(of_anything(ops.elu))
+glu = registry.register("glu")(of_anything(ops.glu))
+hard_shrink = registry.register("hard_shrink")(of_anything(ops.hard_shrink))
+hard_sigmoid = registry.register("hard_sigmoid")(of_anything(ops.hard_sigmoid))
+hard_silu = registry.register("hard_silu", "hard_swish")(of_anything(ops.hard_silu))
+hard_tanh = registry.register("hard_tanh")(of_anything(ops.hard_tanh))
+leaky_relu = registry.register("leaky_relu")(of_anything(ops.leaky_relu))
+log_sigmoid = registry.register("log_sigmoid")(of_anything(ops.log_sigmoid))
 log_softmax = registry.register("log_softmax")(of_anything(ops.log_softmax))
+relu6 = registry.register("relu6")(of_anything(ops.relu6))
+selu = registry.register("selu")(of_anything(ops.selu))
+sigmoid = registry.register("sigmoid", "logistic")(of_anything(ops.sigmoid))
+silu = registry.register("silu", "swish")(of_anything(ops.silu))
+soft_shrink = registry.register("soft_shrink")(of_anything(ops.soft_shrink))
+softmax = registry.register("softmax")(of_anything(ops.softmax))
+softplus = registry.register("softplus")(of_anything(ops.softplus))
+softsign = registry.register("softsign")(of_anything(ops.softsign))
+sparse_plus = registry.register("sparse_plus")(of_anything(ops.sparse_plus))
+sparse_sigmoid = registry.register("sparse_sigmoid")(of_anything(ops.sparse_sigmoid))
+sparsemax = registry.register("sparsemax")(of_anything(ops.sparsemax))
+squareplus = registry.register("squareplus")(of_anything(ops.squareplus))
+tanh = registry.register("tanh")(of_anything(ops.tanh))
+tanh_shrink = registry.register("tanh_shrink")(of_anything(ops.tanh_shrink))
+threshold = registry.register("threshold")(of_anything(ops.threshold))

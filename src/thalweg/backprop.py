@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from thalweg.errors import GraphError
 from thalweg.graph.node import Node, exact_scope, topological
-from thalweg.ops import add, full
+from thalweg.ops import add, filled
 
 
 def gradients(loss: Node, wrt: Sequence[Node]) -> list[Node]:
@@ -31,7 +31,7 @@ def gradients(loss: Node, wrt: Sequence[Node]) -> list[Node]:
     for node in nodes:
         if any(x in needed for x in node.inputs):
             needed.add(node)
-    adjoints: dict[Node, Node] = {loss: full((), 1.0, loss.dtype)}
+    adjoints: dict[Node, Node] = {loss: filled((), 1.0, loss.dtype)}
     for node in reversed(nodes):
         if node not in adjoints or node not in needed or not any(x in needed for x in node.inputs):
             continue
@@ -40,4 +40,4 @@ def gradients(loss: Node, wrt: Sequence[Node]) -> list[Node]:
                 if part is not None and x in needed:
                     assert part.type == x.type, f"vjp of {node} gives {part.type} for {x.type}"
                     adjoints[x] = add(adjoints[x], part) if x in adjoints else part
-    return [adjoints[x] if x in adjoints else full(x.shape, 0.0, x.dtype) for x in wrt]
+    return [adjoints[x] if x in adjoints else filled(x.shape, 0.0, x.dtype) for x in wrt]

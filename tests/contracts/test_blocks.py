@@ -33,7 +33,7 @@ from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
-from thalweg.layers.symbols import SOME_BATCH
+from thalweg.layers.signature import SOME_BATCH
 from thalweg.layers.tracing import tracing
 from thalweg.losses import MeanSquaredError
 from thalweg.optimizers import SGD
@@ -261,7 +261,7 @@ class TestEveryLayer:
         state |= {n: np.full(t.shape, v, t.dtype) for n, (t, v) in optimizer.states({}).items()}
         with tracing(layer.named_parameters("it/")) as trace:
             y = layer(*inputs(**x), training=True)
-            loss = MeanSquaredError()(ops.full(y.shape, 0.5, y.dtype), y)
+            loss = MeanSquaredError()(ops.filled(y.shape, 0.5, y.dtype), y)
             nodes = {path: trace.node(p) for path, p in trained.items()}
             slopes = dict(zip(nodes, gradients(loss, list(nodes.values())), strict=True))
         graph = Graph({"loss": loss}, optimizer.updates(nodes, slopes))
@@ -482,7 +482,7 @@ class TestEveryOptimizer:
         kind = TensorType((2,))
         state = {n: np.full(t.shape, v, t.dtype) for n, (t, v) in optimizer.states({"w": kind}).items()}
         state["parameters/w"] = np.array([1.5, -1.0], np.float32)
-        graph = Graph({}, optimizer.updates({"w": ops.state_node("parameters/w", (2,))}, {"w": ops.full((2,), 3.0)}))
+        graph = Graph({}, optimizer.updates({"w": ops.state_node("parameters/w", (2,))}, {"w": ops.filled((2,), 3.0)}))
         NumpyExecutor().compile(graph, gather=False).run(state, {})
         np.testing.assert_array_equal(state["parameters/w"], np.array([1.5, -1.0], np.float32))
 
@@ -496,7 +496,7 @@ class TestEveryOptimizer:
             states = optimizer.states(dict.fromkeys(paths, kind))
             state = {n: np.full(t.shape, v, t.dtype) for n, (t, v) in states.items()}
             state |= {parameter_state(path): np.ones(2, np.float32) for path in paths}
-            slopes = {path: ops.full((2,), {"a": 1.0, "b": -3.0}[path]) for path in paths}
+            slopes = {path: ops.filled((2,), {"a": 1.0, "b": -3.0}[path]) for path in paths}
             graph = Graph({}, optimizer.updates({p: ops.state_node(parameter_state(p), (2,)) for p in paths}, slopes))
             program = NumpyExecutor().compile(graph, gather=False)
             for _ in range(3):
@@ -512,7 +512,7 @@ class TestEverySchedule:
         """The state holds the rate of the step that comes next, whatever runs the steps."""
         schedule, kind = make(), TensorType((2,))
         optimizer = SGD(schedule)
-        graph = Graph({}, optimizer.updates({"w": ops.state_node("parameters/w", (2,))}, {"w": ops.full((2,), 1.0)}))
+        graph = Graph({}, optimizer.updates({"w": ops.state_node("parameters/w", (2,))}, {"w": ops.filled((2,), 1.0)}))
         for executor in executors():
             state = {n: np.full(t.shape, v, t.dtype) for n, (t, v) in optimizer.states({"w": kind}).items()}
             state["parameters/w"] = np.zeros(2, np.float32)

@@ -40,8 +40,8 @@ from thalweg.ops import (
     erf,
     exp,
     expm1,
+    filled,
     floor,
-    full,
     input_node,
     iota,
     less,
@@ -57,7 +57,6 @@ from thalweg.ops import (
     minimum,
     multiply,
     negate,
-    pad,
     power,
     random_bits,
     random_uniform,
@@ -77,7 +76,6 @@ from thalweg.ops import (
     state_node,
     subtract,
     surrounded,
-    take,
     tanh,
     transpose,
 )
@@ -85,6 +83,8 @@ from thalweg.ops.broadcast import ReduceSum
 from thalweg.ops.contraction import Contraction
 from thalweg.ops.convolution import Convolution, reach
 from thalweg.ops.leaf import Input, State
+from thalweg.ops.lookup import take
+from thalweg.ops.shape import pad
 from thalweg.ops.softmax import LogSumExp, Softmax
 from thalweg.state.layout import empty
 
@@ -208,14 +208,16 @@ class Maker:
                 n, axes = self.one(fitting)
                 return self.keep(broadcast(n, shape, axes))
         if self.chance(0.3) and dtype != "bool":
-            return self.keep(full(shape, self.one([0.5, -1.5, 2.0, 1.0, 0.0] if dtype in FLOATS else [0, 1, 3]), dtype))
+            return self.keep(
+                filled(shape, self.one([0.5, -1.5, 2.0, 1.0, 0.0] if dtype in FLOATS else [0, 1, 3]), dtype)
+            )
         if same:
             return self.one(same)
         if dtype == "bool":
             y = self.like(x, "int32")
             return self.keep(less(y, 20))
         node = self.leaf(shape, dtype)
-        return node if self.exact[node] or not exact else self.keep(full(shape, 0.25, dtype))
+        return node if self.exact[node] or not exact else self.keep(filled(shape, 0.25, dtype))
 
     def tame(self, x: Node) -> Node:
         """Numbers of ordinary size."""
@@ -549,7 +551,7 @@ class Maker:
         if kind == 3 and state.rank and state.type.size:  # backwards in memory by another shape
             return reshape(transpose(state), state.shape)
         if kind == 4:
-            return full(state.shape, 1, state.dtype) if state.dtype != "bool" else None
+            return filled(state.shape, 1, state.dtype) if state.dtype != "bool" else None
         if kind == 5 and updates:  # the node that updates another state, too
             shared = [n for n in updates.values() if n.type == state.type and (self.exact[n] or not exact)]
             if shared:
@@ -604,7 +606,7 @@ class Maker:
         if self.chance(0.3) and self.states:
             chosen.append(self.one(self.states))
         if self.chance(0.2):
-            chosen.append(full(self.shape(), 1.5, self.float))
+            chosen.append(filled(self.shape(), 1.5, self.float))
         if self.chance(0.2):
             chosen.append(chosen[0])  # two outputs of one node
         if self.chance(0.2):

@@ -12,7 +12,7 @@ from thalweg.graph.node import Graph, Kind, Op, apply
 from thalweg.graph.text import from_text, to_text
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
-from thalweg.ops import add, concatenate, full, input_node, reduce_sum, state_node, transpose
+from thalweg.ops import add, concatenate, filled, input_node, reduce_sum, state_node, transpose
 from thalweg.ops.broadcast import ReduceSum
 from thalweg.ops.concatenate import Concatenate
 from thalweg.ops.contraction import Contraction
@@ -196,7 +196,7 @@ def hazards():
         "view output": Graph({"y": transpose(a), "z": a[1:3]}, {"a": a + 1.0}),
         "unread": Graph({}, {"new": x * 2.0}),
         "input": Graph({"x": x}, {"a": x}),
-        "constant": Graph({"one": full((3, 4), 1.0)}, {"a": full((5, 5), 2.0)}),
+        "constant": Graph({"one": filled((3, 4), 1.0)}, {"a": filled((5, 5), 2.0)}),
         "counter": Graph({"n": n}, {"n": add(n, 1)}),
         "unchanged": Graph({"a": a}, {"a": a}),
         "nothing": Graph({}, {}),

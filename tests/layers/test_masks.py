@@ -330,6 +330,36 @@ class TestFlow:
         expected = (SERIES * KNOWN[..., None]).sum(1) / KNOWN.sum(1)[:, None]
         np.testing.assert_allclose(run(model, SERIES), expected, rtol=1e-6)
 
+    def test_several_inputs_by_name(self):
+        """The mask of the first one goes on; the others are asked for by their names, as in Keras."""
+
+        class Two(Layer):
+            supports_masking = True
+
+            def call(self, query, value, value_mask=None):
+                return query + ops.broadcast(ops.cast(value_mask, "float32"), query.shape, (0, 1))
+
+        x, y = masked((4, 2)), masked((4, 2))
+        symbol = Two()(x, y)
+        assert symbol.mask == x.mask
+        inputs = [x.call.inputs[0], y.call.inputs[0]]
+        result = run(Model(inputs, symbol), SERIES, SERIES[::-1].copy())
+        np.testing.assert_allclose(result, SERIES + KNOWN[::-1][..., None], rtol=1e-6)
+
+    def test_nested_inputs(self):
+        class Pair(Layer):
+            supports_masking = True
+
+            def call(self, inputs, mask=None):
+                return {name: x * 2.0 for name, x in inputs.items()}
+
+            def compute_mask(self, inputs, mask=None):
+                return {"a": mask["b"], "b": None}
+
+        made = Pair()({"a": Input((4, 2)), "b": masked((4, 2))})
+        assert made["a"].mask is not None
+        assert made["b"].mask is None
+
     def test_a_class_of_models_is_told(self):
         class Net(Model):
             def __init__(self):

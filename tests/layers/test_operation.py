@@ -8,7 +8,7 @@ from tests import nets
 
 import thalweg
 from thalweg import activations, layers, ops
-from thalweg.errors import ArgumentError, DTypeError, GraphError, NameNotFoundError, ShapeError, ThalwegError
+from thalweg.errors import ArgumentError, DTypeError, GraphError, NameNotFoundError, ShapeError
 
 Input = thalweg.Input
 RNG = np.random.default_rng(0)
@@ -171,6 +171,10 @@ class TestErrors:
         with pytest.raises(DTypeError, match="fraction"):
             Input((4,), dtype="int32") * 0.5
 
-    def test_dtypes_that_do_not_meet(self):
-        with pytest.raises(ThalwegError, match="layer 'divide'"):
-            Input((4,), dtype="uint8") / 255
+
+def test_whole_numbers_meet_floats_as_in_keras():
+    x, n = Input((4,)), Input((4,), dtype="uint8")
+    model = thalweg.Model([x, n], [n / 255, x * n, x > n])
+    whole = np.arange(24, dtype=np.uint8).reshape(6, 4)
+    for got, want in zip(model.predict([X, whole], verbose=0), (whole / 255, X * whole, whole < X), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-6)

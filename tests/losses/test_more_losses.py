@@ -406,7 +406,7 @@ def test_every_alias():
         assert losses.get(alias).name == name
     assert CategoricalHinge().name == "categorical_hinge"
     assert MeanSquaredError() == losses.get(losses.mse)
-    assert compute(losses.kld(ops.full((2, 2), 0.5), ops.full((2, 2), 0.5))).tolist() == [0.0, 0.0]
+    assert compute(losses.kld(ops.filled((2, 2), 0.5), ops.filled((2, 2), 0.5))).tolist() == [0.0, 0.0]
 
 
 def test_tversky_without_a_price():

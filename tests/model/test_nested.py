@@ -226,7 +226,7 @@ class Block(layers.Layer):
         y = self.dense(x)
         for part in self.parts:
             y = part(y)  # what the step is for reaches them by itself
-        return ops.concatenate((x, y))
+        return ops.concatenate((x, y), -1)
 
 
 def test_a_layer_of_ones_own_trains_like_any_other():

@@ -17,7 +17,6 @@ from thalweg.graph.node import Graph, Node, Op, apply
 from thalweg.graph.types import DTYPES, FLOATS, TensorType
 from thalweg.ops import elementwise as e
 from thalweg.ops import leaf, reduce
-from thalweg.ops import shape as s
 from thalweg.ops.broadcast import Broadcast, ReduceSum
 from thalweg.ops.cast import Cast
 from thalweg.ops.concatenate import Concatenate
@@ -25,7 +24,9 @@ from thalweg.ops.contraction import Contraction
 from thalweg.ops.convolution import Convolution, Flip, Windows
 from thalweg.ops.leaf import input_node
 from thalweg.ops.lookup import AddRows, Take
+from thalweg.ops.order import ArgSort
 from thalweg.ops.random import RandomBits
+from thalweg.ops.shape import Pad, Reshape, Slice, Transpose
 from thalweg.ops.softmax import LogSumExp, Softmax
 from thalweg.state.layout import empty
 
@@ -493,6 +494,18 @@ def argmax_cases() -> Iterator[Case]:
         yield Case(reduce.ArgMax(0), (np.stack([np.roll(ends, i) for i in range(len(ends))]),), note="edges")
 
 
+@cases(ArgSort)
+def argsort_cases() -> Iterator[Case]:
+    r = rng("argsort")
+    for dtype in DTYPES:
+        for shape in ((1,), (7,), (3, 5), (2, 3, 4), (0, 3)):
+            for axis in range(len(shape)):
+                yield Case(ArgSort(axis), (numbers(r, shape, dtype),))
+                yield Case(ArgSort(axis), (np.ones(shape, dtype),), note="ties")
+        ends = edges(dtype)
+        yield Case(ArgSort(1), (np.stack([np.roll(ends, i) for i in range(3)]),), note="edges")
+
+
 @cases(Softmax)
 def softmax_cases() -> Iterator[Case]:
     r = rng("softmax")
@@ -563,7 +576,7 @@ def broadcast_cases() -> Iterator[Case]:
         yield from moved(Broadcast(shape, axes), tuple(shape[a] for a in axes))
 
 
-@cases(s.Reshape)
+@cases(Reshape)
 def reshape_cases() -> Iterator[Case]:
     for old, new in (
         ((), (1, 1)),
@@ -575,18 +588,18 @@ def reshape_cases() -> Iterator[Case]:
         ((0, 3), (7, 0)),
         ((5, 7), (5, 1, 7, 1)),
     ):
-        yield from moved(s.Reshape(new), old)
+        yield from moved(Reshape(new), old)
 
 
-@cases(s.Transpose)
+@cases(Transpose)
 def transpose_cases() -> Iterator[Case]:
     for shape in ((), (5,), (1, 9), (17, 31), (64, 48), (2, 0, 3), (2, 3, 5), (2, 3, 5, 7)):
         orders = list(itertools.permutations(range(len(shape))))
         for axes in orders if len(orders) < 7 else orders[1::5]:
-            yield from moved(s.Transpose(axes), shape, ("float32", "float64", "uint8", "bool"))
+            yield from moved(Transpose(axes), shape, ("float32", "float64", "uint8", "bool"))
 
 
-@cases(s.Slice)
+@cases(Slice)
 def slice_cases() -> Iterator[Case]:
     for shape, starts, stops, steps in (
         ((), (), (), ()),
@@ -601,10 +614,10 @@ def slice_cases() -> Iterator[Case]:
         ((0, 3), (0, 1), (0, 2), (1, 1)),
         ((2, 3, 4, 17), (0, 1, 0, 3), (2, 3, 4, 17), (1, 1, 3, 5)),
     ):
-        yield from moved(s.Slice(starts, stops, steps), shape)
+        yield from moved(Slice(starts, stops, steps), shape)
 
 
-@cases(s.Pad)
+@cases(Pad)
 def pad_cases() -> Iterator[Case]:
     for shape, low, high, inner in (
         ((), (), (), ()),
@@ -618,7 +631,7 @@ def pad_cases() -> Iterator[Case]:
         ((2, 3, 5), (0, 1, 0), (1, 0, 0), (0, 1, 2)),
         ((2, 3, 2, 7), (0, 0, 1, 1), (0, 0, 1, 1), (0, 0, 0, 0)),
     ):
-        yield from moved(s.Pad(low, high, inner), shape)
+        yield from moved(Pad(low, high, inner), shape)
 
 
 @cases(Concatenate)

@@ -16,13 +16,12 @@ from thalweg.ops import (
     concatenate,
     convolve,
     convolve_transposed,
+    filled,
     flip,
-    full,
     input_node,
     iota,
     log_sum_exp,
     matmul,
-    pad,
     power,
     reduce_mean,
     reduce_sum,
@@ -34,6 +33,7 @@ from thalweg.ops import (
 )
 from thalweg.ops.convolution import MOST_TURNS
 from thalweg.ops.elementwise import Erf
+from thalweg.ops.shape import pad
 
 A = np.arange(2 * 3 * 4, dtype=np.float64).reshape(2, 3, 4) / 7
 X = input_node("x", A.shape, "float64")
@@ -143,21 +143,15 @@ def node(*shape, dtype="float32"):
         (lambda: reduce_sum(node(3), 1), ShapeError),
         (lambda: argmax(node(0)), ShapeError),
         (lambda: select(node(3), node(3), node(3)), DTypeError),
-        (lambda: select(node(3, dtype="bool"), node(3), node(3, dtype="int32")), DTypeError),
         (lambda: matmul(node(2, 3), node(4, 5)), ShapeError),
-        (lambda: matmul(node(3), node(3)), ShapeError),
         (lambda: matmul(node(), node(3, 3)), ShapeError),
-        (lambda: matmul(node(7, 3), node(2, 3, 4)), ShapeError),
-        (lambda: matmul(node(2, 3), node(2, 3, 4)), ShapeError),
         (lambda: matmul(node(2, 5, 3), node(4, 3, 4)), ShapeError),
-        (lambda: matmul(node(2, 3, dtype="int32"), node(3, 4, dtype="int32")), DTypeError),
         (lambda: reshape(node(2, 3), (4,)), ShapeError),
         (lambda: reshape(node(2, 3), (-1, 4)), ShapeError),
         (lambda: transpose(node(2, 3), (0, 0)), ShapeError),
         (lambda: broadcast_to(node(3), (4,)), ShapeError),
         (lambda: broadcast_to(node(2, 3), (3,)), ShapeError),
         (lambda: concatenate((node(2, 3), node(2, 4)), 0), ShapeError),
-        (lambda: concatenate((node(2), node(2, dtype="int32")), 0), ShapeError),
     ],
 )
 def test_what_does_not_fit_is_an_error_with_all_parts_and_the_layer(make, kind):
@@ -171,7 +165,7 @@ def test_what_does_not_fit_is_an_error_with_all_parts_and_the_layer(make, kind):
 
 def test_iota_and_full():
     np.testing.assert_array_equal(value(iota((2, 3), 1)), [[0, 1, 2], [0, 1, 2]])
-    np.testing.assert_array_equal(value(full((2,), 1.5)), np.array([1.5, 1.5], np.float32), strict=True)
+    np.testing.assert_array_equal(value(filled((2,), 1.5)), np.array([1.5, 1.5], np.float32), strict=True)
 
 
 def test_erf_is_the_c_librarys():
@@ -196,13 +190,13 @@ def test_erf_is_the_c_librarys():
 @pytest.mark.parametrize("axis", [2, -3])
 def test_an_axis_that_is_not_there(function, axis):
     with pytest.raises(ShapeError, match="does not have these axes") as caught:
-        function(full((2, 3), 1.0), axis)
+        function(filled((2, 3), 1.0), axis)
     assert str(axis) in caught.value.got
 
 
 def test_an_axis_that_is_there_twice():
     with pytest.raises(ShapeError):
-        reduce_sum(full((2, 3), 1.0), (1, -1))
+        reduce_sum(filled((2, 3), 1.0), (1, -1))
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3])

@@ -91,7 +91,7 @@ def test_comparisons_with_numbers_that_the_dtype_does_not_hold(executor, compare
         lambda x: ops.constant(256, "uint8"),
         lambda x: ops.constant(-1, "uint32"),
         lambda x: ops.constant(0.5, "bool"),
-        lambda x: ops.full((3,), 2, "bool"),
+        lambda x: ops.filled((3,), 2, "bool"),
         lambda x: ops.iota((257,), 0, "uint8"),
         lambda x: ops.surrounded(ops.cast(ops.reshape(x, (1, 3, 1)), "uint8"), [(1, 1)], -1),
     ],

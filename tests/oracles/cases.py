@@ -68,6 +68,15 @@ def _activations():
     yield Case("activation", "leaky_relu", {"negative_slope": 0.01}, {"x": x + 0.01})
     yield Case("activation", "elu", {"alpha": 0.001}, {"x": x + 0.01})
     yield Case("activation", "exponential", {}, {"x": np.clip(x, -20, 20)})
+    for name in (
+        *("celu", "hard_shrink", "hard_silu", "hard_tanh", "log_sigmoid", "soft_shrink", "sparse_plus"),
+        *("sparse_sigmoid", "squareplus", "tanh_shrink"),
+    ):
+        yield Case("activation", name, {}, {"x": x + 0.01})
+    yield Case("activation", "celu", {"alpha": 0.5}, {"x": x + 0.01})
+    yield Case("activation", "hard_shrink", {"threshold": 1.0}, {"x": x + 0.01})
+    yield Case("activation", "glu", {}, {"x": x[:, :4]})
+    yield Case("activation", "threshold", {"threshold": 0.3, "default_value": -1.0}, {"x": x + 0.01})
     for options in ({"negative_slope": 0.2}, {"max_value": 2.0}, {"negative_slope": 0.1, "threshold": 0.5}):
         yield Case("activation", "relu", options, {"x": x + 0.01})
 

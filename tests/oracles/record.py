@@ -51,7 +51,7 @@ def ask_keras(case: Case) -> dict[str, np.ndarray] | None:
     if case.kind == "activation":
         function = getattr(keras.activations, case.name)
         value, pull = jax.vjp(lambda x: function(x, **case.options), x["x"])
-        gradient = pull(jax.numpy.cos(x["x"]))[0]
+        gradient = pull(jax.numpy.cos(x["x"][..., : value.shape[-1]]))[0]
         return {"value": value, "gradient": gradient}
     if case.kind == "loss":
         parts = keras_losses(case)
@@ -191,13 +191,14 @@ def ask_torch(case: Case) -> dict[str, np.ndarray] | None:
             "leaky_relu": lambda x, negative_slope=0.2: functions.leaky_relu(x, negative_slope),
             "log_softmax": lambda x: torch.log_softmax(x, -1),
             "softmax": lambda x: torch.softmax(x, -1),
+            "threshold": lambda x, threshold, default_value: functions.threshold(x, threshold, default_value),
         }
         function = known.get(case.name) or getattr(functions, case.name, None)
         if function is None or (case.name == "relu" and case.options):
             return None
         point = x["x"].requires_grad_()
         value = function(point, **case.options)
-        value.backward(torch.cos(x["x"].detach()))
+        value.backward(torch.cos(x["x"].detach()[..., : value.shape[-1]]))
         return {"value": value.detach().numpy(), "gradient": point.grad.numpy()}
     if case.kind == "loss" and case.name in TORCH_LOSSES:
         options = {key: value for key, value in case.options.items() if key != "reduction"}

@@ -4,6 +4,8 @@ import pytest
 
 from thalweg import ops
 from thalweg.graph.node import Graph
+from thalweg.ops.lookup import take
+from thalweg.ops.shape import pad
 from thalweg.passes.rows import Findings, Part, Rows, adds_up, row_by_row
 
 BATCH = 6
@@ -27,12 +29,12 @@ class TestRowByRow:
             ops.matmul(X, W),
             ops.softmax(X, -1),
             ops.reshape(ops.reshape(X, (BATCH * 4,)), (BATCH, 2, 2)),  # as a lookup of several numbers a row does
-            ops.reshape(ops.take(W, ops.cast(ops.reshape(X, (BATCH * 4,)), "int32")), (BATCH, 4, 3)),
+            ops.reshape(take(W, ops.cast(ops.reshape(X, (BATCH * 4,)), "int32")), (BATCH, 4, 3)),
             ops.transpose(ops.transpose(X, (1, 0)), (1, 0)),
-            ops.concatenate((X, ops.full(X.shape, 1.0)), -1),
+            ops.concatenate((X, ops.filled(X.shape, 1.0)), -1),
             X - ops.reduce_mean(X, 1, keepdims=True),
             X + ops.cast(ops.iota(X.shape, 1), "float32"),
-            ops.pad(X, (0, 1), (0, 1)),
+            pad(X, (0, 1), (0, 1)),
             ops.broadcast(ops.state_node("b", (4,)), X.shape, (1,)),
         ],
         ids=lambda node: node.op.name,
@@ -49,10 +51,10 @@ class TestRowByRow:
             ops.matmul(X, ops.transpose(X, (1, 0))),
             ops.reshape(ops.transpose(X, (1, 0)), X.shape),
             ops.concatenate((X[1:], X[:1]), 0),
-            ops.pad(X[1:], (1, 0), (0, 0)),
+            pad(X[1:], (1, 0), (0, 0)),
             X + ops.cast(ops.iota(X.shape, 0), "float32"),
             X * ops.state_node("w", X.shape),  # a weight of its own for each place in the batch
-            ops.take(X, ops.full((BATCH,), 0, "int32")),
+            take(X, ops.filled((BATCH,), 0, "int32")),
             ops.reduce_sum(X),
             ops.state_node("w", X.shape),
         ],

@@ -16,7 +16,7 @@ from thalweg.ops import (
     constant,
     divide,
     exp,
-    full,
+    filled,
     input_node,
     iota,
     multiply,
@@ -67,7 +67,7 @@ def simple(y, supported=everything):
         stop_gradient(X),
         transpose(transpose(X)),
         (X * 1.0) / 1.0 - 0.0,
-        multiply(X, full((), 2.0) * 0.5),
+        multiply(X, filled((), 2.0) * 0.5),
     ],
 )
 def test_becomes_its_input(y):
@@ -108,7 +108,7 @@ def test_two_transpositions_are_one():
 
 
 def test_a_number_in_another_shape_is_that_number_repeated():
-    y = simple(transpose(full((2, 3), 7.0)))
+    y = simple(transpose(filled((2, 3), 7.0)))
     assert y.op == Broadcast((3, 2), ())
 
 
@@ -150,7 +150,7 @@ def test_equal_expressions_of_different_layers_too():
 
 def test_zero_and_minus_zero_are_two_numbers():
     y = divide(1.0, constant(0.0)) + 0.0 * X
-    z = divide(X, full((2, 3), 0.0)) - divide(X, full((2, 3), -0.0))
+    z = divide(X, filled((2, 3), 0.0)) - divide(X, filled((2, 3), -0.0))
     simple(y)
     simple(z)
 

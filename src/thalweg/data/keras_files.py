@@ -13,28 +13,35 @@ def home() -> str:
     return os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
 
 
-def located(name: str, origin: str, folder: str | None = None, digest: str | None = None) -> str:
-    """The path of a file, which may be given as a path; else it is looked for in the folder.
+def datasets() -> str:
+    """The folder of the data sets in it."""
+    return os.path.join(home(), "datasets")
+
+
+def located(name: str, origin: str, folder: str | None = None) -> str:
+    """The path of a file that is in Keras's folder, or that is given as a path.
 
     Arguments:
         origin: where it can be had, for the error.
         folder: ``~/.keras/datasets`` unless given.
-        digest: its sha256 or md5 in hexadecimal, if it is known.
 
-    Raises: StorageError if it is not there; FileFormatError if it has another digest.
+    Raises: StorageError if it is not there.
     """
-    folder = os.path.join(home(), "datasets") if folder is None else folder
-    path = os.path.join(folder, name)
-    if not os.path.exists(path):
-        raise StorageError(
-            f"{name!r} is not on this machine, and thalweg downloads nothing",
-            expected=f"the file {path}",
-            got="no such file",
-            fix=f"get {origin} with a browser or another program, and put it there",
-        )
-    if digest is not None and os.path.isfile(path):
-        require_digest(path, digest)
-    return path
+    paths = [os.path.join(datasets() if folder is None else folder, name), name]
+    found = next((path for path in paths if os.path.exists(path)), None)
+    if found is None:
+        raise missing(paths[0], origin)
+    return found
+
+
+def missing(path: str, origin: str) -> StorageError:
+    """The error for a file that is not there."""
+    return StorageError(
+        f"{os.path.basename(path)!r} is not on this machine, and thalweg downloads nothing",
+        expected=f"the file {path}",
+        got="no such file",
+        fix=f"get {origin} with a browser or another program, and put it there",
+    )
 
 
 def require_digest(path: str, digest: str) -> None:

@@ -1,9 +1,19 @@
-"""Data sets that come with the package and load without a network: ``thalweg.datasets.mnist.load_data()``."""
+"""Data sets without a network: MNIST comes with the package, others are read from the files of Keras.
+
+``thalweg.datasets.mnist.load_data()``
+"""
 
 from typing import TYPE_CHECKING
 
 from thalweg import absent
+from thalweg.datasets import boston_housing as boston_housing
+from thalweg.datasets import california_housing as california_housing
+from thalweg.datasets import cifar10 as cifar10
+from thalweg.datasets import cifar100 as cifar100
+from thalweg.datasets import fashion_mnist as fashion_mnist
+from thalweg.datasets import imdb as imdb
 from thalweg.datasets import mnist as mnist
+from thalweg.datasets import reuters as reuters
 
 if not TYPE_CHECKING:
     __getattr__ = absent.answers(__name__)

@@ -7,15 +7,14 @@ from collections.abc import Callable
 from itertools import starmap
 from typing import Any
 
-from thalweg import ops
 from thalweg.errors import ShapeError
-from thalweg.graph.node import Nodes
 from thalweg.graph.types import OpenSize, Shape, TensorType
-from thalweg.layers.layer import DEPENDS_ON_DATA, Layer, called_on, remember_use, symbolic
+from thalweg.layers.layer import DEPENDS_ON_DATA, Layer, Outcome, called_on, remember_use
 from thalweg.layers.masking import MaskNotice
 from thalweg.layers.route import route
+from thalweg.layers.signature import Arguments, symbolic
 from thalweg.layers.symbols import OPEN_SIZES, Call, Symbol
-from thalweg.layers.tracing import tracing
+from thalweg.trees import unflatten
 
 Types = tuple[TensorType, ...]
 
@@ -26,21 +25,17 @@ first is one that few layers have, so that in most messages it can be told from 
 
 
 @called_on(Symbol)
-def on_symbols(
-    layer: Layer, inputs: tuple[Symbol, ...], training: bool | None, mask: Any = None
-) -> Symbol | tuple[Symbol, ...]:
-    """The layer's results for these symbols; builds the layer if nothing has.
+def on_symbols(layer: Layer, inputs: tuple[Symbol, ...], training: bool | None, arguments: Arguments) -> Any:
+    """The layer's results for these symbols, nested as ``call`` gives them; builds the layer if nothing has.
 
     Raises: ShapeError if the inputs do not fit, with the way that they came; or as ``without_batch``.
     """
     layer.check_symbols(inputs)
-    masks = () if mask is None else tuple(mask) if isinstance(mask, list | tuple) else (mask,)
-    call = Call(layer, (*inputs, *masks), training, len(masks))
-    is_open = any(x.is_open for x in call.inputs)
+    is_open = any(x.is_open for x in inputs)
     try:
-        small = _Outcome(call, 0)
-        large = _Outcome(call, 1) if is_open else small
-        tried = [_tried(n, m) for n, m in zip(small.types, large.types, strict=True)]
+        small, outcome = _results(layer, inputs, arguments, 0)
+        large = _results(layer, inputs, arguments, 1)[0] if is_open else small
+        tried = list(starmap(_tried, zip(small, large, strict=True)))
     except ShapeError as error:
         if error.layer is None:
             error.layer = str(layer)
@@ -51,12 +46,14 @@ def on_symbols(
         if error.problem not in OF_BATCH:
             error.got += f"\n{route(inputs)}"
         raise
-    masked = iter(tried[len(small.masked) :])
+    call = Call(layer, inputs, training, arguments)
+    shapes_of_masks = iter(tried[len(outcome.types) :])
+    masks = [None if mask is None else next(shapes_of_masks) for mask in outcome.masks]
     symbols = tuple(
-        Symbol((None, *symbolic(shapes[0])), kind.dtype, shapes, call, index, mask=next(masked) if has_mask else None)
-        for index, (kind, shapes, has_mask) in enumerate(zip(small.types, tried, small.masked, strict=False))
+        Symbol((None, *symbolic(shapes[0])), kind.dtype, shapes, call, index, mask=mask)
+        for index, (kind, shapes, mask) in enumerate(zip(outcome.types, tried, masks, strict=False))
     )
-    for unmasked in small.unmasked:
+    for unmasked in outcome.unmasked:
         warnings.warn(
             f"{unmasked} does not support masking: the mask of its input ends here, and what comes after counts all "
             "places. A layer of one's own says supports_masking = True if its result has the mask of its input.",
@@ -65,38 +62,19 @@ def on_symbols(
         )
     layer.output_shape = symbols[0].shape
     remember_use(layer, symbols[0])
-    return symbols[0] if len(symbols) == 1 else symbols
+    return unflatten(outcome.form, iter(symbols))
 
 
-class _Outcome:
-    """What a call gives for one of the sizes of open axes.
+def _results(layer: Layer, inputs: tuple[Symbol, ...], arguments: Arguments, trial: int) -> tuple[Types, Outcome]:
+    """The types of one sample's results and of their masks, for one of the sizes of open axes; and all else."""
+    outcomes: list[Outcome] = []
 
-    Attributes:
-        types: of one sample's results, and then of their masks.
-        masked: which of the results have a mask.
-        unmasked: the layers that a mask did not come out of.
-    """
+    def infer(batch: int) -> Types:
+        masks = [x.mask_type(batch, trial) for x in inputs]
+        outcomes.append(layer.outcome([x.type(batch, trial) for x in inputs], arguments, masks))
+        return (*outcomes[-1].types, *(mask for mask in outcomes[-1].masks if mask is not None))
 
-    def __init__(self, call: Call, trial: int) -> None:
-        self.call = call
-        self.trial = trial
-        self.masked: list[bool] = []
-        self.unmasked: list[object] = []
-        self.types = without_batch(self._infer)
-
-    def _infer(self, batch: int) -> Types:
-        with tracing() as trace:
-            nodes = []
-            for i, x in enumerate(self.call.inputs):
-                kind = x.type(batch, self.trial)
-                nodes.append(ops.input_node(f"input_{i}", kind.shape, kind.dtype))
-                if x.mask is not None:
-                    trace.masks[nodes[-1]] = ops.input_node(f"mask_{i}", (batch, *x.mask[self.trial]), "bool")
-            made = self.call.on(nodes, None)
-        results: Nodes = made if isinstance(made, tuple) else (made,)
-        masks = [trace.masks.get(node) for node in results]
-        self.masked, self.unmasked = [mask is not None for mask in masks], list(trace.unmasked)
-        return tuple(node.type for node in (*results, *masks) if node is not None)
+    return without_batch(infer), outcomes[0]
 
 
 def _tried(small: TensorType, large: TensorType) -> tuple[Shape, Shape]:

@@ -9,7 +9,8 @@ from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import Layer, asks_for_mask, registry
+from thalweg.layers.layer import Layer, registry
+from thalweg.layers.signature import signature_of
 
 __all__ = ["TimeDistributed"]
 
@@ -41,7 +42,7 @@ class TimeDistributed(Layer):
     def call(self, x: Node, training: bool, mask: Node | None = None) -> Node:
         batch, parts, *rest = x.shape
         inner = None
-        if mask is not None and mask.rank > 1 and asks_for_mask(type(self.layer)):
+        if mask is not None and mask.rank > 1 and signature_of(type(self.layer)).mask:
             inner = ops.reshape(mask, (batch * parts, *mask.shape[2:]))
         each = self.layer(ops.reshape(x, (batch * parts, *rest)), training=training, mask=inner)
         return ops.reshape(each, (batch, parts, *each.shape[1:]))

@@ -13,6 +13,7 @@ from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.initializers import Filling
 from thalweg.layers.layer import Layer, registry
+from thalweg.ops.lookup import take
 from thalweg.regularizers import Penalty
 
 __all__ = ["Embedding"]
@@ -68,7 +69,7 @@ class Embedding(Layer):
         self.embeddings = self.parameter("embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer)
 
     def call(self, x: Node, training: bool) -> Node:
-        return ops.take(self.embeddings.node, row_numbers(x, self.input_dim))
+        return take(self.embeddings.node, row_numbers(x, self.input_dim))
 
 
 def row_numbers(x: Node, rows: int) -> Node:

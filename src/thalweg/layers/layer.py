@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import weakref
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field
-from functools import lru_cache
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -18,9 +16,21 @@ from thalweg.checks import Count, OneOf, check_fields, checked
 from thalweg.data.arrays import as_array, require_finite
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
-from thalweg.graph.node import Node, Nodes, apply, scope
+from thalweg.graph.node import Node, Nodes, scope
 from thalweg.graph.types import FLOATS, OpenSize, Shape, TensorType
 from thalweg.initializers import Filling, Given
+from thalweg.layers.masks import Masks, mask_results
+from thalweg.layers.signature import (
+    PLAIN,
+    Arguments,
+    SymbolicShape,
+    arranged,
+    build_with,
+    builder,
+    require_tensors,
+    signature_of,
+    symbolic,
+)
 from thalweg.layers.tracing import (
     Parameter,
     add_parameters,
@@ -30,14 +40,11 @@ from thalweg.layers.tracing import (
     told_training,
     tracing,
 )
-from thalweg.ops.shape import Reshape
 from thalweg.registry import NOT_DESCRIBED, Registered, Registry
 from thalweg.state.names import SEED_STATE, STEP_STATE
+from thalweg.trees import TreeForm, flatten
 
 __all__ = ["Layer", "registry"]
-
-SymbolicShape = tuple[int | None, ...]
-"""With the batch axis first, None where a size is open: ``(None, 784)``."""
 
 DEPENDS_ON_DATA = "the shape of a weight depends on an axis that is open"
 """The problem with a layer that is called on an open axis and wants to know its size."""
@@ -90,16 +97,18 @@ class Layer(Registered):
                 if value is not None and name.endswith(ending):
                     kind.get(value)
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "build" in vars(cls):
+            cls.build = builder(cls.build, Layer._become_built)  # type: ignore[method-assign]
+        if "compute_mask" in vars(cls) and "supports_masking" not in vars(cls):
+            cls.supports_masking = True
+
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name == "trainable":
             for layer in self.sublayers():
                 layer.trainable = value
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        if "compute_mask" in vars(cls) and "supports_masking" not in vars(cls):
-            cls.supports_masking = True
 
     # What a subclass writes. (The signatures here let a subclass name its inputs: ``call(self, x, training)``.)
 
@@ -110,13 +119,11 @@ class Layer(Registered):
         """The result, or several, for one node per input.
 
         ``training``, a keyword, says whether this is for a training step; a layer that does not care may leave it out.
-        ``mask``, too: which places of the input count, as bool of its first axes, or None for all; of several inputs a
-        list.
         """
         raise NotImplementedError(f"{type(self).__name__} has no call()")
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """The mask of the result, for inputs and their mask (of several inputs lists); None for none.
+        """The mask of the result, for the first argument of a call and its mask, nested alike; None for none.
 
         Asked of layers that support masking only; without being written anew the mask that comes in.
         """
@@ -148,7 +155,7 @@ class Layer(Registered):
 
         Raises: ShapeError if the shape depends on an axis of the input that is open.
         """
-        if any(isinstance(size, OpenSize) for size in shape):
+        if any(size is None or isinstance(size, OpenSize) for size in shape):
             raise ShapeError(
                 DEPENDS_ON_DATA,
                 expected=f"sizes for {name!r} that are the same for all data",
@@ -353,85 +360,119 @@ class Layer(Registered):
 
         Raises: a ThalwegError naming this layer if the inputs do not fit.
         """
-        with tracing():
-            outputs = self(*(ops.input_node(f"input_{i}", t.shape, t.dtype) for i, t in enumerate(types)))
-        results = outputs if isinstance(outputs, tuple) else (outputs,)
-        return tuple(node.type for node in results)
+        return self.outcome(types).types
 
-    def __call__(self, *inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """The layer on symbols (gives symbols), or, inside ``tracing``, on nodes (gives nodes).
+    def outcome(
+        self,
+        types: Sequence[TensorType],
+        arguments: Arguments = PLAIN,
+        masks: Sequence[TensorType | None] | None = None,
+    ) -> Outcome:
+        """What comes out for inputs of these types, with masks of those. Raises as ``infer``."""
+        nodes = tuple(ops.input_node(f"input_{i}", t.shape, t.dtype) for i, t in enumerate(types))
+        with tracing() as trace:
+            for i, (node, mask) in enumerate(zip(nodes, masks or [None] * len(nodes), strict=True)):
+                set_mask(node, None if mask is None else ops.input_node(f"mask_{i}", mask.shape, mask.dtype))
+            leaves, form = flatten(self.on_nodes(nodes, None, arguments))
+            found = [mask_of(node) for node in leaves]
+        types_of_masks = tuple(None if mask is None else mask.type for mask in found)
+        return Outcome(tuple(node.type for node in leaves), form, types_of_masks, tuple(trace.unmasked))
 
-        Several inputs may come as one list, as in Keras. Without ``training`` a layer follows the one that calls it.
+    def __call__(self, *inputs: Any, training: bool | None = None, **options: Any) -> Any:
+        """The layer on symbols gives symbols, on arrays arrays, and, inside ``tracing``, on nodes nodes.
 
-        Arguments:
-            mask: which places of the input count, in place of what came with it; of several inputs a list.
+        Inputs may be nested in lists and mappings, as ``call`` wants them; see ``thalweg.layers.signature``. Without
+        ``training`` a layer follows the one that calls it. ``mask=`` says which places of the first input count, in
+        place of what came with it.
         """
-        if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)):
-            (inputs,) = inputs
-        if inputs and all(isinstance(x, Node) for x in inputs):
-            return self._on_nodes(tuple(inputs), training, mask)
-        stand_in = _stand_ins.get(type(inputs[0])) if inputs else None
-        if stand_in is not None and len({type(x) for x in inputs}) == 1:
-            return stand_in(self, tuple(inputs), training, mask)
+        if "mask" in options and options["mask"] is None:
+            del options["mask"]
+        tensors, arguments = arranged(self, inputs, options, (Node, *_stand_ins))
+        if "training" in arguments.options:
+            training = arguments.options["training"]
+        if tensors and all(isinstance(x, Node) for x in tensors):
+            return self.on_nodes(tuple(tensors), training, arguments)
+        use = next((use for kind, use in _stand_ins.items() if tensors and isinstance(tensors[0], kind)), None)
+        if use is not None and len({type(x) for x in tensors}) == 1:
+            return use(self, tuple(tensors), training, arguments)
         raise DTypeError(
             "a layer cannot be called on this",
-            expected="what Input(...) or another layer gave",
-            got=", ".join(type(x).__name__ for x in inputs) or "nothing",
-            fix="put the layer into a model, and give arrays to model.predict()",
+            expected="what Input(...) or another layer gave, or arrays",
+            got=", ".join(type(x).__name__ for x in tensors) or "nothing",
+            fix="put the layer into a model, and give data to model.predict()",
             layer=str(self),
         )
 
-    def _on_nodes(self, inputs: Nodes, training: bool | None, mask: Any = None) -> Node | Nodes:
-        trace = current_trace()
+    def on_nodes(self, inputs: Nodes, training: bool | None, arguments: Arguments = PLAIN) -> Any:
+        """What ``call`` gives for nodes, inside ``tracing``; builds the layer if nothing has."""
+        trace, wanted = current_trace(), signature_of(type(self))
         with told_training(training) as told, scope(self.label):
             here = ops.constant(0).layer
             try:
-                masks = masks_of(inputs, mask)
                 if self.autocast:
-                    inputs = tuple(ops.cast(x, self.compute_dtype) if x.type.is_float else x for x in inputs)
+                    inputs = tuple(self._cast(x) if x.type.is_float else x for x in inputs)
+                positional, named = arguments.of(inputs)
+                given = named.pop("mask", None)
                 if not self.built:
-                    self.build(*(x.type for x in inputs))
-                    self.built = True
-                    if self.initial_weights is not None:
-                        self._start_from(self.initial_weights)
-                        self.initial_weights = None
-                    if not self.trainable:
-                        self.trainable = False  # of the layers inside too, now that they are there
-                options: dict[str, Any] = {"training": told} if asks_for_training(type(self)) else {}
-                if asks_for_mask(type(self)):
-                    options["mask"] = masks[0] if len(masks) == 1 else list(masks)
-                with trace.masking(dict(zip(inputs, masks, strict=True))):
-                    results = self.call(*inputs, **options)
-                if not self.supports_masking and any(mask is not None for mask in masks):
-                    results = _apart(results, inputs)
-                self._pass_masks_on(inputs, masks, results)
+                    kinds, named_kinds = arguments.of(x.type for x in inputs)
+                    named_kinds.pop("mask", None)
+                    build_with(self, kinds, named_kinds)
+                    self._become_built()
+                first = list(positional) if wanted.listed else (*positional, *named.values())[0]
+                masks = Masks.of(first, given)
+                options = {**named, **arguments.options, **self._told(told, masks, positional, named)}
+                with trace.masking(dict(zip(masks.tensors, masks.each, strict=True))):
+                    results = self.call(*positional, **options)
+                require_tensors(flatten(results)[0], str(self))
+                if not self.supports_masking and masks.there:
+                    results = masks.apart(results)
+                leaves, _ = flatten(results)
+                self._pass_masks_on(first, masks, leaves)
                 if trace.only_shapes:
-                    first = results[0] if isinstance(results, tuple) else results
-                    self.output_shape = (None, *symbolic(first.shape[1:]))
+                    self.output_shape = (None, *symbolic(leaves[0].shape[1:]))
                 regularizer = getattr(self, "activity_regularizer", None)
                 if regularizer is not None:
                     penalty = regularizers.get(regularizer)
-                    each = results if isinstance(results, tuple) else (results,)
-                    trace.activities.extend((penalty, result) for result in each)
-                trace.results.setdefault(self, []).append(results)
+                    trace.activities.extend((penalty, leaf) for leaf in leaves)
+                kept = leaves[0] if len(leaves) == 1 else tuple(leaves)
+                trace.results.setdefault(self, []).append(kept)
                 return results
             except ThalwegError as error:
                 if error.layer in (None, f"layer {here!r}"):
                     error.layer = str(self)
                 raise
 
-    def _pass_masks_on(self, inputs: Nodes, masks: tuple[Node | None, ...], results: Node | Nodes) -> None:
+    def _told(self, training: bool, masks: Masks, positional: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+        """What ``call`` asks for besides the inputs: ``training``, the mask of the first input, masks of others."""
+        wanted = signature_of(type(self))
+        inputs = {**dict(zip(wanted.names, positional, strict=False)), **named}
+        told = {f"{name}_mask": Masks.of(inputs[name]).nested for name in wanted.masks if name in inputs}
+        told |= {"training": training} if wanted.training else {}
+        return told | ({"mask": masks.nested} if wanted.mask else {})
+
+    def _cast(self, x: Node) -> Node:
+        """In the layer's dtype, with the mask that it has."""
+        y = ops.cast(x, self.compute_dtype)
+        set_mask(y, mask_of(x))
+        return y
+
+    def _pass_masks_on(self, first: Any, masks: Masks, leaves: list[Node]) -> None:
         """Give the results their masks, where layers inside have not done so."""
-        each, trace = results if isinstance(results, tuple) else (results,), current_trace()
+        trace = current_trace()
         if not self.supports_masking:
-            if any(mask is not None for mask in masks) and not any(node in trace.masks for node in each):
+            if masks.there and all(mask_of(node) is None for node in leaves):
                 trace.unmasked[self] = None
-        elif not all(node in trace.masks for node in each):
-            several = len(inputs) > 1
-            made = self.compute_mask(*((list(inputs), list(masks)) if several else (inputs[0], masks[0])))
-            for node, mask in zip(each, made if isinstance(made, list | tuple) else (made,), strict=False):
-                if node not in trace.masks:
-                    set_mask(node, None if mask is None else as_mask(mask))
+        elif any(mask_of(node) is None for node in leaves):
+            mask_results(leaves, self.compute_mask(first, masks.nested))
+
+    def _become_built(self) -> None:
+        """Once the parameters are there, those of layers inside too."""
+        self.built = True
+        if self.initial_weights is not None:
+            self._start_from(self.initial_weights)
+            self.initial_weights = None
+        if not self.trainable:
+            self.trainable = False
 
     def require_ready(self) -> None:
         """Raise what keeps a layer that has its parameters from running: something that it should have learned."""
@@ -440,9 +481,25 @@ class Layer(Registered):
         """Raise what can be said of the symbols that the layer is called on, before anything is worked out."""
 
 
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a layer gives for inputs of some types.
+
+    Attributes:
+        form: how the results are nested.
+        masks: the types of their masks.
+        unmasked: the layers that a mask came to, and did not come out of.
+    """
+
+    types: tuple[TensorType, ...]
+    form: TreeForm
+    masks: tuple[TensorType | None, ...]
+    unmasked: tuple[Any, ...]
+
+
 registry: Registry[Layer] = Registry("layer", Layer, identity=True)
 
-Use = Callable[[Layer, tuple[Any, ...], bool | None, Any], Any]
+Use = Callable[[Layer, tuple[Any, ...], bool | None, Arguments], Any]
 F = TypeVar("F", bound=Use)
 
 _stand_ins: dict[type, Use] = {}
@@ -452,7 +509,7 @@ _uses: weakref.WeakKeyDictionary[Layer, list[weakref.ref[Any]]] = weakref.WeakKe
 
 
 def called_on(kind: type) -> Callable[[F], F]:
-    """Decorator: what ``layer(*inputs, training=..., mask=...)`` gives for objects of a class that stand in for nodes.
+    """Decorator: what ``layer(...)`` gives for objects of a class that stand in for nodes.
 
     As with the functions of ``thalweg.ops`` (``ops.recording.stands_in``) it is said where the class is.
     """
@@ -515,55 +572,3 @@ def name_layers(layers: Iterable[Layer]) -> None:
                 count += 1
             layer.name = name
             taken[name] = layer
-
-
-def symbolic(shape: Shape) -> SymbolicShape:
-    """The shape with None in place of the sizes that are open."""
-    return tuple(None if isinstance(n, OpenSize) else n for n in shape)
-
-
-@lru_cache(maxsize=1024)
-def asks_for_training(cls: type) -> bool:
-    """Whether ``call`` of a class of layers or models takes ``training``."""
-    parameters = inspect.signature(cls.call).parameters  # type: ignore[attr-defined]
-    return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-
-
-@lru_cache(maxsize=1024)
-def asks_for_mask(cls: type) -> bool:
-    """Whether ``call`` of a class of layers or models takes ``mask``."""
-    return "mask" in inspect.signature(cls.call).parameters  # type: ignore[attr-defined]
-
-
-def masks_of(inputs: Nodes, given: Any) -> tuple[Node | None, ...]:
-    """The mask of each input: those that were given, else those that came with them.
-
-    Raises: ShapeError if there is not one for each input, or one does not fit its input.
-    """
-    if given is None:
-        return tuple(map(mask_of, inputs))
-    masks = tuple(given) if isinstance(given, list | tuple) else (given,)
-    fit = len(masks) == len(inputs) and all(
-        mask is None or (0 < mask.rank <= x.rank and mask.shape[0] == x.shape[0])
-        for mask, x in zip(masks, inputs, strict=True)
-    )
-    if not fit:
-        raise ShapeError(
-            "the mask does not fit the input",
-            expected=f"for each input a mask of no more axes and as many samples: {', '.join(map(str, inputs))}",
-            got=", ".join(map(str, masks)),
-            fix="pass one mask for each input, with one entry for each place: (batch, time)",
-        )
-    return tuple(None if mask is None else as_mask(mask) for mask in masks)
-
-
-def _apart(results: Node | Nodes, inputs: Nodes) -> Node | Nodes:
-    """The results, as nodes of their own where they are inputs, whose masks they do not have."""
-    if isinstance(results, tuple):
-        return tuple(_apart(node, inputs) for node in results)  # type: ignore[misc]  # of one node one node
-    return apply(Reshape(results.shape), results) if results in inputs else results
-
-
-def as_mask(x: Node) -> Node:
-    """A mask as bool: what is not 0 counts."""
-    return x if x.dtype == "bool" else ops.not_equal(x, 0)

@@ -186,7 +186,7 @@ class Concatenate(Layer):
         axis = normal_axis(self.axis, inputs[0].type)
         places = [x.shape[:-1] for x in inputs]
         whole = [
-            ops.full(shape, True, "bool") if mask is None else _over(mask, shape)
+            ops.broadcast(ops.constant(True, "bool"), shape, ()) if mask is None else _over(mask, shape)
             for mask, shape in zip(previous_mask, places, strict=True)
         ]
         return any_of(whole) if axis == inputs[0].rank - 1 else ops.concatenate(tuple(whole), axis)

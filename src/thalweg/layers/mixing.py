@@ -58,7 +58,7 @@ class MixUp(Layer):
         )
         share = ops.sigmoid((ops.log(u) - ops.log(v)) * (1.0 / self.alpha))  # a / (a + b) without underflow
         taken = u ** (1.0 / self.alpha) + v ** (1.0 / self.alpha) <= 1.0
-        accepted = ops.full((batch,), 0.5, dtype)
+        accepted = ops.filled((batch,), 0.5, dtype)
         for turn in reversed(range(ROUNDS)):
             accepted = ops.select(taken[turn], share[turn], accepted)
         return accepted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -26,8 +26,8 @@ __all__ = ["Operation"]
 class Operation(Layer):
     """A function of nodes as a layer: what ``x + y`` and ``ops.relu(x)`` on symbols become.
 
-    Arrays among the arguments are kept with the model, as parameters that are not trained. Beside floating point
-    symbols they have the dtype of these.
+    Arrays among the arguments are kept with the model, as parameters that are not trained. Floats beside floating point
+    symbols have the dtype of these.
 
     Shapes: those of the function.
 
@@ -36,9 +36,6 @@ class Operation(Layer):
         arguments, options: positional and by name, in JSON types, as ``described`` gives them: ``{"symbol": 0}`` stands
             for the first input of the layer.
     """
-
-    OF_PLACES: ClassVar[tuple[str, ...]] = ("take",)
-    """Functions that take whole numbers beside floating point tensors: their arrays keep their dtype."""
 
     function: str | Callable[..., Any]
     arguments: tuple[Any, ...] = ({"symbol": 0},)
@@ -64,8 +61,8 @@ class Operation(Layer):
 
     def call(self, *inputs: Node) -> Any:
         floats = [x.dtype for x in inputs if x.type.is_float]
-        dtype = floats[0] if floats and self.does.__name__ not in self.OF_PLACES else None
-        arrays = iter([ops.cast(array.node, dtype or array.dtype) for array in self.arrays])
+        nodes = [array.node for array in self.arrays]
+        arrays = iter([ops.cast(node, floats[0]) if floats and node.type.is_float else node for node in nodes])
 
         def value(described: Any) -> Any:
             if isinstance(described, list | tuple):
@@ -79,7 +76,8 @@ class Operation(Layer):
             return slice(*described["slice"]) if "slice" in described else Ellipsis
 
         positional = value(self.arguments)
-        return self.does(*positional, **{key: value(given) for key, given in (self.options or {}).items()})
+        result = self.does(*positional, **{key: value(given) for key, given in (self.options or {}).items()})
+        return tuple(result) if isinstance(result, list) else result
 
 
 _HOMES: Mapping[str, Registry[Any]] = {"ops": ops.registry, "activations": activations.registry}

@@ -55,7 +55,7 @@ class _AveragePooling(Spatial):
         mean = ops.average_pool(ops.surrounded(x, margins), frame.size, frame.strides)
         if not any(map(any, margins)):
             return mean
-        ones = ops.full((1, *x.shape[1:-1], 1), 1.0, x.dtype)
+        ones = ops.filled((1, *x.shape[1:-1], 1), 1.0, x.dtype)
         inside = ops.average_pool(ops.surrounded(ones, margins), frame.size, frame.strides)
         return mean / ops.broadcast_to(inside, mean.shape)
 

@@ -20,6 +20,7 @@ from thalweg.layers.embedding import require_exact, row_numbers
 from thalweg.layers.layer import Layer, registry
 from thalweg.layers.normalization import normal_axes
 from thalweg.layers.tracing import Parameter
+from thalweg.ops.lookup import take
 
 __all__ = ["CategoryEncoding", "Discretization", "Normalization"]
 
@@ -270,7 +271,7 @@ def encoded(x: Node, tokens: int, mode: str, dtype: str) -> Node:
     shape = (*x.shape, tokens)
     hot = ops.cast(ops.equal(ops.broadcast(numbers, shape, own), ops.iota(shape, x.rank)), dtype)
     # 0 for a number that has a column, NaN for another: training stops there, and names the number and the layer.
-    known = ops.reshape(ops.take(ops.full((tokens, 1), 0.0, dtype), ops.reshape(numbers, (-1,))), x.shape)
+    known = ops.reshape(take(ops.filled((tokens, 1), 0.0, dtype), ops.reshape(numbers, (-1,))), x.shape)
     hot = hot + ops.broadcast(known, shape, own)
     return ops.reduce_sum(hot, x.rank - 1) if mode == "count" else ops.reduce_max(hot, x.rank - 1)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from thalweg import ops
 from thalweg.graph.node import Node
+from thalweg.ops.lookup import take
 
 
 def places_along(x: Node, axis: int) -> Node:
@@ -52,7 +53,7 @@ def _pixels(x: Node, rows: Node, columns: Node, fill_mode: str, fill_value: floa
     rows, columns = (_folded(places, size, fill_mode) for places, size in ((rows, height), (columns, width)))
     first = ops.iota(rows.shape, 0) * (height * width)
     index = first + ops.cast(rows, "int32") * width + ops.cast(columns, "int32")
-    pixels = ops.take(ops.reshape(x, (batch * height * width, channels)), index)
+    pixels = take(ops.reshape(x, (batch * height * width, channels)), index)
     if fill_mode != "constant":
         return pixels
     return ops.select(ops.broadcast(inside, pixels.shape, (0, 1, 2)), pixels, fill_value)

@@ -13,14 +13,12 @@ from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.operators import Operators
 from thalweg.graph.types import DTYPES, OpenSize, Shape, TensorType
-from thalweg.layers.layer import Layer, SymbolicShape
+from thalweg.layers.layer import Layer
+from thalweg.layers.signature import OPEN, PLAIN, SOME_BATCH, Arguments, SymbolicShape
 
 __all__ = ["Input", "InputLayer", "Symbol"]
 
-SOME_BATCH = 32
-"""The batch size of types of which only the other axes matter."""
-
-OPEN_SIZES = (960, 1920)
+OPEN_SIZES = (OPEN, 2 * OPEN)
 """The sizes of open axes that shapes are worked out for: divided by 2 six times, and by 3 and 5, without a rest."""
 
 
@@ -29,22 +27,15 @@ class Call:
     """One use of a layer on symbols.
 
     Arguments:
-        inputs: and, behind them, the masks that were given.
         training: True or False where the caller said so for good (``encoder(x, training=False)``); None to follow the
             step.
-        masks: how many of the inputs are masks: none, or one for each of the others.
+        arguments: how the inputs are nested, and what else there is.
     """
 
     layer: Layer
     inputs: tuple[Symbol, ...]
     training: bool | None = None
-    masks: int = 0
-
-    def on(self, values: Sequence[Any], training: bool | None) -> Any:
-        """The layer on these in place of the inputs."""
-        count = len(values) - self.masks
-        given, masks = values[:count], list(values[count:])
-        return self.layer(*given, training=training, mask=masks or None)
+    arguments: Arguments = PLAIN
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +47,10 @@ class Symbol(Operators):
     Arguments:
         shape: as in Keras with the batch axis first, None where it is open: ``(None, 784)``.
         tried: of a sample, for each of the ``OPEN_SIZES``.
-        mask: the same of the mask that comes with it; None if there is none.
         call: the layer call that made it; None for an input.
         index: which of that call's results.
         name: of an input; the model names those without.
+        mask: as ``tried``, of the mask that comes with it; None if there is none.
     """
 
     shape: SymbolicShape
@@ -92,6 +83,10 @@ class Symbol(Operators):
     def type(self, batch: int = SOME_BATCH, trial: int = 0) -> TensorType:
         """The type of this tensor for a batch of this size, and one of the ``OPEN_SIZES``."""
         return TensorType((batch, *self.tried[trial]), self.dtype)
+
+    def mask_type(self, batch: int = SOME_BATCH, trial: int = 0) -> TensorType | None:
+        """The same of its mask."""
+        return None if self.mask is None else TensorType((batch, *self.mask[trial]), "bool")
 
 
 @checked

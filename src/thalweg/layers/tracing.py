@@ -236,6 +236,11 @@ def set_mask(x: Node, mask: Node | None) -> None:
         current_trace().masks[x] = mask
 
 
+def tracing_now() -> Trace | None:
+    """The trace that layers are called in; None outside of one."""
+    return _trace.get(None)
+
+
 def current_trace() -> Trace:
     """The trace that layers are called in. Raises GraphError outside of one."""
     trace = _trace.get(None)

@@ -164,7 +164,7 @@ class OnlineHardExamples(Loss):
 
     def _hard(self, y_true: Node, values: Node, counted: Node | None) -> Node:
         """Which values count."""
-        candidates = ops.full(values.shape, True, "bool") if counted is None else counted
+        candidates = ops.filled(values.shape, True, "bool") if counted is None else counted
         if self.ratio is None:
             wanted: Node | int = math.ceil(self.keep * values.type.size)
             hard = ops.less(_rank(values, candidates), wanted)

@@ -283,7 +283,7 @@ def align(y_true: Node, like: TensorType, owner: str) -> Node:
 def choices(numbers: Sequence[float], like: Node, axis: int) -> Node:
     """One number for each place along ``axis``, in the shape of ``like``."""
     place = ops.iota(like.shape, axis)
-    result = ops.full(like.shape, numbers[-1], like.dtype)
+    result = ops.filled(like.shape, numbers[-1], like.dtype)
     for i, number in enumerate(numbers[:-1]):
         result = ops.select(ops.equal(place, i), number, result)
     return result

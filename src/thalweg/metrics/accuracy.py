@@ -69,7 +69,7 @@ class CategoricalAccuracy(MeanMetric):
 
     def values(self, y_true: Node, y_pred: Node) -> Node:
         y_true = align(y_true, y_pred.type, f"metric {self.name!r}")
-        return ops.cast(ops.equal(ops.argmax(y_true), _choice(y_pred)), y_pred.dtype)
+        return ops.cast(ops.equal(ops.argmax(y_true, -1), _choice(y_pred)), y_pred.dtype)
 
 
 @registry.register("sparse_categorical_accuracy")
@@ -101,7 +101,7 @@ class TopKCategoricalAccuracy(MeanMetric):
 
     def values(self, y_true: Node, y_pred: Node) -> Node:
         y_true = align(y_true, y_pred.type, f"metric {self.name!r}")
-        return _in_top(self.k, ops.argmax(y_true), y_pred)
+        return _in_top(self.k, ops.argmax(y_true, -1), y_pred)
 
 
 @registry.register("sparse_top_k_categorical_accuracy")
@@ -134,4 +134,4 @@ def _in_top(k: int, classes: Node, y_pred: Node) -> Node:
 def _choice(y_pred: Node) -> Node:
     """Where the largest prediction is. Softmax keeps the order, so its input tells as well."""
     scores = y_pred.inputs[0] if isinstance(y_pred.op, Softmax) and y_pred.op.axis == y_pred.rank - 1 else y_pred
-    return ops.argmax(scores)
+    return ops.argmax(scores, -1)

@@ -80,7 +80,7 @@ class AUC(Metric):
                 got=f"num_labels={self.num_labels}, label_weights={self.label_weights}",
                 fix="pass one weight for each label",
             )
-        weights = ops.full(y_pred.shape, 1.0, y_pred.dtype)
+        weights = ops.filled(y_pred.shape, 1.0, y_pred.dtype)
         if weight is not None:
             weights = spread(ops.cast(weight, y_pred.dtype), y_pred)
         if self.label_weights is not None and not self.multi_label:

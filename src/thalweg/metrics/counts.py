@@ -94,7 +94,7 @@ def counted(
 def vector(values: tuple[float, ...], dtype: str) -> Node:
     """A node of these numbers, which a graph has no constant for: chosen one by one by their place."""
     place = ops.iota((len(values),), 0, dtype)
-    result = ops.full(place.shape, values[-1], dtype)
+    result = ops.filled(place.shape, values[-1], dtype)
     for i, value in reversed(list(enumerate(values[:-1]))):
         result = ops.select(place < i + 0.5, value, result)
     return result

@@ -54,9 +54,9 @@ class _OfMatrix(Metric):
         if classes == 1:
             said, classes = y_pred[..., 0] > self.threshold, 2
         else:
-            said = ops.argmax(y_pred)
+            said = ops.argmax(y_pred, -1)
         if y_true.shape == y_pred.shape and y_pred.shape[-1] > 1:
-            y_true = ops.argmax(y_true)
+            y_true = ops.argmax(y_true, -1)
         y_true = align(y_true, said.type, f"metric {self.name!r}")
         return {"matrix": matrix(y_true, said, classes, weight)}
 
@@ -150,7 +150,7 @@ class IoU(Metric):
         right = y_true if self.sparse_y_true else ops.argmax(y_true, self.axis)
         right = ops.cast(align(right, said.type, f"metric {self.name!r}"), "int32")
         dtype = "float32" if weight is None else weight.dtype  # counts of a batch are exact in either
-        weights = ops.full(right.shape, 1.0, dtype) if weight is None else spread(weight, right)
+        weights = ops.filled(right.shape, 1.0, dtype) if weight is None else spread(weight, right)
         known = (right >= 0) & (right < self.num_classes)
         if self.ignore_class is not None:
             known = known & ops.not_equal(right, self.ignore_class)

@@ -42,7 +42,7 @@ class MeanLoss(Metric):
         if type(self.loss).totals is Loss.totals:
             values, counted = self.loss.values(y_true, y_pred)
             return mean_sums(values, weight, counted)
-        weight = ops.full(y_pred.shape[:1], 1.0, y_pred.dtype) if weight is None else weight
+        weight = ops.filled(y_pred.shape[:1], 1.0, y_pred.dtype) if weight is None else weight
         return self.loss.totals(y_true, y_pred, weight, weight)
 
     def result(self, **sums: float) -> float:

@@ -123,7 +123,7 @@ def mean_sums(values: Node, weight: Node | None, counted: Node | None = None) ->
     if weight is None and counted is None:
         total = ops.cast(ops.reduce_sum(values), "float64")
         return {"total": total, "weight": ops.constant(float(values.type.size), "float64")}
-    weights = ops.full(values.shape, 1.0, values.dtype)
+    weights = ops.filled(values.shape, 1.0, values.dtype)
     weights = weights if weight is None else spread(ops.cast(weight, values.dtype), values)
     weights = weights if counted is None else weights * ops.cast(counted, values.dtype)
     return {

@@ -83,7 +83,7 @@ class R2Score(Metric):
         y_true = ops.cast(align(y_true, y_pred.type, f"metric {self.name!r}"), "float64")
         axes = tuple(range(y_pred.rank - 1))
         error = y_true - ops.cast(y_pred, "float64")
-        ones = ops.full(y_pred.shape, 1.0, "float64")
+        ones = ops.filled(y_pred.shape, 1.0, "float64")
         # How many numbers there are, whatever they weigh, only the adjusted score asks: evaluation must not fill up its
         # batches for that.
         count = {"count": ops.constant(float(y_pred.type.size), "float64")} if self.num_regressors else {}

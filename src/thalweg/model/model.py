@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from thalweg import config, optimizers
+from thalweg import config, executors, optimizers
 from thalweg.checks import Count, FilePath, In, check_value, checked
 from thalweg.errors import ArgumentError, GraphError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import Layer, symbolic
+from thalweg.layers.layer import Layer
 from thalweg.layers.nested import Nested, unwrapped
 from thalweg.layers.operation import Operation
+from thalweg.layers.signature import symbolic
 from thalweg.layers.summary import table_lines, total_lines
 from thalweg.layers.symbols import Input, Symbol, name_inputs
 from thalweg.layers.tracing import Parameter
@@ -452,12 +453,12 @@ class Model:
 
     @property
     def executor(self) -> Executor:
-        """What runs the model; set it before the first use, or leave it to ``thalweg.executors.default()``."""
+        """What runs the model: ``"native"``, ``"numpy"`` or an executor; ``thalweg.executors.default()`` unless set."""
         return self.runner.executor
 
     @executor.setter
-    def executor(self, executor: Executor) -> None:
-        self.runner.executor = executor
+    def executor(self, executor: Executor | str) -> None:
+        self.runner.executor = executors.meant(executor)
 
     @property
     def state(self) -> State:

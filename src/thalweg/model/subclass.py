@@ -10,9 +10,11 @@ import numpy as np
 from thalweg.errors import ArgumentError, GraphError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes
-from thalweg.layers.layer import Layer, asks_for_mask, asks_for_training, layers_among, masks_of, name_layers
+from thalweg.layers.layer import Layer, layers_among, name_layers
+from thalweg.layers.masks import Masks
+from thalweg.layers.signature import PLAIN, Arguments, signature_of
 from thalweg.layers.symbols import Input, Symbol
-from thalweg.layers.tracing import current_trace, told_training
+from thalweg.layers.tracing import told_training
 from thalweg.model.structure import Structure, connected
 from thalweg.training import data
 
@@ -61,15 +63,17 @@ class Body(Layer):
         """The model for data or symbols like these."""
         return self.structure(*entries_for(x))
 
-    def _on_nodes(self, inputs: Nodes, training: bool | None, mask: Any = None) -> Nodes:
-        masks = masks_of(inputs, mask)
-        given = self._arranged(inputs)
+    def on_nodes(self, inputs: Nodes, training: bool | None, arguments: Arguments = PLAIN) -> Nodes:
+        given: Any = inputs[0] if self.keys is None else list(inputs)
+        if self.keys:
+            given = dict(zip(self.keys, inputs, strict=True))
         name_layers(self.sublayers())
-        with told_training(training) as told, current_trace().masking(dict(zip(inputs, masks, strict=True))):
-            cls: type = type(self.model)
-            options: dict[str, Any] = {"training": told} if asks_for_training(cls) else {}
-            if asks_for_mask(cls):
-                options["mask"] = self._arranged(masks)
+        with told_training(training) as told:
+            cls: Any = type(self.model)
+            wanted = signature_of(cls)
+            options: dict[str, Any] = {"training": told} if wanted.training else {}
+            if wanted.mask:
+                options["mask"] = Masks.of(given).nested
             try:
                 result = self.model.call(given, **options)
             except ThalwegError as error:
@@ -89,12 +93,6 @@ class Body(Layer):
         self.outputs, self.named_outputs = tuple(named), isinstance(result, Mapping)
         self.built = True
         return tuple(named.values())
-
-    def _arranged(self, parts: Sequence[Any]) -> Any:
-        """One thing for each input, as ``call`` takes the inputs."""
-        if self.keys is None:
-            return parts[0]
-        return dict(zip(self.keys, parts, strict=True)) if self.keys else list(parts)
 
 
 def _names(count: int) -> list[str]:

@@ -13,7 +13,7 @@ from thalweg.ops.leaf import constant
 from thalweg.ops.shape import Axes, normal_axes, reshape
 from thalweg.ops.views import Line, View
 
-__all__ = ["broadcast", "broadcast_to", "full", "reduce_sum"]
+__all__ = ["broadcast", "broadcast_to", "filled", "reduce_sum"]
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def broadcast_to(x: Node, shape: tuple[int, ...]) -> Node:
     return broadcast(reshape(x, tuple(x.shape[a] for a in kept)), shape, tuple(missing + a for a in kept))
 
 
-def full(shape: tuple[int, ...], value: float | int | bool, dtype: str = "float32") -> Node:
+def filled(shape: tuple[int, ...], value: float | int | bool, dtype: str = "float32") -> Node:
     """A tensor of one number.
 
     Shapes: -> shape.

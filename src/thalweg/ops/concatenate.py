@@ -15,7 +15,7 @@ from thalweg.ops.elementwise import add
 from thalweg.ops.shape import normal_axis, pad, slice_axis
 from thalweg.ops.views import Box, Move
 
-__all__ = ["concatenate"]
+__all__: list[str] = []  # the public one is that of ``arrangement``
 
 
 @dataclass(frozen=True)

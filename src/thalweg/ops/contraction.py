@@ -10,7 +10,7 @@ from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply, node_of
 from thalweg.graph.types import TensorType
 from thalweg.ops.leaf import number
 
-__all__ = ["contract", "matmul"]
+__all__ = ["contract"]
 
 Labels = tuple[int, ...]
 

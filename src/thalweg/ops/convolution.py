@@ -15,7 +15,7 @@ from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import Shape, TensorType
-from thalweg.ops.broadcast import full
+from thalweg.ops.broadcast import filled
 from thalweg.ops.concatenate import concatenate
 from thalweg.ops.contraction import contract
 from thalweg.ops.elementwise import add
@@ -23,7 +23,7 @@ from thalweg.ops.reduce import reduce_max, reduce_mean
 from thalweg.ops.shape import Slice, pad, reshape, slice_axis, transpose
 from thalweg.ops.views import Line, View
 
-__all__ = ["average_pool", "convolve", "convolve_transposed", "flip", "max_pool", "surrounded", "windows"]
+__all__ = ["convolve", "convolve_transposed", "surrounded", "windows"]
 
 Sizes = tuple[int, ...]
 Margins = tuple[tuple[int, int], ...]
@@ -191,7 +191,7 @@ class Convolution(Op, kind=Kind.COMPOSITE):
 
     def _by_input(self, g: Node, x: Node, kernel: Node) -> Node:
         if x.type.size == 0:  # nothing but margins
-            return full(x.shape, 0, x.dtype)
+            return filled(x.shape, 0, x.dtype)
         around = []
         for n, m, k, s, d, (low, _) in zip(
             x.shape[1:-1], g.shape[1:-1], kernel.shape[:-2], self.strides, self.dilation, self.margins, strict=True
@@ -322,7 +322,7 @@ def _turn_by_turn(
             pieces = [every(axis + 1, (*chosen, turn)) for turn in ways[axis]]
             return _interleaved(pieces, axis + 1)
         if any(turn.first >= k for turn, k in zip(chosen, size, strict=True)):
-            return full((x.shape[0], *(turn.count for turn in chosen), channels), 0, x.dtype)
+            return filled((x.shape[0], *(turn.count for turn in chosen), channels), 0, x.dtype)
         starts = (*(turn.first for turn in chosen), 0, 0)
         taps = apply(Slice(starts, kernel.shape, (*strides, 1, 1)), kernel)
         return convolve(x, taps, None, [turn.padding for turn in chosen], dilation, groups)
@@ -412,7 +412,7 @@ def surrounded(x: Node, padding: Sequence[tuple[int, int]] | None, value: float 
         low, high = zip(*margins, strict=True)
         return pad(x, (0, *low, 0), (0, *high, 0))
     for axis, counts in enumerate(margins, 1):
-        before, after = (full((*x.shape[:axis], n, *x.shape[axis + 1 :]), value, x.dtype) for n in counts)
+        before, after = (filled((*x.shape[:axis], n, *x.shape[axis + 1 :]), value, x.dtype) for n in counts)
         x = concatenate(tuple(part for part in (before, x, after) if part.shape[axis]), axis)
     return x
 

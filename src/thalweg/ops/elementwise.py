@@ -7,11 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from thalweg import config
 from thalweg.errors import DTypeError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply, node_of
 from thalweg.graph.types import FLOATS, TensorType
-from thalweg.ops.broadcast import broadcast_to, full
+from thalweg.ops.broadcast import broadcast_to, filled
 from thalweg.ops.cast import cast
 from thalweg.ops.error_function import error_function
 from thalweg.ops.leaf import constant, number, whole_numbers
@@ -501,13 +502,26 @@ class Select(Op, kind=Kind.ELEMENTWISE):
 
 
 def same_kind(*operands: Operand) -> Nodes:
-    """Operands as nodes of one shape: numbers take the dtype of the tensors, shapes follow NumPy's broadcasting."""
+    """Operands as nodes of one shape and dtype: numbers take that of the tensors, shapes are NumPy's broadcasting."""
     operands = tuple(node_of(x) if hasattr(x, "node") else x for x in operands)
     nodes = [x for x in operands if isinstance(x, Node)]
     assert nodes, "an elementwise function needs at least one tensor"
-    dtype = nodes[0].dtype
-    whole = tuple(x if isinstance(x, Node) else constant(number(x), dtype) for x in operands)
+    dtype = common_dtype(*(x.dtype for x in nodes))
+    whole = tuple(
+        cast(x, dtype if x.dtype not in FLOATS else x.dtype) if isinstance(x, Node) else constant(number(x), dtype)
+        for x in operands
+    )
     return common_shape(*whole)
+
+
+def common_dtype(*dtypes: str) -> str:
+    """What tensors of these dtypes meet in: beside floating point whole numbers take its dtype, as in Keras; among
+    themselves the next that holds both. Of float32 and float64 the first: these are not mixed unasked.
+    """
+    if len(set(dtypes)) == 1:
+        return dtypes[0]
+    floats = [dtype for dtype in dtypes if dtype in FLOATS]
+    return floats[0] if floats else np.result_type(*dtypes).name
 
 
 def common_shape(*nodes: Node) -> Nodes:
@@ -524,6 +538,11 @@ def common_shape(*nodes: Node) -> Nodes:
             fix="reshape one of them",
         ) from None
     return tuple(broadcast_to(x, tuple(shape)) for x in nodes)
+
+
+def floating(x: Node) -> Node:
+    """Whole numbers and truth values in floatx; floating point numbers as they are."""
+    return x if x.type.is_float else cast(x, config.floatx())
 
 
 def negate(x: Node) -> Node:
@@ -566,45 +585,45 @@ def exp(x: Node) -> Node:
     """``e^x``; inf where that is too large for the dtype.
 
     Shapes: x (...) -> (...).
-    Raises: DTypeError: if x is not floating point.
+    Whole numbers become floatx first.
     """
-    return apply(Exp(), x)
+    return apply(Exp(), floating(x))
 
 
 def expm1(x: Node) -> Node:
     """``e^x - 1``, exact near 0.
 
     Shapes: x (...) -> (...).
-    Raises: DTypeError: if x is not floating point.
+    Whole numbers become floatx first.
     """
-    return apply(Expm1(), x)
+    return apply(Expm1(), floating(x))
 
 
 def log(x: Node) -> Node:
     """The natural logarithm: -inf at 0, NaN below.
 
     Shapes: x (...) -> (...).
-    Raises: DTypeError: if x is not floating point.
+    Whole numbers become floatx first.
     """
-    return apply(Log(), x)
+    return apply(Log(), floating(x))
 
 
 def log1p(x: Node) -> Node:
     """``log(1 + x)``, exact near 0; -inf at -1, NaN below.
 
     Shapes: x (...) -> (...).
-    Raises: DTypeError: if x is not floating point.
+    Whole numbers become floatx first.
     """
-    return apply(Log1p(), x)
+    return apply(Log1p(), floating(x))
 
 
 def sqrt(x: Node) -> Node:
     """The square root; NaN below 0, and an infinite derivative at 0.
 
     Shapes: x (...) -> (...).
-    Raises: DTypeError: if x is not floating point.
+    Whole numbers become floatx first.
     """
-    return apply(Sqrt(), x)
+    return apply(Sqrt(), floating(x))
 
 
 def square(x: Node) -> Node:
@@ -620,29 +639,29 @@ def sin(x: Node) -> Node:
     """The sine of an angle in radians; NaN beyond 2^50.
 
     Shapes: x (...) -> (...).
-    Raises: DTypeError: if x is not floating point.
+    Whole numbers become floatx first.
     Numerics: see Sin.
     """
-    return apply(Sin(), x)
+    return apply(Sin(), floating(x))
 
 
 def cos(x: Node) -> Node:
     """The cosine of an angle in radians; NaN beyond 2^50.
 
     Shapes: x (...) -> (...).
-    Raises: DTypeError: if x is not floating point.
+    Whole numbers become floatx first.
     Numerics: see Cos.
     """
-    return apply(Cos(), x)
+    return apply(Cos(), floating(x))
 
 
 def tanh(x: Node) -> Node:
     """``(e^x - e^-x) / (e^x + e^-x)``, between -1 and 1.
 
     Shapes: x (...) -> (...).
-    Raises: DTypeError: if x is not floating point.
+    Whole numbers become floatx first.
     """
-    return apply(Tanh(), x)
+    return apply(Tanh(), floating(x))
 
 
 def sigmoid(x: Node) -> Node:
@@ -680,18 +699,18 @@ def erf(x: Node) -> Node:
     """The error function: ``2 / sqrt(pi)`` times the integral of ``e^(-t^2)`` from 0 to x, between -1 and 1.
 
     Shapes: x (...) -> (...).
-    Raises: DTypeError: if x is not floating point.
+    Whole numbers become floatx first.
     Numerics: within 2 units of the last place, see ``ops.error_function``.
     """
-    return apply(Erf(), x)
+    return apply(Erf(), floating(x))
 
 
 def add(x: Operand, y: Operand) -> Node:
     """``x + y``. Whole numbers wrap around, as in NumPy.
 
     Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
-    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ or are uint8 or bool, or if the
-        number has no exact value in them.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: for float32 beside float64, for uint8 or bool, or if the
+        dtype does not hold the number.
     """
     return apply(Add(), *same_kind(x, y))
 
@@ -700,8 +719,8 @@ def subtract(x: Operand, y: Operand) -> Node:
     """``x - y``. Whole numbers wrap around, as in NumPy.
 
     Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
-    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ or are uint8 or bool, or if the
-        number has no exact value in them.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: for float32 beside float64, for uint8 or bool, or if the
+        dtype does not hold the number.
     """
     return apply(Subtract(), *same_kind(x, y))
 
@@ -710,8 +729,8 @@ def multiply(x: Operand, y: Operand) -> Node:
     """``x * y``. Whole numbers wrap around, as in NumPy.
 
     Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
-    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ or are uint8 or bool, or if the
-        number has no exact value in them.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: for float32 beside float64, for uint8 or bool, or if the
+        dtype does not hold the number.
     """
     return apply(Multiply(), *same_kind(x, y))
 
@@ -720,9 +739,10 @@ def divide(x: Operand, y: Operand) -> Node:
     """``x / y``; by 0 an infinity, or NaN for 0 / 0.
 
     Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
-    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ or are not floating point.
+        Whole numbers become floatx first.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: for float32 beside float64.
     """
-    return apply(Divide(), *same_kind(x, y))
+    return apply(Divide(), *same_kind(*(floating(z) if isinstance(z, Node) else z for z in (x, y))))
 
 
 def power(x: Operand, y: Operand) -> Node:
@@ -731,21 +751,35 @@ def power(x: Operand, y: Operand) -> Node:
     NaN for a negative x and a y that is no whole number. The derivative by y is 0 where x is not positive.
 
     Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
-    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ or are not floating point.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: for float32 beside float64, or if the dtype is not
+        floating point and y no whole number from 0 on.
     """
     if isinstance(x, Node) and not isinstance(y, Node):
         exact = {1: lambda: x, 2: lambda: multiply(x, x), 0.5: lambda: sqrt(x), -1: lambda: divide(1.0, x)}
-        if y in exact:
+        if y in exact and not (y in (0.5, -1) and not x.type.is_float):
             return exact[y]()
+        if not x.type.is_float and isinstance(y, int | np.integer) and 0 <= y <= MOST_FACTORS:
+            return _product_of(x, int(y))
     return apply(Power(), *same_kind(x, y))
+
+
+MOST_FACTORS = 64
+
+
+def _product_of(x: Node, count: int) -> Node:
+    """So many times x, exactly: squares of squares, and what is missing."""
+    if count == 0:
+        return filled(x.shape, 1, x.dtype)
+    half = _product_of(x, count // 2)
+    return x if count == 1 else multiply(multiply(half, half), x) if count % 2 else multiply(half, half)
 
 
 def maximum(x: Operand, y: Operand) -> Node:
     """The larger one; NaN if either is. Where both are equal each gets half of the gradient.
 
     Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
-    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ or are uint8 or bool, or if the
-        number has no exact value in them.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: for float32 beside float64, for uint8 or bool, or if the
+        dtype does not hold the number.
     """
     return apply(Maximum(), *same_kind(x, y))
 
@@ -754,8 +788,8 @@ def minimum(x: Operand, y: Operand) -> Node:
     """The smaller one; NaN if either is. Where both are equal each gets half of the gradient.
 
     Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
-    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ or are uint8 or bool, or if the
-        number has no exact value in them.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: for float32 beside float64, for uint8 or bool, or if the
+        dtype does not hold the number.
     """
     return apply(Minimum(), *same_kind(x, y))
 
@@ -774,8 +808,8 @@ def less(x: Operand, y: Operand) -> Node:
     """``x < y``, as bool; false where either is NaN.
 
     Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
-    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ, or for a fraction beside whole
-        numbers.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: for float32 beside float64, or for a fraction beside
+        whole numbers.
     """
     return _compared(Less(), x, y)
 
@@ -784,8 +818,8 @@ def less_equal(x: Operand, y: Operand) -> Node:
     """``x <= y``, as bool; false where either is NaN.
 
     Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
-    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ, or for a fraction beside whole
-        numbers.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: for float32 beside float64, or for a fraction beside
+        whole numbers.
     """
     return _compared(LessEqual(), x, y)
 
@@ -794,8 +828,8 @@ def equal(x: Operand, y: Operand) -> Node:
     """``x == y``, as bool; NaN equals nothing.
 
     Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
-    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ, or for a fraction beside whole
-        numbers.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: for float32 beside float64, or for a fraction beside
+        whole numbers.
     """
     return _compared(Equal(), x, y)
 
@@ -804,8 +838,8 @@ def not_equal(x: Operand, y: Operand) -> Node:
     """``x != y``, as bool; NaN differs from everything, itself included.
 
     Shapes: x and y as NumPy broadcasts them -> that shape. A number takes the dtype of the tensor.
-    Raises: ShapeError: if the shapes do not fit. DTypeError: if the dtypes differ, or for a fraction beside whole
-        numbers.
+    Raises: ShapeError: if the shapes do not fit. DTypeError: for float32 beside float64, or for a fraction beside
+        whole numbers.
     """
     return logical_not(equal(x, y))
 
@@ -813,9 +847,9 @@ def not_equal(x: Operand, y: Operand) -> Node:
 def _compared(op: Op, x: Operand, y: Operand) -> Node:
     """The comparison. With a number beyond all that a dtype holds the answer is the same everywhere."""
     if isinstance(x, Node) and (beyond := _beyond(x.dtype, y)):
-        return full(x.shape, bool(op.reference(np.float64(0), np.float64(beyond))), "bool")
+        return filled(x.shape, bool(op.reference(np.float64(0), np.float64(beyond))), "bool")
     if isinstance(y, Node) and (beyond := _beyond(y.dtype, x)):
-        return full(y.shape, bool(op.reference(np.float64(beyond), np.float64(0))), "bool")
+        return filled(y.shape, bool(op.reference(np.float64(beyond), np.float64(0))), "bool")
     return apply(op, *same_kind(x, y))
 
 

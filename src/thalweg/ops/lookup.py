@@ -13,7 +13,7 @@ from thalweg.graph.types import TensorType
 from thalweg.ops.cast import cast
 from thalweg.ops.shape import normal_axis, reshape, transpose
 
-__all__ = ["take"]
+__all__: list[str] = []  # the public one is that of ``places``
 
 
 @dataclass(frozen=True)

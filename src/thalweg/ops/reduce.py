@@ -10,13 +10,13 @@ from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
-from thalweg.ops.broadcast import Reduction, full, reduce_over, reduce_sum
+from thalweg.ops.broadcast import Reduction, filled, reduce_over, reduce_sum
 from thalweg.ops.cast import cast
 from thalweg.ops.elementwise import divide, equal, logical_or, multiply, not_equal, select
 from thalweg.ops.leaf import constant, iota
 from thalweg.ops.shape import Axes, normal_axes, normal_axis
 
-__all__ = ["argmax", "reduce_max", "reduce_mean", "reduce_min"]
+__all__ = ["reduce_max", "reduce_mean", "reduce_min"]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class ArgMax(Op, kind=Kind.COMPOSITE):
         (x,) = inputs
         top = equal(x, reduce_max(x, self.axis, keepdims=True))
         first = logical_or(top, not_equal(x, x)) if x.type.is_float else top
-        places = select(first, iota(x.shape, self.axis), full(x.shape, x.shape[self.axis], "int32"))
+        places = select(first, iota(x.shape, self.axis), filled(x.shape, x.shape[self.axis], "int32"))
         return reduce_min(places, self.axis)
 
 

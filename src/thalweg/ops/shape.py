@@ -14,7 +14,7 @@ from thalweg.graph.node import Gradients, Node, Nodes, apply
 from thalweg.graph.types import Shape, TensorType
 from thalweg.ops.views import Box, Line, Move, View
 
-__all__ = ["flatten", "pad", "reshape", "slice_axis", "take_slice", "transpose"]
+__all__ = ["flatten", "reshape", "slice_axis", "take_slice", "transpose"]
 
 Axes = int | tuple[int, ...] | None
 

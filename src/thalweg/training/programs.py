@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import field
@@ -12,9 +11,6 @@ from thalweg.fields import dataclass
 from thalweg.graph.types import TensorType
 from thalweg.state import State
 from thalweg.training.step import Step
-
-_compiling = threading.Lock()
-"""Of networks alike that are trained at once, the first is compiled and the others find its code in the cache."""
 
 
 @dataclass
@@ -54,7 +50,6 @@ class Programs:
         _, states = leaf_types(graph)
         self._states |= states
         self.claim_states()
-        with _compiling:
-            self._programs[key, gather] = self.executor.compile(graph, gather=gather)
+        self._programs[key, gather] = self.executor.compile(graph, gather=gather)
         self.compile_seconds += time.perf_counter() - began
         return self._programs[key, gather]

@@ -232,7 +232,7 @@ def _evaluation_sums(goal: Goal, y_pred: Node, valid: Node | None, batch: int) -
     y_true = ops.input_node(goal.label, kind.shape, kind.dtype)
     weight = ops.input_node(goal.weight_label, (batch,))
     with scope(goal.loss_name):
-        counted = ops.full((batch,), 1.0) if valid is None else valid
+        counted = ops.filled((batch,), 1.0) if valid is None else valid
         weight = weight if valid is None else weight * valid
         sums = {} if goal.loss is None else goal.loss.totals(y_true, y_pred, weight, counted)
     named = {f"{goal.loss_name}/{name}": node for name, node in sums.items()}

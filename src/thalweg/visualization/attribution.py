@@ -142,7 +142,7 @@ def _chosen(scores: Node, classes: Node | None) -> Node:
     if scores.shape[1] == 1:
         positive = scores > 0.0 if classes is None else ops.reshape(ops.equal(classes, 1), scores.shape)
         return ops.reduce_sum(ops.select(positive, scores, -scores))
-    numbers = ops.argmax(scores) if classes is None else classes
+    numbers = ops.argmax(scores, -1) if classes is None else classes
     units = ops.iota(scores.shape, 1, numbers.dtype)
     return ops.reduce_sum(ops.select(ops.equal(ops.broadcast(numbers, scores.shape, (0,)), units), scores, 0.0))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 import numpy as np
 
 from thalweg.errors import OUR_FAULT, ExecutorError
-from thalweg.executors import debug
+from thalweg.executors import debug, forks
 from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
 from thalweg.executors.native.code.addresses import BARRIER_SHIFT, FAULTS, FIXED, RUN
 from thalweg.executors.native.code.llvm import compile_parts, llvm_version
@@ -55,12 +55,13 @@ class NativeExecutor:
         host = self.host or this_host()
         features = " ".join(sorted(cpu_features()))
         key = cache.key(to_text(graph), repr((host, gather, self.checked)), cpu_name(), features, llvm_version())
-        content = _kept(key)
-        phases.done("looked into the cache")
-        if content is None:
-            content = _compiled(graph, host, gather, self.checked, phases)
-            cache.save(key, content.to_bytes())
-            phases.done("saved")
+        with forks.compiling():  # of programs alike that are asked for at once, the others find the first's code
+            content = _kept(key)
+            phases.done("looked into the cache")
+            if content is None:
+                content = _compiled(graph, host, gather, self.checked, phases)
+                cache.save(key, content.to_bytes())
+                phases.done("saved")
         program = NativeProgram(graph, content, gather, self.checked)
         phases.done("loaded")
         debug.report(self, graph, gather=gather, phases=phases)
@@ -179,6 +180,10 @@ class NativeProgram:
         self._table[4:6] = _ends(self._arena)
         self._bound: dict[str, np.ndarray] = {}  # the states whose addresses are in the table
         self._choosers: dict[int, ThreadChooser] = {}
+        self._renew_lock()
+        forks.renew_in_child(self, NativeProgram._renew_lock)
+
+    def _renew_lock(self) -> None:
         self._lock = threading.Lock()
 
     def run(

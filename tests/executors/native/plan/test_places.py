@@ -13,14 +13,14 @@ from thalweg.ops import (
     convolve_transposed,
     input_node,
     iota,
-    pad,
     reduce_sum,
     reshape,
     state_node,
-    take,
     tanh,
     transpose,
 )
+from thalweg.ops.lookup import take
+from thalweg.ops.shape import pad
 
 
 def columns_apart(*xs):

@@ -14,7 +14,8 @@ from thalweg.executors.native.plan.tasks import make_tasks
 from thalweg.executors.native.plan.view import View
 from thalweg.graph.node import Graph, Kind
 from thalweg.graph.types import TensorType
-from thalweg.ops import concatenate, input_node, pad, relu, reshape, state_node, transpose
+from thalweg.ops import concatenate, input_node, relu, reshape, state_node, transpose
+from thalweg.ops.shape import pad
 
 SEEDS = [pytest.param(seed, id=f"{seed}") for seed in range(0, 60, 20)]
 

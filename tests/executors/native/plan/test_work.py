@@ -9,6 +9,7 @@ from thalweg.executors.native.plan.plan import make_plan
 from thalweg.executors.native.plan.work import works
 from thalweg.graph.node import Graph, scope
 from thalweg.ops.leaf import state_node
+from thalweg.ops.lookup import take
 
 
 def works_of(outputs, updates=None):
@@ -61,7 +62,7 @@ def test_products_with_the_zeros_at_the_edge_of_an_image_do_not_count(size):
 
 def test_a_table_is_read_where_it_is_looked_up():
     (table,) = inputs(table=(100, 8))
-    (work,) = works_of({"y": ops.take(table, ops.input_node("index", (5,), "int32"))})
+    (work,) = works_of({"y": take(table, ops.input_node("index", (5,), "int32"))})
     assert work.read_bytes == 5 * 8 * 4 + 5 * 4
     assert work.written_bytes == 5 * 8 * 4
     assert work.flops == 0

@@ -20,7 +20,7 @@ from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.tiles import stands_alone
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Kind, Node, apply, exact_scope
-from thalweg.ops import broadcast, contract, full, multiply, reduce_sum, reshape, transpose
+from thalweg.ops import broadcast, contract, filled, multiply, reduce_sum, reshape, transpose
 from thalweg.ops.broadcast import Broadcast, Reduction
 from thalweg.ops.contraction import Contraction, Labels
 from thalweg.ops.convolution import Windows
@@ -132,7 +132,7 @@ class _Legalising:
     def _contraction(self, node: Node, op: Contraction) -> Node:
         x, y = (Operand(n, labels).untransposed() for n, labels in zip(node.inputs, (op.x, op.y), strict=True))
         if x.node.type.size == 0 or y.node.type.size == 0:
-            return full(node.shape, 0.0, node.dtype)
+            return filled(node.shape, 0.0, node.dtype)
         result = Operand(node, op.out)
         if set(x.long) <= set(y.long) or set(y.long) <= set(x.long):
             return _product_and_sum(x, y, result)

@@ -14,7 +14,7 @@ from thalweg.executors.native.plan.places import Places, boxes, leaves_zeros
 from thalweg.executors.native.plan.view import View, temporary, unshaped, whole
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Kind, Node
-from thalweg.ops import full
+from thalweg.ops import filled
 from thalweg.ops.shape import Reshape
 from thalweg.ops.views import Move
 from thalweg.passes.fuse import Kernel, behind, reads, stored_in
@@ -169,9 +169,9 @@ class _Making:
         if not leaves_zeros(node):
             return ()
         if not made_inside:
-            return (self._copy(full(node.shape, 0, node.dtype), place),)
+            return (self._copy(filled(node.shape, 0, node.dtype), place),)
         (box,) = boxes(node, op)
-        around = [(full(_sizes(part), 0, node.dtype), place.part(part)) for part in _around(box, node.shape)]
+        around = [(filled(_sizes(part), 0, node.dtype), place.part(part)) for part in _around(box, node.shape)]
         return tuple(self._copy(zeros, there) for zeros, there in around)
 
     def _made_inside(self, x: Node, there: View, node: Node) -> Node | None:

@@ -24,6 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from thalweg.errors import ExecutorError
+from thalweg.executors import forks
 from thalweg.executors.native.code.llvm import binding
 from thalweg.fields import dataclass
 
@@ -275,13 +276,14 @@ class LinkedObjects:
     """The objects of one program made executable by llvmlite's linker. Their functions live as long as this does."""
 
     def __init__(self, objects: Sequence[bytes]) -> None:
-        llvm = binding()
-        self._engine = llvm.create_mcjit_compiler(
-            llvm.parse_assembly(""), llvm.Target.from_default_triple().create_target_machine()
-        )
-        for code in objects:
-            self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-        self._engine.finalize_object()
+        with forks.compiling():
+            llvm = binding()
+            self._engine = llvm.create_mcjit_compiler(
+                llvm.parse_assembly(""), llvm.Target.from_default_triple().create_target_machine()
+            )
+            for code in objects:
+                self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+            self._engine.finalize_object()
 
     def address(self, name: str) -> int:
         return int(self._engine.get_function_address(name))

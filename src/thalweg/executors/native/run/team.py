@@ -3,42 +3,95 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from queue import SimpleQueue
 
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
-_idle: list[tuple[int, ThreadPoolExecutor]] = []
-"""Teams that nobody uses now, with their sizes. Two programs that run at the same time must not share one: each would
-wait at its barrier for members that are waiting at the other's."""
+Work = Callable[[int], None]
 
 
-def run_on(threads: int, work: Callable[[int], None]) -> None:
+class Team:
+    """Threads that wait for work. They are no reason for a program not to end."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._asked: SimpleQueue[tuple[Work, int] | None] = SimpleQueue()
+        self._done: SimpleQueue[BaseException | None] = SimpleQueue()
+        for _ in range(size):
+            threading.Thread(target=self._serve, name="thalweg", daemon=True).start()
+
+    def ask(self, work: Work, number: int) -> None:
+        """Have one of the threads call ``work(number)``."""
+        self._asked.put((work, number))
+
+    def wait(self, count: int) -> None:
+        """Until so many of the calls have ended. Raises what one of them has raised.
+
+        Ctrl-C waits too: those that are still in the code write into memory that belongs to the caller.
+        """
+        errors: list[BaseException] = []
+        while count:
+            try:
+                error = self._done.get()
+            except KeyboardInterrupt as pressed:
+                errors.append(pressed)
+            else:
+                count -= 1
+                errors += [] if error is None else [error]
+        if errors:
+            raise errors[0]
+
+    def dismiss(self) -> None:
+        """End the threads."""
+        for _ in range(self.size):
+            self._asked.put(None)
+
+    def _serve(self) -> None:
+        while (asked := self._asked.get()) is not None:
+            work, number = asked
+            error = None
+            try:
+                work(number)
+            except BaseException as raised:
+                error = raised
+            del work, asked  # an idle thread keeps nothing alive
+            self._done.put(error)
+
+
+_idle: list[Team] = []
+"""Teams that nobody uses now. Two programs that run at the same time must not share one: each would wait at its barrier
+for members that are waiting at the other's."""
+
+
+def run_on(threads: int, work: Work) -> None:
     """Calls ``work(0)`` here and ``work(1)`` ... on other threads at the same time; returns when all are done."""
     if threads == 1:
         work(0)
         return
-    size, members = _team(threads - 1)
-    helpers = [members.submit(work, i) for i in range(1, threads)]
-    work(0)
-    for helper in helpers:
-        helper.result()
-    _idle.append((size, members))  # not after an error: a member might still be in the code
+    team = _team(threads - 1)
+    try:
+        for number in range(1, threads):
+            team.ask(work, number)
+        try:
+            work(0)
+        finally:
+            team.wait(threads - 1)
+    except BaseException:
+        team.dismiss()
+        raise
+    _idle.append(team)
 
 
-def _team(count: int) -> tuple[int, ThreadPoolExecutor]:
+def _team(count: int) -> Team:
     """An idle team of at least so many members, or a new one."""
     for team in list(_idle):
-        if team[0] >= count:
+        if team.size >= count:
             try:
                 _idle.remove(team)
             except ValueError:  # another thread was quicker
                 continue
             return team
-    from concurrent.futures import ThreadPoolExecutor  # here, because a small program runs on one thread
-
-    return count, ThreadPoolExecutor(count, "thalweg")
+    return Team(count)
 
 
 if hasattr(os, "register_at_fork"):
