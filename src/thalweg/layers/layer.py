@@ -39,6 +39,7 @@ from thalweg.layers.tracing import (
     set_mask,
     told_training,
     tracing,
+    tracing_now,
 )
 from thalweg.registry import NOT_DESCRIBED, Registered, Registry
 from thalweg.state.names import SEED_STATE, STEP_STATE
@@ -196,6 +197,19 @@ class Layer(Registered):
         """What the step is going to store in a parameter so far: the last ``update``, else what it holds."""
         trace = current_trace()
         return trace.updates.get(trace.state(parameter), parameter.node)
+
+    def add_loss(self, loss: Any) -> None:
+        """Inside ``call``: add a tensor's numbers to the loss, as in Keras; a batch's mean has to be taken first.
+
+        Raises: GraphError for what is no tensor of the step.
+        """
+        add_loss(loss, str(self))
+
+    @property
+    def losses(self) -> list[Any]:
+        """What ``add_loss`` of all layers called so far has added; inside a step only."""
+        trace = tracing_now()
+        return [] if trace is None else list(trace.losses)
 
     def mix(self, share: Node) -> None:
         """Let the loss count each sample's own target for ``share`` (batch,) and the next one's for the rest."""
@@ -506,6 +520,21 @@ _stand_ins: dict[type, Use] = {}
 
 # What each layer gave for such. References that keep neither alive, and are part of no copy of a layer.
 _uses: weakref.WeakKeyDictionary[Layer, list[weakref.ref[Any]]] = weakref.WeakKeyDictionary()
+
+
+def add_loss(loss: Any, owner: str) -> None:
+    """Add a tensor's numbers to the loss of the step. Raises GraphError for what is no tensor of it."""
+    for part in loss if isinstance(loss, list | tuple) else (loss,):
+        trace = tracing_now()
+        if trace is None or not isinstance(part, Node):
+            raise GraphError(
+                "add_loss gets something that is no tensor of a step",
+                expected="inside of call(): what layers and thalweg.ops give there",
+                got=f"{part!r:.60} ({type(part).__name__})",
+                fix="write a layer whose call() calls self.add_loss, and put it where the symbol is",
+                layer=owner,
+            )
+        trace.losses.append(ops.cast(ops.reduce_sum(part), config.floatx()))
 
 
 def called_on(kind: type) -> Callable[[F], F]:

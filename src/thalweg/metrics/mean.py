@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from thalweg import ops
+from thalweg import config, ops
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
-from thalweg.losses.loss import Loss
+from thalweg.layers.tracing import as_node
+from thalweg.losses.loss import Loss, spread
 from thalweg.metrics.metric import MeanMetric, Metric, mean_sums, registry
 
 __all__ = ["Mean", "MeanLoss"]
@@ -16,10 +17,31 @@ __all__ = ["Mean", "MeanLoss"]
 @registry.register("mean")
 @dataclass(frozen=True)
 class Mean(MeanMetric):
-    """The mean of the predictions; the targets do not matter."""
+    """The mean of what ``update_state(values, sample_weight)`` is given, as in Keras.
+
+    In ``compile`` these are the predictions; the targets do not matter.
+    """
 
     def values(self, y_true: Node, y_pred: Node) -> Node:
         return y_pred
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]  # as in Keras
+        """Add numbers of any shape; the weights are those of samples, or of all numbers alike."""
+        values = as_node(values, config.floatx())
+        if sample_weight is None:
+            self.add(mean_sums(values, None))
+            return
+        weight = as_node(sample_weight, values.dtype)
+        if weight.rank == 0:
+            weight = ops.cast(weight, "float64")
+            self.add({name: node * weight for name, node in mean_sums(values, None).items()})
+            return
+        weight = spread(weight, values)
+        self.add({"total": ops.reduce_sum(values * weight), "weight": ops.reduce_sum(weight)})
+
+    @property
+    def is_formula(self) -> bool:
+        return True
 
 
 @registry.register("mean_loss")
