@@ -205,6 +205,11 @@ def tracing(parameters: Mapping[str, Parameter] | None = None, counter: str = ST
         _trace.reset(token)
 
 
+def is_tracing() -> bool:
+    """Whether layers are being called on nodes."""
+    return _trace.get(None) is not None
+
+
 def current_trace() -> Trace:
     """The trace that layers are called in. Raises GraphError outside of one."""
     trace = _trace.get(None)
