@@ -1,8 +1,8 @@
 """Random numbers by Keras's names. In a layer's ``call`` they are drawn by the compiled step, elsewhere at once.
 
-At once an integer as ``seed`` gives the same numbers each time, a ``SeedGenerator`` others with each call, None those of
-the process, which ``utils.set_random_seed`` sets. In a layer they are others at each step; they depend on the model's
-seed and on where the layer stands, or on ``seed`` in place of the last, as those of ``layers.Dropout`` do.
+At once an integer as ``seed`` gives the same numbers each time, a ``SeedGenerator`` others with each call, None those
+of the process, which ``utils.set_random_seed`` sets. In a layer they are others at each step; they depend on the
+model's seed and on where the layer stands, or on ``seed`` in place of the last, as those of ``layers.Dropout`` do.
 """
 
 from __future__ import annotations

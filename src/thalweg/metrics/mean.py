@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
 
 from thalweg import ops
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
+from thalweg.losses.function import FunctionLoss
 from thalweg.losses.loss import Loss
-from thalweg.metrics.metric import MeanMetric, Metric, mean_sums, registry
+from thalweg.metrics.metric import MeanMetric, Metric, mean_sums, registry, total
 
-__all__ = ["Mean", "MeanLoss"]
+__all__ = ["Mean", "MeanLoss", "MeanMetricWrapper", "Sum"]
 
 
 @registry.register("mean")
@@ -20,6 +23,39 @@ class Mean(MeanMetric):
 
     def values(self, y_true: Node, y_pred: Node) -> Node:
         return y_pred
+
+
+@registry.register("sum")
+@dataclass(frozen=True)
+class Sum(Metric):
+    """The sum of the predictions, weighted; the targets do not matter."""
+
+    def sums(self, y_true: Node, y_pred: Node, weight: Node | None = None) -> dict[str, Node]:
+        return {"total": total(y_pred, weight)}
+
+    def result(self, total: float) -> float:
+        return float(total)
+
+
+class MeanMetricWrapper(MeanMetric):
+    """The mean of a function of targets and predictions over the samples.
+
+    Arguments:
+        fn: of nodes, ``fn(y_true, y_pred, **kwargs)``, to (batch, ...).
+        name: in records; the function's unless given.
+        dtype: Keras's; sums are double precision.
+    """
+
+    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+        super().__init__(name=name or getattr(fn, "__name__", "mean_metric_wrapper"))
+        object.__setattr__(self, "fn", fn)  # frozen otherwise
+        object.__setattr__(self, "options", kwargs)
+
+    fn: Callable[..., Any]
+    options: dict[str, Any]
+
+    def values(self, y_true: Node, y_pred: Node) -> Node:
+        return FunctionLoss(partial(self.fn, **self.options), name=self.name).per_sample(y_true, y_pred)
 
 
 @registry.register("mean_loss")
