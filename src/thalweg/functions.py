@@ -50,7 +50,7 @@ class Function:
         self, function: Callable[..., Tree], executor: str | Executor | None = None, threads: int | None = None
     ) -> None:
         self._function = function
-        self._executor = executors.named(executor) if isinstance(executor, str) else executor
+        self._executor = None if executor is None else executors.meant(executor)
         self._threads = threads
         self._compiled: dict[Hashable, _Compiled] = {}
         functools.update_wrapper(self, function)

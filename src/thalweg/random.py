@@ -18,7 +18,7 @@ from thalweg import absent, config, ops
 from thalweg.checks import check_value
 from thalweg.errors import ArgumentError
 from thalweg.graph.node import Node
-from thalweg.layers.tracing import current_trace, is_tracing
+from thalweg.layers.tracing import tracing_now
 from thalweg.ops.literal import plain_array
 from thalweg.ops.reference import reference_values
 from thalweg.state.names import SEED_STATE, STEP_STATE
@@ -95,10 +95,10 @@ def _numbers(seed: Seed) -> tuple[int, int]:
 
 def _key(seed: Seed) -> Key:
     """What ``ops.random_bits`` wants."""
-    if not is_tracing():
+    trace = tracing_now()
+    if trace is None:
         number, count = _numbers(seed)
         return 0, ops.constant(number, "uint32"), ops.constant(count, "uint32")
-    trace = current_trace()
     seed_node, step_node = (ops.state_node(name, (), "uint32") for name in (SEED_STATE, trace.counter))
     given = seed.seed if isinstance(seed, SeedGenerator) and seed.given else seed if isinstance(seed, int) else None
     source = seed_node.layer if given is None else f"seed {given}"
@@ -113,7 +113,7 @@ def _key(seed: Seed) -> Key:
 
 def _result(node: Node) -> Any:
     """The node in a layer; elsewhere its numbers."""
-    return node if is_tracing() else np.asarray(reference_values([node], {})[0])
+    return node if tracing_now() is not None else np.asarray(reference_values([node], {})[0])
 
 
 def _sizes(shape: Sizes) -> tuple[int, ...]:
@@ -226,7 +226,7 @@ def beta(shape: Sizes, alpha: Any, beta: Any, dtype: str | None = None, seed: Se
 
 
 def _by_numpy(name: str, seed: Seed) -> np.random.Generator:
-    if is_tracing():
+    if tracing_now() is not None:
         raise ArgumentError(
             f"random.{name} cannot be drawn by a compiled step: it draws again until a number fits",
             expected="a call outside of a layer",

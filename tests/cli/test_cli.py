@@ -16,6 +16,7 @@ import thalweg
 from thalweg.cli import INTERRUPTED, images
 from thalweg.cli import app as cli
 from thalweg.cli import data as cli_data
+from thalweg.data import numpy_files
 from thalweg.layers import Dense, Flatten, Input, Rescaling
 from thalweg.ops.elementwise import Relu
 
@@ -51,7 +52,7 @@ def test_train_prints_an_accuracy_and_saves(trained):
     path, result = trained
     lines = result.stdout.splitlines()
     assert len(lines) == 22
-    assert lines[0] == "Network: mlp, 12,786 weights, chosen for mnist; --model takes cnn, lenet or resnet"
+    assert lines[0] == "Network: mlp, 12,786 weights; --model takes cnn, lenet or resnet"
     assert lines[1].startswith("Epoch  1/20")
     found = re.fullmatch(r"Test accuracy (\d\.\d{4}), loss \S+; saved to .*digits.thalweg", lines[-1])
     assert found is not None
@@ -92,11 +93,11 @@ def test_images_in_a_file_get_a_convolutional_network(form, pictures, tmp_path, 
     path, x, y = pictures
     if form == "parts":
         np.savez(path, x_train=x[:150], y_train=y[:150, None], x_test=x[150:], y_test=y[150:, None])
-        told = "150 images of 12 x 10 x 3 to train on and 50 to judge by; 3 classes"
+        told = "150 images of 12 x 10 x 3 to train on, 50 to judge by; 3 classes"
     else:
         both = {"x": x, "y": y} if form == "x and y" else {"x": x / 255, "y": np.eye(3)[y]}
         np.savez_compressed(path, **both)
-        told = "160 images of 12 x 10 x 3 to train on and 40 to judge by, a fifth held out; 3 classes"
+        told = "160 images of 12 x 10 x 3 to train on, 40 (a fifth) to judge by; 3 classes"
     result = call("train", path, "--epochs", 6, "--batch-size", 10)
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
@@ -123,6 +124,9 @@ def test_large_images_get_a_network_without_a_large_dense_layer(tmp_path, monkey
     assert re.search(r"^Network: mlp, [\d,]+ weights$", chosen.stdout, re.MULTILINE)
 
 
+TRAINED_ON = {"x_train": np.zeros((4, 5, 5)), "y_train": np.arange(4)}
+
+
 @pytest.mark.parametrize(
     ("arrays", "part"),
     [
@@ -133,6 +137,9 @@ def test_large_images_get_a_network_without_a_large_dense_layer(tmp_path, monkey
         ({"images": np.zeros((4, 5, 5))}, "x and y"),
         ({"x": np.array([{}], object), "y": np.zeros(1, int)}, "without Python objects"),
         ({"x": np.zeros((20, 3, 16, 16), np.uint8), "y": np.arange(20) % 2}, "channels first"),
+        ({"x": np.zeros((4, 5, 5)), "y": np.array([0, 1, 10**9, 0])}, "up to 1000000000"),
+        ({**TRAINED_ON, "x_test": np.zeros((4, 6, 5)), "y_test": np.arange(4)}, "(6, 5)"),
+        ({**TRAINED_ON, "x_test": np.zeros((4, 5, 5), np.uint8), "y_test": np.arange(4)}, "uint8"),
         (None, "No such file"),
         (b"no archive", "cannot be read"),
     ],
@@ -150,6 +157,73 @@ def test_files_that_are_no_images(arrays, part, tmp_path, monkeypatch):
         assert label in result.stderr
     assert "Traceback" not in result.output
     assert not Path("a.thalweg").exists()
+
+
+def test_an_archive_that_unpacks_to_more_than_there_is_memory(tmp_path, monkeypatch):
+    """A zip bomb: what it says of its size is believed before anything is unpacked."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("thalweg.data.numpy_files.LIMIT_BYTES", 1 << 20)
+    np.savez_compressed("bomb.npz", x=np.zeros((3000, 28, 28), np.uint8), y=np.arange(3000) % 2)
+    result = call("train", "bomb.npz")
+    assert result.exit_code == 1
+    assert "2,376,256 bytes when unpacked" in result.stderr
+
+
+def test_a_header_that_asks_for_more_than_the_file_has(tmp_path):
+    """Nothing is allocated for it."""
+    np.save(tmp_path / "a.npy", np.zeros((2, 3), np.uint8))
+    content = (tmp_path / "a.npy").read_bytes()
+    (tmp_path / "a.npy").write_bytes(content.replace(b"(2, 3), }           ", b"(2, 3000000000), }  "))
+    with pytest.raises(thalweg.errors.FileFormatError, match="6,000,000,000 bytes for the shape"):
+        numpy_files.read_array(tmp_path / "a.npy")
+
+
+def test_a_table_says_what_can_be_done(tmp_path):
+    result = call("train", tmp_path / "data.csv")
+    assert result.exit_code == 1
+    assert "pandas.read_csv" in result.stderr
+
+
+def test_help_and_version():
+    shown = call("train", "--help").stdout
+    assert shown.count("default:") == 12  # of every option but --help
+    assert "512" in shown
+    assert call("--version").stdout == f"thalweg {thalweg.__version__}\n"
+    assert call("train").exit_code == 2  # used wrongly
+
+
+def test_the_first_line_of_training_fits_a_screen(trained):
+    assert max(len(line) for line in trained[1].stdout.splitlines()[:1]) <= 80
+    net = thalweg.models.mlp()
+    assert len(f"Network: mlp, {net.count_params():,} weights; --model takes cnn, lenet or resnet") <= 80
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes")
+def test_a_reader_that_goes_away_is_no_error():
+    """As in ``thalweg info | head -1``."""
+    read, write = os.pipe()
+    os.close(read)
+    result = subprocess.run(
+        command("info"), stdout=write, stderr=subprocess.PIPE, text=True, env=environment(), check=False
+    )
+    os.close(write)
+    assert result.returncode == 0
+    assert result.stderr == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo terminals")
+def test_no_color():
+    import pty
+
+    def shown(**further):
+        parent, child = pty.openpty()
+        with subprocess.Popen(command("--help"), stdout=child, stderr=child, env={**environment(), **further}):
+            os.close(child)
+            return _read_all(parent)
+
+    colours = re.compile(r"\x1b\[[0-9;]*3[0-9]m")
+    assert colours.search(shown())
+    assert not colours.search(shown(NO_COLOR="1"))
 
 
 def test_options_that_a_network_has_not(tmp_path, digits):
@@ -189,6 +263,35 @@ def test_predict_a_picture(trained, digits, tmp_path):
     assert result.exit_code == 0
     expected = thalweg.load_model(trained[0]).predict(x[:1], verbose=0).argmax()
     assert result.stdout.splitlines()[1].split()[1] == str(expected)
+
+
+def test_a_picture_that_is_turned_round_is_noticed(trained, digits, tmp_path):
+    """White digits on black were learned: a black one on white is told, and seen right with --invert."""
+    _, (x, _) = digits
+    np.save(tmp_path / "white.npy", x[:2])
+    np.save(tmp_path / "black.npy", 255 - x[:2])
+    plain = call("predict", trained[0], tmp_path / "white.npy")
+    assert plain.stderr == ""
+    turned = call("predict", trained[0], tmp_path / "black.npy")
+    assert "black.npy[0] and 1 more: bright, 0." in turned.stderr
+    assert "--invert" in turned.stderr
+    mended = call("predict", trained[0], tmp_path / "black.npy", "--invert")
+    assert mended.stderr == ""
+    assert mended.stdout.replace("black", "white") == plain.stdout
+
+
+@pytest.mark.needs("PIL")
+def test_pictures_of_bytes_for_a_network_that_was_trained_on_floats(pictures, tmp_path, monkeypatch):
+    from PIL import Image as pillow
+
+    monkeypatch.chdir(tmp_path)
+    path, x, y = pictures
+    np.savez(path, x=(x / 255).astype(np.float32), y=y)
+    assert call("train", path, "--epochs", 1, "--batch-size", 20).exit_code == 0
+    pillow.fromarray(x[0]).save("one.png")
+    np.save("one.npy", (x[0] / 255).astype(np.float32))
+    shown = [call("predict", "pictures.thalweg", name).stdout.split()[-4:] for name in ("one.png", "one.npy")]
+    assert shown[0] == shown[1]
 
 
 def test_predict_without_pillow(trained, tmp_path, monkeypatch):

@@ -162,6 +162,7 @@ def serve(name: str) -> None:
     module = kind(name)
     with tempfile.TemporaryDirectory(prefix="thalweg-fuzz-") as folder:
         os.chdir(folder)
+        os.environ["XDG_CACHE_HOME"] = folder
         for line in lines:
             print(json.dumps(vars(module.run(json.loads(line)))), file=out, flush=True)
         os.chdir("/")

@@ -5,7 +5,7 @@ from tests.fuzz import calls, running
 
 import thalweg
 
-COUNTS = {"calls": 400}
+COUNTS = {"calls": 400, "models": 200, "data": 400, "cache": 200}
 
 
 @pytest.mark.parametrize("name", COUNTS)

@@ -183,7 +183,7 @@ class TestFunctions:
         assert logs["above"] == pytest.approx((said > 0.4).mean())
 
     def test_sums_and_names_that_are_not_there(self):
-        assert metrics.Sum()([0, 0], [1.5, 2.0]) == 3.5
+        assert metrics.Sum()([1.5, 2.0], [1.0, 2.0]) == 5.5
         assert metrics.LogCoshError().name == "logcosh"
         with pytest.raises(AttributeError):
             metrics.binary_acuracy  # noqa: B018

@@ -15,7 +15,7 @@ import typer
 
 import thalweg
 from thalweg import executors, models, numdiff, optimizers
-from thalweg.cli import images, machine
+from thalweg.cli import brightness, images, machine
 from thalweg.cli.codes import INTERRUPTED
 from thalweg.cli.data import DATASETS, Images, load
 from thalweg.errors import ArgumentError, NameNotFoundError, StorageError, ThalwegError, did_you_mean
@@ -37,11 +37,26 @@ LARGE = 64 * 64
 """Pixels from which on the dense layer of small_cnn would have tens of millions of weights."""
 
 app = typer.Typer(
-    help="Train neural networks on this machine's CPU, and use them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"thalweg {thalweg.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Train neural networks on this machine's CPU, and use them."""
+
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,8 +72,10 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
         except ThalwegError as error:
             typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(1) from None
-        except BrokenPipeError:
-            raise  # the reader of the output has gone, as with `| head`: typer ends quietly
+        except BrokenPipeError:  # the reader of the output has what it wanted, as in `| head -1`
+            with open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), 1)  # what is not written yet would fail again when Python ends
+            raise typer.Exit(0) from None
         except OSError as error:
             full = StorageError(
                 "what there is to say cannot be written",
@@ -76,10 +93,8 @@ Data = Annotated[
     str, typer.Argument(metavar="DATA", help="A data set by its name, mnist, or a .npz file of images and classes.")
 ]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that train wrote.")]
-Threads = Annotated[int | None, typer.Option(help="At most so many. [default: all cores]", show_default=False)]
-ExecutorName = Annotated[
-    str | None, typer.Option("--executor", help="native or numpy. [default: native]", show_default=False)
-]
+Threads = Annotated[int | None, typer.Option(help="At most so many.", show_default="all cores")]
+ExecutorName = Annotated[str | None, typer.Option("--executor", help="native or numpy.", show_default="native")]
 
 
 @app.command()
@@ -89,31 +104,32 @@ def train(
     model: Annotated[
         str | None,
         typer.Option(
-            help="The kind of network: mlp, cnn, lenet or resnet. [default: mlp for mnist, else cnn, or resnet for "
-            "images of more than 64 x 64]",
-            show_default=False,
+            help="The kind of network: mlp, cnn, lenet or resnet.",
+            show_default="mlp for mnist, else cnn, or resnet for images of more than 64 x 64",
         ),
     ] = None,
     units: Annotated[
         list[int] | None,
-        typer.Option(help="Of a hidden layer of mlp; again for each further one. [default: 512]", show_default=False),
+        typer.Option(help="Of a hidden layer of mlp; again for each further one.", show_default="512"),
     ] = None,
     activation: Annotated[
-        str | None, typer.Option(help="Of mlp's hidden layers (relu), or of lenet (tanh).", show_default=False)
+        str | None, typer.Option(help="Of mlp's hidden layers, or of lenet.", show_default="relu, of lenet tanh")
     ] = None,
     dropout: Annotated[
         float | None,
-        typer.Option(help="Share of mlp's hidden layers left out in a step. [default: 0.2]", show_default=False),
+        typer.Option(help="Share of mlp's hidden layers left out in a step.", show_default="0.2"),
     ] = None,
     optimizer: Annotated[str, typer.Option(help="adam, rmsprop or sgd.")] = "adam",
-    learning_rate: Annotated[float | None, typer.Option(help="[default: the optimizer's]", show_default=False)] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="How far a step goes.", show_default="the optimizer's")
+    ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the data.")] = 8,
     batch_size: Annotated[int, typer.Option(help="Samples per step.")] = 128,
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
     threads: Threads = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="The file to write. [default: digits.thalweg, or named after DATA]", show_default=False),
+        typer.Option(help="The file to write.", show_default="digits.thalweg, or named after DATA"),
     ] = None,
     executor: ExecutorName = None,
 ) -> None:
@@ -129,12 +145,13 @@ def train(
     thalweg.utils.set_random_seed(seed)
     kind = model or DEFAULTS.get(data) or ("resnet" if np.prod(loaded.shape[:2]) > LARGE else "cnn")
     net = _network(kind, loaded, units=units or None, activation=activation, dropout=dropout)
-    chosen = "" if model else f", chosen for {data}; --model takes {_others(kind)}"
+    chosen = "" if model else f"; --model takes {_others(kind)}"
     _tell(f"Network: {kind}, {net.count_params():,} weights{chosen}")
     net.compile(_optimizer(optimizer, learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     _choose_executor(net, executor)
     history = net.fit(*loaded.train, batch_size=batch_size, epochs=epochs, threads=threads)
     net.save(output)
+    brightness.keep(output, loaded.train[0])
     results = net.evaluate(*loaded.test, verbose=0, return_dict=True)
     assert isinstance(results, dict), "return_dict"
     typer.echo(f"Test accuracy {results['accuracy']:.4f}, loss {results['loss']:.4f}; saved to {output}")
@@ -161,6 +178,7 @@ def predict(
     files: Annotated[
         list[Path], typer.Argument(metavar="IMAGE...", help="Pictures (PNG ...), .npy or idx files of one or many.")
     ],
+    invert: Annotated[bool, typer.Option("--invert", help="Turn light and dark round first.")] = False,
     executor: ExecutorName = None,
 ) -> None:
     """Print for each image the class that the model sees in it, and how sure it is."""
@@ -168,6 +186,12 @@ def predict(
     _choose_executor(net, executor)
     shape = tuple(int(n) for n in net.inputs[0].shape[1:] if n is not None)
     names, pictures = images.read_all(files, shape)
+    light = brightness.kept(model)
+    pictures = light.fitted(pictures)
+    if invert:
+        pictures = (255 if pictures.dtype == np.uint8 else light.full) - pictures
+    if told := light.told(names, pictures):
+        typer.echo(told, err=True)
     probabilities = net.predict(pictures, verbose=0)
     width = max(len("Image"), *map(len, names))
     typer.echo(f"{'Image':<{width}}  Class  Probability  Next")
@@ -181,7 +205,7 @@ def predict(
 def gradcheck(
     model: ModelFile,
     data: Annotated[
-        str | None, typer.Argument(metavar="[DATA]", help="As for train. [default: random numbers]")
+        str | None, typer.Argument(metavar="[DATA]", help="As for train.", show_default="random numbers")
     ] = None,
     rows: Annotated[int, typer.Option(min=1, help="Samples to compute the loss of.")] = 16,
     directions: Annotated[int, typer.Option(help="Compared for each parameter.")] = 3,
@@ -207,9 +231,7 @@ ModelOrName = Annotated[
     str, typer.Argument(metavar="MODEL", help="A file that train wrote, or mnist: the network that train mnist makes.")
 ]
 What = Annotated[str, typer.Option(help="The step to train, to evaluate or to predict.")]
-StepRows = Annotated[
-    int | None, typer.Option(help="Rows of the step. [default: 32 to train, else 128]", show_default=False)
-]
+StepRows = Annotated[int | None, typer.Option(help="Rows of the step.", show_default="32 to train, else 128")]
 
 
 @app.command()
@@ -233,12 +255,12 @@ def profile(
     model: ModelOrName,
     data: Annotated[
         str | None,
-        typer.Argument(metavar="[DATA]", help="As for train. [default: mnist for mnist, else random numbers]"),
+        typer.Argument(metavar="[DATA]", help="As for train.", show_default="mnist for mnist, else random numbers"),
     ] = None,
     batch_size: StepRows = None,
     what: What = "train",
     threads: Annotated[
-        int | None, typer.Option(help="Exactly so many. [default: one or all, what is quicker]", show_default=False)
+        int | None, typer.Option(help="Exactly so many.", show_default="one or all, what is quicker")
     ] = None,
     seconds: Annotated[float, typer.Option(help="To spend on it.")] = 1.0,
     executor: ExecutorName = None,

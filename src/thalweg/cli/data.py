@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from thalweg import datasets
-from thalweg.errors import DataError, FileFormatError, NameNotFoundError, ShapeError, StorageError, did_you_mean
+from thalweg.data import numpy_files
+from thalweg.errors import DataError, FileFormatError, NameNotFoundError, ShapeError, did_you_mean
 from thalweg.evaluation import train_validation_test_split
 from thalweg.fields import dataclass
 
@@ -18,6 +19,9 @@ DATASETS: dict[str, Callable[[], tuple[Part, Part]]] = {"mnist": datasets.mnist.
 
 TEST_SHARE = 0.2
 """Of a file without a test part."""
+
+MANY_CLASSES = 1000
+"""From which class number on most of the numbers below have to occur, or nearly so."""
 
 PARTS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -59,6 +63,13 @@ def load(name: str) -> Images:
     """
     if name in DATASETS:
         return Images(name, *DATASETS[name]())
+    if name.endswith((".csv", ".tsv", ".txt", ".parquet", ".xlsx")):
+        raise FileFormatError(
+            f"{name!r} is a table, and tables are not read by the command line yet",
+            expected=f"{', '.join(DATASETS)}, or a .npz file of images",
+            got=f"a {Path(name).suffix} file",
+            fix="write a few lines of Python: table = pandas.read_csv(...); model.fit(table[features], table[target])",
+        )
     if not name.endswith(".npz"):
         raise NameNotFoundError(
             "there are no such data",
@@ -66,7 +77,7 @@ def load(name: str) -> Images:
             got=repr(name),
             fix=did_you_mean(name, DATASETS),
         )
-    arrays = _read(Path(name))
+    arrays = numpy_files.read_archive(Path(name))
     if set(PARTS) <= arrays.keys():
         train, test = ((arrays[f"x_{part}"], _classes(arrays[f"y_{part}"], name)) for part in ("train", "test"))
         apart = ""
@@ -74,7 +85,7 @@ def load(name: str) -> Images:
         x, y = arrays["x"], _classes(arrays["y"], name)
         _check(name, x, y)
         train, _, test = train_validation_test_split(x, y, validation_size=0, test_size=TEST_SHARE, stratify=y)
-        apart = ", a fifth held out"
+        apart = " (a fifth)"
     else:
         raise FileFormatError(
             f"{name!r} does not hold what it takes to train",
@@ -84,32 +95,17 @@ def load(name: str) -> Images:
         )
     for x, y in (train, test):
         _check(name, x, y)
+    if test[0].shape[1:] != train[0].shape[1:] or test[0].dtype != train[0].dtype:
+        raise ShapeError(
+            f"{name!r}: the images to judge by are of another kind than those to train on",
+            expected=f"images of shape {train[0].shape[1:]} and {train[0].dtype}, as in x_train",
+            got=f"shape {test[0].shape[1:]} and {test[0].dtype} in x_test",
+            fix="make both in the same way",
+        )
     images = Images(name, train, test)
     sizes = " x ".join(map(str, images.shape))
-    told = (
-        f"{len(train[0])} images of {sizes} to train on and {len(test[0])} to judge by{apart}; {images.classes} classes"
-    )
+    told = f"{len(train[0])} images of {sizes} to train on, {len(test[0])}{apart} to judge by; {images.classes} classes"
     return Images(name, train, test, told)
-
-
-def _read(file: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(file, allow_pickle=False) as arrays:  # a pickle could run anything
-            return dict(arrays)
-    except (ValueError, EOFError, OSError, AttributeError, KeyError) as error:
-        if isinstance(error, OSError) and error.errno:
-            raise StorageError(
-                f"cannot read {str(file)!r}",
-                expected="a file that exists and may be read",
-                got=error.strerror or str(error),
-                fix="check the path",
-            ) from error
-        raise FileFormatError(
-            f"{str(file)!r} cannot be read",
-            expected="what np.savez wrote, without Python objects",
-            got=str(error),
-            fix="make or fetch it again",
-        ) from error
 
 
 def _classes(y: np.ndarray, name: str) -> np.ndarray:
@@ -122,6 +118,14 @@ def _classes(y: np.ndarray, name: str) -> np.ndarray:
             f"{name!r}: these are no classes",
             expected="numbers from 0 on, one for each image, or one-hot rows",
             got=f"shape {y.shape}, {y.dtype}" + (f", the lowest {y.min()}" if y.size and y.dtype.kind in "if" else ""),
+            fix="number the classes: classes, y = np.unique(y, return_inverse=True)",
+        )
+    highest, present = int(y.max(initial=0)), len(np.unique(y))
+    if highest >= MANY_CLASSES and highest >= 10 * present:
+        raise DataError(
+            f"{name!r}: these are no classes, or they are not numbered one after the other",
+            expected="numbers from 0 on, without large gaps: the network gets an output for each",
+            got=f"{present} different numbers up to {highest}",
             fix="number the classes: classes, y = np.unique(y, return_inverse=True)",
         )
     return y

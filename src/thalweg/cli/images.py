@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from thalweg.data import idx
-from thalweg.errors import FileFormatError, MissingPackageError, ShapeError, StorageError
+from thalweg.data import idx, numpy_files
+from thalweg.data.numpy_files import reading
+from thalweg.errors import FileFormatError, MissingPackageError, ShapeError
 from thalweg.graph.types import Shape
+
+LIMIT_BYTES = 1 << 30
+"""What a packed file of images may unpack to."""
 
 
 def read_all(files: Sequence[Path], shape: Shape) -> tuple[list[str], np.ndarray]:
@@ -32,42 +37,29 @@ def read_all(files: Sequence[Path], shape: Shape) -> tuple[list[str], np.ndarray
 
 def _read(file: Path, shape: Shape) -> np.ndarray:
     """(images, *shape) from one file."""
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise StorageError(
-            f"cannot read {str(file)!r}",
-            expected="a file that exists and may be read",
-            got=error.strerror or str(error),
-            fix="check the path",
-        ) from error
     name = file.name.lower()
     if name.endswith(".npy"):
-        return _fitting(_numpy_array(file), shape, file)
+        return _fitting(numpy_files.read_array(file), shape, file)
     if name.removesuffix(".gz").endswith(("-ubyte", ".idx")):
-        return _fitting(idx.decode(_unpacked(content, file), file.name), shape, file)
+        return _fitting(idx.decode(_content(file), file.name), shape, file)
     return _picture(file, shape)
 
 
-def _numpy_array(file: Path) -> np.ndarray:
-    try:
-        array: np.ndarray = np.load(file, allow_pickle=False)  # a pickle could run anything
-    except (ValueError, OSError, EOFError) as error:
-        raise _unreadable(file, "an array that np.save wrote, without Python objects", str(error)) from error
-    return array
-
-
-def _unpacked(content: bytes, file: Path) -> bytes:
-    if file.suffix != ".gz":
-        return content
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError) as error:
-        raise _unreadable(file, "a whole gzip file", str(error)) from error
-
-
-def _unreadable(file: Path, expected: str, got: str) -> FileFormatError:
-    return FileFormatError(f"{str(file)!r} cannot be read", expected=expected, got=got, fix="make or fetch it again")
+def _content(file: Path) -> bytes:
+    """The bytes of an idx file, unpacked if it is packed."""
+    with reading(file, "a whole gzip file" if file.suffix == ".gz" else "a file"), open(file, "rb") as stream:
+        if file.suffix != ".gz":
+            return stream.read()
+        with gzip.GzipFile(fileobj=stream) as packed:
+            content = packed.read(LIMIT_BYTES + 1)
+    if len(content) > LIMIT_BYTES:
+        raise FileFormatError(
+            f"{str(file)!r} is very large when unpacked",
+            expected=f"at most {LIMIT_BYTES:,} bytes",
+            got="more",
+            fix="unpack it, and cut it into parts",
+        )
+    return content
 
 
 def _fitting(array: np.ndarray, shape: Shape, file: Path) -> np.ndarray:
@@ -103,9 +95,8 @@ def _picture(file: Path, shape: Shape) -> np.ndarray:
             fix="pass the data as a .npy file",
         )
     mode = "RGB" if shape[2:] == (3,) else "L"
-    try:
+    with reading(file, "a picture that Pillow can read, a .npy or an idx file"), warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(file) as image:
             pixels = np.asarray(image.convert(mode).resize((shape[1], shape[0])))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise _unreadable(file, "a picture that Pillow can read, a .npy or an idx file", str(error)) from error
     return pixels.reshape(1, *shape)

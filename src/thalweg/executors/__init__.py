@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from thalweg.errors import ArgumentError, did_you_mean
 from thalweg.executors import debug
@@ -60,4 +60,19 @@ def named(name: str) -> Executor:
         expected=" or ".join(map(repr, NAMES)),
         got=repr(name),
         fix=did_you_mean(name, NAMES),
+    )
+
+
+def meant(executor: Any) -> Executor:
+    """The executor that a name stands for, or this one. Raises ArgumentError for what is none."""
+    if isinstance(executor, str):
+        return named(executor)
+    if callable(getattr(executor, "compile", None)) and hasattr(executor, "stages"):
+        one: Executor = executor
+        return one
+    raise ArgumentError(
+        "this is no executor",
+        expected=f"{' or '.join(map(repr, NAMES))}, or an executor",
+        got=f"{executor!r:.80} ({type(executor).__name__})",
+        fix="leave it out: thalweg.executors.default() chooses",
     )

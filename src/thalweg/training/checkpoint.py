@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ from thalweg.layers.layer import registry as layers
 from thalweg.losses.loss import Loss
 from thalweg.metrics.metric import Metric
 from thalweg.optimizers.optimizer import Optimizer
-from thalweg.state.names import METRICS, in_format_1, level, parameter_state
+from thalweg.state.names import METRICS, OPTIMIZERS, SLOTS, in_format_1, level, parameter_state
 from thalweg.training.position import TYPES
 from thalweg.version import __version__
 
@@ -29,6 +30,12 @@ FORMAT = 2
 """Since 2 parameters and slots have a level of their own among the names (see ``state.names``)."""
 KEY = "thalweg"
 """Of the description among the file's strings."""
+FOREIGN_ENDINGS = {".h5": "Keras", ".hdf5": "Keras", ".keras": "Keras", ".pt": "PyTorch", ".pth": "PyTorch"}
+FOREIGN_STARTS = {
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file, as Keras writes .h5",
+    b"PK\x03\x04": "a zip archive, as Keras writes .keras and PyTorch .pt",
+}
+"""What names and bytes of files say of the program that they are of."""
 
 Path = str | os.PathLike[str]
 Arrays = Mapping[str, np.ndarray]
@@ -47,7 +54,19 @@ def save_weights(path: Path, parameters: Arrays, overwrite: bool) -> None:
     safetensors.write(path, parameters, {})
 
 
+class FileNotice(UserWarning):
+    """A file has the name of another program's format."""
+
+
 def _may_write(path: Path, overwrite: bool) -> None:
+    ending = os.path.splitext(os.fspath(path))[1]
+    if ending in FOREIGN_ENDINGS:
+        warnings.warn(
+            f"{os.fspath(path)!r} is written in thalweg's own format, which thalweg reads under any name "
+            f"and {FOREIGN_ENDINGS[ending]} does not",
+            FileNotice,
+            stacklevel=5,
+        )
     if not overwrite and os.path.exists(path):
         raise StorageError(
             f"the file {os.fspath(path)!r} exists",
@@ -65,7 +84,7 @@ def load_weights(path: Path, shapes: Mapping[str, tuple[int, ...]], skip_mismatc
 
     Raises: FileFormatError.
     """
-    arrays, strings = safetensors.read(path)
+    arrays, strings = _contents(path)
     has_levels = KEY in strings and read_description(path, strings)["format"] > 1
     stored = {name: parameter_state(name) if has_levels else name for name in shapes}
     values = {name: arrays[key] for name, key in stored.items() if key in arrays and arrays[key].shape == shapes[name]}
@@ -83,10 +102,37 @@ def load_weights(path: Path, shapes: Mapping[str, tuple[int, ...]], skip_mismatc
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The arrays and the description of a model's file. Raises FileFormatError or StorageError."""
-    arrays, strings = safetensors.read(path)
+    arrays, strings = _contents(path)
     if KEY not in strings:
         raise _malformed(path, "it holds arrays only", "a description of the model", "none", "load_weights() reads it")
     return arrays, read_description(path, strings)
+
+
+def _contents(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The arrays and the strings of a file. Raises FileFormatError, which names the format if it is another's."""
+    try:
+        return safetensors.read(path)
+    except (FileFormatError, StorageError) as error:
+        got = _another_format(os.fspath(path))
+        if got is None:
+            raise
+        raise FileFormatError(
+            f"{os.fspath(path)!r} is a file of another program",
+            expected="one that thalweg has written, with save or save_weights; the name's ending does not matter",
+            got=got,
+            fix="load it there, and hand its weights over as arrays: np.savez('w.npz', *model.get_weights()) there, "
+            "model.set_weights(list(np.load('w.npz').values())) here",
+        ) from error
+
+
+def _another_format(path: str) -> str | None:
+    if os.path.isdir(path):
+        return "a folder, as TensorFlow writes models" if os.path.exists(os.path.join(path, "saved_model.pb")) else None
+    if not os.path.isfile(path):
+        return None
+    with open(path, "rb") as file:
+        start = file.read(8)
+    return next((what for magic, what in FOREIGN_STARTS.items() if start.startswith(magic)), None)
 
 
 def read_description(path: Path, strings: Mapping[str, str]) -> dict[str, Any]:
@@ -133,7 +179,7 @@ def fitting(path: Path, wanted: Mapping[str, TensorType], arrays: Arrays, format
             shown = "none" if got is None else f"{got.dtype}{list(got.shape)}"
             raise _malformed(path, f"its array {stored!r} does not fit its description", str(kind), shown)
         state[name] = got
-    return _within_epoch(arrays) | state
+    return _within_epoch(arrays) | (_own_slots(arrays) if format > 1 else {}) | state
 
 
 def _within_epoch(arrays: Arrays) -> dict[str, np.ndarray]:
@@ -141,8 +187,13 @@ def _within_epoch(arrays: Arrays) -> dict[str, np.ndarray]:
     places = {
         name: arrays[name] for name, kind in TYPES.items() if name in arrays and kind == TensorType.of(arrays[name])
     }
-    sums = {name: array for name, array in arrays.items() if level(name) == METRICS and array.dtype == np.float64}
+    sums = {name: array for name, array in arrays.items() if level(name) == METRICS and array.dtype.kind in "fiub"}
     return places | sums
+
+
+def _own_slots(arrays: Arrays) -> dict[str, np.ndarray]:
+    """What the optimizers of a model keep that says itself what a step does: files need not have it."""
+    return {name: array for name, array in arrays.items() if level(name) in (SLOTS, OPTIMIZERS)}
 
 
 def _malformed(

@@ -29,7 +29,7 @@ class Team:
 
         Ctrl-C waits too: those that are still in the code write into memory that belongs to the caller.
         """
-        errors = []
+        errors: list[BaseException] = []
         while count:
             try:
                 error = self._done.get()
