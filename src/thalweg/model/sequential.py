@@ -11,8 +11,9 @@ from thalweg import config
 from thalweg.checks import check_value
 from thalweg.errors import ArgumentError
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import Layer, symbolic
+from thalweg.layers.layer import Layer
 from thalweg.layers.nested import unwrapped
+from thalweg.layers.signature import symbolic
 from thalweg.layers.symbols import Input, InputLayer, Symbol
 from thalweg.model.model import Model
 from thalweg.model.restoring import registry
@@ -76,6 +77,8 @@ class Sequential(Model):
 
     def build_for(self, x: Any, seed: int | None = None) -> None:
         if not self.built and self._stack:
+            given = data.of_the_only_part(x)
+            x = given if getattr(given, "ndim", 0) > 1 else x
             kind = data.input_type(x, whole=self._stack[0].takes_whole_numbers)
             if seed is not None:
                 self.runner.seed = seed

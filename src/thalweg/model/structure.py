@@ -13,8 +13,10 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import Shape, TensorType
 from thalweg.layers.layer import Layer, name_layers
-from thalweg.layers.symbols import SOME_BATCH, Call, Symbol
+from thalweg.layers.signature import SOME_BATCH
+from thalweg.layers.symbols import Call, Symbol
 from thalweg.layers.tracing import Parameter, add_parameters, tracing
+from thalweg.trees import flatten
 
 Parts = Symbol | Sequence[Symbol] | Mapping[str, Symbol]
 
@@ -30,6 +32,7 @@ class Structure:
         outputs: by their names; the only output of a model is called "".
         calls: the uses of the layers, each after those that it needs; none while the input is not known.
         named_outputs: whether results go by the outputs' names, because the outputs were given so.
+        without_call: whether there are no outputs, because the model says only what its steps do.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -38,11 +41,12 @@ class Structure:
     calls: tuple[Call, ...] = ()
     named_outputs: bool = False
     members: tuple[Layer | Symbol, ...] = ()
+    without_call: bool = False
 
     @property
     def built(self) -> bool:
         """Whether the types of the inputs are known, and with them all parameters."""
-        return bool(self.calls)
+        return bool(self.calls) or self.without_call
 
     @cached_property
     def is_open(self) -> bool:
@@ -94,8 +98,8 @@ class Structure:
 
         for call in self.calls:
             told = training if call.training is None else call.training
-            results = call.layer(*map(value, call.inputs), training=told)
-            for index, node in enumerate(results if isinstance(results, tuple) else (results,)):
+            results = call.layer.on_nodes(tuple(map(value, call.inputs)), told, call.arguments)
+            for index, node in enumerate(flatten(results)[0]):
                 values[call, index] = node
         return tuple(value(symbol) for symbol in self.outputs.values())
 

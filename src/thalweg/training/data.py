@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,8 @@ from thalweg.errors import ArgumentError, DataError, DTypeError, ShapeError, did
 from thalweg.graph.types import Shape, TensorType
 from thalweg.layers.symbols import Symbol
 from thalweg.training.goals import Goal, Goals
+from thalweg.training.own import DataForm
+from thalweg.trees import LEAF
 
 Entries = Mapping[str, Symbol]
 """Label of an input ("x", "x/left") -> its shape, in which None is open, and its dtype."""
@@ -33,10 +36,29 @@ def prepare_inputs(x: Any, entries: Entries) -> Rows:
 
     Raises: ShapeError, DTypeError or DataError naming the input and what does not fit.
     """
-    parts = by_label(x, list(entries), "x")
+    only = _of_the_only_input(x, *entries.values()) if len(entries) == 1 else None
+    parts = by_label(x, list(entries), "x") if only is None else dict.fromkeys(entries, only)
     arrays = {label: _input_array(parts[label], entry, label) for label, entry in entries.items()}
     late = {label: entry.dtype for label, entry in entries.items() if isinstance(arrays[label], np.memmap)}
     return LateRows(arrays, late) if late else Rows(arrays)
+
+
+def _of_the_only_input(x: Any, entry: Symbol) -> Any:
+    """What a list of one array, or a mapping of one by the input's name, holds; anything else as it is, and None for a
+    mapping of others.
+    """
+    if isinstance(x, Mapping) and not hasattr(x, "columns"):
+        return x[entry.name] if set(x) == {entry.name} else None
+    inner = of_the_only_part(x)
+    if inner is not x and inner.ndim < len(entry.shape) and (len(x), *inner.shape)[1:] == entry.shape[1:]:
+        return x  # a list of one sample
+    return inner
+
+
+def of_the_only_part(value: Any) -> Any:
+    """What a list of one array holds, as Keras allows for a model of one input or output; anything else as it is."""
+    alone = isinstance(value, list | tuple) and len(value) == 1
+    return value[0] if alone and getattr(value[0], "ndim", 0) > 0 else value
 
 
 def check_inputs(rows: Rows, x: Any) -> None:
@@ -149,7 +171,7 @@ def by_label(value: Any, labels: Sequence[str], what: str) -> dict[str, Any]:
         return {label: value[name] for label, name in zip(labels, names, strict=True)}
     if len(labels) == 1:
         (label,) = labels
-        return {label: value}
+        return {label: of_the_only_part(value)}
     if isinstance(value, list | tuple) and len(value) == len(labels):
         return dict(zip(labels, value, strict=True))
     raise ArgumentError(
@@ -238,16 +260,17 @@ def _prepare_weights(sample_weight: Any, targets: Arrays, goals: Sequence[Goal])
         )
     several = isinstance(sample_weight, Mapping) or (len(goals) > 1 and isinstance(sample_weight, list | tuple))
     labels = [goal.label for goal in goals]
-    parts = by_label(sample_weight, labels, "y") if several else dict.fromkeys(labels, sample_weight)
+    parts = by_label(sample_weight, labels, "y") if several else dict.fromkeys(labels, of_the_only_part(sample_weight))
     return {goal.weight_label: _weights(parts[goal.label], len(targets[goal.label])) for goal in goals}
 
 
-def weigh_classes(rows: Rows, class_weight: Any, goals: Goals) -> Rows:
+def weigh_classes(rows: Rows, class_weight: Any, goals: Goals | None) -> Rows:
     """The rows, each with the weight of its class. Rows held out for validation are none of these, and have none.
 
     Arguments:
         class_weight: class -> weight (classes without one count 1), or ``"balanced"``: n / (classes * samples of the
             class), as in scikit-learn; None for no weights.
+        goals: None where a step that the model says itself gets the rows.
 
     Raises: ArgumentError if the rows have weights already, or the targets are no classes; DataError for a weight that
         is none.
@@ -261,16 +284,23 @@ def weigh_classes(rows: Rows, class_weight: Any, goals: Goals) -> Rows:
             got="both",
             fix="multiply them: sample_weight * np.array([class_weight[c] for c in y])",
         )
-    if len(goals.outputs) > 1:
+    target = rows.ready().get("y")  # targets are read and converted at once, whatever the inputs come from
+    if goals is None and target is not None and isinstance(rows.form, DataForm):
+        units = target.shape[-1] if target.ndim > 1 else 1
+        weights = _class_weights(class_weight, target, units, sparse=False)
+        kind = TensorType((), weights.dtype.name)
+        form = dataclasses.replace(rows.form, further=(*rows.form.further, (WEIGHT, kind)), sample_weight=LEAF)
+        return rows.beside({WEIGHT: weights}, form)
+    if goals is None or len(goals.outputs) > 1:
         raise ArgumentError(
             "class_weight with a model of several outputs",
             expected="a model of one output, as in Keras",
-            got=f"{len(goals.outputs)} outputs",
+            got="other targets" if goals is None else f"{len(goals.outputs)} outputs",
             fix="pass sample_weight={output: weights} instead",
         )
     (goal,) = goals.outputs
     units = goal.output.shape[-1] if goal.output.rank > 1 else 1
-    target = rows.ready()[goal.label]  # targets are read and converted at once, whatever the inputs come from
+    target = rows.ready()[goal.label]
     return rows.beside({goal.weight_label: _class_weights(class_weight, target, units, goal.kind.sparse)})
 
 
