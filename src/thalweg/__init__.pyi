@@ -16,6 +16,7 @@ from thalweg import models as models
 from thalweg import numdiff as numdiff
 from thalweg import ops as ops
 from thalweg import optimizers as optimizers
+from thalweg import random as random
 from thalweg import regularizers as regularizers
 from thalweg import saving as saving
 from thalweg import utils as utils

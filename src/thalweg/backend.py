@@ -54,7 +54,6 @@ from thalweg.ops import ones_like as ones_like
 from thalweg.ops import prod as prod
 from thalweg.ops import reshape as reshape
 from thalweg.ops import round as round
-from thalweg.ops import shape as shape
 from thalweg.ops import sigmoid as sigmoid
 from thalweg.ops import sign as sign
 from thalweg.ops import sin as sin
@@ -74,6 +73,7 @@ from thalweg.ops import tile as tile
 from thalweg.ops import var as var
 from thalweg.ops import zeros as zeros
 from thalweg.ops import zeros_like as zeros_like
+from thalweg.ops.creation import shape as shape
 
 KerasTensor = Symbol
 

@@ -77,18 +77,19 @@ class Operation(Layer):
         return tuple(result) if isinstance(result, list) else result
 
 
-_HOMES: Mapping[str, Registry[Any]] = {"ops": ops.registry, "activations": activations.registry}
+def _homes() -> Mapping[str, Registry[Any]]:
+    return {"ops": ops.registry, "activations": activations.registry}
 
 
 def _found(name: str) -> Callable[..., Any]:
     """The function of a name as ``"ops.add"``. Raises NameNotFoundError."""
     home, _, own = name.rpartition(".")
-    return _HOMES.get(home, ops.registry).find(own)
+    return _homes().get(home, ops.registry).find(own)
 
 
 def _name(function: Callable[..., Any]) -> str:
     """The inverse. Raises ArgumentError for a function that a file cannot name."""
-    for home, known in _HOMES.items():
+    for home, known in _homes().items():
         if any(function is entry for _, entry in known.items()):
             return f"{home}.{known.name_of(function)}"
     raise ArgumentError(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from thalweg import config, ops
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.layers.tracing import as_node
+from thalweg.losses.function import FunctionLoss
 from thalweg.losses.loss import Loss, spread
-from thalweg.metrics.metric import MeanMetric, Metric, mean_sums, registry
+from thalweg.metrics.metric import MeanMetric, Metric, mean_sums, registry, total
 
-__all__ = ["Mean", "MeanLoss"]
+__all__ = ["Mean", "MeanLoss", "MeanMetricWrapper", "Sum"]
 
 
 @registry.register("mean")
@@ -27,21 +30,64 @@ class Mean(MeanMetric):
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]  # as in Keras
         """Add numbers of any shape; the weights are those of samples, or of all numbers alike."""
-        values = as_node(values, config.floatx())
-        if sample_weight is None:
-            self.add(mean_sums(values, None))
-            return
-        weight = as_node(sample_weight, values.dtype)
-        if weight.rank == 0:
-            weight = ops.cast(weight, "float64")
-            self.add({name: node * weight for name, node in mean_sums(values, None).items()})
-            return
-        weight = spread(weight, values)
-        self.add({"total": ops.reduce_sum(values * weight), "weight": ops.reduce_sum(weight)})
+        self.add(mean_sums(*_weighted(values, sample_weight)))
 
     @property
     def is_formula(self) -> bool:
         return True
+
+
+def _weighted(values: Any, sample_weight: Any) -> tuple[Node, Node | None]:
+    """Numbers of any shape, and a weight for each of them."""
+    values = as_node(values, config.floatx())
+    if sample_weight is None:
+        return values, None
+    weight = as_node(sample_weight, values.dtype)
+    if weight.rank:
+        return values, spread(weight, values)
+    values = ops.cast(values, "float64")  # a batch's loss times its size, as exact as a step's own sums
+    return values, ops.broadcast(ops.cast(weight, "float64"), values.shape, ())
+
+
+@registry.register("sum")
+@dataclass(frozen=True)
+class Sum(Metric):
+    """The sum of the predictions, weighted; the targets do not matter."""
+
+    def sums(self, y_true: Node, y_pred: Node, weight: Node | None = None) -> dict[str, Node]:
+        return {"total": total(y_pred, weight)}
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]  # as in Keras
+        """Add numbers of any shape; the weights are those of samples, or of all numbers alike."""
+        self.add({"total": total(*_weighted(values, sample_weight))})
+
+    @property
+    def is_formula(self) -> bool:
+        return True
+
+    def result(self, total: float) -> float:
+        return float(total)
+
+
+class MeanMetricWrapper(MeanMetric):
+    """The mean of a function of targets and predictions over the samples.
+
+    Arguments:
+        fn: of nodes, ``fn(y_true, y_pred, **kwargs)``, to (batch, ...).
+        name: in records; the function's unless given.
+        dtype: Keras's; sums are double precision.
+    """
+
+    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+        super().__init__(name=name or getattr(fn, "__name__", "mean_metric_wrapper"))
+        object.__setattr__(self, "fn", fn)  # frozen otherwise
+        object.__setattr__(self, "options", kwargs)
+
+    fn: Callable[..., Any]
+    options: dict[str, Any]
+
+    def values(self, y_true: Node, y_pred: Node) -> Node:
+        return FunctionLoss(partial(self.fn, **self.options), name=self.name).per_sample(y_true, y_pred)
 
 
 @registry.register("mean_loss")
