@@ -32,6 +32,7 @@ LAYERS: dict[str, Any] = {
     "identity": (layers.Identity, (5,), "float32"),
     "lambda": (lambda: layers.Lambda(ops.square), (5,), "float32"),
     "layer_normalization": (layers.LayerNormalization, (3, 5), "float32"),
+    "masking": (layers.Masking, (3, 2), "float32"),
     "maximum": (layers.Maximum, [(2, 3), (2, 3)], "float32"),
     "minimum": (layers.Minimum, [(2, 3), (2, 3)], "float32"),
     "model": (

@@ -554,6 +554,9 @@ def _layers():
     yield Case("layer", "Flatten", {}, {"x0": image})
     yield Case("layer", "Reshape", {"target_shape": (6, -1)}, {"x0": image})
     yield Case("layer", "Identity", {}, {"x0": x})
+    yield Case(
+        "layer", "Masking", {"mask_value": 2.0}, {"x0": np.array([[[2.0, 2.0], [2.0, 1.0]], [[0.0, 3.0], [2.0, 2.0]]])}
+    )
     yield Case("layer", "Rescaling", {"scale": 0.5, "offset": -1.0}, {"x0": x})
     yield Case("layer", "Dense", {"units": 3, "activation": "tanh"}, {"x0": x})
     yield Case("layer", "Embedding", {"input_dim": 7, "output_dim": 3}, {"x0": np.arange(12).reshape(4, 3) % 7 * 1.0})

@@ -56,6 +56,9 @@ class Operation(Layer):
             name = f"array_{len(self.arrays)}" if self.arrays else "array"
             self.arrays.append(self.parameter(name, np.shape(values), Constant(values), trainable=False, dtype=dtype))
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None, as in Keras: what a function makes of masked places it does not say."""
+
     def call(self, *inputs: Node) -> Any:
         floats = [x.dtype for x in inputs if x.type.is_float]
         nodes = [array.node for array in self.arrays]

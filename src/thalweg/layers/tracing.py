@@ -207,6 +207,8 @@ class Trace:
         self.results: dict[
             object, list[Node | Nodes]
         ] = {}  # by layer, of each use; in the order in which they finished
+        self.masks: dict[Node, Node] = {}  # which places of a result count: bool, of the first of its axes
+        self.unmasked: dict[object, None] = {}  # layers that a mask came to, and did not come out of
         self.training = False  # what the layer being called was told, which it passes on to those inside it
         self.frozen: Collection[object] | None = None  # layers, as compile found them; None: as they say themselves
         self.mixing: Node | None = None  # how much of each sample is itself, the rest the next one's: see MixUp
@@ -305,6 +307,23 @@ class Trace:
         self._draws[source] = self._draws.get(source, -1) + 1
         return self._draws[source]
 
+    @contextmanager
+    def masking(self, masks: Mapping[Node, Node | None]) -> Iterator[None]:
+        """These nodes have these masks inside."""
+        before = {node: self.masks.get(node) for node in masks}
+        self._mask(masks)
+        try:
+            yield
+        finally:
+            self._mask(before)
+
+    def _mask(self, masks: Mapping[Node, Node | None]) -> None:
+        for node, mask in masks.items():
+            if mask is None:
+                self.masks.pop(node, None)
+            else:
+                self.masks[node] = mask
+
 
 _trace: ContextVar[Trace] = ContextVar("thalweg_trace")
 
@@ -327,6 +346,18 @@ def tracing(parameters: Mapping[str, Parameter] | None = None, counter: str = ST
         yield trace
     finally:
         _trace.reset(token)
+
+
+def mask_of(x: Node) -> Node | None:
+    """Which places of a layer's result count; None where all do. See docs/shapes.md."""
+    trace = _trace.get(None)
+    return None if trace is None else trace.masks.get(x)
+
+
+def set_mask(x: Node, mask: Node | None) -> None:
+    """Let only these places of a result count; inside ``tracing``."""
+    if mask is not None:
+        current_trace().masks[x] = mask
 
 
 def as_node(value: Any, dtype: str) -> Node:

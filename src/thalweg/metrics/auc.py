@@ -14,6 +14,7 @@ from thalweg.checks import In
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
+from thalweg.losses.loss import spread
 from thalweg.metrics.counts import Share, answers
 from thalweg.metrics.metric import Metric, divide, registry
 
@@ -81,7 +82,7 @@ class AUC(Metric):
             )
         weights = ops.filled(y_pred.shape, 1.0, y_pred.dtype)
         if weight is not None:
-            weights = ops.broadcast(ops.cast(weight, y_pred.dtype), y_pred.shape, (0,))
+            weights = spread(ops.cast(weight, y_pred.dtype), y_pred)
         if self.label_weights is not None and not self.multi_label:
             weights = weights * ops.broadcast_to(ops.literal(self.label_weights, y_pred.dtype), y_pred.shape)
         limits = self._limits(y_pred.dtype)

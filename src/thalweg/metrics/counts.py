@@ -12,7 +12,7 @@ from thalweg.checks import Count, In, NotEmpty
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
-from thalweg.losses.loss import align, column
+from thalweg.losses.loss import align, column, spread
 from thalweg.metrics.metric import Metric, Value, divide, number, registry, total
 
 __all__ = [
@@ -90,7 +90,7 @@ def counted(
     for name in wanted:
         said, is_so = kinds[name]()
         if weight is not None:
-            is_so = is_so * ops.broadcast(ops.cast(weight, y_pred.dtype), y_pred.shape, (0,))
+            is_so = is_so * spread(ops.cast(weight, y_pred.dtype), y_pred)
         counts[name] = ops.cast(ops.reduce_sum(said * ops.broadcast(is_so, shape, inner), inner), "float64")
     return counts
 

@@ -14,7 +14,7 @@ from thalweg.data.arrays import as_array, converted
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import Shape, TensorType
-from thalweg.layers.tracing import Trace, tracing_now
+from thalweg.layers.tracing import Trace, mask_of, tracing_now
 from thalweg.losses.loss import column, spread
 from thalweg.metrics.kept import Cells, HostCells, Late, MetricVariable, StepCells, cells_on_host, on_host
 from thalweg.ops.reference import reference_values
@@ -78,7 +78,7 @@ class Metric(Registered):
         A class of Keras's kind writes it anew, on nodes, with variables made by ``add_weight``.
         Raises: ShapeError, DTypeError or DataError if the arrays do not fit.
         """
-        self.add(self.sums(y_true, y_pred, sample_weight))
+        self.add(self.sums(y_true, y_pred, counting(sample_weight, y_pred)))
 
     def add(self, sums: Mapping[str, Node]) -> None:
         """Add to the sums; inside ``update_state``."""
@@ -294,6 +294,17 @@ for _name, _wrapped in (("update_state", _updating), ("result", _resulting)):
 
 
 registry: Registry[Metric] = Registry("metric", Metric)
+
+
+def counting(weight: Node | None, y_pred: Node) -> Node | None:
+    """The weights of samples or places, 0 where a mask of the predictions leaves a place out."""
+    mask = mask_of(y_pred)
+    if mask is None:
+        return weight
+    counts = ops.cast(mask, y_pred.dtype if weight is None else weight.dtype)
+    if weight is None:
+        return counts
+    return spread(weight, counts) * counts if weight.rank <= counts.rank else weight * spread(counts, weight)
 
 
 @dataclass(frozen=True)

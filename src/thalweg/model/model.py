@@ -222,11 +222,13 @@ class Model:
     @property
     def trainable(self) -> bool:
         """Whether training changes the model; setting it sets it for all layers. ``compile`` goes by what it finds."""
-        return self._trainable
+        return self._trainable if self._nested is None else self._nested.trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = value
+        if self._nested is not None:  # what stands for the model in others
+            self._nested.trainable = value
         for layer in self.runner.structure.layers:
             layer.trainable = value
 

@@ -11,6 +11,7 @@ from thalweg.errors import GraphError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes
 from thalweg.layers.layer import Layer, layers_among, name_layers
+from thalweg.layers.masks import Masks
 from thalweg.layers.signature import PLAIN, Arguments, signature_of
 from thalweg.layers.symbols import Input, Symbol
 from thalweg.layers.tracing import told_training
@@ -74,8 +75,11 @@ class Body(Layer):
             given = dict(zip(self.keys, inputs, strict=True))
         name_layers(self.sublayers())
         with told_training(training) as told:
-            cls: type = type(self.model)
-            options = {"training": told} if signature_of(cls).training else {}
+            cls: Any = type(self.model)
+            wanted = signature_of(cls)
+            options: dict[str, Any] = {"training": told} if wanted.training else {}
+            if wanted.mask:
+                options["mask"] = Masks.of(given).nested
             try:
                 result = self.model.call(given, **options)
             except ThalwegError as error:

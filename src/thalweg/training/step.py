@@ -20,7 +20,7 @@ from thalweg.graph.types import TensorType
 from thalweg.layers.mixing import rolled
 from thalweg.layers.tracing import Parameter, Trace, current_trace, tracing
 from thalweg.losses.loss import Loss
-from thalweg.metrics.metric import Metric
+from thalweg.metrics.metric import Metric, counting
 from thalweg.optimizers.optimizer import Optimizer
 from thalweg.passes.rows import adds_up, row_by_row, same_numbers
 from thalweg.state import Variable
@@ -277,12 +277,12 @@ def _measure(
     sums: dict[str, Node] = {}
     for measure in goal.measures:
         with scope(measure.name):
+            weights = sample_weight if measure.weighted else weight
             if not measure.metric.is_formula:
-                weights = sample_weight if measure.weighted else weight
                 current_trace().measured[measure.name] = measure.metric
                 measure.metric.update_state(y_true, y_pred, sample_weight=weights)
                 continue
-            own = measure.metric.sums(y_true, y_pred, sample_weight if measure.weighted else weight)
+            own = measure.metric.sums(y_true, y_pred, counting(weights, y_pred))
         sums |= {f"{measure.name}/{name}": ops.cast(node, "float64") for name, node in own.items()}
     return sums
 
