@@ -523,6 +523,7 @@ class Model:
         own.refuse_functions(type(self))
         given = optimizer if isinstance(optimizer, OptimizerHandle) else None
         rule = optimizers.get(optimizer) if given is None else given.current_rule()
+        rule = rule.for_weights(self.runner.structure.parameters())
         trained = Trained.now(self.runner.structure, self._trainable)
         decided = Compiled(rule, loss, loss_weights, metrics, weighted_metrics, trained)
         self.runner.compile(decided, goes_on=given is not None and given is self.optimizer)
