@@ -130,6 +130,9 @@ class Loss(Registered):
         mask = mask_of(y_pred)
         y_true, y_pred = self.aligned(y_true, y_pred)
         values, counted = self.per_sample(y_true, y_pred), self.counted(y_true)
+        if values.rank == 0:  # one number for the batch, that of a user's class: each sample's share of it is the same
+            share = 1.0 / y_pred.shape[0] if self.reduction == "sum" else 1.0
+            values = ops.broadcast(values * share, y_pred.shape[:1], ())
         places = None if mask is None else self._places(mask, values)
         if places is None:
             return values, counted
