@@ -98,7 +98,7 @@ class Layer(Registered):
 
     def __post_init__(self) -> None:
         if self.dtype is not None and not isinstance(self.dtype, str):
-            with suppress(TypeError):  # which check_fields says better
+            with suppress(TypeError, ValueError):  # which check_fields says better
                 self.dtype = np.dtype(self.dtype).name
         check_fields(self)
         self.dtype = self.dtype or config.floatx()
