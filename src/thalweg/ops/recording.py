@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from types import FunctionType
 from typing import Any, TypeVar
 
 import numpy as np
 
 from thalweg import config
-from thalweg.errors import GraphError
+from thalweg.checks import checked
+from thalweg.errors import ArgumentError, GraphError
 from thalweg.graph.node import Node
 from thalweg.graph.types import FLOATS
 from thalweg.ops.leaf import input_node
-from thalweg.ops.literal import literal, plain_array
+from thalweg.ops.literal import literal, named_dtype, plain_array
 from thalweg.ops.reference import reference_values
 from thalweg.registry import Registry
 
@@ -72,8 +74,9 @@ def recordable(function: F) -> F:
         given = list(_parts((*args, *kwargs.values())))
         record = next((_records[type(part)] for part in given if type(part) in _records), None)
         if record is not None:
+            _Tensors(function, args, kwargs, _rules(function)).check()
             return record(call, args, kwargs)
-        told = _Tensors(function, args, kwargs)
+        told = _Tensors(function, args, kwargs, _rules(function))
         return told.in_graph() if told.nodes else told.at_once()
 
     return call  # type: ignore[return-value]  # of the same signature
@@ -108,8 +111,14 @@ def _parts(arguments: tuple[Any, ...]) -> Iterator[Any]:
 class _Tensors:
     """A call whose tensors may be nodes, weights of layers, arrays, lists or numbers."""
 
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.function = function
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        rules: Callable[..., dict[str, Any]],
+    ) -> None:
+        self.function, self.rules = function, rules
         code, annotations = function.__code__, function.__annotations__
         names = [*code.co_varnames[: code.co_argcount]]
         rest = code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & 4 else ""
@@ -118,11 +127,32 @@ class _Tensors:
         ]
         places += [(key, annotations.get(key, "")) for key in kwargs]
         self.args: dict[int | str, Any] = dict(enumerate(args)) | kwargs
-        self.kinds = {place: kind for place, kind in places if _is_tensor(kind) and self.args[place] is not None}
+        self.kinds = {
+            place: kind
+            for place, kind in places
+            if _is_tensor(kind) and not ("None" in kind and self.args[place] is None)
+        }
         for place, kind in self.kinds.items():
             given = self.args[place]
-            self.args[place] = [*map(_node_or_value, given)] if "Nodes" in kind else _node_or_value(given)
+            self.args[place] = (
+                [*map(_node_or_value, _several(function, given))] if "Nodes" in kind else _node_or_value(given)
+            )
         self.nodes = [part for part in self._each() if isinstance(part, Node)]
+
+    def check(self) -> None:
+        """Raise ArgumentError for another argument than a tensor that does not fit its annotation."""
+        self._checked(self.args)
+
+    def _checked(self, args: dict[int | str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """All arguments, those that are no tensors as their annotations say."""
+        args = {
+            place: part.tolist() if isinstance(part, np.ndarray) and place not in self.kinds else part
+            for place, part in args.items()
+        }
+        named = {key: value for key, value in args.items() if isinstance(key, str)}
+        if "dtype" in named:
+            named["dtype"] = named_dtype(named["dtype"])
+        return self.rules(*(value for key, value in args.items() if not isinstance(key, str)), **named)  # type: ignore
 
     def _each(self) -> Iterator[Any]:
         """The tensors."""
@@ -138,8 +168,8 @@ class _Tensors:
         for place, kind in self.kinds.items():
             given = args[place]
             args[place] = tuple(change(part, kind) for part in given) if "Nodes" in kind else change(given, kind)
-        named = {key: value for key, value in args.items() if isinstance(key, str)}
-        return self.function(*(value for key, value in args.items() if not isinstance(key, str)), **named)
+        positional, named = self._checked(args)
+        return self.function(*positional, **named)
 
     def in_graph(self) -> Any:
         """Beside nodes arrays become part of the graph, floats in the dtype of these; numbers stay numbers."""
@@ -176,6 +206,37 @@ class _Tensors:
         with np.errstate(all="ignore"):
             values = reference_values(nodes, known)
         return _replaced(result, dict(zip(nodes, values, strict=True)))
+
+
+@functools.cache
+def _rules(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What gives the arguments of a call back, those that are no tensors checked and converted by the annotations."""
+    code = function.__code__
+
+    def given(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return args, kwargs
+
+    told = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
+    told.__kwdefaults__ = function.__kwdefaults__
+    told.__annotations__ = {
+        name: Any if name == "dtype" or _is_tensor(str(kind)) else kind
+        for name, kind in function.__annotations__.items()
+    }
+    given.__wrapped__ = told  # type: ignore[attr-defined]  # whose signature is read
+    given.__name__ = function.__name__
+    return checked(given)
+
+
+def _several(function: Callable[..., Any], given: Any) -> Any:
+    """What comes as several tensors. Raises ArgumentError for one number or none."""
+    if isinstance(given, list | tuple) or (isinstance(given, np.ndarray) and given.ndim):
+        return given
+    raise ArgumentError(
+        f"{function.__name__} takes several tensors",
+        expected="a list of tensors or arrays",
+        got=f"{given!r:.60} ({type(given).__name__})",
+        fix=f"pass them as a list: ops.{function.__name__}([x, y])",
+    )
 
 
 def _node_or_value(x: Any) -> Any:
