@@ -12,7 +12,7 @@ from thalweg.graph.types import DTYPES
 from thalweg.layers.layer import Layer
 from thalweg.layers.layer import registry as layers
 from thalweg.layers.signature import Arguments
-from thalweg.layers.symbols import Call, Input, Symbol
+from thalweg.layers.symbols import Call, Input, Symbol, by_data
 from thalweg.model.structure import Structure, connected
 from thalweg.registry import describe, restore, sharing
 from thalweg.trees import TreeForm, flatten
@@ -61,6 +61,7 @@ def describe_inputs(inputs: Mapping[str, Symbol]) -> dict[str, Any]:
     """The inputs of a model by label, in JSON types."""
     return {
         label: {"shape": list(symbol.shape[1:]), "dtype": symbol.dtype, "name": symbol.name}
+        | ({"by_data": True} if symbol.by_data else {})
         for label, symbol in inputs.items()
     }
 
@@ -99,7 +100,8 @@ def restore_structure(config: Mapping[str, Any], layers_by_label: Mapping[str, L
 def _input(entry: Mapping[str, Any]) -> Symbol:
     if entry["dtype"] not in DTYPES:
         raise ValueError(f"an input of dtype {entry['dtype']!r:.40}")
-    return Input(shape=tuple(entry["shape"]), dtype=entry["dtype"], name=entry["name"])
+    make = by_data if entry.get("by_data") else Input
+    return make(shape=tuple(entry["shape"]), dtype=entry["dtype"], name=entry["name"])
 
 
 def _layer(entry: Mapping[str, Any]) -> Layer:
