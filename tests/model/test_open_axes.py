@@ -462,7 +462,8 @@ class TestBuiltByData:
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: thalweg.models.resnet(8, (None, None, 3)), lambda: thalweg.models.unet((None, None, 3), filters=(2, 4))]
+    "make",
+    [lambda: thalweg.models.resnet(8, (None, None, 3)), lambda: thalweg.models.unet((None, None, 3), filters=(2, 4))],
 )
 def test_ready_networks_for_images_of_any_size(make):
     model = make()
