@@ -214,7 +214,10 @@ def _pixels(shape: Sequence[int | None], dtype: str | None) -> list[Any]:
 
 def _image(shape: Sequence[int | None], dtype: str | None) -> list[Any]:
     """The same and, for images without an axis of channels, what gives them one."""
-    return [*_pixels(shape, dtype), *([Reshape((*shape, 1))] if len(shape) == 2 else [])]
+    return [
+        *_pixels(shape, dtype),
+        *([Reshape((*(-1 if n is None else n for n in shape), 1))] if len(shape) == 2 else []),
+    ]
 
 
 def _symbols(shape: Sequence[int | None], dtype: str | None) -> tuple[Symbol, Symbol]:
