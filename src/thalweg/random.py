@@ -169,7 +169,7 @@ def dropout(
 ) -> Any:
     """0 with probability ``rate``, the other numbers divided by ``1 - rate``. Shapes: inputs (...) -> (...)."""
     x = _tensor(inputs)
-    mask = x.shape if noise_shape is None else [n or size for n, size in zip(noise_shape, x.shape, strict=True)]
+    mask = x.shape if noise_shape is None else tuple(n or m for n, m in zip(noise_shape, x.shape, strict=True))
     kept = ops.random_bits(_sizes(mask), *_key(seed)) >= int(rate * 2**32)
     return _of_tensors(ops.where(ops.broadcast_to(kept, x.shape), x * (1.0 / (1.0 - rate)), 0.0), {x: inputs})
 
