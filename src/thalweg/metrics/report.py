@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import numpy as np
 
 from thalweg.checks import OneOf, check_value, checked
-from thalweg.data.arrays import as_array
+from thalweg.data.arrays import as_array, refuse_masked
+from thalweg.data.tables import labels as labels_of
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.metrics.metric import divide
@@ -297,7 +298,8 @@ def _steps(y_true: Any, y_score: Any, sample_weight: Any) -> tuple[np.ndarray, n
 
 
 def _classes(y: Any, threshold: float, name: str) -> np.ndarray:
-    array = np.asarray(y) if isinstance(y, np.ndarray | list | tuple) else as_array(y, name)
+    refuse_masked(y, name)
+    array = labels_of(y, name)
     if array.dtype.kind != "U":
         array = as_array(array, name)
     if array.ndim == 2 and array.shape[1] > 1:
