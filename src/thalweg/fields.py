@@ -8,11 +8,13 @@ classes are dataclasses all the same, to ``dataclasses.fields``, ``replace`` and
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
+
+from thalweg.errors import ArgumentError, did_you_mean
 
 __all__ = ["dataclass", "has_field_constructor"]
 
@@ -91,7 +93,10 @@ def _constructor(cls: Any, frozen: bool) -> Callable[..., None]:
         if len(args) > len(plan.positional):
             _misfit(cls, args, kwargs)
         if kwargs:
-            if not given.keys().isdisjoint(kwargs) or kwargs.keys() - plan.accepted:
+            unknown = kwargs.keys() - plan.accepted
+            if unknown and type(self).__init__ is not __init__:  # handed on by a constructor with **options
+                _unknown(type(self), unknown, plan.accepted)
+            if unknown or not given.keys().isdisjoint(kwargs):
                 _misfit(cls, args, kwargs)
             given |= kwargs
         for name, default, factory, wanted in plan.defaults:
@@ -117,6 +122,17 @@ _written_here: WeakSet[Any] = WeakSet()
 def has_field_constructor(cls: type) -> bool:
     """Whether ``cls(...)`` takes the class's fields: it, or the base it has its ``__init__`` from, was defined here."""
     return cls.__init__ in _written_here  # type: ignore[misc]
+
+
+def _unknown(cls: Any, unknown: Collection[str], known: Collection[str]) -> None:
+    """Raises ArgumentError for keywords that neither a constructor nor that of its base has."""
+    name = min(unknown)
+    raise ArgumentError(
+        f"{cls.__name__}: there is no argument {name!r}",
+        expected=f"those of its __init__, and {', '.join(sorted(known))}",
+        got=f"{name}=",
+        fix=did_you_mean(name, known),
+    )
 
 
 def _misfit(cls: Any, args: _Values, kwargs: dict[str, Any]) -> None:

@@ -16,6 +16,31 @@ class TreeForm(NamedTuple):
     keys: tuple[Any, ...] = ()
     parts: tuple[TreeForm, ...] = ()
 
+    def described(self) -> Any:
+        """In JSON types, for files; named tuples become tuples."""
+        if self.kind is None:
+            return LEAF_NAME
+        if self.kind is type(None):
+            return None
+        parts = [part.described() for part in self.parts]
+        if self.kind is dict:
+            return {"dict": parts, "keys": list(self.keys)}
+        return {"list" if issubclass(self.kind, list) else "tuple": parts}
+
+    @classmethod
+    def restored(cls, described: Any) -> TreeForm:
+        """The inverse. Raises KeyError, TypeError or ValueError if the description is bad."""
+        if described == LEAF_NAME:
+            return LEAF
+        if described is None:
+            return cls(type(None))
+        (kind,) = described.keys() - {"keys"}
+        parts = tuple(cls.restored(part) for part in described[kind])
+        return cls({"dict": dict, "list": list, "tuple": tuple}[kind], tuple(described.get("keys", ())), parts)
+
+
+LEAF_NAME = "leaf"
+
 
 LEAF = TreeForm()
 

@@ -30,6 +30,7 @@ LAYERS: dict[str, Any] = {
     "gaussian_noise": (lambda: layers.GaussianNoise(0.3, seed=1), (5,), "float32"),
     "group_normalization": (lambda: layers.GroupNormalization(2), (3, 4), "float32"),
     "identity": (layers.Identity, (5,), "float32"),
+    "lambda": (lambda: layers.Lambda(ops.square), (5,), "float32"),
     "layer_normalization": (layers.LayerNormalization, (3, 5), "float32"),
     "maximum": (layers.Maximum, [(2, 3), (2, 3)], "float32"),
     "minimum": (layers.Minimum, [(2, 3), (2, 3)], "float32"),

@@ -33,7 +33,7 @@ from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
-from thalweg.layers.symbols import SOME_BATCH
+from thalweg.layers.signature import SOME_BATCH
 from thalweg.layers.tracing import tracing
 from thalweg.losses import MeanSquaredError
 from thalweg.optimizers import SGD

@@ -201,6 +201,7 @@ def compare_statistics(ours, theirs, case):
 OTHERWISE_PROVED = {
     *(
         "nested",
+        "lambda",
         "mixup",
         "swapnoise",
         "dropout",

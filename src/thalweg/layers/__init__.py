@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import thalweg.layers.connecting  # says what layers give for symbols
+import thalweg.layers.eager  # and for arrays
 from thalweg import absent
 from thalweg.layers.activation import *
 from thalweg.layers.augmentation import *
@@ -11,6 +12,7 @@ from thalweg.layers.dense import *
 from thalweg.layers.distributed import *
 from thalweg.layers.dropout import *
 from thalweg.layers.embedding import *
+from thalweg.layers.function import *
 from thalweg.layers.layer import Layer as Layer
 from thalweg.layers.layer import registry as registry
 from thalweg.layers.merging import *

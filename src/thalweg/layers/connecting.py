@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import starmap
+from typing import Any
 
 from thalweg.errors import ShapeError
 from thalweg.graph.types import OpenSize, Shape, TensorType
-from thalweg.layers.layer import DEPENDS_ON_DATA, Layer, called_on, remember_use, symbolic
+from thalweg.layers.layer import DEPENDS_ON_DATA, Layer, called_on, remember_use
 from thalweg.layers.route import route
+from thalweg.layers.signature import Arguments, symbolic
 from thalweg.layers.symbols import OPEN_SIZES, Call, Symbol
+from thalweg.trees import TreeForm, unflatten
 
 Types = tuple[TensorType, ...]
 
@@ -20,16 +23,16 @@ first is one that few layers have, so that in most messages it can be told from 
 
 
 @called_on(Symbol)
-def on_symbols(layer: Layer, inputs: tuple[Symbol, ...], training: bool | None) -> Symbol | tuple[Symbol, ...]:
-    """The layer's results for these symbols; builds the layer if nothing has.
+def on_symbols(layer: Layer, inputs: tuple[Symbol, ...], training: bool | None, arguments: Arguments) -> Any:
+    """The layer's results for these symbols, nested as ``call`` gives them; builds the layer if nothing has.
 
     Raises: ShapeError if the inputs do not fit, with the way that they came; or as ``without_batch``.
     """
     layer.check_symbols(inputs)
     is_open = any(x.is_open for x in inputs)
     try:
-        small = _results(layer, inputs, 0)
-        large = _results(layer, inputs, 1) if is_open else small
+        small, form = _results(layer, inputs, arguments, 0)
+        large = _results(layer, inputs, arguments, 1)[0] if is_open else small
         tried = list(starmap(_tried, zip(small, large, strict=True)))
     except ShapeError as error:
         if error.layer is None:
@@ -41,19 +44,26 @@ def on_symbols(layer: Layer, inputs: tuple[Symbol, ...], training: bool | None) 
         if error.problem not in OF_BATCH:
             error.got += f"\n{route(inputs)}"
         raise
-    call = Call(layer, inputs, training)
+    call = Call(layer, inputs, training, arguments)
     symbols = tuple(
         Symbol((None, *symbolic(shapes[0])), kind.dtype, shapes, call, index)
         for index, (kind, shapes) in enumerate(zip(small, tried, strict=True))
     )
     layer.output_shape = symbols[0].shape
     remember_use(layer, symbols[0])
-    return symbols[0] if len(symbols) == 1 else symbols
+    return unflatten(form, iter(symbols))
 
 
-def _results(layer: Layer, inputs: tuple[Symbol, ...], trial: int) -> Types:
-    """The types of one sample's results for one of the sizes of open axes."""
-    return without_batch(lambda batch: layer.infer(*(x.type(batch, trial) for x in inputs)))
+def _results(layer: Layer, inputs: tuple[Symbol, ...], arguments: Arguments, trial: int) -> tuple[Types, TreeForm]:
+    """The types of one sample's results for one of the sizes of open axes, and how they are nested."""
+    forms: list[TreeForm] = []
+
+    def infer(batch: int) -> Types:
+        types, form = layer.outcome([x.type(batch, trial) for x in inputs], arguments)
+        forms.append(form)
+        return types
+
+    return without_batch(infer), forms[0]
 
 
 def _tried(small: TensorType, large: TensorType) -> tuple[Shape, Shape]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import weakref
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field
-from functools import lru_cache
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -21,14 +19,23 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
 from thalweg.graph.types import FLOATS, OpenSize, Shape, TensorType
 from thalweg.initializers import Filling, Given
+from thalweg.layers.signature import (
+    PLAIN,
+    Arguments,
+    SymbolicShape,
+    arranged,
+    build_with,
+    builder,
+    require_tensors,
+    signature_of,
+    symbolic,
+)
 from thalweg.layers.tracing import Parameter, add_parameters, current_trace, told_training, tracing
 from thalweg.registry import NOT_DESCRIBED, Registered, Registry
 from thalweg.state.names import SEED_STATE, STEP_STATE
+from thalweg.trees import TreeForm, flatten
 
 __all__ = ["Layer", "registry"]
-
-SymbolicShape = tuple[int | None, ...]
-"""With the batch axis first, None where a size is open: ``(None, 784)``."""
 
 DEPENDS_ON_DATA = "the shape of a weight depends on an axis that is open"
 """The problem with a layer that is called on an open axis and wants to know its size."""
@@ -79,6 +86,11 @@ class Layer(Registered):
                 if value is not None and name.endswith(ending):
                     kind.get(value)
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "build" in vars(cls):
+            cls.build = builder(cls.build, Layer._become_built)  # type: ignore[method-assign]
+
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name == "trainable":
@@ -123,7 +135,7 @@ class Layer(Registered):
 
         Raises: ShapeError if the shape depends on an axis of the input that is open.
         """
-        if any(isinstance(size, OpenSize) for size in shape):
+        if any(size is None or isinstance(size, OpenSize) for size in shape):
             raise ShapeError(
                 DEPENDS_ON_DATA,
                 expected=f"sizes for {name!r} that are the same for all data",
@@ -328,61 +340,78 @@ class Layer(Registered):
 
         Raises: a ThalwegError naming this layer if the inputs do not fit.
         """
+        return self.outcome(types)[0]
+
+    def outcome(
+        self, types: Sequence[TensorType], arguments: Arguments = PLAIN
+    ) -> tuple[tuple[TensorType, ...], TreeForm]:
+        """The types of the results, and what they are the leaves of. Raises as ``infer``."""
+        nodes = tuple(ops.input_node(f"input_{i}", t.shape, t.dtype) for i, t in enumerate(types))
         with tracing():
-            outputs = self(*(ops.input_node(f"input_{i}", t.shape, t.dtype) for i, t in enumerate(types)))
-        results = outputs if isinstance(outputs, tuple) else (outputs,)
-        return tuple(node.type for node in results)
+            leaves, form = flatten(self.on_nodes(nodes, None, arguments))
+        return tuple(node.type for node in leaves), form
 
-    def __call__(self, *inputs: Any, training: bool | None = None) -> Any:
-        """The layer on symbols (gives symbols), or, inside ``tracing``, on nodes (gives nodes).
+    def __call__(self, *inputs: Any, training: bool | None = None, **options: Any) -> Any:
+        """The layer on symbols gives symbols, on arrays arrays, and, inside ``tracing``, on nodes nodes.
 
-        Several inputs may come as one list, as in Keras. Without ``training`` a layer follows the one that calls it.
+        Inputs may be nested in lists and mappings, as ``call`` wants them; see ``thalweg.layers.signature``. Without
+        ``training`` a layer follows the one that calls it.
         """
-        if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)):
-            (inputs,) = inputs
-        if inputs and all(isinstance(x, Node) for x in inputs):
-            return self._on_nodes(tuple(inputs), training)
-        stand_in = _stand_ins.get(type(inputs[0])) if inputs else None
-        if stand_in is not None and len({type(x) for x in inputs}) == 1:
-            return stand_in(self, tuple(inputs), training)
+        tensors, arguments = arranged(self, inputs, options, (Node, *_stand_ins))
+        if "training" in arguments.options:
+            training = arguments.options["training"]
+        if tensors and all(isinstance(x, Node) for x in tensors):
+            return self.on_nodes(tuple(tensors), training, arguments)
+        use = next((use for kind, use in _stand_ins.items() if tensors and isinstance(tensors[0], kind)), None)
+        if use is not None and len({type(x) for x in tensors}) == 1:
+            return use(self, tuple(tensors), training, arguments)
         raise DTypeError(
             "a layer cannot be called on this",
-            expected="what Input(...) or another layer gave",
-            got=", ".join(type(x).__name__ for x in inputs) or "nothing",
-            fix="put the layer into a model, and give arrays to model.predict()",
+            expected="what Input(...) or another layer gave, or arrays",
+            got=", ".join(type(x).__name__ for x in tensors) or "nothing",
+            fix="put the layer into a model, and give data to model.predict()",
             layer=str(self),
         )
 
-    def _on_nodes(self, inputs: Nodes, training: bool | None) -> Node | Nodes:
+    def on_nodes(self, inputs: Nodes, training: bool | None, arguments: Arguments = PLAIN) -> Any:
+        """What ``call`` gives for nodes, inside ``tracing``; builds the layer if nothing has."""
         with told_training(training) as told, scope(self.label):
             here = ops.constant(0).layer
             try:
                 if self.autocast:
                     inputs = tuple(ops.cast(x, self.compute_dtype) if x.type.is_float else x for x in inputs)
                 if not self.built:
-                    self.build(*(x.type for x in inputs))
-                    self.built = True
-                    if self.initial_weights is not None:
-                        self._start_from(self.initial_weights)
-                        self.initial_weights = None
-                    if not self.trainable:
-                        self.trainable = False  # of the layers inside too, now that they are there
-                options = {"training": told} if asks_for_training(type(self)) else {}
-                results = self.call(*inputs, **options)
+                    build_with(self, *arguments.of(x.type for x in inputs))
+                    self._become_built()
+                positional, named = arguments.of(inputs)
+                options = named | dict(arguments.options)
+                if signature_of(type(self)).training:
+                    options["training"] = told
+                results = self.call(*positional, **options)
+                leaves, _ = flatten(results)
+                require_tensors(leaves, str(self))
                 if current_trace().only_shapes:
-                    first = results[0] if isinstance(results, tuple) else results
-                    self.output_shape = (None, *symbolic(first.shape[1:]))
+                    self.output_shape = (None, *symbolic(leaves[0].shape[1:]))
                 regularizer = getattr(self, "activity_regularizer", None)
                 if regularizer is not None:
                     penalty = regularizers.get(regularizer)
-                    each = results if isinstance(results, tuple) else (results,)
-                    current_trace().activities.extend((penalty, result) for result in each)
-                current_trace().results.setdefault(self, []).append(results)
+                    current_trace().activities.extend((penalty, leaf) for leaf in leaves)
+                kept = leaves[0] if len(leaves) == 1 else tuple(leaves)
+                current_trace().results.setdefault(self, []).append(kept)
                 return results
             except ThalwegError as error:
                 if error.layer in (None, f"layer {here!r}"):
                     error.layer = str(self)
                 raise
+
+    def _become_built(self) -> None:
+        """Once the parameters are there, those of layers inside too."""
+        self.built = True
+        if self.initial_weights is not None:
+            self._start_from(self.initial_weights)
+            self.initial_weights = None
+        if not self.trainable:
+            self.trainable = False
 
     def require_ready(self) -> None:
         """Raise what keeps a layer that has its parameters from running: something that it should have learned."""
@@ -393,7 +422,7 @@ class Layer(Registered):
 
 registry: Registry[Layer] = Registry("layer", Layer, identity=True)
 
-Use = Callable[[Layer, tuple[Any, ...], bool | None], Any]
+Use = Callable[[Layer, tuple[Any, ...], bool | None, Arguments], Any]
 F = TypeVar("F", bound=Use)
 
 _stand_ins: dict[type, Use] = {}
@@ -403,7 +432,7 @@ _uses: weakref.WeakKeyDictionary[Layer, list[weakref.ref[Any]]] = weakref.WeakKe
 
 
 def called_on(kind: type) -> Callable[[F], F]:
-    """Decorator: what ``layer(*inputs, training=...)`` gives for objects of a class that stand in for nodes.
+    """Decorator: what ``layer(...)`` gives for objects of a class that stand in for nodes.
 
     As with the functions of ``thalweg.ops`` (``ops.recording.stands_in``) it is said where the class is.
     """
@@ -466,15 +495,3 @@ def name_layers(layers: Iterable[Layer]) -> None:
                 count += 1
             layer.name = name
             taken[name] = layer
-
-
-def symbolic(shape: Shape) -> SymbolicShape:
-    """The shape with None in place of the sizes that are open."""
-    return tuple(None if isinstance(n, OpenSize) else n for n in shape)
-
-
-@lru_cache(maxsize=1024)
-def asks_for_training(cls: type) -> bool:
-    """Whether ``call`` of a class of layers or models takes ``training``."""
-    parameters = inspect.signature(cls.call).parameters  # type: ignore[attr-defined]
-    return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())

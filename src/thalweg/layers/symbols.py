@@ -13,14 +13,12 @@ from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.operators import Operators
 from thalweg.graph.types import DTYPES, OpenSize, Shape, TensorType
-from thalweg.layers.layer import Layer, SymbolicShape
+from thalweg.layers.layer import Layer
+from thalweg.layers.signature import OPEN, PLAIN, SOME_BATCH, Arguments, SymbolicShape
 
 __all__ = ["Input", "InputLayer", "Symbol"]
 
-SOME_BATCH = 32
-"""The batch size of types of which only the other axes matter."""
-
-OPEN_SIZES = (960, 1920)
+OPEN_SIZES = (OPEN, 2 * OPEN)
 """The sizes of open axes that shapes are worked out for: divided by 2 six times, and by 3 and 5, without a rest."""
 
 
@@ -31,11 +29,13 @@ class Call:
     Arguments:
         training: True or False where the caller said so for good (``encoder(x, training=False)``); None to follow the
             step.
+        arguments: how the inputs are nested, and what else there is.
     """
 
     layer: Layer
     inputs: tuple[Symbol, ...]
     training: bool | None = None
+    arguments: Arguments = PLAIN
 
 
 @dataclass(frozen=True, eq=False)

@@ -205,6 +205,11 @@ def tracing(parameters: Mapping[str, Parameter] | None = None, counter: str = ST
         _trace.reset(token)
 
 
+def tracing_now() -> Trace | None:
+    """The trace that layers are called in; None outside of one."""
+    return _trace.get(None)
+
+
 def current_trace() -> Trace:
     """The trace that layers are called in. Raises GraphError outside of one."""
     trace = _trace.get(None)

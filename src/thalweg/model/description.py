@@ -11,9 +11,11 @@ from typing import Any
 from thalweg.graph.types import DTYPES
 from thalweg.layers.layer import Layer
 from thalweg.layers.layer import registry as layers
+from thalweg.layers.signature import Arguments
 from thalweg.layers.symbols import Call, Input, Symbol
 from thalweg.model.structure import Structure, connected
-from thalweg.registry import sharing
+from thalweg.registry import describe, restore, sharing
+from thalweg.trees import TreeForm, flatten
 
 PARTS = frozenset({"inputs", "outputs", "layers", "calls"})
 """What every description of a structure has."""
@@ -29,12 +31,13 @@ def describe_structure(structure: Structure) -> dict[str, Any]:
 
     with sharing():
         described = [_describe_layer(layer) for layer in structure.layers]
+        arguments = [_describe_arguments(call) for call in structure.calls]
     return {
         "inputs": describe_inputs(structure.inputs),
         "layers": described,
         "calls": [
-            {"layer": call.layer.label, "inputs": [where(symbol) for symbol in call.inputs], "training": call.training}
-            for call in structure.calls
+            {"layer": call.layer.label, "inputs": [where(x) for x in call.inputs], "training": call.training} | more
+            for call, more in zip(structure.calls, arguments, strict=True)
         ],
         "outputs": {name: where(symbol) for name, symbol in structure.outputs.items()},
         "named_outputs": structure.named_outputs,
@@ -45,6 +48,13 @@ def _describe_layer(layer: Layer) -> dict[str, Any]:
     description = layers.config(layer)
     description["name"] = layer.label
     return description
+
+
+def _describe_arguments(call: Call) -> dict[str, Any]:
+    """What a call says besides its inputs; mostly nothing."""
+    form, options = call.arguments.form, call.arguments.options
+    described = {} if form is None else {"form": form.described()}
+    return described | ({"options": describe(options, f"a call of {call.layer.label}")} if options else {})
 
 
 def describe_inputs(inputs: Mapping[str, Symbol]) -> dict[str, Any]:
@@ -77,10 +87,11 @@ def restore_structure(config: Mapping[str, Any], layers_by_label: Mapping[str, L
 
     for call in config["calls"]:
         training = call.get("training")
-        result = made[call["layer"]](
-            *map(symbol, call["inputs"]), training=None if training is None else bool(training)
-        )
-        results.append(result if isinstance(result, tuple) else (result,))
+        form = TreeForm.restored(call["form"]) if "form" in call else None
+        positional, named = Arguments(form).of(map(symbol, call["inputs"]))
+        options = named | restore(call.get("options", {}))
+        result = made[call["layer"]](*positional, training=None if training is None else bool(training), **options)
+        results.append(tuple(flatten(result)[0]))
     outputs = {name: symbol(where) for name, where in config["outputs"].items()}
     return connected(inputs, outputs, bool(config.get("named_outputs", False)))
 

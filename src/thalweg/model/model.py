@@ -15,9 +15,10 @@ from thalweg.errors import ArgumentError, GraphError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import Layer, symbolic
+from thalweg.layers.layer import Layer
 from thalweg.layers.nested import Nested, unwrapped
 from thalweg.layers.operation import Operation
+from thalweg.layers.signature import symbolic
 from thalweg.layers.summary import table_lines, total_lines
 from thalweg.layers.symbols import Input, Symbol, name_inputs
 from thalweg.layers.tracing import Parameter

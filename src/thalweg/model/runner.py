@@ -22,7 +22,7 @@ from thalweg.executors import threads as cores
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.layers.symbols import SOME_BATCH
+from thalweg.layers.signature import SOME_BATCH
 from thalweg.layers.tracing import freezing
 from thalweg.model.compiled import Compiled, Trained
 from thalweg.model.forms import Form, Forms, Shapes

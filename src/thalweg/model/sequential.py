@@ -11,8 +11,9 @@ from thalweg import config
 from thalweg.checks import check_value
 from thalweg.errors import ArgumentError
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import Layer, symbolic
+from thalweg.layers.layer import Layer
 from thalweg.layers.nested import unwrapped
+from thalweg.layers.signature import symbolic
 from thalweg.layers.symbols import Input, InputLayer, Symbol
 from thalweg.model.model import Model
 from thalweg.model.restoring import registry

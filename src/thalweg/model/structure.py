@@ -13,8 +13,10 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import Shape, TensorType
 from thalweg.layers.layer import Layer, name_layers
-from thalweg.layers.symbols import SOME_BATCH, Call, Symbol
+from thalweg.layers.signature import SOME_BATCH
+from thalweg.layers.symbols import Call, Symbol
 from thalweg.layers.tracing import Parameter, add_parameters, tracing
+from thalweg.trees import flatten
 
 Parts = Symbol | Sequence[Symbol] | Mapping[str, Symbol]
 
@@ -94,8 +96,8 @@ class Structure:
 
         for call in self.calls:
             told = training if call.training is None else call.training
-            results = call.layer(*map(value, call.inputs), training=told)
-            for index, node in enumerate(results if isinstance(results, tuple) else (results,)):
+            results = call.layer.on_nodes(tuple(map(value, call.inputs)), told, call.arguments)
+            for index, node in enumerate(flatten(results)[0]):
                 values[call, index] = node
         return tuple(value(symbol) for symbol in self.outputs.values())
 

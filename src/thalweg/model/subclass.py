@@ -10,7 +10,8 @@ import numpy as np
 from thalweg.errors import ArgumentError, GraphError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes
-from thalweg.layers.layer import Layer, asks_for_training, layers_among, name_layers
+from thalweg.layers.layer import Layer, layers_among, name_layers
+from thalweg.layers.signature import PLAIN, Arguments, signature_of
 from thalweg.layers.symbols import Input, Symbol
 from thalweg.layers.tracing import told_training
 from thalweg.model.structure import Structure, connected
@@ -61,14 +62,14 @@ class Body(Layer):
         """The model for data or symbols like these."""
         return self.structure(*entries_for(x))
 
-    def _on_nodes(self, inputs: Nodes, training: bool | None) -> Nodes:
+    def on_nodes(self, inputs: Nodes, training: bool | None, arguments: Arguments = PLAIN) -> Nodes:
         given: Any = inputs[0] if self.keys is None else list(inputs)
         if self.keys:
             given = dict(zip(self.keys, inputs, strict=True))
         name_layers(self.sublayers())
         with told_training(training) as told:
             cls: type = type(self.model)
-            options = {"training": told} if asks_for_training(cls) else {}
+            options = {"training": told} if signature_of(cls).training else {}
             try:
                 result = self.model.call(given, **options)
             except ThalwegError as error:

@@ -16,7 +16,7 @@ from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.connecting import OF_BATCH, without_batch
 from thalweg.layers.layer import Layer
-from thalweg.layers.symbols import SOME_BATCH
+from thalweg.layers.signature import SOME_BATCH
 from thalweg.layers.tracing import Trace, current_trace
 from thalweg.model import Model
 from thalweg.training.inference import BATCH, Prediction

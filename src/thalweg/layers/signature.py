@@ -1,0 +1,234 @@
+"""How a layer wants its inputs, read off the parameters of its ``call`` and ``build``.
+
+``call(self, inputs)`` gets what the layer is called on: a tensor, a list, a mapping, as in Keras. ``call(self, x, y)``
+and ``call(self, *inputs)`` get the tensors of a list one by one. A parameter annotated ``Node`` is one tensor, and a
+list of one tensor is that.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import field
+from functools import lru_cache, wraps
+from typing import Any
+
+from thalweg.errors import ArgumentError, GraphError
+from thalweg.fields import dataclass
+from thalweg.graph.node import Node
+from thalweg.graph.types import OpenSize, Shape, TensorType
+from thalweg.trees import LEAF, TreeForm, flatten, unflatten
+
+SymbolicShape = tuple[int | None, ...]
+"""With the batch axis first, None where a size is open: ``(None, 784)``."""
+
+SOME_BATCH = 32
+"""The batch size of types of which only the other axes matter."""
+
+OPEN = 960
+"""The size of an open axis that shapes are worked out for: divided by 2 six times, and by 3 and 5, without a rest."""
+
+AS_TOLD = ("training", "mask")
+"""Parameters of ``call`` that are no inputs."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What a layer is called with besides the tensors themselves.
+
+    Attributes:
+        form: of ``(positional, by name)``, whose leaves are the tensors; None for tensors one after the other.
+        options: arguments by name that have no tensors in them.
+    """
+
+    form: TreeForm | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def of(self, leaves: Iterable[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """These in place of the tensors: the positional arguments, and those by name."""
+        if self.form is None:
+            return tuple(leaves), {}
+        positional, named = unflatten(self.form, iter(leaves))
+        return positional, named
+
+
+PLAIN = Arguments()
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The parameters of ``call``.
+
+    Attributes:
+        names: of the inputs.
+        apart: whether the tensors of a list come one by one.
+        single: whether the input is one tensor.
+        training: whether it asks for ``training``.
+    """
+
+    names: tuple[str, ...]
+    apart: bool
+    single: bool
+    training: bool
+
+
+@lru_cache(maxsize=1024)
+def signature_of(cls: Any) -> Signature:
+    """Of the ``call`` of a class of layers or models."""
+    parameters = list(inspect.signature(cls.call).parameters.values())[1:]
+    places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    inputs = [p for p in parameters if p.kind in places and p.name not in AS_TOLD]
+    any_number = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    return Signature(
+        names=tuple(p.name for p in inputs),
+        apart=any_number or len([p for p in inputs if p.default is p.empty]) > 1,
+        single=len(inputs) == 1 and inputs[0].annotation in (Node, "Node"),
+        training=any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters),
+    )
+
+
+def arranged(layer: Any, given: tuple[Any, ...], named: Mapping[str, Any], kinds: Any) -> tuple[list[Any], Arguments]:
+    """The tensors among the arguments of a call, and how they stand there.
+
+    Arguments:
+        kinds: the classes of tensors.
+
+    Raises: ArgumentError for several tensors where the layer takes one.
+    """
+    cls: Any = type(layer)
+    wanted = signature_of(cls)
+    named = dict(named)
+    if not given and wanted.names and wanted.names[0] in named:
+        given = (named.pop(wanted.names[0]),)
+    if len(given) == 1 and isinstance(given[0], list | tuple) and (wanted.apart or wanted.single):
+        given = tuple(given[0])
+        if wanted.single and len(given) > 1:
+            raise ArgumentError(
+                "a layer of one input is called on several",
+                expected="one tensor",
+                got=f"a list of {len(given)}",
+                fix="join them first, with Concatenate() or Add(), or call the layer on each",
+                layer=str(layer),
+            )
+    options = {name: value for name, value in named.items() if not _holds(value, kinds)}
+    for name, value in list(zip(wanted.names, given, strict=False))[1:]:
+        if not _holds(value, kinds) and value is not None:
+            options[name] = value
+    names = [*wanted.names, *[None] * len(given)]
+    given = tuple(None if name in options else x for name, x in zip(names, given, strict=False))
+    tensors, form = flatten((given, {name: value for name, value in named.items() if name not in options}))
+    plain = form.parts[0].parts == (LEAF,) * len(given) and not form.parts[1].keys
+    return tensors, PLAIN if plain and not options else Arguments(None if plain else form, options)
+
+
+def _holds(value: Any, kinds: Any) -> bool:
+    return any(isinstance(leaf, kinds) for leaf in flatten(value)[0])
+
+
+class InputShape(tuple[int | None, ...]):
+    """The shape of an input as Keras hands it to ``build``: a tuple with None for the batch and for open axes.
+
+    It knows the rest of the input's type as well: ``dtype``, ``rank`` ...
+    """
+
+    type: TensorType
+
+    def __new__(cls, type: TensorType) -> InputShape:
+        shape = super().__new__(cls, (None, *symbolic(type.shape[1:])))
+        shape.type = type
+        return shape
+
+    @property
+    def shape(self) -> SymbolicShape:
+        """Itself."""
+        return self
+
+    def as_list(self) -> list[int | None]:
+        """A list of the sizes."""
+        return list(self)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.type, name)
+
+
+def symbolic(shape: Shape) -> SymbolicShape:
+    """The shape with None in place of the sizes that are open."""
+    return tuple(None if isinstance(n, OpenSize) else n for n in shape)
+
+
+def shapes(tree: Any, wanted: Callable[[TensorType], Any], type_of: Callable[[SymbolicShape], TensorType]) -> Any:
+    """What ``build`` is called with, nested as it is, each part in the form that is wanted.
+
+    Arguments:
+        type_of: from a shape that a user wrote to a type.
+    """
+    if isinstance(tree, InputShape):
+        return wanted(tree.type)
+    if isinstance(tree, TensorType):
+        return wanted(tree)
+    if isinstance(tree, tuple | list) and all(n is None or isinstance(n, int) for n in tree):
+        return wanted(type_of(tuple(tree)))
+    if isinstance(tree, tuple | list):
+        return type(tree)(shapes(part, wanted, type_of) for part in tree)
+    if isinstance(tree, dict):
+        return {name: shapes(part, wanted, type_of) for name, part in tree.items()}
+    return tree
+
+
+def builder(build: Callable[..., None], done: Callable[[Any], None]) -> Callable[..., None]:
+    """A ``build`` that may be called with types and with shapes, and gets what it asks for: a parameter annotated
+    ``TensorType`` that, any other an ``InputShape``.
+
+    Arguments:
+        done: called with the layer at the end of its own ``build``, not at that of one which it calls by ``super()``.
+    """
+    parameters = list(inspect.signature(build).parameters.values())[1:]
+    as_types = any(p.annotation in (TensorType, "TensorType") for p in parameters)
+
+    @wraps(build)
+    def built(self: Any, *given: Any, **named: Any) -> None:
+        def type_of(shape: SymbolicShape) -> TensorType:
+            sizes = (OpenSize(OPEN) if n is None else int(n) for n in shape[1:])
+            return TensorType((SOME_BATCH, *sizes), self.compute_dtype)
+
+        wanted: Any = (lambda kind: kind) if as_types else InputShape
+        build(
+            self,
+            *(shapes(part, wanted, type_of) for part in given),
+            **{name: shapes(part, wanted, type_of) for name, part in named.items()},
+        )
+        if type(self).build is built:
+            done(self)
+
+    return built
+
+
+def build_with(layer: Any, positional: tuple[Any, ...], named: Mapping[str, Any]) -> None:
+    """Call the layer's ``build`` with the types of its inputs: ``x_shape`` is that of the input ``x``, as in Keras; one
+    parameter is that of the first input, others follow in order.
+    """
+    parameters = list(inspect.signature(layer.build).parameters.values())
+    cls: Any = type(layer)
+    own = signature_of(cls).names
+    by_name = dict(zip(own, positional, strict=False)) | dict(named)
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        layer.build(*positional, *named.values())
+    elif len(parameters) == 1:
+        layer.build(*(positional or tuple(named.values()))[:1])
+    elif all(p.name.removesuffix("_shape") in by_name and p.name.endswith("_shape") for p in parameters):
+        layer.build(**{p.name: by_name[p.name.removesuffix("_shape")] for p in parameters})
+    else:
+        layer.build(*[*positional, *named.values()][: len(parameters)])
+
+
+def require_tensors(leaves: list[Any], owner: str) -> None:
+    """Raise GraphError for a result of ``call`` that is no tensor, or for none at all."""
+    wrong = [leaf for leaf in leaves if not isinstance(leaf, Node)]
+    if wrong or not leaves:
+        raise GraphError(
+            "call gives something that is no tensor of the graph",
+            expected="what layers and thalweg.ops give, or a list or mapping of such",
+            got=f"{wrong[0]!r:.60} ({type(wrong[0]).__name__})" if wrong else "nothing",
+            fix="return the result, and compute with layers and thalweg.ops in call",
+            layer=owner,
+        )
