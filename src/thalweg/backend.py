@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from thalweg import absent, activations, ops
-from thalweg.checks import checked
+from thalweg.checks import reporting
 from thalweg.config import backend as backend
 from thalweg.config import epsilon as epsilon
 from thalweg.config import floatx as floatx
@@ -81,7 +82,6 @@ if not TYPE_CHECKING:
     __getattr__ = absent.answers(__name__)
 
 
-@checked
 def clear_session(free_memory: bool = True) -> None:
     """Free what models that are gone have left. Models share no state, so that nothing else is to be cleared."""
     if free_memory:
@@ -359,3 +359,8 @@ def _require_channels_last(owner: str, data_format: str | None) -> None:
             got=repr(data_format)[:60],
             fix="exchange the axes before: ops.transpose(x, (0, 2, 3, 1))",
         )
+
+
+for _name, _function in list(globals().items()):
+    if isinstance(_function, FunctionType) and _function.__module__ == __name__ and _name[0] != "_":
+        globals()[_name] = reporting(_function)

@@ -122,7 +122,7 @@ GOOD = {
 
 PUBLIC = tuple(vars(thalweg)["__all__"])
 
-LEFT_OUT = ("errors", "ops", "activations")
+LEFT_OUT = ("errors",)
 """Modules whose functions are there for thalweg itself."""
 
 FOR_US = (
@@ -137,7 +137,7 @@ FOR_US = (
         "sublayers",
         "as_layer",
         "said",
-        "resolve",
+        *("resolve", "with_layers", "call"),
     ),
 )
 """Methods by which layers, losses, metrics and optimizers speak with thalweg, beside those that take nodes."""

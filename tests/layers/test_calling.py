@@ -149,3 +149,12 @@ class TestLambda:
         model = saved(thalweg.Sequential([Input((4,)), layers.Lambda(activations.silu)]), tmp_path)
         assert config.floatx() == "float32"
         np.testing.assert_allclose(model.predict(X, verbose=0), X / (1 + np.exp(-X)), rtol=1e-5)
+
+
+def test_training_by_its_place():
+    ones = np.ones((20, 20), np.float32)
+    dropout = layers.Dropout(0.5)
+    assert (dropout(ones, True) == 0).any()
+    np.testing.assert_array_equal(dropout(ones, False), ones)
+    with pytest.raises(ArgumentError, match="called on several"):
+        dropout({"x": ones})

@@ -85,7 +85,7 @@ def converted(array: np.ndarray, dtype: str, what: str) -> np.ndarray:
     if array.dtype == dtype:
         return np.ascontiguousarray(array)
     with np.errstate(all="ignore"):  # what does not fit is found below, or as infinity by require_finite
-        result = np.ascontiguousarray(array, dtype=dtype)
+        result = np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)  # which makes an axis of none
     if result.dtype.kind in "iu" and not np.array_equal(result, array):
         where = tuple(int(i) for i in np.argwhere(result != array)[0])
         info = np.iinfo(result.dtype)

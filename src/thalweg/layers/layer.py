@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 import numpy as np
 
 from thalweg import config, constraints, initializers, ops, regularizers
-from thalweg.checks import Count, OneOf, check_fields, checked
+from thalweg.checks import Count, OneOf, check_fields, check_value, checked
 from thalweg.data.arrays import as_array, require_finite
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
@@ -30,7 +30,7 @@ from thalweg.layers.signature import (
     signature_of,
     symbolic,
 )
-from thalweg.layers.tracing import Parameter, add_parameters, current_trace, told_training, tracing
+from thalweg.layers.tracing import Parameter, add_parameters, current_trace, told_in_words, told_training, tracing
 from thalweg.registry import NOT_DESCRIBED, Registered, Registry
 from thalweg.state.names import SEED_STATE, STEP_STATE
 from thalweg.trees import TreeForm, flatten
@@ -92,6 +92,8 @@ class Layer(Registered):
             cls.build = builder(cls.build, Layer._become_built)  # type: ignore[method-assign]
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name == "trainable":
+            value = check_value(type(self).__name__, name, bool, value)
         super().__setattr__(name, value)
         if name == "trainable":
             for layer in self.sublayers():
@@ -360,6 +362,7 @@ class Layer(Registered):
         tensors, arguments = arranged(self, inputs, options, (Node, *_stand_ins))
         if "training" in arguments.options:
             training = arguments.options["training"]
+        training = told_in_words(str(self), training)
         if tensors and all(isinstance(x, Node) for x in tensors):
             return self.on_nodes(tuple(tensors), training, arguments)
         use = next((use for kind, use in _stand_ins.items() if tensors and isinstance(tensors[0], kind)), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes
 from thalweg.graph.types import TensorType
@@ -29,6 +30,13 @@ class Nested(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not hasattr(self.model, "use_as"):
+            raise ArgumentError(
+                "Nested: this is no model",
+                expected="a Model or Sequential",
+                got=f"{self.model!r:.80} ({type(self.model).__name__})",
+                fix="put the model itself among the layers, which makes this of it",
+            )
         self.model.use_as(self)
 
     def base_name(self) -> str:

@@ -61,12 +61,14 @@ class Signature:
 
     Attributes:
         names: of the inputs.
+        places: of all that may be given by place.
         apart: whether the tensors of a list come one by one.
         single: whether the input is one tensor.
         training: whether it asks for ``training``.
     """
 
     names: tuple[str, ...]
+    places: tuple[str, ...]
     apart: bool
     single: bool
     training: bool
@@ -77,10 +79,12 @@ def signature_of(cls: Any) -> Signature:
     """Of the ``call`` of a class of layers or models."""
     parameters = list(inspect.signature(cls.call).parameters.values())[1:]
     places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    inputs = [p for p in parameters if p.kind in places and p.name not in AS_TOLD]
+    by_place = [p for p in parameters if p.kind in places]
+    inputs = [p for p in by_place if p.name not in AS_TOLD]
     any_number = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     return Signature(
         names=tuple(p.name for p in inputs),
+        places=tuple(p.name for p in by_place),
         apart=any_number or len([p for p in inputs if p.default is p.empty]) > 1,
         single=len(inputs) == 1 and inputs[0].annotation in (Node, "Node"),
         training=any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters),
@@ -102,20 +106,21 @@ def arranged(layer: Any, given: tuple[Any, ...], named: Mapping[str, Any], kinds
         given = (named.pop(wanted.names[0]),)
     if len(given) == 1 and isinstance(given[0], list | tuple) and (wanted.apart or wanted.single):
         given = tuple(given[0])
-        if wanted.single and len(given) > 1:
-            raise ArgumentError(
-                "a layer of one input is called on several",
-                expected="one tensor",
-                got=f"a list of {len(given)}",
-                fix="join them first, with Concatenate() or Add(), or call the layer on each",
-                layer=str(layer),
-            )
     options = {name: value for name, value in named.items() if not _holds(value, kinds)}
-    for name, value in list(zip(wanted.names, given, strict=False))[1:]:
-        if not _holds(value, kinds) and value is not None:
-            options[name] = value
-    names = [*wanted.names, *[None] * len(given)]
-    given = tuple(None if name in options else x for name, x in zip(names, given, strict=False))
+    for place, value in enumerate(given):
+        if place and place < len(wanted.places) and not _holds(value, kinds):
+            options[wanted.places[place]] = value
+            given = (*given[:place], None, *given[place + 1 :])
+    while given and given[-1] is None:
+        given = given[:-1]
+    if wanted.single and (len(given) > 1 or any(isinstance(part, list | tuple | dict) for part in given)):
+        raise ArgumentError(
+            "a layer of one input is called on several",
+            expected="one tensor",
+            got=f"a {type(given[0]).__name__}" if len(given) == 1 else f"{len(given)} parts",
+            fix="join them first, with Concatenate() or Add(), or call the layer on each",
+            layer=str(layer),
+        )
     tensors, form = flatten((given, {name: value for name, value in named.items() if name not in options}))
     plain = form.parts[0].parts == (LEAF,) * len(given) and not form.parts[1].keys
     return tensors, PLAIN if plain and not options else Arguments(None if plain else form, options)

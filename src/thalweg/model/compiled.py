@@ -79,12 +79,12 @@ class Compiled:
 
     def goals(self, structure: Structure, outputs: Mapping[str, TensorType]) -> Goals:
         """The goals for outputs of these types. Raises ArgumentError or NameNotFoundError, naming the argument."""
-        given = {what: _named(value, structure.outputs) for what, value in self.arguments.items()}
+        given = {what: named(value, structure.outputs) for what, value in self.arguments.items()}
         return goals_of(outputs, given["loss"], given["loss_weights"], given["metrics"], given["weighted_metrics"])
 
     def choose(self, y: Any, structure: Structure, predictions: Mapping[str, Node]) -> tuple[Compiled, str]:
         """The same with what ``"auto"`` means for the targets ``y`` in its place, and what to tell the user of it."""
-        loss, told = chosen(_named(self.loss, structure.outputs), predictions, data.targets(y, predictions))
+        loss, told = chosen(named(self.loss, structure.outputs), predictions, data.targets(y, predictions))
         return dataclasses.replace(self, loss=loss), told
 
     def slots(self, structure: Structure) -> dict[str, tuple[TensorType, float | int]]:
@@ -93,7 +93,7 @@ class Compiled:
         return self.rule.states(types)
 
 
-def _named(value: Any, outputs: Mapping[str, Symbol]) -> Any:
+def named(value: Any, outputs: Mapping[str, Symbol]) -> Any:
     """Of a mapping that names the only output after its layer, as Keras allows, what it maps to."""
     call = outputs[""].call if outputs.keys() == {""} else None
     if isinstance(value, Mapping) and call is not None and set(value) == {call.layer.label}:

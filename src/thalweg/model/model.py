@@ -21,7 +21,7 @@ from thalweg.layers.operation import Operation
 from thalweg.layers.signature import symbolic
 from thalweg.layers.summary import table_lines, total_lines
 from thalweg.layers.symbols import Input, Symbol, name_inputs
-from thalweg.layers.tracing import Parameter
+from thalweg.layers.tracing import Parameter, told_in_words
 from thalweg.model import description, restoring, subclass
 from thalweg.model import weights as all_weights
 from thalweg.model.compiled import Compiled, Trained
@@ -156,13 +156,14 @@ class Model:
                 symbols, for good: True for a part that behaves so also in prediction; False for a part that is to
                 behave as in prediction also while the rest is trained.
         """
+        training = told_in_words(type(self).__name__, training)
         several = isinstance(inputs, Mapping | list | tuple)
         given = list(inputs.values() if isinstance(inputs, Mapping) else inputs) if several else [inputs]
         if given and all(isinstance(part, Symbol | Node) for part in given):
             if not self.built and self._body is not None and isinstance(given[0], Symbol):
                 self._become(self._body.structure_for(inputs))
             return self._call_inside(inputs, given, training)
-        return self._on_one_batch(inputs, bool(check_value(type(self).__name__, "training", bool | None, training)))
+        return self._on_one_batch(inputs, bool(training))
 
     # Structure
 

@@ -24,7 +24,7 @@ from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.signature import SOME_BATCH
 from thalweg.layers.tracing import freezing
-from thalweg.model.compiled import Compiled, Trained
+from thalweg.model.compiled import Compiled, Trained, named
 from thalweg.model.forms import Form, Forms, Shapes
 from thalweg.model.structure import Structure
 from thalweg.state import Snapshot, State
@@ -287,6 +287,7 @@ class Runner:
         """Inputs, targets and weights as a step of training takes them. Raises as ``data.prepare``."""
         self.require_compiled("training")
         inputs = self.rows(x)
+        y, sample_weight = (named(given, self.structure.outputs) for given in (y, sample_weight))
         return data.prepare(inputs, x, y, sample_weight, self.trainer("training", inputs).goals)
 
     def weigh_classes(self, rows: Rows, class_weight: Any) -> Rows:

@@ -77,6 +77,8 @@ class Sequential(Model):
 
     def build_for(self, x: Any, seed: int | None = None) -> None:
         if not self.built and self._stack:
+            given = data.of_the_only_part(x)
+            x = given if getattr(given, "ndim", 0) > 1 else x
             kind = data.input_type(x, whole=self._stack[0].takes_whole_numbers)
             if seed is not None:
                 self.runner.seed = seed

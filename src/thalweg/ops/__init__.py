@@ -21,7 +21,7 @@ names in its ``__all__`` is public here, and what takes a tensor can stand in a 
 from types import FunctionType
 from typing import TYPE_CHECKING
 
-from thalweg import absent
+from thalweg import absent, checks
 from thalweg.ops import operators as operators  # gives nodes their + - * /
 from thalweg.ops.activation import *
 from thalweg.ops.alone import *
@@ -66,6 +66,8 @@ for _name in sorted(_functions, key=lambda name: (name not in NAMES_IN_FILES or 
         __all__.append(_name)
         if takes_tensors(_function):
             globals()[_name] = registry.register(NAMES_IN_FILES.get(_name, _name))(recordable(_function))
+        else:
+            globals()[_name] = checks.reporting(_function)
 
 if not TYPE_CHECKING:
     __getattr__ = absent.answers(__name__)

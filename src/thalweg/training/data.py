@@ -33,10 +33,29 @@ def prepare_inputs(x: Any, entries: Entries) -> Rows:
 
     Raises: ShapeError, DTypeError or DataError naming the input and what does not fit.
     """
-    parts = by_label(x, list(entries), "x")
+    only = _of_the_only_input(x, *entries.values()) if len(entries) == 1 else None
+    parts = by_label(x, list(entries), "x") if only is None else dict.fromkeys(entries, only)
     arrays = {label: _input_array(parts[label], entry, label) for label, entry in entries.items()}
     late = {label: entry.dtype for label, entry in entries.items() if isinstance(arrays[label], np.memmap)}
     return LateRows(arrays, late) if late else Rows(arrays)
+
+
+def _of_the_only_input(x: Any, entry: Symbol) -> Any:
+    """What a list of one array, or a mapping of one by the input's name, holds; anything else as it is, and None for a
+    mapping of others.
+    """
+    if isinstance(x, Mapping) and not hasattr(x, "columns"):
+        return x[entry.name] if set(x) == {entry.name} else None
+    inner = of_the_only_part(x)
+    if inner is not x and inner.ndim < len(entry.shape) and (len(x), *inner.shape)[1:] == entry.shape[1:]:
+        return x  # a list of one sample
+    return inner
+
+
+def of_the_only_part(value: Any) -> Any:
+    """What a list of one array holds, as Keras allows for a model of one input or output; anything else as it is."""
+    alone = isinstance(value, list | tuple) and len(value) == 1
+    return value[0] if alone and getattr(value[0], "ndim", 0) > 0 else value
 
 
 def check_inputs(rows: Rows, x: Any) -> None:
@@ -149,7 +168,7 @@ def by_label(value: Any, labels: Sequence[str], what: str) -> dict[str, Any]:
         return {label: value[name] for label, name in zip(labels, names, strict=True)}
     if len(labels) == 1:
         (label,) = labels
-        return {label: value}
+        return {label: of_the_only_part(value)}
     if isinstance(value, list | tuple) and len(value) == len(labels):
         return dict(zip(labels, value, strict=True))
     raise ArgumentError(
@@ -238,7 +257,7 @@ def _prepare_weights(sample_weight: Any, targets: Arrays, goals: Sequence[Goal])
         )
     several = isinstance(sample_weight, Mapping) or (len(goals) > 1 and isinstance(sample_weight, list | tuple))
     labels = [goal.label for goal in goals]
-    parts = by_label(sample_weight, labels, "y") if several else dict.fromkeys(labels, sample_weight)
+    parts = by_label(sample_weight, labels, "y") if several else dict.fromkeys(labels, of_the_only_part(sample_weight))
     return {goal.weight_label: _weights(parts[goal.label], len(targets[goal.label])) for goal in goals}
 
 
