@@ -21,7 +21,17 @@ ORDER = (
     # numbers in files and in graphs
     *("data", "datasets", "graph", "ops", "backprop", "state"),
     # what a network is made of
-    *("activations", "initializers", "regularizers", "constraints", "layers", "losses", "metrics", "optimizers"),
+    *(
+        "activations",
+        "initializers",
+        "regularizers",
+        "constraints",
+        "layers",
+        "random",
+        "losses",
+        "metrics",
+        "optimizers",
+    ),
     # one step, and what runs it
     *("statistics", "steps", "passes", "executors", "functions"),
     # training

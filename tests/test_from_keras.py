@@ -112,8 +112,11 @@ def test_metrics_of_arrays():
     assert metrics.SparseCategoricalAccuracy()([2, 1], [[0.1, 0.6, 0.3], [0.05, 0.95, 0.0]]) == 0.5
     assert metrics.MeanSquaredError()([0.0, 1.0], [1.0, 1.0]) == 0.5
     assert metrics.BinaryAccuracy()([0, 1], [0.9, 0.9], sample_weight=[0.0, 1.0]) == 1.0
-    with pytest.raises(GraphError, match="keeps no state"):
-        metrics.Recall().update_state([1], [1])
+    recall: metrics.Metric = metrics.Recall()
+    recall.update_state([1], [0.1])
+    assert recall([1, 0], [0.9, 0.9]) == 0.5
+    recall.reset_state()
+    assert recall.result() == 0.0
 
 
 def test_numpy_on_nodes_and_operations_on_arrays():

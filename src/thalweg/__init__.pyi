@@ -16,6 +16,7 @@ from thalweg import models as models
 from thalweg import numdiff as numdiff
 from thalweg import ops as ops
 from thalweg import optimizers as optimizers
+from thalweg import random as random
 from thalweg import regularizers as regularizers
 from thalweg import saving as saving
 from thalweg import utils as utils
@@ -42,5 +43,7 @@ from thalweg.model import load_model as load_model
 from thalweg.numdiff import check_gradients as check_gradients
 from thalweg.optimizers import Optimizer as Optimizer
 from thalweg.regularizers import Regularizer as Regularizer
+from thalweg.steps import GradientTape as GradientTape
+from thalweg.steps import gradients as gradients
 from thalweg.version import __version__ as __version__
 from thalweg.version import version as version

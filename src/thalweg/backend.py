@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from thalweg import absent, activations, ops
-from thalweg.checks import reporting
+from thalweg.checks import report_from
 from thalweg.config import backend as backend
 from thalweg.config import epsilon as epsilon
 from thalweg.config import floatx as floatx
@@ -55,7 +54,6 @@ from thalweg.ops import ones_like as ones_like
 from thalweg.ops import prod as prod
 from thalweg.ops import reshape as reshape
 from thalweg.ops import round as round
-from thalweg.ops import shape as shape
 from thalweg.ops import sigmoid as sigmoid
 from thalweg.ops import sign as sign
 from thalweg.ops import sin as sin
@@ -75,6 +73,7 @@ from thalweg.ops import tile as tile
 from thalweg.ops import var as var
 from thalweg.ops import zeros as zeros
 from thalweg.ops import zeros_like as zeros_like
+from thalweg.ops.creation import shape as shape
 
 KerasTensor = Symbol
 
@@ -361,6 +360,4 @@ def _require_channels_last(owner: str, data_format: str | None) -> None:
         )
 
 
-for _name, _function in list(globals().items()):
-    if isinstance(_function, FunctionType) and _function.__module__ == __name__ and _name[0] != "_":
-        globals()[_name] = reporting(_function)
+report_from(globals())

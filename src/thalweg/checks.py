@@ -41,6 +41,7 @@ __all__ = [
     "check_fields",
     "check_value",
     "checked",
+    "report_from",
     "reporting",
     "rules",
 ]
@@ -611,6 +612,13 @@ def reporting(function: F) -> F:
             raise told from error
 
     return cast(F, call)
+
+
+def report_from(module: dict[str, Any]) -> None:
+    """Put every public function that is written in a module (given as its ``globals()``) under ``reporting``."""
+    for name, value in list(module.items()):
+        if isinstance(value, types.FunctionType) and value.__module__ == module["__name__"] and name[0] != "_":
+            module[name] = reporting(value)
 
 
 def _plain_signature(function: Callable[..., Any]) -> str:

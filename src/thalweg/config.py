@@ -113,6 +113,11 @@ def seeded(seed: Annotated[int, In("[0, 4294967296)")]) -> Iterator[None]:
         _settings.root_seed, _settings.models = before
 
 
+def root_seed() -> int | None:
+    """What ``set_random_seed`` has said last; None before."""
+    return _settings.root_seed
+
+
 def new_seed() -> int:
     """A seed (uint32) for a new model: from the root seed, or from the operating system where none was set."""
     if _settings.root_seed is None:

@@ -32,6 +32,7 @@ LAYERS: dict[str, Any] = {
     "identity": (layers.Identity, (5,), "float32"),
     "lambda": (lambda: layers.Lambda(ops.square), (5,), "float32"),
     "layer_normalization": (layers.LayerNormalization, (3, 5), "float32"),
+    "masking": (layers.Masking, (3, 2), "float32"),
     "maximum": (layers.Maximum, [(2, 3), (2, 3)], "float32"),
     "minimum": (layers.Minimum, [(2, 3), (2, 3)], "float32"),
     "model": (
@@ -119,6 +120,13 @@ LOSSES: dict[str, Any] = {
         np.eye(3)[:, [0, 2, 1]],
         _PROBABILITIES,
     ),
+    "categorical_generalized_cross_entropy": (
+        losses.CategoricalGeneralizedCrossEntropy,
+        np.array([0, 1, 2], np.int32),
+        _PROBABILITIES,
+    ),
+    "circle": (lambda **more: losses.Circle(2.0, **more), np.array([0, 1, 0], np.int32), _NUMBERS / 3),
+    "ctc": (losses.CTC, np.array([[1, 2, 0], [2, 0, 0], [1, 0, 0]], np.int32), np.stack([_NUMBERS] * 3)),
     "categorical_focal_crossentropy": (losses.CategoricalFocalCrossentropy, np.eye(3), _PROBABILITIES),
     "categorical_hinge": (losses.CategoricalHinge, np.eye(3), _NUMBERS),
     "cosine_similarity": (losses.CosineSimilarity, _NUMBERS, _NUMBERS[::-1]),
@@ -158,6 +166,9 @@ LOSSES: dict[str, Any] = {
     ),
 }
 
+OF_THE_WHOLE_BATCH = ("circle",)
+"""Losses in which the rows of a batch matter to each other: evaluated batch by batch."""
+
 # name -> (how to make one, targets, predictions)
 _CLASSES = np.array([0, 1, 2], np.int32)
 METRICS: dict[str, Any] = {
@@ -166,6 +177,7 @@ METRICS: dict[str, Any] = {
     "balanced_accuracy": (metrics.BalancedAccuracy, _CLASSES, _PROBABILITIES),
     "binary_io_u": (metrics.BinaryIoU, np.eye(3), _PROBABILITIES),
     "brier_score": (metrics.BrierScore, _CLASSES, _PROBABILITIES),
+    "concordance_correlation": (metrics.ConcordanceCorrelation, _NUMBERS, _NUMBERS[::-1]),
     "confusion_matrix": (metrics.ConfusionMatrix, _CLASSES, _PROBABILITIES),
     "cosine_similarity": (metrics.CosineSimilarity, _NUMBERS, _NUMBERS[::-1]),
     "dice_coefficient": (metrics.DiceCoefficient, np.eye(3), _PROBABILITIES),
@@ -178,14 +190,21 @@ METRICS: dict[str, Any] = {
         _CLASSES,
         _PROBABILITIES,
     ),
+    "log_cosh_error": (metrics.LogCoshError, _NUMBERS, _NUMBERS[::-1]),
     "matthews_correlation_coefficient": (metrics.MatthewsCorrelationCoefficient, _CLASSES, _PROBABILITIES),
     "mean_io_u": (lambda: metrics.MeanIoU(num_classes=3, sparse_y_pred=False), _CLASSES, _PROBABILITIES),
     "one_hot_io_u": (lambda: metrics.OneHotIoU(num_classes=3, target_class_ids=(1,)), np.eye(3), _PROBABILITIES),
     "one_hot_mean_io_u": (lambda: metrics.OneHotMeanIoU(num_classes=3), np.eye(3), _PROBABILITIES),
+    "pearson_correlation": (metrics.PearsonCorrelation, _NUMBERS, _NUMBERS[::-1]),
+    "precision_at_recall": (lambda: metrics.PrecisionAtRecall(0.5, num_thresholds=5), np.eye(3), _PROBABILITIES),
     "precision": (lambda: metrics.Precision(thresholds=(0.2, 0.6)), np.eye(3), _PROBABILITIES),
     "r2_score": (metrics.R2Score, _NUMBERS, _NUMBERS[::-1]),
+    "recall_at_precision": (lambda: metrics.RecallAtPrecision(0.5, 5, class_id=1), np.eye(3), _PROBABILITIES),
     "recall": (lambda: metrics.Recall(top_k=2, class_id=1), np.eye(3), _PROBABILITIES),
     "root_mean_squared_error": (metrics.RootMeanSquaredError, _NUMBERS, _NUMBERS[::-1]),
+    "sensitivity_at_specificity": (lambda: metrics.SensitivityAtSpecificity(0.6, 5), np.eye(3), _PROBABILITIES),
+    "specificity_at_sensitivity": (lambda: metrics.SpecificityAtSensitivity(0.6, 1), np.eye(3), _PROBABILITIES),
+    "sum": (metrics.Sum, np.eye(3), _PROBABILITIES),
     "sparse_top_k_categorical_accuracy": (
         lambda: metrics.SparseTopKCategoricalAccuracy(k=2),
         _CLASSES,

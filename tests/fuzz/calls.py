@@ -137,7 +137,7 @@ FOR_US = (
         "sublayers",
         "as_layer",
         "said",
-        *("resolve", "with_layers", "call"),
+        *("resolve", "with_layers", "call", "value_of", "compute_mask", "compute_loss", "compute_metrics"),
     ),
 )
 """Methods by which layers, losses, metrics and optimizers speak with thalweg, beside those that take nodes."""

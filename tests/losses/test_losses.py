@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.compute import compute, evaluated, inputs
 
+import thalweg
 from thalweg import activations, losses, ops
 from thalweg.backprop import gradients
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
@@ -305,3 +306,82 @@ class TestFunctions:
     def test_unknown(self):
         with pytest.raises(AttributeError, match=r"thalweg\.losses has no 'mean_cubed_error'"):
             losses.mean_cubed_error  # noqa: B018
+
+
+FUNCTIONS: dict[str, tuple[str, ...]] = {
+    "numbers": (
+        "mean_squared_error",
+        "mse",
+        "MAE",
+        "mean_absolute_percentage_error",
+        "msle",
+        "huber",
+        "log_cosh",
+        "poisson",
+    ),
+    "signs": ("hinge", "squared_hinge"),
+    "shares": (
+        *("binary_crossentropy", "categorical_crossentropy", "kl_divergence", "KLD", "categorical_hinge"),
+        *("categorical_focal_crossentropy", "binary_focal_crossentropy", "cosine_similarity"),
+    ),
+    "classes": ("sparse_categorical_crossentropy", "categorical_generalized_cross_entropy"),
+}
+R = np.random.default_rng(3)
+SHARES = R.dirichlet(np.ones(4), 3).astype(np.float32)
+GIVEN: dict[str, tuple[np.ndarray, np.ndarray]] = {
+    "numbers": (R.uniform(0.2, 2, (3, 4)), R.uniform(0.2, 2, (3, 4))),
+    "signs": (np.sign(R.normal(size=(3, 4))), R.normal(size=(3, 4))),
+    "shares": (np.eye(4)[[0, 3, 1]], SHARES),
+    "classes": (np.array([0, 3, 1]), SHARES),
+}
+
+
+@pytest.mark.needs("keras", "jax")
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in FUNCTIONS.items() for name in names])
+def test_functions_of_arrays_are_keras_s(kind, name):
+    """Of rows a value for each; of one sample a number."""
+    import keras
+
+    y_true, y_pred = GIVEN[kind]
+    arguments = (0.7,) if name == "categorical_generalized_cross_entropy" else ()
+    theirs = getattr(keras.losses, losses.registry.first_name(losses.registry.find(name)))
+    for true, said in ((y_true, y_pred), (y_true[0], y_pred[0])) if kind != "classes" else ((y_true, y_pred),):
+        want = np.asarray(theirs(true.astype(np.float32), said.astype(np.float32), *arguments))
+        got = getattr(losses, name)(true, said.astype(np.float32), *arguments)
+        np.testing.assert_allclose(got, want, rtol=2e-5, atol=1e-6, strict=False)
+        assert np.shape(got) == want.shape
+
+
+def test_functions_take_options_by_place():
+    logits = np.array([[2.0, -1.0]])
+    by_name = losses.binary_crossentropy([[1, 0]], logits, from_logits=True, label_smoothing=0.1)
+    np.testing.assert_array_equal(losses.binary_crossentropy([[1, 0]], logits, True, 0.1), by_name)
+    assert losses.mse([1.0, 2.0], [1.0, 4.0]) == 2.0
+
+
+def test_labels_of_sequences():
+    with pytest.raises(DataError, match="a target is not what"):
+        losses.CTC()(np.array([[4, 1]]), np.zeros((1, 5, 4)))
+    with pytest.raises(ShapeError):
+        losses.CTC()(np.ones((1, 6), int), np.zeros((1, 5, 4)))
+    with pytest.raises(ShapeError, match="no sequences"):
+        losses.CTC()(np.ones((1, 2), int), np.zeros((1, 5)))
+    with pytest.raises(ShapeError, match="no embeddings"):
+        losses.Circle()(np.ones(2, int), np.zeros((2, 5, 3)))
+
+
+def test_a_network_learns_to_read():
+    """The labels are in the data, one after the other, at times that nobody says."""
+    random = np.random.default_rng(0)
+    labels = np.stack([random.permutation([1, 2, 3])[:2] for _ in range(64)])
+    x = np.zeros((64, 6, 3), np.float32)
+    for row, (first, second) in zip(x, labels, strict=True):
+        one, other = np.sort(random.choice(6, 2, replace=False))
+        row[one, first - 1] = row[other, second - 1] = 1
+    model = thalweg.Sequential([thalweg.Input((6, 3)), thalweg.layers.Dense(4)])
+    model.compile(thalweg.optimizers.Adam(0.1), losses.CTC())
+    history = model.fit(x, labels, epochs=30, verbose=0, seed=1).history["loss"]
+    assert history[-1] < 0.2 < 2 < history[0]
+    assert model.evaluate(x, labels, verbose=0) == pytest.approx(
+        losses.CTC()(labels, model.predict(x, verbose=0)), rel=1e-4
+    )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.compute import compute, inputs
 
+import thalweg
 from thalweg import losses, metrics, ops
 from thalweg.errors import NameNotFoundError, ShapeError
 from thalweg.graph.types import TensorType
@@ -141,3 +142,63 @@ def largest_error(y_true, y_pred):
 )
 def test_words_that_people_type(word, meant):
     assert metrics.get(word) == replace(meant, name=word)
+
+
+class TestFunctions:
+    """Keras's functions: the values of samples, before the mean."""
+
+    P = np.array([[0.1, 0.6, 0.3], [0.2, 0.3, 0.5]], np.float32)
+
+    def test_values(self):
+        np.testing.assert_array_equal(metrics.binary_accuracy([[0, 1, 1]], self.P[:1]), [[1, 1, 0]])
+        np.testing.assert_array_equal(metrics.binary_accuracy([[0, 1, 1]], self.P[:1], 0.2), [[1, 1, 1]])
+        np.testing.assert_array_equal(metrics.categorical_accuracy(np.eye(3)[[1, 1]], self.P), [1, 0])
+        np.testing.assert_array_equal(metrics.sparse_categorical_accuracy([1, 1], self.P), [1, 0])
+        np.testing.assert_array_equal(metrics.sparse_categorical_accuracy([[1], [1]], self.P), [1, 0])
+        np.testing.assert_array_equal(metrics.top_k_categorical_accuracy(np.eye(3)[[2, 0]], self.P, k=2), [1, 0])
+        np.testing.assert_array_equal(metrics.sparse_top_k_categorical_accuracy([2, 0], self.P, 2), [1, 0])
+        np.testing.assert_allclose(metrics.mean_squared_error([[0, 1, 1]], self.P[:1]), [0.66 / 3], rtol=1e-6)
+        np.testing.assert_allclose(metrics.binary_crossentropy([1.0], [0.5]), np.log(2), rtol=1e-6)
+        r = np.random.default_rng(0)
+        x, y = r.normal(size=(2, 4, 6))
+        pearson = [np.corrcoef(*rows)[0, 1] for rows in zip(x, y, strict=True)]
+        np.testing.assert_allclose(metrics.pearson_correlation(x, y), pearson, rtol=1e-9)
+        assert metrics.concordance_correlation(x, x + 0.0).tolist() == [1, 1, 1, 1]
+
+    def test_as_metrics_of_a_model(self):
+        model = thalweg.Sequential([thalweg.Input((3,)), thalweg.layers.Dense(1, "sigmoid")])
+
+        def above(y_true, y_pred, limit):
+            return ops.cast(y_pred > limit, "float32")
+
+        model.compile(
+            loss="bce",
+            metrics=[metrics.binary_accuracy, metrics.mean_squared_error, metrics.MeanMetricWrapper(above, limit=0.4)],
+        )
+        x, y = np.random.default_rng(0).normal(size=(20, 3)), np.arange(20) % 2
+        logs = model.evaluate(x, y, verbose=0, return_dict=True)
+        said = model.predict(x, verbose=0)[:, 0]
+        assert logs["binary_accuracy"] == pytest.approx(((said > 0.5) == y).mean())
+        assert logs["mean_squared_error"] == pytest.approx(((said - y) ** 2).mean(), rel=1e-5)
+        assert logs["above"] == pytest.approx((said > 0.4).mean())
+
+    def test_sums_and_names_that_are_not_there(self):
+        assert metrics.Sum()([1.5, 2.0], [1.0, 2.0]) == 5.5
+        assert metrics.LogCoshError().name == "logcosh"
+        with pytest.raises(AttributeError):
+            metrics.binary_acuracy  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "best"),
+    [
+        ("SensitivityAtSpecificity", 0.5, 0.5),
+        ("SpecificityAtSensitivity", 0.5, 2 / 3),
+        ("PrecisionAtRecall", 0.5, 0.5),
+        ("RecallAtPrecision", 0.9, 0.0),
+    ],
+)
+def test_one_share_at_a_given_other(name, least, best):
+    """Keras's example: of three negatives and two positives."""
+    y_true, y_pred = [0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8]
+    assert getattr(metrics, name)(least)(y_true, y_pred) == pytest.approx(best)

@@ -289,3 +289,20 @@ def test_dense_on_sequences_is_the_same_layer_at_each_time():
         net.fit(data, target, batch_size=len(data), epochs=3, verbose=0)
     for a, b in zip(model.get_weights(), each.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_a_model_thaws_in_the_models_that_it_is_part_of():
+    """As in transfer learning: frozen first, then trained on with a small rate."""
+    x = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
+    base = thalweg.Sequential([layers.Input((3,)), layers.Dense(4, "tanh")])
+    base.trainable = False
+    model = thalweg.Sequential([layers.Input((3,)), base, layers.Dense(1)])
+    for trainable in (True, False):
+        base.trainable = trainable
+        model.compile("sgd", "mse")
+        assert len(model.trainable_weights) == (4 if trainable else 2)
+        before = base.get_weights()[0]
+        model.fit(x, x[:, 0], verbose=0)
+        assert np.array_equal(before, base.get_weights()[0]) is not trainable
+    model.trainable = True
+    assert base.trainable

@@ -48,25 +48,6 @@ class TestMaskedArrays:
         np.testing.assert_array_equal(model.predict(np.ma.masked_array(X), verbose=0), model.predict(X, verbose=0))
 
 
-class TestOwnSteps:
-    @pytest.mark.parametrize("name", ["train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"])
-    @pytest.mark.parametrize("base", [Model, Sequential])
-    def test_a_class_with_a_step_of_its_own_is_refused(self, name, base):
-        def call(self, x):
-            return self.dense(x)
-
-        def init(self):
-            base.__init__(self)
-            self.dense = layers.Dense(1)
-
-        cls = type("Own", (base,), {"call": call, "__init__": init, name: lambda self, data: {}})
-        with pytest.raises(ArgumentError, match=f"Own.{name} would not be called"):
-            cls().compile("sgd", "mse")
-        if name == "predict_step" and base is Model:
-            with pytest.raises(ArgumentError, match="would not be called"):
-                cls().predict(X, verbose=0)
-
-
 class TestSecondInput:
     @pytest.mark.parametrize(
         "parts",

@@ -212,6 +212,16 @@ def _losses():
             if inputs["y_pred"].ndim < 3
             else Case("loss", name, {**options, "reduction": "sum"}, inputs, label)
         )
+    directions = _numbers(81, 8, 3)
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    grouped = {"y_true": np.array([0, 1, 1, 0, 2, 1, 3, 0], np.int32), "y_pred": directions}
+    for options in ({}, {"gamma": 4.0, "margin": 0.2}, {"gamma": 4.0, "remove_diagonal": False}):
+        yield Case("loss", "Circle", options, grouped)
+    read = {"y_true": np.array([[1, 2, 0], [3, 3, 0], [1, 2, 1]], np.int32), "y_pred": _numbers(82, 3, 6, 4)}
+    yield Case("loss", "CTC", {"reduction": "none"}, read)
+    for q in (0.3, 0.8):
+        labels = {"y_true": _classes(83, 4, 6), "y_pred": _probabilities(84, 6, 4)}
+        yield Case("loss", "CategoricalGeneralizedCrossEntropy", {"q": q}, labels)
     # The reductions do not depend on the loss.
     y = {"y_true": _numbers(16, 6, 4), "y_pred": _numbers(17, 6, 4)}
     for reduction, weighted in product(("sum", "mean", "mean_with_sample_weight", "none"), (False, True)):
@@ -264,6 +274,17 @@ def _metric_questions():
     sparse = (classes, scores)
     labels = ((_numbers(53, 40, 3) > 0.3).astype(np.float64), 1 / (1 + np.exp(-_numbers(54, 40, 3))))
     one = (labels[0][:, :1], labels[1][:, :1])
+    for name, words in (("SensitivityAtSpecificity", "specificity"), ("SpecificityAtSensitivity", "sensitivity")):
+        yield name, {words: 0.6}, "", one, exact
+        yield name, {words: 0.8, "num_thresholds": 7}, "", labels, exact
+        yield name, {words: 0.5, "class_id": 1}, "", labels, exact
+    for name, words in (("PrecisionAtRecall", "recall"), ("RecallAtPrecision", "precision")):
+        yield name, {words: 0.6}, "", one, exact
+        yield name, {words: 0.7, "num_thresholds": 1}, "", labels, exact
+    numbers = (_numbers(91, 40, 3), _numbers(92, 40, 3))
+    for name in ("LogCoshError", "PearsonCorrelation", "ConcordanceCorrelation"):
+        yield name, {}, "", numbers, epsilons
+    yield "Sum", {}, "", numbers, exact
     for k in (2, 3):
         yield "TopKCategoricalAccuracy", {"k": k}, "", many, exact
         yield "SparseTopKCategoricalAccuracy", {"k": k}, "", sparse, exact
@@ -533,6 +554,9 @@ def _layers():
     yield Case("layer", "Flatten", {}, {"x0": image})
     yield Case("layer", "Reshape", {"target_shape": (6, -1)}, {"x0": image})
     yield Case("layer", "Identity", {}, {"x0": x})
+    yield Case(
+        "layer", "Masking", {"mask_value": 2.0}, {"x0": np.array([[[2.0, 2.0], [2.0, 1.0]], [[0.0, 3.0], [2.0, 2.0]]])}
+    )
     yield Case("layer", "Rescaling", {"scale": 0.5, "offset": -1.0}, {"x0": x})
     yield Case("layer", "Dense", {"units": 3, "activation": "tanh"}, {"x0": x})
     yield Case("layer", "Embedding", {"input_dim": 7, "output_dim": 3}, {"x0": np.arange(12).reshape(4, 3) % 7 * 1.0})

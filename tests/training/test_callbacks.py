@@ -256,7 +256,7 @@ def test_a_plateau_of_bad_arguments(wrong):
 
 
 def test_what_is_no_callback_or_hook_is_refused():
-    with pytest.raises(errors.ArgumentError, match="no callback"):
+    with pytest.raises(errors.ArgumentError, match="a Callback"):
         nets.classifier().fit(X, Y, callbacks=[print])
     with pytest.raises(errors.ArgumentError, match="did you mean 'on_epoch_end'"):
         callbacks.LambdaCallback(on_epoch_ends=print)

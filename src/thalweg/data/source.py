@@ -51,6 +51,10 @@ class Source(Protocol):
     def labels(self) -> tuple[str, ...]:
         """What the arrays of a chunk are called."""
 
+    @property
+    def form(self) -> object:
+        """How a step that a model says itself gets them; None for any other."""
+
     def chunks(self, order: np.ndarray | None, start: int, stop: int, batch: int) -> Iterator[Chunk]:
         """The rows from place ``start`` of the order up to ``stop``, each chunk but the last in whole batches.
 
@@ -60,11 +64,16 @@ class Source(Protocol):
 
 
 class Rows:
-    """Arrays in memory, or mapped from files: always one chunk, and nothing is copied."""
+    """Arrays in memory, or mapped from files: always one chunk, and nothing is copied.
 
-    def __init__(self, arrays: Arrays) -> None:
+    Arguments:
+        form: how a step that a model says itself gets them, see ``training.own``; None for any other step.
+    """
+
+    def __init__(self, arrays: Arrays, form: object = None) -> None:
         self._arrays = arrays
         self.count = common_length(arrays)
+        self.form = form
 
     @property
     def arrays(self) -> Arrays:
@@ -92,15 +101,15 @@ class Rows:
 
     def take(self, index: np.ndarray | slice) -> Rows:
         """Some of the rows: views for a slice, copies for an index."""
-        return Rows(_taken(self._arrays, index))
+        return Rows(_taken(self._arrays, index), self.form)
 
     def ready(self) -> Arrays:
         """Those arrays that are as the graph takes them."""
         return self._arrays
 
-    def beside(self, further: Mapping[str, np.ndarray]) -> Rows:
+    def beside(self, further: Mapping[str, np.ndarray], form: object = None) -> Rows:
         """The same rows with further arrays. Raises ShapeError if they are of more or fewer rows."""
-        return Rows({**self._arrays, **further})
+        return Rows({**self._arrays, **further}, form or self.form)
 
 
 class LateRows(Rows):
@@ -110,8 +119,8 @@ class LateRows(Rows):
         dtypes: by label, of the arrays that are not as they should be.
     """
 
-    def __init__(self, arrays: Arrays, dtypes: Mapping[str, str]) -> None:
-        super().__init__(arrays)
+    def __init__(self, arrays: Arrays, dtypes: Mapping[str, str], form: object = None) -> None:
+        super().__init__(arrays, form)
         self.dtypes = dict(dtypes)
 
     @cached_property
@@ -135,10 +144,10 @@ class LateRows(Rows):
         return {label: array for label, array in self._arrays.items() if label not in self.dtypes}
 
     def take(self, index: np.ndarray | slice) -> Rows:
-        return LateRows(_taken(self._arrays, index), self.dtypes)
+        return LateRows(_taken(self._arrays, index), self.dtypes, self.form)
 
-    def beside(self, further: Mapping[str, np.ndarray]) -> Rows:
-        return LateRows({**self._arrays, **further}, self.dtypes)
+    def beside(self, further: Mapping[str, np.ndarray], form: object = None) -> Rows:
+        return LateRows({**self._arrays, **further}, self.dtypes, form or self.form)
 
     def _in_graph_dtypes(self, arrays: Arrays) -> Arrays:
         return {

@@ -15,6 +15,7 @@ from thalweg.layers.embedding import *
 from thalweg.layers.function import *
 from thalweg.layers.layer import Layer as Layer
 from thalweg.layers.layer import registry as registry
+from thalweg.layers.masking import *
 from thalweg.layers.merging import *
 from thalweg.layers.mixing import *
 from thalweg.layers.nested import *

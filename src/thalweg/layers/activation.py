@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from thalweg import activations, ops
 from thalweg.checks import Finite, In
@@ -18,6 +18,10 @@ from thalweg.layers.tracing import Parameter
 from thalweg.regularizers import L1L2, Penalty
 
 __all__ = ["Activation", "ActivityRegularization", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
+
+
+LEFT_OUT = -1e9
+"""In place of what a mask leaves out of a softmax: nothing beside any other number."""
 
 
 def check_activation(activation: str | activations.Activation | None) -> None:
@@ -60,6 +64,7 @@ class Activation(Layer):
     Shapes: x (batch, ...) -> (batch, ...).
     """
 
+    supports_masking: ClassVar[bool] = True
     activation: str | activations.Activation
 
     def __post_init__(self) -> None:
@@ -78,6 +83,7 @@ class ActivityRegularization(Layer):
     Shapes: x (batch, ...) -> (batch, ...).
     """
 
+    supports_masking: ClassVar[bool] = True
     l1: Annotated[float, In("[0, inf)")] = 0.0
     l2: Annotated[float, In("[0, inf)")] = 0.0
 
@@ -98,6 +104,7 @@ class ReLU(Layer):
     Shapes: x (batch, ...) -> (batch, ...).
     """
 
+    supports_masking: ClassVar[bool] = True
     max_value: Annotated[float, In("[0, inf)")] | None = None
     negative_slope: Annotated[float, In("[0, inf)")] = 0.0
     threshold: Annotated[float, In("[0, inf)")] = 0.0
@@ -119,6 +126,7 @@ class LeakyReLU(Layer):
     Source: Maas, Hannun & Ng (2013), ICML workshop on deep learning for audio, equation 2.
     """
 
+    supports_masking: ClassVar[bool] = True
     negative_slope: Annotated[float, In("[0, inf)")] = 0.3
 
     def call(self, x: Node, training: bool) -> Node:
@@ -140,6 +148,7 @@ class PReLU(Layer):
     Source: He et al. (2015), arXiv:1502.01852, equation 1. Differs: slopes start at 0 as in Keras, theirs at 0.25.
     """
 
+    supports_masking: ClassVar[bool] = True
     alpha_initializer: str | Filling = "zeros"
     alpha_regularizer: str | Penalty | None = None
     alpha_constraint: str | Projection | None = None
@@ -173,6 +182,7 @@ class ELU(Layer):
     Source: Clevert, Unterthiner & Hochreiter (2016), arXiv:1511.07289, equation 15.
     """
 
+    supports_masking: ClassVar[bool] = True
     alpha: Finite = 1.0
 
     def call(self, x: Node, training: bool) -> Node:
@@ -184,10 +194,24 @@ class ELU(Layer):
 class Softmax(Layer):
     """``e^x / sum(e^x)`` along ``axis``, or over several axes together.
 
+    What a mask leaves out, of the input's shape or of its last axes, gets 0, and the others share 1.
+
     Shapes: x (batch, ...) -> (batch, ...).
     """
 
+    supports_masking: ClassVar[bool] = True
     axis: int | tuple[int, ...] = -1
 
-    def call(self, x: Node, training: bool) -> Node:
-        return ops.softmax(x, self.axis)
+    def call(self, x: Node, training: bool, mask: Node | None = None) -> Node:
+        if mask is None:
+            return ops.softmax(x, self.axis)
+        missing = x.rank - mask.rank
+        if missing < 0 or any(n not in (1, x.shape[missing + a]) for a, n in enumerate(mask.shape)):
+            raise ShapeError(
+                "the mask does not fit what the softmax is taken of",
+                expected=f"a mask of the input's shape or of its last axes, {('batch', *x.shape[1:])}",
+                got=f"one of shape {mask.shape}, for whole places",
+                fix='pass activation="softmax" to the layer before, which leaves the mask alone',
+            )
+        counts = ops.broadcast_to(mask, x.shape)
+        return ops.select(counts, ops.softmax(ops.select(counts, x, LEFT_OUT), self.axis), 0)

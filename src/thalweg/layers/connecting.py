@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from itertools import starmap
 from typing import Any
 
 from thalweg.errors import ShapeError
 from thalweg.graph.types import OpenSize, Shape, TensorType
-from thalweg.layers.layer import DEPENDS_ON_DATA, Layer, called_on, remember_use
+from thalweg.layers.layer import DEPENDS_ON_DATA, Layer, Outcome, called_on, remember_use
+from thalweg.layers.masking import MaskNotice
 from thalweg.layers.route import route
 from thalweg.layers.signature import Arguments, symbolic
 from thalweg.layers.symbols import OPEN_SIZES, Call, Symbol
-from thalweg.trees import TreeForm, unflatten
+from thalweg.trees import unflatten
 
 Types = tuple[TensorType, ...]
 
@@ -31,7 +33,7 @@ def on_symbols(layer: Layer, inputs: tuple[Symbol, ...], training: bool | None, 
     layer.check_symbols(inputs)
     is_open = any(x.is_open for x in inputs)
     try:
-        small, form = _results(layer, inputs, arguments, 0)
+        small, outcome = _results(layer, inputs, arguments, 0)
         large = _results(layer, inputs, arguments, 1)[0] if is_open else small
         tried = list(starmap(_tried, zip(small, large, strict=True)))
     except ShapeError as error:
@@ -45,25 +47,34 @@ def on_symbols(layer: Layer, inputs: tuple[Symbol, ...], training: bool | None, 
             error.got += f"\n{route(inputs)}"
         raise
     call = Call(layer, inputs, training, arguments)
+    shapes_of_masks = iter(tried[len(outcome.types) :])
+    masks = [None if mask is None else next(shapes_of_masks) for mask in outcome.masks]
     symbols = tuple(
-        Symbol((None, *symbolic(shapes[0])), kind.dtype, shapes, call, index)
-        for index, (kind, shapes) in enumerate(zip(small, tried, strict=True))
+        Symbol((None, *symbolic(shapes[0])), kind.dtype, shapes, call, index, mask=mask)
+        for index, (kind, shapes, mask) in enumerate(zip(outcome.types, tried, masks, strict=False))
     )
+    for unmasked in outcome.unmasked:
+        warnings.warn(
+            f"{unmasked} does not support masking: the mask of its input ends here, and what comes after counts all "
+            "places. A layer of one's own says supports_masking = True if its result has the mask of its input.",
+            MaskNotice,
+            stacklevel=4,
+        )
     layer.output_shape = symbols[0].shape
     remember_use(layer, symbols[0])
-    return unflatten(form, iter(symbols))
+    return unflatten(outcome.form, iter(symbols))
 
 
-def _results(layer: Layer, inputs: tuple[Symbol, ...], arguments: Arguments, trial: int) -> tuple[Types, TreeForm]:
-    """The types of one sample's results for one of the sizes of open axes, and how they are nested."""
-    forms: list[TreeForm] = []
+def _results(layer: Layer, inputs: tuple[Symbol, ...], arguments: Arguments, trial: int) -> tuple[Types, Outcome]:
+    """The types of one sample's results and of their masks, for one of the sizes of open axes; and all else."""
+    outcomes: list[Outcome] = []
 
     def infer(batch: int) -> Types:
-        types, form = layer.outcome([x.type(batch, trial) for x in inputs], arguments)
-        forms.append(form)
-        return types
+        masks = [x.mask_type(batch, trial) for x in inputs]
+        outcomes.append(layer.outcome([x.type(batch, trial) for x in inputs], arguments, masks))
+        return (*outcomes[-1].types, *(mask for mask in outcomes[-1].masks if mask is not None))
 
-    return without_batch(infer), forms[0]
+    return without_batch(infer), outcomes[0]
 
 
 def _tried(small: TensorType, large: TensorType) -> tuple[Shape, Shape]:

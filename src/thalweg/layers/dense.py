@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from thalweg import ops
 from thalweg.activations import Activation
@@ -36,6 +36,7 @@ class Dense(Layer):
         kernel_constraint, bias_constraint: what the parameters are projected onto after every step.
     """
 
+    supports_masking: ClassVar[bool] = True
     units: Annotated[int, In("[1, inf)")]
     activation: str | Activation | None = None
     use_bias: bool = True

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from thalweg import ops
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer, registry
+from thalweg.layers.signature import signature_of
 
 __all__ = ["TimeDistributed"]
 
@@ -19,9 +22,12 @@ class TimeDistributed(Layer):
 
     ``Dense`` does that by itself. To the layer the parts are samples: ``BatchNormalization`` averages over them too.
 
+    A mask stays, and a layer that asks for one gets that of its part.
+
     Shapes: x (batch, parts, ...) -> (batch, parts, ...), where the layer takes (batch, ...).
     """
 
+    supports_masking: ClassVar[bool] = True
     layer: Layer
 
     def build(self, x: TensorType) -> None:
@@ -33,7 +39,10 @@ class TimeDistributed(Layer):
                 fix="use the layer itself, without TimeDistributed",
             )
 
-    def call(self, x: Node, training: bool) -> Node:
+    def call(self, x: Node, training: bool, mask: Node | None = None) -> Node:
         batch, parts, *rest = x.shape
-        each = self.layer(ops.reshape(x, (batch * parts, *rest)), training=training)
+        inner = None
+        if mask is not None and mask.rank > 1 and signature_of(type(self.layer)).mask:
+            inner = ops.reshape(mask, (batch * parts, *mask.shape[2:]))
+        each = self.layer(ops.reshape(x, (batch * parts, *rest)), training=training, mask=inner)
         return ops.reshape(each, (batch, parts, *each.shape[1:]))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from thalweg import ops
-from thalweg.checks import In, OneOf, Reserved
+from thalweg.checks import In, Reserved
 from thalweg.constraints import Projection
 from thalweg.errors import DTypeError
 from thalweg.fields import dataclass
@@ -32,7 +32,8 @@ class Embedding(Layer):
 
     Arguments:
         embeddings_regularizer, embeddings_constraint: as in ``Dense``; both see the whole table.
-        mask_zero, lora_rank, lora_alpha, quantization_config: Keras's names, not there yet.
+        mask_zero: whether 0 is no category but fills samples up: what comes after skips these places (docs/shapes.md).
+        lora_rank, lora_alpha, quantization_config: Keras's names, not there yet.
     """
 
     argument_order: ClassVar[tuple[str, ...]] = (
@@ -48,12 +49,20 @@ class Embedding(Layer):
     embeddings_initializer: str | Filling = "uniform"
     embeddings_regularizer: str | Penalty | None = None
     embeddings_constraint: str | Projection | None = None
-    mask_zero: Annotated[bool, OneOf(False)] = False
+    mask_zero: bool = False
     lora_rank: Annotated[object, Reserved()] = None
     lora_alpha: Annotated[object, Reserved()] = None
     quantization_config: Annotated[object, Reserved()] = None
 
     takes_whole_numbers: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.supports_masking = self.mask_zero  # type: ignore[misc]  # of this layer alone
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """True where the number is not 0, with ``mask_zero``."""
+        return ops.not_equal(inputs, 0) if self.mask_zero else None
 
     def build(self, x: TensorType) -> None:
         require_exact(x, self.input_dim)

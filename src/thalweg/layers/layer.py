@@ -19,6 +19,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
 from thalweg.graph.types import FLOATS, OpenSize, Shape, TensorType
 from thalweg.initializers import Filling, Given
+from thalweg.layers.masks import Masks, mask_results
 from thalweg.layers.signature import (
     PLAIN,
     Arguments,
@@ -30,7 +31,17 @@ from thalweg.layers.signature import (
     signature_of,
     symbolic,
 )
-from thalweg.layers.tracing import Parameter, add_parameters, current_trace, told_in_words, told_training, tracing
+from thalweg.layers.tracing import (
+    Parameter,
+    add_parameters,
+    current_trace,
+    mask_of,
+    set_mask,
+    told_in_words,
+    told_training,
+    tracing,
+    tracing_now,
+)
 from thalweg.registry import NOT_DESCRIBED, Registered, Registry
 from thalweg.state.names import SEED_STATE, STEP_STATE
 from thalweg.trees import TreeForm, flatten
@@ -71,6 +82,8 @@ class Layer(Registered):
     """Whether floating point inputs are cast to the layer's dtype before ``call``."""
     takes_whole_numbers: ClassVar[bool] = False
     """Whether inputs are numbers of categories, which must not be rounded."""
+    supports_masking: ClassVar[bool] = False
+    """Whether a mask of the input is one of the result too (see ``compute_mask``); a layer may set it for itself."""
 
     built: bool = field(default=False, init=False, repr=False)
     output_shape: SymbolicShape | None = field(default=None, init=False, repr=False)
@@ -90,6 +103,8 @@ class Layer(Registered):
         super().__init_subclass__(**options)
         if "build" in vars(cls):
             cls.build = builder(cls.build, Layer._become_built)  # type: ignore[method-assign]
+        if "compute_mask" in vars(cls) and "supports_masking" not in vars(cls):
+            cls.supports_masking = True
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "trainable":
@@ -110,6 +125,13 @@ class Layer(Registered):
         ``training``, a keyword, says whether this is for a training step; a layer that does not care may leave it out.
         """
         raise NotImplementedError(f"{type(self).__name__} has no call()")
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask of the result, for the first argument of a call and its mask, nested alike; None for none.
+
+        Asked of layers that support masking only; without being written anew the mask that comes in.
+        """
+        return previous_mask
 
     # What it uses.
 
@@ -178,6 +200,19 @@ class Layer(Registered):
         """What the step is going to store in a parameter so far: the last ``update``, else what it holds."""
         trace = current_trace()
         return trace.updates.get(trace.state(parameter), parameter.node)
+
+    def add_loss(self, loss: Any) -> None:
+        """Inside ``call``: add a tensor's numbers to the loss, as in Keras; a batch's mean has to be taken first.
+
+        Raises: GraphError for what is no tensor of the step.
+        """
+        add_loss(loss, str(self))
+
+    @property
+    def losses(self) -> list[Any]:
+        """What ``add_loss`` of all layers called so far has added; inside a step only."""
+        trace = tracing_now()
+        return [] if trace is None else list(trace.losses)
 
     def mix(self, share: Node) -> None:
         """Let the loss count each sample's own target for ``share`` (batch,) and the next one's for the rest."""
@@ -342,23 +377,33 @@ class Layer(Registered):
 
         Raises: a ThalwegError naming this layer if the inputs do not fit.
         """
-        return self.outcome(types)[0]
+        return self.outcome(types).types
 
     def outcome(
-        self, types: Sequence[TensorType], arguments: Arguments = PLAIN
-    ) -> tuple[tuple[TensorType, ...], TreeForm]:
-        """The types of the results, and what they are the leaves of. Raises as ``infer``."""
+        self,
+        types: Sequence[TensorType],
+        arguments: Arguments = PLAIN,
+        masks: Sequence[TensorType | None] | None = None,
+    ) -> Outcome:
+        """What comes out for inputs of these types, with masks of those. Raises as ``infer``."""
         nodes = tuple(ops.input_node(f"input_{i}", t.shape, t.dtype) for i, t in enumerate(types))
-        with tracing():
+        with tracing() as trace:
+            for i, (node, mask) in enumerate(zip(nodes, masks or [None] * len(nodes), strict=True)):
+                set_mask(node, None if mask is None else ops.input_node(f"mask_{i}", mask.shape, mask.dtype))
             leaves, form = flatten(self.on_nodes(nodes, None, arguments))
-        return tuple(node.type for node in leaves), form
+            found = [mask_of(node) for node in leaves]
+        types_of_masks = tuple(None if mask is None else mask.type for mask in found)
+        return Outcome(tuple(node.type for node in leaves), form, types_of_masks, tuple(trace.unmasked))
 
     def __call__(self, *inputs: Any, training: bool | None = None, **options: Any) -> Any:
         """The layer on symbols gives symbols, on arrays arrays, and, inside ``tracing``, on nodes nodes.
 
         Inputs may be nested in lists and mappings, as ``call`` wants them; see ``thalweg.layers.signature``. Without
-        ``training`` a layer follows the one that calls it.
+        ``training`` a layer follows the one that calls it. ``mask=`` says which places of the first input count, in
+        place of what came with it.
         """
+        if "mask" in options and options["mask"] is None:
+            del options["mask"]
         tensors, arguments = arranged(self, inputs, options, (Node, *_stand_ins))
         if "training" in arguments.options:
             training = arguments.options["training"]
@@ -378,34 +423,65 @@ class Layer(Registered):
 
     def on_nodes(self, inputs: Nodes, training: bool | None, arguments: Arguments = PLAIN) -> Any:
         """What ``call`` gives for nodes, inside ``tracing``; builds the layer if nothing has."""
+        trace, wanted = current_trace(), signature_of(type(self))
         with told_training(training) as told, scope(self.label):
             here = ops.constant(0).layer
             try:
                 if self.autocast:
-                    inputs = tuple(ops.cast(x, self.compute_dtype) if x.type.is_float else x for x in inputs)
-                if not self.built:
-                    build_with(self, *arguments.of(x.type for x in inputs))
-                    self._become_built()
+                    inputs = tuple(self._cast(x) if x.type.is_float else x for x in inputs)
                 positional, named = arguments.of(inputs)
-                options = named | dict(arguments.options)
-                if signature_of(type(self)).training:
-                    options["training"] = told
-                results = self.call(*positional, **options)
+                given = named.pop("mask", None)
+                if not self.built:
+                    kinds, named_kinds = arguments.of(x.type for x in inputs)
+                    named_kinds.pop("mask", None)
+                    build_with(self, kinds, named_kinds)
+                    self._become_built()
+                first = list(positional) if wanted.listed else (*positional, *named.values())[0]
+                masks = Masks.of(first, given)
+                options = {**named, **arguments.options, **self._told(told, masks, positional, named)}
+                with trace.masking(dict(zip(masks.tensors, masks.each, strict=True))):
+                    results = self.call(*positional, **options)
+                require_tensors(flatten(results)[0], str(self))
+                if not self.supports_masking and masks.there:
+                    results = masks.apart(results)
                 leaves, _ = flatten(results)
-                require_tensors(leaves, str(self))
-                if current_trace().only_shapes:
+                self._pass_masks_on(first, masks, leaves)
+                if trace.only_shapes:
                     self.output_shape = (None, *symbolic(leaves[0].shape[1:]))
                 regularizer = getattr(self, "activity_regularizer", None)
                 if regularizer is not None:
                     penalty = regularizers.get(regularizer)
-                    current_trace().activities.extend((penalty, leaf) for leaf in leaves)
+                    trace.activities.extend((penalty, leaf) for leaf in leaves)
                 kept = leaves[0] if len(leaves) == 1 else tuple(leaves)
-                current_trace().results.setdefault(self, []).append(kept)
+                trace.results.setdefault(self, []).append(kept)
                 return results
             except ThalwegError as error:
                 if error.layer in (None, f"layer {here!r}"):
                     error.layer = str(self)
                 raise
+
+    def _told(self, training: bool, masks: Masks, positional: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+        """What ``call`` asks for besides the inputs: ``training``, the mask of the first input, masks of others."""
+        wanted = signature_of(type(self))
+        inputs = {**dict(zip(wanted.names, positional, strict=False)), **named}
+        told = {f"{name}_mask": Masks.of(inputs[name]).nested for name in wanted.masks if name in inputs}
+        told |= {"training": training} if wanted.training else {}
+        return told | ({"mask": masks.nested} if wanted.mask else {})
+
+    def _cast(self, x: Node) -> Node:
+        """In the layer's dtype, with the mask that it has."""
+        y = ops.cast(x, self.compute_dtype)
+        set_mask(y, mask_of(x))
+        return y
+
+    def _pass_masks_on(self, first: Any, masks: Masks, leaves: list[Node]) -> None:
+        """Give the results their masks, where layers inside have not done so."""
+        trace = current_trace()
+        if not self.supports_masking:
+            if masks.there and all(mask_of(node) is None for node in leaves):
+                trace.unmasked[self] = None
+        elif any(mask_of(node) is None for node in leaves):
+            mask_results(leaves, self.compute_mask(first, masks.nested))
 
     def _become_built(self) -> None:
         """Once the parameters are there, those of layers inside too."""
@@ -423,6 +499,22 @@ class Layer(Registered):
         """Raise what can be said of the symbols that the layer is called on, before anything is worked out."""
 
 
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a layer gives for inputs of some types.
+
+    Attributes:
+        form: how the results are nested.
+        masks: the types of their masks.
+        unmasked: the layers that a mask came to, and did not come out of.
+    """
+
+    types: tuple[TensorType, ...]
+    form: TreeForm
+    masks: tuple[TensorType | None, ...]
+    unmasked: tuple[Any, ...]
+
+
 registry: Registry[Layer] = Registry("layer", Layer, identity=True)
 
 Use = Callable[[Layer, tuple[Any, ...], bool | None, Arguments], Any]
@@ -432,6 +524,21 @@ _stand_ins: dict[type, Use] = {}
 
 # What each layer gave for such. References that keep neither alive, and are part of no copy of a layer.
 _uses: weakref.WeakKeyDictionary[Layer, list[weakref.ref[Any]]] = weakref.WeakKeyDictionary()
+
+
+def add_loss(loss: Any, owner: str) -> None:
+    """Add a tensor's numbers to the loss of the step. Raises GraphError for what is no tensor of it."""
+    for part in loss if isinstance(loss, list | tuple) else (loss,):
+        trace = tracing_now()
+        if trace is None or not isinstance(part, Node):
+            raise GraphError(
+                "add_loss gets something that is no tensor of a step",
+                expected="inside of call(): what layers and thalweg.ops give there",
+                got=f"{part!r:.60} ({type(part).__name__})",
+                fix="write a layer whose call() calls self.add_loss, and put it where the symbol is",
+                layer=owner,
+            )
+        trace.losses.append(ops.cast(ops.reduce_sum(part), config.floatx()))
 
 
 def called_on(kind: type) -> Callable[[F], F]:

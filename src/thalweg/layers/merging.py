@@ -12,6 +12,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer, registry
+from thalweg.layers.masking import along, any_of
 from thalweg.layers.normalization import normal_axis, unit
 
 __all__ = [
@@ -48,6 +49,11 @@ class Merge(Layer):
         """What becomes of two inputs."""
         raise NotImplementedError(f"{type(self).__name__} has no together()")
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Where one of the inputs counts; None if one of them has no mask."""
+        masks = previous_mask if isinstance(previous_mask, list) else [previous_mask]
+        return None if any(mask is None for mask in masks) else any_of(masks)
+
     def call(self, *inputs: Node, training: bool) -> Node:
         return reduce(self.together, _fitting(inputs))
 
@@ -82,13 +88,20 @@ class Subtract(Merge):
 @registry.register("multiply")
 @dataclass(eq=False)
 class Multiply(Merge):
-    """The product of the inputs, number by number.
+    """The product of the inputs, number by number. What a mask leaves out of an input counts as 1 there.
 
     Shapes: each (batch, ...), where a size of 1 repeats -> their common shape.
     """
 
     def together(self, x: Node, y: Node) -> Node:
         return x * y
+
+    def call(self, *inputs: Node, training: bool, mask: Any = None) -> Node:
+        masks = mask if isinstance(mask, list) else [mask]
+        counting = [x if m is None else ops.select(along(m, x), x, 1) for x, m in zip(inputs, masks, strict=True)]
+        product = super().call(*counting, training=training)
+        known = self.compute_mask(inputs, masks)
+        return product if known is None else ops.select(along(known, product), product, 0)
 
 
 @registry.register("average")
@@ -107,10 +120,35 @@ class Average(Merge):
         return ops.cast(total, self.compute_dtype) * (1.0 / len(inputs))
 
 
+@dataclass(eq=False)
+class _Extreme(Merge):
+    """A merging layer that takes one of the inputs at each place: one that counts, if there is any."""
+
+    def call(self, *inputs: Node, training: bool, mask: Any = None) -> Node:
+        masks = mask if isinstance(mask, list) else [mask]
+        if all(m is None for m in masks):
+            return super().call(*inputs, training=training)
+        shape = tuple(map(max, zip(*(x.shape for x in _fitting(inputs)), strict=True)))
+        result, known = ops.broadcast_to(inputs[0], shape), masks[0]
+        for given, counts in zip(inputs[1:], masks[1:], strict=True):
+            x = ops.broadcast_to(given, shape)
+            x = x if counts is None else ops.select(_over(counts, shape), x, result)
+            result = result if known is None else ops.select(_over(known, shape), result, x)
+            result = self.together(result, x)
+            known = None if known is None or counts is None else any_of([known, counts])
+        return result
+
+
+def _over(mask: Node, shape: tuple[int, ...]) -> Node:
+    """A mask of the first axes, where a size of 1 repeats, in this shape."""
+    leading = ops.broadcast_to(mask, shape[: mask.rank])
+    return ops.broadcast(leading, shape, tuple(range(mask.rank)))
+
+
 @registry.register("maximum")
 @dataclass(eq=False)
-class Maximum(Merge):
-    """The largest of the inputs, place by place.
+class Maximum(_Extreme):
+    """The largest of the inputs, place by place, among those that masks leave there.
 
     Shapes: each (batch, ...), where a size of 1 repeats -> their common shape.
     """
@@ -121,8 +159,8 @@ class Maximum(Merge):
 
 @registry.register("minimum")
 @dataclass(eq=False)
-class Minimum(Merge):
-    """The smallest of the inputs, place by place.
+class Minimum(_Extreme):
+    """The smallest of the inputs, place by place, among those that masks leave there.
 
     Shapes: each (batch, ...), where a size of 1 repeats -> their common shape.
     """
@@ -140,6 +178,18 @@ class Concatenate(Layer):
     """
 
     axis: int = -1
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The masks one after the other, all True for an input without one; along the last axis where one counts."""
+        if not isinstance(inputs, list) or all(mask is None for mask in previous_mask):
+            return previous_mask
+        axis = normal_axis(self.axis, inputs[0].type)
+        places = [x.shape[:-1] for x in inputs]
+        whole = [
+            ops.broadcast(ops.constant(True, "bool"), shape, ()) if mask is None else _over(mask, shape)
+            for mask, shape in zip(previous_mask, places, strict=True)
+        ]
+        return any_of(whole) if axis == inputs[0].rank - 1 else ops.concatenate(tuple(whole), axis)
 
     def call(self, *inputs: Node, training: bool) -> Node:
         axis = normal_axis(self.axis, inputs[0].type)
@@ -170,6 +220,9 @@ class Dot(Layer):
 
     axes: int | tuple[int, int]
     normalize: bool = False
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None: the places are summed over."""
 
     def build(self, *types: TensorType) -> None:
         require_two(types)

@@ -25,6 +25,7 @@ class Nested(Layer):
     """
 
     autocast: ClassVar[bool] = False  # its layers do that
+    supports_masking: ClassVar[bool] = True  # and that
 
     model: Any  # a thalweg.Model, which stands further down
 
@@ -52,6 +53,9 @@ class Nested(Layer):
 
     def build(self, *types: TensorType) -> None:
         self.model.build_on(types)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None but those that its layers give."""
 
     def call(self, *inputs: Node, training: bool) -> Node | Nodes:
         outputs: Nodes = self.model.runner.structure.call(inputs, training)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from thalweg import ops
 from thalweg.checks import In
@@ -31,6 +31,7 @@ class GaussianNoise(Layer):
     Source: Bishop (1995), Neural Computation 7(1): noise on the inputs acts as a penalty on slopes.
     """
 
+    supports_masking: ClassVar[bool] = True
     stddev: Annotated[float, In("[0, inf)")]
     seed: Annotated[int, In("[0, inf)")] | None = None
 
@@ -56,6 +57,7 @@ class GaussianDropout(Layer):
     Source: Srivastava et al. (2014), JMLR 15, section 10.
     """
 
+    supports_masking: ClassVar[bool] = True
     rate: Annotated[float, In("[0, 1)")]
     seed: Annotated[int, In("[0, inf)")] | None = None
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, ClassVar
 
 from thalweg import ops
 from thalweg.checks import In, OneOf, Reserved
@@ -15,6 +16,7 @@ from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.initializers import Filling
 from thalweg.layers.layer import Layer, registry
+from thalweg.layers.masking import along
 from thalweg.layers.tracing import Parameter
 from thalweg.regularizers import Penalty
 
@@ -28,7 +30,8 @@ class BatchNormalization(Layer):
 
     In training they are the batch's (the variance is the mean squared deviation, over n), and the moving ones follow:
     ``moving = momentum * moving + (1 - momentum) * batch's``. Otherwise, and in a layer with ``trainable=False``, they
-    are the moving ones, so that the rows of a batch do not matter to each other.
+    are the moving ones, so that the rows of a batch do not matter to each other. What a mask leaves out has no part in
+    the batch's.
 
     Shapes: x (batch, ..., features) -> the same; parameters (features,).
 
@@ -42,6 +45,7 @@ class BatchNormalization(Layer):
     without the factor n / (n - 1) of their Algorithm 2, as in Keras; PyTorch has the factor.
     """
 
+    supports_masking: ClassVar[bool] = True
     axis: int = -1
     momentum: Annotated[float, In("[0, 1]")] = 0.99
     epsilon: Annotated[float, In("(0, inf)")] = 1e-3
@@ -68,13 +72,20 @@ class BatchNormalization(Layer):
             "moving_variance", shape, self.moving_variance_initializer, trainable=False
         )
 
-    def call(self, x: Node, training: bool) -> Node:
+    def call(self, x: Node, training: bool, mask: Node | None = None) -> Node:
         x = ops.cast(x, self.compute_dtype)
         features = normal_axis(self.axis, x.type)
         require_size(x.type, {features: self.moving_mean.shape[0]})
+        if mask is not None and mask.rank != x.rank - 1:
+            raise ShapeError(
+                "the mask does not fit the input",
+                expected=f"one entry for each place: {('batch', *x.shape[1:-1])}",
+                got=str(("batch", *mask.shape[1:])),
+                fix="pass a mask with one axis less than the input",
+            )
         if training and self.learns:
             others = tuple(a for a in range(x.rank) if a != features)
-            moments = moments_over(x, others)
+            moments = moments_over(x, others, mask)
             self._follow(self.moving_mean, moments.centre)
             self._follow(self.moving_variance, moments.variance)
         else:
@@ -102,6 +113,7 @@ class LayerNormalization(Layer):
     Source: Ba, Kiros & Hinton (2016), arXiv:1607.06450, equation 4.
     """
 
+    supports_masking: ClassVar[bool] = True
     axis: int | tuple[int, ...] = -1
     epsilon: Annotated[float, In("(0, inf)")] = 1e-3
     center: bool = True
@@ -169,6 +181,7 @@ class GroupNormalization(Layer):
     Source: Wu & He (2018), arXiv:1803.08494, equations 1 to 3.
     """
 
+    supports_masking: ClassVar[bool] = True
     groups: Annotated[int, In("[1, inf)")] | Annotated[int, OneOf(-1)] = 32
     axis: int = -1
     epsilon: Annotated[float, In("(0, inf)")] = 1e-3
@@ -216,6 +229,7 @@ class UnitNormalization(Layer):
         axis: of the vectors; one or several.
     """
 
+    supports_masking: ClassVar[bool] = True
     axis: int | tuple[int, ...] = -1
 
     def call(self, x: Node, training: bool) -> Node:
@@ -265,8 +279,11 @@ class Moments:
         return ops.broadcast(vector, self.x.shape, self.kept)
 
 
-def moments_over(x: Node, axes: tuple[int, ...]) -> Moments:
+def moments_over(x: Node, axes: tuple[int, ...], mask: Node | None = None) -> Moments:
     """Mean and variance (the mean squared deviation) over ``axes``, in two passes over the data.
+
+    Arguments:
+        mask: of the first axes, which places count; None for all.
 
     Numerics: the corrected two-pass algorithm. The first pass gives a mean that may be off by rounding; the second one
     sums deviations from it and their squares, and corrects both. What the first pass gave is, for the derivatives, a
@@ -274,12 +291,20 @@ def moments_over(x: Node, axes: tuple[int, ...]) -> Moments:
     Source: Chan, Golub & LeVeque (1983), The American Statistician 37(3), equation 1.7.
     """
     kept = tuple(a for a in range(x.rank) if a not in axes)
-    shift = ops.stop_gradient(ops.reduce_mean(x, axes))
+    mean_over = partial(ops.reduce_mean, axes=axes) if mask is None else _mean_of_some(mask, x, axes)
+    shift = ops.stop_gradient(mean_over(x))
     deviation = x - ops.broadcast(shift, x.shape, kept)
-    mean = ops.reduce_mean(deviation, axes)
+    mean = mean_over(deviation)
     # Rounding may leave less than nothing where all numbers are equal and large.
-    variance = ops.maximum(ops.reduce_mean(ops.square(deviation), axes) - ops.square(mean), 0.0)
+    variance = ops.maximum(mean_over(ops.square(deviation)) - ops.square(mean), 0.0)
     return Moments(x, shift, mean, variance, kept)
+
+
+def _mean_of_some(mask: Node, x: Node, axes: tuple[int, ...]) -> Callable[[Node], Node]:
+    """The mean over ``axes`` of what counts, of tensors shaped like ``x``; 0 of nothing."""
+    counts = along(mask, x)
+    number = ops.maximum(ops.reduce_sum(ops.cast(counts, x.dtype), axes), 1.0)
+    return lambda values: ops.reduce_sum(ops.select(counts, values, 0), axes) / number
 
 
 def normal_axis(axis: int, x: TensorType) -> int:

@@ -56,6 +56,9 @@ class Operation(Layer):
             name = f"array_{len(self.arrays)}" if self.arrays else "array"
             self.arrays.append(self.parameter(name, np.shape(values), Constant(values), trainable=False, dtype=dtype))
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None, as in Keras: what a function makes of masked places it does not say."""
+
     def call(self, *inputs: Node) -> Any:
         floats = [x.dtype for x in inputs if x.type.is_float]
         nodes = [array.node for array in self.arrays]
@@ -77,18 +80,19 @@ class Operation(Layer):
         return tuple(result) if isinstance(result, list) else result
 
 
-_HOMES: Mapping[str, Registry[Any]] = {"ops": ops.registry, "activations": activations.registry}
+def _homes() -> Mapping[str, Registry[Any]]:
+    return {"ops": ops.registry, "activations": activations.registry}
 
 
 def _found(name: str) -> Callable[..., Any]:
     """The function of a name as ``"ops.add"``. Raises NameNotFoundError."""
     home, _, own = name.rpartition(".")
-    return _HOMES.get(home, ops.registry).find(own)
+    return _homes().get(home, ops.registry).find(own)
 
 
 def _name(function: Callable[..., Any]) -> str:
     """The inverse. Raises ArgumentError for a function that a file cannot name."""
-    for home, known in _HOMES.items():
+    for home, known in _homes().items():
         if any(function is entry for _, entry in known.items()):
             return f"{home}.{known.name_of(function)}"
     raise ArgumentError(

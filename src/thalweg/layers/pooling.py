@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from thalweg import ops
+from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.layers.layer import registry
@@ -262,7 +263,7 @@ class GlobalMaxPooling3D(_GlobalMaxPooling):
 @registry.register("global_average_pooling1d")
 @dataclass(eq=False)
 class GlobalAveragePooling1D(_GlobalAveragePooling):
-    """The mean over all times, feature by feature.
+    """The mean over all times, feature by feature; of those that a mask leaves, and 0 where it leaves none.
 
     Shapes: x (batch, time, features) -> (batch, features), with ``keepdims`` (batch, 1, features).
 
@@ -273,6 +274,25 @@ class GlobalAveragePooling1D(_GlobalAveragePooling):
     rank: ClassVar[int] = 1
     data_format: DataFormat | None = None
     keepdims: bool = False
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None: there are no times any more."""
+
+    def call(self, x: Node, training: bool, mask: Node | None = None) -> Node:
+        if mask is None:
+            return super().call(x, training)
+        (time,) = self.places(x)
+        if mask.shape != (x.shape[0], x.shape[time]):
+            raise ShapeError(
+                "the mask does not fit the times",
+                expected=f"(batch, {x.shape[time]})",
+                got=str(("batch", *mask.shape[1:])),
+                fix="pass a mask with one entry for each time of each sample",
+            )
+        x = ops.cast(x, self.compute_dtype)
+        counts = ops.cast(ops.broadcast(mask, x.shape, (0, time)), x.dtype)
+        total, number = (ops.reduce_sum(values, time, self.keepdims) for values in (x * counts, counts))
+        return total / ops.maximum(number, 1.0)
 
 
 @registry.register("global_average_pooling2d")

@@ -53,6 +53,7 @@ class Normalization(Layer):
     Raises: DataError from ``adapt`` for missing or infinite values, naming the column.
     """
 
+    supports_masking: ClassVar[bool] = True
     axis: int | tuple[int, ...] | None = -1
     mean: float | tuple[float, ...] | None = None
     variance: Annotated[float, In("[0, inf)")] | tuple[Annotated[float, In("[0, inf)")], ...] | None = None

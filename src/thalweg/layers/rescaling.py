@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from thalweg import ops
 from thalweg.checks import Finite
 from thalweg.fields import dataclass
@@ -19,6 +21,7 @@ class Rescaling(Layer):
     Shapes: x (batch, ...) -> (batch, ...).
     """
 
+    supports_masking: ClassVar[bool] = True
     scale: Finite
     offset: Finite = 0.0
 

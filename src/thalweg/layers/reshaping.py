@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from thalweg import ops
 from thalweg.checks import In, Reserved
@@ -22,6 +22,8 @@ class Identity(Layer):
 
     Shapes: x (batch, ...) -> the same. The dtype stays.
     """
+
+    supports_masking: ClassVar[bool] = True
 
     def call(self, x: Node, training: bool) -> Node:
         return x

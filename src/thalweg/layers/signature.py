@@ -65,6 +65,9 @@ class Signature:
         apart: whether the tensors of a list come one by one.
         single: whether the input is one tensor.
         training: whether it asks for ``training``.
+        listed: whether it takes any number of tensors, which then are one argument.
+        mask: whether it asks for ``mask``, that of the first input.
+        masks: the inputs whose masks it asks for by name: of ``value`` as ``value_mask``.
     """
 
     names: tuple[str, ...]
@@ -72,6 +75,9 @@ class Signature:
     apart: bool
     single: bool
     training: bool
+    listed: bool = False
+    mask: bool = False
+    masks: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=1024)
@@ -79,8 +85,10 @@ def signature_of(cls: Any) -> Signature:
     """Of the ``call`` of a class of layers or models."""
     parameters = list(inspect.signature(cls.call).parameters.values())[1:]
     places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    known = {p.name for p in parameters}
+    own_masks = {name for name in known if name.endswith("_mask") and name.removesuffix("_mask") in known}
     by_place = [p for p in parameters if p.kind in places]
-    inputs = [p for p in by_place if p.name not in AS_TOLD]
+    inputs = [p for p in by_place if p.name not in (*AS_TOLD, *own_masks)]
     any_number = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     return Signature(
         names=tuple(p.name for p in inputs),
@@ -88,6 +96,9 @@ def signature_of(cls: Any) -> Signature:
         apart=any_number or len([p for p in inputs if p.default is p.empty]) > 1,
         single=len(inputs) == 1 and inputs[0].annotation in (Node, "Node"),
         training=any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters),
+        listed=any_number,
+        mask="mask" in known,
+        masks=tuple(name.removesuffix("_mask") for name in sorted(own_masks)),
     )
 
 

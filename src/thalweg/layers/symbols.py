@@ -50,6 +50,7 @@ class Symbol(Operators):
         call: the layer call that made it; None for an input.
         index: which of that call's results.
         name: of an input; the model names those without.
+        mask: as ``tried``, of the mask that comes with it; None if there is none.
     """
 
     shape: SymbolicShape
@@ -58,6 +59,7 @@ class Symbol(Operators):
     call: Call | None = None
     index: int = 0
     name: str | None = None
+    mask: tuple[Shape, Shape] | None = None
 
     def __repr__(self) -> str:
         name = self.name or (self.call.layer.label if self.call is not None else "")
@@ -81,6 +83,10 @@ class Symbol(Operators):
     def type(self, batch: int = SOME_BATCH, trial: int = 0) -> TensorType:
         """The type of this tensor for a batch of this size, and one of the ``OPEN_SIZES``."""
         return TensorType((batch, *self.tried[trial]), self.dtype)
+
+    def mask_type(self, batch: int = SOME_BATCH, trial: int = 0) -> TensorType | None:
+        """The same of its mask."""
+        return None if self.mask is None else TensorType((batch, *self.mask[trial]), "bool")
 
 
 @checked

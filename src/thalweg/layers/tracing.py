@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -17,8 +17,10 @@ from thalweg.data.arrays import require_finite
 from thalweg.errors import ArgumentError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes
+from thalweg.graph.operators import Operators
 from thalweg.graph.types import Shape, TensorType
 from thalweg.initializers import Initializer
+from thalweg.ops.literal import literal
 from thalweg.regularizers import Penalty
 from thalweg.state import Variable
 from thalweg.state.names import STEP_STATE, parameter_state
@@ -26,8 +28,53 @@ from thalweg.state.names import STEP_STATE, parameter_state
 __all__ = ["Parameter"]
 
 
+class Lasting:
+    """Operators of what lasts: those of its node while a graph is made, of its value at any other time.
+
+    A subclass says what it is ``now``.
+    """
+
+    if TYPE_CHECKING:
+
+        def __add__(self, other: Any) -> Any: ...
+        def __radd__(self, other: Any) -> Any: ...
+        def __sub__(self, other: Any) -> Any: ...
+        def __rsub__(self, other: Any) -> Any: ...
+        def __mul__(self, other: Any) -> Any: ...
+        def __rmul__(self, other: Any) -> Any: ...
+        def __truediv__(self, other: Any) -> Any: ...
+        def __rtruediv__(self, other: Any) -> Any: ...
+        def __pow__(self, other: Any) -> Any: ...
+        def __matmul__(self, other: Any) -> Any: ...
+        def __neg__(self) -> Any: ...
+
+    def now(self) -> Any:
+        """The node, or the value."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it is now")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """NumPy asks before it would take the value for something that never changes, into the graph of a step."""
+        operands = [x.now() if isinstance(x, Lasting) else x for x in inputs]
+        nodes: list[Any] = [x for x in operands if isinstance(x, Node)]
+        if nodes:
+            return nodes[0].__array_ufunc__(ufunc, method, *operands, **options)
+        return getattr(ufunc, method)(*operands, **options)
+
+
+def _of_now(name: str) -> Any:
+    def operator(x: Lasting, *others: Any) -> Any:
+        return getattr(x.now(), name)(*(other.now() if isinstance(other, Lasting) else other for other in others))
+
+    return operator
+
+
+for _name in vars(Operators).keys() - {"__bool__", "__array_ufunc__", "__getitem__"}:
+    if callable(getattr(Operators, _name)) and _name not in vars(object):
+        setattr(Lasting, _name, _of_now(_name))
+
+
 @dataclass(eq=False)
-class Parameter:
+class Parameter(Lasting):
     """One array that a layer keeps: trained, or (``trainable=False``) kept without training.
 
     Arguments:
@@ -60,15 +107,22 @@ class Parameter:
         """The state that stands for this parameter in the graph being traced."""
         return current_trace().node(self)
 
+    def now(self) -> Any:
+        return self.numpy() if tracing_now() is None else self.node
+
     def numpy(self) -> np.ndarray:
         """A copy of the value. Raises: GraphError if no model has made it yet."""
         return self._made().read()
 
     def assign(self, value: Any) -> None:
-        """Put in another value.
+        """Put in another value: at once, or, while a step is made, each time that it runs.
 
         Raises: ShapeError; DataError for NaN or infinity; GraphError if no model has made it yet.
         """
+        trace = tracing_now()
+        if trace is not None:
+            trace.assign(self, value.now() if isinstance(value, Lasting) else value)
+            return
         array, variable = np.asarray(value), self._made()
         if array.shape != self.shape:
             raise ShapeError(
@@ -79,6 +133,14 @@ class Parameter:
             )
         require_finite(array, f"the value for {self.name!r}")
         variable.write(array)
+
+    def assign_add(self, value: Any) -> None:
+        """Add to the value. Raises as ``assign``."""
+        self.assign(self + value)
+
+    def assign_sub(self, value: Any) -> None:
+        """Take from the value. Raises as ``assign``."""
+        self.assign(self - value)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self.numpy(), dtype)
@@ -132,16 +194,29 @@ class Trace:
 
     def __init__(self, parameters: Mapping[str, Parameter] | None, counter: str) -> None:
         self.counter = counter  # the state that counts the steps, which random numbers are made of
+        self.model: Any = None  # whose step it is, where a class of models says itself what a step does
+        self.sums: str | None = None  # the level of the states in which metrics add up; None: nobody wants to know
+        self.measured: dict[str, Any] = {}  # the metrics that were called, by their names among the sums
+        self.starts: dict[str, Any] = {}  # what states are before the first step, where that is not 0
+        self.losses: list[Node] = []  # what layers add to the loss: add_loss
+        self.objectives: list[Node] = []  # losses whose gradients were asked for
+        self.slopes: list[Node] = []  # these gradients
+        self.owners: dict[int, str] = {}  # the names of optimizers among the states, by their id
+        self.optimizers: dict[str, Any] = {}  # those that were used, by that name
         self.updates: dict[str, Node] = {}
         self.activities: list[tuple[Penalty, Node]] = []
         self.results: dict[
             object, list[Node | Nodes]
         ] = {}  # by layer, of each use; in the order in which they finished
+        self.masks: dict[Node, Node] = {}  # which places of a result count: bool, of the first of its axes
+        self.unmasked: dict[object, None] = {}  # layers that a mask came to, and did not come out of
         self.training = False  # what the layer being called was told, which it passes on to those inside it
         self.frozen: Collection[object] | None = None  # layers, as compile found them; None: as they say themselves
         self.mixing: Node | None = None  # how much of each sample is itself, the rest the next one's: see MixUp
         self._paths = None if parameters is None else {parameter: path for path, parameter in parameters.items()}
         self._nodes: dict[Parameter, Node] = {}
+        self._versions: dict[Parameter, list[Node]] = {}
+        self._read: dict[str, Node] = {}
         self._draws: dict[str, int] = {}
 
     @property
@@ -151,9 +226,9 @@ class Trace:
 
     def state(self, parameter: Parameter) -> str:
         """The name of the state that holds the parameter."""
-        return parameter_state(self._path(parameter))
+        return parameter_state(self.path(parameter))
 
-    def _path(self, parameter: Parameter) -> str:
+    def path(self, parameter: Parameter) -> str:
         """The parameter's name in the model."""
         if self._paths is None:
             return f"{id(parameter)}/{parameter.name}"
@@ -169,8 +244,59 @@ class Trace:
     def node(self, parameter: Parameter) -> Node:
         """The state that stands for a parameter: for one parameter always the same."""
         if parameter not in self._nodes:
-            self._nodes[parameter] = ops.state_node(self.state(parameter), parameter.shape, parameter.dtype)
+            self._use(parameter, ops.state_node(self.state(parameter), parameter.shape, parameter.dtype))
         return self._nodes[parameter]
+
+    def _use(self, parameter: Parameter, node: Node) -> None:
+        self._nodes[parameter] = node
+        self._versions.setdefault(parameter, []).append(node)
+
+    def versions(self, parameter: Parameter) -> list[Node]:
+        """What has stood for a parameter so far: a step that changes it goes on with the new value."""
+        self.node(parameter)
+        return self._versions[parameter]
+
+    def assign(self, parameter: Parameter, value: Any) -> None:
+        """Let the step put another value into a parameter, which layers called from here on see.
+
+        Raises: ShapeError if it does not fit.
+        """
+        node = as_node(value, parameter.dtype)
+        if node.shape not in ((), parameter.shape):
+            raise ShapeError(
+                f"this value does not fit the parameter {parameter.name!r}",
+                expected=str(parameter.shape),
+                got=str(node.shape),
+                fix="assign something of the parameter's shape",
+            )
+        node = ops.broadcast_to(node, parameter.shape)
+        self.updates[self.state(parameter)] = node
+        self._use(parameter, ops.stop_gradient(node))
+
+    def latest(self, name: str, kind: TensorType, start: Any = 0) -> Node:
+        """A state as this step has left it so far.
+
+        Arguments:
+            start: what it is before the first step.
+        """
+        if name in self.updates:
+            return self.updates[name]
+        if name not in self._read:
+            self._read[name] = ops.state_node(name, kind.shape, kind.dtype)
+            if np.any(start):
+                self.starts[name] = start
+        return self._read[name]
+
+    def name_metric(self, metric: Any, wanted: str) -> str:
+        """The name of a metric among the sums of the step: the wanted one, with a number if another one has it."""
+        for name, known in self.measured.items():
+            if known is metric:
+                return name
+        name, count = wanted, 1
+        while name in self.measured:
+            name, count = f"{wanted}_{count}", count + 1
+        self.measured[name] = metric
+        return name
 
     @property
     def drawn(self) -> bool:
@@ -181,6 +307,23 @@ class Trace:
         """A number for the next random draw of ``source``: a layer that is called twice draws twice."""
         self._draws[source] = self._draws.get(source, -1) + 1
         return self._draws[source]
+
+    @contextmanager
+    def masking(self, masks: Mapping[Node, Node | None]) -> Iterator[None]:
+        """These nodes have these masks inside."""
+        before = {node: self.masks.get(node) for node in masks}
+        self._mask(masks)
+        try:
+            yield
+        finally:
+            self._mask(before)
+
+    def _mask(self, masks: Mapping[Node, Node | None]) -> None:
+        for node, mask in masks.items():
+            if mask is None:
+                self.masks.pop(node, None)
+            else:
+                self.masks[node] = mask
 
 
 _trace: ContextVar[Trace] = ContextVar("thalweg_trace")
@@ -204,6 +347,25 @@ def tracing(parameters: Mapping[str, Parameter] | None = None, counter: str = ST
         yield trace
     finally:
         _trace.reset(token)
+
+
+def mask_of(x: Node) -> Node | None:
+    """Which places of a layer's result count; None where all do. See docs/shapes.md."""
+    trace = _trace.get(None)
+    return None if trace is None else trace.masks.get(x)
+
+
+def set_mask(x: Node, mask: Node | None) -> None:
+    """Let only these places of a result count; inside ``tracing``."""
+    if mask is not None:
+        current_trace().masks[x] = mask
+
+
+def as_node(value: Any, dtype: str) -> Node:
+    """A node as it is, or a number or array, as a node of this dtype."""
+    if isinstance(value, Lasting):
+        value = value.now()
+    return ops.cast(value, dtype) if isinstance(value, Node) else literal(np.asarray(value), dtype)
 
 
 def tracing_now() -> Trace | None:

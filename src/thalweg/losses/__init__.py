@@ -10,6 +10,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from thalweg import absent
 from thalweg.graph.node import Node
 from thalweg.losses.combined import *
@@ -21,6 +23,8 @@ from thalweg.losses.loss import registry as registry
 from thalweg.losses.margin import *
 from thalweg.losses.overlap import *
 from thalweg.losses.regression import *
+from thalweg.losses.sequence import *
+from thalweg.losses.similarity import *
 
 serialize, deserialize = registry.config, registry.deserialize
 
@@ -39,9 +43,11 @@ def _function(name: str) -> Callable[..., Node] | None:
     if loss_class is None:
         return None
 
-    def function(y_true: Node, y_pred: Node, **options: Any) -> Node:
-        loss: Loss = loss_class(**options, reduction="none")
-        return loss(y_true, y_pred)
+    def function(y_true: Any, y_pred: Any, *arguments: Any, **options: Any) -> Any:
+        loss: Loss = loss_class(*arguments, **options, reduction="none")
+        if isinstance(y_pred, Node) or np.ndim(y_pred) != 1:
+            return loss(y_true, y_pred)
+        return loss(np.asarray(y_true)[None], np.asarray(y_pred)[None])[0]  # one sample, as in Keras
 
     function.__name__ = function.__qualname__ = name
     function.loss_class = loss_class  # type: ignore[attr-defined]  # so that `loss=losses.mse` means the whole loss

@@ -7,6 +7,7 @@ origin are clipped to [1e-7, 1 - 1e-7] as in Keras.
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -25,7 +26,12 @@ from thalweg.ops.leaf import State
 from thalweg.ops.shape import normal_axis, unreshaped
 from thalweg.ops.softmax import Softmax
 
-__all__ = ["BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy"]
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+    "SparseCategoricalCrossentropy",
+]
 
 
 class Crossentropy(Loss):
@@ -249,6 +255,33 @@ class SparseCategoricalCrossentropy(OverClasses):
                 f"class numbers 0 to {classes - 1}, because the predictions have {classes} classes",
                 fix,
             )
+
+
+@registry.register("categorical_generalized_cross_entropy")
+@dataclass(frozen=True)
+class CategoricalGeneralizedCrossEntropy(SparseCategoricalCrossentropy):
+    """``(1 - p^q) / q`` with the probability p of the right class: crossentropy for q near 0, ``1 - p`` for q near 1.
+
+    The larger q is, the less wrong labels count.
+
+    Shapes: y_true (batch, ...) int32, y_pred (batch, ..., classes), probabilities -> (batch, ...).
+    Source: Zhang & Sabuncu (2018), arXiv:1805.07836, equation 6.
+    """
+
+    argument_order: ClassVar[tuple[str, ...]] = ("q", "reduction", "name")
+    from_logits: bool = field(default=False, init=False)
+    ignore_class: int | None = field(default=None, init=False)
+    axis: int = field(default=-1, init=False)
+    q: Annotated[float, In("(0, 1)")] = 0.5
+
+    def per_sample(self, y_true: Node, y_pred: Node) -> Node:
+        axis = normal_axis(self.axis, y_pred.shape)
+        if self.logits(y_pred, axis) is not None:
+            log_p = -super().per_sample(y_true, y_pred)
+        else:  # as in Keras probabilities are not made to sum to 1
+            p = ops.reduce_sum(ops.select(self.right(y_true, y_pred, axis), y_pred, 0.0), axis)
+            log_p = ops.log(ops.clip(p, config.epsilon()))
+        return (1.0 - ops.exp(log_p * self.q)) * (1.0 / self.q)
 
 
 class Binary(Crossentropy):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, overload
 
@@ -14,6 +15,8 @@ from thalweg.errors import DataError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
+from thalweg.layers.masking import MaskNotice, along
+from thalweg.layers.tracing import mask_of, set_mask
 from thalweg.ops.reference import on_arrays
 from thalweg.registry import Registered, Registry
 
@@ -120,11 +123,30 @@ class Loss(Registered):
     def values(self, y_true: Node, y_pred: Node) -> tuple[Node, Node | None]:
         """``per_sample`` and ``counted`` after targets and predictions have been brought to fitting shapes.
 
-        Only an axis of size 1 at the end may be added or left out, as in Keras: (n,) and (n, 1) say the same.
+        Only an axis of size 1 at the end may be added or left out, as in Keras: (n,) and (n, 1) say the same. What a
+        mask of the predictions leaves out does not count.
         Raises: ShapeError.
         """
+        mask = mask_of(y_pred)
         y_true, y_pred = self.aligned(y_true, y_pred)
-        return self.per_sample(y_true, y_pred), self.counted(y_true)
+        values, counted = self.per_sample(y_true, y_pred), self.counted(y_true)
+        places = None if mask is None else self._places(mask, values)
+        if places is None:
+            return values, counted
+        counted = places if counted is None else ops.logical_and(counted, places)
+        return ops.select(counted, values, 0.0), counted
+
+    def _places(self, mask: Node, values: Node) -> Node | None:
+        """Which values a mask leaves; None, with a notice, for values of more than one place each."""
+        if mask.shape == values.shape[: mask.rank]:
+            return along(mask, values)
+        warnings.warn(
+            f"loss {self.name!r} gives values of shape {values.shape}, and the predictions have a mask {mask.shape}: "
+            "it cannot tell the places apart, and the mask is not used. Give one value for each place.",
+            MaskNotice,
+            stacklevel=2,
+        )
+        return None
 
     def aligned(self, y_true: Node, y_pred: Node) -> tuple[Node, Node]:
         """Targets and predictions in the shapes that ``per_sample`` takes. Raises ShapeError."""
@@ -233,7 +255,11 @@ def spread(weight: Node, values: Node) -> Node:
 
 def column(y_pred: Node) -> Node:
     """One prediction for each sample, (batch,), as (batch, 1); others as they are."""
-    return ops.reshape(y_pred, (*y_pred.shape, 1)) if y_pred.rank == 1 else y_pred
+    if y_pred.rank != 1:
+        return y_pred
+    as_column = ops.reshape(y_pred, (*y_pred.shape, 1))
+    set_mask(as_column, mask_of(y_pred))
+    return as_column
 
 
 def align(y_true: Node, like: TensorType, owner: str) -> Node:

@@ -9,6 +9,8 @@ from thalweg.checks import In
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
+from thalweg.layers.masking import along
+from thalweg.layers.tracing import mask_of
 from thalweg.losses.crossentropy import refuse_unbounded
 from thalweg.losses.loss import Loss, registry, spread
 
@@ -35,9 +37,14 @@ class _Overlap(Loss):
         return super().aligned(y_true, y_pred)
 
     def per_sample(self, y_true: Node, y_pred: Node) -> Node:
-        axes = self._axes(y_pred)
+        axes, mask = self._axes(y_pred), mask_of(y_pred)
+        if mask is not None:
+            y_true, y_pred = (ops.select(along(mask, y), y, 0.0) for y in (y_true, y_pred))
         value: Node = self.of_sums(*(ops.reduce_sum(y, axes) for y in (y_true * y_pred, y_true, y_pred)))
         return ops.broadcast(value, y_pred.shape[:1], ()) if self.axis is None else value
+
+    def _places(self, mask: Node, values: Node) -> None:
+        """The mask has been used where the sums were taken."""
 
     def _axes(self, y_pred: Node) -> tuple[int, ...]:
         if self.axis is None:
@@ -57,7 +64,8 @@ class _Overlap(Loss):
         if self.axis is not None or self.reduction == "sum":
             return super().totals(y_true, y_pred, weight, valid)
         y_true, y_pred = self.aligned(y_true, y_pred)
-        w = spread(ops.cast(weight, y_pred.dtype), y_pred)
+        w, mask = spread(ops.cast(weight, y_pred.dtype), y_pred), mask_of(y_pred)
+        w = w if mask is None else ops.select(along(mask, w), w, 0.0)
         parts = {"both": w * y_true * y_pred, "true": w * y_true, "predicted": w * y_pred}
         return {name: ops.cast(ops.reduce_sum(part), "float64") for name, part in parts.items()}
 

@@ -14,7 +14,8 @@ from thalweg.checks import In
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
-from thalweg.metrics.counts import Share, answers, vector
+from thalweg.losses.loss import spread
+from thalweg.metrics.counts import Share, answers
 from thalweg.metrics.metric import Metric, divide, registry
 
 __all__ = ["AUC"]
@@ -81,9 +82,9 @@ class AUC(Metric):
             )
         weights = ops.filled(y_pred.shape, 1.0, y_pred.dtype)
         if weight is not None:
-            weights = ops.broadcast(ops.cast(weight, y_pred.dtype), y_pred.shape, (0,))
+            weights = spread(ops.cast(weight, y_pred.dtype), y_pred)
         if self.label_weights is not None and not self.multi_label:
-            weights = weights * ops.broadcast_to(vector(self.label_weights, y_pred.dtype), y_pred.shape)
+            weights = weights * ops.broadcast_to(ops.literal(self.label_weights, y_pred.dtype), y_pred.shape)
         limits = self._limits(y_pred.dtype)
         shape = (limits.shape[0], *y_pred.shape)
         inner = tuple(range(1, len(shape)))
@@ -108,7 +109,7 @@ class AUC(Metric):
         """The thresholds, rising; the outermost just outside [0, 1], so that every prediction lies between."""
         below, above = -config.epsilon(), 1 + config.epsilon()
         if self.thresholds is not None:
-            return vector((below, *sorted(self.thresholds), above), dtype)
+            return ops.literal((below, *sorted(self.thresholds), above), dtype)
         last = self.num_thresholds - 1
         place = ops.iota((self.num_thresholds,), 0, "float64")
         inner = ops.select(place < 0.5, below, ops.select(place > last - 0.5, above, place / float(last)))

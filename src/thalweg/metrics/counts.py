@@ -12,7 +12,7 @@ from thalweg.checks import Count, In, NotEmpty
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
-from thalweg.losses.loss import align, column
+from thalweg.losses.loss import align, column, spread
 from thalweg.metrics.metric import Metric, Value, divide, number, registry, total
 
 __all__ = [
@@ -21,7 +21,11 @@ __all__ = [
     "FalseNegatives",
     "FalsePositives",
     "Precision",
+    "PrecisionAtRecall",
     "Recall",
+    "RecallAtPrecision",
+    "SensitivityAtSpecificity",
+    "SpecificityAtSensitivity",
     "TrueNegatives",
     "TruePositives",
 ]
@@ -61,7 +65,7 @@ class _AtThresholds(Metric):
 
     def sums(self, y_true: Node, y_pred: Node, weight: Node | None = None) -> dict[str, Node]:
         y_true, y_pred = answers(y_true, y_pred, str(self.name))
-        return counted(y_true, y_pred, weight, self._all(), self.wanted)
+        return counted(y_true, y_pred, weight, ops.literal(self._all(), y_pred.dtype), self.wanted)
 
     def _all(self) -> tuple[float, ...]:
         given = 0.5 if self.thresholds is None else self.thresholds
@@ -69,12 +73,12 @@ class _AtThresholds(Metric):
 
 
 def counted(
-    y_true: Node, y_pred: Node, weight: Node | None, thresholds: tuple[float, ...], wanted: tuple[str, ...]
+    y_true: Node, y_pred: Node, weight: Node | None, thresholds: Node, wanted: tuple[str, ...]
 ) -> dict[str, Node]:
     """Weighted counts over all numbers of the predictions, for each threshold: name -> float64 (thresholds,)."""
-    shape = (len(thresholds), *y_pred.shape)
+    shape = (*thresholds.shape, *y_pred.shape)
     inner = tuple(range(1, len(shape)))
-    limits = ops.broadcast(vector(thresholds, y_pred.dtype), shape, (0,))
+    limits = ops.broadcast(thresholds, shape, (0,))
     yes = ops.cast(ops.broadcast(y_pred, shape, inner) > limits, y_pred.dtype)
     kinds = {
         "true_positives": lambda: (yes, y_true),
@@ -86,18 +90,9 @@ def counted(
     for name in wanted:
         said, is_so = kinds[name]()
         if weight is not None:
-            is_so = is_so * ops.broadcast(ops.cast(weight, y_pred.dtype), y_pred.shape, (0,))
+            is_so = is_so * spread(ops.cast(weight, y_pred.dtype), y_pred)
         counts[name] = ops.cast(ops.reduce_sum(said * ops.broadcast(is_so, shape, inner), inner), "float64")
     return counts
-
-
-def vector(values: tuple[float, ...], dtype: str) -> Node:
-    """A node of these numbers, which a graph has no constant for: chosen one by one by their place."""
-    place = ops.iota((len(values),), 0, dtype)
-    result = ops.filled(place.shape, values[-1], dtype)
-    for i, value in reversed(list(enumerate(values[:-1]))):
-        result = ops.select(place < i + 0.5, value, result)
-    return result
 
 
 @registry.register("true_positives")
@@ -165,15 +160,20 @@ class _OfYeses(_AtThresholds):
             y_pred = ops.select(_among_largest(y_pred, self.top_k), y_pred, lowest)
             thresholds = (lowest,) if self.thresholds is None else thresholds
         if self.class_id is not None:
-            if self.class_id >= y_pred.shape[-1]:
-                raise ShapeError(
-                    f"metric {self.name!r}: there is no such class",
-                    expected=f"class_id below {y_pred.shape[-1]}, because the predictions are {y_pred.shape}",
-                    got=f"class_id={self.class_id}",
-                    fix="number the classes from 0",
-                )
-            y_true, y_pred = (x[..., self.class_id : self.class_id + 1] for x in (y_true, y_pred))
-        return counted(y_true, y_pred, weight, thresholds, self.wanted)
+            y_true, y_pred = of_class(self.class_id, y_true, y_pred, str(self.name))
+        return counted(y_true, y_pred, weight, ops.literal(thresholds, y_pred.dtype), self.wanted)
+
+
+def of_class(class_id: int, y_true: Node, y_pred: Node, owner: str) -> tuple[Node, Node]:
+    """Targets and predictions of one class alone. Raises ShapeError if there is no such class."""
+    if class_id >= y_pred.shape[-1]:
+        raise ShapeError(
+            f"metric {owner!r}: there is no such class",
+            expected=f"class_id below {y_pred.shape[-1]}, because the predictions are {y_pred.shape}",
+            got=f"class_id={class_id}",
+            fix="number the classes from 0",
+        )
+    return y_true[..., class_id : class_id + 1], y_pred[..., class_id : class_id + 1]
 
 
 def _among_largest(x: Node, k: int) -> Node:
@@ -280,3 +280,103 @@ class F1Score(FBetaScore):
     """
 
     beta: float = field(default=1.0, init=False)
+
+
+# --- one share at a given other -----------------------------------------------------------------------------------
+
+
+class _BestAt(Metric):
+    """The best of one share over all thresholds at which another is at least so large; 0 if there is none.
+
+    No dataclass: each has its fields in Keras's order.
+    """
+
+    num_thresholds: int
+    class_id: int | None
+
+    rises: ClassVar[bool | None] = True
+
+    def sums(self, y_true: Node, y_pred: Node, weight: Node | None = None) -> dict[str, Node]:
+        y_true, y_pred = answers(y_true, y_pred, str(self.name))
+        if self.class_id is not None:
+            y_true, y_pred = of_class(self.class_id, y_true, y_pred, str(self.name))
+        last = max(self.num_thresholds - 1, 1)
+        limits = ops.iota((self.num_thresholds,), 0, y_pred.dtype) / float(last)
+        limits = limits if self.num_thresholds > 1 else ops.full_like(limits, 0.5)
+        wanted = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+        return counted(y_true, y_pred, weight, limits, wanted)
+
+    def _best(self, share: np.ndarray, other: np.ndarray, least: float) -> float:
+        return float(np.max(share[other >= least], initial=0.0))
+
+
+@registry.register("sensitivity_at_specificity")
+@dataclass(frozen=True)
+class SensitivityAtSpecificity(_BestAt):
+    """The largest share of the positives that is found while at least the share ``specificity`` of negatives is left.
+
+    Shapes: y_true (0 or 1, or class numbers), y_pred (batch, ..., n) in [0, 1]. All n are counted together.
+
+    Arguments:
+        num_thresholds: so many, evenly from 0 to 1; 1 for 0.5 alone.
+        class_id: count this class only.
+    """
+
+    specificity: Share
+    num_thresholds: Count = 200
+    class_id: Annotated[int, In("[0, inf)")] | None = None
+
+    def result(self, true_positives: Any, false_positives: Any, true_negatives: Any, false_negatives: Any) -> Value:
+        found = divide(true_positives, true_positives + false_negatives)
+        return self._best(found, divide(true_negatives, true_negatives + false_positives), self.specificity)
+
+
+@registry.register("specificity_at_sensitivity")
+@dataclass(frozen=True)
+class SpecificityAtSensitivity(_BestAt):
+    """The largest share of the negatives that is left while at least the share ``sensitivity`` of positives is found.
+
+    Shapes and arguments: as of ``SensitivityAtSpecificity``.
+    """
+
+    sensitivity: Share
+    num_thresholds: Count = 200
+    class_id: Annotated[int, In("[0, inf)")] | None = None
+
+    def result(self, true_positives: Any, false_positives: Any, true_negatives: Any, false_negatives: Any) -> Value:
+        left = divide(true_negatives, true_negatives + false_positives)
+        return self._best(left, divide(true_positives, true_positives + false_negatives), self.sensitivity)
+
+
+@registry.register("precision_at_recall")
+@dataclass(frozen=True)
+class PrecisionAtRecall(_BestAt):
+    """The largest precision while the recall is at least ``recall``.
+
+    Shapes and arguments: as of ``SensitivityAtSpecificity``.
+    """
+
+    recall: Share
+    num_thresholds: Count = 200
+    class_id: Annotated[int, In("[0, inf)")] | None = None
+
+    def result(self, true_positives: Any, false_positives: Any, true_negatives: Any, false_negatives: Any) -> Value:
+        right = divide(true_positives, true_positives + false_positives)
+        return self._best(right, divide(true_positives, true_positives + false_negatives), self.recall)
+
+
+@registry.register("recall_at_precision")
+@dataclass(frozen=True)
+class RecallAtPrecision(_BestAt):
+    """The largest recall while the precision is at least ``precision``.
+
+    Shapes and arguments: as of ``SensitivityAtSpecificity``.
+    """
+
+    precision: Share
+    num_thresholds: Count = 200
+    class_id: Annotated[int, In("[0, inf)")] | None = None
+
+    def result(self, true_positives: Any, false_positives: Any, true_negatives: Any, false_negatives: Any) -> Value:
+        found = divide(true_positives, true_positives + false_negatives)
+        return self._best(found, divide(true_positives, true_positives + false_positives), self.precision)

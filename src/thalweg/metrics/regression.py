@@ -16,7 +16,16 @@ from thalweg.losses.loss import align, column
 from thalweg.metrics.counts import answers
 from thalweg.metrics.metric import MeanMetric, Metric, Value, divide, number, registry, total
 
-__all__ = ["BrierScore", "CosineSimilarity", "DiceCoefficient", "R2Score", "RootMeanSquaredError"]
+__all__ = [
+    "BrierScore",
+    "ConcordanceCorrelation",
+    "CosineSimilarity",
+    "DiceCoefficient",
+    "LogCoshError",
+    "PearsonCorrelation",
+    "R2Score",
+    "RootMeanSquaredError",
+]
 
 
 @registry.register("root_mean_squared_error", "rmse")
@@ -55,6 +64,77 @@ class CosineSimilarity(MeanMetric):
     def values(self, y_true: Node, y_pred: Node) -> Node:
         y_true = ops.cast(align(y_true, y_pred.type, f"metric {self.name!r}"), y_pred.dtype)
         return -losses.CosineSimilarity(axis=self.axis).per_sample(y_true, y_pred)
+
+
+@registry.register("log_cosh_error")
+@dataclass(frozen=True)
+class LogCoshError(MeanMetric):
+    """``log(cosh(y_pred - y_true))``, mean over all axes, see ``losses.LogCosh``.
+
+    Shapes: y_true, y_pred (batch, ..., n).
+    """
+
+    rises: ClassVar[bool | None] = False
+
+    def values(self, y_true: Node, y_pred: Node) -> Node:
+        y_true = ops.cast(align(y_true, y_pred.type, f"metric {self.name!r}"), y_pred.dtype)
+        return losses.LogCosh().per_sample(y_true, y_pred)
+
+    def _default_name(self) -> str:
+        return "logcosh"  # Keras's
+
+
+class _Correlation(MeanMetric):
+    """Means of what goes together along an axis. No dataclass: each has its fields in Keras's order."""
+
+    axis: int | tuple[int, ...]
+
+    rises: ClassVar[bool | None] = True
+
+    def moments(self, y_true: Node, y_pred: Node) -> tuple[Node, Node, Node, Node]:
+        """The axes' mean product of deviations, the squared difference of means, variances."""
+        y_true = ops.cast(align(y_true, y_pred.type, f"metric {self.name!r}"), y_pred.dtype)
+        means = [ops.reduce_mean(y, self.axis, True) for y in (y_true, y_pred)]
+        off = [y - ops.broadcast_to(mean, y.shape) for y, mean in zip((y_true, y_pred), means, strict=True)]
+        apart = ops.reduce_sum(ops.square(means[0] - means[1]), self.axis)
+        spread = [ops.reduce_mean(ops.square(x), self.axis) for x in off]
+        return ops.reduce_mean(off[0] * off[1], self.axis), apart, spread[0], spread[1]
+
+
+@registry.register("pearson_correlation")
+@dataclass(frozen=True)
+class PearsonCorrelation(_Correlation):
+    """Pearson's coefficient of targets and predictions along an axis, mean over the others; 0 where one is constant.
+
+    Shapes: y_true, y_pred (batch, ..., n).
+
+    Arguments:
+        axis: along which is correlated, not the batch: -1 for the numbers of a sample.
+    """
+
+    argument_order: ClassVar[tuple[str, ...]] = ("name",)
+    axis: int | tuple[int, ...] = -1
+
+    def values(self, y_true: Node, y_pred: Node) -> Node:
+        together, _, true, said = self.moments(y_true, y_pred)
+        return ops.divide_no_nan(together, ops.sqrt(true * said))
+
+
+@registry.register("concordance_correlation")
+@dataclass(frozen=True)
+class ConcordanceCorrelation(_Correlation):
+    """Lin's coefficient: twice the covariance over the sum of both variances and of the squared difference of means.
+
+    Shapes and arguments: as of ``PearsonCorrelation``.
+    Source: Lin (1989), Biometrics 45, equation 4.
+    """
+
+    argument_order: ClassVar[tuple[str, ...]] = ("name",)
+    axis: int | tuple[int, ...] = -1
+
+    def values(self, y_true: Node, y_pred: Node) -> Node:
+        together, apart, true, said = self.moments(y_true, y_pred)
+        return ops.divide_no_nan(2.0 * together, true + said + apart)
 
 
 @registry.register("r2_score", "r2")

@@ -30,7 +30,7 @@ def get(identifier: Any) -> Metric:
 
     Raises: NameNotFoundError if nothing has that name.
     """
-    identifier = getattr(identifier, "loss_class", identifier)
+    identifier = getattr(identifier, "loss_class", getattr(identifier, "metric_class", identifier))
     if isinstance(identifier, Loss) or (isinstance(identifier, type) and issubclass(identifier, Loss)):
         return MeanLoss(losses.get(identifier))
     if callable(identifier) and not isinstance(identifier, (type, Metric)):

@@ -77,6 +77,18 @@ class Compiled:
         """What can be said before there are outputs. Raises NameNotFoundError for what does not exist."""
         check_names(self.arguments)
 
+    def goals_for(self, structure: Structure, outputs: Mapping[str, TensorType]) -> Goals:
+        """The goals for predictions of these types, which need not have a loss. Raises as ``goals``."""
+        given = {what: named(value, structure.outputs) for what, value in self.arguments.items()}
+        return goals_of(
+            outputs,
+            given["loss"],
+            given["loss_weights"],
+            given["metrics"],
+            given["weighted_metrics"],
+            needs_loss=False,
+        )
+
     def goals(self, structure: Structure, outputs: Mapping[str, TensorType]) -> Goals:
         """The goals for outputs of these types. Raises ArgumentError or NameNotFoundError, naming the argument."""
         given = {what: named(value, structure.outputs) for what, value in self.arguments.items()}

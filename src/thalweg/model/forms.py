@@ -9,6 +9,7 @@ from dataclasses import field
 from thalweg.fields import dataclass
 from thalweg.graph.types import Shape
 from thalweg.training.inference import Prediction
+from thalweg.training.own import OwnPrediction
 from thalweg.training.programs import Programs
 from thalweg.training.step import Net
 from thalweg.training.trainer import Trainer
@@ -30,12 +31,14 @@ class Form:
 
     Attributes:
         predictions: by whether layers behave as in training.
+        own_predictions: of a model that says itself what it predicts, by how the inputs are given.
     """
 
     net: Net
     programs: Programs | None = None
     trainer: Trainer | None = None
     predictions: dict[bool, Prediction] = field(default_factory=dict)
+    own_predictions: dict[tuple[str, ...] | None, OwnPrediction] = field(default_factory=dict)
 
 
 class Forms:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
@@ -15,14 +17,16 @@ from thalweg.errors import ArgumentError, GraphError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import Layer
+from thalweg.layers.layer import Layer, add_loss
 from thalweg.layers.nested import Nested, unwrapped
 from thalweg.layers.operation import Operation
 from thalweg.layers.signature import symbolic
 from thalweg.layers.summary import table_lines, total_lines
 from thalweg.layers.symbols import Input, Symbol, name_inputs
-from thalweg.layers.tracing import Parameter, told_in_words
-from thalweg.model import description, restoring, subclass
+from thalweg.layers.tracing import Parameter, told_in_words, tracing_now
+from thalweg.metrics import Mean
+from thalweg.metrics.metric import Metric
+from thalweg.model import description, own, restoring
 from thalweg.model import weights as all_weights
 from thalweg.model.compiled import Compiled, Trained
 from thalweg.model.restoring import registry
@@ -33,10 +37,12 @@ from thalweg.record.history import History
 from thalweg.registry import describe, restore, sharing
 from thalweg.state import Snapshot, State
 from thalweg.state.names import OPTIMIZER, SEED_STATE, SLOTS
+from thalweg.steps import gradients
 from thalweg.training import checkpoint, data, session
 from thalweg.training.callbacks import Callback, CallbackList
 from thalweg.training.handle import OptimizerHandle
 from thalweg.training.inference import BATCH, only
+from thalweg.training.own import unpack
 from thalweg.training.progress import check_verbose
 from thalweg.training.session import FitOptions, params
 
@@ -63,6 +69,7 @@ class Model:
     Attributes:
         history: the History of the last ``fit``.
         runner: how the layers are connected, what runs them, and with what state; see ``thalweg.model.runner``.
+        has_own_name: whether it was given its name, and does not get another one among layers.
 
     Raises: GraphError if an output does not come from the inputs.
     """
@@ -92,8 +99,9 @@ class Model:
         owner = type(self).__name__
         self.name = check_value(owner, "name", str | None, name) or self.base_name
         self.runner = Runner(owner)
+        self.runner.find_own = lambda: own.steps_of(self, Model)
         self.history: History | None = None
-        self._has_own_name = name is not None
+        self.has_own_name = name is not None
         self._trainable: bool = check_value(owner, "trainable", bool, trainable)
         self._nested: Nested | None = None  # what this model is in others
         self._body = None
@@ -101,16 +109,18 @@ class Model:
     def _described_by_class(self) -> Body:
         """Raises ArgumentError if the class does not write ``call``."""
         cls = type(self)
-        if cls.call is Model.call:
+        has_call = cls.call is not Model.call
+        if not has_call and not own.overrides(cls, Model, ("train_step", "test_step", *own.OF_PREDICTION)):
             raise ArgumentError(
                 f"{cls.__name__}: a model without inputs and outputs",
                 expected="Model(inputs, outputs), or a class derived from Model with a method call(self, inputs)",
                 got=f"{cls.__name__}() without a call",
                 fix="pass the symbols, or write call, and make the layers in __init__ after super().__init__()",
             )
-        if not self._has_own_name:
+        if not self.has_own_name:
             self.name = "".join(f"_{c}" if c.isupper() else c for c in cls.__name__).strip("_").lower()
-        return Body(model=self, own=_own_attributes(cls))  # type: ignore[arg-type]  # classes can be hashed
+        known = _own_attributes(cls)  # type: ignore[arg-type]  # classes can be hashed
+        return Body(model=self, own=known, has_call=has_call)
 
     def _become(self, structure: Structure) -> None:
         """Have this structure from now on."""
@@ -118,6 +128,14 @@ class Model:
             for layer in structure.layers:
                 layer.trainable = False
         self.runner.connect(structure, self._trainable)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "compile" in vars(cls):
+            cls.compile = own.remembered(cls.compile)  # type: ignore[method-assign]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, own.handled(value))
 
     def __getattr__(self, name: str) -> Any:
         if "runner" not in vars(self) and name in _own_attributes(Model):
@@ -159,6 +177,10 @@ class Model:
         training = told_in_words(type(self).__name__, training)
         several = isinstance(inputs, Mapping | list | tuple)
         given = list(inputs.values() if isinstance(inputs, Mapping) else inputs) if several else [inputs]
+        if given and all(isinstance(part, Node) for part in given):
+            trace = tracing_now()
+            if trace is not None and trace.model is self:
+                return self._call_in_own_step(inputs, given, training)
         if given and all(isinstance(part, Symbol | Node) for part in given):
             if not self.built and self._body is not None and isinstance(given[0], Symbol):
                 self._become(self._body.structure_for(inputs))
@@ -194,14 +216,20 @@ class Model:
         """Whether the type of the input is known, and with it all parameters."""
         return self.runner.structure.built
 
+    @built.setter
+    def built(self, value: bool) -> None:
+        """Accepted, as Keras's guide sets it in models without a ``call``: here a model knows it by itself."""
+
     @property
     def trainable(self) -> bool:
         """Whether training changes the model; setting it sets it for all layers. ``compile`` goes by what it finds."""
-        return self._trainable
+        return self._trainable if self._nested is None else self._nested.trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = value
+        if self._nested is not None:  # what stands for the model in others
+            self._nested.trainable = value
         for layer in self.runner.structure.layers:
             layer.trainable = value
 
@@ -303,7 +331,7 @@ class Model:
     def as_layer(self) -> Nested:
         """What stands for this model among the layers of others: always the same."""
         if self._nested is None:
-            Nested(model=self, name=self.name if self._has_own_name else None, trainable=self._trainable)
+            Nested(model=self, name=self.name if self.has_own_name else None, trainable=self._trainable)
         assert self._nested is not None, "it made itself known by use_as"
         return self._nested
 
@@ -335,6 +363,24 @@ class Model:
         if not structure.named_outputs:
             return only(list(made)) if isinstance(made, tuple) else made
         return dict(zip(structure.outputs, made if isinstance(made, tuple) else (made,), strict=True))
+
+    def _call_in_own_step(self, inputs: Any, tensors: Sequence[Node], training: bool | None) -> Any:
+        """The outputs on nodes of a step that this model says itself."""
+        structure = self.runner.structure
+        if structure.without_call:
+            raise self._no_call("train_step or test_step")
+        labels = list(structure.inputs)
+        parts = data.by_label(inputs if isinstance(inputs, Mapping) or len(tensors) > 1 else tensors[0], labels, "x")
+        return self._outputs(self.runner.call(parts, bool(training)))
+
+    def _no_call(self, what: str) -> GraphError:
+        cls = type(self).__name__
+        return GraphError(
+            f"{what}: {cls} does not say what it predicts",
+            expected=f"a method call(self, inputs) of {cls}, or steps of its own that need none",
+            got="a class with train_step alone",
+            fix="write call; or test_step to evaluate, and predict_step to predict",
+        )
 
     # Weights
 
@@ -368,6 +414,9 @@ class Model:
         """The others: frozen ones, and those that are kept rather than trained."""
         trained = self.parameters(trainable_only=True).values()
         return [parameter for parameter in self.weights if parameter not in trained]
+
+    variables, trainable_variables, non_trainable_variables = weights, trainable_weights, non_trainable_weights
+    """The same under the names that Keras has for them, too."""
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all parameters, layer by layer."""
@@ -426,17 +475,26 @@ class Model:
             metric that does not fit the last layer (in ``fit``, if the model is not built yet). Nothing has changed
             then.
         """
-        subclass.refuse_own_steps(type(self))
+        own.refuse_functions(type(self))
         given = optimizer if isinstance(optimizer, OptimizerHandle) else None
         rule = optimizers.get(optimizer) if given is None else given.current_rule()
         trained = Trained.now(self.runner.structure, self._trainable)
         decided = Compiled(rule, loss, loss_weights, metrics, weighted_metrics, trained)
         self.runner.compile(decided, goes_on=given is not None and given is self.optimizer)
+        self.runner.trackers = {"loss": Mean(name="loss")}
+        if metrics or weighted_metrics:
+            self.runner.trackers["compile_metrics"] = own.CompiledMetrics(self, name="compile_metrics")
 
     @property
     def optimizer(self) -> OptimizerHandle | None:
         """The optimizer, its rate and its counter; None before ``compile``."""
         return self.runner.optimizer
+
+    @optimizer.setter
+    def optimizer(self, value: OptimizerHandle) -> None:
+        """For a ``compile`` of one's own: after ``super().compile()`` the model has another optimizer."""
+        decided = self.runner.require_compiled("setting the optimizer")
+        self.runner.compile(dataclasses.replace(decided, rule=value.current_rule()))
 
     @property
     def loss_choice(self) -> str | None:
@@ -470,12 +528,87 @@ class Model:
     def metrics_names(self) -> list[str]:
         """The names of what ``evaluate`` returns, in its order."""
         self.runner.require_compiled("metrics_names")
-        return self.runner.goals().names
+        return own.names(self) if self.runner.trains_itself else self.runner.goals().names
 
     @checked
     def metric_rises(self, name: str) -> bool | None:
         """Whether larger values of a metric are better; None if that is not known."""
-        return self.runner.goals().rises(name)
+        return own.rises(self, name) if self.runner.trains_itself else self.runner.goals().rises(name)
+
+    # Steps of a class's own
+
+    def train_step(self, data: Any) -> Any:
+        """What one step of training does, on nodes: to be overridden, as in Keras. It is compiled.
+
+        Arguments:
+            data: ``x``, ``(x, y)`` or ``(x, y, sample_weight)``; see ``utils.unpack_x_y_sample_weight``.
+
+        Returns: the logs: name -> result of a metric, tensor of the step (whose last value is shown) or number.
+        """
+        x, y, sample_weight = unpack(data)
+        y_pred = self(x, training=True)
+        loss = own.loss_of_step(self, x, y, y_pred, sample_weight, training=True)
+        self.runner.trackers["loss"].update_state(loss, sample_weight=float(own.rows_in(x)))
+        weights, optimizer = self.trainable_weights, self.optimizer
+        if weights and optimizer is not None:
+            optimizer.apply(gradients(loss, weights), weights)
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def test_step(self, data: Any) -> Any:
+        """What one step of evaluation does, on nodes; data and result as in ``train_step``."""
+        x, y, sample_weight = unpack(data)
+        y_pred = self(x, training=False)
+        loss = own.loss_of_step(self, x, y, y_pred, sample_weight, training=False)
+        self.runner.trackers["loss"].update_state(loss, sample_weight=float(own.rows_in(x)))
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def predict_step(self, data: Any) -> Any:
+        """What ``predict`` gives for a batch, on nodes."""
+        x, _, _ = unpack(data)
+        return self(x, training=False)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """In a step: the loss of a batch, that of ``compile`` and all of ``self.losses``. To be overridden.
+
+        Raises: ArgumentError if there is neither.
+        """
+        return own.total_loss(self, y, y_pred, sample_weight)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """In a step: update the metrics of ``compile``; the logs, results of all ``self.metrics``. To be overridden."""
+        compiled = self.runner.trackers.get("compile_metrics")
+        if compiled is not None:
+            compiled.update_state(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The results of all ``self.metrics`` by name."""
+        results: dict[str, Any] = {}
+        for metric in self.metrics:
+            result = metric.result()
+            results |= result if isinstance(result, dict) else {str(metric.name): result}
+        return results
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The mean of the losses, the metrics of ``compile`` as one, and those among the attributes; as in Keras."""
+        return own.metrics_of(self)
+
+    def reset_metrics(self) -> None:
+        """Let all ``self.metrics`` forget what they have added up; ``fit`` and ``evaluate`` begin so by themselves."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    @property
+    def losses(self) -> list[Any]:
+        """What regularizers and ``add_loss`` add to the loss: in a step tensors of it, else numbers of the weights."""
+        return own.added_losses(self)
+
+    def add_loss(self, loss: Any) -> None:
+        """In ``call`` of a class of one's own: add a tensor's numbers to the loss, as in Keras. Raises as a layer's."""
+        add_loss(loss, self.name)
 
     # Training
 
@@ -545,6 +678,7 @@ class Model:
         self.history = History(params=told, seed=self.state.number(SEED_STATE))
         watchers.attach(self, told)
         session.fit(runner.trainer("fit", rows), rows, validation, options, watchers, self.history)
+        own.track_loss(self, {name: values[-1] for name, values in self.history.history.items() if values})
         return self.history
 
     @checked
@@ -571,7 +705,7 @@ class Model:
         rows = first(runner.prepare(x, y, sample_weight), steps, batch_size, "evaluate")
         watchers.attach(self, {"verbose": verbose, "steps": rows.count})
         logs = runner.trainer("evaluate", rows).evaluate(rows, batch_size or BATCH, watchers, verbose)
-        return _as_keras(logs, return_dict)
+        return self._as_keras(logs, return_dict)
 
     @checked
     def train_on_batch(
@@ -585,7 +719,7 @@ class Model:
         """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
         runner = self._ready_for(x, y, "train_on_batch", verbose=0)
         rows = runner.weigh_classes(runner.prepare(x, y, sample_weight), class_weight)
-        return _as_keras(runner.trainer("train_on_batch", rows).train_on_batch(rows), return_dict)
+        return self._as_keras(runner.trainer("train_on_batch", rows).train_on_batch(rows), return_dict)
 
     @checked
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -593,14 +727,50 @@ class Model:
         runner = self._ready_for(x, y, "test_on_batch", verbose=0)
         rows = runner.prepare(x, y, sample_weight)
         logs = runner.trainer("test_on_batch", rows).evaluate(rows, rows.count, CallbackList(None), verbose=0)
-        return _as_keras(logs, return_dict)
+        return self._as_keras(logs, return_dict)
+
+    def _as_keras(self, logs: Mapping[str, Any], return_dict: bool) -> Any:
+        """A list of the values, a number if there is one; or all by name."""
+        own.track_loss(self, logs)
+        if return_dict:
+            return dict(logs)
+        values = list((own.in_order(self, logs) if self.runner.trains_itself else logs).values())
+        return values[0] if len(values) == 1 else values
 
     def _ready_for(self, x: Any, y: Any, what: str, verbose: int | str, seed: int | None = None) -> Runner:
         """The runner of the model built for these data, its loss chosen. Raises GraphError if it is not compiled."""
         self.runner.require_compiled(what)
         self.build_for(x, seed)
+        self._build_what_steps_call(x, y)
         self.runner.choose_loss(x, y, verbose)
         return self.runner
+
+    def _build_what_steps_call(self, x: Any, y: Any) -> None:
+        """Let layers be built that no ``call`` of the model calls."""
+        structure, runner = self.runner.structure, self.runner
+        waiting = [one for one in structure.layers if not (one.model.built if isinstance(one, Nested) else one.built)]
+        if structure.without_call and waiting and runner.own is not None and runner.own.train is not None:
+            runner.own.build(runner.net(runner.rows(x)), runner.data_form(x, y))
+            self._become(structure)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What ``compile`` was told, in JSON types, for files. None if it is the class's own, and was told something
+        that no file can name; such a class may override this and ``compile_from_config``, as in Keras.
+        """
+        if type(self).compile is not Model.compile:
+            return own.described_call(self)
+        compiled = self.runner.require_compiled("get_compile_config")
+        return checkpoint.describe_compile(compiled.rule, compiled.arguments)
+
+    @checked
+    def compile_from_config(self, config: Mapping[str, Any] | None) -> None:
+        """Compile as ``get_compile_config`` said. Where it gave None the model is left for the user to compile."""
+        if config is None:
+            warnings.warn(f"compile {type(self).__name__} again: no file can name what it was told", stacklevel=4)
+        elif type(self).compile is not Model.compile:
+            self.compile(**restore(config))
+        else:
+            self.compile(**checkpoint.restore_compile(config))
 
     # Use
 
@@ -621,11 +791,14 @@ class Model:
         one_row = self.runner.one_row
         if one_row is not None and one_row.takes(x) and callbacks is None:
             return one_row(x)
-        subclass.refuse_own_steps(type(self), subclass.OF_PREDICTION)
         self.build_for(x)
         rows = first(self.runner.rows(x), steps, batch_size, "predict")
         verbose, watchers = check_verbose(verbose), CallbackList(callbacks)
         watchers.attach(self, {"verbose": verbose, "steps": rows.count})
+        if self.runner.structure.without_call and (self.runner.own is None or self.runner.own.predict is None):
+            raise self._no_call("predict")
+        if self.runner.own is not None and self.runner.own.predict is not None:
+            return self.runner.predict_itself(x, rows, batch_size or BATCH, verbose, watchers)
         return self._outputs(self.runner.predict(rows, batch_size or BATCH, verbose, watchers))
 
     def predict_on_batch(self, x: Any) -> Any:
@@ -640,7 +813,7 @@ class Model:
         rows = self.runner.rows(x)
         return self._outputs(self.runner.predict(rows, max(rows.count, 1), 0, CallbackList(None), training))
 
-    def _outputs(self, named: dict[str, np.ndarray]) -> Any:
+    def _outputs(self, named: dict[str, Any]) -> Any:
         return named if self.runner.structure.named_outputs else only(list(named.values()))
 
     # The engine
@@ -829,9 +1002,3 @@ def _own_attributes(cls: Any) -> frozenset[str]:
     bare = cls.__new__(cls)
     bare._begin(None, trainable=True)
     return frozenset(vars(bare))
-
-
-def _as_keras(logs: Mapping[str, Any], return_dict: bool) -> Any:
-    """A list of the values, a number if there is one; or all by name."""
-    values = list(logs.values())
-    return dict(logs) if return_dict else values[0] if len(values) == 1 else values

@@ -18,6 +18,12 @@ Model = Any
 """
 
 
+NAMED = "named"
+"""In descriptions: whether the name was given, so that the model keeps it as a layer of others; yes unless said."""
+OWN_STEPS = "own_steps"
+"""In descriptions: that the class of the model says itself what a step does, and cannot be left out."""
+
+
 class Models(Registry[Model]):
     """The classes of models by their names in files. The description of a layer can hold a whole model, as Nested's."""
 
@@ -33,7 +39,12 @@ registry = Models("model")
 
 def description(model: Model) -> dict[str, Any]:
     """A model without weights, in JSON types."""
-    return {"class_name": class_name(type(model)), "config": model.file_config()}
+    described = {"class_name": class_name(type(model)), "config": model.file_config()}
+    if not model.has_own_name:
+        described[NAMED] = False
+    if model.runner.own is not None:
+        described[OWN_STEPS] = True
+    return described
 
 
 def whole_description(model: Model) -> dict[str, Any]:
@@ -41,7 +52,7 @@ def whole_description(model: Model) -> dict[str, Any]:
     runner = model.runner
     whole, compiled = description(model), runner.compiled
     if compiled is not None:
-        whole["compile"] = checkpoint.describe_compile(compiled.rule, compiled.arguments)
+        whole["compile"] = model.get_compile_config()
         if compiled.trained != Trained.now(runner.structure, model.trainable):
             whole["compiled_for"] = compiled.trained.described(runner.structure)
     return whole
@@ -57,11 +68,13 @@ def restored(description: Mapping[str, Any], cls: type[Model] | None = None) -> 
     Raises: NameNotFoundError if a class describes the model, and is not registered.
     """
     settings = description["config"]
-    model_class: Model = _class(str(description["class_name"]), "arguments" in settings) if cls is None else cls
+    needed = "arguments" in settings or OWN_STEPS in description
+    model_class: Model = _class(str(description["class_name"]), needed) if cls is None else cls
     model = model_class.from_file_config(settings)
+    model.has_own_name = bool(description.get(NAMED, True))
     if "compile" in description:
-        model.compile(**checkpoint.restore_compile(description["compile"]))
-    if "compiled_for" in description:
+        model.compile_from_config(description["compile"])
+    if "compiled_for" in description and model.runner.compiled is not None:
         model.runner.settle(Trained.restored(description["compiled_for"], model.runner.structure))
     return model
 

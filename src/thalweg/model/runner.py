@@ -9,14 +9,14 @@ first for models without an Input.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from thalweg import executors
 from thalweg.checks import Count, check_value
-from thalweg.data.source import Rows
+from thalweg.data.source import Arrays, Rows
 from thalweg.errors import GraphError
 from thalweg.executors import threads as cores
 from thalweg.executors.executor import Executor
@@ -33,11 +33,13 @@ from thalweg.state.names import (
     EVALUATION,
     METRICS,
     OPTIMIZER,
+    OPTIMIZERS,
     PARAMETERS,
     SEED_STATE,
     SLOTS,
     STATISTICS,
     STEP_STATE,
+    level,
     parameter_state,
 )
 from thalweg.training import data
@@ -45,11 +47,13 @@ from thalweg.training.callbacks import CallbackList
 from thalweg.training.goals import Goals
 from thalweg.training.handle import OptimizerHandle
 from thalweg.training.inference import PIECE, OneRow, Prediction
+from thalweg.training.own import DataForm, OwnPrediction, OwnSteps, form_of, further_data
 from thalweg.training.position import kept_names
 from thalweg.training.programs import Programs
 from thalweg.training.progress import Counter
 from thalweg.training.step import Net, evaluation_step, prediction_label, prediction_step
 from thalweg.training.trainer import Trainer
+from thalweg.trees import unflatten
 
 COUNTERS = {
     name: TensorType((), dtype)
@@ -71,6 +75,10 @@ class Runner:
         stop_training: whether somebody wants training to end.
         loss_choice: what ``loss="auto"`` came to, in words.
         one_row: the short way for a single row; None before the first one.
+        find_own: gives what the model says itself of its steps, None for nothing.
+        trackers: the metrics of ``compile`` as users see them, by name.
+        latest_goals: what was trained for last, whose metrics ``model.metrics`` shows.
+        compile_call: the arguments of a ``compile`` of the class's own.
     """
 
     def __init__(self, kind: str, seed: int = 0) -> None:
@@ -83,6 +91,10 @@ class Runner:
         self.stop_training = False
         self.loss_choice: str | None = None
         self.one_row: OneRow | None = None
+        self.find_own: Callable[[], OwnSteps | None] = lambda: None
+        self.trackers: dict[str, Any] = {}
+        self.latest_goals: Goals | None = None
+        self.compile_call: dict[str, Any] = {}
         self._executor: Executor | None = None
         self._goals_fit = False  # the goals have been tried on the structure
         self._has_values = False
@@ -90,6 +102,9 @@ class Runner:
 
     def _forget_programs(self) -> None:
         self._forms = Forms(self._form_for)
+        self._own: OwnSteps | None = None
+        self._own_goals: dict[tuple[Any, ...], Goals] = {}
+        self.latest_goals = None
         self.one_row = None
 
     # What is run
@@ -102,7 +117,7 @@ class Runner:
         """
         if self.state.names(PARAMETERS) and self.optimizer is not None:
             self.optimizer = OptimizerHandle(self.optimizer.rule)
-        self.state.drop(PARAMETERS, OPTIMIZER, SLOTS, METRICS, EVALUATION, STATISTICS)
+        self.state.drop(PARAMETERS, OPTIMIZER, SLOTS, OPTIMIZERS, METRICS, EVALUATION, STATISTICS)
         self.structure = structure
         self._has_values = self._goals_fit = False
         self._forget_programs()
@@ -126,12 +141,12 @@ class Runner:
         self.state.drop(METRICS, EVALUATION, STATISTICS)
         if not goes_on:
             self.optimizer = OptimizerHandle(compiled.rule)
-            self.state.drop(OPTIMIZER, SLOTS)
+            self.state.drop(OPTIMIZER, SLOTS, OPTIMIZERS)
         self._forget_programs()
 
     def _check(self, compiled: Compiled) -> bool:
         """Raise if a loss or metric does not fit; whether all could be checked that there is."""
-        if not self.structure.built or compiled.is_open:
+        if not self.structure.built or compiled.is_open or self.trains_itself:
             compiled.check_names()
             return False
         net = self._form_for(None).net
@@ -216,6 +231,27 @@ class Runner:
             results = self.structure.call([inputs[label] for label in self.structure.inputs], training)
         return dict(zip(self.structure.outputs, results, strict=True))
 
+    @property
+    def own(self) -> OwnSteps | None:
+        """What the model says itself of its steps."""
+        if self._own is None:
+            self._own = self.find_own()
+        return self._own
+
+    @property
+    def trains_itself(self) -> bool:
+        """Whether the model says itself what a step of training or evaluation does."""
+        return self.own is not None and self.own.train is not None
+
+    def goals_for(self, outputs: Mapping[str, TensorType]) -> Goals:
+        """What predictions of these types in a step of the model's own are trained for; for equal ones the same."""
+        compiled = self.require_compiled("compute_loss")
+        key = tuple((name, kind.dtype, kind.shape[1:]) for name, kind in outputs.items())
+        if key not in self._own_goals:
+            self._own_goals[key] = compiled.goals_for(self.structure, outputs)
+        self.latest_goals = self._own_goals[key]
+        return self.latest_goals
+
     def goals(self, rows: Rows | None = None) -> Goals:
         """What each output is trained for and measured by; ``rows`` as in ``form``.
 
@@ -254,6 +290,8 @@ class Runner:
         if self.optimizer is not None and self.compiled is not None:
             for name, variable in self.optimizer.scalars.items():
                 self.state.put(name, variable)
+            if self.trains_itself:  # which weights its optimizers move the first step shows
+                return self.state
             for name, (kind, start) in self.compiled.slots(self.structure).items():
                 self.state.add(name, kind, start)
         return self.state
@@ -262,6 +300,8 @@ class Runner:
         """The states that a file of this model must have: parameters, counters and, if compiled, the optimizer's."""
         types = COUNTERS | {parameter_state(path): p.type for path, p in self.structure.parameters().items()}
         slots = {} if self.compiled is None else self.compiled.slots(self.structure)
+        if self.trains_itself:
+            slots = {name: slot for name, slot in slots.items() if level(name) != SLOTS}
         return types | {name: kind for name, (kind, _) in slots.items()}
 
     def kept_state(self) -> Snapshot:
@@ -287,15 +327,32 @@ class Runner:
         """Inputs, targets and weights as a step of training takes them. Raises as ``data.prepare``."""
         self.require_compiled("training")
         inputs = self.rows(x)
-        y, sample_weight = (named(given, self.structure.outputs) for given in (y, sample_weight))
-        return data.prepare(inputs, x, y, sample_weight, self.trainer("training", inputs).goals)
+        goals = self.trainer("training", inputs).goals
+        if goals is not None:
+            y, sample_weight = (named(given, self.structure.outputs) for given in (y, sample_weight))
+            return data.prepare(inputs, x, y, sample_weight, goals)
+        data.require_rows(inputs)
+        data.check_inputs(inputs, x)
+        arrays, form = further_data(self._given(x), y, sample_weight)
+        return inputs.beside(arrays, form)
+
+    def data_form(self, x: Any, y: Any) -> DataForm:
+        """How a step of the model's own gets data like these."""
+        return further_data(self._given(x), y, None)[1]
+
+    def _given(self, x: Any) -> tuple[str, ...] | None:
+        """In what form the inputs come, with their names in the model's order."""
+        form = form_of(x) if len(self.structure.inputs) > 1 or isinstance(x, Mapping) else None
+        return tuple(label.removeprefix("x/") for label in self.structure.inputs) if form else form
 
     def weigh_classes(self, rows: Rows, class_weight: Any) -> Rows:
         """The rows with the weights of their classes. Raises as ``data.weigh_classes``."""
-        return data.weigh_classes(rows, class_weight, self.goals(rows))
+        return data.weigh_classes(rows, class_weight, None if self.trains_itself else self.goals(rows))
 
     def hold_out(self, rows: Rows, share: float, given: Any) -> tuple[Rows, Rows | None]:
         """The rows to train on and those to validate on: ``validation_data`` wins over ``validation_split``."""
+        if given is not None and self.trains_itself and not (isinstance(given, tuple) and len(given) > 1):
+            return rows, self.prepare(given[0] if isinstance(given, tuple) else given, None)
         if given is not None:
             return rows, self.prepare(*data.unpack_validation(given))
         return data.split_tail(rows, share) if share else (rows, None)
@@ -323,11 +380,13 @@ class Runner:
         form = self.form(rows)
         if form.trainer is None:
             compiled = self.require_compiled(what)
-            programs, goals = self.programs(rows), self.goals(rows)
+            programs, own = self.programs(rows), self.own
+            goals = None if self.trains_itself else self.goals(rows)
             if not self._goals_fit:
                 self._goals_fit = self._check(compiled)
             self.complete()
-            form.trainer = Trainer(form.net, goals, compiled.rule, programs)
+            self.latest_goals = self.latest_goals or goals
+            form.trainer = Trainer(form.net, goals, compiled.rule, programs, own)
         return form.trainer
 
     def _prediction(self, rows: Rows, training: bool) -> Prediction:
@@ -335,6 +394,16 @@ class Runner:
         if training not in form.predictions:
             form.predictions[training] = Prediction(form.net, self.programs(rows), training)
         return form.predictions[training]
+
+    def predict_itself(self, x: Any, rows: Rows, batch: int, verbose: int | str, watchers: CallbackList) -> Any:
+        """What ``predict_step`` of the model gives."""
+        assert self.own is not None, "asked of a model with a predict_step of its own"
+        form, given = self.form(rows), self._given(x)
+        if given not in form.own_predictions:
+            form.own_predictions[given] = OwnPrediction(form.net, self.programs(rows), self.own, given)
+        prediction = form.own_predictions[given]
+        results = self._predicted(prediction, rows, batch, verbose, watchers)
+        return unflatten(prediction.tree, iter(results.values()))
 
     def predict(
         self, rows: Rows, batch: int, verbose: int | str, watchers: CallbackList, training: bool = False
@@ -348,6 +417,12 @@ class Runner:
         prediction = self._prediction(rows, training)
         if rows.count == 1 and not training and len(self.structure.inputs) == len(self.structure.outputs) == 1:
             self.one_row = OneRow(prediction)
+        results = self._predicted(prediction, rows, batch, verbose, watchers)
+        return {name: results[prediction_label(name)] for name in self.structure.outputs}
+
+    def _predicted(
+        self, prediction: Prediction, rows: Rows, batch: int, verbose: int | str, watchers: CallbackList
+    ) -> Arrays:
         single = watchers.watches_batches("predict")
         counter = Counter(verbose, "Predict", -(-rows.count // PIECE))
 
@@ -362,7 +437,7 @@ class Runner:
         results = prediction.run(rows, batch, cores.wanted(None), watch, single)
         watchers.call("on_predict_end")
         counter.finish()
-        return {name: results[prediction_label(name)] for name in self.structure.outputs}
+        return results
 
 
 def first(rows: Rows, steps: int | None, batch_size: int | None, owner: str) -> Rows:

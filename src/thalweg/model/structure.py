@@ -32,6 +32,7 @@ class Structure:
         outputs: by their names; the only output of a model is called "".
         calls: the uses of the layers, each after those that it needs; none while the input is not known.
         named_outputs: whether results go by the outputs' names, because the outputs were given so.
+        without_call: whether there are no outputs, because the model says only what its steps do.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -40,11 +41,12 @@ class Structure:
     calls: tuple[Call, ...] = ()
     named_outputs: bool = False
     members: tuple[Layer | Symbol, ...] = ()
+    without_call: bool = False
 
     @property
     def built(self) -> bool:
         """Whether the types of the inputs are known, and with them all parameters."""
-        return bool(self.calls)
+        return bool(self.calls) or self.without_call
 
     @cached_property
     def is_open(self) -> bool:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.errors import ArgumentError, GraphError, ThalwegError
+from thalweg.errors import GraphError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes
 from thalweg.layers.layer import Layer, layers_among, name_layers
+from thalweg.layers.masks import Masks
 from thalweg.layers.signature import PLAIN, Arguments, signature_of
 from thalweg.layers.symbols import Input, Symbol
 from thalweg.layers.tracing import told_training
@@ -27,11 +28,13 @@ class Body(Layer):
         model: with a method ``call``; its other attributes may be layers.
         own: the names of its attributes that are none.
         keys: how ``call`` gets the inputs: None for one tensor, names for a mapping, nothing for a list.
+        has_call: whether there is a ``call``; a class may say only what its steps do.
     """
 
     model: Any
     own: frozenset[str]
     keys: Sequence[str] | None = None
+    has_call: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -53,6 +56,10 @@ class Body(Layer):
     def structure(self, keys: Sequence[str] | None, entries: Mapping[str, Symbol]) -> Structure:
         """The model between these inputs by label. Raises what ``call`` raises."""
         self.keys = keys
+        if not self.has_call:
+            layers = tuple(self.sublayers())
+            name_layers(layers)
+            return Structure(layers, entries, without_call=True)
         made = self(*entries.values())
         parts = made if isinstance(made, tuple) else (made,)
         whole = connected(entries, dict(zip(self.outputs, parts, strict=True)), self.named_outputs)
@@ -68,8 +75,11 @@ class Body(Layer):
             given = dict(zip(self.keys, inputs, strict=True))
         name_layers(self.sublayers())
         with told_training(training) as told:
-            cls: type = type(self.model)
-            options = {"training": told} if signature_of(cls).training else {}
+            cls: Any = type(self.model)
+            wanted = signature_of(cls)
+            options: dict[str, Any] = {"training": told} if wanted.training else {}
+            if wanted.mask:
+                options["mask"] = Masks.of(given).nested
             try:
                 result = self.model.call(given, **options)
             except ThalwegError as error:
@@ -93,26 +103,6 @@ class Body(Layer):
 
 def _names(count: int) -> list[str]:
     return [""] if count == 1 else [f"output_{number}" for number in range(count)]
-
-
-OF_PREDICTION = ("predict_step", "make_predict_function")
-OWN_STEPS = (
-    *("train_step", "test_step", "compute_loss", "compute_metrics", "make_train_function", "make_test_function"),
-    *OF_PREDICTION,
-)
-"""Methods of Keras's models that classes override there to train, evaluate or predict in a way of their own."""
-
-
-def refuse_own_steps(cls: type, names: Sequence[str] = OWN_STEPS) -> None:
-    """Raise ArgumentError for a class of models with one of these methods, which nothing would call."""
-    found = [name for name in names if hasattr(cls, name)]
-    if found:
-        raise ArgumentError(
-            f"{cls.__name__}.{found[0]} would not be called",
-            expected="a class of models that writes __init__ and call; the step itself is compiled",
-            got=f"{', '.join(found)} in {cls.__name__}",
-            fix="write what it computes into a loss, a metric, a regularizer or a layer of your own, and take it out",
-        )
 
 
 def entries_for(x: Any) -> tuple[list[str] | None, dict[str, Symbol]]:

@@ -29,8 +29,6 @@ from thalweg.ops.elementwise import (
     tanh,
 )
 from thalweg.ops.leaf import iota, stop_gradient
-from thalweg.ops.order import sort
-from thalweg.ops.reductions import cumsum
 from thalweg.ops.shape import normal_axis, slice_axis
 
 __all__ = [
@@ -257,6 +255,9 @@ def sparsemax(x: Node, axis: int = -1) -> Node:
     their mean, less 1 / their number, through which the gradient flows.
     Source: Martins & Astudillo (2016), arXiv:1602.02068, algorithm 1.
     """
+    from thalweg.ops.order import sort  # here, because most networks need none of what these modules load
+    from thalweg.ops.reductions import cumsum
+
     axis = normal_axis(axis, x.shape)
     rising = sort(stop_gradient(x), axis)
     n = x.shape[axis]

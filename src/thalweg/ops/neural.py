@@ -13,25 +13,34 @@ from thalweg.ops.arithmetic import log10, where
 from thalweg.ops.arrangement import moveaxis, squeeze, tril
 from thalweg.ops.broadcast import broadcast_to, filled, reduce_sum
 from thalweg.ops.cast import cast
+from thalweg.ops.concatenate import concatenate as join
 from thalweg.ops.convolution import convolve, convolve_transposed, reach, surrounded
 from thalweg.ops.elementwise import (
     Operand,
+    absolute,
     add,
     clip,
     divide,
+    equal,
     floating,
+    less,
     log,
+    logical_and,
+    logical_or,
+    maximum,
     multiply,
     negate,
+    not_equal,
     softplus,
     sqrt,
     square,
     subtract,
 )
+from thalweg.ops.leaf import iota
 from thalweg.ops.places import one_hot
 from thalweg.ops.products import einsum
 from thalweg.ops.reduce import lowest, reduce_mean
-from thalweg.ops.reductions import mean, var
+from thalweg.ops.reductions import logsumexp, mean, var
 from thalweg.ops.shape import Axes, normal_axes, normal_axis, reshape, transpose
 from thalweg.ops.softmax import log_softmax, softmax
 
@@ -42,6 +51,7 @@ __all__ = [
     "categorical_crossentropy",
     "conv",
     "conv_transpose",
+    "ctc_loss",
     "depth_to_space",
     "depthwise_conv",
     "dot_product_attention",
@@ -390,6 +400,48 @@ def sparse_categorical_crossentropy(target: Node, output: Node, from_logits: boo
         )
     log_p = _log_shares(output, from_logits, axis)
     return negate(reduce_sum(multiply(one_hot(target, output.shape[at], at, log_p.dtype), log_p), at))
+
+
+NEVER = -1e30
+"""The logarithm of a probability that is 0: finite, because the difference of two infinities is no number."""
+
+
+def ctc_loss(
+    target: Node, output: Node, target_length: Node, output_length: Node | None = None, mask_index: int = 0
+) -> Node:
+    """Minus the log of how likely labels are read from logits, at whatever times, see ``losses.CTC``.
+
+    Shapes: target (batch, labels), output (batch, times, classes) logits, target_length and output_length (batch,), all
+    times unless given -> (batch,).
+    Numerics: sums of probabilities in logarithms; time after time, for each label and the blanks around it.
+    Source: Graves et al. (2006), ICML, equations 5 to 8.
+    """
+    batch, times, classes = output.shape
+    states = 2 * target.shape[1] + 1
+    blanks = filled((batch, target.shape[1], 1), mask_index, target.dtype)
+    labels = reshape(join((blanks, reshape(target, (*target.shape, 1))), 2), (batch, states - 1))
+    labels = join((labels, filled((batch, 1), mask_index, target.dtype)), 1)
+    read = einsum("btc,bsc->bts", log_softmax(floating(output)), one_hot(labels, classes, dtype=floating(output).dtype))
+    two_before = join((filled((batch, 2), mask_index, labels.dtype), labels[:, :-2]), 1)
+    skips = logical_and(not_equal(labels, mask_index), not_equal(labels, two_before))
+    place = iota((batch, states), 1)
+    alpha = where(less(place, 2), read[:, 0], NEVER)
+    for t in range(1, times):
+        one, two = (_later(alpha, by) for by in (1, 2))
+        moved = add(_log_sum(_log_sum(alpha, one), where(skips, two, NEVER)), read[:, t])
+        alpha = moved if output_length is None else where(less(t, reshape(output_length, (batch, 1))), moved, alpha)
+    last = multiply(reshape(cast(target_length, "int32"), (batch, 1)), 2)
+    ends = logical_or(equal(place, last), equal(place, subtract(last, 1)))
+    return negate(logsumexp(where(ends, alpha, NEVER), 1))
+
+
+def _later(x: Node, by: int) -> Node:
+    """What stood some places before. Shapes: x (batch, n) -> (batch, n)."""
+    return join((filled((x.shape[0], by), NEVER, x.dtype), x[:, :-by]), 1)
+
+
+def _log_sum(x: Node, y: Node) -> Node:
+    return add(maximum(x, y), softplus(negate(absolute(subtract(x, y)))))
 
 
 def psnr(x1: Node, x2: Operand, max_val: float) -> Node:

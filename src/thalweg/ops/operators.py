@@ -7,7 +7,8 @@ from typing import Any
 from thalweg.errors import GraphError
 from thalweg.graph.node import Node
 from thalweg.graph.operators import Operators
-from thalweg.ops import elementwise, products, shape
+from thalweg.ops import elementwise, shape
+from thalweg.ops.matmul import matmul
 from thalweg.ops.recording import recordable
 
 add = recordable(elementwise.add)
@@ -15,7 +16,7 @@ subtract = recordable(elementwise.subtract)
 multiply = recordable(elementwise.multiply)
 divide = recordable(elementwise.divide)
 power = recordable(elementwise.power)
-matmul = recordable(products.matmul)
+matmul = recordable(matmul)
 negate = recordable(elementwise.negate)
 absolute = recordable(elementwise.absolute)
 less = recordable(elementwise.less)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.graph.node import Node
-from thalweg.ops import contraction
 from thalweg.ops.arithmetic import rsqrt
 from thalweg.ops.arrangement import diagonal, moveaxis
 from thalweg.ops.broadcast import broadcast_to, reduce_sum
@@ -26,38 +25,11 @@ __all__ = [
     "einsum",
     "inner",
     "kron",
-    "matmul",
     "outer",
     "tensordot",
     "vander",
     "vdot",
 ]
-
-
-def matmul(x1: Node, x2: Node) -> Node:
-    """The matrix product, as in NumPy.
-
-    Shapes: (..., m, k), (..., k, n) -> (..., m, n); vectors (k,) as rows or columns.
-
-    Raises: ShapeError: if they do not fit.
-    """
-    if x1.rank and x2.rank and (x1.rank == 1 or x2.rank == 1 or _repeats(x1, x2) or not x1.type.is_float):
-        return _general(x1, x2)
-    return contraction.matmul(x1, x2)
-
-
-def _repeats(x: Node, y: Node) -> bool:
-    """Whether leading axes have to be repeated."""
-    return y.rank > 2 and x.shape[:-2] != y.shape[:-2] and (x.rank < y.rank or 1 in (*x.shape[:-2], *y.shape[:-2]))
-
-
-def _general(x: Node, y: Node) -> Node:
-    shape = [*(("m",) if x.rank > 1 else ()), *(("n",) if y.rank > 1 else ())]
-    x, y = (reshape(x, (1, *x.shape)) if x.rank == 1 else x), (reshape(y, (*y.shape, 1)) if y.rank == 1 else y)
-    equation = f"...{'m'}k,...kn->...{'mn'}"
-    product = einsum(equation, x, y)
-    sizes = [*product.shape[:-2], *(x.shape[-2:-1] if "m" in shape else ()), *(y.shape[-1:] if "n" in shape else ())]
-    return reshape(product, tuple(sizes))
 
 
 def dot(x1: Node, x2: Node) -> Node:

@@ -12,7 +12,7 @@ from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.optimizers.optimizer import ITERATIONS_STATE, Optimizer, registry
+from thalweg.optimizers.optimizer import ITERATIONS_STATE, Optimizer, Read, registry
 from thalweg.optimizers.search import CHANGES, GRADIENT, OBJECTIVE, PAIRS_STATE, STEPS, Search
 
 __all__ = ["LBFGS"]
@@ -67,9 +67,11 @@ class LBFGS(Optimizer):
     def states(self, parameters: Mapping[str, TensorType]) -> dict[str, tuple[TensorType, float | int]]:
         return super().states(parameters) | {PAIRS_STATE: (TensorType((), "int64"), 0)}
 
-    def updates(self, parameters: Mapping[str, Node], gradients: Mapping[str, Node]) -> dict[str, Node]:
+    def updates(
+        self, parameters: Mapping[str, Node], gradients: Mapping[str, Node], read: Read = ops.state_node
+    ) -> dict[str, Node]:
         """The counter alone: the parameters are moved by the search, see ``optimizers.search``."""
-        return {ITERATIONS_STATE: ops.state_node(ITERATIONS_STATE, (), "int64") + 1}
+        return {ITERATIONS_STATE: read(ITERATIONS_STATE, (), "int64") + 1}
 
     def outputs(self, loss: Node, gradients: Mapping[str, Node]) -> dict[str, Node]:
         """What the search wants to know of every point that it tries."""

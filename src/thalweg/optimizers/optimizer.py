@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from thalweg.checks import In, Reserved, check_fields, check_value, checked
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, exact_scope
-from thalweg.graph.types import TensorType
+from thalweg.graph.types import Shape, TensorType
 from thalweg.optimizers.schedules import Schedule
 from thalweg.optimizers.stepper import PlainStepper, Stepper
 from thalweg.registry import Registered, Registry
@@ -29,6 +29,7 @@ ACCUMULATED = "accumulated_gradient"
 """The slot of ``gradient_accumulation_steps``."""
 
 Slots = dict[str, Node]
+Read = Callable[[str, Shape, str], Node]
 RateOrSchedule = Annotated[float, In("[0, inf)")] | Schedule
 
 
@@ -177,15 +178,23 @@ class Optimizer(Registered):
             states |= {slot_state(path, slot): (kind, 0.0) for slot, wanted in kept.items() if wanted}
         return states
 
-    def updates(self, parameters: Mapping[str, Node], gradients: Mapping[str, Node]) -> dict[str, Node]:
+    def updates(
+        self, parameters: Mapping[str, Node], gradients: Mapping[str, Node], read: Read = ops.state_node
+    ) -> dict[str, Node]:
         """The new values of the parameters, of their slots and of the batch counter, by the names of their states.
 
-        Both arguments have the paths of the trained parameters as keys.
+        Arguments:
+            parameters, gradients: by the paths of the trained parameters.
+            read: gives the node of a state by its name, shape and dtype.
         """
-        iterations = ops.state_node(ITERATIONS_STATE, (), "int64")
+        iterations = read(ITERATIONS_STATE, (), "int64")
         batch = iterations + 1
         t = ops.cast(batch, "float64")
-        rate = ops.state_node(LEARNING_RATE_STATE, (), "float32")
+        rate = read(LEARNING_RATE_STATE, (), "float32")
+
+        def kept(path: str, slot: str, kind: TensorType) -> Node:
+            return read(slot_state(path, slot), kind.shape, kind.dtype)
+
         new: dict[str, Node] = {ITERATIONS_STATE: batch}
         if isinstance(self.learning_rate, Schedule):
             new[LEARNING_RATE_STATE] = ops.cast(self.learning_rate.rate(t), "float32")
@@ -193,20 +202,22 @@ class Optimizer(Registered):
         if self.gradient_accumulation_steps is not None:
             due = _divides(self.gradient_accumulation_steps, t)
             t = ops.floor((t - 1.0) / self.gradient_accumulation_steps) + 1.0
-            gradients = {path: g + _slot(path, ACCUMULATED, g.type) for path, g in gradients.items()}
+            gradients = {path: g + kept(path, ACCUMULATED, g.type) for path, g in gradients.items()}
             new |= {slot_state(path, ACCUMULATED): ops.select(due, 0.0, g) for path, g in gradients.items()}
             gradients = {path: g / float(self.gradient_accumulation_steps) for path, g in gradients.items()}
         for path, g in self._clipped(gradients).items():
             w = parameters[path]
             with exact_scope(w.layer):
-                new |= self._moved(path, w, g, t, ops.cast(rate, w.dtype), due)
+                slots = {slot: kept(path, slot, self.slot_type(slot, w.type)) for slot in self.slots(w.type, path)}
+                new |= self._moved(path, w, g, t, ops.cast(rate, w.dtype), due, slots)
                 if self.use_ema:
-                    new |= self._averaged(path, new[parameter_state(path)], t)
+                    new |= self._averaged(path, new[parameter_state(path)], t, kept(path, AVERAGE, w.type))
         return new
 
-    def _moved(self, path: str, w: Node, g: Node, t: Node, rate: Node, due: Node | None) -> dict[str, Node]:
+    def _moved(
+        self, path: str, w: Node, g: Node, t: Node, rate: Node, due: Node | None, slots: Slots
+    ) -> dict[str, Node]:
         """The parameter and its slots after the step; as they were, where the step is not ``due``."""
-        slots = {slot: _slot(path, slot, self.slot_type(slot, w.type)) for slot in self.slots(w.type, path)}
         decay = self._decay(w.type, path)
         decayed = w if not decay else w - w * (rate * decay)
         moved, new_slots = self.update(decayed, g, t, rate, **slots)
@@ -219,9 +230,8 @@ class Optimizer(Registered):
         excluded = any(re.search(pattern, path) for pattern in self.decay_exclusions)
         return None if excluded else self.decay(parameter, path)
 
-    def _averaged(self, path: str, w: Node, t: Node) -> dict[str, Node]:
+    def _averaged(self, path: str, w: Node, t: Node, before: Node) -> dict[str, Node]:
         """The moving average and, where it overwrites it, the parameter."""
-        before = _slot(path, AVERAGE, w.type)
         momentum = ops.select(ops.equal(t, 1.0), ops.constant(0.0, "float64"), self.ema_momentum)
         average = before * ops.cast(momentum, w.dtype) + w * ops.cast(1.0 - momentum, w.dtype)
         new = {slot_state(path, AVERAGE): average}
@@ -257,10 +267,6 @@ def check_pattern(owner: Optimizer, argument: str, pattern: str) -> None:
             got=f"{pattern!r}: {error}",
             fix="put a backslash before characters that stand for themselves",
         ) from error
-
-
-def _slot(path: str, slot: str, kind: TensorType) -> Node:
-    return ops.state_node(slot_state(path, slot), kind.shape, kind.dtype)
 
 
 def _divides(period: int, t: Node) -> Node:

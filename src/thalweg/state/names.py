@@ -12,6 +12,9 @@ SLOTS = "slots"
 """``slots/<path>/<slot>``: an optimizer's arrays for a parameter."""
 OPTIMIZER = "optimizer"
 """``optimizer/<name>``: an optimizer's numbers."""
+OPTIMIZERS = "optimizers"
+"""``optimizers/<optimizer>/<name>`` and ``optimizers/<optimizer>/<path>/<slot>``: numbers and slots of optimizers that
+a class of models keeps beside that of ``compile``, by the names of the attributes."""
 RANDOM = "random"
 """``random/<name>``: what random numbers are made of."""
 POSITION = "position"
@@ -44,6 +47,16 @@ def parameter_state(path: str) -> str:
 def slot_state(path: str, slot: str) -> str:
     """The name of the state that holds an optimizer's slot of a parameter."""
     return f"{SLOTS}/{path}/{slot}"
+
+
+def owned(name: str, optimizer: str) -> str:
+    """What a number or slot of an optimizer is called where it belongs to one beside that of ``compile``, named "".
+
+    Example:
+        >>> owned("slots/dense/kernel/m", "d_optimizer"), owned("slots/dense/kernel/m", "")
+        ('optimizers/d_optimizer/dense/kernel/m', 'slots/dense/kernel/m')
+    """
+    return f"{OPTIMIZERS}/{optimizer}/{within(name)}" if optimizer else name
 
 
 def level(name: str) -> str:

@@ -22,7 +22,7 @@ from thalweg.layers.layer import registry as layers
 from thalweg.losses.loss import Loss
 from thalweg.metrics.metric import Metric
 from thalweg.optimizers.optimizer import Optimizer
-from thalweg.state.names import METRICS, in_format_1, level, parameter_state
+from thalweg.state.names import METRICS, OPTIMIZERS, SLOTS, in_format_1, level, parameter_state
 from thalweg.training.position import TYPES
 from thalweg.version import __version__
 
@@ -179,7 +179,7 @@ def fitting(path: Path, wanted: Mapping[str, TensorType], arrays: Arrays, format
             shown = "none" if got is None else f"{got.dtype}{list(got.shape)}"
             raise _malformed(path, f"its array {stored!r} does not fit its description", str(kind), shown)
         state[name] = got
-    return _within_epoch(arrays) | state
+    return _within_epoch(arrays) | (_own_slots(arrays) if format > 1 else {}) | state
 
 
 def _within_epoch(arrays: Arrays) -> dict[str, np.ndarray]:
@@ -187,8 +187,13 @@ def _within_epoch(arrays: Arrays) -> dict[str, np.ndarray]:
     places = {
         name: arrays[name] for name, kind in TYPES.items() if name in arrays and kind == TensorType.of(arrays[name])
     }
-    sums = {name: array for name, array in arrays.items() if level(name) == METRICS and array.dtype == np.float64}
+    sums = {name: array for name, array in arrays.items() if level(name) == METRICS and array.dtype.kind in "fiub"}
     return places | sums
+
+
+def _own_slots(arrays: Arrays) -> dict[str, np.ndarray]:
+    """What the optimizers of a model keep that says itself what a step does: files need not have it."""
+    return {name: array for name, array in arrays.items() if level(name) in (SLOTS, OPTIMIZERS)}
 
 
 def _malformed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,8 @@ from thalweg.errors import ArgumentError, DataError, DTypeError, ShapeError, did
 from thalweg.graph.types import Shape, TensorType
 from thalweg.layers.symbols import Symbol
 from thalweg.training.goals import Goal, Goals
+from thalweg.training.own import DataForm
+from thalweg.trees import LEAF
 
 Entries = Mapping[str, Symbol]
 """Label of an input ("x", "x/left") -> its shape, in which None is open, and its dtype."""
@@ -261,12 +264,13 @@ def _prepare_weights(sample_weight: Any, targets: Arrays, goals: Sequence[Goal])
     return {goal.weight_label: _weights(parts[goal.label], len(targets[goal.label])) for goal in goals}
 
 
-def weigh_classes(rows: Rows, class_weight: Any, goals: Goals) -> Rows:
+def weigh_classes(rows: Rows, class_weight: Any, goals: Goals | None) -> Rows:
     """The rows, each with the weight of its class. Rows held out for validation are none of these, and have none.
 
     Arguments:
         class_weight: class -> weight (classes without one count 1), or ``"balanced"``: n / (classes * samples of the
             class), as in scikit-learn; None for no weights.
+        goals: None where a step that the model says itself gets the rows.
 
     Raises: ArgumentError if the rows have weights already, or the targets are no classes; DataError for a weight that
         is none.
@@ -280,16 +284,23 @@ def weigh_classes(rows: Rows, class_weight: Any, goals: Goals) -> Rows:
             got="both",
             fix="multiply them: sample_weight * np.array([class_weight[c] for c in y])",
         )
-    if len(goals.outputs) > 1:
+    target = rows.ready().get("y")  # targets are read and converted at once, whatever the inputs come from
+    if goals is None and target is not None and isinstance(rows.form, DataForm):
+        units = target.shape[-1] if target.ndim > 1 else 1
+        weights = _class_weights(class_weight, target, units, sparse=False)
+        kind = TensorType((), weights.dtype.name)
+        form = dataclasses.replace(rows.form, further=(*rows.form.further, (WEIGHT, kind)), sample_weight=LEAF)
+        return rows.beside({WEIGHT: weights}, form)
+    if goals is None or len(goals.outputs) > 1:
         raise ArgumentError(
             "class_weight with a model of several outputs",
             expected="a model of one output, as in Keras",
-            got=f"{len(goals.outputs)} outputs",
+            got="other targets" if goals is None else f"{len(goals.outputs)} outputs",
             fix="pass sample_weight={output: weights} instead",
         )
     (goal,) = goals.outputs
     units = goal.output.shape[-1] if goal.output.rank > 1 else 1
-    target = rows.ready()[goal.label]  # targets are read and converted at once, whatever the inputs come from
+    target = rows.ready()[goal.label]
     return rows.beside({goal.weight_label: _class_weights(class_weight, target, units, goal.kind.sparse)})
 
 

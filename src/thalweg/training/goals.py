@@ -17,7 +17,7 @@ from thalweg.graph.types import TensorType
 from thalweg.losses.automatic import AUTO, choose
 from thalweg.losses.function import FunctionLoss
 from thalweg.losses.loss import Loss
-from thalweg.metrics.metric import Metric
+from thalweg.metrics.metric import Metric, parts
 from thalweg.metrics.resolve import ACCURACY, CROSSENTROPY
 
 LossWeight = Annotated[float, In("[0, inf)")]
@@ -102,6 +102,10 @@ class Goals:
         """Those whose losses stand in the logs beside the whole, as in Keras: all, if there are several."""
         return [goal for goal in self.trained if goal.name and len(self.trained) > 1]
 
+    def metrics(self) -> dict[str, Metric]:
+        """All metrics by their names in the logs."""
+        return {measure.name: measure.metric for goal in self.outputs for measure in goal.measures}
+
     @property
     def names(self) -> list[str]:
         """The names of the logs in the order of ``evaluate``: the loss, the outputs' losses, the metrics."""
@@ -113,18 +117,23 @@ class Goals:
 
         Values are floats, and arrays for metrics with one number for each class, threshold or output.
         """
-        penalty = _parts(sums, PENALTY)
+        penalty = parts(sums, PENALTY)
         logs: dict[str, Any] = {LOSS: _mean(**penalty) if penalty else 0.0}
         for goal in self.trained:
-            parts = _parts(sums, goal.loss_name)
+            own = parts(sums, goal.loss_name)
             # While training these are the batches' losses, in evaluation what the loss itself adds up.
-            value = _mean(**parts) if "samples" in parts else goal.kind.result(**parts)
+            value = _mean(**own) if "samples" in own else goal.kind.result(**own)
             logs[LOSS] += goal.loss_weight * value
             if goal in self.parts:
                 logs[goal.loss_name] = value
         for goal in self.outputs:
             for measure in goal.measures:
-                logs[measure.name] = measure.metric.result(**_parts(sums, measure.name))
+                own = parts(sums, measure.name)
+                if measure.metric.is_formula:
+                    logs[measure.name] = measure.metric.result(**own)
+                    continue
+                value = measure.metric.value_of(own)
+                logs |= value if isinstance(value, Mapping) else {measure.name: value}
         return logs
 
     def rises(self, name: str) -> bool | None:
@@ -140,17 +149,13 @@ def _mean(total: float, samples: float) -> float:
     return total / samples if samples else math.nan
 
 
-def _parts(sums: Mapping[str, float], name: str) -> dict[str, float]:
-    """The sums of one loss or metric, by their own names, in which there is no slash."""
-    return {key.rpartition("/")[2]: value for key, value in sums.items() if key.rpartition("/")[0] == name}
-
-
 def goals_of(
     outputs: Mapping[str, TensorType],
     loss: Any,
     loss_weights: Any,
     measured: Any,
     weighted: Any,
+    needs_loss: bool = True,
 ) -> Goals:
     """The goals that the arguments of ``compile`` mean.
 
@@ -158,6 +163,7 @@ def goals_of(
         outputs: name -> type; the only output of a model is called "".
         loss, loss_weights, measured, weighted: for one output as they are; for several a list in their order, or a
             mapping by their names; loss and metrics given once go for each. An output without a loss is not trained.
+        needs_loss: whether it is an error if no output has one.
 
     Raises: ArgumentError or NameNotFoundError, naming the argument.
     """
@@ -171,7 +177,7 @@ def goals_of(
     goals = []
     for name, kind in outputs.items():
         identifiers = [(m, False) for m in of_metrics[name]] + [(m, True) for m in of_weighted[name]]
-        own_loss = None if len(names) > 1 and of_loss[name] is None else _loss(of_loss[name])
+        own_loss = None if (len(names) > 1 or not needs_loss) and of_loss[name] is None else _loss(of_loss[name])
         targets = own_loss or _kind_of_targets([identifier for identifier, _ in identifiers], kind)
         measures = []
         for identifier, is_weighted in identifiers:
@@ -181,7 +187,7 @@ def goals_of(
         if own_loss is not None or measures:
             weight = check_value("compile", "loss_weights", LossWeight, of_weight[name])
             goals.append(Goal(name, kind, own_loss, loss_names[name], targets, weight, tuple(measures)))
-    if not any(goal.loss for goal in goals):
+    if needs_loss and not any(goal.loss for goal in goals):
         _loss(None)
     return Goals(tuple(goals), tuple(names))
 

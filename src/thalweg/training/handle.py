@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
 import numpy as np
 
 from thalweg.checks import In, check_value
-from thalweg.errors import ArgumentError, did_you_mean
+from thalweg.errors import ArgumentError, GraphError, did_you_mean
+from thalweg.graph.node import Node, exact_scope
+from thalweg.graph.types import Shape, TensorType
+from thalweg.layers.tracing import Trace, tracing_now
 from thalweg.optimizers.optimizer import ITERATIONS_STATE, LEARNING_RATE_STATE, Optimizer
 from thalweg.optimizers.schedules import Schedule
 from thalweg.spelling import SpellingNotice
 from thalweg.state import Variable
+from thalweg.state.names import owned, parameter_state
+
+
+class NoGradient(UserWarning):
+    """A loss does not depend on a weight that is to be trained by it."""
 
 
 class AssignableRate(float):
@@ -48,6 +56,88 @@ class OptimizerHandle:
         if isinstance(self.rule.learning_rate, Schedule):
             return self.rule
         return dataclasses.replace(self.rule, learning_rate=float(self.learning_rate))
+
+    # In a step that a user writes
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+        """In ``train_step``: move the weights by their gradients; layers called afterwards have the new ones.
+
+        A weight whose gradient is None stays as it is, with a notice.
+
+        Arguments:
+            trainable_variables: all that the model trains unless given.
+
+        Raises: GraphError outside of a step; ArgumentError if there are not as many of both, or for an optimizer that
+            searches along a line.
+        """
+        trace = self._step()
+        weights = list(trace.model.trainable_weights if trainable_variables is None else trainable_variables)
+        slopes = list(grads)
+        if len(slopes) != len(weights):
+            raise ArgumentError(
+                "an optimizer gets another number of gradients than of weights",
+                expected="one gradient for each weight",
+                got=f"{len(slopes)} gradients for {len(weights)} weights",
+                fix="pass optimizer.apply(gradients, weights) with the weights that the gradients were taken by",
+            )
+        without = [weight.name for g, weight in zip(slopes, weights, strict=True) if g is None]
+        if without and len(without) == len(slopes):
+            raise ArgumentError(
+                "no weight has a gradient",
+                expected="a loss that depends on at least one of the weights",
+                got=f"None for {', '.join(without[:5])}",
+                fix="compute the loss from what the layers give for these weights",
+            )
+        if without:
+            warnings.warn(f"no gradients for {', '.join(without[:5])}: they stay as they are", NoGradient, stacklevel=3)
+        given = {trace.path(w): (w, g) for g, w in zip(slopes, weights, strict=True) if g is not None}
+        owner = self._owner(trace)
+
+        def read(name: str, shape: Shape, dtype: str) -> Node:
+            kind = TensorType(shape, dtype)
+            return trace.latest(owned(name, owner), kind, starts.get(name, (kind, 0))[1])
+
+        starts = self.rule.states({path: weight.type for path, (weight, _) in given.items()})
+        nodes = {path: trace.node(weight) for path, (weight, _) in given.items()}
+        moved = self.rule.updates(nodes, {path: g for path, (_, g) in given.items()}, read)
+        states = {parameter_state(path): weight for path, (weight, _) in given.items()}
+        for name, node in moved.items():
+            if name not in states:
+                trace.updates[owned(name, owner)] = node
+                continue
+            weight = states[name]
+            with exact_scope(node.layer):
+                trace.assign(weight, node if weight.constraint is None else weight.constraint(node))
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]]) -> None:
+        """``apply`` of pairs of a gradient and its weight: ``zip(gradients, weights)``."""
+        pairs = list(grads_and_vars)
+        self.apply([g for g, _ in pairs], [weight for _, weight in pairs])
+
+    def _step(self) -> Trace:
+        """The step that is being made. Raises GraphError if there is none."""
+        trace = tracing_now()
+        if trace is None or trace.model is None:
+            raise GraphError(
+                "an optimizer is applied outside of a compiled step",
+                expected="optimizer.apply(gradients, weights) in train_step(self, data) of a model",
+                got=f"a call of {type(self.rule).__name__}.apply where no step is being made",
+                fix="write the lines into train_step of a class derived from Model, and call fit or train_on_batch",
+            )
+        if type(self.rule).stepper is not Optimizer.stepper:
+            raise ArgumentError(
+                f"{type(self.rule).__name__} makes steps of its own, and cannot be applied in train_step",
+                expected="an optimizer that moves weights by one gradient, as Adam",
+                got=type(self.rule).__name__,
+                fix="compile with another optimizer, or leave train_step and compute_loss to Model",
+            )
+        return trace
+
+    def _owner(self, trace: Trace) -> str:
+        """What the optimizer is called among the states: "" for that of ``compile``."""
+        owner = trace.owners.setdefault(id(self), f"optimizer_{len(trace.owners)}")
+        trace.optimizers[owner] = self
+        return owner
 
     @property
     def learning_rate(self) -> AssignableRate:

@@ -11,7 +11,7 @@ pieces are the batches that the user asks for, as in Keras, and the last one is 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ from thalweg.training.programs import Programs
 from thalweg.training.step import (
     VALID,
     Net,
+    Step,
     evaluation_step,
     prediction_label,
     prediction_step,
@@ -107,32 +108,54 @@ class Evaluation:
     """Loss and metrics over rows that stay: made once, run after every epoch.
 
     Arguments:
+        goals: None where ``make`` makes the step of a model that says itself what it does.
         fill: whether the rows do not matter to each other, so that any pieces will do.
         batch: rows of a piece otherwise.
     """
 
-    def __init__(self, net: Net, goals: Goals, programs: Programs, rows: Rows, fill: bool, batch: int) -> None:
+    def __init__(
+        self,
+        net: Net,
+        goals: Goals | None,
+        programs: Programs,
+        rows: Rows,
+        fill: bool,
+        batch: int,
+        make: Callable[[int], Step] | None = None,
+    ) -> None:
         self.net = net
         self.goals = goals
+        self.make = make
         self.programs = programs
         self.fill = fill
         self.size = PIECE if fill else min(batch, rows.count)
         ones = np.ones(rows.count, np.float32)
-        added = {goal.weight_label for goal in goals.outputs} - set(rows.labels)
+        added = {goal.weight_label for goal in goals.outputs} - set(rows.labels) if goals is not None else set()
         self.rows = rows.beside(dict.fromkeys({*added, VALID} if fill else added, ones))
         self.steps = -(-rows.count // self.size)
 
     def program(self, batch: int) -> Program:
         """The program for so many rows; compiled when it is first asked for."""
-        return self.programs.program(
-            ("evaluation", batch, self.fill), lambda: evaluation_step(self.net, self.goals, batch, self.fill)
-        )
+        return self.programs.program(self._key(batch), lambda: self.step(batch))
+
+    def _key(self, batch: int) -> Hashable:
+        return ("evaluation", batch, self.fill, self.rows.form)
+
+    def step(self, batch: int) -> Step:
+        """The step for so many rows."""
+        if self.goals is None:
+            assert self.make is not None, "a model without goals says itself what a step does"
+            return self.make(batch)
+        return evaluation_step(self.net, self.goals, batch, self.fill)
 
     def run(self, threads: int, watch: Watch, single: bool = False) -> dict[str, Any]:
         """The logs; those of the rows so far, if ``watch`` says to stop."""
         self.program(self.size)  # the running sums are there then
         state = self.programs.state
-        clear_sums(state, EVALUATION)
+        clear_sums(state, EVALUATION, self.programs.starts)
+        measured = self._own_step().metrics if self.goals is None else self.goals.metrics()
+        for name, metric in measured.items():
+            metric.attach(state, f"{EVALUATION}/{name}")
         pace, done = Pace(single), 0
         for piece in pieces(self.rows, self.size, self.fill):
             program = self.program(piece.index.shape[1])
@@ -142,9 +165,17 @@ class Evaluation:
                     return self.logs()
         return self.logs()
 
+    def _own_step(self) -> Step:
+        return self.programs.step(self._key(self.size), lambda: self.step(self.size))
+
     def logs(self) -> dict[str, Any]:
         """The results of the sums as they are now."""
-        return self.goals.results(sums(self.programs.state, EVALUATION))
+        found = sums(self.programs.state, EVALUATION)
+        if self.goals is not None:
+            return self.goals.results(found)
+        results = self._own_step().results
+        assert results is not None, "a step that a model says itself has results"
+        return results(found)
 
 
 def sums(state: State, level: str) -> dict[str, float | np.ndarray]:
@@ -153,10 +184,10 @@ def sums(state: State, level: str) -> dict[str, float | np.ndarray]:
     return {within(name): value if value.ndim else value.item() for name, value in values.items()}
 
 
-def clear_sums(state: State, level: str) -> None:
-    """Set the running sums to zero."""
+def clear_sums(state: State, level: str, starts: Mapping[str, Any]) -> None:
+    """Set the running sums to zero, or to what they start from."""
     for name in state.names(level):
-        state.write(name, 0)
+        state.write(name, starts.get(name, 0))
 
 
 class Prediction:

@@ -6,7 +6,7 @@ import numpy as np
 
 from thalweg.graph.types import TensorType
 from thalweg.state import State
-from thalweg.state.names import EPOCH_STATE, METRICS, POSITION, SEED_STATE
+from thalweg.state.names import EPOCH_STATE, METRICS, OPTIMIZERS, POSITION, SEED_STATE, SLOTS
 
 ROW_STATE = f"{POSITION}/row"
 """How many rows of this pass over the data are done; an epoch of fewer steps than there are begins in its middle."""
@@ -28,9 +28,10 @@ def shuffled(rows: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def kept_names(state: State) -> list[str]:
-    """What a file holds of where training stands: in the middle of an epoch its running sums, too."""
+    """What a file holds of where training stands: what optimizers keep; in the middle of an epoch the running sums."""
     within_epoch = STEP_IN_EPOCH_STATE in state and state.number(STEP_IN_EPOCH_STATE) > 0
-    return state.names(POSITION, METRICS) if within_epoch else state.names(POSITION)
+    kept = state.names(POSITION, SLOTS, OPTIMIZERS)
+    return kept + state.names(METRICS) if within_epoch else kept
 
 
 class Position:

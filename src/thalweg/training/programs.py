@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import field
+from typing import Any
 
 from thalweg.executors.executor import Executor, Program, leaf_types
 from thalweg.fields import dataclass
 from thalweg.graph.types import TensorType
-from thalweg.state import State
+from thalweg.state import State, Variable
 from thalweg.training.step import Step
 
 
@@ -18,12 +19,16 @@ class Programs:
     """Steps and their programs by whatever tells them apart.
 
     Arguments:
-        state: gets a variable of zeros for every state of a step that it lacks (the running sums).
+        state: gets a variable for every state of a step that it lacks (the running sums).
+
+    Attributes:
+        starts: what states are before the first step, where that is not 0.
     """
 
     executor: Executor
     state: State
     compile_seconds: float = 0.0
+    starts: dict[str, Any] = field(default_factory=dict)
     _steps: dict[Hashable, Step] = field(default_factory=dict)
     _programs: dict[Hashable, Program] = field(default_factory=dict)
     _states: dict[str, TensorType] = field(default_factory=dict)
@@ -42,14 +47,24 @@ class Programs:
     def claim_states(self) -> None:
         """Give the states the shapes that these programs take: other programs may have wanted other running sums."""
         for name, kind in self._states.items():
-            self.state.add(name, kind)
+            self.state.add(name, kind, self.starts.get(name, 0))
 
     def _compiled(self, key: Hashable, build: Callable[[], Step], gather: bool) -> Program:
         began = time.perf_counter()
-        graph = self.step(key, build).graph
+        step = self.step(key, build)
+        graph = step.graph
+        for name, variable in step.variables.items():
+            self._put(name, variable)
         _, states = leaf_types(graph)
+        self.starts |= step.starts
         self._states |= states
         self.claim_states()
         self._programs[key, gather] = self.executor.compile(graph, gather=gather)
         self.compile_seconds += time.perf_counter() - began
         return self._programs[key, gather]
+
+    def _put(self, name: str, variable: Variable) -> None:
+        """A state that is kept elsewhere, too; what a file said that it is comes first."""
+        if name in self.state and self.state[name] is not variable:
+            variable.write(self.state.read(name))
+        self.state.put(name, variable)

@@ -185,6 +185,7 @@ class Session:
         """Compile, and say that training begins. Raises ArgumentError for what the optimizer cannot train."""
         options = self.options
         self.trainer.check(self.steps)
+        self.trainer.take_form(self.source)
         self.trainer.prepare(self.batch, is_weighted(self.source.labels))
         self.callbacks.listen(self.tell)
         self.tell(TrainingBegun(options.initial_epoch, options.epochs, self.steps, self.source.count, self.batch))

@@ -8,6 +8,8 @@ training, ``evaluation/<name>/<sum>`` in evaluation (see ``state.names``), from 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
+from typing import Any
 
 from thalweg import ops, statistics
 from thalweg.backprop import gradients
@@ -16,11 +18,13 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, exact_scope, scope
 from thalweg.graph.types import TensorType
 from thalweg.layers.mixing import rolled
-from thalweg.layers.tracing import Parameter, Trace, tracing
+from thalweg.layers.tracing import Parameter, Trace, current_trace, tracing
 from thalweg.losses.loss import Loss
+from thalweg.metrics.metric import Metric, counting
 from thalweg.optimizers.optimizer import Optimizer
 from thalweg.passes.rows import adds_up, row_by_row, same_numbers
-from thalweg.state.names import DRAW_STATE, EVALUATION, METRICS, STATISTICS, STEP_STATE, parameter_state
+from thalweg.state import Variable
+from thalweg.state.names import DRAW_STATE, EVALUATION, METRICS, STATISTICS, STEP_STATE, level, parameter_state
 from thalweg.training.goals import PENALTY, Goal, Goals
 
 NodesByName = Mapping[str, Node]
@@ -46,13 +50,27 @@ class Net:
 
 @dataclass(frozen=True)
 class Step:
-    """A graph and the nodes of it that a message may want to name."""
+    """A graph and the nodes of it that a message may want to name.
+
+    Attributes:
+        totals: what an evaluation adds to its sums.
+        results: of a step that a model says itself: what gives the logs for the sums.
+        losses: of such a step the states that are sums of losses, which must be finite.
+        starts: what states are before the first step, where that is not 0.
+        variables: states that have values elsewhere already.
+        metrics: those of such a step, by their names among the sums.
+    """
 
     graph: Graph
     predictions: tuple[Node, ...] = ()
     loss: Node | None = None
     gradients: tuple[Node, ...] = ()
     totals: tuple[Node, ...] = ()
+    results: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+    losses: tuple[str, ...] = ()
+    starts: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, Variable] = field(default_factory=dict)
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
 
 
 def training_step(
@@ -65,10 +83,11 @@ def training_step(
         measured: whether the statistics of the layers are summed, too.
     """
     with tracing(net.parameters) as trace:
-        predictions = net.call(_inputs(net, batch), True)
+        trace.sums, trace.measured = METRICS, dict.fromkeys((*goals.names, PENALTY))
+        predictions = net.call(inputs_of(net, batch), True)
         parts = [_training_loss(goal, predictions[goal.name], batch, weighted, trace.mixing) for goal in goals.outputs]
         wrt = {path: trace.node(p) for path, p in net.parameters.items() if path in net.trainable}
-        penalties = [*_penalties(net, trace), *(penalty(y) / float(batch) for penalty, y in trace.activities)]
+        penalties = penalties_of(net, trace, batch)
     with scope("loss"):
         loss = _total(goals, [part.loss for part in parts if part.loss is not None])
     sums = {name: node for part in parts for name, node in part.sums.items()}
@@ -83,10 +102,14 @@ def training_step(
         **trace.updates,
         **_running(METRICS, sums),
         **(_running(STATISTICS, _statistics(trace, wrt, slopes, moved)) if measured else {}),
-        STEP_STATE: _next(STEP_STATE),
+        STEP_STATE: successor(STEP_STATE),
     }
     return Step(
-        Graph(optimizer.outputs(loss, slopes), updates), tuple(predictions.values()), loss, tuple(slopes.values())
+        Graph(optimizer.outputs(loss, slopes), updates),
+        tuple(predictions.values()),
+        loss,
+        tuple(slopes.values()),
+        starts=trace.starts,
     )
 
 
@@ -98,7 +121,8 @@ def evaluation_step(net: Net, goals: Goals, batch: int, filled: bool = True) -> 
             count for nothing. Right only where rows do not matter to each other, see ``evaluates_row_by_row``.
     """
     with tracing(net.parameters, DRAW_STATE) as trace:
-        predictions = net.call(_inputs(net, batch), False)
+        trace.sums, trace.measured = EVALUATION, dict.fromkeys((*goals.names, PENALTY))
+        predictions = net.call(inputs_of(net, batch), False)
         valid = ops.input_node(VALID, (batch,)) if filled else None
         sums: dict[str, Node] = {}
         for goal in goals.outputs:
@@ -106,10 +130,13 @@ def evaluation_step(net: Net, goals: Goals, batch: int, filled: bool = True) -> 
         rows = ops.constant(float(batch), "float64") if valid is None else ops.reduce_sum(ops.cast(valid, "float64"))
         penalties = [ops.cast(penalty, "float64") * rows for penalty in _penalties(net, trace)]
         penalties += [ops.cast(penalty(_only(valid, y)), "float64") for penalty, y in trace.activities]
+        penalties += [ops.cast(added, "float64") * rows for added in trace.losses]
         if penalties:
             sums |= {f"{PENALTY}/total": _sum(penalties), f"{PENALTY}/samples": rows}
-    graph = Graph({}, _running(EVALUATION, sums) | _draws(trace))
-    return Step(graph, tuple(predictions.values()), totals=tuple(sums.values()))
+    kept = {name: node for name, node in trace.updates.items() if level(name) == EVALUATION}  # by metrics themselves
+    graph = Graph({}, _running(EVALUATION, sums) | kept | draws(trace))
+    totals = (*sums.values(), *kept.values())
+    return Step(graph, tuple(predictions.values()), totals=totals, starts=trace.starts)
 
 
 def prediction_step(net: Net, batch: int, training: bool = False) -> Step:
@@ -119,14 +146,14 @@ def prediction_step(net: Net, batch: int, training: bool = False) -> Step:
         training: for ``model(x, training=True)``: as in a step of training, with what layers update themselves.
     """
     with tracing(net.parameters, DRAW_STATE) as trace:
-        predictions = net.call(_inputs(net, batch), training)
+        predictions = net.call(inputs_of(net, batch), training)
     outputs = {prediction_label(name): node for name, node in predictions.items()}
-    return Step(Graph(outputs, (trace.updates if training else {}) | _draws(trace)))
+    return Step(Graph(outputs, (trace.updates if training else {}) | draws(trace)))
 
 
-def _draws(trace: Trace) -> dict[str, Node]:
+def draws(trace: Trace) -> dict[str, Node]:
     """Another step of those that drew random numbers, if this one does."""
-    return {DRAW_STATE: _next(DRAW_STATE)} if trace.drawn else {}
+    return {DRAW_STATE: successor(DRAW_STATE)} if trace.drawn else {}
 
 
 def evaluates_row_by_row(net: Net, goals: Goals) -> bool:
@@ -173,11 +200,13 @@ def prediction_label(output: str) -> str:
     return f"prediction/{output}" if output else "prediction"
 
 
-def _next(counter: str) -> Node:
+def successor(counter: str) -> Node:
+    """What a counter is after the step."""
     return ops.cast(ops.cast(ops.state_node(counter, (), "uint32"), "int64") + 1, "uint32")
 
 
-def _inputs(net: Net, batch: int) -> dict[str, Node]:
+def inputs_of(net: Net, batch: int) -> dict[str, Node]:
+    """The model's inputs for a batch of this size, by label."""
     return {label: ops.input_node(label, (batch, *kind.shape[1:]), kind.dtype) for label, kind in net.inputs.items()}
 
 
@@ -196,11 +225,14 @@ def _training_loss(goal: Goal, y_pred: Node, batch: int, weighted: bool, mixing:
     if goal.loss is None:
         return _Part(None, _measure(goal, y_true, y_pred, None, weight))
     with scope(goal.loss_name):
-        loss = (
-            goal.loss(y_true, y_pred, weight) if mixing is None else _mixed(goal.loss, y_true, y_pred, weight, mixing)
-        )
+        loss = loss_of(goal.loss, y_true, y_pred, weight, mixing)
         sums = _batch_sums(goal.loss_name, loss, batch)
     return _Part(loss, sums | _measure(goal, y_true, y_pred, None, weight))
+
+
+def loss_of(loss: Loss, y_true: Node, y_pred: Node, weight: Node | None, mixing: Node | None) -> Node:
+    """The loss of a batch; ``mixing`` as in ``Trace``."""
+    return loss(y_true, y_pred, weight) if mixing is None else _mixed(loss, y_true, y_pred, weight, mixing)
 
 
 def _mixed(loss: Loss, y_true: Node, y_pred: Node, weight: Node | None, mixing: Node) -> Node:
@@ -245,9 +277,20 @@ def _measure(
     sums: dict[str, Node] = {}
     for measure in goal.measures:
         with scope(measure.name):
-            own = measure.metric.sums(y_true, y_pred, sample_weight if measure.weighted else weight)
+            weights = sample_weight if measure.weighted else weight
+            if not measure.metric.is_formula:
+                current_trace().measured[measure.name] = measure.metric
+                measure.metric.update_state(y_true, y_pred, sample_weight=weights)
+                continue
+            own = measure.metric.sums(y_true, y_pred, counting(weights, y_pred))
         sums |= {f"{measure.name}/{name}": ops.cast(node, "float64") for name, node in own.items()}
     return sums
+
+
+def penalties_of(net: Net, trace: Trace, batch: int) -> list[Node]:
+    """What the regularizers and the layers that were called add to the loss of a batch."""
+    activities = (penalty(y) / float(batch) for penalty, y in trace.activities)
+    return [*_penalties(net, trace), *activities, *trace.losses]
 
 
 def _penalties(net: Net, trace: Trace) -> list[Node]:
@@ -296,9 +339,9 @@ def _total(goals: Goals, parts: list[Node]) -> Node:
     return _sum(weighted)
 
 
-def _running(level: str, sums: Mapping[str, Node]) -> dict[str, Node]:
-    """The sums so far plus the batch's: state's name -> node."""
+def _running(prefix: str, sums: Mapping[str, Node]) -> dict[str, Node]:
+    """The sums so far plus the batch's, which stand on the level ``prefix``: state's name -> node."""
     return {
-        f"{level}/{name}": ops.state_node(f"{level}/{name}", node.shape, node.dtype) + node
+        f"{prefix}/{name}": ops.state_node(f"{prefix}/{name}", node.shape, node.dtype) + node
         for name, node in sums.items()
     }

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 
 from thalweg import statistics
-from thalweg.data.source import Arrays, Rows, is_weighted
+from thalweg.data.source import Arrays, Rows, Source, is_weighted
+from thalweg.errors import ArgumentError
 from thalweg.executors import threads as cores
 from thalweg.executors.executor import Program
+from thalweg.metrics.metric import Metric
 from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE, Optimizer
-from thalweg.state.names import METRICS, STATISTICS, parameter_state, slot_state
+from thalweg.optimizers.stepper import PlainStepper, Stepper
+from thalweg.state.names import METRICS, STATISTICS, owned, parameter_state, slot_state
 from thalweg.training.callbacks import CallbackList, Logs
 from thalweg.training.goals import PENALTY, Goals
 from thalweg.training.inference import Evaluation, clear_sums, sums
+from thalweg.training.own import DataForm, OwnSteps
 from thalweg.training.programs import Programs
 from thalweg.training.progress import Counter
 from thalweg.training.rescue import Divergence, Rescue
@@ -30,33 +35,61 @@ class Trainer:
 
     A whole ``fit`` is a ``Session``.
 
+    Arguments:
+        goals: None where the model says itself what its steps do.
+        own: these steps.
+
     Attributes:
+        form: of the data that such steps get; set before they run.
         totals: the states that are the losses of the epoch so far, which must be finite; metrics need not be.
     """
 
-    def __init__(self, net: Net, goals: Goals, optimizer: Optimizer, programs: Programs) -> None:
+    def __init__(
+        self, net: Net, goals: Goals | None, optimizer: Optimizer, programs: Programs, own: OwnSteps | None = None
+    ) -> None:
         self.net = net
         self.goals = goals
         self.optimizer = optimizer
         self.programs = programs
+        self.own = own
+        self.form: DataForm | None = None
         self.state = programs.state
-        names = [*(goal.loss_name for goal in goals.trained), PENALTY]
+        names = [*(goal.loss_name for goal in goals.trained), PENALTY] if goals is not None else []
         self.totals = [f"{METRICS}/{name}/total" for name in names]
-        self.stepper = optimizer.stepper([path for path in net.parameters if path in net.trainable])
+        self._measured: Mapping[str, Metric] = {} if goals is None else goals.metrics()
+        self._results: Callable[[Mapping[str, Any]], Logs] | None = None  # of the last step, where the model says it
+        trained = [path for path in net.parameters if path in net.trainable]
+        self.stepper: Stepper = PlainStepper() if goals is None else optimizer.stepper(trained)
 
     # Steps
 
     def step(self, batch: int, weighted: bool, measured: bool = False) -> Step:
         """The step for batches of this size; ``measured`` with the statistics of the layers."""
         return self.programs.step(
-            (TRAINING, batch, weighted, measured),
-            lambda: training_step(self.net, self.goals, self.optimizer, batch, weighted, measured),
+            (TRAINING, batch, weighted, measured, self.form), lambda: self._made(batch, weighted, measured)
         )
+
+    def _made(self, batch: int, weighted: bool, measured: bool) -> Step:
+        if self.goals is not None:
+            return training_step(self.net, self.goals, self.optimizer, batch, weighted, measured)
+        assert self.own is not None and self.form is not None, "a model without goals says itself what a step does"
+        if measured:
+            raise ArgumentError(
+                "the layers cannot be measured in a step that the model says itself",
+                expected="fit without LayerStatistics, or a model without a train_step of its own",
+                got="both",
+                fix="leave the callback out, or add what you want to know to the logs that train_step returns",
+            )
+        return self.own.training_step(self.net, self.form, batch)
 
     def prepare(self, batch: int, weighted: bool, measured: bool = False) -> Program:
         """The compiled step; the running sums are there then."""
         build = partial(self.step, batch, weighted, measured)
-        return self.programs.program((TRAINING, batch, weighted, measured), build)
+        program = self.programs.program((TRAINING, batch, weighted, measured, self.form), build)
+        if self.goals is None:
+            step = self.step(batch, weighted, measured)
+            self.totals, self._results, self._measured = list(step.losses), step.results, step.metrics
+        return program
 
     def run(self, arrays: Arrays, index: np.ndarray, threads: int, measured: bool = False) -> None:
         """A step on the rows of each row of ``index``."""
@@ -64,32 +97,51 @@ class Trainer:
         program, step = self.prepare(batch, weighted, measured), self.step(batch, weighted, measured)
         self.stepper.run(program, step.graph, self.state, arrays, index, threads)
 
+    def take_form(self, rows: Source) -> None:
+        """Be ready for steps on these rows."""
+        form = rows.form
+        assert form is None or isinstance(form, DataForm), "rows have the form that a step takes"
+        self.form = form
+
     def statistics(self) -> dict[str, dict[str, float]]:
         """Of the layers, over the steps that were measured since the last time: layer -> statistic -> number."""
         summary = statistics.summary({name: float(value) for name, value in sums(self.state, STATISTICS).items()})
-        clear_sums(self.state, STATISTICS)
+        clear_sums(self.state, STATISTICS, {})
         return summary
 
     def check(self, steps: int) -> None:
         """Raise ArgumentError if the optimizer cannot train the model in epochs of so many steps."""
+        if self.goals is None:  # it says so where it is applied
+            return
         parameters = self.net.parameters
         self.optimizer.check_fit(steps, [path for path, p in parameters.items() if p.constraint is not None])
 
     def take_averages(self) -> None:
         """With ``use_ema`` the moving averages become the parameters at the end, as in Keras."""
-        if self.optimizer.use_ema and self.state.number(ITERATIONS_STATE) > 0:
+        beside = {} if self.own is None else {name: handle.rule for name, handle in self.own.optimizers.items()}
+        for owner, rule in {"": self.optimizer, **beside}.items():
+            counter = owned(ITERATIONS_STATE, owner)
+            if not rule.use_ema or counter not in self.state or not self.state.number(counter):
+                continue
             for path in self.net.trainable:
-                self.state.write(parameter_state(path), self.state.read(slot_state(path, AVERAGE)))
+                average = owned(slot_state(path, AVERAGE), owner)
+                if average in self.state:  # an optimizer beside others moves some of the weights
+                    self.state.write(parameter_state(path), self.state.read(average))
 
     # Sums
 
     def logs(self) -> Logs:
         """Loss and metrics over the epoch so far."""
-        return self.goals.results(sums(self.state, METRICS))
+        found = sums(self.state, METRICS)
+        if self.goals is not None:
+            return self.goals.results(found)
+        return {} if self._results is None else self._results(found)
 
     def clear(self) -> None:
         """Set the running sums to zero."""
-        clear_sums(self.state, METRICS)
+        clear_sums(self.state, METRICS, self.programs.starts)
+        for name, metric in self._measured.items():
+            metric.attach(self.state, f"{METRICS}/{name}")
 
     def loss_is_finite(self) -> bool:
         """Of the steps so far."""
@@ -103,6 +155,7 @@ class Trainer:
         Raises: NonFiniteError, the model being left as it was before the step.
         """
         self.check(steps=1)
+        self.take_form(rows)
         self.prepare(rows.count, rows.weighted)
         self.clear()
         rescue = Rescue(self)
@@ -118,7 +171,7 @@ class Trainer:
     @cached_property
     def row_by_row(self) -> bool:
         """Whether losses and metrics do not depend on how the rows are cut into batches."""
-        return evaluates_row_by_row(self.net, self.goals)
+        return self.goals is not None and evaluates_row_by_row(self.net, self.goals)
 
     def evaluation(self, rows: Rows, batch: int) -> Evaluation:
         """Loss and metrics over these rows, to be run as often as wanted.
@@ -126,7 +179,12 @@ class Trainer:
         Arguments:
             batch: rows of a batch where that matters.
         """
-        return Evaluation(self.net, self.goals, self.programs, rows, self.row_by_row, batch)
+        own, form = self.own, rows.form
+        if self.goals is not None:
+            return Evaluation(self.net, self.goals, self.programs, rows, self.row_by_row, batch)
+        assert own is not None and isinstance(form, DataForm), "a model without goals says itself what a step does"
+        make = partial(own.evaluation_step, self.net, form)
+        return Evaluation(self.net, None, self.programs, rows, fill=False, batch=batch, make=make)
 
     def evaluate(
         self, rows: Rows, batch: int, callbacks: CallbackList, verbose: int | str, threads: int | None = None

@@ -16,6 +16,8 @@ from thalweg.saving import get_registered_name as get_registered_name
 from thalweg.saving import get_registered_object as get_registered_object
 from thalweg.saving import register_keras_serializable as register_keras_serializable
 from thalweg.saving import serialize_keras_object as serialize_keras_object
+from thalweg.training.own import pack as pack_x_y_sample_weight
+from thalweg.training.own import unpack as unpack_x_y_sample_weight
 from thalweg.utils.arrays import normalize as normalize
 from thalweg.utils.arrays import pad_sequences as pad_sequences
 from thalweg.utils.arrays import to_categorical as to_categorical

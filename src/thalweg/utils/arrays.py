@@ -120,7 +120,7 @@ def _fitting(value: Any, dtype: Any) -> Any:
 
 
 @reporting
-def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
+def normalize(x: Any, axis: int = -1, order: Annotated[float, In("[1, inf]")] = 2) -> np.ndarray:
     """The vectors along an axis, divided by their length; those of length 0 stay.
 
     Shapes: as x.
