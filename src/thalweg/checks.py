@@ -218,7 +218,9 @@ def _admit_bool(value: Any) -> Any:
 
 
 def _admit_int(value: Any) -> Any:
-    return int(value) if isinstance(value, _INT) and not isinstance(value, _BOOL) else _REFUSED
+    if not isinstance(value, _INT) or isinstance(value, _BOOL):
+        return _REFUSED
+    return value if isinstance(value, int) else int(value)  # a size that is open is an int of its own kind
 
 
 def _admit_float(value: Any) -> Any:
