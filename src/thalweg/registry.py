@@ -238,11 +238,15 @@ class Registry(Generic[T]):
             NameNotFoundError: if the class name is not registered.
             ArgumentError: if the description has another form, or its arguments do not fit.
         """
+        if not isinstance(description, Mapping):
+            raise self.bad_description("it is no mapping", f"{description!r:.80} ({type(description).__name__})")
         shared = _shared.get() if self.identity else None
         if shared is not None and SAME_AS in description:
             return cast(T, shared.again(description[SAME_AS], self))
         made = self._made(description)
         if shared is not None and NUMBER in description:
+            if type(description[NUMBER]) is not int:
+                raise self.bad_description("its number is none", f"{description[NUMBER]!r:.80}")
             shared.restored[description[NUMBER]] = made
         return made
 
@@ -312,7 +316,7 @@ class _Sharing:
 
     def again(self, number: object, registry: Registry[Any]) -> object:
         """The thing of this number. Raises ArgumentError if there is none, or one of another kind."""
-        found = self.restored.get(number) if isinstance(number, int) else None
+        found = self.restored.get(number) if type(number) is int else None
         if registry.base is not None and not isinstance(found, registry.base):
             raise registry.bad_description("it is the same as something that is not there", repr(number)[:80])
         return found

@@ -82,11 +82,6 @@ REWRITTEN = (
 IGNORED: Mapping[str, str] = {"batch_size": "input_shape"}
 """Older arguments of classes that have another one, beside which they say nothing: a model takes any batch size."""
 
-# Arguments that are gone: what to write instead. Their nearest present name would mean something else.
-GONE: Mapping[str, str] = {
-    "decay": "pass learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay); weight_decay= is another thing",
-}
-
 
 def accept_spellings(owner: str, known: Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword arguments under their present names.
@@ -166,7 +161,7 @@ def _present_spelling(owner: str, name: str, known: Collection[str]) -> str:
         f"{owner}: there is no argument {name!r}",
         expected=", ".join(known) or "no arguments",
         got=f"{name}=",
-        fix=f"use {written}" if right else GONE.get(name) or did_you_mean(name, known),
+        fix=f"use {written}" if right else did_you_mean(name, known),
     )
 
 
@@ -180,6 +175,9 @@ class Spelled(ABCMeta):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         if not kwargs:
             return super().__call__(*args)
+        older = getattr(cls, "older_arguments", None)
+        if older is not None:
+            kwargs = older(args, kwargs)
         known, takes_any = _constructor_arguments(cls)
         read = rewritten if takes_any else accept_spellings
         return super().__call__(*args, **read(cls.__name__, known, kwargs))

@@ -478,6 +478,7 @@ class Model:
         own.refuse_functions(type(self))
         given = optimizer if isinstance(optimizer, OptimizerHandle) else None
         rule = optimizers.get(optimizer) if given is None else given.current_rule()
+        rule = rule.for_weights(self.runner.structure.parameters())
         trained = Trained.now(self.runner.structure, self._trainable)
         decided = Compiled(rule, loss, loss_weights, metrics, weighted_metrics, trained)
         self.runner.compile(decided, goes_on=given is not None and given is self.optimizer)
@@ -944,14 +945,19 @@ class Model:
         """The inverse of ``file_config``; without values. Raises as ``description.restore_structure``."""
         if "arguments" not in settings:
             return _made(cls, settings)
+        whole = description.entry(description.ClassEntry, settings, f"the model of class {cls.__name__}")
         with sharing():
-            arguments = restore(settings["arguments"])
+            arguments = restore(whole.arguments)
         model: Self = cls.from_config(arguments)
-        model.name, model._trainable = str(settings["name"]), bool(settings["trainable"])
-        assert model._body is not None, "of a model that its class describes"
-        model._become(model._body.structure(settings["keys"], description.restore_inputs(settings["inputs"])))
-        for path, layer in model.runner.structure.layers_by_path().items():
-            layer.trainable = bool(settings["layers"][path])
+        model.name, model._trainable = whole.name, whole.trainable
+        if model._body is None:
+            raise description.bad_entry("a class describes the model", "a class with a call", cls.__name__)
+        model._become(model._body.structure(whole.keys, description.restore_inputs(whole.inputs)))
+        layers = model.runner.structure.layers_by_path()
+        if layers.keys() != whole.layers.keys():
+            raise description.bad_entry("the class has other layers", ", ".join(layers), list(whole.layers))
+        for path, layer in layers.items():
+            layer.trainable = whole.layers[path]
         return model
 
     @checked
@@ -989,9 +995,15 @@ class Model:
 def _made(cls: type[M], settings: Mapping[str, Any]) -> M:
     """A model of layers and connections, or of the arguments of its class."""
     if not settings.keys() >= description.PARTS:
-        return cls(**settings)
+        try:
+            return cls(**settings)
+        except TypeError as error:
+            problem = f"these are no arguments of {cls.__name__}, and no layers with their connections"
+            expected = f"{', '.join(sorted(description.PARTS))}, or the arguments of its __init__"
+            raise description.bad_entry(problem, expected, str(error)) from error
+    whole = description.entry(description.StructureEntry, settings, "the model")
     model = cls.__new__(cls)
-    model._begin(str(settings["name"]), bool(settings["trainable"]))
+    model._begin(whole.name, whole.trainable)
     model._become(description.restore_structure(settings))
     return model
 
