@@ -29,10 +29,10 @@ from thalweg.layers.signature import (
     Arguments,
     SymbolicShape,
     arranged,
-    as_types,
     build_with,
     builder,
     require_tensors,
+    shapes_as_types,
     signature_of,
     symbolic,
 )
@@ -99,7 +99,7 @@ class Layer(Registered):
 
     def __post_init__(self) -> None:
         if self.dtype is not None and not isinstance(self.dtype, str):
-            with suppress(TypeError):  # which check_fields says better
+            with suppress(TypeError, ValueError):  # which check_fields says better
                 self.dtype = np.dtype(self.dtype).name
         check_fields(self)
         self.dtype = self.dtype or config.floatx()
@@ -371,8 +371,8 @@ class Layer(Registered):
 
         Raises: a ThalwegError if the inputs do not fit.
         """
-        given = tuple(as_types(part, self.compute_dtype) for part in input_shapes)
-        inputs = {name: as_types(part, self.compute_dtype) for name, part in named.items()}
+        given = tuple(shapes_as_types(part, self.compute_dtype) for part in input_shapes)
+        inputs = {name: shapes_as_types(part, self.compute_dtype) for name, part in named.items()}
         types, arguments = arranged(self, given, inputs, TensorType)
         outcome = self.outcome(types, arguments)
         return unflatten(outcome.form, iter([symbolic(kind.shape) for kind in outcome.types]))
