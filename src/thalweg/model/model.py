@@ -24,7 +24,7 @@ from thalweg.layers.operation import Operation
 from thalweg.layers.signature import symbolic
 from thalweg.layers.summary import table_lines, total_lines
 from thalweg.layers.symbols import Input, Symbol, name_inputs
-from thalweg.layers.tracing import Parameter, tracing_now
+from thalweg.layers.tracing import Parameter, told_in_words, tracing_now
 from thalweg.metrics import Mean
 from thalweg.metrics.metric import Metric
 from thalweg.model import description, own, restoring
@@ -177,6 +177,7 @@ class Model:
                 symbols, for good: True for a part that behaves so also in prediction; False for a part that is to
                 behave as in prediction also while the rest is trained.
         """
+        training = told_in_words(type(self).__name__, training)
         several = isinstance(inputs, Mapping | list | tuple)
         given = list(inputs.values() if isinstance(inputs, Mapping) else inputs) if several else [inputs]
         if given and all(isinstance(part, Node) for part in given):
@@ -187,7 +188,7 @@ class Model:
             if not self.built and self._body is not None and isinstance(given[0], Symbol):
                 self._become(self._body.structure_for(inputs))
             return self._call_inside(inputs, given, training)
-        return self._on_one_batch(inputs, bool(check_value(type(self).__name__, "training", bool | None, training)))
+        return self._on_one_batch(inputs, bool(training))
 
     # Structure
 
@@ -829,6 +830,7 @@ class Model:
         compiled = self.runner.require_compiled("get_compile_config")
         return checkpoint.describe_compile(compiled.rule, compiled.arguments)
 
+    @checked
     def compile_from_config(self, config: Mapping[str, Any] | None) -> None:
         """Compile as ``get_compile_config`` said. Where it gave None the model is left for the user to compile."""
         if config is None:

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from types import FunctionType
 from typing import Any, TypeVar
 
 import numpy as np
 
 from thalweg import config
-from thalweg.checks import checked
+from thalweg.checks import ArgumentRules
 from thalweg.errors import ArgumentError, GraphError
 from thalweg.graph.node import Node
 from thalweg.graph.types import FLOATS
@@ -43,6 +42,9 @@ KEYWORDS: Mapping[str, str] = {
 }
 """Keras's names of arguments that are called otherwise here."""
 
+_TENSORS = ("Node", "Operand")
+"""The words in the annotations of tensors."""
+
 _PLAIN = frozenset({Node, float, int, bool, str, tuple, type(None)})
 """Types of arguments beside a node that need no second look: the quick way for what a layer's ``call`` computes."""
 
@@ -64,19 +66,35 @@ def recordable(function: F) -> F:
     tensors = any(_is_tensor(kind) and "Operand" not in kind for kind in others)
     plain = _PLAIN - {float, int, bool} if tensors else _PLAIN
 
+    rules: ArgumentRules | None = None
+
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        nonlocal rules
+        if rules is None:
+            rules = ArgumentRules(function, left_out=_TENSORS)
         if kwargs:
             kwargs = _spelled(function, kwargs)
+        if not all(type(part) in _PLAIN for part in (*args, *kwargs.values())):
+            args, kwargs = _readable(function, args, kwargs)
+        args, kwargs = rules.fitted(args, kwargs)
+        try:
+            return answer(args, kwargs)
+        except Exception as error:
+            told = rules.misfit(args, kwargs, error)
+            if told is error:
+                raise
+            raise told from error
+
+    def answer(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         others = (*args[1:], *kwargs.values())
         if args and type(args[0]) is Node and all(type(part) in plain for part in others):
             return function(*args, **kwargs)
         given = list(_parts((*args, *kwargs.values())))
         record = next((_records[type(part)] for part in given if type(part) in _records), None)
         if record is not None:
-            _Tensors(function, args, kwargs, _rules(function)).check()
             return record(call, args, kwargs)
-        told = _Tensors(function, args, kwargs, _rules(function))
+        told = _Tensors(function, args, kwargs)
         return told.in_graph() if told.nodes else told.at_once()
 
     return call  # type: ignore[return-value]  # of the same signature
@@ -91,13 +109,29 @@ def takes_tensors(function: Callable[..., Any]) -> bool:
 
 
 def _is_tensor(annotation: str) -> bool:
-    return "Node" in annotation or "Operand" in annotation
+    return any(word in annotation for word in _TENSORS)
 
 
 def _spelled(function: Callable[..., Any], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Keyword arguments under the names that the function has."""
     names = function.__code__.co_varnames[: function.__code__.co_argcount + function.__code__.co_kwonlyargcount]
     return {KEYWORDS[key] if key not in names and KEYWORDS.get(key) in names else key: v for key, v in kwargs.items()}
+
+
+def _readable(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments with dtypes by their names, and arrays that stand for sizes, axes or places as lists."""
+    annotations, names = function.__annotations__, function.__code__.co_varnames[: function.__code__.co_argcount]
+
+    def one(name: str, value: Any) -> Any:
+        if name == "dtype":
+            return named_dtype(value)
+        listed = isinstance(value, np.ndarray) and name in annotations and not _is_tensor(str(annotations[name]))
+        return value.tolist() if listed else value
+
+    placed = [one(name, value) for name, value in zip(names, args, strict=False)]
+    return (*placed, *args[len(placed) :]), {name: one(name, value) for name, value in kwargs.items()}
 
 
 def _parts(arguments: tuple[Any, ...]) -> Iterator[Any]:
@@ -111,14 +145,8 @@ def _parts(arguments: tuple[Any, ...]) -> Iterator[Any]:
 class _Tensors:
     """A call whose tensors may be nodes, weights of layers, arrays, lists or numbers."""
 
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        rules: Callable[..., dict[str, Any]],
-    ) -> None:
-        self.function, self.rules = function, rules
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.function = function
         code, annotations = function.__code__, function.__annotations__
         names = [*code.co_varnames[: code.co_argcount]]
         rest = code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & 4 else ""
@@ -134,25 +162,11 @@ class _Tensors:
         }
         for place, kind in self.kinds.items():
             given = self.args[place]
-            self.args[place] = (
-                [*map(_node_or_value, _several(function, given))] if "Nodes" in kind else _node_or_value(given)
-            )
+            if "Nodes" in kind:
+                self.args[place] = [*map(_node_or_value, _several(function, given))]
+            else:
+                self.args[place] = _node_or_value(given)
         self.nodes = [part for part in self._each() if isinstance(part, Node)]
-
-    def check(self) -> None:
-        """Raise ArgumentError for another argument than a tensor that does not fit its annotation."""
-        self._checked(self.args)
-
-    def _checked(self, args: dict[int | str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """All arguments, those that are no tensors as their annotations say."""
-        args = {
-            place: part.tolist() if isinstance(part, np.ndarray) and place not in self.kinds else part
-            for place, part in args.items()
-        }
-        named = {key: value for key, value in args.items() if isinstance(key, str)}
-        if "dtype" in named:
-            named["dtype"] = named_dtype(named["dtype"])
-        return self.rules(*(value for key, value in args.items() if not isinstance(key, str)), **named)  # type: ignore
 
     def _each(self) -> Iterator[Any]:
         """The tensors."""
@@ -168,8 +182,8 @@ class _Tensors:
         for place, kind in self.kinds.items():
             given = args[place]
             args[place] = tuple(change(part, kind) for part in given) if "Nodes" in kind else change(given, kind)
-        positional, named = self._checked(args)
-        return self.function(*positional, **named)
+        named = {key: value for key, value in args.items() if isinstance(key, str)}
+        return self.function(*(value for key, value in args.items() if not isinstance(key, str)), **named)
 
     def in_graph(self) -> Any:
         """Beside nodes arrays become part of the graph, floats in the dtype of these; numbers stay numbers."""
@@ -206,25 +220,6 @@ class _Tensors:
         with np.errstate(all="ignore"):
             values = reference_values(nodes, known)
         return _replaced(result, dict(zip(nodes, values, strict=True)))
-
-
-@functools.cache
-def _rules(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What gives the arguments of a call back, those that are no tensors checked and converted by the annotations."""
-    code = function.__code__
-
-    def given(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return args, kwargs
-
-    told = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
-    told.__kwdefaults__ = function.__kwdefaults__
-    told.__annotations__ = {
-        name: Any if name == "dtype" or _is_tensor(str(kind)) else kind
-        for name, kind in function.__annotations__.items()
-    }
-    given.__wrapped__ = told  # type: ignore[attr-defined]  # whose signature is read
-    given.__name__ = function.__name__
-    return checked(given)
 
 
 def _several(function: Callable[..., Any], given: Any) -> Any:
