@@ -25,7 +25,7 @@ from thalweg.layers.operation import Operation
 from thalweg.layers.signature import symbolic
 from thalweg.layers.summary import table_lines, total_lines
 from thalweg.layers.symbols import Input, Symbol, name_inputs
-from thalweg.layers.tracing import Parameter, tracing_now
+from thalweg.layers.tracing import Parameter, told_in_words, tracing_now
 from thalweg.metrics import Mean
 from thalweg.metrics.metric import Metric
 from thalweg.model import description, own, restoring
@@ -179,6 +179,7 @@ class Model:
                 behave as in prediction also while the rest is trained.
             mask: on symbols, which places of the input count; of several inputs a list.
         """
+        training = told_in_words(type(self).__name__, training)
         several = isinstance(inputs, Mapping | list | tuple)
         given = list(inputs.values() if isinstance(inputs, Mapping) else inputs) if several else [inputs]
         if given and all(isinstance(part, Node) for part in given):
@@ -197,7 +198,7 @@ class Model:
                 got=f"{mask!r:.60} ({type(mask).__name__})",
                 fix="make the mask an input of the model, or of its first layer: Masking(), Embedding(mask_zero=True)",
             )
-        return self._on_one_batch(inputs, bool(check_value(type(self).__name__, "training", bool | None, training)))
+        return self._on_one_batch(inputs, bool(training))
 
     # Structure
 
@@ -841,6 +842,7 @@ class Model:
         compiled = self.runner.require_compiled("get_compile_config")
         return checkpoint.describe_compile(compiled.rule, compiled.arguments)
 
+    @checked
     def compile_from_config(self, config: Mapping[str, Any] | None) -> None:
         """Compile as ``get_compile_config`` said. Where it gave None the model is left for the user to compile."""
         if config is None:
