@@ -34,6 +34,9 @@ _BATCH_HOOKS = {
 class Callback:
     """The base of callbacks: override the hooks that matter, set ``self.model.stop_training = True`` to stop.
 
+    Every hook gets ``logs``, a mapping, as in Keras: the losses and metrics so far at the ends of batches and epochs, of
+    an evaluation and of training, ``{"outputs": predictions}`` at the end of a batch of ``predict``, else an empty one.
+
     Steps run many at a time without Python in between. As soon as one callback overrides a hook per batch, they run
     one at a time instead, which costs some microseconds each.
     """
@@ -115,7 +118,7 @@ class Callback:
         """Called before each step of predictions."""
 
     def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Called after each step of predictions."""
+        """Called after each step of predictions, which are ``logs["outputs"]``."""
 
 
 def _is_overridden(callback: Callback, hook: str) -> bool:
@@ -157,8 +160,8 @@ class CallbackList:
         """Tells every callback the model and the parameters of the loop."""
         self.model = model
         for callback in self.callbacks:
-            callback.set_params(params)
             callback.set_model(model)
+            callback.set_params(params)
 
     @property
     def measuring(self) -> bool:
@@ -186,7 +189,7 @@ class CallbackList:
         return self.model is not None and bool(self.model.stop_training)
 
     def call(self, hook: str, *arguments: Any) -> None:
-        """Call one hook, such as ``"on_epoch_end"``, of every callback."""
+        """Call one hook, such as ``"on_epoch_end"``, of every callback; the last argument is the logs."""
         for callback in self.callbacks:
             getattr(callback, hook)(*arguments)
 
