@@ -190,10 +190,11 @@ class Session:
         self.callbacks.listen(self.tell)
         self.tell(TrainingBegun(options.initial_epoch, options.epochs, self.steps, self.source.count, self.batch))
         self.callbacks.call("on_train_begin", {})
+        self.position.begin()  # a callback may have brought back an earlier training
 
     def run_epochs(self) -> None:
         """The epochs. Raises Divergence if a loss is not finite, or at the end anything else that lasts."""
-        for epoch in range(self.options.initial_epoch, self.options.epochs):
+        for epoch in range(self.callbacks.first_epoch(self.options.initial_epoch), self.options.epochs):
             self.epoch = epoch
             began = time.perf_counter()
             self.begin_epoch()
