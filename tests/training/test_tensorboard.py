@@ -1,6 +1,8 @@
 """What the TensorBoard callback writes, read back."""
 
+import importlib
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -21,8 +23,7 @@ def fit(watch, **options):
 
 def events(folder):
     """(tag, step, value) of everything in the event file of a folder; None for what is no scalar."""
-    from tensorboardX.proto import event_pb2
-
+    event_pb2 = importlib.import_module("tensorboardX.proto.event_pb2")
     found = []
     for path in folder.glob("events.out.tfevents.*"):
         data, at = path.read_bytes(), 0
@@ -56,7 +57,7 @@ def test_batches(update_freq, steps, tmp_path):
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "tensorboardX", None)
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(MissingPackageError) as caught:
         callbacks.TensorBoard("logs")
     assert caught.value.fix == "pip install 'thalweg[tensorboard]'; or write tables with callbacks.CSVLogger"

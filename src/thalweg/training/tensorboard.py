@@ -51,13 +51,10 @@ class TensorBoard(Callback):
         self.write_steps_per_second = self.checked("write_steps_per_second", bool, write_steps_per_second)
         rule = Annotated[str, OneOf("epoch", "batch")] | Annotated[int, In("[1, inf)")]
         self.update_freq: str | int = self.checked("update_freq", rule, update_freq)
-        reserved: dict[str, tuple[Any, Any]] = {
-            "write_images": (write_images, False),
-            "profile_batch": (profile_batch, 0),
-        }
-        reserved |= {"embeddings_freq": (embeddings_freq, 0), "embeddings_metadata": (embeddings_metadata, None)}
-        for name, (value, default) in reserved.items():
-            self.checked(name, Annotated[object, Reserved(default)], value)
+        self.checked("write_images", Annotated[object, Reserved(False)], write_images)
+        self.checked("profile_batch", Annotated[object, Reserved(0)], profile_batch)
+        self.checked("embeddings_freq", Annotated[object, Reserved(0)], embeddings_freq)
+        self.checked("embeddings_metadata", Annotated[object, Reserved(None)], embeddings_metadata)
         self._summary_writer = _package().SummaryWriter
         self._writers: dict[str, Any] = {}
         self._begun = (0.0, 0)
