@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thalweg import absent, config, ops
-from thalweg.checks import check_value
+from thalweg.checks import check_value, report_from
 from thalweg.errors import ArgumentError
 from thalweg.graph.node import Node
 from thalweg.layers.tracing import tracing_now
@@ -248,3 +248,6 @@ def _of_tensors(result: Node, given: dict[Node, Any]) -> Any:
     """The node, or where an array was given its numbers."""
     known = {node: plain_array(x) for node, x in given.items() if not isinstance(x, Node)}
     return np.asarray(reference_values([result], known)[0]) if known else result
+
+
+report_from(globals())

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from thalweg import config
+from thalweg.checks import ArgumentRules
 from thalweg.errors import GraphError
 from thalweg.graph.node import Node
 from thalweg.graph.types import FLOATS
@@ -41,6 +42,9 @@ KEYWORDS: Mapping[str, str] = {
 }
 """Keras's names of arguments that are called otherwise here."""
 
+_TENSORS = ("Node", "Operand")
+"""The words in the annotations of tensors."""
+
 _PLAIN = frozenset({Node, float, int, bool, str, tuple, type(None)})
 """Types of arguments beside a node that need no second look: the quick way for what a layer's ``call`` computes."""
 
@@ -62,10 +66,25 @@ def recordable(function: F) -> F:
     tensors = any(_is_tensor(kind) and "Operand" not in kind for kind in others)
     plain = _PLAIN - {float, int, bool} if tensors else _PLAIN
 
+    rules: ArgumentRules | None = None
+
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        nonlocal rules
+        if rules is None:
+            rules = ArgumentRules(function, left_out=_TENSORS)
         if kwargs:
             kwargs = _spelled(function, kwargs)
+        args, kwargs = rules.fitted(args, kwargs)
+        try:
+            return answer(args, kwargs)
+        except Exception as error:
+            told = rules.misfit(args, kwargs, error)
+            if told is error:
+                raise
+            raise told from error
+
+    def answer(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         others = (*args[1:], *kwargs.values())
         if args and type(args[0]) is Node and all(type(part) in plain for part in others):
             return function(*args, **kwargs)
@@ -88,7 +107,7 @@ def takes_tensors(function: Callable[..., Any]) -> bool:
 
 
 def _is_tensor(annotation: str) -> bool:
-    return "Node" in annotation or "Operand" in annotation
+    return any(word in annotation for word in _TENSORS)
 
 
 def _spelled(function: Callable[..., Any], kwargs: dict[str, Any]) -> dict[str, Any]:
