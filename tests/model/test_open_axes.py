@@ -309,6 +309,25 @@ class TestModels:
         other = RANDOM.normal(size=(3, 7, 3))
         assert model.predict([x, other], verbose=0).shape == (3, 2)
 
+    def test_embedded_places(self):
+        """As in Keras's examples: an embedding of as many places as there are, looked up by ``ops.arange``."""
+
+        class TokensAndPlaces(Layer):
+            def __init__(self):
+                super().__init__()
+                self.tokens, self.places = layers.Embedding(9, 4), layers.Embedding(20, 4)
+
+            def call(self, x):
+                return self.tokens(x) + self.places(ops.arange(0, ops.shape(x)[-1], 1))
+
+        x = Input((None,), dtype="int32")
+        model = Model(x, TokensAndPlaces()(x))
+        model.executor = NumpyExecutor()
+        tokens, places = model.get_weights()
+        for length in (5, 20):
+            ids = RANDOM.integers(0, 9, (3, length))
+            np.testing.assert_allclose(model.predict(ids, verbose=0), tokens[ids] + places[:length], rtol=1e-6)
+
     def test_a_class_of_models_built_open(self):
         class Net(Model):
             def __init__(self):
