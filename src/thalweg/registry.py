@@ -6,12 +6,13 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import FunctionType
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
 
 from thalweg.errors import ArgumentError, NameNotFoundError, did_you_mean
-from thalweg.spelling import Spelled
+from thalweg.spelling import Spelled, constructor_arguments, given_arguments, has_own_constructor
 
 __all__ = [
     "GLOBAL_OBJECTS",
@@ -20,10 +21,13 @@ __all__ = [
     "Registry",
     "all_registries",
     "describe",
+    "functions",
     "homes",
     "known_objects",
+    "noting",
     "restore",
     "sharing",
+    "writes",
 ]
 
 T = TypeVar("T")
@@ -123,9 +127,10 @@ class Registry(Generic[T]):
         custom = _custom.get().get(name)
         if callable(custom) and (self.base is None or not isinstance(custom, type) or issubclass(custom, self.base)):
             return cast("Callable[..., Any]", custom)
-        first_name = self._first_names.get(name.casefold())
-        if first_name is not None:
-            return self._entries[first_name]
+        for registry in (self, functions):
+            first_name = registry._first_names.get(name.casefold())
+            if first_name is not None:
+                return registry._entries[first_name]
         raise NameNotFoundError(
             f"there is no {self.kind} of this name",
             expected=f"one of {', '.join(map(repr, self.spellings()))}",
@@ -199,12 +204,26 @@ class Registry(Generic[T]):
         description: dict[str, Any] = {"kind": self.kind, "class_name": self.name_of(instance)}
         if shared is not None:
             shared.described[id(instance)] = (instance, description)
-        if dataclasses.is_dataclass(instance):
+        if dataclasses.is_dataclass(instance) or has_own_constructor(type(instance)):
             description["config"] = self.arguments(instance)
         return description
 
     def arguments(self, instance: Any) -> dict[str, Any]:
-        """The arguments that an object was made with, in JSON types. Raises as ``config``."""
+        """The arguments to make an equal object with, in JSON types. Raises as ``config``.
+
+        A class of a user's own says them by its ``get_config``, as in Keras; without one they are what the constructor
+        was given, or the fields.
+        """
+        where = type(instance).__name__
+        if writes(type(instance), "get_config"):
+            return {k: describe(v, f"{where}.get_config()[{k!r}]") for k, v in instance.get_config().items()}
+        given = given_arguments(instance)
+        if given is not None:
+            return {key: describe(value, f"{where}.{key}") for key, value in given.items()}
+        return self.fields(instance)
+
+    def fields(self, instance: Any) -> dict[str, Any]:
+        """The fields of an object that are arguments, in JSON types. Raises as ``config``."""
         where = type(instance).__name__
         return {
             field.name: describe(vars(instance)[field.name], f"{where}.{field.name}")
@@ -215,18 +234,26 @@ class Registry(Generic[T]):
     def name_of(self, instance: Any) -> str:
         """The first name of an instance's class, of a class, or of a function.
 
+        What a user has not registered goes by its own name, which has to be handed in when it is restored.
+
         Raises:
-            ArgumentError: if it is not registered here.
+            ArgumentError: if it has no name, or one that stands for something else.
         """
-        for name, entry in self._entries.items():
+        for name, entry in [*_custom.get().items(), *self._entries.items()]:
             if instance is entry or type(instance) is entry:
                 return name
-        shown = getattr(instance, "__name__", type(instance).__name__)
+        entry = instance if isinstance(instance, type | FunctionType) else type(instance)
+        name = entry.__name__
+        if name.isidentifier() and name.casefold() not in self._first_names and not _is_ours(entry):
+            noted = _noted.get()
+            if noted is not None:
+                noted[name] = entry
+            return name
         raise ArgumentError(
-            f"the {self.kind} {shown} cannot be described: it is not registered",
-            expected=f"a registered {self.kind}",
+            f"the {self.kind} {name} cannot be described: it is not registered",
+            expected=f"a registered {self.kind}, or one with a name that stands for nothing else",
             got=repr(instance)[:80],
-            fix=f"put .register({shown.lower()!r}) of the {self.kind} registry as a decorator above its definition",
+            fix=f"put .register({name.lower()!r}) of the {self.kind} registry as a decorator above its definition",
         )
 
     def from_config(self, description: Mapping[str, Any]) -> T:
@@ -253,19 +280,29 @@ class Registry(Generic[T]):
             raise self.bad_description("its form is not known", repr(dict(description))[:200])
         if description.get("kind", self.kind) != self.kind:
             raise self.bad_description("it describes another kind of thing", repr(description["kind"]))
-        entry = self.find(name)
+        try:
+            entry = self.find(name)
+        except NameNotFoundError as error:
+            fix = f"hand in what is your own: custom_objects={{{name!r:.40}: {name:.40}}}; else {error.fix}"
+            raise NameNotFoundError(error.problem, expected=error.expected, got=error.got, fix=fix) from error
         if not isinstance(entry, type):
             if config:
                 raise self.bad_description(f"{name!r} is a function and takes no arguments", repr(dict(config))[:200])
             return cast(T, entry)
         arguments = {key: restore(value) for key, value in config.items()}
-        if not dataclasses.is_dataclass(entry):
+        if writes(entry, "from_config"):
+            return cast(T, cast(Any, entry).from_config(arguments))
+        return self.construct(entry, arguments)
+
+    def construct(self, entry: type, arguments: Mapping[str, Any]) -> T:
+        """An object of a class by the arguments of its constructor. Raises as ``from_config``."""
+        if not (dataclasses.is_dataclass(entry) or has_own_constructor(entry)):
             if arguments:
-                raise self.bad_description(f"{name!r} takes no arguments", repr(arguments)[:200])
+                raise self.bad_description(f"{entry.__name__!r} takes no arguments", repr(arguments)[:200])
             return self._construct(entry)
-        known = {field.name for field in dataclasses.fields(entry) if field.init}
-        if not arguments.keys() <= known:
-            surplus = ", ".join(sorted(map(str, arguments.keys() - known)))
+        known, takes_any = constructor_arguments(entry)
+        if not takes_any and not arguments.keys() <= set(known):
+            surplus = ", ".join(sorted(map(str, arguments.keys() - set(known))))
             raise self.bad_description(f"{entry.__name__} has no argument {surplus}", surplus)
         try:
             return cast(T, entry(**arguments))
@@ -292,6 +329,33 @@ NOT_DESCRIBED: Mapping[str, Any] = {"described": False}
 
 SAME_AS, NUMBER = "same_as", "number"
 """In descriptions: the number of the thing that this one is; the number that another one calls this by."""
+
+
+functions: Registry[Callable[..., Any]] = Registry("function")
+"""Functions of users, which may be activations, losses, metrics ... as well."""
+
+_noted: ContextVar[dict[str, Any] | None] = ContextVar("thalweg_noted", default=None)
+
+
+@contextmanager
+def noting() -> Iterator[dict[str, Any]]:
+    """Name -> what is described inside under its own name, without being registered."""
+    noted: dict[str, Any] = {}
+    token = _noted.set(noted)
+    try:
+        yield noted
+    finally:
+        _noted.reset(token)
+
+
+def writes(cls: type, method: str) -> bool:
+    """Whether a method of a class is a user's."""
+    written = getattr(cls, method, None)
+    return written is not None and not _is_ours(written)
+
+
+def _is_ours(entry: Any) -> bool:
+    return str(entry.__module__).partition(".")[0] == "thalweg"
 
 
 class _Sharing:
@@ -361,13 +425,13 @@ class Registered(metaclass=Spelled):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments as JSON types, from which ``from_config`` makes an equal object (a layer without weights)."""
-        self._registry.name_of(self)
-        return self._registry.arguments(self)
+        own = writes(type(self), "get_config")  # which asks here for what every object has
+        return self._registry.fields(self) if own else self._registry.arguments(self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """An object with the arguments that ``get_config`` gave."""
-        return cast(Self, cls._registry.from_config({"class_name": cls._registry.name_of(cls), "config": config}))
+        return cast(Self, cls._registry.construct(cls, {key: restore(value) for key, value in config.items()}))
 
     def _default_name(self) -> str:
         """The registered name; the class's where it is not registered."""
@@ -393,6 +457,10 @@ def describe(value: Any, where: str) -> Any:
     for registry in _registries.values():
         if any(value is entry or type(value) is entry for _, entry in registry.items()):
             return registry.config(value)
+    if isinstance(value, FunctionType) and value.__name__.isidentifier():
+        return functions.config(value)
+    for registry in homes(type(value)):
+        return registry.config(value)
     raise ArgumentError(
         f"the value of {where} cannot be saved",
         expected="a number, a string, a list or mapping of these, or an object of a registered class",

@@ -13,7 +13,14 @@ from typing import Any
 from thalweg.errors import ArgumentError, did_you_mean
 from thalweg.fields import dataclass, has_field_constructor
 
-__all__ = ["Spelled", "SpellingNotice", "accept_spellings"]
+__all__ = [
+    "Spelled",
+    "SpellingNotice",
+    "accept_spellings",
+    "constructor_arguments",
+    "given_arguments",
+    "has_own_constructor",
+]
 
 
 class SpellingNotice(UserWarning):
@@ -178,22 +185,64 @@ class Spelled(ABCMeta):
     """
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if not kwargs:
-            return super().__call__(*args)
-        known, takes_any = _constructor_arguments(cls)
-        read = rewritten if takes_any else accept_spellings
-        return super().__call__(*args, **read(cls.__name__, known, kwargs))
+        if kwargs:
+            known, takes_any = constructor_arguments(cls)
+            read = rewritten if takes_any else accept_spellings
+            kwargs = read(cls.__name__, known, kwargs)
+        made = super().__call__(*args, **kwargs)
+        if has_own_constructor(cls):
+            vars(made)[_GIVEN] = _Given(args, kwargs)
+        return made
+
+
+_GIVEN = "_given"
+
+
+class _Given:
+    """What a constructor was given: no tuple, in which layers would be looked for."""
+
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.args, self.kwargs = args, kwargs
+
+
+def has_own_constructor(cls: Any) -> bool:
+    """Whether a user has written the constructor, with arguments that are no fields."""
+    if has_field_constructor(cls) or cls.__module__.partition(".")[0] == "thalweg":
+        return False
+    fields = {field.name for field in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set()
+    return not set(_parameters(cls)) <= fields
+
+
+def given_arguments(thing: Any) -> dict[str, Any] | None:
+    """What a constructor of a user's own was given, by name; None for things that are made of their fields."""
+    given = vars(thing).get(_GIVEN)
+    if given is None:
+        return None
+    signature = inspect.signature(type(thing).__init__)
+    arguments = signature.bind(thing, *given.args, **given.kwargs).arguments
+    named: dict[str, Any] = {}
+    for parameter in list(signature.parameters.values())[1:]:
+        if parameter.name in arguments and parameter.kind is parameter.VAR_KEYWORD:
+            named |= arguments[parameter.name]
+        elif parameter.name in arguments:
+            named[parameter.name] = arguments[parameter.name]
+    return named
+
+
+def _parameters(cls: Any) -> list[str]:
+    """The arguments of the constructor that have a name of their own."""
+    parameters = list(inspect.signature(inspect.getattr_static(cls, "__init__")).parameters.values())[1:]
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
 
 
 @lru_cache(maxsize=1024)
-def _constructor_arguments(cls: Any) -> tuple[tuple[str, ...], bool]:
+def constructor_arguments(cls: Any) -> tuple[tuple[str, ...], bool]:
     """The keywords that the constructor takes, and whether it takes any besides, for the constructor of its base."""
     fields = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
     of_fields = [field.name for field in fields if field.init]
     if has_field_constructor(cls):
         return tuple(of_fields), False
-    parameters = list(inspect.signature(inspect.getattr_static(cls, "__init__")).parameters.values())[1:]
+    parameters = inspect.signature(inspect.getattr_static(cls, "__init__")).parameters.values()
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    own = [parameter.name for parameter in parameters if parameter.kind in named]
+    own = _parameters(cls)
     return tuple(dict.fromkeys([*own, *of_fields] if takes_any else own)), takes_any

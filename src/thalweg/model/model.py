@@ -34,8 +34,8 @@ from thalweg.model.runner import Runner, first
 from thalweg.model.structure import Parts, Structure, between
 from thalweg.model.subclass import Body, entries_of_shape
 from thalweg.record.history import History
-from thalweg.registry import describe, restore, sharing
-from thalweg.state import Snapshot, State
+from thalweg.registry import describe, noting, restore, sharing
+from thalweg.state import State
 from thalweg.state.names import OPTIMIZER, SEED_STATE, SLOTS
 from thalweg.steps import gradients
 from thalweg.training import checkpoint, data, session
@@ -964,11 +964,14 @@ class Model:
         state = self.runner.kept_state()
         checkpoint.save(filepath, state, restoring.whole_description(self), overwrite)
 
-    def __reduce__(self) -> tuple[Callable[..., Model], tuple[type[Model], dict[str, Any], Snapshot, int]]:
-        """Copies and pickles hold what a file holds: compiled code and addresses must not be copied."""
-        whole = restoring.whole_description(self)
+    def __reduce__(self) -> tuple[Callable[..., Model], tuple[Any, ...]]:
+        """Copies and pickles hold what a file holds, compiled code and addresses must not be copied; and what a file
+        would have to be handed in.
+        """
+        with noting() as own:
+            whole = restoring.whole_description(self)
         state = self.runner.kept_state()
-        return restoring.revived, (type(self), whole, state, checkpoint.FORMAT)
+        return restoring.revived, (type(self), whole, state, checkpoint.FORMAT, own)
 
     def to_json(self, **kwargs: Any) -> str:
         """The layers and how they are connected, without weights; keywords go to ``json.dumps``."""

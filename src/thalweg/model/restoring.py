@@ -8,7 +8,7 @@ from typing import Any
 
 from thalweg.errors import ArgumentError, NameNotFoundError
 from thalweg.model.compiled import Trained
-from thalweg.registry import Registry
+from thalweg.registry import Registry, known_objects
 from thalweg.state import Snapshot
 from thalweg.training import checkpoint
 
@@ -79,9 +79,20 @@ def restored(description: Mapping[str, Any], cls: type[Model] | None = None) -> 
     return model
 
 
-def revived(cls: type[Model], description: Mapping[str, Any], arrays: Snapshot, format: int = 1) -> Model:
-    """The model of a copy or a pickle; older pickles do not say what format their names are of."""
-    model = restored(description, cls)
+def revived(
+    cls: type[Model],
+    description: Mapping[str, Any],
+    arrays: Snapshot,
+    format: int = 1,
+    own: Mapping[str, Any] | None = None,
+) -> Model:
+    """The model of a copy or a pickle; older pickles do not say what format their names are of.
+
+    Arguments:
+        own: what is not registered, by the names in the description.
+    """
+    with known_objects(own or {}):
+        model = restored(description, cls)
     model.runner.take_state(checkpoint.fitting("the pickle", model.runner.state_types(), arrays, format))
     return model
 
