@@ -10,7 +10,7 @@ import pytest
 
 from thalweg.checks import In, check_fields
 from thalweg.errors import ArgumentError, NameNotFoundError
-from thalweg.registry import Registry, describe, known_objects, noting, restore
+from thalweg.registry import Registry, describe, known_objects, restore
 from thalweg.spelling import Spelled
 
 
@@ -154,32 +154,12 @@ def test_what_has_no_name_cannot_be_described():
     class Stranger(Animal):
         pass
 
-    Lion = type("Lion", (Stranger,), {})  # which is what big cats are called, too
-    for cat in (Lion(), BigCat(friend=Lion())):
-        with pytest.raises(ArgumentError, match="Lion cannot be described: it is not registered"):
-            animals.config(cat)
+    with pytest.raises(ArgumentError, match="Stranger cannot be described: it is not registered"):
+        animals.config(Stranger())
+    with pytest.raises(ArgumentError, match=r"the value of BigCat\.friend cannot be saved"):
+        animals.config(BigCat(friend=Stranger()))
     with pytest.raises(ArgumentError, match=r"the value of BigCat\.toy cannot be saved"):
         animals.config(BigCat(toy=lambda: None))
-
-
-def test_what_is_not_registered_goes_by_its_own_name():
-    class Stranger(Animal):
-        def __init__(self, size, *, colour="grey", **options):
-            self.size, self.colour, self.options = size, colour, options
-
-    def toy():
-        return "toy"
-
-    with noting() as own:
-        described = json.loads(json.dumps(animals.config(BigCat(friend=Stranger(3, legs=4), toy=toy))))
-    assert own == {"Stranger": Stranger, "toy": toy}
-    with pytest.raises(NameNotFoundError) as caught:
-        animals.from_config(described)
-    assert "custom_objects" in caught.value.fix
-    with known_objects(own):
-        cat = animals.from_config(described)
-    assert vars(cat.friend)["size"] == 3
-    assert (cat.friend.colour, cat.friend.options, cat.toy) == ("grey", {"legs": 4}, toy)
 
 
 def test_an_unregistered_subclass_still_passes_as_an_instance():
@@ -230,7 +210,7 @@ def test_a_class_without_fields_takes_no_arguments_from_a_file():
         pass
 
     assert isinstance(plain.from_config({"class_name": "stone"}), Stone)
-    with pytest.raises(ArgumentError, match="'Stone' takes no arguments"):
+    with pytest.raises(ArgumentError, match="'stone' takes no arguments"):
         plain.from_config({"class_name": "stone", "config": {"size": 3}})
 
 

@@ -210,15 +210,23 @@ _REAL = (int, float, np.integer, np.floating)
 _BOOL = (bool, np.bool_)
 
 
+def _alone(value: Any) -> Any:
+    """The number in an array without axes; anything else as it is."""
+    return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
+
+
 def _admit_bool(value: Any) -> Any:
+    value = _alone(value)
     return bool(value) if isinstance(value, _BOOL) else _REFUSED
 
 
 def _admit_int(value: Any) -> Any:
+    value = _alone(value)
     return int(value) if isinstance(value, _INT) and not isinstance(value, _BOOL) else _REFUSED
 
 
 def _admit_float(value: Any) -> Any:
+    value = _alone(value)
     if not isinstance(value, _REAL) or isinstance(value, _BOOL):
         return _REFUSED
     try:

@@ -112,6 +112,10 @@ class MissingPackageError(ThalwegError, ImportError):
     """A package that an optional feature needs is not installed."""
 
 
+class AbsentAttributeError(ThalwegError, AttributeError):
+    """An attribute or a method that Keras has, and that is something else here."""
+
+
 class AbsentImportError(ThalwegError, ImportError):
     """A module of thalweg, or a name to import from one, is not there."""
 

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 import numpy as np
 
 from thalweg.errors import ArgumentError, NameNotFoundError, did_you_mean
-from thalweg.spelling import Spelled, constructor_arguments, given_arguments, has_own_constructor
+from thalweg.fields import has_field_constructor
+from thalweg.spelling import MADE_WITH, Spelled, constructor_arguments
 
 __all__ = [
     "GLOBAL_OBJECTS",
@@ -24,10 +25,8 @@ __all__ = [
     "functions",
     "homes",
     "known_objects",
-    "noting",
     "restore",
     "sharing",
-    "writes",
 ]
 
 T = TypeVar("T")
@@ -52,6 +51,9 @@ class Registry(Generic[T]):
         base: what every instance derives from; None where the entries are functions or share no base.
         identity: whether two equal instances are two things. Inside ``sharing`` a description says which are the same.
 
+    A class or function that is not registered goes into descriptions under its own name, as in Keras: this process
+    knows it then, another one wants ``custom_objects``.
+
     Example:
         >>> colours = Registry[object]("colour")
         >>> @colours.register("red", "rouge")
@@ -68,6 +70,7 @@ class Registry(Generic[T]):
         self.kind = kind
         self.base = base
         self.identity = identity
+        self._described: dict[str, Callable[..., Any]] = {}  # what is not registered, by its own name
         self._entries: dict[str, Callable[..., Any]] = {}  # by first name
         self._first_names: dict[str, str] = {}  # any spelling, casefolded -> first name
         _registries[kind] = self
@@ -131,6 +134,8 @@ class Registry(Generic[T]):
             first_name = registry._first_names.get(name.casefold())
             if first_name is not None:
                 return registry._entries[first_name]
+            if name in registry._described:
+                return registry._described[name]
         raise NameNotFoundError(
             f"there is no {self.kind} of this name",
             expected=f"one of {', '.join(map(repr, self.spellings()))}",
@@ -204,26 +209,15 @@ class Registry(Generic[T]):
         description: dict[str, Any] = {"kind": self.kind, "class_name": self.name_of(instance)}
         if shared is not None:
             shared.described[id(instance)] = (instance, description)
-        if dataclasses.is_dataclass(instance) or has_own_constructor(type(instance)):
+        if own_constructor(type(instance)):
+            own: Any = instance
+            description["config"] = describe(own.get_config(), f"{type(instance).__name__}.get_config()")
+        elif dataclasses.is_dataclass(instance):
             description["config"] = self.arguments(instance)
         return description
 
     def arguments(self, instance: Any) -> dict[str, Any]:
-        """The arguments to make an equal object with, in JSON types. Raises as ``config``.
-
-        A class of a user's own says them by its ``get_config``, as in Keras; without one they are what the constructor
-        was given, or the fields.
-        """
-        where = type(instance).__name__
-        if writes(type(instance), "get_config"):
-            return {k: describe(v, f"{where}.get_config()[{k!r}]") for k, v in instance.get_config().items()}
-        given = given_arguments(instance)
-        if given is not None:
-            return {key: describe(value, f"{where}.{key}") for key, value in given.items()}
-        return self.fields(instance)
-
-    def fields(self, instance: Any) -> dict[str, Any]:
-        """The fields of an object that are arguments, in JSON types. Raises as ``config``."""
+        """The arguments that an object was made with, in JSON types. Raises as ``config``."""
         where = type(instance).__name__
         return {
             field.name: describe(vars(instance)[field.name], f"{where}.{field.name}")
@@ -231,23 +225,35 @@ class Registry(Generic[T]):
             if field.init and field.metadata.get("described", True)
         }
 
+    def told(self, instance: Any) -> dict[str, Any]:
+        """What the handwritten constructor of an instance's class was told, in JSON types, with the fields of its base.
+
+        Raises: ArgumentError for something that has no description, naming ``get_config``.
+        """
+        given = vars(instance).get(MADE_WITH, {})
+        try:
+            told = {name: describe(value, f"{type(instance).__name__}: {name}=") for name, value in given.items()}
+        except ArgumentError as error:
+            error.fix = f"write {type(instance).__name__}.get_config, which gives the arguments of its __init__"
+            raise
+        base = {name: value for name, value in self.arguments(instance).items() if name not in told}
+        return base | told
+
     def name_of(self, instance: Any) -> str:
         """The first name of an instance's class, of a class, or of a function.
 
-        What a user has not registered goes by its own name, which has to be handed in when it is restored.
+        What a user has not registered goes by its own name.
 
         Raises:
             ArgumentError: if it has no name, or one that stands for something else.
         """
-        for name, entry in [*_custom.get().items(), *self._entries.items()]:
+        for name, entry in self._entries.items():
             if instance is entry or type(instance) is entry:
                 return name
         entry = instance if isinstance(instance, type | FunctionType) else type(instance)
         name = entry.__name__
-        if name.isidentifier() and name.casefold() not in self._first_names and not _is_ours(entry):
-            noted = _noted.get()
-            if noted is not None:
-                noted[name] = entry
+        if name.isidentifier() and name.casefold() not in self._first_names and not is_ours(entry):
+            self._described[name] = entry
             return name
         raise ArgumentError(
             f"the {self.kind} {name} cannot be described: it is not registered",
@@ -265,11 +271,15 @@ class Registry(Generic[T]):
             NameNotFoundError: if the class name is not registered.
             ArgumentError: if the description has another form, or its arguments do not fit.
         """
+        if not isinstance(description, Mapping):
+            raise self.bad_description("it is no mapping", f"{description!r:.80} ({type(description).__name__})")
         shared = _shared.get() if self.identity else None
         if shared is not None and SAME_AS in description:
             return cast(T, shared.again(description[SAME_AS], self))
         made = self._made(description)
         if shared is not None and NUMBER in description:
+            if type(description[NUMBER]) is not int:
+                raise self.bad_description("its number is none", f"{description[NUMBER]!r:.80}")
             shared.restored[description[NUMBER]] = made
         return made
 
@@ -283,31 +293,44 @@ class Registry(Generic[T]):
         try:
             entry = self.find(name)
         except NameNotFoundError as error:
-            fix = f"hand in what is your own: custom_objects={{{name!r:.40}: {name:.40}}}; else {error.fix}"
+            fix = f"{error.fix}; for a class or function of your own pass custom_objects={{{name!r:.60}: the class}}"
             raise NameNotFoundError(error.problem, expected=error.expected, got=error.got, fix=fix) from error
         if not isinstance(entry, type):
             if config:
                 raise self.bad_description(f"{name!r} is a function and takes no arguments", repr(dict(config))[:200])
             return cast(T, entry)
         arguments = {key: restore(value) for key, value in config.items()}
-        if writes(entry, "from_config"):
-            return cast(T, cast(Any, entry).from_config(arguments))
-        return self.construct(entry, arguments)
-
-    def construct(self, entry: type, arguments: Mapping[str, Any]) -> T:
-        """An object of a class by the arguments of its constructor. Raises as ``from_config``."""
-        if not (dataclasses.is_dataclass(entry) or has_own_constructor(entry)):
+        if own_constructor(entry):
+            own: Any = entry
+            overridden = getattr(own.from_config, "__func__", None) is not vars(Registered)["from_config"].__func__
+            return cast(T, own.from_config(arguments) if overridden else self.constructed(entry, arguments))
+        if not dataclasses.is_dataclass(entry):
             if arguments:
-                raise self.bad_description(f"{entry.__name__!r} takes no arguments", repr(arguments)[:200])
+                raise self.bad_description(f"{name!r} takes no arguments", repr(arguments)[:200])
             return self._construct(entry)
-        known, takes_any = constructor_arguments(entry)
-        if not takes_any and not arguments.keys() <= set(known):
-            surplus = ", ".join(sorted(map(str, arguments.keys() - set(known))))
+        known = {field.name for field in dataclasses.fields(entry) if field.init}
+        if not arguments.keys() <= known:
+            surplus = ", ".join(sorted(map(str, arguments.keys() - known)))
             raise self.bad_description(f"{entry.__name__} has no argument {surplus}", surplus)
+        return self.constructed(entry, arguments)
+
+    def constructed(self, cls: Any, arguments: Mapping[str, Any]) -> T:
+        """An instance made with these arguments. Fields of the base that its own constructor does not take are set.
+
+        Raises: ArgumentError if they do not fit.
+        """
+        known, takes_any = constructor_arguments(cls)
+        later = {} if takes_any else {name: value for name, value in arguments.items() if name not in known}
+        fields = {field.name for field in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set()
         try:
-            return cast(T, entry(**arguments))
+            if not later.keys() <= fields:
+                raise TypeError(f"there is no argument {min(later.keys() - fields)}")
+            made = cls(**{name: value for name, value in arguments.items() if name not in later})
         except TypeError as error:
-            raise self.bad_description(f"the arguments do not fit {entry.__name__}", str(error)) from error
+            raise self.bad_description(f"the arguments do not fit {cls.__name__}", str(error)) from error
+        for name, value in later.items():
+            object.__setattr__(made, name, value)
+        return cast(T, made)
 
     def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> T:
         """As ``get``, with names that only this call knows. Raises as ``get``."""
@@ -334,29 +357,6 @@ SAME_AS, NUMBER = "same_as", "number"
 functions: Registry[Callable[..., Any]] = Registry("function")
 """Functions of users, which may be activations, losses, metrics ... as well."""
 
-_noted: ContextVar[dict[str, Any] | None] = ContextVar("thalweg_noted", default=None)
-
-
-@contextmanager
-def noting() -> Iterator[dict[str, Any]]:
-    """Name -> what is described inside under its own name, without being registered."""
-    noted: dict[str, Any] = {}
-    token = _noted.set(noted)
-    try:
-        yield noted
-    finally:
-        _noted.reset(token)
-
-
-def writes(cls: type, method: str) -> bool:
-    """Whether a method of a class is a user's."""
-    written = getattr(cls, method, None)
-    return written is not None and not _is_ours(written)
-
-
-def _is_ours(entry: Any) -> bool:
-    return str(entry.__module__).partition(".")[0] == "thalweg"
-
 
 class _Sharing:
     """What has been described, or restored, so far."""
@@ -376,7 +376,7 @@ class _Sharing:
 
     def again(self, number: object, registry: Registry[Any]) -> object:
         """The thing of this number. Raises ArgumentError if there is none, or one of another kind."""
-        found = self.restored.get(number) if isinstance(number, int) else None
+        found = self.restored.get(number) if type(number) is int else None
         if registry.base is not None and not isinstance(found, registry.base):
             raise registry.bad_description("it is the same as something that is not there", repr(number)[:80])
         return found
@@ -425,17 +425,29 @@ class Registered(metaclass=Spelled):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments as JSON types, from which ``from_config`` makes an equal object (a layer without weights)."""
-        own = writes(type(self), "get_config")  # which asks here for what every object has
-        return self._registry.fields(self) if own else self._registry.arguments(self)
+        self._registry.name_of(self)
+        return self._registry.told(self) if own_constructor(type(self)) else self._registry.arguments(self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """An object with the arguments that ``get_config`` gave."""
-        return cast(Self, cls._registry.construct(cls, {key: restore(value) for key, value in config.items()}))
+        if own_constructor(cls):
+            return cast(Self, cls._registry.constructed(cls, {key: restore(value) for key, value in config.items()}))
+        return cast(Self, cls._registry.from_config({"class_name": cls._registry.name_of(cls), "config": config}))
 
     def _default_name(self) -> str:
         """The registered name; the class's where it is not registered."""
         return self._registry.first_name(type(self)) or type(self).__name__
+
+
+def own_constructor(cls: Any) -> bool:
+    """Whether a class of things with a registry has a handwritten constructor, so that its fields say too little."""
+    return issubclass(cls, Registered) and not has_field_constructor(cls)
+
+
+def is_ours(entry: Any) -> bool:
+    """Whether a class or function is one of thalweg's."""
+    return str(entry.__module__).partition(".")[0] == "thalweg"
 
 
 def _definition(entry: Callable[..., Any]) -> tuple[str, str]:

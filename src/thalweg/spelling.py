@@ -13,14 +13,7 @@ from typing import Any
 from thalweg.errors import ArgumentError, did_you_mean
 from thalweg.fields import dataclass, has_field_constructor
 
-__all__ = [
-    "Spelled",
-    "SpellingNotice",
-    "accept_spellings",
-    "constructor_arguments",
-    "given_arguments",
-    "has_own_constructor",
-]
+__all__ = ["Spelled", "SpellingNotice", "accept_spellings"]
 
 
 class SpellingNotice(UserWarning):
@@ -88,11 +81,6 @@ REWRITTEN = (
 
 IGNORED: Mapping[str, str] = {"batch_size": "input_shape"}
 """Older arguments of classes that have another one, beside which they say nothing: a model takes any batch size."""
-
-# Arguments that are gone: what to write instead. Their nearest present name would mean something else.
-GONE: Mapping[str, str] = {
-    "decay": "pass learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay); weight_decay= is another thing",
-}
 
 
 def accept_spellings(owner: str, known: Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,7 +161,7 @@ def _present_spelling(owner: str, name: str, known: Collection[str]) -> str:
         f"{owner}: there is no argument {name!r}",
         expected=", ".join(known) or "no arguments",
         got=f"{name}=",
-        fix=f"use {written}" if right else GONE.get(name) or did_you_mean(name, known),
+        fix=f"use {written}" if right else did_you_mean(name, known),
     )
 
 
@@ -186,53 +174,30 @@ class Spelled(ABCMeta):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         if kwargs:
+            older = getattr(cls, "older_arguments", None)
+            kwargs = kwargs if older is None else older(args, kwargs)
             known, takes_any = constructor_arguments(cls)
-            read = rewritten if takes_any else accept_spellings
-            kwargs = read(cls.__name__, known, kwargs)
+            kwargs = (rewritten if takes_any else accept_spellings)(cls.__name__, known, kwargs)
         made = super().__call__(*args, **kwargs)
-        if has_own_constructor(cls):
-            vars(made)[_GIVEN] = _Given(args, kwargs)
+        if not has_field_constructor(cls):
+            object.__setattr__(made, MADE_WITH, _bound(cls, args, kwargs))
         return made
 
 
-_GIVEN = "_given"
+MADE_WITH = "made_with"
+"""The attribute that holds what a handwritten constructor was told, by name."""
 
 
-class _Given:
-    """What a constructor was given: no tuple, in which layers would be looked for."""
-
-    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.args, self.kwargs = args, kwargs
-
-
-def has_own_constructor(cls: Any) -> bool:
-    """Whether a user has written the constructor, with arguments that are no fields."""
-    if has_field_constructor(cls) or cls.__module__.partition(".")[0] == "thalweg":
-        return False
-    fields = {field.name for field in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set()
-    return not set(_parameters(cls)) <= fields
-
-
-def given_arguments(thing: Any) -> dict[str, Any] | None:
-    """What a constructor of a user's own was given, by name; None for things that are made of their fields."""
-    given = vars(thing).get(_GIVEN)
-    if given is None:
-        return None
-    signature = inspect.signature(type(thing).__init__)
-    arguments = signature.bind(thing, *given.args, **given.kwargs).arguments
-    named: dict[str, Any] = {}
-    for parameter in list(signature.parameters.values())[1:]:
-        if parameter.name in arguments and parameter.kind is parameter.VAR_KEYWORD:
-            named |= arguments[parameter.name]
-        elif parameter.name in arguments:
-            named[parameter.name] = arguments[parameter.name]
+def _bound(cls: Any, args: Collection[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a constructor by name, those of ``**options`` among them."""
+    signature = inspect.signature(inspect.getattr_static(cls, "__init__"))
+    given = signature.bind(None, *args, **kwargs).arguments
+    kinds = {parameter.name: parameter.kind for parameter in signature.parameters.values()}
+    named = {name: value for name, value in list(given.items())[1:] if kinds[name] is not inspect.Parameter.VAR_KEYWORD}
+    for name, kind in kinds.items():
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            named |= given.get(name, {})
     return named
-
-
-def _parameters(cls: Any) -> list[str]:
-    """The arguments of the constructor that have a name of their own."""
-    parameters = list(inspect.signature(inspect.getattr_static(cls, "__init__")).parameters.values())[1:]
-    return [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
 
 
 @lru_cache(maxsize=1024)
@@ -242,7 +207,8 @@ def constructor_arguments(cls: Any) -> tuple[tuple[str, ...], bool]:
     of_fields = [field.name for field in fields if field.init]
     if has_field_constructor(cls):
         return tuple(of_fields), False
-    parameters = inspect.signature(inspect.getattr_static(cls, "__init__")).parameters.values()
+    parameters = list(inspect.signature(inspect.getattr_static(cls, "__init__")).parameters.values())[1:]
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
-    own = _parameters(cls)
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    own = [parameter.name for parameter in parameters if parameter.kind in named]
     return tuple(dict.fromkeys([*own, *of_fields] if takes_any else own)), takes_any

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -76,10 +77,16 @@ def test_values_are_kept_bit_by_bit(tmp_path):
 
 def test_the_bytes_are_those_of_the_format(tmp_path):
     safetensors.write(tmp_path / "a", {"b": np.array([1], "<u2"), "a": np.array([2.0], "<f4")}, {"k": "v"})
+    sums = {
+        "a": zlib.crc32(b"a\nF32\n[1]\n\x00\x00\x00\x40"),
+        "b": zlib.crc32(b"b\nU16\n[1]\n\x01\x00"),
+        "__metadata__": zlib.crc32(b'{"k": "v"}'),
+    }
+    checksums = json.dumps(json.dumps({name: f"{value:08x}" for name, value in sums.items()}, separators=(",", ":")))
     header = (
-        b'{"__metadata__":{"k":"v"},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},'
-        b'"b":{"dtype":"U16","shape":[1],"data_offsets":[4,6]}}'
-    )
+        f'{{"__metadata__":{{"crc32":{checksums},"k":"v"}},"a":{{"dtype":"F32","shape":[1],"data_offsets":[0,4]}},'
+        '"b":{"dtype":"U16","shape":[1],"data_offsets":[4,6]}}'
+    ).encode()
     header += b" " * (-len(header) % 8)
     assert (tmp_path / "a").read_bytes() == assemble(header, b"\x00\x00\x00\x40\x01\x00")
 
@@ -108,7 +115,7 @@ def test_the_reference_implementation_reads_it_and_is_read(tmp_path):
     safetensors.write(tmp_path / "ours", arrays, {"format": "np"})
     assert_same(arrays, load_file(tmp_path / "ours"))
     with reference.safe_open(tmp_path / "ours", framework="np") as file:
-        assert file.metadata() == {"format": "np"}
+        assert file.metadata().keys() == {"format", "crc32"}
     save_file(arrays, tmp_path / "theirs", metadata={"format": "np"})
     read, metadata = safetensors.read(tmp_path / "theirs")
     assert_same(arrays, read)
@@ -137,6 +144,7 @@ def test_a_dtype_without_a_name_in_the_format_is_refused(tmp_path, array, kind):
         ({3: np.zeros(1)}, {}),
         ({}, {"epoch": 3}),
         ({}, {3: "epoch"}),
+        ({}, {"crc32": "00"}),
     ],
 )
 def test_names_and_metadata_that_the_format_cannot_hold(tmp_path, arrays, metadata):
@@ -300,16 +308,45 @@ def test_every_truncation_is_refused(tmp_path):
         assert not check_survives(tmp_path / "f", content[:length])
 
 
-def test_flipped_bits_give_a_file_or_a_format_error(tmp_path):
+def test_no_flipped_bit_goes_unseen(tmp_path):
     content = small_file(tmp_path)
     generator = random.Random(0)
-    read = 0
+    (name,) = (range(at, at + len("crc32")) for at in [content.index(b"crc32")])
     for _ in range(1500):
         damaged = bytearray(content)
         for _ in range(generator.choice([1, 1, 1, 2, 5])):
             damaged[generator.randrange(len(damaged))] ^= 1 << generator.randrange(8)
-        read += check_survives(tmp_path / "f", bytes(damaged))
-    assert 0 < read < 1500  # a flipped bit of a number goes unseen, one of the header does not
+        named = bytes(damaged[name.start : name.stop]) == b"crc32"  # else there are no checksums
+        assert not check_survives(tmp_path / "f", bytes(damaged)) or not named or damaged == content
+
+
+@pytest.mark.parametrize("name", ["kernel", "mask"])
+def test_a_damaged_array_is_named(tmp_path, name):
+    content = bytearray(small_file(tmp_path))
+    content[-1 if name == "mask" else -3] ^= 1
+    with pytest.raises(FileFormatError, match=f"the array '{name}' is damaged") as caught:
+        read_bytes(tmp_path / "f", bytes(content))
+    assert caught.value.fix
+
+
+def test_damaged_strings_are_found(tmp_path):
+    content = small_file(tmp_path)
+    with pytest.raises(FileFormatError, match="description is damaged"):
+        read_bytes(tmp_path / "f", content.replace(b'"epoch":"3"', b'"epoch":"4"'))
+
+
+def test_files_without_checksums_are_read(tmp_path):
+    content = small_file(tmp_path)
+    arrays, metadata = read_bytes(tmp_path / "f", content.replace(b'"crc32"', b'"crc33"'))
+    assert arrays.keys() == {"kernel", "mask"}
+    assert metadata["epoch"] == "3"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StorageError, match="cannot read"):
+        safetensors.read(tmp_path / "pipe")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)

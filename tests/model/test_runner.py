@@ -58,7 +58,7 @@ class TestTrained:
         trained = Trained.now(structure, True)
         assert trained.described(structure) == {"trained": [], "frozen": ["w"]}
         assert Trained.restored(trained.described(structure), structure) == trained
-        with pytest.raises(KeyError):
+        with pytest.raises(ArgumentError, match="frozen is not there"):
             Trained.restored({"trained": [], "frozen": ["v"]}, structure)
 
 

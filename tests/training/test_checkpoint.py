@@ -1,6 +1,7 @@
 """One file holds everything: training goes on from it to the same bits; a damaged or hostile one does nothing."""
 
 import contextlib
+import itertools
 import json
 import pickle
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 from tests import nets
 
 import thalweg
-from thalweg import errors, executors, layers, losses
+from thalweg import Input, Model, Sequential, errors, executors, initializers, layers, losses, optimizers
 from thalweg.data import safetensors
+from thalweg.model import restoring
 from thalweg.state.names import in_format_1
+from thalweg.training import checkpoint
 
 X, Y = nets.points(40)
 FILES = Path(__file__).parent / "files"
@@ -118,7 +121,7 @@ def test_a_loss_that_cannot_be_named_is_refused_and_the_old_file_stays(tmp_path)
     model.save(path)
     before = path.read_bytes()
     model.compile("sgd", lambda y_true, y_pred: (y_true - y_pred) ** 2)
-    with pytest.raises(errors.ArgumentError, match="has no name"):
+    with pytest.raises(errors.ArgumentError, match="register"):
         model.save(path)
     assert path.read_bytes() == before
     with pytest.raises(errors.StorageError, match="exists"):
@@ -190,7 +193,7 @@ def test_an_older_pickle():
     """It does not say what format its names are of, and its state has those of format 1."""
     model = nets.classifier()
     model.fit(X, Y, verbose=0)
-    revive, (cls, description, state, *_) = model.__reduce__()
+    revive, (cls, description, state, _) = model.__reduce__()
     again = revive(cls, description, {in_format_1(name): state[name] for name in model.runner.state_types()})
     assert nets.same_bits(again, model)
 
@@ -269,6 +272,101 @@ def test_missing_and_wrong_arrays(parts):
     refused({k: v for k, v in arrays.items() if k != kernel}, description, path, kernel)
     refused(arrays | {bias: np.zeros(9, np.float32)}, description, path, bias)
     refused(arrays | {"optimizer/iterations": np.zeros((), np.float32)}, description, path, "iterations")
+
+
+@pytest.fixture(scope="module")
+def branched(tmp_path_factory):
+    """The arrays, the description and the path of a model of several inputs and models, with settings of all kinds."""
+    a, b = Input((6, 6, 1), name="image"), Input((3,))
+    h = layers.Conv2D(2, 3, kernel_regularizer="l2", padding="same")(a)
+    h = layers.Flatten()(layers.BatchNormalization()(h))
+    inner = Sequential([Input((3,)), layers.Dense(4, "tanh")], name="inner")
+    h = layers.Concatenate()([h, inner(b)])
+    model = Model([a, b], layers.Dense(3, "softmax", kernel_initializer=initializers.GlorotUniform())(h))
+    model.executor = executors.named("numpy")
+    schedule = optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+    loss = losses.SparseCategoricalCrossentropy()
+    model.compile(optimizers.Adam(schedule), loss, metrics=["accuracy"], loss_weights=[2.0])
+    path = tmp_path_factory.mktemp("files") / "m.thalweg"
+    model.save(path)
+    arrays, strings = safetensors.read(path)
+    return arrays, json.loads(strings["thalweg"]), path
+
+
+def places(value, path=()):
+    """Where something stands in a description."""
+    if path:
+        yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from places(item, (*path, key))
+
+
+def with_changed(description, place, value):
+    changed = json.loads(json.dumps(description))
+    inside = changed
+    for key in place[:-1]:
+        inside = inside[key]
+    inside[place[-1]] = value
+    return changed
+
+
+def test_no_wrong_type_in_a_description_passes(branched):
+    """And every error is one that says what does not fit, not what Python says of it."""
+    _, description, path = branched
+    values = itertools.cycle([{"strange": [True]}, "strange", True, -1.5])
+    for place in places(description):
+        for value in ([{"strange": 1}], next(values)):
+            error = error_of(path, with_changed(description, place, value))
+            assert error is not None or not isinstance(value, list | dict), (place, value)
+            assert error is None or isinstance(error.__cause__, errors.ThalwegError | None), (place, value, error)
+
+
+def error_of(path, description):
+    """What is said of a description; None if a model comes of it."""
+    try:
+        with checkpoint.reading(path):
+            restoring.restored(checkpoint.read_description(path, {"thalweg": json.dumps(description)}))
+    except errors.FileFormatError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "match"),
+    [
+        (("config", "layers", 0, "config", "filters"), "many", r"layer 'conv2d'.*filters"),
+        (("config", "layers", 0, "config", "dilation_rate"), 10**7, r"Conv2D.*windows reach far beyond"),
+        (("config", "layers", 1, "name"), "conv2d", "two layers have one name"),
+        (("config", "inputs", "x/image", "shape"), [6, "6", 1], r"input 'x/image'.*shape"),
+        (("config", "calls", 2, "inputs"), [["call", 2, 0]], r"input of layer 'flatten' comes from nowhere"),
+        (("config", "calls", 0, "layer"), "none", "call 0 is of a layer that is not there"),
+        (("config", "trainable"), "yes", "the model.*trainable"),
+        (("compile", "optimizer", "config", "beta_1"), 2.0, "beta_1"),
+    ],
+)
+def test_the_error_names_the_part_that_is_bad(branched, place, value, match):
+    arrays, description, path = branched
+    refused(arrays, with_changed(description, place, value), path, match)
+
+
+def test_models_nested_too_deep(branched):
+    arrays, description, path = branched
+    model = Sequential([Input((2,)), layers.Dense(1)])
+    for _ in range(40):
+        model = Sequential([model])
+    with pytest.raises(errors.ArgumentError, match="nested too deep"):
+        Sequential([model])
+    inner = {"kind": "model", **restoring.description(model)}
+    for number in range(100):
+        name = f"model_{number}"
+        layer = {"kind": "layer", "class_name": "model", "config": {"name": name, "model": inner}, "name": name}
+        call = {"layer": name, "inputs": [["input", "x"]], "training": None}
+        whole = {**inner["config"], "layers": [layer], "calls": [call], "outputs": {"": ["call", 0, 0]}}
+        inner = {"kind": "model", "class_name": "Sequential", "config": whole}
+    refused(
+        arrays, {**description, "class_name": "Sequential", "config": inner["config"]}, path, "nested too deep|JSON"
+    )
 
 
 def test_random_damage_of_the_description_never_does_more_than_an_error(parts):

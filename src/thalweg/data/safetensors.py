@@ -4,6 +4,9 @@ Layout: 8 bytes, the header's length as a little-endian integer; the header, a J
 ``{"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}`` and ``"__metadata__"`` to strings; then the arrays'
 bytes, to which the offsets refer. Source: https://github.com/huggingface/safetensors, "Format".
 
+Files that are written here also say a CRC-32 of each array, with its name, dtype and shape, and of the strings: JSON
+under ``"crc32"`` among the strings. It finds damage, not intent. Files without it, other programs', are read as well.
+
 A file is taken as hostile. The header is not given to a JSON library, which would build whatever it holds (100 MB of
 ``[],[],[],`` are gigabytes of lists) before anything can be checked; it is read by a parser that knows only this
 grammar and stops at the first byte outside it.
@@ -15,12 +18,13 @@ import json
 import math
 import os
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from io import BufferedReader
 
 import numpy as np
 
-from thalweg.data import atomic
+from thalweg.data import atomic, opening
 from thalweg.errors import ArgumentError, DTypeError, FileFormatError, StorageError
 from thalweg.fields import dataclass
 
@@ -32,6 +36,7 @@ MAX_HEADER_BYTES = 100_000_000
 MAX_TENSORS = 100_000
 
 _METADATA = "__metadata__"
+_CHECKSUMS = "crc32"
 # NumPy has no bfloat16 or float8, which the format knows as well.
 _DTYPES = {
     "BOOL": np.dtype("?"),
@@ -71,8 +76,35 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], metada
     stored = {name: _storable(name, array) for name, array in arrays.items()}
     # The widest dtypes first: then every array is aligned to its own items, as the header is padded to 8 bytes.
     names = sorted(stored, key=lambda name: (-stored[name].itemsize, name))
-    header = _encode_header([(name, stored[name]) for name in names], metadata)
+    header = _encode_header([(name, stored[name]) for name in names], _checksummed(stored, metadata))
     atomic.write(path, _chunks(header, [stored[name] for name in names]))
+
+
+def _checksummed(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> dict[str, str]:
+    """The strings, with the checksums among them."""
+    for key, text in metadata.items():
+        _require_string("a metadata key", key)
+        _require_string(f"the metadata entry {key!r}", text)
+    if _CHECKSUMS in metadata:
+        raise ArgumentError(
+            f"a metadata entry cannot be called {_CHECKSUMS!r}",
+            expected="any other name",
+            got=repr(_CHECKSUMS),
+            fix="call it otherwise: the checksums of the arrays have this name",
+        )
+    checksums = {name: _checksum(name, array) for name, array in sorted(arrays.items())}
+    checksums[_METADATA] = _checksum_of_strings(metadata)
+    return {**metadata, _CHECKSUMS: json.dumps(checksums, separators=(",", ":"))}
+
+
+def _checksum(name: str, array: np.ndarray) -> str:
+    """Of an array as it is stored, and of what the header says of it."""
+    described = f"{name}\n{_DTYPE_NAMES[array.dtype]}\n{list(array.shape)}\n".encode()
+    return f"{zlib.crc32(_bytes_of(array), zlib.crc32(described)):08x}"
+
+
+def _checksum_of_strings(metadata: Mapping[str, str]) -> str:
+    return f"{zlib.crc32(json.dumps(dict(sorted(metadata.items()))).encode()):08x}"
 
 
 def _storable(name: str, array: np.ndarray) -> np.ndarray:
@@ -107,12 +139,7 @@ def _require_string(what: str, value: object) -> None:
 
 
 def _encode_header(arrays: list[tuple[str, np.ndarray]], metadata: Mapping[str, str]) -> bytes:
-    header: dict[str, object] = {}
-    for key, text in metadata.items():
-        _require_string("a metadata key", key)
-        _require_string(f"the metadata entry {key!r}", text)
-    if metadata:
-        header[_METADATA] = dict(sorted(metadata.items()))
+    header: dict[str, object] = {_METADATA: dict(sorted(metadata.items()))}
     begin = 0
     for name, array in arrays:
         end = begin + array.nbytes
@@ -150,11 +177,12 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
 
     Raises:
         StorageError: if the file cannot be opened or read.
-        FileFormatError: if it is not, to the last byte, a safetensors file with dtypes that NumPy has.
+        FileFormatError: if it is not, to the last byte, a safetensors file with dtypes that NumPy has, or if an array
+            is not the one that was written.
     """
     name = os.fspath(path)
     try:
-        with open(name, "rb") as file:
+        with opening.plain(name) as file:
             return _read_file(file, name)
     except OSError as error:
         if isinstance(error, StorageError):
@@ -180,7 +208,28 @@ def _read_file(file: BufferedReader, source: str) -> tuple[dict[str, np.ndarray]
     tensors, metadata = _Header(_read_exactly(file, header_bytes, source), source).parse()
     tensors.sort(key=lambda tensor: (tensor.begin, tensor.end))
     _check_coverage(tensors, file_bytes - 8 - header_bytes, source)
-    return {tensor.name: _read_array(file, tensor, source) for tensor in tensors}, metadata
+    arrays = {tensor.name: _read_array(file, tensor, source) for tensor in tensors}
+    checksums = metadata.pop(_CHECKSUMS, None)
+    if checksums is not None:
+        _verify(checksums, arrays, metadata, source)
+    return arrays, metadata
+
+
+def _verify(checksums: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str], source: str) -> None:
+    """Raises FileFormatError that names the first array which is not what was written."""
+    try:
+        wanted = json.loads(checksums)
+    except (ValueError, RecursionError):
+        wanted = None
+    if not isinstance(wanted, dict):
+        raise _malformed(source, "its checksums are damaged", "a mapping in JSON", f"{checksums!r:.60}")
+    found = {name: _checksum(name, array) for name, array in arrays.items()}
+    found[_METADATA] = _checksum_of_strings(metadata)
+    for name in sorted(found.keys() | wanted.keys()):
+        if found.get(name) != wanted.get(name):
+            what = "its description" if name == _METADATA else f"the array {name!r}"
+            problem = f"{what} is damaged" if name in found else f"{what} is missing"
+            raise _malformed(source, problem, f"the checksum {wanted.get(name)!r:.20}", f"{found.get(name)!r}")
 
 
 @dataclass(frozen=True)

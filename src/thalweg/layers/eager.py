@@ -55,7 +55,7 @@ def on_arrays(layer: Layer, inputs: tuple[np.ndarray, ...], training: bool | Non
     nodes = tuple(ops.input_node(f"x{number}", kind.shape, kind.dtype) for number, kind in enumerate(types))
     with tracing(parameters, counter=DRAW_STATE) as trace:
         leaves, form = flatten(layer.on_nodes(nodes, bool(training), arguments))
-    updates = trace.updates if training else {}
+    updates = trace.updates
     wanted = [*leaves, *updates.values()]
     known = dict(zip(nodes, arrays, strict=True)) | _states(wanted, parameters, trace, layer)
     values = reference_values(wanted, known)

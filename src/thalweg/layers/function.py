@@ -58,6 +58,9 @@ class Lambda(Layer):
         super().__post_init__()
         self.asks = "training" in inspect.signature(self.function).parameters
 
+    def get_config(self) -> dict[str, Any]:
+        return registry.arguments(self)
+
     def call(self, inputs: Any, training: bool) -> Any:
         options = {"training": training} if self.asks else {}
         return self.function(inputs, **(self.arguments or {}), **options)

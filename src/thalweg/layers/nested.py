@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer, registry
 
 __all__ = ["Nested"]
+
+MOST_DEEP = 40
+"""Everything that looks into models calls itself for those inside, and Python's stack ends at some 80 of them."""
 
 
 @registry.register("model")
@@ -30,7 +34,22 @@ class Nested(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not hasattr(type(self.model), "use_as"):
+            raise ArgumentError(
+                "what stands for a model is none",
+                expected="a model",
+                got=f"{self.model!r:.80} ({type(self.model).__name__})",
+                fix="call the model, or put it into a Sequential",
+            )
         self.model.use_as(self)
+        depth = _depth(self)
+        if depth > MOST_DEEP:
+            raise ArgumentError(
+                "models are nested too deep",
+                expected=f"at most {MOST_DEEP} models around each other",
+                got=f"{depth}",
+                fix="call the layers of the inner models instead, or put them into one Sequential",
+            )
 
     def base_name(self) -> str:
         return str(self.model.name)
@@ -52,6 +71,11 @@ class Nested(Layer):
     def call(self, *inputs: Node, training: bool) -> Node | Nodes:
         outputs: Nodes = self.model.runner.structure.call(inputs, training)
         return outputs[0] if len(outputs) == 1 else outputs
+
+
+def _depth(layer: Layer) -> int:
+    """How many models are around each other in a layer."""
+    return isinstance(layer, Nested) + max(map(_depth, layer.sublayers()), default=0)
 
 
 def unwrapped(layers: Iterable[Layer]) -> list[Any]:

@@ -34,6 +34,10 @@ DATA_CHANNELS = (1, 3, 4)
 """Of images as they are taken: grey, in colour, in colour with transparency."""
 
 
+MOST_BEYOND = 4
+"""Times the input that windows may span; dilations of networks for dense prediction exceed their small maps by less."""
+
+
 @dataclass(frozen=True)
 class Frame:
     """A window, and how it moves over the places.
@@ -51,10 +55,18 @@ class Frame:
     def margins(self, places: tuple[int, ...]) -> Margins:
         """The places that windows need before and after those that there are."""
         spans = [reach(k, d) for k, d in zip(self.size, self.dilation, strict=True)]
-        if self.padding == "causal":
-            return tuple((span - 1, 0) for span in spans)
         if self.padding == "valid":
             return tuple((0, 0) for _ in spans)
+        for span, n in zip(spans, places, strict=True):
+            if span > MOST_BEYOND * max(n, 1024):
+                raise ShapeError(
+                    "windows reach far beyond the input: nearly all that they see is padding",
+                    expected=f"windows that span at most {MOST_BEYOND * max(n, 1024)} places",
+                    got=f"a span of {span} places, over an input of {n}",
+                    fix="make the kernel or the dilation smaller",
+                )
+        if self.padding == "causal":
+            return tuple((span - 1, 0) for span in spans)
         missing = [
             max((-(-n // s) - 1) * s + span - n, 0) for n, s, span in zip(places, self.strides, spans, strict=True)
         ]

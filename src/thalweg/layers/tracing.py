@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thalweg import ops
+from thalweg import config, ops
 from thalweg.constraints import Projection
 from thalweg.data.arrays import require_finite
 from thalweg.errors import ArgumentError, GraphError, ShapeError, ThalwegError
@@ -79,7 +79,8 @@ class Parameter(Lasting):
     Arguments:
         name: within its layer, ``"kernel"``. The name within a model, ``"dense_1/kernel"``, is the model's affair: it
             comes from ``Layer.named_parameters`` and goes into ``tracing``.
-        variable: the array, once a model has made it. Models that share the layer share it.
+        variable: the array, once a model has made it, or somebody asked for it. Models that share the layer share it.
+        path: of the last model that was built with it, ``"dense_1/kernel"``.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Parameter(Lasting):
     regularizer: Penalty | None = None
     constraint: Projection | None = None
     variable: Variable | None = field(default=None, repr=False)
+    path: str = field(default="", repr=False)
 
     @property
     def type(self) -> TensorType:
@@ -102,6 +104,16 @@ class Parameter(Lasting):
         return len(self.shape)
 
     @property
+    def ndim(self) -> int:
+        """``rank`` as Keras calls it."""
+        return len(self.shape)
+
+    @property
+    def value(self) -> Any:
+        """The node while a step is made, the array at any other time."""
+        return self.now()
+
+    @property
     def node(self) -> Node:
         """The state that stands for this parameter in the graph being traced."""
         return current_trace().node(self)
@@ -110,13 +122,13 @@ class Parameter(Lasting):
         return self.numpy() if tracing_now() is None else self.node
 
     def numpy(self) -> np.ndarray:
-        """A copy of the value. Raises: GraphError if no model has made it yet."""
+        """A copy of the value; its first one, if no model has made it yet."""
         return self._made().read()
 
     def assign(self, value: Any) -> None:
         """Put in another value: at once, or, while a step is made, each time that it runs.
 
-        Raises: ShapeError; DataError for NaN or infinity; GraphError if no model has made it yet.
+        Raises: ShapeError; DataError for NaN or infinity.
         """
         trace = tracing_now()
         if trace is not None:
@@ -145,14 +157,7 @@ class Parameter(Lasting):
         return np.asarray(self.numpy(), dtype)
 
     def _made(self) -> Variable:
-        if self.variable is None:
-            raise GraphError(
-                f"the parameter {self.name!r} has no value yet",
-                expected="a layer inside a model that is built",
-                got="a layer that no model has given values",
-                fix="put the layer into a model and call model.build() or model.fit() first",
-            )
-        return self.variable
+        return self.variable or self.make(config.new_seed(), self.path)
 
     def make(self, seed: int, path: str) -> Variable:
         """The array, with its initial value if there is none yet; arguments as for ``initial``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from thalweg.fields import dataclass
@@ -11,6 +11,7 @@ from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer
 from thalweg.layers.symbols import Symbol
+from thalweg.model.description import TrainedEntry, bad_entry, entry
 from thalweg.model.structure import Structure
 from thalweg.optimizers.optimizer import Optimizer
 from thalweg.training import data
@@ -42,11 +43,14 @@ class Trained:
         return {"trained": sorted(self.paths), "frozen": frozen}
 
     @classmethod
-    def restored(cls, described: Mapping[str, Sequence[str]], structure: Structure) -> Trained:
-        """The inverse. Raises KeyError for a layer that is not there."""
+    def restored(cls, described: Any, structure: Structure) -> Trained:
+        """The inverse. Raises ArgumentError for a layer that is not there."""
         layers = structure.layers_by_path()
-        paths = frozenset(described["trained"]) & structure.parameters().keys()
-        return cls(paths, frozenset(layers[path] for path in described["frozen"]))
+        given = entry(TrainedEntry, described, "what the model was compiled for")
+        strange = sorted(set(given.frozen) - layers.keys())
+        if strange:
+            raise bad_entry("a layer that was frozen is not there", f"one of {list(layers)}", strange[0])
+        return cls(frozenset(given.trained) & structure.parameters().keys(), frozenset(layers[p] for p in given.frozen))
 
 
 @dataclass(frozen=True)

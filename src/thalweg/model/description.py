@@ -1,13 +1,19 @@
 """Structures and what ``compile`` decided in JSON types, and back.
 
-A layer that is met twice, in the model and in a model inside it, is described once, and restored as one layer.
+A layer that is met twice, in the model and in a model inside it, is described once, and restored as one layer. What a
+file says is held against the annotations of the classes here, ``...Entry``, before anything is made of it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import field
+from typing import Annotated, Any, TypeVar
 
+from thalweg.checks import Count, NotEmpty, OneOf, check_fields
+from thalweg.errors import ArgumentError, ThalwegError
+from thalweg.fields import dataclass
 from thalweg.graph.types import DTYPES
 from thalweg.layers.layer import Layer
 from thalweg.layers.layer import registry as layers
@@ -19,6 +25,91 @@ from thalweg.trees import TreeForm, flatten
 
 PARTS = frozenset({"inputs", "outputs", "layers", "calls"})
 """What every description of a structure has."""
+
+E = TypeVar("E")
+
+
+@dataclass(frozen=True)
+class StructureEntry:
+    """A model of layers and connections."""
+
+    inputs: Annotated[Mapping[str, Any], NotEmpty()]
+    layers: tuple[Any, ...]
+    calls: tuple[Any, ...]
+    outputs: Annotated[Mapping[str, Any], NotEmpty()]
+    named_outputs: bool = False
+    name: str | None = None
+    trainable: bool = True
+
+
+@dataclass(frozen=True)
+class InputEntry:
+    """An input, by its label."""
+
+    shape: tuple[Count | None, ...]
+    dtype: Annotated[str, OneOf(*DTYPES)]
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class CallEntry:
+    """A use of a layer; inputs are ``["input", label]`` or ``["call", number, which of its results]``."""
+
+    layer: str
+    inputs: Annotated[tuple[tuple[str | int, ...], ...], NotEmpty()]
+    training: bool | None = None
+    form: Any = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClassEntry:
+    """A model of a class of one's own."""
+
+    name: str
+    trainable: bool
+    arguments: Mapping[str, Any]
+    keys: tuple[str, ...] | None
+    layers: Mapping[str, bool]
+    inputs: Annotated[Mapping[str, Any], NotEmpty()]
+
+
+@dataclass(frozen=True)
+class TrainedEntry:
+    """What a model was compiled for: paths of parameters, and of layers."""
+
+    trained: tuple[str, ...]
+    frozen: tuple[str, ...]
+
+
+def entry(cls: type[E], given: Any, what: str) -> E:
+    """What a description says of something, each field as its annotation wants it.
+
+    Raises: ArgumentError that names it and the field.
+    """
+    if not isinstance(given, Mapping):
+        raise bad_entry(f"{what} is no mapping", f"one of {_fields(cls)}", given)
+    fields: tuple[Any, ...] = dataclasses.fields(cls)  # type: ignore[arg-type]
+    needed = [f.name for f in fields if f.default is f.default_factory is dataclasses.MISSING]
+    missing = [name for name in needed if name not in given]
+    if missing:
+        raise bad_entry(f"{what} lacks {missing[0]!r}", _fields(cls), list(given))
+    surplus = sorted(map(str, given.keys() - {f.name for f in fields}))
+    if surplus:
+        raise bad_entry(f"{what} has {surplus[0]!r:.60}, which is not known", _fields(cls), list(given))
+    made = cls(**given)
+    check_fields(made, what)
+    return made
+
+
+def bad_entry(problem: str, expected: str, got: object) -> ArgumentError:
+    """The error for a part of a description that nothing can be made of."""
+    fix = "make descriptions with get_config() or save(); a file from a newer version needs that version"
+    return ArgumentError(problem, expected=expected, got=f"{got!r:.120} ({type(got).__name__})", fix=fix)
+
+
+def _fields(cls: Any) -> str:
+    return ", ".join(f.name for f in dataclasses.fields(cls))
 
 
 def describe_structure(structure: Structure) -> dict[str, Any]:
@@ -66,43 +157,70 @@ def describe_inputs(inputs: Mapping[str, Symbol]) -> dict[str, Any]:
 
 
 def restore_inputs(described: Mapping[str, Any]) -> dict[str, Symbol]:
-    """The inverse of ``describe_inputs``. Raises as ``restore_structure``."""
-    return {label: _input(entry) for label, entry in described.items()}
+    """The inverse of ``describe_inputs``. Raises ArgumentError naming the input."""
+    entries = {label: entry(InputEntry, given, f"the input {label!r:.60}") for label, given in described.items()}
+    return {label: Input(shape=e.shape, dtype=e.dtype, name=e.name) for label, e in entries.items()}
 
 
 def restore_structure(config: Mapping[str, Any], layers_by_label: Mapping[str, Layer] | None = None) -> Structure:
     """A structure of layers that are made, unless they are given, and called anew.
 
-    Raises: a ThalwegError, KeyError, TypeError, ValueError or IndexError if the description is bad.
+    Raises: ArgumentError that names the part which is bad, or whatever layers raise that do not fit each other.
     """
-    inputs = restore_inputs(config["inputs"])
-    with sharing():
-        made = layers_by_label or {entry["name"]: _layer(entry) for entry in config["layers"]}
+    whole = entry(StructureEntry, config, "the model")
+    inputs = restore_inputs(whole.inputs)
+    made = layers_by_label or _layers(whole.layers)
     results: list[tuple[Symbol, ...]] = []
 
-    def symbol(where: list[Any]) -> Symbol:
-        value = inputs[where[1]] if where[0] == "input" else results[where[1]][where[2]]
-        assert isinstance(value, Symbol), "what layers give for symbols"
-        return value
+    def symbol(where: object, what: str) -> Symbol:
+        match where:
+            case ["input", str(label)] | ("input", str(label)) if label in inputs:
+                return inputs[label]
+            case ["call", int(call), int(index)] | ("call", int(call), int(index)) if (
+                not isinstance(call, bool)
+                and not isinstance(index, bool)
+                and 0 <= call < len(results)
+                and 0 <= index < len(results[call])
+            ):
+                return results[call][index]
+        known = f'["input", one of {list(inputs)}] or ["call", below {len(results)}, which of its results]'
+        raise bad_entry(f"{what} comes from nowhere", known, where)
 
-    for call in config["calls"]:
-        training = call.get("training")
-        form = TreeForm.restored(call["form"]) if "form" in call else None
-        positional, named = Arguments(form).of(map(symbol, call["inputs"]))
-        options = named | restore(call.get("options", {}))
-        result = made[call["layer"]](*positional, training=None if training is None else bool(training), **options)
-        results.append(tuple(flatten(result)[0]))
-    outputs = {name: symbol(where) for name, where in config["outputs"].items()}
-    return connected(inputs, outputs, bool(config.get("named_outputs", False)))
+    for number, given in enumerate(whole.calls):
+        call = entry(CallEntry, given, f"the call {number}")
+        if call.layer not in made:
+            raise bad_entry(f"the call {number} is of a layer that is not there", f"one of {list(made)}", call.layer)
+        symbols = [symbol(where, f"an input of layer {call.layer!r}") for where in call.inputs]
+        results.append(tuple(flatten(_called(made[call.layer], symbols, call))[0]))
+    outputs = {name: symbol(where, f"the output {name!r:.60}") for name, where in whole.outputs.items()}
+    return connected(inputs, outputs, whole.named_outputs)
 
 
-def _input(entry: Mapping[str, Any]) -> Symbol:
-    if entry["dtype"] not in DTYPES:
-        raise ValueError(f"an input of dtype {entry['dtype']!r:.40}")
-    return Input(shape=tuple(entry["shape"]), dtype=entry["dtype"], name=entry["name"])
+def _called(layer: Layer, symbols: list[Symbol], call: CallEntry) -> Any:
+    try:
+        form = None if call.form is None else TreeForm.restored(call.form)
+        positional, named = Arguments(form).of(symbols)
+        return layer(*positional, training=call.training, **named, **restore(call.options))
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        if isinstance(error, ThalwegError):
+            raise
+        got = f"{type(error).__name__}: {error}"
+        raise bad_entry(f"a call of layer {call.layer!r} does not fit it", "arguments of its call", got) from error
 
 
-def _layer(entry: Mapping[str, Any]) -> Layer:
-    layer = layers.from_config({key: value for key, value in entry.items() if key != "name"})
-    layer.name = str(entry["name"])
-    return layer
+def _layers(given: tuple[Any, ...]) -> dict[str, Layer]:
+    made: dict[str, Layer] = {}
+    with sharing():
+        for number, described in enumerate(given):
+            name = described.get("name") if isinstance(described, Mapping) else None
+            if not isinstance(name, str) or not name:
+                raise bad_entry(f"the layer {number} has no name", "a mapping with 'name', a string", described)
+            if name in made:
+                raise bad_entry("two layers have one name", "a name for each layer", name)
+            try:
+                made[name] = layers.from_config({key: value for key, value in described.items() if key != "name"})
+            except ThalwegError as error:
+                error.layer = error.layer or f"layer {name!r:.60}"
+                raise
+            made[name].name = name
+    return made

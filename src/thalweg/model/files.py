@@ -12,7 +12,7 @@ from thalweg.model.model import Model
 from thalweg.model.restoring import description as described
 from thalweg.model.restoring import restored
 from thalweg.model.restoring import revived as revived  # where pickles made before look for it
-from thalweg.registry import known_objects, noting
+from thalweg.registry import known_objects
 from thalweg.training import checkpoint
 
 M = TypeVar("M", bound=Model)
@@ -68,13 +68,7 @@ def clone_model(
 
     Raises: ArgumentError for ``clone_function`` with a class of models of one's own.
     """
-    if clone_function is None:
-        with noting() as own:
-            description = described(model)
-        with known_objects(own):
-            clone: M = restored(description, type(model))
-    else:
-        clone = model.with_layers(clone_function)
+    clone: M = restored(described(model), type(model)) if clone_function is None else model.with_layers(clone_function)
     clone.runner.seed = config.new_seed()
     clone.runner.give_values()
     return clone

@@ -17,6 +17,7 @@ from thalweg.errors import ArgumentError, GraphError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
+from thalweg.layers.absent import absent_attribute
 from thalweg.layers.layer import Layer, add_loss
 from thalweg.layers.nested import Nested, unwrapped
 from thalweg.layers.operation import Operation
@@ -32,10 +33,10 @@ from thalweg.model.compiled import Compiled, Trained
 from thalweg.model.restoring import registry
 from thalweg.model.runner import Runner, first
 from thalweg.model.structure import Parts, Structure, between
-from thalweg.model.subclass import Body, entries_of_shape
+from thalweg.model.subclass import Body, OwnWeights, entries_of_shape, once_prepared
 from thalweg.record.history import History
-from thalweg.registry import describe, noting, restore, sharing
-from thalweg.state import State
+from thalweg.registry import describe, restore, sharing
+from thalweg.state import Snapshot, State
 from thalweg.state.names import OPTIMIZER, SEED_STATE, SLOTS
 from thalweg.steps import gradients
 from thalweg.training import checkpoint, data, session
@@ -133,6 +134,8 @@ class Model:
         super().__init_subclass__(**options)
         if "compile" in vars(cls):
             cls.compile = own.remembered(cls.compile)  # type: ignore[method-assign]
+        if "build" in vars(cls):
+            cls.build = once_prepared(cls.build)  # type: ignore[method-assign]
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, own.handled(value))
@@ -145,7 +148,7 @@ class Model:
                 got=f"no {name!r}, which that makes",
                 fix="call super().__init__() first, then make the layers",
             )
-        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+        raise absent_attribute(type(self).__name__, name)
 
     def __repr__(self) -> str:
         count = len(self.runner.structure.layers)
@@ -194,6 +197,11 @@ class Model:
         Arguments:
             input_shape: ``(None, 784)``; for several inputs a list or mapping of such.
         """
+        if self._body is None or not self._body.preparing:
+            self.build_for_shape(input_shape)
+
+    def build_for_shape(self, input_shape: Any) -> None:
+        """What ``build`` does, where a class of one's own has not written another one."""
         if input_shape is not None and not self.built and self._body is not None:
             self._become(self._body.structure_for(entries_of_shape(input_shape)))
         self.runner.require_built("build")
@@ -238,7 +246,7 @@ class Model:
 
         As in Keras operations between layers (``x + y``) are not here, but in ``operations``.
         """
-        return [member for member in self.operations if not isinstance(member, Operation)]
+        return [member for member in self.operations if not isinstance(member, Operation | OwnWeights)]
 
     @property
     def operations(self) -> list[Any]:
@@ -294,6 +302,18 @@ class Model:
         return only(self.outputs)
 
     @property
+    def input_names(self) -> list[str]:
+        """What the inputs are called: by mappings of data, if there are several or the only one has a name."""
+        names = [label.removeprefix("x/") for label in self.runner.structure.inputs]
+        return [self.inputs[0].entry.label] if names == ["x"] else names
+
+    @property
+    def output_names(self) -> list[str]:
+        """What the outputs are called: by mappings of targets, losses and metrics."""
+        outputs = self.runner.structure.outputs
+        return [name or (x.call.layer.label if x.call is not None else x.entry.label) for name, x in outputs.items()]
+
+    @property
     def input_shape(self) -> Any:
         """Of the input, the batch as None; a list if there are several."""
         return only([symbol.shape for symbol in self.inputs])
@@ -324,6 +344,15 @@ class Model:
         totals = total_lines(structure.parameters(), Trained.now(structure, self._trainable).paths, optimizer)
         for line in [f'Model: "{self.name}"', *table, *totals]:
             show(line)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shapes of the outputs for inputs of these shapes, batch axis included."""
+        return self.as_layer().compute_output_shape(input_shape)
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype that layers work in unless they are given another one."""
+        return config.floatx()
 
     # As a part of another model
 
@@ -402,6 +431,23 @@ class Model:
         """All parameters; ``.numpy()`` gives the value of one, ``.assign(array)`` changes it."""
         return list(all_weights.made(self.runner, "weights").values())
 
+    def add_weight(self, *args: Any, **options: Any) -> Parameter:
+        """A weight of the model itself, for a class that uses it in its ``call``; arguments as ``Layer.add_weight``.
+
+        Raises: GraphError for a model of layers alone; what that raises.
+        """
+        if self._body is None:
+            raise GraphError(
+                "a model made of layers has no weights of its own",
+                expected="a class derived from Model with a call that uses the weight",
+                got=f"add_weight of a {type(self).__name__}",
+                fix="write a layer with add_weight, and call it between the others",
+            )
+        if "weights_of_its_own" not in vars(self):
+            self.weights_of_its_own = OwnWeights(self)
+        weight: Parameter = self.weights_of_its_own.add_weight(*args, **options)
+        return weight
+
     @property
     def trainable_weights(self) -> list[Parameter]:
         """The parameters that training changes."""
@@ -477,6 +523,7 @@ class Model:
         own.refuse_functions(type(self))
         given = optimizer if isinstance(optimizer, OptimizerHandle) else None
         rule = optimizers.get(optimizer) if given is None else given.current_rule()
+        rule = rule.for_weights(self.runner.structure.parameters())
         trained = Trained.now(self.runner.structure, self._trainable)
         decided = Compiled(rule, loss, loss_weights, metrics, weighted_metrics, trained)
         self.runner.compile(decided, goes_on=given is not None and given is self.optimizer)
@@ -942,14 +989,19 @@ class Model:
         """The inverse of ``file_config``; without values. Raises as ``description.restore_structure``."""
         if "arguments" not in settings:
             return _made(cls, settings)
+        whole = description.entry(description.ClassEntry, settings, f"the model of class {cls.__name__}")
         with sharing():
-            arguments = restore(settings["arguments"])
+            arguments = restore(whole.arguments)
         model: Self = cls.from_config(arguments)
-        model.name, model._trainable = str(settings["name"]), bool(settings["trainable"])
-        assert model._body is not None, "of a model that its class describes"
-        model._become(model._body.structure(settings["keys"], description.restore_inputs(settings["inputs"])))
-        for path, layer in model.runner.structure.layers_by_path().items():
-            layer.trainable = bool(settings["layers"][path])
+        model.name, model._trainable = whole.name, whole.trainable
+        if model._body is None:
+            raise description.bad_entry("a class describes the model", "a class with a call", cls.__name__)
+        model._become(model._body.structure(whole.keys, description.restore_inputs(whole.inputs)))
+        layers = model.runner.structure.layers_by_path()
+        if layers.keys() != whole.layers.keys():
+            raise description.bad_entry("the class has other layers", ", ".join(layers), list(whole.layers))
+        for path, layer in layers.items():
+            layer.trainable = whole.layers[path]
         return model
 
     @checked
@@ -964,14 +1016,11 @@ class Model:
         state = self.runner.kept_state()
         checkpoint.save(filepath, state, restoring.whole_description(self), overwrite)
 
-    def __reduce__(self) -> tuple[Callable[..., Model], tuple[Any, ...]]:
-        """Copies and pickles hold what a file holds, compiled code and addresses must not be copied; and what a file
-        would have to be handed in.
-        """
-        with noting() as own:
-            whole = restoring.whole_description(self)
+    def __reduce__(self) -> tuple[Callable[..., Model], tuple[type[Model], dict[str, Any], Snapshot, int]]:
+        """Copies and pickles hold what a file holds: compiled code and addresses must not be copied."""
+        whole = restoring.whole_description(self)
         state = self.runner.kept_state()
-        return restoring.revived, (type(self), whole, state, checkpoint.FORMAT, own)
+        return restoring.revived, (type(self), whole, state, checkpoint.FORMAT)
 
     def to_json(self, **kwargs: Any) -> str:
         """The layers and how they are connected, without weights; keywords go to ``json.dumps``."""
@@ -990,9 +1039,15 @@ class Model:
 def _made(cls: type[M], settings: Mapping[str, Any]) -> M:
     """A model of layers and connections, or of the arguments of its class."""
     if not settings.keys() >= description.PARTS:
-        return cls(**settings)
+        try:
+            return cls(**settings)
+        except TypeError as error:
+            problem = f"these are no arguments of {cls.__name__}, and no layers with their connections"
+            expected = f"{', '.join(sorted(description.PARTS))}, or the arguments of its __init__"
+            raise description.bad_entry(problem, expected, str(error)) from error
+    whole = description.entry(description.StructureEntry, settings, "the model")
     model = cls.__new__(cls)
-    model._begin(str(settings["name"]), bool(settings["trainable"]))
+    model._begin(whole.name, whole.trainable)
     model._become(description.restore_structure(settings))
     return model
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from thalweg.errors import ArgumentError, NameNotFoundError
 from thalweg.model.compiled import Trained
-from thalweg.registry import Registry, known_objects
+from thalweg.model.description import bad_entry
+from thalweg.registry import Registry
 from thalweg.state import Snapshot
 from thalweg.training import checkpoint
 
@@ -67,32 +68,28 @@ def restored(description: Mapping[str, Any], cls: type[Model] | None = None) -> 
 
     Raises: NameNotFoundError if a class describes the model, and is not registered.
     """
-    settings = description["config"]
-    needed = "arguments" in settings or OWN_STEPS in description
-    model_class: Model = _class(str(description["class_name"]), needed) if cls is None else cls
+    settings, name = description.get("config"), description.get("class_name")
+    if not isinstance(settings, Mapping) or not isinstance(name, str):
+        raise bad_entry("the model has no class_name and config", "a string and a mapping", description)
+    told = {key: description.get(key, default) for key, default in ((OWN_STEPS, False), (NAMED, True))}
+    for key, value in told.items():
+        if not isinstance(value, bool):
+            raise bad_entry(f"{key!r} of the model does not fit its rule", "True or False", value)
+    model_class: Model = _class(name, "arguments" in settings or told[OWN_STEPS]) if cls is None else cls
     model = model_class.from_file_config(settings)
-    model.has_own_name = bool(description.get(NAMED, True))
+    model.has_own_name = told[NAMED]
     if "compile" in description:
+        if not isinstance(description["compile"], Mapping | None):
+            raise bad_entry("the arguments of compile are no mapping", "optimizer, loss ...", description["compile"])
         model.compile_from_config(description["compile"])
     if "compiled_for" in description and model.runner.compiled is not None:
         model.runner.settle(Trained.restored(description["compiled_for"], model.runner.structure))
     return model
 
 
-def revived(
-    cls: type[Model],
-    description: Mapping[str, Any],
-    arrays: Snapshot,
-    format: int = 1,
-    own: Mapping[str, Any] | None = None,
-) -> Model:
-    """The model of a copy or a pickle; older pickles do not say what format their names are of.
-
-    Arguments:
-        own: what is not registered, by the names in the description.
-    """
-    with known_objects(own or {}):
-        model = restored(description, cls)
+def revived(cls: type[Model], description: Mapping[str, Any], arrays: Snapshot, format: int = 1) -> Model:
+    """The model of a copy or a pickle; older pickles do not say what format their names are of."""
+    model = restored(description, cls)
     model.runner.take_state(checkpoint.fitting("the pickle", model.runner.state_types(), arrays, format))
     return model
 

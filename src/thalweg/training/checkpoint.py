@@ -142,8 +142,14 @@ def read_description(path: Path, strings: Mapping[str, str]) -> dict[str, Any]:
         description = json.loads(strings[KEY])
     except (ValueError, RecursionError) as error:
         raise _malformed(path, "its description is no JSON", "JSON", str(error)) from error
-    if not isinstance(description, dict) or not isinstance(description.get("format"), int):
-        raise _malformed(path, "its description has no format number", "a mapping with 'format'", str(description)[:80])
+    if (
+        not isinstance(description, dict)
+        or type(description.get("format")) is not int
+        or description["format"] < 1
+        or not isinstance(description.get("version"), str)
+    ):
+        got = str(description)[:80]
+        raise _malformed(path, "its description has no format number", "a mapping with 'format' and 'version'", got)
     if description["format"] > FORMAT:
         version = f"format {description['format']}, written by thalweg {description.get('version')!r:.20}"
         raise _malformed(path, "it is from a newer version", f"format {FORMAT}", version, "install that version")
@@ -162,9 +168,14 @@ class reading:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, FileFormatError | MemoryError) or not isinstance(error, Exception):
             return
-        got = f"{error.problem}: {error.got}" if isinstance(error, ThalwegError) else f"{type(error).__name__}: {error}"
-        fix = error.fix if isinstance(error, ThalwegError) else "make or fetch the file again"
-        raise _malformed(self.path, "its description does not make a model", "a model", got[:300], fix) from error
+        problem, expected, fix = "its description does not make a model", "a model", "make or fetch the file again"
+        got = f"{type(error).__name__}: {error}"
+        if isinstance(error, RecursionError):
+            raise _malformed(self.path, "its models are nested too deep", "a few dozen at most", "more") from None
+        if isinstance(error, ThalwegError):
+            problem = f"{problem}: {error.problem if error.layer is None else f'{error.layer}: {error.problem}'}"
+            expected, got, fix = error.expected, error.got, error.fix
+        raise _malformed(self.path, problem, expected[:300], got[:300], fix) from error
 
 
 def fitting(path: Path, wanted: Mapping[str, TensorType], arrays: Arrays, format: int) -> dict[str, np.ndarray]:
@@ -243,11 +254,16 @@ def _plain(value: Any) -> Any:
 
 
 def restore_compile(description: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments for ``compile``. Raises a ThalwegError, TypeError or ValueError if the description is bad."""
+    """The arguments for ``compile``. Raises a ThalwegError if the description is bad."""
+    known = {"optimizer", "loss", "loss_weights", "metrics", "weighted_metrics"}
+    if "optimizer" not in description or not description.keys() <= known:
+        raise ArgumentError(
+            "what compile was told is not known",
+            expected=f"optimizer, and of {', '.join(sorted(known - {'optimizer'}))} any",
+            got=f"{', '.join(map(str, description)) or 'nothing'}"[:200],
+            fix="make or fetch the file again",
+        )
     given = {key: _restored(value) for key, value in description.items() if key != "optimizer"}
-    unknown = given.keys() - {"loss", "loss_weights", "metrics", "weighted_metrics"}
-    if unknown:
-        raise ValueError(f"unknown arguments of compile: {sorted(unknown)}")
     return {"optimizer": optimizers.registry.from_config(description["optimizer"]), **given}
 
 
