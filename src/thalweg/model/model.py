@@ -13,7 +13,7 @@ import numpy as np
 
 from thalweg import config, executors, optimizers
 from thalweg.checks import Count, FilePath, In, check_value, checked
-from thalweg.errors import ArgumentError, GraphError, did_you_mean
+from thalweg.errors import ArgumentError, GraphError, ShapeError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
@@ -217,6 +217,27 @@ class Model:
             self.runner.seed = self.runner.seed if seed is None else seed
             self._become(self._body.structure_for(x))
         self.runner.require_built("running a model")
+        self._open_for(x)
+
+    def _open_for(self, x: Any) -> None:
+        """Where the model was built by data, and not by an Input: open the axes on which these data differ.
+
+        A model whose layers cannot take them stays as it is, and whoever prepares the data says so.
+        """
+        structure = self.runner.structure
+        entries = data.opened(x, structure.inputs)
+        if entries is not None:
+            shapes = {layer: layer.output_shape for layer in structure.layers_by_path().values()}
+            try:
+                self.runner.open(self._connected(entries))
+            except ShapeError:
+                for layer, shape in shapes.items():
+                    layer.output_shape = shape
+
+    def _connected(self, entries: Mapping[str, Symbol]) -> Structure:
+        """The layers between other inputs."""
+        assert self._body is not None, "other models have an Input"
+        return self._body.structure(self._body.keys, entries)
 
     @property
     def built(self) -> bool:
