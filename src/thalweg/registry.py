@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
 
-from thalweg.errors import ArgumentError, NameNotFoundError, did_you_mean
+from thalweg.errors import ArgumentError, NameNotFoundError, did_you_mean, listed
 from thalweg.fields import has_field_constructor
 from thalweg.spelling import MADE_WITH, Spelled, constructor_arguments
 
@@ -138,7 +138,7 @@ class Registry(Generic[T]):
                 return registry._described[name]
         raise NameNotFoundError(
             f"there is no {self.kind} of this name",
-            expected=f"one of {', '.join(map(repr, self.spellings()))}",
+            expected=f"one of {listed(self.spellings())}",
             got=repr(name),
             fix=did_you_mean(name, self.spellings()),
         )

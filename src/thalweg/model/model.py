@@ -19,12 +19,13 @@ from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.absent import absent_attribute
 from thalweg.layers.layer import Layer, add_loss
+from thalweg.layers.masks import Masks
 from thalweg.layers.nested import Nested, unwrapped
 from thalweg.layers.operation import Operation
 from thalweg.layers.signature import symbolic
 from thalweg.layers.summary import table_lines, total_lines
 from thalweg.layers.symbols import Input, Symbol, name_inputs
-from thalweg.layers.tracing import Parameter, tracing_now
+from thalweg.layers.tracing import Parameter, told_in_words, tracing_now
 from thalweg.metrics import Mean
 from thalweg.metrics.metric import Metric
 from thalweg.model import description, own, restoring
@@ -168,7 +169,7 @@ class Model:
             )
         return self(inputs, training)
 
-    def __call__(self, inputs: Any, training: bool | None = None) -> Any:
+    def __call__(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The model on arrays: predictions. On symbols: it becomes a layer of another model, weights shared.
 
         Arguments:
@@ -176,18 +177,28 @@ class Model:
                 BatchNormalization goes by the mean and variance of these rows, which its moving ones follow. On
                 symbols, for good: True for a part that behaves so also in prediction; False for a part that is to
                 behave as in prediction also while the rest is trained.
+            mask: on symbols, which places of the input count; of several inputs a list.
         """
+        training = told_in_words(type(self).__name__, training)
         several = isinstance(inputs, Mapping | list | tuple)
         given = list(inputs.values() if isinstance(inputs, Mapping) else inputs) if several else [inputs]
         if given and all(isinstance(part, Node) for part in given):
             trace = tracing_now()
             if trace is not None and trace.model is self:
-                return self._call_in_own_step(inputs, given, training)
+                with trace.masking(dict(zip(given, Masks.of(given, mask).each, strict=True))):
+                    return self._call_in_own_step(inputs, given, training)
         if given and all(isinstance(part, Symbol | Node) for part in given):
             if not self.built and self._body is not None and isinstance(given[0], Symbol):
                 self._become(self._body.structure_for(inputs))
-            return self._call_inside(inputs, given, training)
-        return self._on_one_batch(inputs, bool(check_value(type(self).__name__, "training", bool | None, training)))
+            return self._call_inside(inputs, given, training, mask)
+        if mask is not None:
+            raise ArgumentError(
+                f"{type(self).__name__}: a mask for arrays",
+                expected="a mask where the model is called on symbols, or inside of a step",
+                got=f"{mask!r:.60} ({type(mask).__name__})",
+                fix="make the mask an input of the model, or of its first layer: Masking(), Embedding(mask_zero=True)",
+            )
+        return self._on_one_batch(inputs, bool(training))
 
     # Structure
 
@@ -395,7 +406,9 @@ class Model:
             self._become(self._body.structure_for(only(symbols)))
         self.runner.require_built("calling a model on symbols")
 
-    def _call_inside(self, inputs: Any, tensors: Sequence[Symbol | Node], training: bool | None) -> Any:
+    def _call_inside(
+        self, inputs: Any, tensors: Sequence[Symbol | Node], training: bool | None, mask: Any = None
+    ) -> Any:
         """This model as a layer of the one that ``tensors``, those in ``inputs``, belong to: its outputs there."""
         structure = self.runner.structure
         labels = list(structure.inputs) or ["x"]
@@ -407,7 +420,7 @@ class Model:
                 fix="pass one symbol for each input",
             )
         parts = data.by_label(inputs if isinstance(inputs, Mapping) or len(tensors) > 1 else tensors[0], labels, "x")
-        made = self.as_layer()(*parts.values(), training=training)
+        made = self.as_layer()(*parts.values(), training=training, mask=mask)
         structure = self.runner.structure  # calling it may have built it
         if not structure.named_outputs:
             return only(list(made)) if isinstance(made, tuple) else made
@@ -829,6 +842,7 @@ class Model:
         compiled = self.runner.require_compiled("get_compile_config")
         return checkpoint.describe_compile(compiled.rule, compiled.arguments)
 
+    @checked
     def compile_from_config(self, config: Mapping[str, Any] | None) -> None:
         """Compile as ``get_compile_config`` said. Where it gave None the model is left for the user to compile."""
         if config is None:
