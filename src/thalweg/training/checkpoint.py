@@ -274,6 +274,6 @@ def _restored(value: Any) -> Any:
         return value
     if "class_name" not in value:
         return {key: _restored(item) for key, item in value.items()}
-    by_kind = {"metric": metrics.registry, "function": functions}
-    registry: Any = by_kind.get(value.get("kind", ""), losses.registry)
+    kind = value.get("kind")
+    registry: Any = metrics.registry if kind == "metric" else functions if kind == "function" else losses.registry
     return registry.from_config(value)
