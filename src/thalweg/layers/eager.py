@@ -11,7 +11,7 @@ import numpy as np
 
 from thalweg import config, ops
 from thalweg.data.arrays import as_array
-from thalweg.errors import GraphError, ThalwegError
+from thalweg.errors import ThalwegError
 from thalweg.graph.node import Node, topological
 from thalweg.graph.types import DTYPES, TensorType
 from thalweg.layers.layer import Layer, called_on
@@ -37,16 +37,13 @@ def on_arrays(layer: Layer, inputs: tuple[np.ndarray, ...], training: bool | Non
     a step of training: dropout drops, others in every call, and moving means move. A mask goes with the array itself to
     the next layer, not with what else is made of it.
 
-    Raises: GraphError inside of ``call``; DTypeError for arrays of anything but numbers.
+    Inside of ``call`` the array is part of the graph, the same at each step: ``ops.arange`` for one.
+
+    Raises: DTypeError for arrays of anything but numbers; inside of ``call`` GraphError for a long one that is not
+        regular.
     """
     if tracing_now() is not None:
-        raise GraphError(
-            "a layer is called on an array while a step is made, which would always see these numbers",
-            expected="in call(): what call got, or what layers and thalweg.ops made of it",
-            got=f"an array of shape {inputs[0].shape}",
-            fix="keep the array as a parameter that is not trained (add_weight), or make it an input",
-            layer=str(layer),
-        )
+        return layer.on_nodes(tuple(map(ops.literal, inputs)), training, arguments)
     try:
         arrays = [_of_known_dtype(array, number) for number, array in enumerate(inputs)]
     except ThalwegError as error:
