@@ -29,10 +29,10 @@ from thalweg.layers.signature import (
     Arguments,
     SymbolicShape,
     arranged,
-    as_types,
     build_with,
     builder,
     require_tensors,
+    shapes_as_types,
     signature_of,
     symbolic,
 )
@@ -43,6 +43,7 @@ from thalweg.layers.tracing import (
     current_trace,
     mask_of,
     set_mask,
+    told_in_words,
     told_training,
     tracing,
     tracing_now,
@@ -118,6 +119,8 @@ class Layer(Registered):
             cls.supports_masking = True
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name == "trainable":
+            value = check_value(type(self).__name__, name, bool, value)
         super().__setattr__(name, value)
         if name == "trainable":
             for layer in self.sublayers():
@@ -368,8 +371,8 @@ class Layer(Registered):
 
         Raises: a ThalwegError if the inputs do not fit.
         """
-        given = tuple(as_types(part, self.compute_dtype) for part in input_shapes)
-        inputs = {name: as_types(part, self.compute_dtype) for name, part in named.items()}
+        given = tuple(shapes_as_types(part, self.compute_dtype) for part in input_shapes)
+        inputs = {name: shapes_as_types(part, self.compute_dtype) for name, part in named.items()}
         types, arguments = arranged(self, given, inputs, TensorType)
         outcome = self.outcome(types, arguments)
         return unflatten(outcome.form, iter([symbolic(kind.shape) for kind in outcome.types]))
@@ -484,6 +487,7 @@ class Layer(Registered):
         tensors, arguments = arranged(self, inputs, options, (Node, *_stand_ins))
         if "training" in arguments.options:
             training = arguments.options["training"]
+        training = told_in_words(str(self), training)
         if tensors and all(isinstance(x, Node) for x in tensors):
             return self.on_nodes(tuple(tensors), training, arguments)
         use = next((use for kind, use in _stand_ins.items() if tensors and isinstance(tensors[0], kind)), None)
@@ -595,7 +599,7 @@ class Outcome:
     unmasked: tuple[Any, ...]
 
 
-registry: Registry[Layer] = Registry("layer", Layer, identity=True, by_class_name=True)
+registry: Registry[Layer] = Registry("layer", Layer, identity=True)
 
 Use = Callable[[Layer, tuple[Any, ...], bool | None, Arguments], Any]
 F = TypeVar("F", bound=Use)

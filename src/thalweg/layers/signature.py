@@ -13,7 +13,7 @@ from dataclasses import field
 from functools import lru_cache, wraps
 from typing import Any
 
-from thalweg.errors import ArgumentError, GraphError
+from thalweg.errors import ArgumentError, GraphError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import OpenSize, Shape, TensorType
@@ -177,6 +177,8 @@ def as_types(tree: Any, dtype: str) -> Any:
     if isinstance(tree, InputShape):
         return tree.type
     if isinstance(tree, tuple | list) and all(n is None or isinstance(n, int) for n in tree):
+        if any(isinstance(n, bool) or (n is not None and n < 0) for n in tree):
+            raise _no_shape(tree)
         sizes = (n if n is not None else OpenSize(OPEN if axis else SOME_BATCH) for axis, n in enumerate(tree))
         return TensorType(tuple(sizes), dtype)
     if isinstance(tree, tuple | list):
@@ -184,6 +186,24 @@ def as_types(tree: Any, dtype: str) -> Any:
     if isinstance(tree, dict):
         return {name: as_types(part, dtype) for name, part in tree.items()}
     return tree
+
+
+def shapes_as_types(tree: Any, dtype: str) -> Any:
+    """The same where there is nothing but shapes. Raises ShapeError for what is none."""
+    types = as_types(tree, dtype)
+    for leaf in flatten(types)[0]:
+        if not isinstance(leaf, TensorType):
+            raise _no_shape(leaf)
+    return types
+
+
+def _no_shape(given: Any) -> ShapeError:
+    return ShapeError(
+        "this is no shape",
+        expected="sizes of axes, the batch first and None where one is open, as (None, 784)",
+        got=f"{given!r:.80} ({type(given).__name__})",
+        fix="pass a tuple, or a list of such for several inputs",
+    )
 
 
 def _as_shapes(tree: Any) -> Any:

@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from thalweg import config, ops
+from thalweg.checks import check_value
 from thalweg.constraints import Projection
 from thalweg.data.arrays import require_finite
 from thalweg.errors import ArgumentError, GraphError, ShapeError, ThalwegError
@@ -388,6 +389,16 @@ def current_trace() -> Trace:
             fix="put it into a model; in a function of arrays take the weights as arguments and use thalweg.ops",
         )
     return trace
+
+
+def told_in_words(owner: str, training: Any) -> bool | None:
+    """What ``training=`` says: True, False, None for what the caller is told, and older programs' 1 and 0.
+
+    Raises: ArgumentError for anything else.
+    """
+    if training is None or training is True or training is False:
+        return training
+    return bool(check_value(owner, "training", bool | Literal[0, 1] | None, training))
 
 
 @contextmanager

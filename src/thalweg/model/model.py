@@ -13,21 +13,22 @@ import numpy as np
 
 from thalweg import config, executors, optimizers
 from thalweg.checks import Count, FilePath, In, check_value, checked
-from thalweg.errors import ArgumentError, GraphError, did_you_mean
+from thalweg.errors import ArgumentError, GraphError, ShapeError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.absent import absent_attribute
 from thalweg.layers.layer import Layer, add_loss
+from thalweg.layers.masks import Masks
 from thalweg.layers.nested import Nested, unwrapped
 from thalweg.layers.operation import Operation
 from thalweg.layers.signature import symbolic
 from thalweg.layers.summary import table_lines, total_lines
 from thalweg.layers.symbols import Input, Symbol, name_inputs
-from thalweg.layers.tracing import Parameter, tracing_now
+from thalweg.layers.tracing import Parameter, told_in_words, tracing_now
 from thalweg.metrics import Mean
 from thalweg.metrics.metric import Metric
-from thalweg.model import description, own, restoring
+from thalweg.model import description, own, preflight, restoring
 from thalweg.model import weights as all_weights
 from thalweg.model.compiled import Compiled, Trained
 from thalweg.model.restoring import registry
@@ -168,7 +169,7 @@ class Model:
             )
         return self(inputs, training)
 
-    def __call__(self, inputs: Any, training: bool | None = None) -> Any:
+    def __call__(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The model on arrays: predictions. On symbols: it becomes a layer of another model, weights shared.
 
         Arguments:
@@ -176,18 +177,28 @@ class Model:
                 BatchNormalization goes by the mean and variance of these rows, which its moving ones follow. On
                 symbols, for good: True for a part that behaves so also in prediction; False for a part that is to
                 behave as in prediction also while the rest is trained.
+            mask: on symbols, which places of the input count; of several inputs a list.
         """
+        training = told_in_words(type(self).__name__, training)
         several = isinstance(inputs, Mapping | list | tuple)
         given = list(inputs.values() if isinstance(inputs, Mapping) else inputs) if several else [inputs]
         if given and all(isinstance(part, Node) for part in given):
             trace = tracing_now()
             if trace is not None and trace.model is self:
-                return self._call_in_own_step(inputs, given, training)
+                with trace.masking(dict(zip(given, Masks.of(given, mask).each, strict=True))):
+                    return self._call_in_own_step(inputs, given, training)
         if given and all(isinstance(part, Symbol | Node) for part in given):
             if not self.built and self._body is not None and isinstance(given[0], Symbol):
                 self._become(self._body.structure_for(inputs))
-            return self._call_inside(inputs, given, training)
-        return self._on_one_batch(inputs, bool(check_value(type(self).__name__, "training", bool | None, training)))
+            return self._call_inside(inputs, given, training, mask)
+        if mask is not None:
+            raise ArgumentError(
+                f"{type(self).__name__}: a mask for arrays",
+                expected="a mask where the model is called on symbols, or inside of a step",
+                got=f"{mask!r:.60} ({type(mask).__name__})",
+                fix="make the mask an input of the model, or of its first layer: Masking(), Embedding(mask_zero=True)",
+            )
+        return self._on_one_batch(inputs, bool(training))
 
     # Structure
 
@@ -217,6 +228,27 @@ class Model:
             self.runner.seed = self.runner.seed if seed is None else seed
             self._become(self._body.structure_for(x))
         self.runner.require_built("running a model")
+        self._open_for(x)
+
+    def _open_for(self, x: Any) -> None:
+        """Where the model was built by data, and not by an Input: open the axes on which these data differ.
+
+        A model whose layers cannot take them stays as it is, and whoever prepares the data says so.
+        """
+        structure = self.runner.structure
+        entries = data.opened(x, structure.inputs)
+        if entries is not None:
+            shapes = {layer: layer.output_shape for layer in structure.layers_by_path().values()}
+            try:
+                self.runner.open(self._connected(entries))
+            except ShapeError:
+                for layer, shape in shapes.items():
+                    layer.output_shape = shape
+
+    def _connected(self, entries: Mapping[str, Symbol]) -> Structure:
+        """The layers between other inputs."""
+        assert self._body is not None, "other models have an Input"
+        return self._body.structure(self._body.keys, entries)
 
     @property
     def built(self) -> bool:
@@ -374,7 +406,9 @@ class Model:
             self._become(self._body.structure_for(only(symbols)))
         self.runner.require_built("calling a model on symbols")
 
-    def _call_inside(self, inputs: Any, tensors: Sequence[Symbol | Node], training: bool | None) -> Any:
+    def _call_inside(
+        self, inputs: Any, tensors: Sequence[Symbol | Node], training: bool | None, mask: Any = None
+    ) -> Any:
         """This model as a layer of the one that ``tensors``, those in ``inputs``, belong to: its outputs there."""
         structure = self.runner.structure
         labels = list(structure.inputs) or ["x"]
@@ -386,7 +420,7 @@ class Model:
                 fix="pass one symbol for each input",
             )
         parts = data.by_label(inputs if isinstance(inputs, Mapping) or len(tensors) > 1 else tensors[0], labels, "x")
-        made = self.as_layer()(*parts.values(), training=training)
+        made = self.as_layer()(*parts.values(), training=training, mask=mask)
         structure = self.runner.structure  # calling it may have built it
         if not structure.named_outputs:
             return only(list(made)) if isinstance(made, tuple) else made
@@ -695,6 +729,7 @@ class Model:
         Raises: ShapeError, DTypeError, DataError or ArgumentError before anything has changed; NonFiniteError if a
             loss is not finite, with the model as it was before that step.
         """
+        self.runner.require_idle("fit")
         options = FitOptions(
             32 if batch_size is None else batch_size,
             epochs,
@@ -710,6 +745,7 @@ class Model:
         seed = check_value("fit", "seed", Annotated[int, In("[0, 4294967296)")] | None, seed)
         runner = self._ready_for(x, y, "fit", verbose, seed)
         rows = runner.prepare(x, y, sample_weight)
+        preflight.look(rows, runner.structure)
         rows, held_out = runner.hold_out(rows, validation_split, validation_data)
         rows = runner.weigh_classes(rows, class_weight)
         validation = None
@@ -723,7 +759,8 @@ class Model:
         told = params(verbose, options.epochs, options.steps(rows.count))
         self.history = History(params=told, seed=self.state.number(SEED_STATE))
         watchers.attach(self, told)
-        session.fit(runner.trainer("fit", rows), rows, validation, options, watchers, self.history)
+        with runner.training():
+            session.fit(runner.trainer("fit", rows), rows, validation, options, watchers, self.history)
         own.track_loss(self, {name: values[-1] for name, values in self.history.history.items() if values})
         return self.history
 
@@ -749,7 +786,7 @@ class Model:
         verbose, watchers = check_verbose(verbose), CallbackList(callbacks)
         runner = self._ready_for(x, y, "evaluate", verbose)
         rows = first(runner.prepare(x, y, sample_weight), steps, batch_size, "evaluate")
-        watchers.attach(self, {"verbose": verbose, "steps": rows.count})
+        watchers.attach(self, params(verbose, 1, -(-rows.count // (batch_size or BATCH))))
         logs = runner.trainer("evaluate", rows).evaluate(rows, batch_size or BATCH, watchers, verbose)
         return self._as_keras(logs, return_dict)
 
@@ -763,6 +800,7 @@ class Model:
         return_dict: bool = False,
     ) -> Any:
         """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
+        self.runner.require_idle("train_on_batch")
         runner = self._ready_for(x, y, "train_on_batch", verbose=0)
         rows = runner.weigh_classes(runner.prepare(x, y, sample_weight), class_weight)
         return self._as_keras(runner.trainer("train_on_batch", rows).train_on_batch(rows), return_dict)
@@ -808,6 +846,7 @@ class Model:
         compiled = self.runner.require_compiled("get_compile_config")
         return checkpoint.describe_compile(compiled.rule, compiled.arguments)
 
+    @checked
     def compile_from_config(self, config: Mapping[str, Any] | None) -> None:
         """Compile as ``get_compile_config`` said. Where it gave None the model is left for the user to compile."""
         if config is None:
@@ -839,7 +878,7 @@ class Model:
         self.build_for(x)
         rows = first(self.runner.rows(x), steps, batch_size, "predict")
         verbose, watchers = check_verbose(verbose), CallbackList(callbacks)
-        watchers.attach(self, {"verbose": verbose, "steps": rows.count})
+        watchers.attach(self, params(verbose, 1, -(-rows.count // (batch_size or BATCH))))
         if self.runner.structure.without_call and (self.runner.own is None or self.runner.own.predict is None):
             raise self._no_call("predict")
         if self.runner.own is not None and self.runner.own.predict is not None:
@@ -859,7 +898,7 @@ class Model:
         return self._outputs(self.runner.predict(rows, max(rows.count, 1), 0, CallbackList(None), training))
 
     def _outputs(self, named: dict[str, Any]) -> Any:
-        return named if self.runner.structure.named_outputs else only(list(named.values()))
+        return self.runner.shown(named)
 
     # The engine
 

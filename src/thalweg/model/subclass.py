@@ -14,7 +14,7 @@ from thalweg.graph.node import Node, Nodes
 from thalweg.layers.layer import Layer, layers_among, name_layers
 from thalweg.layers.masks import Masks
 from thalweg.layers.signature import PLAIN, Arguments, InputShape, signature_of
-from thalweg.layers.symbols import Input, Symbol
+from thalweg.layers.symbols import Input, Symbol, by_data
 from thalweg.layers.tracing import told_training
 from thalweg.model.structure import Structure, connected
 from thalweg.training import data
@@ -167,7 +167,7 @@ def _entry(part: Any, name: str | None) -> Symbol:
     if isinstance(part, Symbol):
         return Input(shape=part.shape[1:], dtype=part.dtype, name=name)
     kind = data.input_type(part)
-    return Input(shape=kind.shape, dtype=kind.dtype, name=name)
+    return by_data(kind.shape, kind.dtype, name)
 
 
 def entries_of_shape(shape: Any) -> Any:

@@ -15,7 +15,7 @@ from thalweg.data.arrays import as_array, converted, require_finite
 from thalweg.data.source import WEIGHT, Arrays, LateRows, Rows, slices
 from thalweg.errors import ArgumentError, DataError, DTypeError, ShapeError, did_you_mean
 from thalweg.graph.types import Shape, TensorType
-from thalweg.layers.symbols import Symbol
+from thalweg.layers.symbols import Symbol, by_data
 from thalweg.training.goals import Goal, Goals
 from thalweg.training.own import DataForm
 from thalweg.trees import LEAF
@@ -36,11 +36,16 @@ def prepare_inputs(x: Any, entries: Entries) -> Rows:
 
     Raises: ShapeError, DTypeError or DataError naming the input and what does not fit.
     """
-    only = _of_the_only_input(x, *entries.values()) if len(entries) == 1 else None
-    parts = by_label(x, list(entries), "x") if only is None else dict.fromkeys(entries, only)
+    parts = _parts(x, entries)
     arrays = {label: _input_array(parts[label], entry, label) for label, entry in entries.items()}
     late = {label: entry.dtype for label, entry in entries.items() if isinstance(arrays[label], np.memmap)}
     return LateRows(arrays, late) if late else Rows(arrays)
+
+
+def _parts(x: Any, entries: Entries) -> dict[str, Any]:
+    """What there is for each input, by label."""
+    only = _of_the_only_input(x, *entries.values()) if len(entries) == 1 else None
+    return by_label(x, list(entries), "x") if only is None else dict.fromkeys(entries, only)
 
 
 def _of_the_only_input(x: Any, entry: Symbol) -> Any:
@@ -59,6 +64,24 @@ def of_the_only_part(value: Any) -> Any:
     """What a list of one array holds, as Keras allows for a model of one input or output; anything else as it is."""
     alone = isinstance(value, list | tuple) and len(value) == 1
     return value[0] if alone and getattr(value[0], "ndim", 0) > 0 else value
+
+
+def opened(x: Any, entries: Entries) -> dict[str, Symbol] | None:
+    """The inputs with those axes open on which these data differ from the data that the inputs were made by.
+
+    None if they are as they should be, or differ in more than sizes.
+    """
+    if not any(entry.by_data for entry in entries.values()):
+        return None
+    parts = _parts(x, entries)
+    wider = {}
+    for label, entry in entries.items():
+        given, shape = np.shape(parts[label])[1:], entry.shape[1:]
+        if len(given) != len(shape):
+            return None
+        sizes = tuple(n if n in (None, m) else None for n, m in zip(shape, given, strict=True))
+        wider[label] = entry if sizes == shape else by_data(sizes, entry.dtype, entry.name)
+    return None if list(wider.values()) == list(entries.values()) else wider
 
 
 def check_inputs(rows: Rows, x: Any) -> None:
@@ -109,6 +132,8 @@ def _misfit(array: np.ndarray, wanted: Sequence[int | None], label: str) -> Shap
     given, shape = array.shape[1:], _closed(wanted, array)
     problem = f"{label} does not fit the model's input"
     fix = f"build the model with Input({given or (1,)}), or pass data of the expected shape"
+    if len(given) == len(wanted) and len(given) > 1:
+        fix += "; None in the shape of an Input leaves an axis open"
     if array.shape == shape:
         fix = f"add the axis of the samples: {label}[None]"
     elif found := _misfit_of_images(array.shape, shape, label):

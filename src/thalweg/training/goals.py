@@ -278,7 +278,7 @@ def _loss(identifier: Any) -> Loss:
             got="loss=None",
             fix="pass loss= to compile, for example loss='mse'",
         )
-    if identifier == AUTO:
+    if isinstance(identifier, str) and identifier == AUTO:
         raise ArgumentError(
             "the loss is not chosen yet",
             expected="targets, from which loss='auto' is chosen",
