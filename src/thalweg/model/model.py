@@ -28,7 +28,7 @@ from thalweg.layers.symbols import Input, Symbol, name_inputs
 from thalweg.layers.tracing import Parameter, told_in_words, tracing_now
 from thalweg.metrics import Mean
 from thalweg.metrics.metric import Metric
-from thalweg.model import description, own, restoring
+from thalweg.model import description, own, preflight, restoring
 from thalweg.model import weights as all_weights
 from thalweg.model.compiled import Compiled, Trained
 from thalweg.model.restoring import registry
@@ -747,6 +747,7 @@ class Model:
         if validation_data is not None:
             self._open_for(data.unpack_validation(validation_data)[0])
         rows = runner.prepare(x, y, sample_weight)
+        preflight.look(rows, runner.structure)
         rows, held_out = runner.hold_out(rows, validation_split, validation_data)
         rows = runner.weigh_classes(rows, class_weight)
         validation = None
