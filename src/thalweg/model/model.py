@@ -28,7 +28,7 @@ from thalweg.layers.symbols import Input, Symbol, name_inputs
 from thalweg.layers.tracing import Parameter, told_in_words, tracing_now
 from thalweg.metrics import Mean
 from thalweg.metrics.metric import Metric
-from thalweg.model import description, own, restoring
+from thalweg.model import description, own, preflight, restoring
 from thalweg.model import weights as all_weights
 from thalweg.model.compiled import Compiled, Trained
 from thalweg.model.restoring import registry
@@ -745,6 +745,7 @@ class Model:
         seed = check_value("fit", "seed", Annotated[int, In("[0, 4294967296)")] | None, seed)
         runner = self._ready_for(x, y, "fit", verbose, seed)
         rows = runner.prepare(x, y, sample_weight)
+        preflight.look(rows, runner.structure)
         rows, held_out = runner.hold_out(rows, validation_split, validation_data)
         rows = runner.weigh_classes(rows, class_weight)
         validation = None
