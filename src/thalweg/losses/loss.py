@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import field
 from typing import Annotated, Any, ClassVar, overload
 
 import numpy as np
@@ -36,10 +37,12 @@ class Loss(Registered):
             ``"sum_over_batch_size"`` and ``"mean"``: sum(w * value) / n, not / sum(w);
             ``"mean_with_sample_weight"``: sum(w * value) / sum(w);  ``"sum"``;  ``"none"`` or None: no reduction.
         name: in records and tables; the registered name unless given.
+        dtype: accepted, as Keras's losses have it; a loss has the dtype of the predictions.
     """
 
     reduction: Annotated[str, OneOf(*REDUCTIONS)] | None = "sum_over_batch_size"
     name: str | None = None
+    dtype: str | None = field(default=None, repr=False)
 
     sparse: ClassVar[bool] = False
     """Whether targets are class numbers, without the axis of the classes."""
