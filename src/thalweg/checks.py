@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar, Union, cast, get_
 
 import numpy as np
 
-from thalweg.errors import ArgumentError, did_you_mean
+from thalweg.errors import ArgumentError, InsufficientMemoryError, ThalwegError, did_you_mean
 from thalweg.fields import dataclass
 
 __all__ = [
@@ -491,7 +491,8 @@ def checked(function: F) -> F:
     ``Any`` admits everything, and what is left out keeps its default. An annotation that only a type checker can read,
     because its names are not there when the program runs, admits everything too.
 
-    Raises: ArgumentError, when the function is called, naming it and the first argument that does not fit.
+    Raises: ArgumentError, when the function is called, naming it and the first argument that does not fit;
+        InsufficientMemoryError in place of Python's and NumPy's MemoryError.
 
     Example:
         >>> @checked
@@ -524,7 +525,12 @@ def checked(function: F) -> F:
             annotation = plan.named.get(name, Any)
             if annotation is not Any:
                 kwargs[name] = check_value(plan.owner, name, annotation, value)
-        return function(*given, **kwargs)
+        try:
+            return function(*given, **kwargs)
+        except MemoryError as error:
+            if isinstance(error, ThalwegError):
+                raise
+            raise InsufficientMemoryError.found(plan.owner, error) from error
 
     return cast(F, call)
 

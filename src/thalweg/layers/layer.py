@@ -42,6 +42,7 @@ from thalweg.layers.tracing import (
     tracing_now,
 )
 from thalweg.registry import NOT_DESCRIBED, Registered, Registry
+from thalweg.state import memory
 from thalweg.state.names import SEED_STATE, STEP_STATE
 from thalweg.trees import TreeForm, flatten
 
@@ -163,6 +164,8 @@ class Layer(Registered):
                 got=f"shape {symbolic(shape)}",
                 fix="give the Input this size, or reduce the axis first, as GlobalAveragePooling2D() does",
             )
+        kind = TensorType(tuple(shape), dtype or self.compute_dtype)
+        memory.require(kind.nbytes, f"the parameter {name!r}", lambda: f"its shape is {kind.shape}", str(self))
         prefix = arguments or name
         regularizer, constraint = (getattr(self, f"{prefix}_{what}", None) for what in ("regularizer", "constraint"))
         new = Parameter(

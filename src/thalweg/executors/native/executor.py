@@ -13,7 +13,15 @@ import numpy as np
 
 from thalweg.errors import OUR_FAULT, ExecutorError
 from thalweg.executors import debug, forks
-from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
+from thalweg.executors.executor import (
+    Arrays,
+    check_array,
+    check_index,
+    check_outputs,
+    check_samples,
+    largest,
+    leaf_types,
+)
 from thalweg.executors.native.code.addresses import BARRIER_SHIFT, FAULTS, FIXED, RUN
 from thalweg.executors.native.code.llvm import compile_parts, llvm_version
 from thalweg.executors.native.code.stamps import CLOCK, row_length
@@ -28,6 +36,7 @@ from thalweg.graph.node import Graph
 from thalweg.graph.text import to_text
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
+from thalweg.state import memory
 from thalweg.state.layout import strides
 
 if TYPE_CHECKING:
@@ -173,6 +182,7 @@ class NativeProgram:
         self._cost_seconds, self._sharing_seconds = content.step_seconds, content.sharing_seconds
         self._code = load(content.objects)
         self._run = _SIGNATURE(self._code.address(RUN))
+        memory.require(content.arena_bytes, "what a step keeps on its way", lambda: largest(graph))
         self._arena = _aligned(content.arena_bytes)
         self._barrier = _aligned(0)
         self._table = np.zeros(2 * (len(FIXED) + len(self.states) + len(self.inputs) + len(self.outputs)), np.int64)

@@ -7,18 +7,32 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from thalweg.errors import ExecutorError
+
 Work = Callable[[int], None]
 
 
 class Team:
-    """Threads that wait for work. They are no reason for a program not to end."""
+    """Threads that wait for work. They are no reason for a program not to end.
+
+    Raises: ExecutorError if the system gives no more threads.
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size
         self._asked: SimpleQueue[tuple[Work, int] | None] = SimpleQueue()
         self._done: SimpleQueue[BaseException | None] = SimpleQueue()
-        for _ in range(size):
-            threading.Thread(target=self._serve, name="thalweg", daemon=True).start()
+        try:
+            for _ in range(size):
+                threading.Thread(target=self._serve, name="thalweg", daemon=True).start()
+        except (RuntimeError, MemoryError) as error:
+            self.dismiss()
+            raise ExecutorError(
+                "the system gives no more threads",
+                expected=f"{size} threads beside the one that calls",
+                got=str(error),
+                fix="set THALWEG_THREADS=1, pass threads=1, or raise the limit (ulimit -u, ulimit -v)",
+            ) from error
 
     def ask(self, work: Work, number: int) -> None:
         """Have one of the threads call ``work(number)``."""
