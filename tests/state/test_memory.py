@@ -88,7 +88,9 @@ def test_a_model_whose_parameters_do_not_fit(little):
     stack = [Input((100,)), *(layers.Dense(100, use_bias=False, name=f"dense_{i}") for i in range(10))]
     needed = 9 * 100 * 100 * 4 + 3 * 100 * 100 * 4  # an initial value is made in float64
     little(needed - 1)
-    with pytest.raises(InsufficientMemoryError, match="the model's parameters.*\n.*\n.*'dense_0/kernel' alone takes 39.1 KB"):
+    with pytest.raises(
+        InsufficientMemoryError, match="the model's parameters.*\n.*\n.*'dense_0/kernel' alone takes 39.1 KB"
+    ):
         Sequential(stack)
     little(needed)
     Sequential(stack)

@@ -163,7 +163,9 @@ def largest(graph: Graph) -> str:
     node = max(computed, key=lambda node: node.type.nbytes, default=None)
     if node is None:
         return "all of it for its inputs"
-    return f"the largest of its tensors is {node.type} of {node.op.name!r}" + (f" in {node.layer}" if node.layer else "")
+    return f"the largest of its tensors is {node.type} of {node.op.name!r}" + (
+        f" in {node.layer}" if node.layer else ""
+    )
 
 
 def _misfit(what: str, name: str, expected: str, got: str) -> ExecutorError:

@@ -33,6 +33,7 @@ from thalweg.model.restoring import registry
 from thalweg.model.runner import Runner, first
 from thalweg.model.structure import Parts, Structure, between
 from thalweg.model.subclass import Body, entries_of_shape
+from thalweg.model.turns import in_turn
 from thalweg.record.history import History
 from thalweg.registry import describe, restore, sharing
 from thalweg.state import Snapshot, State
@@ -421,6 +422,7 @@ class Model:
         """Copies of all parameters, layer by layer."""
         return list(all_weights.values(all_weights.made(self.runner, "get_weights")).values())
 
+    @in_turn
     @checked
     def set_weights(self, weights: Iterable[Any]) -> None:
         """Put values into all parameters.
@@ -434,6 +436,7 @@ class Model:
         """The parameters alone, by their names, in a safetensors file."""
         all_weights.save(self.runner, filepath, overwrite)
 
+    @in_turn
     @checked
     def load_weights(self, filepath: FilePath, skip_mismatch: bool = False) -> None:
         """Parameters by their names from a file that ``save_weights`` or ``save`` wrote.
@@ -447,6 +450,7 @@ class Model:
 
     # What training needs to know
 
+    @in_turn
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -611,6 +615,7 @@ class Model:
 
     # Training
 
+    @in_turn
     @checked
     def fit(
         self,
@@ -680,6 +685,7 @@ class Model:
         own.track_loss(self, {name: values[-1] for name, values in self.history.history.items() if values})
         return self.history
 
+    @in_turn
     @checked
     def evaluate(
         self,
@@ -706,6 +712,7 @@ class Model:
         logs = runner.trainer("evaluate", rows).evaluate(rows, batch_size or BATCH, watchers, verbose)
         return self._as_keras(logs, return_dict)
 
+    @in_turn
     @checked
     def train_on_batch(
         self,
@@ -720,6 +727,7 @@ class Model:
         rows = runner.weigh_classes(runner.prepare(x, y, sample_weight), class_weight)
         return self._as_keras(runner.trainer("train_on_batch", rows).train_on_batch(rows), return_dict)
 
+    @in_turn
     @checked
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of the rows given, all in one batch, without training."""
@@ -789,6 +797,12 @@ class Model:
         one_row = self.runner.one_row
         if one_row is not None and one_row.takes(x) and callbacks is None:
             return one_row(x)
+        with self.runner.turns.beside():
+            return self._predict(x, batch_size, verbose, steps, callbacks)
+
+    def _predict(
+        self, x: Any, batch_size: int | None, verbose: bool | int | str, steps: int | None, callbacks: Callbacks
+    ) -> Any:
         self.build_for(x)
         rows = first(self.runner.rows(x), steps, batch_size, "predict")
         verbose, watchers = check_verbose(verbose), CallbackList(callbacks)
@@ -807,9 +821,10 @@ class Model:
         one_row = self.runner.one_row
         if one_row is not None and not training and one_row.takes(x):
             return one_row(x)
-        self.build_for(x)
-        rows = self.runner.rows(x)
-        return self._outputs(self.runner.predict(rows, max(rows.count, 1), 0, CallbackList(None), training))
+        with self.runner.turns.beside():
+            self.build_for(x)
+            rows = self.runner.rows(x)
+            return self._outputs(self.runner.predict(rows, max(rows.count, 1), 0, CallbackList(None), training))
 
     def _outputs(self, named: dict[str, Any]) -> Any:
         return named if self.runner.structure.named_outputs else only(list(named.values()))

@@ -27,6 +27,7 @@ from thalweg.layers.tracing import Parameter, freezing
 from thalweg.model.compiled import Compiled, Trained, named
 from thalweg.model.forms import Form, Forms, Shapes
 from thalweg.model.structure import Structure
+from thalweg.model.turns import Turns
 from thalweg.state import Snapshot, State, memory
 from thalweg.state.names import (
     EPOCH_STATE,
@@ -70,6 +71,7 @@ class Runner:
 
     Attributes:
         kind: the model's class, for messages.
+        turns: who may change it.
         structure: how the layers are connected.
         compiled: what ``compile`` decided; None before.
         optimizer: the same rule with its rate and counters, as users see it.
@@ -86,6 +88,7 @@ class Runner:
 
     def __init__(self, kind: str, seed: int = 0) -> None:
         self.kind = kind
+        self.turns = Turns()
         self.structure = Structure()
         self.compiled: Compiled | None = None
         self.optimizer: OptimizerHandle | None = None
