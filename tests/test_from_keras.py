@@ -40,18 +40,6 @@ def test_names_that_are_not_there():
     assert not hasattr(thalweg.initializers, "__wrapped__")
 
 
-@pytest.mark.parametrize(
-    ("make", "says"),
-    [
-        (lambda: optimizers.SGD(decay=1e-6), "InverseTimeDecay"),  # type: ignore[call-arg]
-    ],
-)
-def test_arguments_that_are_gone(make, says):
-    with pytest.raises(ArgumentError) as caught:
-        make()
-    assert says in caught.value.fix
-
-
 class Linear(layers.Layer):
     def __init__(self, units=4, **options):
         super().__init__(**options)

@@ -32,6 +32,7 @@ from thalweg.functions import hessian_vector_product as hessian_vector_product
 from thalweg.functions import value_and_grad as value_and_grad
 from thalweg.initializers import Initializer as Initializer
 from thalweg.layers import Input as Input
+from thalweg.layers import InputSpec as InputSpec
 from thalweg.layers import Layer as Layer
 from thalweg.layers import Operation as Operation
 from thalweg.losses import Loss as Loss

@@ -166,7 +166,7 @@ ADVICE = (
     Advice("drawings by graphviz", "utils.model_to_dot", "utils.plot_model draws with matplotlib"),
     Advice(
         "declarations of inputs",
-        "InputSpec layers.InputSpec utils.get_source_inputs layers.Wrapper",
+        "utils.get_source_inputs layers.Wrapper",
         "a Layer is told the type of its input in build; other layers may be its attributes",
     ),
     Advice(

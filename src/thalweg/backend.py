@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thalweg import absent, activations, ops
-from thalweg.checks import checked
+from thalweg.checks import report_from
 from thalweg.config import backend as backend
 from thalweg.config import epsilon as epsilon
 from thalweg.config import floatx as floatx
@@ -81,7 +81,6 @@ if not TYPE_CHECKING:
     __getattr__ = absent.answers(__name__)
 
 
-@checked
 def clear_session(free_memory: bool = True) -> None:
     """Free what models that are gone have left. Models share no state, so that nothing else is to be cleared."""
     if free_memory:
@@ -359,3 +358,6 @@ def _require_channels_last(owner: str, data_format: str | None) -> None:
             got=repr(data_format)[:60],
             fix="exchange the axes before: ops.transpose(x, (0, 2, 3, 1))",
         )
+
+
+report_from(globals())

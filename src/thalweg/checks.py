@@ -16,7 +16,7 @@ import os
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal, Protocol, TypeVar, Union, cast, get_args, get_origin, runtime_checkable
 
@@ -31,6 +31,7 @@ __all__ = [
     "FilePath",
     "Finite",
     "In",
+    "ArgumentRules",
     "NotEmpty",
     "OneOf",
     "Reserved",
@@ -40,6 +41,8 @@ __all__ = [
     "check_fields",
     "check_value",
     "checked",
+    "report_from",
+    "reporting",
     "rules",
 ]
 
@@ -210,15 +213,25 @@ _REAL = (int, float, np.integer, np.floating)
 _BOOL = (bool, np.bool_)
 
 
+def _alone(value: Any) -> Any:
+    """The number in an array without axes; anything else as it is."""
+    return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
+
+
 def _admit_bool(value: Any) -> Any:
+    value = _alone(value)
     return bool(value) if isinstance(value, _BOOL) else _REFUSED
 
 
 def _admit_int(value: Any) -> Any:
-    return int(value) if isinstance(value, _INT) and not isinstance(value, _BOOL) else _REFUSED
+    value = _alone(value)
+    if not isinstance(value, _INT) or isinstance(value, _BOOL):
+        return _REFUSED
+    return value if isinstance(value, int) else int(value)  # a size that is open is an int of its own kind
 
 
 def _admit_float(value: Any) -> Any:
+    value = _alone(value)
     if not isinstance(value, _REAL) or isinstance(value, _BOOL):
         return _REFUSED
     try:
@@ -323,6 +336,8 @@ def _admit_mapping(arguments: tuple[Any, ...], value: Any) -> Any:
 def _is_instance(value: Any, kind: Any) -> bool:
     if kind is collections.abc.Callable:
         return callable(value)
+    if kind is collections.abc.Iterable:  # an array of no axes says that it can be iterated, and cannot
+        return isinstance(value, kind) and not (isinstance(value, np.ndarray) and value.ndim == 0)
     try:
         return isinstance(value, kind)
     except TypeError:  # a protocol that is not runtime-checkable, or another form that only a type checker can judge
@@ -507,26 +522,16 @@ def checked(function: F) -> F:
           got:      -1 (int)
           to fix:   give n an integer in [0, inf)
     """
-    plan: _Arguments | None = None
+    plan: ArgumentRules | None = None
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         nonlocal plan
         if plan is None:
-            plan = _Arguments(function)
-        given = args
-        for at, value in enumerate(args):
-            name, annotation = plan.places[at] if at < len(plan.places) else plan.rest
-            if annotation is not Any:
-                fitting = check_value(plan.owner, name, annotation, value)
-                if fitting is not value:
-                    given = (*given[:at], fitting, *given[at + 1 :])
-        for name, value in kwargs.items():
-            annotation = plan.named.get(name, Any)
-            if annotation is not Any:
-                kwargs[name] = check_value(plan.owner, name, annotation, value)
+            plan = ArgumentRules(function)
+        args, kwargs = plan.fitted(args, kwargs)
         try:
-            return function(*given, **kwargs)
+            return function(*args, **kwargs)
         except MemoryError as error:
             if isinstance(error, ThalwegError):
                 raise
@@ -535,32 +540,108 @@ def checked(function: F) -> F:
     return cast(F, call)
 
 
-class _Arguments:
-    """What there is to check in a call; read when a function is first called.
+class ArgumentRules:
+    """What there is to check in the calls of a function.
+
+    Arguments:
+        left_out: words; arguments in whose annotations one of them stands are not looked at.
 
     Attributes:
         owner: how messages call the function.
         places: name and annotation of each argument that may be given by its place.
         rest: the same for what comes after them, ``*layers``.
         named: name -> annotation.
+        hands_on: whether it takes functions.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], left_out: Sequence[str] = ()) -> None:
+        self.function = function
         self.owner = function.__name__
         if self.owner.startswith("__"):
             self.owner = function.__qualname__.rpartition(".")[0]
         self.places: list[tuple[str, Any]] = []
         self.rest: tuple[str, Any] = ("", Any)
         self.named: dict[str, Any] = {}
+        self.hands_on = False
         scope = inspect.unwrap(function).__globals__
         for name, parameter in inspect.signature(function).parameters.items():
-            annotation = _evaluated(parameter.annotation, scope)
+            self.hands_on |= "Callable" in str(parameter.annotation)
+            unseen = any(word in str(parameter.annotation) for word in left_out)
+            annotation = Any if unseen else _evaluated(parameter.annotation, scope)
             if parameter.kind is parameter.VAR_POSITIONAL:
                 self.rest = (name, annotation)
             elif parameter.kind is not parameter.VAR_KEYWORD:
                 self.named[name] = annotation
                 if parameter.kind is not parameter.KEYWORD_ONLY:
                     self.places.append((name, annotation))
+
+    def fitted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments of a call as their annotations want them. Raises ArgumentError for the first that cannot be."""
+        given = args
+        for at, value in enumerate(args):
+            name, annotation = self.places[at] if at < len(self.places) else self.rest
+            if annotation is not Any:
+                fitting = check_value(self.owner, name, annotation, value)
+                if fitting is not value:
+                    given = (*given[:at], fitting, *given[at + 1 :])
+        for name, value in kwargs.items():
+            annotation = self.named.get(name, Any)
+            if annotation is not Any:
+                kwargs[name] = check_value(self.owner, name, annotation, value)
+        return given, kwargs
+
+    def misfit(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> Exception:
+        """What to raise for an error that a call ended in: for one that these arguments led to, one that shows them.
+
+        An error of thalweg's stays as it is, and so does every one where the function was given functions to call.
+        """
+        if isinstance(error, ThalwegError) or self.hands_on:
+            return error
+        shown = [_show(value) for value in args] + [f"{name}={_show(value)}" for name, value in kwargs.items()]
+        return ArgumentError(
+            f"{self.owner} cannot be computed of these arguments",
+            expected=f"{self.owner}{_plain_signature(self.function)}",
+            got=f"{', '.join(shown) or 'no arguments'}: {type(error).__name__}: {str(error)[:300]}",
+            fix=f"compare with help({'.'.join(self.function.__module__.split('.')[:2])}.{self.owner})",
+        )
+
+
+def reporting(function: F) -> F:
+    """Decorator, for functions of anything that can be an array: as ``checked``, and what else goes wrong is told.
+
+    Raises: ArgumentError for whatever error the arguments lead to.
+    """
+    plan: ArgumentRules | None = None
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        nonlocal plan
+        if plan is None:
+            plan = ArgumentRules(function)
+        args, kwargs = plan.fitted(args, kwargs)
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            told = plan.misfit(args, kwargs, error)
+            if told is error:
+                raise
+            raise told from error
+
+    return cast(F, call)
+
+
+def report_from(module: dict[str, Any]) -> None:
+    """Put every public function that is written in a module (given as its ``globals()``) under ``reporting``."""
+    for name, value in list(module.items()):
+        if isinstance(value, types.FunctionType) and value.__module__ == module["__name__"] and name[0] != "_":
+            module[name] = reporting(value)
+
+
+def _plain_signature(function: Callable[..., Any]) -> str:
+    """Names and defaults, without annotations."""
+    signature = inspect.signature(function)
+    bare = [one.replace(annotation=inspect.Parameter.empty) for one in signature.parameters.values()]
+    return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
 
 
 def _evaluated(annotation: Any, scope: dict[str, Any]) -> Any:

@@ -21,6 +21,7 @@ __all__ = [
     "StorageError",
     "ThalwegError",
     "did_you_mean",
+    "listed",
     "nearest",
 ]
 
@@ -30,6 +31,10 @@ OUR_FAULT = (
     "or for a function what it prints when it is run with THALWEG_DEBUG=4"
 )
 """What there is to do about an error that no user can have made."""
+
+
+MOST_NAMES = 120
+"""In a message: a page full."""
 
 
 class ThalwegError(Exception):
@@ -128,6 +133,10 @@ class MissingPackageError(ThalwegError, ImportError):
     """A package that an optional feature needs is not installed."""
 
 
+class AbsentAttributeError(ThalwegError, AttributeError):
+    """An attribute or a method that Keras has, and that is something else here."""
+
+
 class AbsentImportError(ThalwegError, ImportError):
     """A module of thalweg, or a name to import from one, is not there."""
 
@@ -149,7 +158,19 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         return f"did you mean {near!r}?"
     if not names:
         return "no names are known here"
-    return "known names: " + ", ".join(map(repr, names))
+    return f"known names: {listed(names)}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message; of very many the first ones and how many there are.
+
+    Example:
+        >>> listed(["huber", "mse"])
+        "'huber', 'mse'"
+    """
+    several = list(names)
+    shown = ", ".join(map(repr, several[:MOST_NAMES]))
+    return shown if len(several) <= MOST_NAMES else f"{shown} ... ({len(several)} in all)"
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:

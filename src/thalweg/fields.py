@@ -201,6 +201,9 @@ def _no_assignment(self: Any, name: str, value: Any) -> None:
     if "__dataclass_params__" not in vars(type(self)) and name not in {f.name for f in dataclasses.fields(self)}:
         object.__setattr__(self, name, value)
         return
+    refuse = getattr(self, "refuse_assignment", None)
+    if refuse is not None:
+        refuse(name)
     raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
 
 

@@ -31,6 +31,7 @@ class Initializer(Registered):
         """The values, float64."""
         raise NotImplementedError(f"{type(self).__name__} has no fill()")
 
+    @checked
     def __call__(self, shape: Shape, dtype: str | None = None, *, seed: int = 0, path: str = "") -> np.ndarray:
         """The value of a parameter.
 
@@ -69,6 +70,7 @@ class Written(Initializer):
 
     function: Callable[..., Any]
 
+    @checked
     def __call__(self, shape: Shape, dtype: str | None = None, *, seed: int = 0, path: str = "") -> np.ndarray:
         values = np.asarray(self.function(shape, dtype=dtype or config.floatx()))
         if values.shape != shape or values.dtype.kind not in "fiub" or not np.isfinite(values).all():

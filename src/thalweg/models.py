@@ -127,7 +127,7 @@ def small_cnn(input_shape: Sequence[int] = (28, 28, 1), classes: int = 10, dtype
 @checked
 def resnet(
     depth: int = 20,
-    input_shape: Sequence[int] = (32, 32, 3),
+    input_shape: Sequence[int | None] = (32, 32, 3),
     classes: int = 10,
     filters: int = 16,
     dtype: str | None = None,
@@ -160,7 +160,7 @@ def resnet(
 
 @checked
 def unet(
-    input_shape: Sequence[int] = (64, 64, 1),
+    input_shape: Sequence[int | None] = (64, 64, 1),
     classes: int = 1,
     filters: Sequence[int] = (16, 32, 64),
     dropout: float = 0.0,
@@ -176,6 +176,8 @@ def unet(
     Arguments:
         filters: of each size, from the whole image down; each further one halves it.
 
+        input_shape: height and width may be None, for images of any size that can be halved so often.
+
     Raises: ArgumentError if height or width cannot be halved so often.
 
     Source: Ronneberger, Fischer & Brox (2015), arXiv:1505.04597. Differs: zeros around the images, so that nothing is
@@ -183,7 +185,7 @@ def unet(
     """
     check_value("unet", "filters", tuple[Annotated[int, In("[1, inf)")], ...], tuple(filters))
     factor = 2 ** (len(filters) - 1)
-    if any(size % factor for size in input_shape[:2]):
+    if any(size is not None and size % factor for size in input_shape[:2]):
         raise ArgumentError(
             "unet: the images cannot be halved so often",
             expected=f"height and width that {factor} divides, for {len(filters)} sizes",
@@ -205,17 +207,20 @@ def unet(
     return Model(image, Conv2D(classes, 1, activation="sigmoid" if classes == 1 else "softmax")(x), name="unet")
 
 
-def _pixels(shape: Sequence[int], dtype: str | None) -> list[Any]:
+def _pixels(shape: Sequence[int | None], dtype: str | None) -> list[Any]:
     """The input and, for bytes, what makes floats of them."""
     return [Input(shape, dtype=dtype), *([Rescaling(1 / 255)] if dtype == "uint8" else [])]
 
 
-def _image(shape: Sequence[int], dtype: str | None) -> list[Any]:
+def _image(shape: Sequence[int | None], dtype: str | None) -> list[Any]:
     """The same and, for images without an axis of channels, what gives them one."""
-    return [*_pixels(shape, dtype), *([Reshape((*shape, 1))] if len(shape) == 2 else [])]
+    return [
+        *_pixels(shape, dtype),
+        *([Reshape((*(-1 if n is None else n for n in shape), 1))] if len(shape) == 2 else []),
+    ]
 
 
-def _symbols(shape: Sequence[int], dtype: str | None) -> tuple[Symbol, Symbol]:
+def _symbols(shape: Sequence[int | None], dtype: str | None) -> tuple[Symbol, Symbol]:
     """The input, and the image with its channels."""
     image, *first = _image(shape, dtype)
     x = image
@@ -234,7 +239,7 @@ def _convolved(x: Symbol, filters: int, size: int = 3, strides: int = 1) -> Symb
 def _residual(x: Symbol, filters: int, strides: int) -> Symbol:
     """What two convolutions add to x."""
     y = _convolved(ReLU()(_convolved(x, filters, strides=strides)), filters)
-    if x.shape != y.shape:
+    if strides > 1 or x.shape != y.shape:
         x = _convolved(x, filters, size=1, strides=strides)
     added: Symbol = ReLU()(Add()([x, y]))
     return added

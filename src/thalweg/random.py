@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from thalweg import absent, config, ops
-from thalweg.checks import check_value
-from thalweg.errors import ArgumentError
+from thalweg.checks import In, check_value, checked, report_from
+from thalweg.errors import ArgumentError, ShapeError
 from thalweg.graph.node import Node
 from thalweg.layers.tracing import tracing_now
-from thalweg.ops.literal import plain_array
+from thalweg.ops.literal import named_dtype, plain_array
 from thalweg.ops.reference import reference_values
+from thalweg.ops.shape import normal_axis
 from thalweg.state.names import SEED_STATE, STEP_STATE
 
 __all__ = [
@@ -40,7 +40,8 @@ __all__ = [
 if not TYPE_CHECKING:
     __getattr__ = absent.answers(__name__)
 
-Sizes = int | Sequence[int]
+Count = Annotated[int, In("[0, inf)")]
+Sizes = Count | tuple[Count, ...]
 Key = tuple[int, Node, Node]
 
 
@@ -117,79 +118,96 @@ def _result(node: Node) -> Any:
 
 
 def _sizes(shape: Sizes) -> tuple[int, ...]:
-    given = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
-    return tuple(int(check_value("random", "shape", int, n)) for n in given)
+    return (shape,) if isinstance(shape, int) else shape
 
 
-def normal(shape: Sizes, mean: Any = 0.0, stddev: Any = 1.0, dtype: str | None = None, seed: Seed = None) -> Any:
+@checked
+def normal(shape: Sizes, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Seed = None) -> Any:
     """Normal numbers with this mean and standard deviation. Shapes: -> shape."""
-    z = ops.random_normal(_sizes(shape), *_key(seed), dtype=dtype or config.floatx())
+    z = ops.random_normal(_sizes(shape), *_key(seed), dtype=named_dtype(dtype) or config.floatx())
     return _result(z * stddev + mean)
 
 
-def uniform(shape: Sizes, minval: Any = 0.0, maxval: Any = 1.0, dtype: str | None = None, seed: Seed = None) -> Any:
+@checked
+def uniform(shape: Sizes, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Seed = None) -> Any:
     """Uniform numbers from ``minval`` to below ``maxval``. Shapes: -> shape."""
-    kind = dtype or config.floatx()
+    kind = named_dtype(dtype) or config.floatx()
     if not kind.startswith("float"):
         return randint(shape, minval, maxval, kind, seed)
     u = ops.random_uniform(_sizes(shape), *_key(seed), dtype=kind)
     return _result(u * (maxval - minval) + minval)
 
 
-def randint(shape: Sizes, minval: Any, maxval: Any, dtype: str = "int32", seed: Seed = None) -> Any:
+@checked
+def randint(shape: Sizes, minval: Any, maxval: Any, dtype: Any = "int32", seed: Seed = None) -> Any:
     """Whole numbers from ``minval`` to below ``maxval``, each as likely. Shapes: -> shape."""
     u = ops.random_uniform(_sizes(shape), *_key(seed), dtype="float64")
-    return _result(ops.cast(ops.floor(u * (maxval - minval)) + minval, dtype))
+    return _result(ops.cast(ops.floor(u * (maxval - minval)) + minval, named_dtype(dtype)))
 
 
 OUTSIDE = math.erfc(2 / math.sqrt(2)) / 2
 """How likely a standard normal number is above 2."""
 
 
-def truncated_normal(
-    shape: Sizes, mean: Any = 0.0, stddev: Any = 1.0, dtype: str | None = None, seed: Seed = None
-) -> Any:
+@checked
+def truncated_normal(shape: Sizes, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Seed = None) -> Any:
     """Normal numbers of which none is further than two ``stddev`` from the mean. Shapes: -> shape.
 
     Numerics: the inverse of the distribution function, of a share between those of -2 and 2.
     """
     u = ops.random_uniform(_sizes(shape), *_key(seed), dtype="float64")
     z = ops.erfinv((u * (1 - 2 * OUTSIDE) + OUTSIDE) * 2.0 - 1.0) * math.sqrt(2.0)
-    return _result(ops.cast(z, dtype or config.floatx()) * stddev + mean)
+    return _result(ops.cast(z, named_dtype(dtype) or config.floatx()) * stddev + mean)
 
 
-def dropout(inputs: Any, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Seed = None) -> Any:
+@checked
+def dropout(
+    inputs: Any,
+    rate: Annotated[float, In("[0, 1)")],
+    noise_shape: tuple[Count | None, ...] | None = None,
+    seed: Seed = None,
+) -> Any:
     """0 with probability ``rate``, the other numbers divided by ``1 - rate``. Shapes: inputs (...) -> (...)."""
     x = _tensor(inputs)
-    mask = x.shape if noise_shape is None else [n or size for n, size in zip(noise_shape, x.shape, strict=True)]
+    mask = x.shape if noise_shape is None else tuple(n or m for n, m in zip(noise_shape, x.shape, strict=True))
     kept = ops.random_bits(_sizes(mask), *_key(seed)) >= int(rate * 2**32)
     return _of_tensors(ops.where(ops.broadcast_to(kept, x.shape), x * (1.0 / (1.0 - rate)), 0.0), {x: inputs})
 
 
+@checked
 def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Any:
     """The parts along an axis in another order. Shapes: x (...) -> (...)."""
     node = _tensor(x)
-    order = ops.argsort(ops.random_bits((node.shape[axis],), *_key(seed)))
+    order = ops.argsort(ops.random_bits((node.shape[normal_axis(axis, node.shape)],), *_key(seed)))
     return _of_tensors(ops.take(node, order, axis), {node: x})
 
 
-def categorical(logits: Any, num_samples: int, dtype: str = "int32", seed: Seed = None) -> Any:
+@checked
+def categorical(logits: Any, num_samples: Count, dtype: Any = "int32", seed: Seed = None) -> Any:
     """Classes drawn with the probabilities softmax(logits). Shapes: logits (batch, classes) -> (batch, num_samples).
 
     Source: Gumbel (1954): the largest of logits to which numbers of his distribution are added.
     """
     x = _tensor(logits)
+    if x.rank != 2:
+        raise ShapeError(
+            "random.categorical: the logits do not fit",
+            expected="(batch, classes)",
+            got=str(x.shape),
+            fix="put in an axis of size 1 for a single row: logits[None]",
+        )
     batch, classes = x.shape
     u = ops.random_uniform((batch, num_samples, classes), *_key(seed), dtype="float64")
     gumbel = -ops.log(-ops.log(u + 2.0**-33))
     scores = ops.expand_dims(ops.cast(x, "float64"), 1) + gumbel
-    return _of_tensors(ops.cast(ops.argmax(scores, -1), dtype), {x: logits})
+    return _of_tensors(ops.cast(ops.argmax(scores, -1), named_dtype(dtype)), {x: logits})
 
 
 MOST_TRIES = 4096
 
 
-def binomial(shape: Sizes, counts: Any, probabilities: Any, dtype: str | None = None, seed: Seed = None) -> Any:
+@checked
+def binomial(shape: Sizes, counts: Any, probabilities: Any, dtype: Any = None, seed: Seed = None) -> Any:
     """How many of ``counts`` tries come true, each with its probability. Shapes: -> shape.
 
     Raises: ArgumentError: for counts beyond 4096, or of the graph: each try is drawn.
@@ -206,23 +224,25 @@ def binomial(shape: Sizes, counts: Any, probabilities: Any, dtype: str | None = 
     tried = ops.iota((tries, *sizes), 0, "float64") < ops.broadcast_to(_tensor(counts, "float64"), (tries, *sizes))
     likely = ops.broadcast_to(_tensor(probabilities, "float64"), (tries, *sizes))
     hits = ops.cast(ops.logical_and(u < likely, tried), "int32")
-    return _result(ops.cast(ops.reduce_sum(hits, 0), dtype or config.floatx()))
+    return _result(ops.cast(ops.reduce_sum(hits, 0), named_dtype(dtype) or config.floatx()))
 
 
-def gamma(shape: Sizes, alpha: Any, dtype: str | None = None, seed: Seed = None) -> Any:
+@checked
+def gamma(shape: Sizes, alpha: Any, dtype: Any = None, seed: Seed = None) -> Any:
     """Numbers of the gamma distribution with this shape and scale 1, at once only. Shapes: -> shape.
 
     Raises: ArgumentError: in a layer.
     """
-    return _by_numpy("gamma", seed).gamma(alpha, 1.0, _sizes(shape)).astype(dtype or config.floatx())
+    return _by_numpy("gamma", seed).gamma(alpha, 1.0, _sizes(shape)).astype(named_dtype(dtype) or config.floatx())
 
 
-def beta(shape: Sizes, alpha: Any, beta: Any, dtype: str | None = None, seed: Seed = None) -> Any:
+@checked
+def beta(shape: Sizes, alpha: Any, beta: Any, dtype: Any = None, seed: Seed = None) -> Any:
     """Numbers of the beta distribution, at once only. Shapes: -> shape.
 
     Raises: ArgumentError: in a layer.
     """
-    return _by_numpy("beta", seed).beta(alpha, beta, _sizes(shape)).astype(dtype or config.floatx())
+    return _by_numpy("beta", seed).beta(alpha, beta, _sizes(shape)).astype(named_dtype(dtype) or config.floatx())
 
 
 def _by_numpy(name: str, seed: Seed) -> np.random.Generator:
@@ -236,7 +256,7 @@ def _by_numpy(name: str, seed: Seed) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(_numbers(seed))))
 
 
-def _tensor(x: Any, dtype: str | None = None) -> Node:
+def _tensor(x: Any, dtype: Any = None) -> Node:
     """A node; of an array one that stands for it."""
     if isinstance(x, Node):
         return x if dtype is None else ops.cast(x, dtype)
@@ -248,3 +268,6 @@ def _of_tensors(result: Node, given: dict[Node, Any]) -> Any:
     """The node, or where an array was given its numbers."""
     known = {node: plain_array(x) for node, x in given.items() if not isinstance(x, Node)}
     return np.asarray(reference_values([result], known)[0]) if known else result
+
+
+report_from(globals())

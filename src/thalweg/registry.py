@@ -10,8 +10,9 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
 
-from thalweg.errors import ArgumentError, NameNotFoundError, did_you_mean
-from thalweg.spelling import Spelled
+from thalweg.errors import ArgumentError, NameNotFoundError, did_you_mean, listed
+from thalweg.fields import has_field_constructor
+from thalweg.spelling import MADE_WITH, Spelled, constructor_arguments
 
 __all__ = [
     "GLOBAL_OBJECTS",
@@ -47,6 +48,8 @@ class Registry(Generic[T]):
         kind: the word for messages and saved descriptions, singular: ``"optimizer"``.
         base: what every instance derives from; None where the entries are functions or share no base.
         identity: whether two equal instances are two things. Inside ``sharing`` a description says which are the same.
+        by_class_name: whether a class that is not registered goes into descriptions under its own name, as in Keras:
+            this process knows it then, another one wants ``custom_objects``.
 
     Example:
         >>> colours = Registry[object]("colour")
@@ -60,10 +63,14 @@ class Registry(Generic[T]):
         {'kind': 'colour', 'class_name': 'red', 'config': {'shade': 0.25}}
     """
 
-    def __init__(self, kind: str, base: type[T] | None = None, identity: bool = False) -> None:
+    def __init__(
+        self, kind: str, base: type[T] | None = None, identity: bool = False, by_class_name: bool = False
+    ) -> None:
         self.kind = kind
         self.base = base
         self.identity = identity
+        self.by_class_name = by_class_name
+        self._described: dict[str, type] = {}  # classes that are not registered, by their own names
         self._entries: dict[str, Callable[..., Any]] = {}  # by first name
         self._first_names: dict[str, str] = {}  # any spelling, casefolded -> first name
         _registries[kind] = self
@@ -126,11 +133,14 @@ class Registry(Generic[T]):
         first_name = self._first_names.get(name.casefold())
         if first_name is not None:
             return self._entries[first_name]
+        if name in self._described:
+            return self._described[name]
         raise NameNotFoundError(
             f"there is no {self.kind} of this name",
-            expected=f"one of {', '.join(map(repr, self.spellings()))}",
+            expected=f"one of {listed(self.spellings())}",
             got=repr(name),
-            fix=did_you_mean(name, self.spellings()),
+            fix=did_you_mean(name, self.spellings())
+            + (f"; for a class of your own pass custom_objects={{{name!r}: the class}}" if self.by_class_name else ""),
         )
 
     def attribute(self, name: str) -> Callable[..., Any] | None:
@@ -199,7 +209,10 @@ class Registry(Generic[T]):
         description: dict[str, Any] = {"kind": self.kind, "class_name": self.name_of(instance)}
         if shared is not None:
             shared.described[id(instance)] = (instance, description)
-        if dataclasses.is_dataclass(instance):
+        if own_constructor(type(instance)):
+            own: Any = instance
+            description["config"] = describe(own.get_config(), f"{type(instance).__name__}.get_config()")
+        elif dataclasses.is_dataclass(instance):
             description["config"] = self.arguments(instance)
         return description
 
@@ -212,6 +225,20 @@ class Registry(Generic[T]):
             if field.init and field.metadata.get("described", True)
         }
 
+    def told(self, instance: Any) -> dict[str, Any]:
+        """What the handwritten constructor of an instance's class was told, in JSON types, with the fields of its base.
+
+        Raises: ArgumentError for something that has no description, naming ``get_config``.
+        """
+        given = vars(instance).get(MADE_WITH, {})
+        try:
+            told = {name: describe(value, f"{type(instance).__name__}: {name}=") for name, value in given.items()}
+        except ArgumentError as error:
+            error.fix = f"write {type(instance).__name__}.get_config, which gives the arguments of its __init__"
+            raise
+        base = {name: value for name, value in self.arguments(instance).items() if name not in told}
+        return base | told
+
     def name_of(self, instance: Any) -> str:
         """The first name of an instance's class, of a class, or of a function.
 
@@ -221,6 +248,10 @@ class Registry(Generic[T]):
         for name, entry in self._entries.items():
             if instance is entry or type(instance) is entry:
                 return name
+        cls = instance if isinstance(instance, type) else type(instance)
+        if self.by_class_name and self.base is not None and issubclass(cls, self.base):
+            self._described[cls.__name__] = cls
+            return cls.__name__
         shown = getattr(instance, "__name__", type(instance).__name__)
         raise ArgumentError(
             f"the {self.kind} {shown} cannot be described: it is not registered",
@@ -263,6 +294,10 @@ class Registry(Generic[T]):
                 raise self.bad_description(f"{name!r} is a function and takes no arguments", repr(dict(config))[:200])
             return cast(T, entry)
         arguments = {key: restore(value) for key, value in config.items()}
+        if own_constructor(entry):
+            own: Any = entry
+            overridden = getattr(own.from_config, "__func__", None) is not vars(Registered)["from_config"].__func__
+            return cast(T, own.from_config(arguments) if overridden else self.constructed(entry, arguments))
         if not dataclasses.is_dataclass(entry):
             if arguments:
                 raise self.bad_description(f"{name!r} takes no arguments", repr(arguments)[:200])
@@ -271,10 +306,25 @@ class Registry(Generic[T]):
         if not arguments.keys() <= known:
             surplus = ", ".join(sorted(map(str, arguments.keys() - known)))
             raise self.bad_description(f"{entry.__name__} has no argument {surplus}", surplus)
+        return self.constructed(entry, arguments)
+
+    def constructed(self, cls: Any, arguments: Mapping[str, Any]) -> T:
+        """An instance made with these arguments. Fields of the base that its own constructor does not take are set.
+
+        Raises: ArgumentError if they do not fit.
+        """
+        known, takes_any = constructor_arguments(cls)
+        later = {} if takes_any else {name: value for name, value in arguments.items() if name not in known}
+        fields = {field.name for field in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set()
         try:
-            return cast(T, entry(**arguments))
+            if not later.keys() <= fields:
+                raise TypeError(f"there is no argument {min(later.keys() - fields)}")
+            made = cls(**{name: value for name, value in arguments.items() if name not in later})
         except TypeError as error:
-            raise self.bad_description(f"the arguments do not fit {entry.__name__}", str(error)) from error
+            raise self.bad_description(f"the arguments do not fit {cls.__name__}", str(error)) from error
+        for name, value in later.items():
+            object.__setattr__(made, name, value)
+        return cast(T, made)
 
     def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> T:
         """As ``get``, with names that only this call knows. Raises as ``get``."""
@@ -366,16 +416,23 @@ class Registered(metaclass=Spelled):
     def get_config(self) -> dict[str, Any]:
         """The arguments as JSON types, from which ``from_config`` makes an equal object (a layer without weights)."""
         self._registry.name_of(self)
-        return self._registry.arguments(self)
+        return self._registry.told(self) if own_constructor(type(self)) else self._registry.arguments(self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """An object with the arguments that ``get_config`` gave."""
+        if own_constructor(cls):
+            return cast(Self, cls._registry.constructed(cls, {key: restore(value) for key, value in config.items()}))
         return cast(Self, cls._registry.from_config({"class_name": cls._registry.name_of(cls), "config": config}))
 
     def _default_name(self) -> str:
         """The registered name; the class's where it is not registered."""
         return self._registry.first_name(type(self)) or type(self).__name__
+
+
+def own_constructor(cls: Any) -> bool:
+    """Whether a class of things with a registry has a handwritten constructor, so that its fields say too little."""
+    return issubclass(cls, Registered) and not has_field_constructor(cls)
 
 
 def _definition(entry: Callable[..., Any]) -> tuple[str, str]:

@@ -82,11 +82,6 @@ REWRITTEN = (
 IGNORED: Mapping[str, str] = {"batch_size": "input_shape"}
 """Older arguments of classes that have another one, beside which they say nothing: a model takes any batch size."""
 
-# Arguments that are gone: what to write instead. Their nearest present name would mean something else.
-GONE: Mapping[str, str] = {
-    "decay": "pass learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay); weight_decay= is another thing",
-}
-
 
 def accept_spellings(owner: str, known: Collection[str], given: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword arguments under their present names.
@@ -166,7 +161,7 @@ def _present_spelling(owner: str, name: str, known: Collection[str]) -> str:
         f"{owner}: there is no argument {name!r}",
         expected=", ".join(known) or "no arguments",
         got=f"{name}=",
-        fix=f"use {written}" if right else GONE.get(name) or did_you_mean(name, known),
+        fix=f"use {written}" if right else did_you_mean(name, known),
     )
 
 
@@ -178,15 +173,35 @@ class Spelled(ABCMeta):
     """
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if not kwargs:
-            return super().__call__(*args)
-        known, takes_any = _constructor_arguments(cls)
-        read = rewritten if takes_any else accept_spellings
-        return super().__call__(*args, **read(cls.__name__, known, kwargs))
+        if kwargs:
+            older = getattr(cls, "older_arguments", None)
+            kwargs = kwargs if older is None else older(args, kwargs)
+            known, takes_any = constructor_arguments(cls)
+            kwargs = (rewritten if takes_any else accept_spellings)(cls.__name__, known, kwargs)
+        made = super().__call__(*args, **kwargs)
+        if not has_field_constructor(cls):
+            object.__setattr__(made, MADE_WITH, _bound(cls, args, kwargs))
+        return made
+
+
+MADE_WITH = "made_with"
+"""The attribute that holds what a handwritten constructor was told, by name."""
+
+
+def _bound(cls: Any, args: Collection[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a constructor by name, those of ``**options`` among them."""
+    signature = inspect.signature(inspect.getattr_static(cls, "__init__"))
+    given = signature.bind(None, *args, **kwargs).arguments
+    kinds = {parameter.name: parameter.kind for parameter in signature.parameters.values()}
+    named = {name: value for name, value in list(given.items())[1:] if kinds[name] is not inspect.Parameter.VAR_KEYWORD}
+    for name, kind in kinds.items():
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            named |= given.get(name, {})
+    return named
 
 
 @lru_cache(maxsize=1024)
-def _constructor_arguments(cls: Any) -> tuple[tuple[str, ...], bool]:
+def constructor_arguments(cls: Any) -> tuple[tuple[str, ...], bool]:
     """The keywords that the constructor takes, and whether it takes any besides, for the constructor of its base."""
     fields = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
     of_fields = [field.name for field in fields if field.init]

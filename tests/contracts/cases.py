@@ -222,6 +222,8 @@ METRICS: dict[str, Any] = {
 
 # name -> ways to make one that take 400 steps from the start of a long narrow valley to its bottom
 OPTIMIZERS = {
+    "adafactor": (lambda: optimizers.Adafactor(0.3), lambda: optimizers.Adafactor(0.05, relative_step=False)),
+    "ftrl": (lambda: optimizers.Ftrl(0.5),),
     "adadelta": (lambda: optimizers.Adadelta(0.3, epsilon=1e-4),),
     "adagrad": (lambda: optimizers.Adagrad(0.3),),
     "adam": (

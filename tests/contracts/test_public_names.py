@@ -25,7 +25,9 @@ def test_every_module_that_registers_something_hands_on_its_public_names(package
     for module, _ in registering(package):
         for name in module.__all__:
             public, own = getattr(package, name), getattr(module, name)
-            assert inspect.unwrap(public) is own if callable(own) else public is own, f"{module.__name__}.{name}"
+            assert inspect.unwrap(public) is inspect.unwrap(own) if callable(own) else public is own, (
+                f"{module.__name__}.{name}"
+            )
 
 
 @pytest.mark.parametrize("package", TOGETHER, ids=lambda package: package.__name__)

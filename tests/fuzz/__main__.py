@@ -1,6 +1,7 @@
 """``python -m tests.fuzz --minutes 10``: what the test suite tries a few hundred times, for as long as one likes."""
 
 import argparse
+import itertools
 
 from tests.fuzz import running
 
@@ -26,8 +27,11 @@ def main() -> None:
         raise SystemExit(outcome.failed)
     failed = False
     for name in [given.kind] if given.kind else running.KINDS:
-        minutes = None if given.count is not None else given.minutes
-        found = running.explore(name, given.seed, given.count, minutes)
+        some = running.cases(name, given.seed)
+        if given.count is not None:
+            found = running.explore(name, itertools.islice(some, given.count))
+        else:
+            found = running.explore(name, some, given.minutes)
         if given.accepted:
             print(*found.accepted, sep="\n")
         print(found.report(name), end="\n\n", flush=True)

@@ -122,7 +122,7 @@ GOOD = {
 
 PUBLIC = tuple(vars(thalweg)["__all__"])
 
-LEFT_OUT = ("errors", "ops", "activations")
+LEFT_OUT = ("errors",)
 """Modules whose functions are there for thalweg itself."""
 
 FOR_US = (
@@ -137,7 +137,7 @@ FOR_US = (
         "sublayers",
         "as_layer",
         "said",
-        "resolve",
+        *("resolve", "with_layers", "call", "value_of", "compute_mask", "compute_loss", "compute_metrics"),
     ),
 )
 """Methods by which layers, losses, metrics and optimizers speak with thalweg, beside those that take nodes."""
@@ -275,7 +275,7 @@ def targets() -> tuple[Target, ...]:
             if called and inspect.isfunction(method) and method not in seen and not _is_on_nodes(method):
                 seen.add(method)
                 found[f"{text}.{inner}"] = Target(f"{text}.{inner}", method)
-    return tuple(found.values())
+    return tuple(target for target in found.values() if target.parameters())
 
 
 def _is_made_by_users(cls: type) -> bool:
@@ -313,13 +313,21 @@ def _groups() -> tuple[tuple[Target, ...], ...]:
 
 def make(random: Random) -> str:
     """A call with one to three arguments that are probably wrong."""
-    while True:
-        groups = _groups()
-        weights = [len(group) ** 0.5 for group in groups]
-        target = random.choice(random.choices(groups, weights)[0])
-        parameters = target.parameters()
-        if parameters:
-            break
+    groups = _groups()
+    return of_target(random.choice(random.choices(groups, [len(group) ** 0.5 for group in groups])[0]), random)
+
+
+def sample_of_all(share: float) -> Iterator[str]:
+    """A case for every so many of the targets. What is new brings a case of its own, and changes no other."""
+    for target in targets():
+        random = Random(target.text)
+        if random.random() < share:
+            yield of_target(target, random)
+
+
+def of_target(target: Target, random: Random) -> str:
+    """A call of this."""
+    parameters = target.parameters()
     bad = {p.name for p in random.sample(parameters, min(len(parameters), random.choice((1, 1, 2, 3))))}
     arguments = []
     for parameter in parameters:

@@ -118,17 +118,23 @@ class TestOnArrays:
         np.testing.assert_array_equal(made["sum"], 2 * X)
         np.testing.assert_array_equal(made["rest"][0], 0 * X)
 
-    def test_not_while_a_step_is_made(self):
-        class Frozen(layers.Layer):
-            def __init__(self):
+    def test_while_a_step_is_made(self):
+        """The array is a part of the graph then: regular numbers, or few."""
+
+        class Beside(layers.Layer):
+            def __init__(self, numbers):
                 super().__init__()
-                self.inner = layers.Dense(4)
+                self.inner = layers.Dense(4, use_bias=False)
+                self.numbers = numbers
 
             def call(self, x):
-                return x + self.inner(X)
+                return x + self.inner(self.numbers)
 
-        with pytest.raises(GraphError, match="would always see these numbers"):
-            Frozen()(X)
+        layer = Beside(X)
+        made = layer(np.ones_like(X))
+        np.testing.assert_allclose(made, 1 + X @ layer.get_weights()[0], rtol=1e-6)
+        with pytest.raises(GraphError, match="a long array from outside"):
+            Beside(np.random.default_rng(0).normal(size=(2, 4000)))(X)
 
 
 class TestLambda:

@@ -10,9 +10,9 @@ from tests.contracts.cases import LAYERS
 
 import thalweg
 from thalweg import Input, Model, Sequential, layers, losses, metrics, ops
-from thalweg.errors import ShapeError
+from thalweg.errors import ArgumentError, ShapeError
 from thalweg.executors.numpy import NumpyExecutor
-from thalweg.layers import Layer
+from thalweg.layers import Layer, eager
 from thalweg.layers.masking import MaskNotice
 
 RANDOM = np.random.default_rng(0)
@@ -398,6 +398,79 @@ class TestFlow:
         np.testing.assert_allclose(run(model, SERIES, np.eye(4)[:3]), SERIES[[0, 1, 2], [0, 1, 2]], rtol=1e-6)
 
 
+class TestOnArrays:
+    def test_from_layer_to_layer(self):
+        """As in Keras: the mask goes with the array."""
+        words = layers.Embedding(8, 3, mask_zero=True)
+        vectors = words(IDS)
+        table = words.get_weights()[0]
+        mean = layers.GlobalAveragePooling1D()(layers.Rescaling(2.0)(vectors))
+        expected = 2 * (table[IDS] * COUNTS[..., None]).sum(1) / np.maximum(COUNTS.sum(1), 1)[:, None]
+        np.testing.assert_allclose(mean, expected, rtol=1e-5, atol=1e-7)
+        plain = layers.GlobalAveragePooling1D()(vectors * 1.0)
+        np.testing.assert_allclose(plain, table[IDS].mean(1), rtol=1e-5)
+
+    def test_nothing_is_kept(self):
+        before = len(eager._masks)
+        vectors = layers.Masking()(SERIES)
+        assert eager.mask_of_array(vectors).tolist() == KNOWN.tolist()
+        del vectors
+        assert len(eager._masks) == before
+
+    def test_compute_mask(self):
+        np.testing.assert_array_equal(layers.Embedding(8, 3, mask_zero=True).compute_mask(IDS), COUNTS)
+        np.testing.assert_array_equal(layers.Masking().compute_mask(SERIES), KNOWN)
+
+
+class TestGuide:
+    """The layers of Keras's guide to masking, written alike."""
+
+    def test_layers_of_ones_own(self):
+        class TemporalSplit(Layer):
+            def call(self, inputs):
+                return ops.split(inputs, 2, axis=1)
+
+            def compute_mask(self, inputs, mask=None):
+                return None if mask is None else ops.split(mask, 2, axis=1)
+
+        class TemporalSoftmax(Layer):
+            def __init__(self, **options):
+                super().__init__(**options)
+                self.supports_masking = True  # type: ignore[misc]
+
+            def call(self, inputs, mask=None):
+                assert mask is not None
+                shares = ops.exp(inputs) * ops.expand_dims(ops.cast(mask, "float32"), -1)
+                return shares / ops.sum(shares, axis=1, keepdims=True)
+
+        x = Input((None,), dtype="int32")
+        y = TemporalSoftmax()(layers.Dense(1)(layers.Embedding(8, 3, mask_zero=True)(x)))
+        shares = run(Model(x, y), IDS[:3])
+        np.testing.assert_allclose(shares.sum(1), np.ones((3, 1)), rtol=1e-6)
+        assert not shares[~COUNTS[:3]].any()
+        first, second = TemporalSplit()(masked((4, 2)))
+        np.testing.assert_array_equal(told(first, SERIES), KNOWN[:, :2])
+        np.testing.assert_array_equal(told(second, SERIES), KNOWN[:, 2:])
+
+    def test_lambda(self):
+        """With a function that makes the mask, and one that asks for it."""
+        doubled = layers.Lambda(lambda x: x * 2.0, mask=lambda inputs, mask: mask)(masked((4, 2)))
+        np.testing.assert_array_equal(told(doubled, SERIES), KNOWN)
+        counted = layers.Lambda(lambda x, mask: ops.reduce_sum(ops.cast(mask, "float32"), 1))
+        with pytest.warns(MaskNotice):
+            numbers = counted(masked((4, 2)))
+        np.testing.assert_array_equal(run(Model(numbers.call.inputs[0].call.inputs[0], numbers), SERIES), KNOWN.sum(1))
+
+    def test_a_model_with_a_mask(self):
+        inner = Sequential([Input((4, 2)), layers.GlobalAveragePooling1D()])
+        x, counts = Input((4, 2)), Input((4,), dtype="bool")
+        model = Model([x, counts], inner(x, mask=counts))
+        expected = (SERIES * KNOWN[..., None]).sum(1) / KNOWN.sum(1)[:, None]
+        np.testing.assert_allclose(run(model, SERIES, KNOWN), expected, rtol=1e-5)
+        with pytest.raises(ArgumentError, match="a mask for arrays"):
+            inner(SERIES, mask=KNOWN)
+
+
 def tagger(loss="mse", outputs=1, **options):
     """A number, or shares, for each place of texts."""
     thalweg.utils.set_random_seed(2)
@@ -439,6 +512,17 @@ class TestLosses:
         given = {"sample_weight": weights}
         np.testing.assert_allclose(model.evaluate(IDS, self.TARGETS, verbose=0, **given), expected, rtol=1e-5)
         np.testing.assert_allclose(model.train_on_batch(IDS, self.TARGETS, **given), expected, rtol=1e-5)
+
+    def test_weights_of_places(self):
+        """Of two lengths, in pieces and in one batch."""
+        model = tagger(weighted_metrics=["mse"])
+        for ids, targets in ((IDS, self.TARGETS), (IDS[:, :2], self.TARGETS[:, :2])):
+            weights = RANDOM.random(ids.shape)
+            error = np.square(model.predict(ids, verbose=0) - targets)[..., 0] * (ids != 0) * weights
+            expected = [error.sum() / (ids != 0).sum(), error.sum() / ((ids != 0) * weights).sum()]
+            given = {"sample_weight": weights}
+            np.testing.assert_allclose(model.evaluate(ids, targets, verbose=0, **given), expected, rtol=1e-5)
+            np.testing.assert_allclose(model.train_on_batch(ids, targets, **given), expected, rtol=1e-5)
 
     @pytest.mark.parametrize("reduction", ["sum", "mean_with_sample_weight"])
     def test_reductions(self, reduction):
@@ -537,7 +621,7 @@ class TestAgainstKeras:
         monkeypatch.setenv("KERAS_BACKEND", "jax")
         return pytest.importorskip("keras")
 
-    @pytest.mark.parametrize("weighted", [False, True])
+    @pytest.mark.parametrize("weighted", ["", "samples", "places"])
     def test_a_step(self, keras, weighted):
         """Loss, metrics and weights after a step of a network in which masks are merged."""
 
@@ -557,7 +641,8 @@ class TestAgainstKeras:
         ours.set_weights([np.asarray(w) for w in theirs.get_weights()])
         rows = IDS[:3]  # the mean of nothing is NaN to Keras
         y = [RANDOM.integers(0, 2, (3, 4)), RANDOM.normal(size=(3, 1)).astype(np.float32)]
-        weight = [np.array([[1.0], [2.0], [0.5]]), np.array([1.0, 2.0, 0.5])] if weighted else None
+        of_places = RANDOM.random((3, 4)) if weighted == "places" else np.array([[1.0], [2.0], [0.5]])
+        weight = [of_places, np.array([1.0, 2.0, 0.5])] if weighted else None
         results = []
         for model, library in ((ours, thalweg), (theirs, keras)):
             model.compile(

@@ -111,7 +111,7 @@ def test_the_step_reads_the_data_of_a_layer_as_seldom_as_possible():
         [thalweg.Input((54,)), layers.Dense(256), layers.BatchNormalization(), layers.ReLU(), layers.Dense(7)]
     )
     model.compile("sgd", "mse")
-    step = training_step(model.runner.net(), model.runner.goals(), model.optimizer.rule, 256, False)
+    step = training_step(model.runner.net(), model.runner.goals(), model.optimizer.rule, 256)
     tasks = make_order(step.graph, target(AVX512), gather=True).tasks.tasks
     kernels = [task.kernel for task in tasks]
     over_the_batch = [k for k in kernels if k.contraction is None and k.space == (256, 256)]

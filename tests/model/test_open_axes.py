@@ -309,6 +309,25 @@ class TestModels:
         other = RANDOM.normal(size=(3, 7, 3))
         assert model.predict([x, other], verbose=0).shape == (3, 2)
 
+    def test_embedded_places(self):
+        """As in Keras's examples: an embedding of as many places as there are, looked up by ``ops.arange``."""
+
+        class TokensAndPlaces(Layer):
+            def __init__(self):
+                super().__init__()
+                self.tokens, self.places = layers.Embedding(9, 4), layers.Embedding(20, 4)
+
+            def call(self, x):
+                return self.tokens(x) + self.places(ops.arange(0, ops.shape(x)[-1], 1))
+
+        x = Input((None,), dtype="int32")
+        model = Model(x, TokensAndPlaces()(x))
+        model.executor = NumpyExecutor()
+        tokens, places = model.get_weights()
+        for length in (5, 20):
+            ids = RANDOM.integers(0, 9, (3, length))
+            np.testing.assert_allclose(model.predict(ids, verbose=0), tokens[ids] + places[:length], rtol=1e-6)
+
     def test_a_class_of_models_built_open(self):
         class Net(Model):
             def __init__(self):
@@ -391,3 +410,82 @@ class TestForms:
         before = model.evaluate(x, y, verbose=0)[0]
         model.compile("sgd", "sparse_categorical_crossentropy", loss_weights=2.0)
         assert model.evaluate(x, y, verbose=0) == pytest.approx(2 * before, rel=1e-6)
+
+
+class TestBuiltByData:
+    """A model without an Input takes data of any shape that its layers take, as in Keras."""
+
+    def texts(self, kind):
+        thalweg.utils.set_random_seed(1)
+        stack = [layers.Embedding(9, 4), layers.GlobalAveragePooling1D(), layers.Dense(1)]
+
+        class Net(Model):
+            def __init__(self):
+                super().__init__()
+                self.stack = stack
+
+            def call(self, x):
+                for layer in self.stack:
+                    x = layer(x)
+                return x
+
+        model = Sequential(stack) if kind == "sequential" else Net()
+        model.compile(thalweg.optimizers.SGD(0.1, momentum=0.9), "mse")
+        model.executor = NumpyExecutor()
+        return model
+
+    @pytest.mark.parametrize("kind", ["sequential", "class"])
+    def test_other_lengths(self, kind, tmp_path):
+        """Training goes on with the optimizer as it is: as in a model that was open from the start."""
+        model, opened = self.texts(kind), self.texts("sequential")
+        opened.runner.seed = model.runner.seed
+        opened.build((None, None))
+        for places in (5, 3, 5, 7):
+            x, y = RANDOM.integers(0, 9, (6, places)), RANDOM.normal(size=6)
+            if not model.built:
+                model.build_for(x)
+                opened.set_weights(model.get_weights())
+            assert model.train_on_batch(x, y) == pytest.approx(opened.train_on_batch(x, y), rel=1e-5)
+            np.testing.assert_allclose(model.predict(x, verbose=0), opened.predict(x, verbose=0), rtol=1e-5)
+        assert model.input_shape == (None, None)
+
+    def test_after_loading(self, tmp_path):
+        model = self.texts("sequential")
+        x = RANDOM.integers(0, 9, (6, 5))
+        model.fit(x, np.zeros(6), verbose=0)
+        model.save(tmp_path / "texts.thalweg")
+        again = thalweg.load_model(tmp_path / "texts.thalweg")
+        again.executor = NumpyExecutor()
+        assert again.input_shape == (None, 5)
+        np.testing.assert_allclose(again.predict(x[:, :3], verbose=0), model.predict(x[:, :3], verbose=0), rtol=1e-6)
+
+    def test_what_layers_cannot_take(self):
+        model = Sequential([layers.Rescaling(2.0), layers.Flatten(), layers.Dense(1)])
+        model.executor = NumpyExecutor()
+        x = RANDOM.normal(size=(4, 3, 2))
+        before = model.predict(x, verbose=0)
+        with pytest.raises(ShapeError, match="does not fit the model's input") as caught:
+            model.predict(RANDOM.normal(size=(4, 5, 2)), verbose=0)
+        assert "(samples, 3, 2)" in str(caught.value)
+        assert [layer.output_shape for layer in model.layers] == [(None, 3, 2), (None, 6), (None, 1)]
+        np.testing.assert_array_equal(model.predict(x, verbose=0), before)
+
+    def test_a_declared_input_is_meant(self):
+        model = Sequential([Input((5,)), layers.Embedding(9, 4), layers.GlobalAveragePooling1D()])
+        with pytest.raises(ShapeError) as caught:
+            model.predict(np.ones((2, 3)), verbose=0)
+        assert "None in the shape of an Input" not in str(caught.value)
+        wide = Sequential([Input((4, 4, 1)), layers.GlobalAveragePooling2D()])
+        with pytest.raises(ShapeError, match="None in the shape of an Input leaves an axis open"):
+            wide.predict(np.ones((2, 3, 4, 1)), verbose=0)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: thalweg.models.resnet(8, (None, None, 3)), lambda: thalweg.models.unet((None, None, 3), filters=(2, 4))],
+)
+def test_ready_networks_for_images_of_any_size(make):
+    model = make()
+    model.executor = NumpyExecutor()
+    for places in ((8, 8), (12, 4)):
+        assert np.isfinite(model.predict(images(1, *places, 3), verbose=0)).all()

@@ -9,8 +9,7 @@ import pytest
 from tests import nets
 
 from thalweg import callbacks
-from thalweg.errors import ExecutorError, GraphError, ThalwegError
-from thalweg.model import turns
+from thalweg.errors import ExecutorError, GraphError
 
 X, Y = nets.points(64)
 
@@ -124,8 +123,7 @@ def test_random_use_by_several_threads(seed):
     def work(name):
         try:
             result = tasks[name]()
-        except ThalwegError as error:
-            assert isinstance(error, ExecutorError | GraphError), error
+        except (ExecutorError, GraphError):
             return True
         return result is None or not isinstance(result, float | list | np.ndarray) or bool(np.isfinite(result).all())
 
@@ -133,4 +131,3 @@ def test_random_use_by_several_threads(seed):
         futures = [pool.submit(work, chosen.choice(list(tasks))) for _ in range(24)]
         assert all(future.result(timeout=120) for future in futures)
     assert np.isfinite(model.predict(X, verbose=0)).all()
-    assert turns.LOOK_SECONDS > 0

@@ -1,16 +1,32 @@
 """Optimizers: first steps by hand, clipping, decay, states."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
+import thalweg
 from thalweg import ops, optimizers
 from thalweg.errors import ArgumentError
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
 from thalweg.graph.types import TensorType
-from thalweg.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Lamb, Lion, Muon, Nadam, RMSprop
+from thalweg.optimizers import (
+    SGD,
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Lamb,
+    Lion,
+    Muon,
+    Nadam,
+    RMSprop,
+    schedules,
+)
 from thalweg.spelling import SpellingNotice
 from thalweg.state.names import parameter_state
 
@@ -195,11 +211,6 @@ class TestBase:
         with pytest.raises(ArgumentError, match="one way only"):
             SGD(clipnorm=1.0, clipvalue=1.0)
 
-    @pytest.mark.parametrize("optimizer", [SGD, RMSprop, Adam])
-    def test_reserved(self, optimizer):
-        with pytest.raises(ArgumentError, match="not there yet"):
-            optimizer(loss_scale_factor=2.0)
-
     def test_the_rate_is_a_state(self):
         optimizer = SGD(0.5)
         kind = TensorType((2,))
@@ -233,9 +244,62 @@ class TestBase:
         with pytest.raises(ArgumentError, match="regular expressions"):
             Muon(**wrong)
 
-    def test_exclusion_by_variables_is_refused(self):
-        with pytest.raises(ArgumentError, match="var_names"):
-            SGD().exclude_from_weight_decay([object()])
+    def test_exclusion_of_weights_themselves(self):
+        model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, bias_initializer="ones")])
+        optimizer = SGD(0.5, weight_decay=0.5)
+        optimizer.exclude_from_weight_decay(var_list=[model.layers[-1].bias])
+        model.compile(optimizer, "mse")
+        kernel = model.get_weights()[0]
+        x = np.zeros((4, 2), np.float32)
+        model.fit(x, np.ones(4), verbose=0)
+        np.testing.assert_allclose(model.get_weights()[0], kernel * 0.75, rtol=1e-6)
+        assert model.get_weights()[1] == 1.0
+        stranger = SGD()
+        stranger.exclude_from_weight_decay([object()])
+        with pytest.raises(ArgumentError, match="none of the model's"):
+            model.compile(stranger, "mse")
+
+    def test_decay_as_in_older_programs(self):
+        SGD: Any = optimizers.SGD
+        with pytest.warns(
+            SpellingNotice, match=r"decay=0\.5 is read as learning_rate=InverseTimeDecay\(0\.25, 1, 0\.5\)"
+        ):
+            optimizer = SGD(lr=0.25, decay=0.5)
+        assert optimizer == SGD(schedules.InverseTimeDecay(0.25, 1, 0.5))
+        assert SGD(learning_rate=0.25, decay=0.0) == SGD(0.25)
+        values, _ = steps(optimizer, [0.0], [[1.0], [1.0], [1.0]])
+        np.testing.assert_allclose(np.diff(values[:, 0], prepend=0), [-0.25, -0.25 / 1.5, -0.125], rtol=1e-6)
+        for wrong in ({"decay": -1.0}, {"decay": "a"}):
+            with pytest.raises(ArgumentError, match="decay"):
+                SGD(**wrong)
+        with pytest.raises(ArgumentError, match="by its place"):
+            SGD(0.1, decay=0.1)
+
+    def test_a_function_as_the_rate(self):
+        values, _ = steps(SGD(lambda: 0.25), [0.0], [[1.0], [1.0]])
+        assert values[:, 0].tolist() == [-0.25, -0.5]
+        values, _ = steps(SGD(lambda step: 0.5 / (step + 1.0)), [0.0], [[1.0], [1.0]])
+        assert values[:, 0].tolist() == [-0.5, -0.75]
+
+    def test_what_has_been_handed_over_does_not_change(self):
+        optimizer: Any = Adam(0.5)
+        assert optimizer.lr == 0.5
+        with pytest.raises(ArgumentError, match=r"Adam\.learning_rate cannot be set") as caught:
+            optimizer.learning_rate = 0.1
+        assert "model.optimizer.learning_rate" in caught.value.fix
+
+    def test_scaling_the_loss_changes_nothing(self):
+        inner = Adam(0.5)
+        assert thalweg.optimizers.LossScaleOptimizer(inner) is inner
+        plain, _ = steps(SGD(0.5), [1.0], [[0.3]])
+        scaled, _ = steps(SGD(0.5, loss_scale_factor=1024.0), [1.0], [[0.3]])
+        np.testing.assert_array_equal(plain, scaled)
+
+    def test_adafactor_keeps_rows_and_columns(self):
+        optimizer = Adafactor()
+        kinds = {"w": TensorType((5, 3, 4)), "b": TensorType((4,))}
+        shapes = {name: kind.shape for name, (kind, _) in optimizer.states(kinds).items() if name.startswith("slots")}
+        assert sorted(shapes.values()) == [(4,), (5, 3), (5, 4)]
 
     def test_accumulated_gradients_move_by_their_mean(self):
         """Between the updates nothing moves, neither does the clock of the bias correction."""

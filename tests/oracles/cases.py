@@ -374,6 +374,17 @@ def _optimizers():
         "Adadelta": ({}, {"learning_rate": 1.0, "rho": 0.5, "epsilon": 1e-3}),
         "Lion": ({}, {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.9, "weight_decay": 0.1}),
         "Lamb": ({}, {"learning_rate": 0.1, "beta_1": 0.5, "weight_decay": 0.01}, {"epsilon": 0.1}),
+        "Ftrl": (
+            {},
+            {"learning_rate": 0.1, "l1_regularization_strength": 0.02, "l2_regularization_strength": 0.1},
+            {"learning_rate": 0.1, "learning_rate_power": -0.3, "beta": 0.5, "initial_accumulator_value": 1.0},
+            {"learning_rate": 0.1, "l2_shrinkage_regularization_strength": 0.1, "clipnorm": 1.0},
+        ),
+        "Adafactor": (
+            {},
+            {"learning_rate": 0.01, "relative_step": False, "clip_threshold": 0.5, "beta_2_decay": -0.5},
+            {"learning_rate": 0.5, "epsilon_2": 0.1, "weight_decay": 0.01},
+        ),
         "Muon": (
             {},
             {"learning_rate": 0.1, "nesterov": False, "ns_steps": 3, "adam_lr_ratio": 0.1},

@@ -7,8 +7,9 @@ import pytest
 from tests import nets
 
 import thalweg
-from thalweg import callbacks, errors, layers
+from thalweg import callbacks, layers
 from thalweg.errors import ArgumentError
+from thalweg.executors.numpy import NumpyExecutor
 
 
 def test_the_loss_falls_and_the_history_says_so():
@@ -171,14 +172,6 @@ def test_class_weights_are_for_training_alone(weight):
     assert one == other
     assert nets.same_bits(split, apart)
     assert one["val_loss"][0] == split.evaluate(x[30:], y[30:], verbose=0)[0]
-
-
-def test_class_weights_with_several_places_a_sample():
-    model = thalweg.Sequential([thalweg.Input((3, 2)), thalweg.layers.Dense(2, activation="softmax")])
-    model.compile("sgd", "sparse_categorical_crossentropy")
-    y = [[[0], [1], [1]], [[0], [0], [1]]]
-    with pytest.raises(errors.ArgumentError, match="no classes"):
-        model.fit(np.zeros((2, 3, 2)), y, class_weight={0: 3, 1: 100}, verbose=0)
 
 
 def test_balanced_class_weights_as_in_scikit_learn():
@@ -387,16 +380,28 @@ def test_balanced_class_weights_count_the_rows_that_are_trained_on():
         ((3, 4), 2, "sparse_categorical_crossentropy", [[[0], [1], [1]], [[0], [0], [1]]]),
         ((3, 4), 2, "sparse_categorical_crossentropy", [[0, 1, 1], [0, 0, 1]]),
         ((3, 4), 2, "categorical_crossentropy", [[[1, 0], [0, 1], [0, 1]], [[1, 0], [1, 0], [0, 1]]]),
-        ((2, 2, 1), 1, "binary_crossentropy", np.zeros((2, 2, 2, 1))),
-        ((4,), 3, "binary_crossentropy", [[1, 1, 0], [1, 0, 0]]),  # several answers to a row
+        ((2, 2, 1), 1, "binary_crossentropy", np.arange(8.0).reshape(2, 2, 2, 1) % 2),
     ],
 )
-def test_class_weights_of_several_places_are_refused(shape, units, loss, y):
-    model = thalweg.Sequential([thalweg.Input(shape), layers.Dense(units, "softmax" if units == 2 else "sigmoid")])
-    model.compile("sgd", loss)
+def test_class_weights_of_several_places_are_those_of_each_place(shape, units, loss, y):
+    y = np.array(y)
+    classes = y.argmax(-1) if loss == "categorical_crossentropy" else y.reshape(y.shape[:2] + shape[1:-1])
+    results = []
+    for weights in ({"class_weight": {0: 3.0, 1: 100.0}}, {"sample_weight": np.where(classes == 1, 100.0, 3.0)}):
+        model = thalweg.Sequential([thalweg.Input(shape), layers.Dense(units, "softmax" if units == 2 else "sigmoid")])
+        model.executor = NumpyExecutor()
+        model.set_weights([np.full_like(w, 0.1) for w in model.get_weights()])
+        model.compile("sgd", loss)
+        results.append(model.train_on_batch(np.ones((2, *shape)), y, **weights))
+    assert results[0] == results[1]
+
+
+def test_class_weights_of_several_answers_to_a_row_are_refused():
+    model = thalweg.Sequential([thalweg.Input((4,)), layers.Dense(3, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy")
     for call in (model.fit, model.train_on_batch):
         with pytest.raises(ArgumentError, match="class_weight with targets"):
-            call(np.ones((2, *shape)), np.array(y), class_weight={0: 3.0, 1: 100.0})
+            call(np.ones((2, 4)), np.array([[1, 1, 0], [1, 0, 0]]), class_weight={0: 3.0, 1: 100.0})
 
 
 def test_class_weights_of_one_place_in_an_axis_of_its_own():

@@ -184,8 +184,7 @@ def predict(
     """Print for each image the class that the model sees in it, and how sure it is."""
     net = thalweg.load_model(model, compile=False)
     _choose_executor(net, executor)
-    shape = tuple(int(n) for n in net.inputs[0].shape[1:] if n is not None)
-    names, pictures = images.read_all(files, shape)
+    names, pictures = images.read_all(files, net.inputs[0].shape[1:])
     light = brightness.kept(model)
     pictures = light.fitted(pictures)
     if invert:

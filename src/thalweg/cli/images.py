@@ -12,10 +12,13 @@ import numpy as np
 from thalweg.data import idx, numpy_files
 from thalweg.data.numpy_files import reading
 from thalweg.errors import FileFormatError, MissingPackageError, ShapeError
-from thalweg.graph.types import Shape
 
 LIMIT_BYTES = 1 << 30
 """What a packed file of images may unpack to."""
+
+
+Shape = tuple[int | None, ...]
+"""Of an image as the model takes it; None where any size will do."""
 
 
 def read_all(files: Sequence[Path], shape: Shape) -> tuple[list[str], np.ndarray]:
@@ -32,6 +35,14 @@ def read_all(files: Sequence[Path], shape: Shape) -> tuple[list[str], np.ndarray
         images = _read(file, shape)
         names += [str(file)] if len(images) == 1 else [f"{file}[{i}]" for i in range(len(images))]
         parts.append(images)
+    sizes = {images.shape[1:] for images in parts}
+    if len(sizes) > 1:
+        raise ShapeError(
+            "the images have several sizes",
+            expected="one size in one call, because the model is compiled for each",
+            got=" and ".join(map(str, sorted(sizes))),
+            fix="call predict for the images of each size",
+        )
     return names, np.concatenate(parts)
 
 
@@ -64,9 +75,9 @@ def _content(file: Path) -> bytes:
 
 def _fitting(array: np.ndarray, shape: Shape, file: Path) -> np.ndarray:
     """One image or many as many."""
-    if array.shape == shape:
+    if _fits(array.shape, shape):
         return array[None]
-    if array.shape[1:] == shape and len(array):
+    if _fits(array.shape[1:], shape) and len(array):
         return array
     raise ShapeError(
         f"the array in {str(file)!r} is no image for this model",
@@ -76,8 +87,12 @@ def _fitting(array: np.ndarray, shape: Shape, file: Path) -> np.ndarray:
     )
 
 
+def _fits(given: tuple[int, ...], shape: Shape) -> bool:
+    return len(given) == len(shape) and all(n in (None, m) for n, m in zip(shape, given, strict=True))
+
+
 def _picture(file: Path, shape: Shape) -> np.ndarray:
-    """A picture in the model's number of channels, scaled to its size where it has another."""
+    """A picture in the model's number of channels, scaled to its size where it has one and the picture another."""
     try:
         from PIL import Image  # an extra: only pictures need it
     except ImportError as error:
@@ -98,5 +113,7 @@ def _picture(file: Path, shape: Shape) -> np.ndarray:
     with reading(file, "a picture that Pillow can read, a .npy or an idx file"), warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(file) as image:
-            pixels = np.asarray(image.convert(mode).resize((shape[1], shape[0])))
-    return pixels.reshape(1, *shape)
+            width, height = image.size
+            size = (shape[1] or width, shape[0] or height)
+            pixels = np.asarray(image.convert(mode).resize(size))
+    return pixels.reshape(1, *pixels.shape[:2], *shape[2:])

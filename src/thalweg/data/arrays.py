@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.data.tables import NUMBERS, holds_text, is_column, is_table, table_numbers
 from thalweg.errors import DataError, DTypeError
 
 BLOCK = 1 << 22
@@ -23,27 +24,42 @@ def as_array(value: Any, what: str) -> np.ndarray:
     Raises: DTypeError if it holds text, dates, objects or complex numbers, naming the column of a table.
     """
     refuse_masked(value, what)
-    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
-        return value
-    try:
-        array = np.asarray(value)
-        if array.dtype.kind == "O":  # a table of mixed columns, or lists of unequal lengths
-            array = np.asarray(value, dtype=np.float64)
-    except (ValueError, TypeError, OverflowError) as error:
+    if isinstance(value, np.ndarray) and value.dtype.kind in NUMBERS:
+        return value if type(value) in (np.ndarray, np.memmap) else np.asarray(value)
+    if hasattr(value, "toarray") and hasattr(value, "nnz"):
         raise DTypeError(
-            f"{what} cannot be read as an array of numbers{_text_column(value)}",
+            f"{what} is a sparse matrix, and those are not there yet",
+            expected="an array in which zeros stand as such",
+            got=f"{type(value).__name__} of shape {getattr(value, 'shape', '?')} with {value.nnz} numbers",
+            fix=f"pass {what}.toarray(), if that fits into memory; numbers of categories go through layers.Embedding",
+        )
+    try:
+        if is_table(value) and not hasattr(value, "iloc"):  # Polars makes numbers of dates if other columns are numbers
+            return table_numbers(value, what)
+        array = np.asarray(value)
+        if array.dtype.kind not in NUMBERS and (is_table(value) or is_column(value)):
+            return table_numbers(value, what)
+        if array.dtype.kind == "O":
+            array = array.astype(np.str_ if holds_text(array) else np.float64)  # "1.5" would be taken for a number
+    except DTypeError:
+        raise
+    except Exception as error:  # of NumPy, and of whatever gives itself out as an array
+        raise DTypeError(
+            f"{what} cannot be read as an array of numbers",
             expected="an array, a list of equally long lists, or a table whose columns are all numbers",
-            got=f"{type(value).__name__}: {error}",
+            got=f"{type(value).__name__}: {str(error)[:300]}",
             fix="join the batches into one array: generators and iterators are not there yet"
             if hasattr(value, "__next__")
             else "encode texts and categories as numbers first, and make all rows equally long",
         ) from error
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in NUMBERS:
         raise DTypeError(
-            f"{what} does not hold numbers{_text_column(value)}",
+            f"{what} does not hold numbers",
             expected="floating point numbers, integers or booleans",
             got=f"dtype {array.dtype}",
-            fix="encode texts and categories as numbers first" if array.dtype.kind in "US" else "convert it first",
+            fix=f"number the names: classes, {what} = np.unique({what}, return_inverse=True)"
+            if array.dtype.kind in "US"
+            else "convert it first",
         )
     return array
 
@@ -61,18 +77,6 @@ def refuse_masked(value: Any, what: str) -> None:
             )
 
 
-def _text_column(table: Any) -> str:
-    """The first column of a table that holds no numbers, in words."""
-    for name, dtype in dict(getattr(table, "dtypes", None) or {}).items() if _is_table(table) else ():
-        if getattr(dtype, "kind", "O") not in "fiub":
-            return f": its column {name!r} has dtype {dtype}"
-    return ""
-
-
-def _is_table(value: Any) -> bool:
-    return hasattr(value, "columns") and hasattr(value, "dtypes")
-
-
 def converted(array: np.ndarray, dtype: str, what: str) -> np.ndarray:
     """The array in C order and in this dtype, without a copy where it has both already.
 
@@ -81,7 +85,7 @@ def converted(array: np.ndarray, dtype: str, what: str) -> np.ndarray:
     if array.dtype == dtype:
         return np.ascontiguousarray(array)
     with np.errstate(all="ignore"):  # what does not fit is found below, or as infinity by require_finite
-        result = np.ascontiguousarray(array, dtype=dtype)
+        result = np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)  # which makes an axis of none
     if result.dtype.kind in "iu" and not np.array_equal(result, array):
         where = tuple(int(i) for i in np.argwhere(result != array)[0])
         info = np.iinfo(result.dtype)

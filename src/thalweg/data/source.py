@@ -6,7 +6,7 @@ chunk, the arrays themselves and where in them the rows stand, so that nothing i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Protocol
 
@@ -16,10 +16,13 @@ from thalweg.data.arrays import converted
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 
-__all__ = ["Arrays", "Chunk", "LateRows", "Rows", "Source", "common_length", "is_weighted", "slices"]
+__all__ = ["Arrays", "Chunk", "LateRows", "Rows", "Source", "Weights", "common_length", "slices", "weights_among"]
 
 Arrays = dict[str, np.ndarray]
 """Label of the graph's input ("x", "y/left") -> array; the first axis is that of the rows."""
+
+Weights = tuple[tuple[str, tuple[int, ...]], ...]
+"""Of the sample weights that there are the label and the shape of a row: () for one number a sample."""
 
 CHUNK_BYTES = 32 << 20
 """Of rows that are read, converted or looked at together: few enough to have at hand, enough to read at full speed."""
@@ -50,6 +53,10 @@ class Source(Protocol):
     @property
     def labels(self) -> tuple[str, ...]:
         """What the arrays of a chunk are called."""
+
+    @property
+    def weights(self) -> Weights:
+        """The sample weights among the arrays."""
 
     @property
     def form(self) -> object:
@@ -93,7 +100,12 @@ class Rows:
     @property
     def weighted(self) -> bool:
         """Whether there are sample weights."""
-        return is_weighted(self._arrays)
+        return bool(self.weights)
+
+    @property
+    def weights(self) -> Weights:
+        """See Source."""
+        return weights_among(self._arrays)
 
     def chunks(self, order: np.ndarray | None, start: int, stop: int, batch: int) -> Iterator[Chunk]:
         """See Source: one chunk, which is all of the arrays."""
@@ -160,9 +172,9 @@ def _taken(arrays: Arrays, index: np.ndarray | slice) -> Arrays:
     return {label: np.ascontiguousarray(array[index]) for label, array in arrays.items()}
 
 
-def is_weighted(labels: Iterable[str]) -> bool:
-    """Whether there are sample weights among the arrays of these labels."""
-    return any(label.startswith(WEIGHT) for label in labels)
+def weights_among(arrays: Mapping[str, np.ndarray]) -> Weights:
+    """The sample weights among the arrays."""
+    return tuple((label, array.shape[1:]) for label, array in arrays.items() if label.startswith(WEIGHT))
 
 
 def common_length(arrays: Mapping[str, np.ndarray]) -> int:

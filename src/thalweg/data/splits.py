@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.data.tables import labels
 from thalweg.errors import ArgumentError, DataError, ShapeError
 
 Index = np.ndarray
@@ -19,7 +20,7 @@ def class_numbers(y: Any) -> np.ndarray | None:
 
     Shapes: y (n,) or (n, 1): whole numbers, truth values or text; or (n, classes): one-hot -> (n,).
     """
-    array = np.asarray(y)
+    array = labels(y, "y")
     if array.ndim == 2 and array.shape[1] > 1:
         one_hot = array.dtype.kind in "biuf" and np.isin(array, (0, 1)).all() and (array.sum(1) == 1).all()
         return np.asarray(array.argmax(1)) if one_hot else None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from thalweg.checks import checked
+from thalweg.checks import check_value, checked
 from thalweg.errors import ArgumentError, NonFiniteError
 from thalweg.executors import threads as cores
 from thalweg.fields import dataclass
@@ -143,7 +143,8 @@ def _run(
     if interrupt.requested:  # before its turn came
         job.model.history = History(stopped_by="user")
         return job.model.history
-    watchers = [*(callbacks() if callbacks is not None else ()), counter]
+    made = callbacks() if callbacks is not None else ()
+    watchers = [*check_value("fit_many", "what callbacks() gives", Iterable[Any], made), counter]
     try:
         return job.model.fit(**{**job.arguments, **job.rows(), "threads": threads, "verbose": 0, "callbacks": watchers})
     except NonFiniteError as error:

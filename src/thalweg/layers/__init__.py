@@ -27,6 +27,7 @@ from thalweg.layers.preprocessing import *
 from thalweg.layers.rescaling import *
 from thalweg.layers.reshaping import *
 from thalweg.layers.resizing import *
+from thalweg.layers.spec import *
 from thalweg.layers.symbols import *
 from thalweg.layers.tracing import *
 from thalweg.layers.transposed import *

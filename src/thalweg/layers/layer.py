@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
+import re
 import weakref
 import zlib
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import field
+from itertools import count
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import numpy as np
 
 from thalweg import config, constraints, initializers, ops, regularizers
-from thalweg.checks import Count, OneOf, check_fields, checked
+from thalweg.checks import Count, OneOf, WholeNumber, check_fields, check_value, checked
 from thalweg.data.arrays import as_array, require_finite
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
 from thalweg.graph.types import FLOATS, OpenSize, Shape, TensorType
 from thalweg.initializers import Filling, Given
+from thalweg.layers.absent import absent_attribute
 from thalweg.layers.masks import Masks, mask_results
 from thalweg.layers.signature import (
     PLAIN,
@@ -28,23 +32,27 @@ from thalweg.layers.signature import (
     build_with,
     builder,
     require_tensors,
+    shapes_as_types,
     signature_of,
     symbolic,
 )
+from thalweg.layers.spec import check_inputs
 from thalweg.layers.tracing import (
     Parameter,
     add_parameters,
     current_trace,
     mask_of,
     set_mask,
+    told_in_words,
     told_training,
     tracing,
     tracing_now,
 )
 from thalweg.registry import NOT_DESCRIBED, Registered, Registry
+from thalweg.spelling import MADE_WITH
 from thalweg.state import memory
 from thalweg.state.names import SEED_STATE, STEP_STATE
-from thalweg.trees import TreeForm, flatten
+from thalweg.trees import TreeForm, flatten, unflatten
 
 __all__ = ["Layer", "registry"]
 
@@ -87,10 +95,15 @@ class Layer(Registered):
 
     built: bool = field(default=False, init=False, repr=False)
     output_shape: SymbolicShape | None = field(default=None, init=False, repr=False)
+    input_spec: Any = field(default=None, init=False, repr=False)  # an InputSpec, or a list of one for each input
     own_parameters: dict[str, Parameter] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.dtype is not None and not isinstance(self.dtype, str):
+            with suppress(TypeError, ValueError):  # which check_fields says better
+                self.dtype = np.dtype(self.dtype).name
         check_fields(self)
+        self.dtype = self.dtype or config.floatx()
         if isinstance(self.input_shape, int):
             self.input_shape = (self.input_shape,)
         kinds = {"_initializer": initializers, "_regularizer": regularizers, "_constraint": constraints}
@@ -107,10 +120,15 @@ class Layer(Registered):
             cls.supports_masking = True
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name == "trainable":
+            value = check_value(type(self).__name__, name, bool, value)
         super().__setattr__(name, value)
         if name == "trainable":
             for layer in self.sublayers():
                 layer.trainable = value
+
+    def __getattr__(self, name: str) -> Any:
+        raise absent_attribute(type(self).__name__, name)
 
     # What a subclass writes. (The signatures here let a subclass name its inputs: ``call(self, x, training)``.)
 
@@ -135,7 +153,7 @@ class Layer(Registered):
 
     @property
     def compute_dtype(self) -> str:
-        """The dtype that the layer works in: its own, or ``config.floatx()``."""
+        """The dtype that the layer works in."""
         return self.dtype or config.floatx()
 
     def parameter(
@@ -157,6 +175,20 @@ class Layer(Registered):
 
         Raises: ShapeError if the shape depends on an axis of the input that is open.
         """
+        prefix = arguments or name
+        regularizer, constraint = (getattr(self, f"{prefix}_{what}", None) for what in ("regularizer", "constraint"))
+        return self._keep(name, shape, initializer, trainable, dtype, regularizer, constraint)
+
+    def _keep(
+        self,
+        name: str,
+        shape: Shape,
+        initializer: str | Filling,
+        trainable: bool,
+        dtype: str | None,
+        regularizer: Any,
+        constraint: Any,
+    ) -> Parameter:
         if any(size is None or isinstance(size, OpenSize) for size in shape):
             raise ShapeError(
                 DEPENDS_ON_DATA,
@@ -166,8 +198,6 @@ class Layer(Registered):
             )
         kind = TensorType(tuple(shape), dtype or self.compute_dtype)
         memory.require(kind.nbytes, f"the parameter {name!r}", lambda: f"its shape is {kind.shape}", str(self))
-        prefix = arguments or name
-        regularizer, constraint = (getattr(self, f"{prefix}_{what}", None) for what in ("regularizer", "constraint"))
         new = Parameter(
             name,
             shape,
@@ -176,20 +206,49 @@ class Layer(Registered):
             trainable,
             None if regularizer is None else regularizers.get(regularizer),
             None if constraint is None else constraints.get(constraint),
+            path=f"{self.label}/{name}",
         )
         self.own_parameters[name] = new
         return new
 
     def add_weight(
         self,
-        shape: Shape | None = None,
-        initializer: str | Filling = "glorot_uniform",
+        *given: Any,
+        shape: Sequence[int] | None = None,
+        initializer: str | Filling = None,
         dtype: str | None = None,
         trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str | None = "none",
+        overwrite_with_gradient: bool = False,
         name: str | None = None,
     ) -> Parameter:
-        """``parameter`` under Keras's name and with its order of arguments; a weight without a name gets a number."""
-        return self.parameter(name or f"weight_{len(self.own_parameters)}", shape or (), initializer, trainable, dtype)
+        """A weight of this layer, with Keras's arguments: an operand in ``call``, an array (``numpy()``) outside.
+
+        Arguments:
+            given: shape, initializer and dtype by their places; the name in front, as in Keras 2.
+            shape: ``()``, one number, unless given.
+            initializer: ``"glorot_uniform"``, or zeros for whole numbers, unless given.
+            autocast, aggregation, overwrite_with_gradient: accepted; there is one process, and no float8.
+
+        Raises: ArgumentError for a shape that is none; ShapeError if it depends on an axis of the input that is open.
+        """
+        if given and isinstance(given[0], str):
+            name, given = name or given[0], given[1:]
+        by_place = dict(zip(("shape", "initializer", "dtype"), given, strict=False))
+        shape = by_place.get("shape", shape)
+        sizes = check_value(str(self), "shape", tuple[WholeNumber | None, ...], () if shape is None else shape)
+        dtype = by_place.get("dtype", dtype) or self.compute_dtype
+        initializer = by_place.get("initializer", initializer)
+        if initializer is None:
+            initializer = "glorot_uniform" if dtype in FLOATS else "zeros"
+        base = name or "weight"
+        numbers = (f"{base}_{number}" for number in count(0 if name is None else 1))
+        taken = self.own_parameters
+        own = name if name is not None and name not in taken else next(n for n in numbers if n not in taken)
+        return self._keep(own, sizes, initializer, trainable, dtype, regularizer, constraint)
 
     def update(self, parameter: Parameter, value: Node) -> None:
         """Let the step store ``value`` in a parameter that is not trained (a running mean)."""
@@ -254,10 +313,14 @@ class Layer(Registered):
         return self.name or self.base_name()
 
     def base_name(self) -> str:
-        """What a layer without a name is named after: its registered name, else its class's name in snake_case."""
-        cls = type(self)
-        python_name = "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(cls.__name__))
-        return registry.first_name(cls) or python_name
+        """What a layer without a name is named after: its registered name, if that is one for layers, else its class's
+        name in snake_case as in Keras, ``mlp_block`` for MLPBlock.
+        """
+        registered = registry.first_name(type(self)) or ""
+        if registered.isidentifier() and registered.islower():
+            return registered
+        parts = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", type(self).__name__)
+        return re.sub(r"([a-z])([A-Z])", r"\1_\2", parts).lower()
 
     @property
     def class_name(self) -> str:
@@ -270,7 +333,7 @@ class Layer(Registered):
 
     def sublayers(self) -> list[Layer]:
         """The layers inside this one: its attributes, and those in lists and mappings among them."""
-        return layers_among(vars(self).values())
+        return layers_among(value for name, value in vars(self).items() if name != MADE_WITH)
 
     def named_parameters(self, prefix: str = "", *, trainable_only: bool = False) -> dict[str, Parameter]:
         """Path -> parameter, ``prefix`` in front, own ones first; of a parameter reached twice the first path."""
@@ -303,6 +366,29 @@ class Layer(Registered):
         trained = self.trainable_weights
         return [parameter for parameter in self.weights if parameter not in trained]
 
+    variables, trainable_variables, non_trainable_variables = weights, trainable_weights, non_trainable_weights
+    """The same under the names that Keras has for them, too."""
+
+    def compute_output_shape(self, *input_shapes: Any, **named: Any) -> Any:
+        """The shapes of the results for inputs of these shapes, batch axis included; builds the layer if nothing has.
+
+        Raises: a ThalwegError if the inputs do not fit.
+        """
+        given = tuple(shapes_as_types(part, self.compute_dtype) for part in input_shapes)
+        inputs = {name: shapes_as_types(part, self.compute_dtype) for name, part in named.items()}
+        types, arguments = arranged(self, given, inputs, TensorType)
+        outcome = self.outcome(types, arguments)
+        return unflatten(outcome.form, iter([symbolic(kind.shape) for kind in outcome.types]))
+
+    def compute_output_spec(self, *inputs: Any, **named: Any) -> Any:
+        """The symbols that the layer gives for symbols."""
+        return self(*inputs, **named)
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of weights, which is that of what is computed."""
+        return self.compute_dtype
+
     @property
     def input(self) -> Any:
         """The symbol that the layer was called on; a list of several. Raises as ``output``."""
@@ -333,10 +419,7 @@ class Layer(Registered):
         return sum(math.prod(parameter.shape) for parameter in self.named_parameters().values())
 
     def get_weights(self) -> list[np.ndarray]:
-        """Copies of the parameters' values.
-
-        Raises: GraphError if no model has made them yet.
-        """
+        """Copies of the parameters' values; none before the layer is built."""
         return [parameter.numpy() for parameter in self.named_parameters().values()]
 
     @checked
@@ -407,6 +490,7 @@ class Layer(Registered):
         tensors, arguments = arranged(self, inputs, options, (Node, *_stand_ins))
         if "training" in arguments.options:
             training = arguments.options["training"]
+        training = told_in_words(str(self), training)
         if tensors and all(isinstance(x, Node) for x in tensors):
             return self.on_nodes(tuple(tensors), training, arguments)
         use = next((use for kind, use in _stand_ins.items() if tensors and isinstance(tensors[0], kind)), None)
@@ -428,6 +512,8 @@ class Layer(Registered):
             try:
                 if self.autocast:
                     inputs = tuple(self._cast(x) if x.type.is_float else x for x in inputs)
+                if self.input_spec is not None:
+                    check_inputs(self.input_spec, [x.type for x in inputs])
                 positional, named = arguments.of(inputs)
                 given = named.pop("mask", None)
                 if not self.built:
@@ -439,8 +525,10 @@ class Layer(Registered):
                 masks = Masks.of(first, given)
                 options = {**named, **arguments.options, **self._told(told, masks, positional, named)}
                 with trace.masking(dict(zip(masks.tensors, masks.each, strict=True))):
-                    results = self.call(*positional, **options)
-                require_tensors(flatten(results)[0], str(self))
+                    leaves, form = flatten(self.call(*positional, **options))
+                leaves = [leaf.node if isinstance(leaf, Parameter) else leaf for leaf in leaves]
+                require_tensors(leaves, str(self))
+                results = unflatten(form, iter(leaves))
                 if not self.supports_masking and masks.there:
                     results = masks.apart(results)
                 leaves, _ = flatten(results)
@@ -514,7 +602,7 @@ class Outcome:
     unmasked: tuple[Any, ...]
 
 
-registry: Registry[Layer] = Registry("layer", Layer, identity=True)
+registry: Registry[Layer] = Registry("layer", Layer, identity=True, by_class_name=True)
 
 Use = Callable[[Layer, tuple[Any, ...], bool | None, Arguments], Any]
 F = TypeVar("F", bound=Use)

@@ -13,7 +13,7 @@ from dataclasses import field
 from functools import lru_cache, wraps
 from typing import Any
 
-from thalweg.errors import ArgumentError, GraphError
+from thalweg.errors import ArgumentError, GraphError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import OpenSize, Shape, TensorType
@@ -172,23 +172,44 @@ def symbolic(shape: Shape) -> SymbolicShape:
     return tuple(None if isinstance(n, OpenSize) else n for n in shape)
 
 
-def shapes(tree: Any, wanted: Callable[[TensorType], Any], type_of: Callable[[SymbolicShape], TensorType]) -> Any:
-    """What ``build`` is called with, nested as it is, each part in the form that is wanted.
-
-    Arguments:
-        type_of: from a shape that a user wrote to a type.
-    """
+def as_types(tree: Any, dtype: str) -> Any:
+    """Types in place of the shapes that a user wrote, nested as they are; what is a type already stays."""
     if isinstance(tree, InputShape):
-        return wanted(tree.type)
-    if isinstance(tree, TensorType):
-        return wanted(tree)
+        return tree.type
     if isinstance(tree, tuple | list) and all(n is None or isinstance(n, int) for n in tree):
-        return wanted(type_of(tuple(tree)))
+        if any(isinstance(n, bool) or (n is not None and n < 0) for n in tree):
+            raise _no_shape(tree)
+        sizes = (n if n is not None else OpenSize(OPEN if axis else SOME_BATCH) for axis, n in enumerate(tree))
+        return TensorType(tuple(sizes), dtype)
     if isinstance(tree, tuple | list):
-        return type(tree)(shapes(part, wanted, type_of) for part in tree)
+        return type(tree)(as_types(part, dtype) for part in tree)
     if isinstance(tree, dict):
-        return {name: shapes(part, wanted, type_of) for name, part in tree.items()}
+        return {name: as_types(part, dtype) for name, part in tree.items()}
     return tree
+
+
+def shapes_as_types(tree: Any, dtype: str) -> Any:
+    """The same where there is nothing but shapes. Raises ShapeError for what is none."""
+    types = as_types(tree, dtype)
+    for leaf in flatten(types)[0]:
+        if not isinstance(leaf, TensorType):
+            raise _no_shape(leaf)
+    return types
+
+
+def _no_shape(given: Any) -> ShapeError:
+    return ShapeError(
+        "this is no shape",
+        expected="sizes of axes, the batch first and None where one is open, as (None, 784)",
+        got=f"{given!r:.80} ({type(given).__name__})",
+        fix="pass a tuple, or a list of such for several inputs",
+    )
+
+
+def _as_shapes(tree: Any) -> Any:
+    """Shapes in place of types."""
+    leaves, form = flatten(tree)
+    return unflatten(form, iter([InputShape(leaf) if isinstance(leaf, TensorType) else leaf for leaf in leaves]))
 
 
 def builder(build: Callable[..., None], done: Callable[[Any], None]) -> Callable[..., None]:
@@ -199,20 +220,15 @@ def builder(build: Callable[..., None], done: Callable[[Any], None]) -> Callable
         done: called with the layer at the end of its own ``build``, not at that of one which it calls by ``super()``.
     """
     parameters = list(inspect.signature(build).parameters.values())[1:]
-    as_types = any(p.annotation in (TensorType, "TensorType") for p in parameters)
+    wants_types = any(p.annotation in (TensorType, "TensorType") for p in parameters)
 
     @wraps(build)
     def built(self: Any, *given: Any, **named: Any) -> None:
-        def type_of(shape: SymbolicShape) -> TensorType:
-            sizes = (OpenSize(OPEN) if n is None else int(n) for n in shape[1:])
-            return TensorType((SOME_BATCH, *sizes), self.compute_dtype)
+        def wanted(part: Any) -> Any:
+            types = as_types(part, self.compute_dtype)
+            return types if wants_types else _as_shapes(types)
 
-        wanted: Any = (lambda kind: kind) if as_types else InputShape
-        build(
-            self,
-            *(shapes(part, wanted, type_of) for part in given),
-            **{name: shapes(part, wanted, type_of) for name, part in named.items()},
-        )
+        build(self, *map(wanted, given), **{name: wanted(part) for name, part in named.items()})
         if type(self).build is built:
             done(self)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import count
 from typing import Annotated, Any
@@ -51,6 +52,7 @@ class Symbol(Operators):
         index: which of that call's results.
         name: of an input; the model names those without.
         mask: as ``tried``, of the mask that comes with it; None if there is none.
+        by_data: of an input, whether its sizes are those of the first data, and others may come.
     """
 
     shape: SymbolicShape
@@ -60,6 +62,7 @@ class Symbol(Operators):
     index: int = 0
     name: str | None = None
     mask: tuple[Shape, Shape] | None = None
+    by_data: bool = False
 
     def __repr__(self) -> str:
         name = self.name or (self.call.layer.label if self.call is not None else "")
@@ -132,6 +135,11 @@ def Input(
         (small, large),
         name=name,
     )
+
+
+def by_data(shape: SymbolicShape, dtype: str, name: str | None = None) -> Symbol:
+    """An ``Input`` that nobody has declared: its sizes are those of the first data, and may turn out to be open."""
+    return replace(Input(shape=shape, dtype=dtype, name=name), by_data=True)
 
 
 class InputLayer(Layer):

@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from thalweg import ops
+from thalweg import config, ops
+from thalweg.checks import check_value
 from thalweg.constraints import Projection
 from thalweg.data.arrays import require_finite
 from thalweg.errors import ArgumentError, GraphError, ShapeError, ThalwegError
@@ -79,7 +80,8 @@ class Parameter(Lasting):
     Arguments:
         name: within its layer, ``"kernel"``. The name within a model, ``"dense_1/kernel"``, is the model's affair: it
             comes from ``Layer.named_parameters`` and goes into ``tracing``.
-        variable: the array, once a model has made it. Models that share the layer share it.
+        variable: the array, once a model has made it, or somebody asked for it. Models that share the layer share it.
+        path: of the last model that was built with it, ``"dense_1/kernel"``.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Parameter(Lasting):
     regularizer: Penalty | None = None
     constraint: Projection | None = None
     variable: Variable | None = field(default=None, repr=False)
+    path: str = field(default="", repr=False)
 
     @property
     def type(self) -> TensorType:
@@ -102,6 +105,16 @@ class Parameter(Lasting):
         return len(self.shape)
 
     @property
+    def ndim(self) -> int:
+        """``rank`` as Keras calls it."""
+        return len(self.shape)
+
+    @property
+    def value(self) -> Any:
+        """The node while a step is made, the array at any other time."""
+        return self.now()
+
+    @property
     def node(self) -> Node:
         """The state that stands for this parameter in the graph being traced."""
         return current_trace().node(self)
@@ -110,13 +123,13 @@ class Parameter(Lasting):
         return self.numpy() if tracing_now() is None else self.node
 
     def numpy(self) -> np.ndarray:
-        """A copy of the value. Raises: GraphError if no model has made it yet."""
+        """A copy of the value; its first one, if no model has made it yet."""
         return self._made().read()
 
     def assign(self, value: Any) -> None:
         """Put in another value: at once, or, while a step is made, each time that it runs.
 
-        Raises: ShapeError; DataError for NaN or infinity; GraphError if no model has made it yet.
+        Raises: ShapeError; DataError for NaN or infinity.
         """
         trace = tracing_now()
         if trace is not None:
@@ -145,14 +158,7 @@ class Parameter(Lasting):
         return np.asarray(self.numpy(), dtype)
 
     def _made(self) -> Variable:
-        if self.variable is None:
-            raise GraphError(
-                f"the parameter {self.name!r} has no value yet",
-                expected="a layer inside a model that is built",
-                got="a layer that no model has given values",
-                fix="put the layer into a model and call model.build() or model.fit() first",
-            )
-        return self.variable
+        return self.variable or self.make(config.new_seed(), self.path)
 
     def make(self, seed: int, path: str) -> Variable:
         """The array, with its initial value if there is none yet; arguments as for ``initial``."""
@@ -383,6 +389,16 @@ def current_trace() -> Trace:
             fix="put it into a model; in a function of arrays take the weights as arguments and use thalweg.ops",
         )
     return trace
+
+
+def told_in_words(owner: str, training: Any) -> bool | None:
+    """What ``training=`` says: True, False, None for what the caller is told, and older programs' 1 and 0.
+
+    Raises: ArgumentError for anything else.
+    """
+    if training is None or training is True or training is False:
+        return training
+    return bool(check_value(owner, "training", bool | Literal[0, 1] | None, training))
 
 
 @contextmanager

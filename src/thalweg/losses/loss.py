@@ -177,6 +177,11 @@ class Loss(Registered):
             return {"total": total}
         return {"total": total, "weight": ops.cast(ops.reduce_sum(counts), "float64")}
 
+    @property
+    def weighs_places(self) -> bool:
+        """Whether each value may have a weight of its own, and not only each sample."""
+        return type(self).totals is Loss.totals
+
     def result(self, **totals: float) -> float:
         """The loss of all data from the sums of ``totals``; 0 over nothing, as in Keras."""
         weight = totals.get("weight", 1.0)
@@ -245,11 +250,14 @@ def spread(weight: Node, values: Node) -> Node:
     leading = weight.shape[:-1] if column else weight.shape
     if leading and leading == values.shape[: len(leading)]:
         return ops.broadcast(ops.reshape(weight, leading), values.shape, tuple(range(len(leading))))
+    inside = zip(weight.shape[1:], values.shape[1:], strict=False)
+    if weight.rank == values.rank and weight.shape[0] == values.shape[0] and all(n in (1, m) for n, m in inside):
+        return ops.broadcast_to(weight, values.shape)
     raise ShapeError(
         "the sample weights do not fit the targets",
-        expected=f"({values.shape[0]},), one for each sample, or {values.shape}",
+        expected=f"({values.shape[0]},), one for each sample, or {values.shape}, one for each value of the loss",
         got=str(weight.shape),
-        fix="pass one weight for each sample",
+        fix="pass one weight for each sample, or each place",
     )
 
 

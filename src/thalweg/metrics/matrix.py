@@ -28,6 +28,8 @@ __all__ = [
 ]
 
 Class = Annotated[int, In("[0, inf)")]
+MANY = 100_000
+"""Classes of which no matrix fits into memory."""
 
 
 def matrix(y_true: Node, y_pred: Node, classes: int, weight: Node | None) -> Node:
@@ -128,7 +130,7 @@ class IoU(Metric):
 
     argument_order: ClassVar[tuple[str, ...]] = ("num_classes", "target_class_ids", "name")
     rises: ClassVar[bool | None] = True
-    num_classes: Annotated[int, In("[2, 100000]")]
+    num_classes: Annotated[int, In(f"[2, {MANY}]")]
     target_class_ids: tuple[Class, ...]
     ignore_class: int | None = None
     sparse_y_true: bool = True
@@ -182,7 +184,7 @@ class MeanIoU(IoU):
     target_class_ids: tuple[Class, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.num_classes, int):
+        if isinstance(self.num_classes, int) and 0 < self.num_classes <= MANY:
             object.__setattr__(self, "target_class_ids", tuple(range(self.num_classes)))
         super().__post_init__()
 

@@ -43,7 +43,10 @@ def _weighted(values: Any, sample_weight: Any) -> tuple[Node, Node | None]:
     if sample_weight is None:
         return values, None
     weight = as_node(sample_weight, values.dtype)
-    return values, spread(weight, values) if weight.rank else ops.broadcast(weight, values.shape, ())
+    if weight.rank:
+        return values, spread(weight, values)
+    values = ops.cast(values, "float64")  # a batch's loss times its size, as exact as a step's own sums
+    return values, ops.broadcast(ops.cast(weight, "float64"), values.shape, ())
 
 
 @registry.register("sum")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from thalweg import config, initializers, ops
-from thalweg.checks import check_fields
+from thalweg.checks import OneOf, check_fields, checked
 from thalweg.data.arrays import as_array, converted
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
-from thalweg.graph.types import Shape, TensorType
+from thalweg.graph.types import DTYPES, Shape, TensorType
 from thalweg.layers.tracing import Trace, mask_of, tracing_now
 from thalweg.losses.loss import column, spread
 from thalweg.metrics.kept import Cells, HostCells, Late, MetricVariable, StepCells, cells_on_host, on_host
@@ -108,11 +108,12 @@ class Metric(Registered):
         self.update_state(*arguments, **options)
         return self.result()
 
+    @checked
     def add_variable(
         self,
         shape: Shape = (),
         initializer: Any = "zeros",
-        dtype: str | None = None,
+        dtype: Annotated[str, OneOf(*DTYPES)] | None = None,
         aggregation: str | None = "sum",
         name: str | None = None,
     ) -> MetricVariable:
@@ -130,6 +131,7 @@ class Metric(Registered):
         made.append(MetricVariable(name, key, kind, start, self._cells, lambda: self._variable(key, kind, start)))
         return made[-1]
 
+    @checked
     def add_weight(
         self, shape: Shape = (), initializer: Any = None, dtype: str | None = None, name: str | None = None
     ) -> MetricVariable:

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import numpy as np
 
 from thalweg.checks import OneOf, check_value, checked
-from thalweg.data.arrays import as_array
+from thalweg.data.arrays import as_array, refuse_masked, require_finite
+from thalweg.data.tables import labels as labels_of
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.metrics.metric import divide
@@ -177,7 +178,7 @@ def confusion_matrix(
             fix="pass what model.predict gives for a layer of one unit per class",
         )
     known, names = _labels(true, said, labels)
-    weight = np.ones(len(true)) if sample_weight is None else np.asarray(sample_weight, np.float64).reshape(-1)
+    weight = _weights(sample_weight, len(true))
     if weight.shape != true.shape:
         raise ShapeError(
             "confusion_matrix: the sample weights do not fit the targets",
@@ -268,7 +269,7 @@ def _steps(y_true: Any, y_score: Any, sample_weight: Any) -> tuple[np.ndarray, n
     """The weight of positives and negatives at each distinct score, the highest first."""
     true = as_array(y_true, "y_true").astype(np.float64).reshape(-1)
     score = as_array(y_score, "y_score").astype(np.float64).reshape(-1)
-    weight = np.ones(len(true)) if sample_weight is None else as_array(sample_weight, "sample_weight").reshape(-1)
+    weight = _weights(sample_weight, len(true))
     if not true.shape == score.shape == weight.shape:
         raise ShapeError(
             "the arrays do not have equally many rows",
@@ -297,7 +298,8 @@ def _steps(y_true: Any, y_score: Any, sample_weight: Any) -> tuple[np.ndarray, n
 
 
 def _classes(y: Any, threshold: float, name: str) -> np.ndarray:
-    array = np.asarray(y) if isinstance(y, np.ndarray | list | tuple) else as_array(y, name)
+    refuse_masked(y, name)
+    array = labels_of(y, name)
     if array.dtype.kind != "U":
         array = as_array(array, name)
     if array.ndim == 2 and array.shape[1] > 1:
@@ -315,6 +317,22 @@ def _classes(y: Any, threshold: float, name: str) -> np.ndarray:
     if name == "y_pred" and not np.array_equal(flat, np.rint(flat)):
         return (flat > threshold).astype(np.int64)
     return flat.astype(np.int64) if np.array_equal(flat, np.rint(flat)) else flat
+
+
+def _weights(sample_weight: Any, rows: int) -> np.ndarray:
+    """A weight for each row. Raises DTypeError or DataError for what are no numbers, negative or not finite."""
+    if sample_weight is None:
+        return np.ones(rows)
+    weight = as_array(sample_weight, "sample_weight").astype(np.float64).reshape(-1)
+    require_finite(weight, "sample_weight")
+    if weight.size and weight.min() < 0:
+        raise DataError(
+            "a sample weight is negative",
+            expected="numbers from 0 on",
+            got=f"{weight.min()} in row {int(weight.argmin())}",
+            fix="use 0 for samples that should not count",
+        )
+    return weight
 
 
 def _is_one_score(y_pred: Any) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from thalweg import losses
-from thalweg.errors import NameNotFoundError, did_you_mean
+from thalweg.errors import NameNotFoundError, did_you_mean, listed
 from thalweg.graph.types import TensorType
 from thalweg.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, SparseCategoricalCrossentropy
 from thalweg.losses.crossentropy import Crossentropy
@@ -50,7 +50,7 @@ def get(identifier: Any) -> Metric:
             )
             raise NameNotFoundError(
                 "there is no metric of this name",
-                expected=f"one of {', '.join(map(repr, known))}",
+                expected=f"one of {listed(known)}",
                 got=repr(identifier),
                 fix=did_you_mean(identifier, known),
             ) from None

@@ -18,7 +18,7 @@ from thalweg.graph.types import DTYPES
 from thalweg.layers.layer import Layer
 from thalweg.layers.layer import registry as layers
 from thalweg.layers.signature import Arguments
-from thalweg.layers.symbols import Call, Input, Symbol
+from thalweg.layers.symbols import Call, Input, Symbol, by_data
 from thalweg.model.structure import Structure, connected
 from thalweg.registry import describe, restore, sharing
 from thalweg.trees import TreeForm, flatten
@@ -49,6 +49,7 @@ class InputEntry:
     shape: tuple[Count | None, ...]
     dtype: Annotated[str, OneOf(*DTYPES)]
     name: str | None = None
+    by_data: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ def describe_inputs(inputs: Mapping[str, Symbol]) -> dict[str, Any]:
     """The inputs of a model by label, in JSON types."""
     return {
         label: {"shape": list(symbol.shape[1:]), "dtype": symbol.dtype, "name": symbol.name}
+        | ({"by_data": True} if symbol.by_data else {})
         for label, symbol in inputs.items()
     }
 
@@ -159,7 +161,10 @@ def describe_inputs(inputs: Mapping[str, Symbol]) -> dict[str, Any]:
 def restore_inputs(described: Mapping[str, Any]) -> dict[str, Symbol]:
     """The inverse of ``describe_inputs``. Raises ArgumentError naming the input."""
     entries = {label: entry(InputEntry, given, f"the input {label!r:.60}") for label, given in described.items()}
-    return {label: Input(shape=e.shape, dtype=e.dtype, name=e.name) for label, e in entries.items()}
+    return {
+        label: (by_data if e.by_data else Input)(shape=e.shape, dtype=e.dtype, name=e.name)
+        for label, e in entries.items()
+    }
 
 
 def restore_structure(config: Mapping[str, Any], layers_by_label: Mapping[str, Layer] | None = None) -> Structure:

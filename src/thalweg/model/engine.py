@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import numpy as np
 
 from thalweg.checks import Count, In, OneOf, check_value
-from thalweg.data.source import Rows
+from thalweg.data.source import Rows, Weights
+from thalweg.errors import GraphError
 from thalweg.executors import explain
 from thalweg.executors.executor import leaf_types
 from thalweg.executors.profile import Profile, measured
@@ -16,6 +17,7 @@ from thalweg.model.runner import Runner
 from thalweg.training import data
 from thalweg.training.inference import PIECE
 from thalweg.training.step import KINDS, graph_of
+from thalweg.training.trainer import Trainer
 
 PREDICT = "predict"
 
@@ -25,7 +27,7 @@ def explained(runner: Runner, stage: str, batch_size: int | None, what: str) -> 
     explain.check_stage(stage)
     batch = step_rows("explain", what, batch_size)
     runner.require_shape("explain")
-    graph = step_graph(runner, "explain", what, batch, weighted=False)
+    graph = step_graph(runner, "explain", what, batch, ())
     return explain.explain(runner.executor, graph, stage, gather=what != PREDICT or batch == PIECE)
 
 
@@ -51,7 +53,7 @@ def profiled(
     seconds = check_value("profile", "seconds", Annotated[float, In("(0, inf)")], seconds)
     peak = check_value("profile", "peak", Annotated[float, In("(0, inf)")] | None, peak)
     batch = min(batch_size, rows.count)
-    graph = step_graph(runner, "profile", what, batch, rows.weighted, rows)
+    graph = step_graph(runner, "profile", what, batch, rows.weights, rows)
     inputs, _ = leaf_types(graph)
     ones = {name: np.ones((rows.count, *kind.shape[1:]), kind.dtype) for name, kind in inputs.items()}
     return measured(
@@ -74,15 +76,33 @@ def step_rows(owner: str, what: str, batch_size: int | None) -> int:
     return rows or (32 if what == "train" else PIECE)
 
 
-def step_graph(runner: Runner, owner: str, what: str, batch: int, weighted: bool, rows: Rows | None = None) -> Graph:
+def step_graph(runner: Runner, owner: str, what: str, batch: int, weights: Weights, rows: Rows | None = None) -> Graph:
     """The graph of a step for so many rows of the shape of ``rows``, or of the last ones.
 
     Raises: GraphError if the model is not ready for it.
     """
     if what == PREDICT:
         runner.require_built(owner)
-        return graph_of(what, runner.net(rows), None, None, batch, weighted)
+        return graph_of(what, runner.net(rows), None, None, batch, weights)
     runner.require_compiled(owner)
     runner.require_built(owner)
     trainer = runner.trainer(owner, rows)
-    return graph_of(what, trainer.net, trainer.goals, trainer.optimizer, batch, weighted)
+    if trainer.goals is None:
+        return _graph_of_own(trainer, owner, what, batch, weights, rows)
+    return graph_of(what, trainer.net, trainer.goals, trainer.optimizer, batch, weights)
+
+
+def _graph_of_own(trainer: Trainer, owner: str, what: str, batch: int, weights: Weights, rows: Rows | None) -> Graph:
+    """The graph of a step that the model says itself, for data like these, or the last ones it was trained on."""
+    if rows is not None:
+        trainer.take_form(rows)
+    if trainer.form is None or trainer.own is None:
+        raise GraphError(
+            f"{owner}: what data the step gets is not known",
+            expected="a model with a train_step of its own that has been trained on some",
+            got="no data so far",
+            fix="call fit or train_on_batch first",
+        )
+    if what == "evaluate":
+        return trainer.own.evaluation_step(trainer.net, trainer.form, batch).graph
+    return trainer.step(batch, weights).graph

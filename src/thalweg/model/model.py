@@ -13,17 +13,19 @@ import numpy as np
 
 from thalweg import config, executors, optimizers
 from thalweg.checks import Count, FilePath, In, check_value, checked
-from thalweg.errors import ArgumentError, GraphError, did_you_mean
+from thalweg.errors import ArgumentError, GraphError, ShapeError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
+from thalweg.layers.absent import absent_attribute
 from thalweg.layers.layer import Layer, add_loss
+from thalweg.layers.masks import Masks
 from thalweg.layers.nested import Nested, unwrapped
 from thalweg.layers.operation import Operation
 from thalweg.layers.signature import symbolic
 from thalweg.layers.summary import table_lines, total_lines
 from thalweg.layers.symbols import Input, Symbol, name_inputs
-from thalweg.layers.tracing import Parameter, tracing_now
+from thalweg.layers.tracing import Parameter, told_in_words, tracing_now
 from thalweg.metrics import Mean
 from thalweg.metrics.metric import Metric
 from thalweg.model import description, own, restoring
@@ -32,7 +34,7 @@ from thalweg.model.compiled import Compiled, Trained
 from thalweg.model.restoring import registry
 from thalweg.model.runner import Runner, first
 from thalweg.model.structure import Parts, Structure, between
-from thalweg.model.subclass import Body, entries_of_shape
+from thalweg.model.subclass import Body, OwnWeights, entries_of_shape, once_prepared
 from thalweg.model.turns import in_turn
 from thalweg.record.history import History
 from thalweg.registry import describe, restore, sharing
@@ -134,6 +136,8 @@ class Model:
         super().__init_subclass__(**options)
         if "compile" in vars(cls):
             cls.compile = own.remembered(cls.compile)  # type: ignore[method-assign]
+        if "build" in vars(cls):
+            cls.build = once_prepared(cls.build)  # type: ignore[method-assign]
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, own.handled(value))
@@ -146,7 +150,7 @@ class Model:
                 got=f"no {name!r}, which that makes",
                 fix="call super().__init__() first, then make the layers",
             )
-        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+        raise absent_attribute(type(self).__name__, name)
 
     def __repr__(self) -> str:
         count = len(self.runner.structure.layers)
@@ -166,7 +170,7 @@ class Model:
             )
         return self(inputs, training)
 
-    def __call__(self, inputs: Any, training: bool | None = None) -> Any:
+    def __call__(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The model on arrays: predictions. On symbols: it becomes a layer of another model, weights shared.
 
         Arguments:
@@ -174,18 +178,28 @@ class Model:
                 BatchNormalization goes by the mean and variance of these rows, which its moving ones follow. On
                 symbols, for good: True for a part that behaves so also in prediction; False for a part that is to
                 behave as in prediction also while the rest is trained.
+            mask: on symbols, which places of the input count; of several inputs a list.
         """
+        training = told_in_words(type(self).__name__, training)
         several = isinstance(inputs, Mapping | list | tuple)
         given = list(inputs.values() if isinstance(inputs, Mapping) else inputs) if several else [inputs]
         if given and all(isinstance(part, Node) for part in given):
             trace = tracing_now()
             if trace is not None and trace.model is self:
-                return self._call_in_own_step(inputs, given, training)
+                with trace.masking(dict(zip(given, Masks.of(given, mask).each, strict=True))):
+                    return self._call_in_own_step(inputs, given, training)
         if given and all(isinstance(part, Symbol | Node) for part in given):
             if not self.built and self._body is not None and isinstance(given[0], Symbol):
                 self._become(self._body.structure_for(inputs))
-            return self._call_inside(inputs, given, training)
-        return self._on_one_batch(inputs, bool(check_value(type(self).__name__, "training", bool | None, training)))
+            return self._call_inside(inputs, given, training, mask)
+        if mask is not None:
+            raise ArgumentError(
+                f"{type(self).__name__}: a mask for arrays",
+                expected="a mask where the model is called on symbols, or inside of a step",
+                got=f"{mask!r:.60} ({type(mask).__name__})",
+                fix="make the mask an input of the model, or of its first layer: Masking(), Embedding(mask_zero=True)",
+            )
+        return self._on_one_batch(inputs, bool(training))
 
     # Structure
 
@@ -195,6 +209,11 @@ class Model:
         Arguments:
             input_shape: ``(None, 784)``; for several inputs a list or mapping of such.
         """
+        if self._body is None or not self._body.preparing:
+            self.build_for_shape(input_shape)
+
+    def build_for_shape(self, input_shape: Any) -> None:
+        """What ``build`` does, where a class of one's own has not written another one."""
         if input_shape is not None and not self.built and self._body is not None:
             self._become(self._body.structure_for(entries_of_shape(input_shape)))
         self.runner.require_built("build")
@@ -210,6 +229,27 @@ class Model:
             self.runner.seed = self.runner.seed if seed is None else seed
             self._become(self._body.structure_for(x))
         self.runner.require_built("running a model")
+        self._open_for(x)
+
+    def _open_for(self, x: Any) -> None:
+        """Where the model was built by data, and not by an Input: open the axes on which these data differ.
+
+        A model whose layers cannot take them stays as it is, and whoever prepares the data says so.
+        """
+        structure = self.runner.structure
+        entries = data.opened(x, structure.inputs)
+        if entries is not None:
+            shapes = {layer: layer.output_shape for layer in structure.layers_by_path().values()}
+            try:
+                self.runner.open(self._connected(entries))
+            except ShapeError:
+                for layer, shape in shapes.items():
+                    layer.output_shape = shape
+
+    def _connected(self, entries: Mapping[str, Symbol]) -> Structure:
+        """The layers between other inputs."""
+        assert self._body is not None, "other models have an Input"
+        return self._body.structure(self._body.keys, entries)
 
     @property
     def built(self) -> bool:
@@ -239,7 +279,7 @@ class Model:
 
         As in Keras operations between layers (``x + y``) are not here, but in ``operations``.
         """
-        return [member for member in self.operations if not isinstance(member, Operation)]
+        return [member for member in self.operations if not isinstance(member, Operation | OwnWeights)]
 
     @property
     def operations(self) -> list[Any]:
@@ -295,6 +335,18 @@ class Model:
         return only(self.outputs)
 
     @property
+    def input_names(self) -> list[str]:
+        """What the inputs are called: by mappings of data, if there are several or the only one has a name."""
+        names = [label.removeprefix("x/") for label in self.runner.structure.inputs]
+        return [self.inputs[0].entry.label] if names == ["x"] else names
+
+    @property
+    def output_names(self) -> list[str]:
+        """What the outputs are called: by mappings of targets, losses and metrics."""
+        outputs = self.runner.structure.outputs
+        return [name or (x.call.layer.label if x.call is not None else x.entry.label) for name, x in outputs.items()]
+
+    @property
     def input_shape(self) -> Any:
         """Of the input, the batch as None; a list if there are several."""
         return only([symbol.shape for symbol in self.inputs])
@@ -326,6 +378,15 @@ class Model:
         for line in [f'Model: "{self.name}"', *table, *totals]:
             show(line)
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shapes of the outputs for inputs of these shapes, batch axis included."""
+        return self.as_layer().compute_output_shape(input_shape)
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype that layers work in unless they are given another one."""
+        return config.floatx()
+
     # As a part of another model
 
     def as_layer(self) -> Nested:
@@ -346,7 +407,9 @@ class Model:
             self._become(self._body.structure_for(only(symbols)))
         self.runner.require_built("calling a model on symbols")
 
-    def _call_inside(self, inputs: Any, tensors: Sequence[Symbol | Node], training: bool | None) -> Any:
+    def _call_inside(
+        self, inputs: Any, tensors: Sequence[Symbol | Node], training: bool | None, mask: Any = None
+    ) -> Any:
         """This model as a layer of the one that ``tensors``, those in ``inputs``, belong to: its outputs there."""
         structure = self.runner.structure
         labels = list(structure.inputs) or ["x"]
@@ -358,7 +421,7 @@ class Model:
                 fix="pass one symbol for each input",
             )
         parts = data.by_label(inputs if isinstance(inputs, Mapping) or len(tensors) > 1 else tensors[0], labels, "x")
-        made = self.as_layer()(*parts.values(), training=training)
+        made = self.as_layer()(*parts.values(), training=training, mask=mask)
         structure = self.runner.structure  # calling it may have built it
         if not structure.named_outputs:
             return only(list(made)) if isinstance(made, tuple) else made
@@ -402,6 +465,23 @@ class Model:
     def weights(self) -> list[Parameter]:
         """All parameters; ``.numpy()`` gives the value of one, ``.assign(array)`` changes it."""
         return list(all_weights.made(self.runner, "weights").values())
+
+    def add_weight(self, *args: Any, **options: Any) -> Parameter:
+        """A weight of the model itself, for a class that uses it in its ``call``; arguments as ``Layer.add_weight``.
+
+        Raises: GraphError for a model of layers alone; what that raises.
+        """
+        if self._body is None:
+            raise GraphError(
+                "a model made of layers has no weights of its own",
+                expected="a class derived from Model with a call that uses the weight",
+                got=f"add_weight of a {type(self).__name__}",
+                fix="write a layer with add_weight, and call it between the others",
+            )
+        if "weights_of_its_own" not in vars(self):
+            self.weights_of_its_own = OwnWeights(self)
+        weight: Parameter = self.weights_of_its_own.add_weight(*args, **options)
+        return weight
 
     @property
     def trainable_weights(self) -> list[Parameter]:
@@ -481,6 +561,7 @@ class Model:
         own.refuse_functions(type(self))
         given = optimizer if isinstance(optimizer, OptimizerHandle) else None
         rule = optimizers.get(optimizer) if given is None else given.current_rule()
+        rule = rule.for_weights(self.runner.structure.parameters())
         trained = Trained.now(self.runner.structure, self._trainable)
         decided = Compiled(rule, loss, loss_weights, metrics, weighted_metrics, trained)
         self.runner.compile(decided, goes_on=given is not None and given is self.optimizer)
@@ -769,6 +850,7 @@ class Model:
         compiled = self.runner.require_compiled("get_compile_config")
         return checkpoint.describe_compile(compiled.rule, compiled.arguments)
 
+    @checked
     def compile_from_config(self, config: Mapping[str, Any] | None) -> None:
         """Compile as ``get_compile_config`` said. Where it gave None the model is left for the user to compile."""
         if config is None:

@@ -130,6 +130,11 @@ class Runner:
         if self.compiled is not None:
             self.settle(Trained.now(structure, trainable))
 
+    def open(self, structure: Structure) -> None:
+        """Run a structure of the same layers whose inputs have more open axes. Everything else stays."""
+        self.structure = structure
+        self._forget_programs()
+
     def settle(self, trained: Trained) -> None:
         """Train this from now on. Raises GraphError if the model is not compiled."""
         self.compiled = dataclasses.replace(self.require_compiled("settle"), trained=trained)

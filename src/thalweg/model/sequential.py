@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from thalweg import config
@@ -14,7 +14,7 @@ from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer
 from thalweg.layers.nested import unwrapped
 from thalweg.layers.signature import symbolic
-from thalweg.layers.symbols import Input, InputLayer, Symbol
+from thalweg.layers.symbols import Input, InputLayer, Symbol, by_data
 from thalweg.model.model import Model
 from thalweg.model.restoring import registry
 from thalweg.model.structure import Structure, stacked
@@ -82,9 +82,10 @@ class Sequential(Model):
             kind = data.input_type(x, whole=self._stack[0].takes_whole_numbers)
             if seed is not None:
                 self.runner.seed = seed
-            self._entry = Input(shape=kind.shape, dtype=kind.dtype)
+            self._entry = by_data(kind.shape, kind.dtype)
             self._rebuild()
         self.runner.require_built("running a model")
+        self._open_for(x)
 
     def build_on(self, types: Sequence[TensorType]) -> None:
         if not self.built and self._stack and len(types) == 1:
@@ -129,6 +130,9 @@ class Sequential(Model):
             warnings.warn(said, SpellingNotice, stacklevel=3)
             self._entry = Input(shape=shape)
         self._stack.append(layer)
+
+    def _connected(self, entries: Mapping[str, Symbol]) -> Structure:
+        return stacked(entries["x"], self._stack)
 
     def _changed(self, rebuild: bool) -> None:
         if check_value(type(self).__name__, "rebuild", bool, rebuild):

@@ -81,6 +81,8 @@ class Structure:
         parameters: dict[str, Parameter] = {}
         for layer in self.layers:
             add_parameters(parameters, layer.named_parameters(f"{layer.label}/"))
+        for path, parameter in parameters.items():
+            parameter.path = path
         return parameters
 
     def trainable_paths(self) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,8 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes
 from thalweg.layers.layer import Layer, layers_among, name_layers
 from thalweg.layers.masks import Masks
-from thalweg.layers.signature import PLAIN, Arguments, signature_of
-from thalweg.layers.symbols import Input, Symbol
+from thalweg.layers.signature import PLAIN, Arguments, InputShape, signature_of
+from thalweg.layers.symbols import Input, Symbol, by_data
 from thalweg.layers.tracing import told_training
 from thalweg.model.structure import Structure, connected
 from thalweg.training import data
@@ -40,6 +41,8 @@ class Body(Layer):
         super().__post_init__()
         self.outputs: tuple[str, ...] = ("",)  # the names of what the last call gave
         self.named_outputs = False
+        self.prepared = False  # the class's own build, if it has one, has been called
+        self.preparing = False
 
     def base_name(self) -> str:
         return str(self.model.name)
@@ -51,11 +54,13 @@ class Body(Layer):
     def sublayers(self) -> list[Layer]:
         if not vars(self).keys() >= {"model", "own"}:  # not yet there while the fields are being set
             return []
-        return layers_among([value for name, value in vars(self.model).items() if name not in self.own])
+        found = layers_among([value for name, value in vars(self.model).items() if name not in self.own])
+        return sorted(found, key=lambda layer: not isinstance(layer, OwnWeights))  # in front, as in Keras
 
     def structure(self, keys: Sequence[str] | None, entries: Mapping[str, Symbol]) -> Structure:
         """The model between these inputs by label. Raises what ``call`` raises."""
         self.keys = keys
+        self._prepare(entries)
         if not self.has_call:
             layers = tuple(self.sublayers())
             name_layers(layers)
@@ -64,6 +69,18 @@ class Body(Layer):
         parts = made if isinstance(made, tuple) else (made,)
         whole = connected(entries, dict(zip(self.outputs, parts, strict=True)), self.named_outputs)
         return Structure(tuple(self.sublayers()), whole.inputs, whole.outputs, whole.calls, whole.named_outputs)
+
+    def _prepare(self, entries: Mapping[str, Symbol]) -> None:
+        """Call the class's own ``build`` once, with the shapes of what ``call`` will get, as Keras does."""
+        if self.prepared or not own_build(type(self.model)):
+            return
+        shapes: Any = [InputShape(symbol.type()) for symbol in entries.values()]
+        shapes = dict(zip(self.keys, shapes, strict=True)) if self.keys else shapes[0] if self.keys is None else shapes
+        self.preparing = True
+        try:
+            self.model.build(shapes)
+        finally:
+            self.preparing = False
 
     def structure_for(self, x: Any) -> Structure:
         """The model for data or symbols like these."""
@@ -101,6 +118,35 @@ class Body(Layer):
         return tuple(named.values())
 
 
+def own_build(cls: type) -> bool:
+    """Whether a class of models writes a ``build`` of its own."""
+    return hasattr(getattr(cls, "build", None), "__wrapped__")
+
+
+def once_prepared(build: Callable[..., None]) -> Callable[..., None]:
+    """A ``build`` of one's own, after which the model is built if it has not done that itself."""
+
+    @wraps(build)
+    def built(self: Any, input_shape: Any = None) -> None:
+        body = vars(self).get("_body")
+        if body is not None:
+            body.prepared = True
+        build(self, input_shape)
+        if body is not None and not body.preparing and not self.built:
+            self.build_for_shape(input_shape)
+
+    return built
+
+
+class OwnWeights(Layer):
+    """The weights of a model of one's own that belong to none of its layers: ``Model.add_weight``."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.name = f"{model.name}_weights"
+        self.built = True
+
+
 def _names(count: int) -> list[str]:
     return [""] if count == 1 else [f"output_{number}" for number in range(count)]
 
@@ -121,7 +167,7 @@ def _entry(part: Any, name: str | None) -> Symbol:
     if isinstance(part, Symbol):
         return Input(shape=part.shape[1:], dtype=part.dtype, name=name)
     kind = data.input_type(part)
-    return Input(shape=kind.shape, dtype=kind.dtype, name=name)
+    return by_data(kind.shape, kind.dtype, name)
 
 
 def entries_of_shape(shape: Any) -> Any:

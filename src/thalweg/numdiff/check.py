@@ -239,7 +239,7 @@ class _Loss:
                 fix="set trainable=True on a layer that has parameters",
             )
         # The optimizer comes after the gradients and does not matter.
-        step = training_step(net, runner.goals(rows), SGD(), rows.count, rows.weighted)
+        step = training_step(net, runner.goals(rows), SGD(), rows.count, rows.weights)
         assert step.loss is not None, "a training step has a loss"
         named = dict(zip(paths, step.gradients, strict=True))
         whole = in_double(Graph({"loss": step.loss, **{f"slope/{path}": node for path, node in named.items()}}))

@@ -24,6 +24,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from thalweg import absent
+from thalweg import checks as _checks
 from thalweg.ops import operators as operators  # gives nodes their + - * /
 from thalweg.ops.activation import *
 from thalweg.ops.broadcast import *
@@ -80,8 +81,10 @@ def _public(functions: dict[str, Any]) -> dict[str, Any]:
     public = {}
     for name in sorted(functions, key=lambda name: (name not in NAMES_IN_FILES or "_" not in name, name)):
         function = functions[name]
-        takes = _takes_tensors(function)
-        public[name] = _registry.register(NAMES_IN_FILES.get(name, name))(_recordable(function)) if takes else function
+        if _takes_tensors(function):
+            public[name] = _registry.register(NAMES_IN_FILES.get(name, name))(_recordable(function))
+        else:
+            public[name] = _checks.reporting(function)
     return public
 
 

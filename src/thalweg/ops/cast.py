@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from thalweg.errors import DTypeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
-from thalweg.graph.types import TensorType
+from thalweg.graph.types import DTYPES, TensorType
 
 __all__ = ["cast"]
 
@@ -38,4 +39,11 @@ def cast(x: Node, dtype: str) -> Node:
 
     Shapes: x (...) -> (...). Gradients pass from floating point to floating point only.
     """
+    if dtype not in DTYPES:
+        raise DTypeError(
+            "there is no such dtype",
+            expected=", ".join(DTYPES),
+            got=f"{dtype!r:.60}",
+            fix="choose 'float32' for fractions, 'int32' for whole numbers",
+        )
     return x if x.dtype == dtype else apply(Cast(dtype), x)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.errors import GraphError
+from thalweg.errors import GraphError, ShapeError
 from thalweg.ops.arithmetic import where
 from thalweg.ops.arrangement import stack
 from thalweg.ops.creation import is_tensor
@@ -91,7 +91,15 @@ def while_loop(
 def _first_axis(xs: Any) -> int:
     while isinstance(xs, dict | list | tuple):
         xs = next(iter(xs.values() if isinstance(xs, dict) else xs))
-    return int((xs if is_tensor(xs) else np.asarray(xs)).shape[0])
+    shape = (xs if is_tensor(xs) else np.asarray(xs)).shape
+    if not shape or shape[0] is None:
+        raise ShapeError(
+            "there are no parts along a first axis",
+            expected="arrays with a first axis whose size is known",
+            got=f"shape {shape}",
+            fix="compute with the whole array: functions of thalweg.ops take all samples at once",
+        )
+    return int(shape[0])
 
 
 def _part(xs: Any, i: int) -> Any:

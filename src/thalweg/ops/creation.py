@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from thalweg import config
+from thalweg.checks import Finite, In, checked
 from thalweg.errors import GraphError
 from thalweg.graph.node import Node
 from thalweg.ops.arrangement import stack
 from thalweg.ops.broadcast import filled
 from thalweg.ops.cast import cast
-from thalweg.ops.literal import plain_array
+from thalweg.ops.literal import named_dtype, plain_array
 from thalweg.ops.recording import recordable
 
 __all__ = [
@@ -48,60 +48,69 @@ __all__ = [
     "zeros_like",
 ]
 
-Sizes = int | Sequence[int]
+Count = Annotated[int, In("[0, inf)")]
+Sizes = Count | tuple[Count, ...]
+DType = Any  # a name, or what NumPy takes for one: ``named_dtype`` reads it
 
 
-def _made(values: Any, kind: str | None) -> np.ndarray:
-    return np.asarray(values).astype(kind or config.floatx())
+def _made(values: Any, kind: Any) -> np.ndarray:
+    return np.asarray(values).astype(named_dtype(kind) or config.floatx())
 
 
 # --- of one number ------------------------------------------------------------------------------------------------
 
 
-def zeros(shape: Sizes, dtype: str | None = None) -> np.ndarray:
+@checked
+def zeros(shape: Sizes, dtype: DType = None) -> np.ndarray:
     """0 everywhere. Shapes: -> shape, floatx unless ``dtype`` says otherwise."""
     return _made(np.zeros(shape), dtype)
 
 
-def ones(shape: Sizes, dtype: str | None = None) -> np.ndarray:
+@checked
+def ones(shape: Sizes, dtype: DType = None) -> np.ndarray:
     """1 everywhere. Shapes: -> shape, floatx unless ``dtype`` says otherwise."""
     return _made(np.ones(shape), dtype)
 
 
-def empty(shape: Sizes, dtype: str | None = None) -> np.ndarray:
+@checked
+def empty(shape: Sizes, dtype: DType = None) -> np.ndarray:
     """0 everywhere. Shapes: -> shape, floatx unless ``dtype`` says otherwise."""
     return zeros(shape, dtype)
 
 
-def full(shape: Sizes, fill_value: Any, dtype: str | None = None) -> np.ndarray:
+@checked
+def full(shape: Sizes, fill_value: Any, dtype: DType = None) -> np.ndarray:
     """One number, or an array repeated. Shapes: -> shape, floatx unless ``dtype`` says otherwise."""
-    return _made(np.broadcast_to(np.asarray(fill_value), shape), dtype)
+    return _made(np.broadcast_to(plain_array(fill_value, "fill_value"), shape), dtype)
 
 
-def zeros_like(x: Node, dtype: str | None = None) -> Node:
+def zeros_like(x: Node, dtype: DType = None) -> Node:
     """0 everywhere. Shapes: x (...) -> (...), of the dtype of x unless ``dtype`` says otherwise."""
-    return filled(x.shape, 0, dtype or x.dtype)
+    return filled(x.shape, 0, named_dtype(dtype) or x.dtype)
 
 
-def ones_like(x: Node, dtype: str | None = None) -> Node:
+def ones_like(x: Node, dtype: DType = None) -> Node:
     """1 everywhere. Shapes: x (...) -> (...), of the dtype of x unless ``dtype`` says otherwise."""
-    return filled(x.shape, 1, dtype or x.dtype)
+    return filled(x.shape, 1, named_dtype(dtype) or x.dtype)
 
 
-def empty_like(x: Node, dtype: str | None = None) -> Node:
+def empty_like(x: Node, dtype: DType = None) -> Node:
     """0 everywhere. Shapes: x (...) -> (...), of the dtype of x unless ``dtype`` says otherwise."""
     return zeros_like(x, dtype)
 
 
-def full_like(x: Node, fill_value: float | int | bool, dtype: str | None = None) -> Node:
+def full_like(x: Node, fill_value: float | int | bool, dtype: DType = None) -> Node:
     """One number. Shapes: x (...) -> (...), of the dtype of x unless ``dtype`` says otherwise."""
-    return filled(x.shape, fill_value, dtype or x.dtype)
+    return filled(x.shape, fill_value, named_dtype(dtype) or x.dtype)
 
 
 # --- ranges -------------------------------------------------------------------------------------------------------
 
 
-def arange(start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None) -> np.ndarray:
+@checked
+def arange(
+    start: Finite | int, stop: Finite | int | None = None, step: Finite | int | None = None, dtype: DType = None
+) -> np.ndarray:
     """``start``, ``start + step`` ... below ``stop``. Shapes: -> (n,), int32 or floatx as the numbers are."""
     start, stop = (0, start) if stop is None else (start, stop)
     step = 1 if step is None else step
@@ -109,79 +118,94 @@ def arange(start: float, stop: float | None = None, step: float | None = None, d
     return _made(np.arange(start, stop, step), dtype or (config.floatx() if fraction else "int32"))
 
 
+@checked
 def linspace(
     start: Any,
     stop: Any,
-    num: int = 50,
+    num: Count = 50,
     endpoint: bool = True,
     retstep: bool = False,
-    dtype: str | None = None,
+    dtype: DType = None,
     axis: int = 0,
 ) -> Any:
     """Evenly from ``start`` to ``stop``. Shapes: -> (num,), floatx; with ``retstep`` the step beside it."""
-    values, step = np.linspace(start, stop, num, endpoint, retstep=True, axis=axis)
+    values, step = np.linspace(
+        plain_array(start, "start"), plain_array(stop, "stop"), num, endpoint, retstep=True, axis=axis
+    )
     return (_made(values, dtype), _made(step, dtype)) if retstep else _made(values, dtype)
 
 
+@checked
 def logspace(
     start: Any,
     stop: Any,
-    num: int = 50,
+    num: Count = 50,
     endpoint: bool = True,
     base: float = 10,
-    dtype: str | None = None,
+    dtype: DType = None,
     axis: int = 0,
 ) -> np.ndarray:
     """The powers of ``base`` from ``start`` to ``stop``, evenly. Shapes: -> (num,), floatx."""
-    return _made(np.logspace(start, stop, num, endpoint, base, axis=axis), dtype)
+    return _made(
+        np.logspace(plain_array(start, "start"), plain_array(stop, "stop"), num, endpoint, base, axis=axis), dtype
+    )
 
 
+@checked
 def geomspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: str | None = None, axis: int = 0
+    start: Any, stop: Any, num: Count = 50, endpoint: bool = True, dtype: DType = None, axis: int = 0
 ) -> np.ndarray:
     """From ``start`` to ``stop`` by equal factors. Shapes: -> (num,), floatx."""
-    return _made(np.geomspace(start, stop, num, endpoint, axis=axis), dtype)
+    return _made(np.geomspace(plain_array(start, "start"), plain_array(stop, "stop"), num, endpoint, axis=axis), dtype)
 
 
 # --- matrices and windows -----------------------------------------------------------------------------------------
 
 
-def eye(N: int, M: int | None = None, k: int = 0, dtype: str | None = None) -> np.ndarray:
+@checked
+def eye(N: Count, M: Count | None = None, k: int = 0, dtype: DType = None) -> np.ndarray:
     """1 on the k-th diagonal. Shapes: -> (N, M), M being N unless given; floatx."""
     return _made(np.eye(N, M, k), dtype)
 
 
-def identity(n: int, dtype: str | None = None) -> np.ndarray:
+@checked
+def identity(n: Count, dtype: DType = None) -> np.ndarray:
     """1 on the diagonal. Shapes: -> (n, n), floatx."""
     return eye(n, dtype=dtype)
 
 
-def tri(N: int, M: int | None = None, k: int = 0, dtype: str | None = None) -> np.ndarray:
+@checked
+def tri(N: Count, M: Count | None = None, k: int = 0, dtype: DType = None) -> np.ndarray:
     """1 up to the k-th diagonal. Shapes: -> (N, M), M being N unless given; floatx."""
     return _made(np.tri(N, M, k), dtype)
 
 
-def bartlett(x: int) -> np.ndarray:
+@checked
+def bartlett(x: Count) -> np.ndarray:
     """A window that is a triangle. Shapes: -> (x,), floatx."""
     return _made(np.bartlett(x), None)
 
 
-def blackman(x: int) -> np.ndarray:
+@checked
+def blackman(x: Count) -> np.ndarray:
     """Blackman's window. Shapes: -> (x,), floatx."""
     return _made(np.blackman(x), None)
 
 
-def hamming(x: int) -> np.ndarray:
+@checked
+def hamming(x: Count) -> np.ndarray:
     """Hamming's window. Shapes: -> (x,), floatx."""
     return _made(np.hamming(x), None)
 
 
-def hanning(x: int) -> np.ndarray:
+@checked
+def hanning(x: Count) -> np.ndarray:
     """Hann's window. Shapes: -> (x,), floatx."""
     return _made(np.hanning(x), None)
 
 
-def kaiser(x: int, beta: float) -> np.ndarray:
+@checked
+def kaiser(x: Count, beta: float) -> np.ndarray:
     """Kaiser's window. Shapes: -> (x,), floatx."""
     return _made(np.kaiser(x, beta), None)
 
@@ -189,16 +213,17 @@ def kaiser(x: int, beta: float) -> np.ndarray:
 # --- what a tensor is ---------------------------------------------------------------------------------------------
 
 
-def array(x: Any, dtype: str | None = None) -> Any:
+def array(x: Any, dtype: DType = None) -> Any:
     """As convert_to_tensor. Shapes: x (...) -> (...)."""
     return convert_to_tensor(x, dtype)
 
 
-def convert_to_tensor(x: Any, dtype: str | None = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
+def convert_to_tensor(x: Any, dtype: DType = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
     """A node, or what stands for one, as it is or in another dtype; anything else as an array, a list of nodes stacked.
 
     Shapes: x (...) -> (...). Python's numbers become floatx, int32 or bool.
     """
+    dtype = named_dtype(dtype)
     if is_tensor(x):
         return x if dtype is None or x.dtype == dtype else recordable(cast)(x, dtype)
     if isinstance(x, list | tuple) and any(map(is_tensor, x)):

@@ -8,7 +8,7 @@ import numpy as np
 
 from thalweg import config
 from thalweg.data.arrays import as_array, converted
-from thalweg.errors import GraphError
+from thalweg.errors import DTypeError, GraphError
 from thalweg.graph.node import Node, apply
 from thalweg.graph.types import DTYPES, FLOATS
 from thalweg.ops.broadcast import filled
@@ -25,6 +25,29 @@ WIDER = {"float16": "float32", "longdouble": "float64", "int8": "int32", "int16"
 """Dtypes that graphs do not have, and the next one that holds all of their numbers."""
 
 
+def named_dtype(dtype: Any) -> Any:
+    """A dtype by its name in graphs: of ``np.float32``, of ``float`` (floatx), of ``int`` (int32); of None None.
+
+    Raises: DTypeError for one that graphs do not have.
+    """
+    if dtype is None or (isinstance(dtype, str) and dtype in DTYPES):
+        return dtype
+    if isinstance(dtype, type) and issubclass(dtype, int | float):
+        return "bool" if dtype is bool else "int32" if dtype is int else config.floatx()
+    try:
+        name = np.dtype(dtype).name
+    except (TypeError, ValueError):
+        name = ""
+    if name in DTYPES:
+        return name
+    raise DTypeError(
+        "there is no such dtype",
+        expected=", ".join(DTYPES),
+        got=f"{dtype!r:.60}",
+        fix="choose 'float32' for fractions, 'int32' for whole numbers",
+    )
+
+
 def plain_array(values: Any, what: str = "x") -> np.ndarray:
     """What a user hands in as an array of a dtype that graphs have.
 
@@ -32,6 +55,10 @@ def plain_array(values: Any, what: str = "x") -> np.ndarray:
 
     Raises: DTypeError if there are no numbers in it; DataError for numbers beyond int64.
     """
+    if values is None:
+        raise DTypeError(
+            f"{what} is missing", expected="a tensor, an array, a list or a number", got="None", fix=f"pass {what}"
+        )
     array = as_array(values, what)
     name = array.dtype.name
     if isinstance(values, int | float | list | tuple) and not _typed(values):

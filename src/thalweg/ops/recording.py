@@ -15,11 +15,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from thalweg import config
-from thalweg.errors import GraphError
+from thalweg.checks import ArgumentRules
+from thalweg.errors import ArgumentError, GraphError
 from thalweg.graph.node import Node
 from thalweg.graph.types import FLOATS
 from thalweg.ops.leaf import input_node
-from thalweg.ops.literal import literal, plain_array
+from thalweg.ops.literal import literal, named_dtype, plain_array
 from thalweg.ops.reference import reference_values
 from thalweg.registry import Registry
 
@@ -40,6 +41,9 @@ KEYWORDS: Mapping[str, str] = {
     "fill_value": "value",
 }
 """Keras's names of arguments that are called otherwise here."""
+
+_TENSORS = ("Node", "Operand")
+"""The words in the annotations of tensors."""
 
 _PLAIN = frozenset({Node, float, int, bool, str, tuple, type(None)})
 """Types of arguments beside a node that need no second look: the quick way for what a layer's ``call`` computes."""
@@ -62,10 +66,27 @@ def recordable(function: F) -> F:
     tensors = any(_is_tensor(kind) and "Operand" not in kind for kind in others)
     plain = _PLAIN - {float, int, bool} if tensors else _PLAIN
 
+    rules: ArgumentRules | None = None
+
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        nonlocal rules
+        if rules is None:
+            rules = ArgumentRules(function, left_out=_TENSORS)
         if kwargs:
             kwargs = _spelled(function, kwargs)
+        if not all(type(part) in _PLAIN for part in (*args, *kwargs.values())):
+            args, kwargs = _readable(function, args, kwargs)
+        args, kwargs = rules.fitted(args, kwargs)
+        try:
+            return answer(args, kwargs)
+        except Exception as error:
+            told = rules.misfit(args, kwargs, error)
+            if told is error:
+                raise
+            raise told from error
+
+    def answer(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         others = (*args[1:], *kwargs.values())
         if args and type(args[0]) is Node and all(type(part) in plain for part in others):
             return function(*args, **kwargs)
@@ -88,13 +109,29 @@ def takes_tensors(function: Callable[..., Any]) -> bool:
 
 
 def _is_tensor(annotation: str) -> bool:
-    return "Node" in annotation or "Operand" in annotation
+    return any(word in annotation for word in _TENSORS)
 
 
 def _spelled(function: Callable[..., Any], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Keyword arguments under the names that the function has."""
     names = function.__code__.co_varnames[: function.__code__.co_argcount + function.__code__.co_kwonlyargcount]
     return {KEYWORDS[key] if key not in names and KEYWORDS.get(key) in names else key: v for key, v in kwargs.items()}
+
+
+def _readable(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments with dtypes by their names, and arrays that stand for sizes, axes or places as lists."""
+    annotations, names = function.__annotations__, function.__code__.co_varnames[: function.__code__.co_argcount]
+
+    def one(name: str, value: Any) -> Any:
+        if name == "dtype":
+            return named_dtype(value)
+        listed = isinstance(value, np.ndarray) and name in annotations and not _is_tensor(str(annotations[name]))
+        return value.tolist() if listed else value
+
+    placed = [one(name, value) for name, value in zip(names, args, strict=False)]
+    return (*placed, *args[len(placed) :]), {name: one(name, value) for name, value in kwargs.items()}
 
 
 def _parts(arguments: tuple[Any, ...]) -> Iterator[Any]:
@@ -118,10 +155,17 @@ class _Tensors:
         ]
         places += [(key, annotations.get(key, "")) for key in kwargs]
         self.args: dict[int | str, Any] = dict(enumerate(args)) | kwargs
-        self.kinds = {place: kind for place, kind in places if _is_tensor(kind) and self.args[place] is not None}
+        self.kinds = {
+            place: kind
+            for place, kind in places
+            if _is_tensor(kind) and not ("None" in kind and self.args[place] is None)
+        }
         for place, kind in self.kinds.items():
             given = self.args[place]
-            self.args[place] = [*map(_node_or_value, given)] if "Nodes" in kind else _node_or_value(given)
+            if "Nodes" in kind:
+                self.args[place] = [*map(_node_or_value, _several(function, given))]
+            else:
+                self.args[place] = _node_or_value(given)
         self.nodes = [part for part in self._each() if isinstance(part, Node)]
 
     def _each(self) -> Iterator[Any]:
@@ -176,6 +220,18 @@ class _Tensors:
         with np.errstate(all="ignore"):
             values = reference_values(nodes, known)
         return _replaced(result, dict(zip(nodes, values, strict=True)))
+
+
+def _several(function: Callable[..., Any], given: Any) -> Any:
+    """What comes as several tensors. Raises ArgumentError for one number or none."""
+    if isinstance(given, list | tuple) or (isinstance(given, np.ndarray) and given.ndim):
+        return given
+    raise ArgumentError(
+        f"{function.__name__} takes several tensors",
+        expected="a list of tensors or arrays",
+        got=f"{given!r:.60} ({type(given).__name__})",
+        fix=f"pass them as a list: ops.{function.__name__}([x, y])",
+    )
 
 
 def _node_or_value(x: Any) -> Any:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from thalweg import ops
-from thalweg.checks import In, Reserved, check_fields, check_value, checked
+from thalweg.checks import In, check_fields, check_value, checked
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, exact_scope
 from thalweg.graph.types import Shape, TensorType
-from thalweg.optimizers.schedules import Schedule
+from thalweg.optimizers.schedules import Called, InverseTimeDecay, Schedule
 from thalweg.optimizers.stepper import PlainStepper, Stepper
 from thalweg.registry import Registered, Registry
+from thalweg.spelling import SpellingNotice
 from thalweg.state.names import OPTIMIZER, parameter_state, slot_state
 
 __all__ = ["Optimizer", "registry"]
@@ -57,7 +60,7 @@ class Optimizer(Registered):
         gradient_accumulation_steps: parameters change only after every so many batches, by the mean of the gradients
             of these.
         decay_exclusions: regular expressions; parameters in whose path ("dense_1/bias") one is found do not decay.
-        loss_scale_factor: Keras's name, not there yet.
+        loss_scale_factor: accepted: gradients are float32 or float64, in which scaling by it changes nothing.
     """
 
     learning_rate: RateOrSchedule = field(default=0.001, kw_only=False)
@@ -68,12 +71,35 @@ class Optimizer(Registered):
     use_ema: bool = False
     ema_momentum: Annotated[float, In("[0, 1]")] = 0.99
     ema_overwrite_frequency: Annotated[int, In("[1, inf)")] | None = None
-    loss_scale_factor: Annotated[object, Reserved(None)] = None
+    loss_scale_factor: Annotated[float, In("(0, inf)")] | None = None
     gradient_accumulation_steps: Annotated[int, In("[2, inf)")] | None = None
     decay_exclusions: tuple[str, ...] = ()
     name: str | None = None
 
+    @classmethod
+    def older_arguments(cls, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """``decay=`` of Keras 1 and 2 as the schedule that it was: ``rate / (1 + decay * step)``."""
+        if "decay" not in kwargs or "decay" in cls.__dataclass_fields__:
+            return dict(kwargs)
+        given = {key: value for key, value in kwargs.items() if key != "decay"}
+        decay = check_value(cls.__name__, "decay", Annotated[float, In("[0, inf)")], kwargs["decay"])
+        if not decay:
+            return given
+        if args:
+            raise ArgumentError(
+                f"{cls.__name__}: decay= beside a rate by its place",
+                expected="learning_rate= by name",
+                got=f"{cls.__name__}({args[0]!r}, decay={decay})",
+                fix=f"pass learning_rate=schedules.InverseTimeDecay({args[0]!r}, 1, {decay})",
+            )
+        rate = given.pop("learning_rate", given.pop("lr", cls.__dataclass_fields__["learning_rate"].default))
+        meant = f"learning_rate=InverseTimeDecay({rate}, 1, {decay})"
+        warnings.warn(f"{cls.__name__}: decay={decay} is read as {meant}", SpellingNotice, stacklevel=3)
+        return given | {"learning_rate": InverseTimeDecay(rate, 1, decay)}
+
     def __post_init__(self) -> None:
+        if callable(self.learning_rate) and not isinstance(self.learning_rate, Schedule):
+            object.__setattr__(self, "learning_rate", Called(self.learning_rate))
         check_fields(self)
         given = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(self, name) is not None]
         if len(given) > 1:
@@ -97,19 +123,48 @@ class Optimizer(Registered):
         To be called before ``compile``, as in Keras; the argument ``decay_exclusions`` says the same at once. Keras
         searches the last part of the path alone.
 
-        Raises: ArgumentError for a ``var_list``: parameters are known by their paths here.
+        Arguments:
+            var_list: weights of the model that is compiled with this optimizer.
         """
-        if var_list:
-            raise ArgumentError(
-                f"{type(self).__name__}: exclude_from_weight_decay takes no var_list",
-                expected="var_names, regular expressions for the paths of parameters",
-                got=f"var_list of {len(var_list)}",
-                fix="pass for example var_names=['bias', 'gamma', 'beta']",
-            )
+        object.__setattr__(self, "_excluded", tuple(var_list or ()))
         names = check_value("exclude_from_weight_decay", "var_names", tuple[str, ...], tuple(var_names or ()))
         for pattern in names:
             check_pattern(self, "var_names", pattern)
         object.__setattr__(self, "decay_exclusions", names)  # frozen otherwise; this is Keras's way to say it
+
+    def for_weights(self, weights: Mapping[str, Any]) -> Self:
+        """The optimizer for a model with these weights, by their paths: those that were excluded by themselves too.
+
+        Raises: ArgumentError if one of them is none of the model's.
+        """
+        excluded = vars(self).get("_excluded", ())
+        if not excluded:
+            return self
+        paths = {id(weight): path for path, weight in weights.items()}
+        for weight in excluded:
+            if id(weight) not in paths:
+                raise ArgumentError(
+                    f"{type(self).__name__}: a weight that is excluded from weight decay is none of the model's",
+                    expected="weights of the model, which is built before",
+                    got=repr(weight)[:80],
+                    fix="pass layer.bias and the like of a model that is built; or var_names=['bias']",
+                )
+        patterns = tuple(f"^{re.escape(paths[id(weight)])}$" for weight in excluded)
+        return dataclasses.replace(self, decay_exclusions=(*self.decay_exclusions, *patterns))
+
+    @property
+    def lr(self) -> Any:
+        """The older name of ``learning_rate``."""
+        return self.learning_rate
+
+    def refuse_assignment(self, name: str) -> None:
+        """Raises ArgumentError: what has been handed to a model is a value, and the model would not see it change."""
+        raise ArgumentError(
+            f"{type(self).__name__}.{name} cannot be set",
+            expected="its value as an argument, or model.optimizer.learning_rate, which may change at any time",
+            got=f"{name} = ...",
+            fix=f"pass {type(self).__name__}({name}=...), or set model.optimizer.{name} after compile",
+        )
 
     # What a subclass writes.
 
@@ -254,6 +309,16 @@ class Optimizer(Registered):
 
 
 registry: Registry[Optimizer] = Registry("optimizer", Optimizer)
+
+
+def LossScaleOptimizer(
+    inner_optimizer: Any, initial_scale: float = 32768.0, dynamic_growth_steps: int = 2000, **arguments: Any
+) -> Optimizer:
+    """The inner optimizer itself: gradients are float32 or float64 here, in which they do not underflow.
+
+    In Keras it scales the loss for gradients of 16 bits; what is finite stays the same by that.
+    """
+    return registry.get(inner_optimizer)
 
 
 def check_pattern(owner: Optimizer, argument: str, pattern: str) -> None:

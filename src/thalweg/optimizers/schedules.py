@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from thalweg import absent, ops
@@ -44,6 +46,25 @@ class Schedule(Registered):
             return self.rate(step)
         (value,) = reference_values([self.rate(ops.constant(float(step), "float64"))], {})
         return float(value)
+
+
+@dataclass(frozen=True)
+class Called(Schedule):
+    """A user's function as a schedule: of the step, or, as in Keras, without arguments.
+
+    Without arguments it is called when the step is compiled. A file cannot hold it.
+    """
+
+    function: Callable[..., Any]
+
+    def rate(self, step: Node) -> Node:
+        rate = self.function(step) if _takes_an_argument(self.function) else self.function()
+        return rate if isinstance(rate, Node) else ops.constant(float(rate), "float64")
+
+
+def _takes_an_argument(function: Callable[..., Any]) -> bool:
+    required = (p for p in inspect.signature(function).parameters.values() if p.default is p.empty)
+    return any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in required)
 
 
 LearningRateSchedule = Schedule  # Keras's name

@@ -15,7 +15,7 @@ from thalweg.data.arrays import as_array, converted, require_finite
 from thalweg.data.source import WEIGHT, Arrays, LateRows, Rows, slices
 from thalweg.errors import ArgumentError, DataError, DTypeError, ShapeError, did_you_mean
 from thalweg.graph.types import Shape, TensorType
-from thalweg.layers.symbols import Symbol
+from thalweg.layers.symbols import Symbol, by_data
 from thalweg.training.goals import Goal, Goals
 from thalweg.training.own import DataForm
 from thalweg.trees import LEAF
@@ -36,11 +36,16 @@ def prepare_inputs(x: Any, entries: Entries) -> Rows:
 
     Raises: ShapeError, DTypeError or DataError naming the input and what does not fit.
     """
-    only = _of_the_only_input(x, *entries.values()) if len(entries) == 1 else None
-    parts = by_label(x, list(entries), "x") if only is None else dict.fromkeys(entries, only)
+    parts = _parts(x, entries)
     arrays = {label: _input_array(parts[label], entry, label) for label, entry in entries.items()}
     late = {label: entry.dtype for label, entry in entries.items() if isinstance(arrays[label], np.memmap)}
     return LateRows(arrays, late) if late else Rows(arrays)
+
+
+def _parts(x: Any, entries: Entries) -> dict[str, Any]:
+    """What there is for each input, by label."""
+    only = _of_the_only_input(x, *entries.values()) if len(entries) == 1 else None
+    return by_label(x, list(entries), "x") if only is None else dict.fromkeys(entries, only)
 
 
 def _of_the_only_input(x: Any, entry: Symbol) -> Any:
@@ -59,6 +64,24 @@ def of_the_only_part(value: Any) -> Any:
     """What a list of one array holds, as Keras allows for a model of one input or output; anything else as it is."""
     alone = isinstance(value, list | tuple) and len(value) == 1
     return value[0] if alone and getattr(value[0], "ndim", 0) > 0 else value
+
+
+def opened(x: Any, entries: Entries) -> dict[str, Symbol] | None:
+    """The inputs with those axes open on which these data differ from the data that the inputs were made by.
+
+    None if they are as they should be, or differ in more than sizes.
+    """
+    if not any(entry.by_data for entry in entries.values()):
+        return None
+    parts = _parts(x, entries)
+    wider = {}
+    for label, entry in entries.items():
+        given, shape = np.shape(parts[label])[1:], entry.shape[1:]
+        if len(given) != len(shape):
+            return None
+        sizes = tuple(n if n in (None, m) else None for n, m in zip(shape, given, strict=True))
+        wider[label] = entry if sizes == shape else by_data(sizes, entry.dtype, entry.name)
+    return None if list(wider.values()) == list(entries.values()) else wider
 
 
 def check_inputs(rows: Rows, x: Any) -> None:
@@ -109,6 +132,8 @@ def _misfit(array: np.ndarray, wanted: Sequence[int | None], label: str) -> Shap
     given, shape = array.shape[1:], _closed(wanted, array)
     problem = f"{label} does not fit the model's input"
     fix = f"build the model with Input({given or (1,)}), or pass data of the expected shape"
+    if len(given) == len(wanted) and len(given) > 1:
+        fix += "; None in the shape of an Input leaves an axis open"
     if array.shape == shape:
         fix = f"add the axis of the samples: {label}[None]"
     elif found := _misfit_of_images(array.shape, shape, label):
@@ -261,7 +286,7 @@ def _prepare_weights(sample_weight: Any, targets: Arrays, goals: Sequence[Goal])
     several = isinstance(sample_weight, Mapping) or (len(goals) > 1 and isinstance(sample_weight, list | tuple))
     labels = [goal.label for goal in goals]
     parts = by_label(sample_weight, labels, "y") if several else dict.fromkeys(labels, of_the_only_part(sample_weight))
-    return {goal.weight_label: _weights(parts[goal.label], len(targets[goal.label])) for goal in goals}
+    return {goal.weight_label: _weights(parts[goal.label], len(targets[goal.label]), goal) for goal in goals}
 
 
 def weigh_classes(rows: Rows, class_weight: Any, goals: Goals | None) -> Rows:
@@ -288,7 +313,7 @@ def weigh_classes(rows: Rows, class_weight: Any, goals: Goals | None) -> Rows:
     if goals is None and target is not None and isinstance(rows.form, DataForm):
         units = target.shape[-1] if target.ndim > 1 else 1
         weights = _class_weights(class_weight, target, units, sparse=False)
-        kind = TensorType((), weights.dtype.name)
+        kind = TensorType(weights.shape[1:], weights.dtype.name)
         form = dataclasses.replace(rows.form, further=(*rows.form.further, (WEIGHT, kind)), sample_weight=LEAF)
         return rows.beside({WEIGHT: weights}, form)
     if goals is None or len(goals.outputs) > 1:
@@ -304,31 +329,48 @@ def weigh_classes(rows: Rows, class_weight: Any, goals: Goals | None) -> Rows:
     return rows.beside({goal.weight_label: _class_weights(class_weight, target, units, goal.kind.sparse)})
 
 
-def _weights(value: Any, rows: int) -> np.ndarray:
+def _weights(value: Any, rows: int, goal: Goal) -> np.ndarray:
+    """Weights of samples (rows,) or of places of samples (rows, time), (rows, height, width)."""
     weights = converted(as_array(value, WEIGHT), "float32", WEIGHT)
     if weights.shape == (rows, 1):
         weights = weights.reshape(rows)
-    if weights.shape != (rows,):
+    places = goal.values_shape() if weights.ndim > 1 else ()
+    if weights.shape[:1] != (rows,) or not _fits_places(weights.shape[1:], places):
         raise ShapeError(
             "sample_weight does not fit the data",
-            expected=f"({rows},), one number per sample",
+            expected=f"({rows},), one number per sample"
+            + (f", or ({', '.join(map(str, (rows, *places)))}), one for each place" if places else ""),
             got=str(weights.shape),
-            fix="pass one weight per row of x",
+            fix="pass one weight per row of x" + (", or per place" if places else ""),
         )
+    return _checked(weights)
+
+
+def _fits_places(given: Shape, places: Shape) -> bool:
+    """Whether weights of this shape for a sample are those of the first axes of its places; (..., 1) says the same."""
+    given = given[:-1] if len(given) > len(places) and given[-1:] == (1,) else given
+    return given == places[: len(given)] or (
+        len(given) == len(places) and all(n in (1, m) for n, m in zip(given, places, strict=True))
+    )
+
+
+def _checked(weights: np.ndarray) -> np.ndarray:
+    """The weights. Raises DataError if one is not finite, or negative."""
     require_finite(weights, WEIGHT)
     if weights.size and weights.min() < 0:
-        row = int(weights.argmin())
+        place = np.unravel_index(int(weights.argmin()), weights.shape)
+        at = f"row {place[0]}" + (f", position {tuple(map(int, place[1:]))}" if len(place) > 1 else "")
         raise DataError(
             "a sample weight is negative",
             expected="numbers from 0 on",
-            got=f"{weights[row]} in row {row}",
+            got=f"{weights[place]} in {at}",
             fix="use 0 for samples that should not count",
         )
     return weights
 
 
 def _class_weights(class_weight: Any, target: np.ndarray, units: int, sparse: bool) -> np.ndarray:
-    """One weight per row, by the row's class: a label (``sparse``), or the place of the largest number of a row.
+    """One weight per target, by its class: a label (``sparse``), or the place of the largest number of a row.
 
     A weight for a class that the predictions, of so many units, have no place for is an error; for one without a
     sample, a warning.
@@ -344,7 +386,9 @@ def _class_weights(class_weight: Any, target: np.ndarray, units: int, sparse: bo
         )
     if labels.ndim > 1 and labels.size == len(labels):
         labels = labels.reshape(len(labels))
-    if labels.ndim != 1 or (labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels))):
+    elif labels.ndim > 1 and labels.shape[-1] == 1 and not sparse:
+        labels = labels[..., 0]
+    if labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels)):
         raise ArgumentError(
             "class_weight with targets that are no classes",
             expected="y of one class number or one one-hot row for each sample",
@@ -353,7 +397,7 @@ def _class_weights(class_weight: Any, target: np.ndarray, units: int, sparse: bo
         )
     classes, place, counts = np.unique(labels.astype(np.int64), return_inverse=True, return_counts=True)
     if isinstance(class_weight, str) and class_weight == "balanced":
-        per_class = len(labels) / (len(classes) * counts)
+        per_class = labels.size / (len(classes) * counts)
     elif isinstance(class_weight, Mapping) and all(
         isinstance(c, Integral) and isinstance(w, Real) for c, w in class_weight.items()
     ):
@@ -366,7 +410,7 @@ def _class_weights(class_weight: Any, target: np.ndarray, units: int, sparse: bo
             got=f"{class_weight!r:.80} ({type(class_weight).__name__})",
             fix="pass for example class_weight={0: 1.0, 1: 5.0}",
         )
-    return _weights(per_class[place].astype(np.float32), len(target))
+    return _checked(per_class[place].reshape(labels.shape).astype(np.float32))
 
 
 def _check_weighted_classes(weighted: list[int], present: np.ndarray, units: int) -> None:

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from thalweg import losses, metrics
+from thalweg import losses, metrics, ops
 from thalweg.checks import In, check_value
 from thalweg.errors import ArgumentError, did_you_mean
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
-from thalweg.graph.types import TensorType
+from thalweg.graph.types import Shape, TensorType
 from thalweg.losses.automatic import AUTO, choose
 from thalweg.losses.function import FunctionLoss
 from thalweg.losses.loss import Loss
@@ -75,6 +75,14 @@ class Goal:
         """The type of the targets of a batch."""
         kind = _target(self.kind, self.output)
         return kind.with_shape((batch, *kind.shape[1:]))
+
+    def values_shape(self) -> Shape:
+        """Of the values of the loss for one sample, before they are reduced; () where it takes no weight of a place."""
+        if not self.kind.weighs_places:
+            return ()
+        kind = self.target(2)
+        y_pred = ops.input_node("y_pred", (2, *self.output.shape[1:]), self.output.dtype)
+        return self.kind.values(ops.input_node("y_true", kind.shape, kind.dtype), y_pred)[0].shape[1:]
 
     def prepare(self, y: np.ndarray) -> np.ndarray:
         """The targets as the graph takes them. Raises DataError or ShapeError if they do not fit the loss."""
@@ -265,7 +273,7 @@ def _loss(identifier: Any) -> Loss:
             got="loss=None",
             fix="pass loss= to compile, for example loss='mse'",
         )
-    if identifier == AUTO:
+    if isinstance(identifier, str) and identifier == AUTO:
         raise ArgumentError(
             "the loss is not chosen yet",
             expected="targets, from which loss='auto' is chosen",

@@ -41,6 +41,14 @@ class AssignableRate(float):
         return np.float32(self)
 
 
+class StepCount(int):
+    """How many steps were made: a number, with the method that Keras's variable has."""
+
+    def numpy(self) -> np.int64:
+        """The number as NumPy's."""
+        return np.int64(self)
+
+
 class OptimizerHandle:
     """``model.optimizer``. ``learning_rate``, if no schedule, may be set at any time; nothing is compiled again.
 
@@ -170,10 +178,10 @@ class OptimizerHandle:
         self._set_rate(value)
 
     @property
-    def iterations(self) -> int:
+    def iterations(self) -> StepCount:
         """How many steps it has made; with ``gradient_accumulation_steps`` a step takes so many batches."""
         steps: int = self.scalars[ITERATIONS_STATE].number()
-        return steps // (self.rule.gradient_accumulation_steps or 1)
+        return StepCount(steps // (self.rule.gradient_accumulation_steps or 1))
 
     def exclude_from_weight_decay(self, *arguments: Any, **named: Any) -> None:
         """Raises ArgumentError: after ``compile`` it is too late for that, as in Keras."""

@@ -131,6 +131,7 @@ class Evaluation:
         self.size = PIECE if fill else min(batch, rows.count)
         ones = np.ones(rows.count, np.float32)
         added = {goal.weight_label for goal in goals.outputs} - set(rows.labels) if goals is not None else set()
+        self.weights = rows.weights
         self.rows = rows.beside(dict.fromkeys({*added, VALID} if fill else added, ones))
         self.steps = -(-rows.count // self.size)
 
@@ -139,14 +140,14 @@ class Evaluation:
         return self.programs.program(self._key(batch), lambda: self.step(batch))
 
     def _key(self, batch: int) -> Hashable:
-        return ("evaluation", batch, self.fill, self.rows.form)
+        return ("evaluation", batch, self.fill, self.weights, self.rows.form)
 
     def step(self, batch: int) -> Step:
         """The step for so many rows."""
         if self.goals is None:
             assert self.make is not None, "a model without goals says itself what a step does"
             return self.make(batch)
-        return evaluation_step(self.net, self.goals, batch, self.fill)
+        return evaluation_step(self.net, self.goals, batch, self.fill, self.weights)
 
     def run(self, threads: int, watch: Watch, single: bool = False) -> dict[str, Any]:
         """The logs; those of the rows so far, if ``watch`` says to stop."""

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from thalweg.data.arrays import find_non_finite
-from thalweg.data.source import Arrays, is_weighted
+from thalweg.data.source import Arrays, Weights, weights_among
 from thalweg.errors import NonFiniteError
 from thalweg.executors.numpy import evaluate
 from thalweg.fields import dataclass
@@ -50,7 +50,7 @@ class StepRunner(Protocol):
     def run(self, arrays: Arrays, index: np.ndarray, threads: int) -> None:
         """A step on the rows of each row of ``index``."""
 
-    def step(self, batch: int, weighted: bool) -> Step:
+    def step(self, batch: int, weights: Weights) -> Step:
         """What a step of this size is made of."""
 
 
@@ -109,7 +109,7 @@ class Rescue:
             if broken is not None:
                 self.state.restore(before)
                 inputs = {label: array[row] for label, array in arrays.items()}
-                return _report(self.runner.step(len(row), is_weighted(arrays)), inputs, before, broken)
+                return _report(self.runner.step(len(row), weights_among(arrays)), inputs, before, broken)
         raise AssertionError("the same steps on the same state gave something else")
 
     def _report_state(self) -> NonFiniteError:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from thalweg.checks import Count, In, OneOf, check_fields
-from thalweg.data.source import Arrays, Source, is_weighted
+from thalweg.data.source import Arrays, Source
 from thalweg.errors import NonFiniteError
 from thalweg.executors import threads as cores
 from thalweg.fields import dataclass
@@ -186,7 +186,7 @@ class Session:
         options = self.options
         self.trainer.check(self.steps)
         self.trainer.take_form(self.source)
-        self.trainer.prepare(self.batch, is_weighted(self.source.labels))
+        self.trainer.prepare(self.batch, self.source.weights)
         self.callbacks.listen(self.tell)
         self.tell(TrainingBegun(options.initial_epoch, options.epochs, self.steps, self.source.count, self.batch))
         self.callbacks.call("on_train_begin")

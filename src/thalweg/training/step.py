@@ -13,13 +13,14 @@ from typing import Any
 
 from thalweg import ops, statistics
 from thalweg.backprop import gradients
+from thalweg.data.source import Weights
 from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, exact_scope, scope
-from thalweg.graph.types import TensorType
+from thalweg.graph.types import Shape, TensorType
 from thalweg.layers.mixing import rolled
 from thalweg.layers.tracing import Parameter, Trace, current_trace, tracing
-from thalweg.losses.loss import Loss
+from thalweg.losses.loss import Loss, spread
 from thalweg.metrics.metric import Metric, counting
 from thalweg.optimizers.optimizer import Optimizer
 from thalweg.passes.rows import adds_up, row_by_row, same_numbers
@@ -74,18 +75,18 @@ class Step:
 
 
 def training_step(
-    net: Net, goals: Goals, optimizer: Optimizer, batch: int, weighted: bool, measured: bool = False
+    net: Net, goals: Goals, optimizer: Optimizer, batch: int, weights: Weights = (), measured: bool = False
 ) -> Step:
     """Forward, loss, back-propagation, update rule and sums, for one batch of this size.
 
     Arguments:
-        weighted: whether there is an input for sample weights.
+        weights: the sample weights that there are.
         measured: whether the statistics of the layers are summed, too.
     """
     with tracing(net.parameters) as trace:
         trace.sums, trace.measured = METRICS, dict.fromkeys((*goals.names, PENALTY))
         predictions = net.call(inputs_of(net, batch), True)
-        parts = [_training_loss(goal, predictions[goal.name], batch, weighted, trace.mixing) for goal in goals.outputs]
+        parts = [_training_loss(goal, predictions[goal.name], batch, weights, trace.mixing) for goal in goals.outputs]
         wrt = {path: trace.node(p) for path, p in net.parameters.items() if path in net.trainable}
         penalties = penalties_of(net, trace, batch)
     with scope("loss"):
@@ -113,12 +114,13 @@ def training_step(
     )
 
 
-def evaluation_step(net: Net, goals: Goals, batch: int, filled: bool = True) -> Step:
+def evaluation_step(net: Net, goals: Goals, batch: int, filled: bool = True, weights: Weights = ()) -> Step:
     """Forward, loss and sums.
 
     Arguments:
         filled: whether some of the rows may only fill up the batch: those of weight 0 in the input "valid", which then
             count for nothing. Right only where rows do not matter to each other, see ``evaluates_row_by_row``.
+        weights: the sample weights that are not one number a sample.
     """
     with tracing(net.parameters, DRAW_STATE) as trace:
         trace.sums, trace.measured = EVALUATION, dict.fromkeys((*goals.names, PENALTY))
@@ -126,7 +128,8 @@ def evaluation_step(net: Net, goals: Goals, batch: int, filled: bool = True) -> 
         valid = ops.input_node(VALID, (batch,)) if filled else None
         sums: dict[str, Node] = {}
         for goal in goals.outputs:
-            sums |= _evaluation_sums(goal, predictions[goal.name], valid, batch)
+            shape = dict(weights).get(goal.weight_label, ())
+            sums |= _evaluation_sums(goal, predictions[goal.name], valid, batch, _weight(goal, batch, shape))
         rows = ops.constant(float(batch), "float64") if valid is None else ops.reduce_sum(ops.cast(valid, "float64"))
         penalties = [ops.cast(penalty, "float64") * rows for penalty in _penalties(net, trace)]
         penalties += [ops.cast(penalty(_only(valid, y)), "float64") for penalty, y in trace.activities]
@@ -156,12 +159,12 @@ def draws(trace: Trace) -> dict[str, Node]:
     return {DRAW_STATE: successor(DRAW_STATE)} if trace.drawn else {}
 
 
-def evaluates_row_by_row(net: Net, goals: Goals) -> bool:
+def evaluates_row_by_row(net: Net, goals: Goals, weights: Weights = ()) -> bool:
     """Whether losses and metrics over all rows are sums over the rows, so that it does not matter how they are cut.
 
     Not so where a loss, a metric or a regularizer of a user's own looks at the whole batch, or a layer does.
     """
-    step, other = (evaluation_step(net, goals, batch) for batch in _SIZES)
+    step, other = (evaluation_step(net, goals, batch, weights=weights) for batch in _SIZES)
     return adds_up(step.totals, _SIZES[0], VALID) and same_numbers(step.graph, other.graph)
 
 
@@ -179,16 +182,16 @@ KINDS = ("train", "evaluate", "predict")
 
 
 def graph_of(
-    what: str, net: Net, goals: Goals | None, optimizer: Optimizer | None, batch: int, weighted: bool
+    what: str, net: Net, goals: Goals | None, optimizer: Optimizer | None, batch: int, weights: Weights
 ) -> Graph:
     """The graph of a step of one of the ``KINDS``; goals are needed for all but prediction, the optimizer to train."""
     if what == "predict":
         return prediction_step(net, batch).graph
     assert goals is not None, "an evaluation has goals"
     if what == "evaluate":
-        return evaluation_step(net, goals, batch, evaluates_row_by_row(net, goals)).graph
+        return evaluation_step(net, goals, batch, evaluates_row_by_row(net, goals, weights), weights).graph
     assert optimizer is not None, "training has an optimizer"
-    return training_step(net, goals, optimizer, batch, weighted).graph
+    return training_step(net, goals, optimizer, batch, weights).graph
 
 
 VALID = "valid"
@@ -218,10 +221,11 @@ class _Part:
     sums: dict[str, Node]
 
 
-def _training_loss(goal: Goal, y_pred: Node, batch: int, weighted: bool, mixing: Node | None) -> _Part:
+def _training_loss(goal: Goal, y_pred: Node, batch: int, weights: Weights, mixing: Node | None) -> _Part:
     kind = goal.target(batch)
     y_true = ops.input_node(goal.label, kind.shape, kind.dtype)
-    weight = ops.input_node(goal.weight_label, (batch,)) if weighted else None
+    given = dict(weights)
+    weight = _weight(goal, batch, given[goal.weight_label]) if goal.weight_label in given else None
     if goal.loss is None:
         return _Part(None, _measure(goal, y_true, y_pred, None, weight))
     with scope(goal.loss_name):
@@ -247,7 +251,8 @@ def _mixed(loss: Loss, y_true: Node, y_pred: Node, weight: Node | None, mixing: 
     other = 1.0 - mixing
     if weight is None:
         return loss(y_true, y_pred, mixing) + loss(rolled(y_true), y_pred, other)
-    return loss(y_true, y_pred, mixing * weight) + loss(rolled(y_true), y_pred, other * rolled(weight))
+    own, others = spread(mixing, weight) * weight, spread(other, weight) * rolled(weight)
+    return loss(y_true, y_pred, own) + loss(rolled(y_true), y_pred, others)
 
 
 def _batch_sums(name: str, loss: Node, batch: int) -> dict[str, Node]:
@@ -258,13 +263,17 @@ def _batch_sums(name: str, loss: Node, batch: int) -> dict[str, Node]:
     }
 
 
-def _evaluation_sums(goal: Goal, y_pred: Node, valid: Node | None, batch: int) -> dict[str, Node]:
+def _weight(goal: Goal, batch: int, shape: Shape) -> Node:
+    """The input of an output's sample weights; ``shape`` is that of a row."""
+    return ops.input_node(goal.weight_label, (batch, *shape))
+
+
+def _evaluation_sums(goal: Goal, y_pred: Node, valid: Node | None, batch: int, weight: Node) -> dict[str, Node]:
     kind = goal.target(batch)
     y_true = ops.input_node(goal.label, kind.shape, kind.dtype)
-    weight = ops.input_node(goal.weight_label, (batch,))
     with scope(goal.loss_name):
         counted = ops.filled((batch,), 1.0) if valid is None else valid
-        weight = weight if valid is None else weight * valid
+        weight = weight if valid is None else weight * spread(valid, weight)
         sums = {} if goal.loss is None else goal.loss.totals(y_true, y_pred, weight, counted)
     named = {f"{goal.loss_name}/{name}": node for name, node in sums.items()}
     return named | _measure(goal, y_true, y_pred, valid, weight)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from thalweg import statistics
-from thalweg.data.source import Arrays, Rows, Source, is_weighted
+from thalweg.data.source import Arrays, Rows, Source, Weights, weights_among
 from thalweg.errors import ArgumentError
 from thalweg.executors import threads as cores
 from thalweg.executors.executor import Program
@@ -56,6 +56,7 @@ class Trainer:
         self.state = programs.state
         names = [*(goal.loss_name for goal in goals.trained), PENALTY] if goals is not None else []
         self.totals = [f"{METRICS}/{name}/total" for name in names]
+        self._row_by_row: dict[Weights, bool] = {}
         self._measured: Mapping[str, Metric] = {} if goals is None else goals.metrics()
         self._results: Callable[[Mapping[str, Any]], Logs] | None = None  # of the last step, where the model says it
         trained = [path for path in net.parameters if path in net.trainable]
@@ -63,15 +64,15 @@ class Trainer:
 
     # Steps
 
-    def step(self, batch: int, weighted: bool, measured: bool = False) -> Step:
+    def step(self, batch: int, weights: Weights, measured: bool = False) -> Step:
         """The step for batches of this size; ``measured`` with the statistics of the layers."""
         return self.programs.step(
-            (TRAINING, batch, weighted, measured, self.form), lambda: self._made(batch, weighted, measured)
+            (TRAINING, batch, weights, measured, self.form), lambda: self._made(batch, weights, measured)
         )
 
-    def _made(self, batch: int, weighted: bool, measured: bool) -> Step:
+    def _made(self, batch: int, weights: Weights, measured: bool) -> Step:
         if self.goals is not None:
-            return training_step(self.net, self.goals, self.optimizer, batch, weighted, measured)
+            return training_step(self.net, self.goals, self.optimizer, batch, weights, measured)
         assert self.own is not None and self.form is not None, "a model without goals says itself what a step does"
         if measured:
             raise ArgumentError(
@@ -82,19 +83,19 @@ class Trainer:
             )
         return self.own.training_step(self.net, self.form, batch)
 
-    def prepare(self, batch: int, weighted: bool, measured: bool = False) -> Program:
+    def prepare(self, batch: int, weights: Weights, measured: bool = False) -> Program:
         """The compiled step; the running sums are there then."""
-        build = partial(self.step, batch, weighted, measured)
-        program = self.programs.program((TRAINING, batch, weighted, measured, self.form), build)
+        build = partial(self.step, batch, weights, measured)
+        program = self.programs.program((TRAINING, batch, weights, measured, self.form), build)
         if self.goals is None:
-            step = self.step(batch, weighted, measured)
+            step = self.step(batch, weights, measured)
             self.totals, self._results, self._measured = list(step.losses), step.results, step.metrics
         return program
 
     def run(self, arrays: Arrays, index: np.ndarray, threads: int, measured: bool = False) -> None:
         """A step on the rows of each row of ``index``."""
-        batch, weighted = index.shape[1], is_weighted(arrays)
-        program, step = self.prepare(batch, weighted, measured), self.step(batch, weighted, measured)
+        batch, weights = index.shape[1], weights_among(arrays)
+        program, step = self.prepare(batch, weights, measured), self.step(batch, weights, measured)
         self.stepper.run(program, step.graph, self.state, arrays, index, threads)
 
     def take_form(self, rows: Source) -> None:
@@ -156,7 +157,7 @@ class Trainer:
         """
         self.check(steps=1)
         self.take_form(rows)
-        self.prepare(rows.count, rows.weighted)
+        self.prepare(rows.count, rows.weights)
         self.clear()
         rescue = Rescue(self)
         index = np.arange(rows.count).reshape(1, rows.count)
@@ -168,10 +169,13 @@ class Trainer:
             raise rescue.error() from None
         return self.logs()
 
-    @cached_property
-    def row_by_row(self) -> bool:
+    def row_by_row(self, weights: Weights) -> bool:
         """Whether losses and metrics do not depend on how the rows are cut into batches."""
-        return self.goals is not None and evaluates_row_by_row(self.net, self.goals)
+        if self.goals is None:
+            return False
+        if weights not in self._row_by_row:
+            self._row_by_row[weights] = evaluates_row_by_row(self.net, self.goals, weights)
+        return self._row_by_row[weights]
 
     def evaluation(self, rows: Rows, batch: int) -> Evaluation:
         """Loss and metrics over these rows, to be run as often as wanted.
@@ -181,7 +185,7 @@ class Trainer:
         """
         own, form = self.own, rows.form
         if self.goals is not None:
-            return Evaluation(self.net, self.goals, self.programs, rows, self.row_by_row, batch)
+            return Evaluation(self.net, self.goals, self.programs, rows, self.row_by_row(rows.weights), batch)
         assert own is not None and isinstance(form, DataForm), "a model without goals says itself what a step does"
         make = partial(own.evaluation_step, self.net, form)
         return Evaluation(self.net, None, self.programs, rows, fill=False, batch=batch, make=make)

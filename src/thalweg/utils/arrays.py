@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from thalweg.checks import In, OneOf, checked
-from thalweg.data.arrays import as_array, converted
+from thalweg.checks import In, OneOf, checked, reporting
+from thalweg.data.arrays import as_array, converted, require_finite
 from thalweg.errors import DataError, ShapeError
 
 Place = Annotated[str, OneOf("pre", "post")]
@@ -119,8 +119,8 @@ def _fitting(value: Any, dtype: Any) -> Any:
     return value
 
 
-@checked
-def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
+@reporting
+def normalize(x: Any, axis: int = -1, order: Annotated[float, In("[1, inf]")] = 2) -> np.ndarray:
     """The vectors along an axis, divided by their length; those of length 0 stay.
 
     Shapes: as x.
@@ -134,6 +134,7 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
                [0. , 0. ]])
     """
     array = as_array(x, "x")
+    require_finite(array, "x")
     length = np.linalg.norm(np.atleast_1d(array), order, axis, keepdims=True)
     length[length == 0] = 1
     divided: np.ndarray = array / length

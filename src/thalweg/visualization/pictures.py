@@ -150,7 +150,7 @@ def as_images(images: Any, owner: str) -> np.ndarray:
     array = as_array(images, "images")
     if array.ndim == 4 and array.shape[-1] == 1:
         array = array[..., 0]
-    if not len(array) or not (array.ndim == 3 or (array.ndim == 4 and array.shape[-1] == 3)):
+    if not array.size or not (array.ndim == 3 or (array.ndim == 4 and array.shape[-1] == 3)):
         raise ShapeError(
             f"{owner}: these are no images",
             expected="(n, height, width), or with a last axis of 1 or 3 channels",

@@ -210,7 +210,7 @@ class NativeProgram:
         """See Program.run. Ctrl-C does not wait for a long call, which then goes on by itself."""
         steps = 1 if index is None else len(index)
         lock, claims = self._lock, [None]
-        while not lock.acquire(timeout=LOOK_SECONDS):  # so that Ctrl-C is seen between
+        while not (lock.acquire(False) or lock.acquire(timeout=LOOK_SECONDS)):  # so that Ctrl-C is seen between
             pass
         try:
             self._bind_states(state)
