@@ -154,12 +154,31 @@ def test_what_has_no_name_cannot_be_described():
     class Stranger(Animal):
         pass
 
-    with pytest.raises(ArgumentError, match="Stranger cannot be described: it is not registered"):
-        animals.config(Stranger())
-    with pytest.raises(ArgumentError, match=r"the value of BigCat\.friend cannot be saved"):
-        animals.config(BigCat(friend=Stranger()))
+    Lion = type("Lion", (Stranger,), {})  # which is what big cats are called, too
+    for cat in (Lion(), BigCat(friend=Lion())):
+        with pytest.raises(ArgumentError, match="Lion cannot be described: it is not registered"):
+            animals.config(cat)
     with pytest.raises(ArgumentError, match=r"the value of BigCat\.toy cannot be saved"):
         animals.config(BigCat(toy=lambda: None))
+
+
+def test_what_is_not_registered_goes_by_its_own_name():
+    @dataclass(frozen=True)
+    class Stranger(Animal):
+        size: int = 1
+
+    def toy():
+        return "toy"
+
+    cat = BigCat(friend=Stranger(3), toy=toy)
+    described = json.loads(json.dumps(animals.config(cat)))
+    assert animals.from_config(described) == cat  # as this process knows it
+    described["config"]["friend"]["class_name"] = "Known only elsewhere"
+    with pytest.raises(NameNotFoundError) as caught:
+        animals.from_config(described)
+    assert "custom_objects" in caught.value.fix
+    with known_objects({"Known only elsewhere": Stranger}):
+        assert animals.from_config(described) == cat
 
 
 def test_an_unregistered_subclass_still_passes_as_an_instance():

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from thalweg import absent
+from thalweg.training.backup import BackupAndRestore as BackupAndRestore
 from thalweg.training.callbacks import Callback as Callback
 from thalweg.training.callbacks import CallbackList as CallbackList
 from thalweg.training.callbacks import CSVLogger as CSVLogger
@@ -15,6 +16,7 @@ from thalweg.training.measuring import LayerStatistics as LayerStatistics
 from thalweg.training.monitors import EarlyStopping as EarlyStopping
 from thalweg.training.monitors import ModelCheckpoint as ModelCheckpoint
 from thalweg.training.monitors import ReduceLROnPlateau as ReduceLROnPlateau
+from thalweg.training.tensorboard import TensorBoard as TensorBoard
 
 if not TYPE_CHECKING:
     __getattr__ = absent.answers(__name__)

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import FunctionType
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
@@ -21,6 +22,7 @@ __all__ = [
     "Registry",
     "all_registries",
     "describe",
+    "functions",
     "homes",
     "known_objects",
     "restore",
@@ -48,8 +50,9 @@ class Registry(Generic[T]):
         kind: the word for messages and saved descriptions, singular: ``"optimizer"``.
         base: what every instance derives from; None where the entries are functions or share no base.
         identity: whether two equal instances are two things. Inside ``sharing`` a description says which are the same.
-        by_class_name: whether a class that is not registered goes into descriptions under its own name, as in Keras:
-            this process knows it then, another one wants ``custom_objects``.
+
+    A class or function that is not registered goes into descriptions under its own name, as in Keras: this process
+    knows it then, another one wants ``custom_objects``.
 
     Example:
         >>> colours = Registry[object]("colour")
@@ -63,14 +66,11 @@ class Registry(Generic[T]):
         {'kind': 'colour', 'class_name': 'red', 'config': {'shade': 0.25}}
     """
 
-    def __init__(
-        self, kind: str, base: type[T] | None = None, identity: bool = False, by_class_name: bool = False
-    ) -> None:
+    def __init__(self, kind: str, base: type[T] | None = None, identity: bool = False) -> None:
         self.kind = kind
         self.base = base
         self.identity = identity
-        self.by_class_name = by_class_name
-        self._described: dict[str, type] = {}  # classes that are not registered, by their own names
+        self._described: dict[str, Callable[..., Any]] = {}  # what is not registered, by its own name
         self._entries: dict[str, Callable[..., Any]] = {}  # by first name
         self._first_names: dict[str, str] = {}  # any spelling, casefolded -> first name
         _registries[kind] = self
@@ -130,17 +130,17 @@ class Registry(Generic[T]):
         custom = _custom.get().get(name)
         if callable(custom) and (self.base is None or not isinstance(custom, type) or issubclass(custom, self.base)):
             return cast("Callable[..., Any]", custom)
-        first_name = self._first_names.get(name.casefold())
-        if first_name is not None:
-            return self._entries[first_name]
-        if name in self._described:
-            return self._described[name]
+        for registry in (self, functions):
+            first_name = registry._first_names.get(name.casefold())
+            if first_name is not None:
+                return registry._entries[first_name]
+            if name in registry._described:
+                return registry._described[name]
         raise NameNotFoundError(
             f"there is no {self.kind} of this name",
             expected=f"one of {listed(self.spellings())}",
             got=repr(name),
-            fix=did_you_mean(name, self.spellings())
-            + (f"; for a class of your own pass custom_objects={{{name!r}: the class}}" if self.by_class_name else ""),
+            fix=did_you_mean(name, self.spellings()),
         )
 
     def attribute(self, name: str) -> Callable[..., Any] | None:
@@ -242,22 +242,24 @@ class Registry(Generic[T]):
     def name_of(self, instance: Any) -> str:
         """The first name of an instance's class, of a class, or of a function.
 
+        What a user has not registered goes by its own name.
+
         Raises:
-            ArgumentError: if it is not registered here.
+            ArgumentError: if it has no name, or one that stands for something else.
         """
         for name, entry in self._entries.items():
             if instance is entry or type(instance) is entry:
                 return name
-        cls = instance if isinstance(instance, type) else type(instance)
-        if self.by_class_name and self.base is not None and issubclass(cls, self.base):
-            self._described[cls.__name__] = cls
-            return cls.__name__
-        shown = getattr(instance, "__name__", type(instance).__name__)
+        entry = instance if isinstance(instance, type | FunctionType) else type(instance)
+        name = entry.__name__
+        if name.isidentifier() and name.casefold() not in self._first_names and not is_ours(entry):
+            self._described[name] = entry
+            return name
         raise ArgumentError(
-            f"the {self.kind} {shown} cannot be described: it is not registered",
-            expected=f"a registered {self.kind}",
+            f"the {self.kind} {name} cannot be described: it is not registered",
+            expected=f"a registered {self.kind}, or one with a name that stands for nothing else",
             got=repr(instance)[:80],
-            fix=f"put .register({shown.lower()!r}) of the {self.kind} registry as a decorator above its definition",
+            fix=f"put .register({name.lower()!r}) of the {self.kind} registry as a decorator above its definition",
         )
 
     def from_config(self, description: Mapping[str, Any]) -> T:
@@ -288,7 +290,11 @@ class Registry(Generic[T]):
             raise self.bad_description("its form is not known", repr(dict(description))[:200])
         if description.get("kind", self.kind) != self.kind:
             raise self.bad_description("it describes another kind of thing", repr(description["kind"]))
-        entry = self.find(name)
+        try:
+            entry = self.find(name)
+        except NameNotFoundError as error:
+            fix = f"{error.fix}; for a class or function of your own pass custom_objects={{{name!r:.60}: the class}}"
+            raise NameNotFoundError(error.problem, expected=error.expected, got=error.got, fix=fix) from error
         if not isinstance(entry, type):
             if config:
                 raise self.bad_description(f"{name!r} is a function and takes no arguments", repr(dict(config))[:200])
@@ -346,6 +352,10 @@ NOT_DESCRIBED: Mapping[str, Any] = {"described": False}
 
 SAME_AS, NUMBER = "same_as", "number"
 """In descriptions: the number of the thing that this one is; the number that another one calls this by."""
+
+
+functions: Registry[Callable[..., Any]] = Registry("function")
+"""Functions of users, which may be activations, losses, metrics ... as well."""
 
 
 class _Sharing:
@@ -435,6 +445,11 @@ def own_constructor(cls: Any) -> bool:
     return issubclass(cls, Registered) and not has_field_constructor(cls)
 
 
+def is_ours(entry: Any) -> bool:
+    """Whether a class or function is one of thalweg's."""
+    return str(entry.__module__).partition(".")[0] == "thalweg"
+
+
 def _definition(entry: Callable[..., Any]) -> tuple[str, str]:
     return entry.__module__, entry.__qualname__
 
@@ -454,6 +469,10 @@ def describe(value: Any, where: str) -> Any:
     for registry in _registries.values():
         if any(value is entry or type(value) is entry for _, entry in registry.items()):
             return registry.config(value)
+    if isinstance(value, FunctionType) and value.__name__.isidentifier():
+        return functions.config(value)
+    for registry in homes(type(value)):
+        return registry.config(value)
     raise ArgumentError(
         f"the value of {where} cannot be saved",
         expected="a number, a string, a list or mapping of these, or an object of a registered class",

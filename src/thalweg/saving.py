@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from thalweg import absent, activations, losses
+from thalweg import absent
 from thalweg.checks import FilePath, checked
 from thalweg.errors import ArgumentError
 from thalweg.model import Model
@@ -18,6 +18,7 @@ from thalweg.registry import (
     Registry,
     all_registries,
     describe,
+    functions,
     homes,
     known_objects,
     restore,
@@ -46,7 +47,7 @@ def load_weights(model: Model, filepath: FilePath, skip_mismatch: bool = False) 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[Entry], Entry]:
     """Decorator: files name the class or function ``"package>name"`` from now on, and can be loaded.
 
-    A function is registered as an activation and as a loss, which may be a metric too: its use says which it is.
+    A function may be an activation, a loss, a metric ...: its use says which.
 
     Raises: ArgumentError for a class that is no part of a model, or a name that is taken.
     """
@@ -64,7 +65,7 @@ def _homes(entry: Any) -> list[Registry[Any]]:
     if isinstance(entry, type) and issubclass(entry, Model):
         return [models]
     if not isinstance(entry, type) and callable(entry):
-        return [activations.registry, losses.registry]
+        return [functions]
     found = homes(entry)
     if not found:
         raise ArgumentError(

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from tests.contracts.cases import LAYERS
+from tests.contracts.cases import LAYERS, LOSSES, METRICS
 
 import thalweg
 from thalweg import Input, Model, Sequential, layers, losses, metrics, ops
@@ -14,6 +14,9 @@ from thalweg.errors import ArgumentError, ShapeError
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.layers import Layer, eager
 from thalweg.layers.masking import MaskNotice
+from thalweg.layers.tracing import set_mask, tracing
+from thalweg.metrics.metric import counting
+from thalweg.ops.reference import on_arrays
 
 RANDOM = np.random.default_rng(0)
 
@@ -611,6 +614,39 @@ class TestLosses:
         model = Sequential([Input((4,), dtype="int32"), layers.Embedding(8, 3), layers.GlobalAveragePooling1D()])
         model.compile("sgd", "mse")
         assert "not_equal" not in model.explain("graph")
+
+
+class TestEveryLossAndMetric:
+    """What a mask leaves out is as if it were not there: here a second place in each row, of another row's numbers."""
+
+    def values(self, function, y_true, y_pred):
+        """Of each row alone, and with a second place that is left out."""
+        y_true = np.asarray(y_true)
+        y_true = y_true.astype(np.int32 if y_true.dtype.kind in "iu" else np.float32)
+        y_pred = np.asarray(y_pred, np.float32)
+
+        def traced(true, pred, mask=None):
+            with tracing():
+                set_mask(pred, mask)
+                return function(true, pred)
+
+        known = np.tile([True, False], (len(y_true), 1))
+        both = [np.stack([values, values[::-1]], 1) for values in (y_true, y_pred)]
+        return on_arrays(traced, y_true[:, None], y_pred[:, None]), on_arrays(traced, *both, known)
+
+    @pytest.mark.parametrize("name", sorted(LOSSES.keys() - {"circle", "ctc"}))  # of vectors, and of whole sequences
+    def test_losses(self, name):
+        make, y_true, y_pred, *_ = LOSSES[name]
+        alone, masked = self.values(lambda true, pred: {"loss": make()(true, pred)}, y_true, y_pred)
+        np.testing.assert_allclose(masked["loss"], alone["loss"], rtol=1e-4)
+
+    @pytest.mark.parametrize("name", sorted(METRICS))
+    def test_metrics(self, name):
+        make, y_true, y_pred, *_ = METRICS[name]
+        each = self.values(lambda true, pred: dict(make().sums(true, pred, counting(None, pred))), y_true, y_pred)
+        numbers = [{key: value if value.ndim else float(value) for key, value in sums.items()} for sums in each]
+        alone, masked = (make().result(**sums) for sums in numbers)
+        np.testing.assert_allclose(masked, alone, rtol=1e-4)
 
 
 @pytest.mark.needs("keras")

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from tests.contracts.cases import LAYERS
 
 import thalweg
 from thalweg import Input, Model, Sequential, layers, ops
@@ -15,6 +16,7 @@ from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.types import OpenSize
 from thalweg.layers import Layer
 from thalweg.model import forms
+from thalweg.trees import flatten
 
 RANDOM = np.random.default_rng(0)
 
@@ -286,6 +288,40 @@ class TestNumbers:
             losses = [model.train_on_batch(data, targets) for model in (ours, theirs)]
             np.testing.assert_allclose(*losses, rtol=1e-5)
             np.testing.assert_allclose(ours.predict(data, verbose=0), theirs.predict(data, verbose=0), rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # notices about masks and spellings are no matter here
+@pytest.mark.parametrize("name", sorted(LAYERS))
+def test_every_layer(name):
+    """All axes but the last are open, where the layer can have them so: the numbers are those of the closed layer."""
+    make, shape, dtype = LAYERS[name]
+    shapes = shape if isinstance(shape, list) else [shape]
+
+    def model(sizes):
+        thalweg.utils.set_random_seed(1)
+        inputs = [Input(size, dtype=dtype) for size in sizes]
+        made = Model(inputs, make()(inputs if len(inputs) > 1 else inputs[0]))
+        made.executor = NumpyExecutor()
+        return made
+
+    if name in (
+        "conv3d",
+        "dot",
+        "time_distributed",
+    ):  # made for channels first, for sizes that fit, for parts of a size
+        with pytest.raises(ShapeError, match="layer '"):
+            model([(*(None if n > 1 else n for n in size[:-1]), size[-1]) for size in shapes])
+        return
+    opened = model([(*(None if n > 1 else n for n in size[:-1]), size[-1]) for size in shapes])
+    grown = [(*(n + 2 if n > 1 else n for n in size[:-1]), size[-1]) for size in shapes]
+    for sizes in (shapes, grown):
+        closed = model(sizes)
+        closed.set_weights(opened.get_weights())
+        data = [RANDOM.integers(0, 5, (3, *size)).astype(dtype) for size in sizes]
+        given = data if len(data) > 1 else data[0]
+        ours, theirs = (flatten(each.predict(given, verbose=0))[0] for each in (opened, closed))
+        for left, right in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(left, right)
 
 
 class TestModels:

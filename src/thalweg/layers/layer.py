@@ -602,7 +602,7 @@ class Outcome:
     unmasked: tuple[Any, ...]
 
 
-registry: Registry[Layer] = Registry("layer", Layer, identity=True, by_class_name=True)
+registry: Registry[Layer] = Registry("layer", Layer, identity=True)
 
 Use = Callable[[Layer, tuple[Any, ...], bool | None, Arguments], Any]
 F = TypeVar("F", bound=Use)

@@ -40,6 +40,8 @@ def get(identifier: Any) -> Metric:
     try:
         make = WITH_ARGUMENTS.get(identifier.casefold())
         metric = registry.get(identifier) if make is None else make()
+        if not isinstance(metric, Metric):  # a function of a user's own
+            metric = MeanLoss(FunctionLoss(metric))
     except NameNotFoundError:
         try:
             loss = losses.get(identifier)

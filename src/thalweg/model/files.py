@@ -10,7 +10,7 @@ from thalweg import config
 from thalweg.checks import FilePath, checked
 from thalweg.model.model import Model
 from thalweg.model.restoring import description as described
-from thalweg.model.restoring import registry, restored
+from thalweg.model.restoring import restored
 from thalweg.model.restoring import revived as revived  # where pickles made before look for it
 from thalweg.registry import known_objects
 from thalweg.training import checkpoint
@@ -28,20 +28,16 @@ def load_model(
     """The model that ``save`` wrote; training goes on from it as if it had never stopped.
 
     Arguments:
-        custom_objects: name -> class, for models, layers, losses, metrics and optimizers that are not registered.
+        custom_objects: name -> class or function, for what is not registered: models, layers, losses, activations ...
         compile: whether to restore optimizer, loss and metrics too.
         safe_mode: accepted; a file never runs anything.
 
     Raises: FileFormatError for a file that is damaged or no model, StorageError if it cannot be read.
     """
     arrays, description = checkpoint.read(filepath)
-    custom = dict(custom_objects or {})
-    for key in [key for key, entry in custom.items() if isinstance(entry, type) and issubclass(entry, Model)]:
-        registry.register(key)(custom.pop(key))
-    checkpoint.register_custom(custom)
     if not compile:
         description = {key: value for key, value in description.items() if key not in ("compile", "compiled_for")}
-    with checkpoint.reading(filepath):
+    with checkpoint.reading(filepath), known_objects(custom_objects or {}):
         model: Model = restored(description)
     runner = model.runner
     runner.take_state(checkpoint.fitting(filepath, runner.state_types(), arrays, description["format"]))

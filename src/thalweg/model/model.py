@@ -734,6 +734,7 @@ class Model:
         Raises: ShapeError, DTypeError, DataError or ArgumentError before anything has changed; NonFiniteError if a
             loss is not finite, with the model as it was before that step.
         """
+        self.runner.require_idle("fit")
         options = FitOptions(
             32 if batch_size is None else batch_size,
             epochs,
@@ -762,7 +763,8 @@ class Model:
         told = params(verbose, options.epochs, options.steps(rows.count))
         self.history = History(params=told, seed=self.state.number(SEED_STATE))
         watchers.attach(self, told)
-        session.fit(runner.trainer("fit", rows), rows, validation, options, watchers, self.history)
+        with runner.training():
+            session.fit(runner.trainer("fit", rows), rows, validation, options, watchers, self.history)
         own.track_loss(self, {name: values[-1] for name, values in self.history.history.items() if values})
         return self.history
 
@@ -789,7 +791,7 @@ class Model:
         verbose, watchers = check_verbose(verbose), CallbackList(callbacks)
         runner = self._ready_for(x, y, "evaluate", verbose)
         rows = first(runner.prepare(x, y, sample_weight), steps, batch_size, "evaluate")
-        watchers.attach(self, {"verbose": verbose, "steps": rows.count})
+        watchers.attach(self, params(verbose, 1, -(-rows.count // (batch_size or BATCH))))
         logs = runner.trainer("evaluate", rows).evaluate(rows, batch_size or BATCH, watchers, verbose)
         return self._as_keras(logs, return_dict)
 
@@ -804,6 +806,7 @@ class Model:
         return_dict: bool = False,
     ) -> Any:
         """One step on all the rows given; loss and metrics of this batch as ``evaluate`` returns them."""
+        self.runner.require_idle("train_on_batch")
         runner = self._ready_for(x, y, "train_on_batch", verbose=0)
         rows = runner.weigh_classes(runner.prepare(x, y, sample_weight), class_weight)
         return self._as_keras(runner.trainer("train_on_batch", rows).train_on_batch(rows), return_dict)
@@ -888,7 +891,7 @@ class Model:
         self.build_for(x)
         rows = first(self.runner.rows(x), steps, batch_size, "predict")
         verbose, watchers = check_verbose(verbose), CallbackList(callbacks)
-        watchers.attach(self, {"verbose": verbose, "steps": rows.count})
+        watchers.attach(self, params(verbose, 1, -(-rows.count // (batch_size or BATCH))))
         if self.runner.structure.without_call and (self.runner.own is None or self.runner.own.predict is None):
             raise self._no_call("predict")
         if self.runner.own is not None and self.runner.own.predict is not None:
@@ -909,7 +912,7 @@ class Model:
             return self._outputs(self.runner.predict(rows, max(rows.count, 1), 0, CallbackList(None), training))
 
     def _outputs(self, named: dict[str, Any]) -> Any:
-        return named if self.runner.structure.named_outputs else only(list(named.values()))
+        return self.runner.shown(named)
 
     # The engine
 

@@ -9,7 +9,8 @@ first for models without an Input.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ from thalweg.training import data
 from thalweg.training.callbacks import CallbackList
 from thalweg.training.goals import Goals
 from thalweg.training.handle import OptimizerHandle
-from thalweg.training.inference import PIECE, OneRow, Prediction
+from thalweg.training.inference import PIECE, BatchHooks, OneRow, Prediction, only
 from thalweg.training.own import DataForm, OwnPrediction, OwnSteps, form_of, further_data
 from thalweg.training.position import kept_names
 from thalweg.training.programs import Programs
@@ -104,6 +105,7 @@ class Runner:
         self._executor: Executor | None = None
         self._goals_fit = False  # the goals have been tried on the structure
         self._has_values = False
+        self._is_training = False
         self._forget_programs()
 
     def _forget_programs(self) -> None:
@@ -146,6 +148,7 @@ class Runner:
         Arguments:
             goes_on: whether the optimizer is the one that there is, with all that it keeps.
         """
+        self.require_idle("compile")
         self._goals_fit = self._check(compiled)
         self.compiled = compiled
         self.loss_choice = None
@@ -176,6 +179,26 @@ class Runner:
     def executor(self, executor: Executor) -> None:
         self._executor = executor
         self._forget_programs()
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """While this lasts, nothing may compile the model or train it: the steps that run would be about another."""
+        self.require_idle("fit")
+        self._is_training = True
+        try:
+            yield
+        finally:
+            self._is_training = False
+
+    def require_idle(self, what: str) -> None:
+        """Raise GraphError while the model is being trained, for ``what``."""
+        if self._is_training:
+            raise GraphError(
+                f"{what} is called while fit runs",
+                expected="one fit at a time; a callback may evaluate, predict, set weights and the learning rate",
+                got=f"{what} in a callback, or in another thread",
+                fix=f"set self.model.stop_training = True in the callback, and call {what} when fit has returned",
+            )
 
     def require_built(self, what: str) -> None:
         """Raise GraphError if the structure is not built; ``what`` is wanted of it."""
@@ -430,8 +453,11 @@ class Runner:
         if given not in form.own_predictions:
             form.own_predictions[given] = OwnPrediction(form.net, self.programs(rows), self.own, given)
         prediction = form.own_predictions[given]
-        results = self._predicted(prediction, rows, batch, verbose, watchers)
-        return unflatten(prediction.tree, iter(results.values()))
+
+        def shown(arrays: Arrays) -> Any:
+            return unflatten(prediction.tree, iter(arrays.values()))
+
+        return shown(self._predicted(prediction, rows, batch, verbose, watchers, shown))
 
     def predict(
         self, rows: Rows, batch: int, verbose: int | str, watchers: CallbackList, training: bool = False
@@ -445,25 +471,42 @@ class Runner:
         prediction = self._prediction(rows, training)
         if rows.count == 1 and not training and len(self.structure.inputs) == len(self.structure.outputs) == 1:
             self.one_row = OneRow(prediction)
-        results = self._predicted(prediction, rows, batch, verbose, watchers)
-        return {name: results[prediction_label(name)] for name in self.structure.outputs}
+
+        def named(arrays: Arrays) -> dict[str, np.ndarray]:
+            return {name: arrays[prediction_label(name)] for name in self.structure.outputs}
+
+        return named(self._predicted(prediction, rows, batch, verbose, watchers, lambda a: self.shown(named(a))))
+
+    def shown(self, named: Mapping[str, Any]) -> Any:
+        """Outputs by name as users get them: as a mapping if they were given so, else one, or a list of several."""
+        return dict(named) if self.structure.named_outputs else only(list(named.values()))
 
     def _predicted(
-        self, prediction: Prediction, rows: Rows, batch: int, verbose: int | str, watchers: CallbackList
+        self,
+        prediction: Prediction,
+        rows: Rows,
+        batch: int,
+        verbose: int | str,
+        watchers: CallbackList,
+        shown: Callable[[Arrays], Any],
     ) -> Arrays:
+        """Arguments:
+        shown: what users get for arrays by the label of the output.
+        """
         single = watchers.watches_batches("predict")
-        counter = Counter(verbose, "Predict", -(-rows.count // PIECE))
+        counter = Counter(verbose, "Predict", -(-rows.count // (batch if single else PIECE)))
 
         def watch(done: int) -> bool:
             counter.update(done)
-            if single:
-                watchers.call("on_predict_batch_begin", done - 1)
-                watchers.call("on_predict_batch_end", done - 1)
             return True
 
-        watchers.call("on_predict_begin")
-        results = prediction.run(rows, batch, cores.wanted(None), watch, single)
-        watchers.call("on_predict_end")
+        hooks = BatchHooks(
+            before=lambda number: watchers.call("on_predict_batch_begin", number, {}),
+            after=lambda number, arrays: watchers.call("on_predict_batch_end", number, {"outputs": shown(arrays)}),
+        )
+        watchers.call("on_predict_begin", {})
+        results = prediction.run(rows, batch, cores.wanted(None), watch, hooks if single else None)
+        watchers.call("on_predict_end", {})
         counter.finish()
         return results
 

@@ -6,7 +6,7 @@ import csv
 import inspect
 import io
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,10 @@ _BATCH_HOOKS = {
 class Callback:
     """The base of callbacks: override the hooks that matter, set ``self.model.stop_training = True`` to stop.
 
+    Every hook gets ``logs``, a mapping, as in Keras: the losses and metrics so far at the ends of batches and epochs,
+    of an evaluation and of training, ``{"outputs": predictions}`` at the end of a batch of ``predict``, else an empty
+    one.
+
     Steps run many at a time without Python in between. As soon as one callback overrides a hook per batch, they run
     one at a time instead, which costs some microseconds each.
     """
@@ -43,6 +47,18 @@ class Callback:
     params: Mapping[str, Any] = {}
     tell: Callable[[Event], None] = staticmethod(lambda event: None)
     """Lets those who listen to the training know of something that the callback has done."""
+
+    together: Sequence[Callback] = ()
+    """All callbacks of the call that runs, this one among them."""
+    start_epoch: int | None = None
+    """Set in ``on_train_begin`` by a callback that has made the model what it was: the epoch to go on with."""
+
+    def get_state(self) -> Mapping[str, Any]:
+        """What ``BackupAndRestore`` has to keep for this callback: numbers, strings, arrays, lists and mappings."""
+        return {}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Be as the callback was that gave this state; called before the first epoch that goes on."""
 
     def checked(self, name: str, rule: Any, value: Any) -> Any:
         """An argument, converted as its rule wants it. Raises ArgumentError if it does not fit."""
@@ -115,7 +131,7 @@ class Callback:
         """Called before each step of predictions."""
 
     def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Called after each step of predictions."""
+        """Called after each step of predictions, which are ``logs["outputs"]``."""
 
 
 def _is_overridden(callback: Callback, hook: str) -> bool:
@@ -157,8 +173,13 @@ class CallbackList:
         """Tells every callback the model and the parameters of the loop."""
         self.model = model
         for callback in self.callbacks:
-            callback.set_params(params)
+            callback.together = self.callbacks
             callback.set_model(model)
+            callback.set_params(params)
+
+    def first_epoch(self, given: int) -> int:
+        """The epoch to begin with: the one given, or that with which a callback says that training goes on."""
+        return next((each.start_epoch for each in self.callbacks if each.start_epoch is not None), given)
 
     @property
     def measuring(self) -> bool:
@@ -186,9 +207,24 @@ class CallbackList:
         return self.model is not None and bool(self.model.stop_training)
 
     def call(self, hook: str, *arguments: Any) -> None:
-        """Call one hook, such as ``"on_epoch_end"``, of every callback."""
+        """Call one hook, such as ``"on_epoch_end"``, of every callback; the last argument is the logs."""
         for callback in self.callbacks:
             getattr(callback, hook)(*arguments)
+
+
+def make_folder(path: str) -> None:
+    """Make a folder, and those that it is in, if it is not there. Raises StorageError."""
+    if not path:
+        return
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"the folder {path!r} cannot be made",
+            expected="a path in which folders may be made",
+            got=error.strerror or str(error),
+            fix="choose another path",
+        ) from error
 
 
 def _as_list(callbacks: Any) -> list[Callback]:

@@ -10,18 +10,19 @@ import json
 import os
 import warnings
 from collections.abc import Mapping
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from thalweg import constraints, initializers, losses, metrics, optimizers, regularizers
+from thalweg import losses, metrics, optimizers
 from thalweg.data import safetensors
 from thalweg.errors import ArgumentError, FileFormatError, StorageError, ThalwegError
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import registry as layers
 from thalweg.losses.loss import Loss
 from thalweg.metrics.metric import Metric
 from thalweg.optimizers.optimizer import Optimizer
+from thalweg.registry import functions
 from thalweg.state.names import METRICS, OPTIMIZERS, SLOTS, in_format_1, level, parameter_state
 from thalweg.training.position import TYPES
 from thalweg.version import __version__
@@ -242,11 +243,13 @@ def _plain(value: Any) -> Any:
     for registry in (losses.registry, metrics.registry):
         if any(value is entry for _, entry in registry.items()):
             return registry.name_of(value)
+    if isinstance(value, FunctionType) and value.__name__.isidentifier():
+        return functions.config(value)
     raise ArgumentError(
-        "the model cannot be saved: a loss or metric is not registered",
-        expected="names, and objects of registered classes",
+        "the model cannot be saved: a loss or metric has no name",
+        expected="names, objects of classes, and functions that have a name of their own",
         got=f"{value!r:.80}",
-        fix="put @thalweg.losses.registry.register('its name') above its definition, or save_weights() only",
+        fix="write it with def or as a class, or save_weights() only",
     )
 
 
@@ -271,24 +274,6 @@ def _restored(value: Any) -> Any:
         return value
     if "class_name" not in value:
         return {key: _restored(item) for key, item in value.items()}
-    registry: Any = metrics.registry if value.get("kind") == "metric" else losses.registry
+    kind = value.get("kind")
+    registry: Any = metrics.registry if kind == "metric" else functions if kind == "function" else losses.registry
     return registry.from_config(value)
-
-
-def register_custom(objects: Mapping[str, Any]) -> None:
-    """Let descriptions name these classes. Raises ArgumentError for what is none of what a model is made of."""
-    for name, entry in objects.items():
-        registries = (
-            *(layers, losses.registry, metrics.registry, optimizers.registry, optimizers.schedules.registry),
-            *(regularizers.registry, constraints.registry, initializers.registry),
-        )
-        suitable = [r for r in registries if r.base and isinstance(entry, type) and issubclass(entry, r.base)]
-        if not suitable:
-            raise ArgumentError(
-                "custom_objects holds something that a file cannot name",
-                expected="classes of layers, losses, metrics, optimizers, regularizers ... by their names",
-                got=f"{name!r}: {entry!r:.80}",
-                fix="register functions with a decorator, as @thalweg.activations.registry.register('name')",
-            )
-        registry: Any = suitable[0]
-        registry.register(name)(entry)

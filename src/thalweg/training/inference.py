@@ -51,6 +51,19 @@ Watch = Callable[[int], bool]
 
 
 @dataclass(frozen=True)
+class BatchHooks:
+    """What is to happen around each batch: the pieces are then the batches that the user asks for, one at a time.
+
+    Attributes:
+        before: called with the batch's number, from 0.
+        after: called with the number, and the predictions of the batch's rows by the label of the output.
+    """
+
+    before: Callable[[int], None]
+    after: Callable[[int, Arrays], None]
+
+
+@dataclass(frozen=True)
 class Pieces:
     """Steps over the same arrays.
 
@@ -85,11 +98,23 @@ def pieces(rows: Source, size: int, fill: bool) -> Iterator[Pieces]:
 
 
 def run_paced(
-    program: Program, state: State, piece: Pieces, outputs: Arrays, threads: int, pace: Pace
+    program: Program,
+    state: State,
+    piece: Pieces,
+    outputs: Arrays,
+    threads: int,
+    pace: Pace,
+    before: Callable[[int], None] | None = None,
 ) -> Iterator[int]:
-    """Run the steps in calls of a tenth of a second; gives, after each call, how many steps it ran."""
+    """Run the steps in calls of a tenth of a second; gives, after each call, how many steps it ran.
+
+    Arguments:
+        before: called with the number of the step that comes next in the piece.
+    """
     step, count = 0, len(piece.index)
     while step < count:
+        if before is not None:
+            before(step)
         end = min(step + pace.steps, count)
         began = time.perf_counter()
         program.run(
@@ -128,7 +153,8 @@ class Evaluation:
         self.make = make
         self.programs = programs
         self.fill = fill
-        self.size = PIECE if fill else min(batch, rows.count)
+        self.batch = min(batch, rows.count)
+        self.size = PIECE if fill else self.batch
         ones = np.ones(rows.count, np.float32)
         added = {goal.weight_label for goal in goals.outputs} - set(rows.labels) if goals is not None else set()
         self.weights = rows.weights
@@ -149,7 +175,7 @@ class Evaluation:
             return self.make(batch)
         return evaluation_step(self.net, self.goals, batch, self.fill, self.weights)
 
-    def run(self, threads: int, watch: Watch, single: bool = False) -> dict[str, Any]:
+    def run(self, threads: int, watch: Watch, hooks: BatchHooks | None = None) -> dict[str, Any]:
         """The logs; those of the rows so far, if ``watch`` says to stop."""
         self.program(self.size)  # the running sums are there then
         state = self.programs.state
@@ -157,11 +183,14 @@ class Evaluation:
         measured = self._own_step().metrics if self.goals is None else self.goals.metrics()
         for name, metric in measured.items():
             metric.attach(state, f"{EVALUATION}/{name}")
-        pace, done = Pace(single), 0
-        for piece in pieces(self.rows, self.size, self.fill):
+        pace, done = Pace(hooks is not None), 0
+        for piece in pieces(self.rows, self.size if hooks is None else self.batch, self.fill):
             program = self.program(piece.index.shape[1])
-            for count in run_paced(program, state, piece, {}, threads, pace):
+            before = None if hooks is None else _counted(hooks.before, done)
+            for count in run_paced(program, state, piece, {}, threads, pace, before):
                 done += count
+                if hooks is not None:
+                    hooks.after(done - 1, {})
                 if not watch(done):
                     return self.logs()
         return self.logs()
@@ -177,6 +206,11 @@ class Evaluation:
         results = self._own_step().results
         assert results is not None, "a step that a model says itself has results"
         return results(found)
+
+
+def _counted(before: Callable[[int], None], done: int) -> Callable[[int], None]:
+    """With the number of the batch, of a piece in front of which there are so many."""
+    return lambda step: before(done + step)
 
 
 def sums(state: State, level: str) -> dict[str, float | np.ndarray]:
@@ -231,33 +265,39 @@ class Prediction:
             for name, kind in self.net.outputs.items()
         }
 
-    def run(self, rows: Source, batch: int, threads: int, watch: Watch, single: bool = False) -> Arrays:
+    def run(self, rows: Source, batch: int, threads: int, watch: Watch, hooks: BatchHooks | None = None) -> Arrays:
         """The predictions of all rows, by the label of the output.
 
         Arguments:
-            batch: rows of a piece where they matter to each other.
+            batch: rows of a piece where they matter to each other, or there are hooks.
         """
-        if rows.count <= 1 or (rows.count <= FEW and self.fill):
+        if rows.count <= 1 - (hooks is not None) or (rows.count <= FEW and self.fill and hooks is None):
             return self._one_by_one(rows)
-        results, size = self.empty(rows.count), self.size(batch, rows.count)
-        pace, start, done = Pace(single), 0, 0
+        results = self.empty(rows.count)
+        size = self.size(batch, rows.count) if hooks is None else min(batch, rows.count)
+        pace, start, done = Pace(hooks is not None), 0, 0
         for piece in pieces(rows, size, self.fill):
             count, filled = piece.rows, piece.rows < piece.index.size
-            outputs = self.empty_piece() if filled else self._views(results, start, piece.index)
+            outputs = self.empty_piece(size) if filled else self._views(results, start, piece.index)
             program = self.program(piece.index.shape[1])
-            for steps in run_paced(program, self.programs.state, piece, outputs, threads, pace):
+            before, at = (None if hooks is None else _counted(hooks.before, done)), start
+            for steps in run_paced(program, self.programs.state, piece, outputs, threads, pace, before):
                 done += steps
+                if filled:
+                    for label, array in outputs.items():
+                        results[label][start : start + count] = array[0, :count]
+                if hooks is not None:
+                    end = min(at + size, start + count)
+                    hooks.after(done - 1, {label: array[at:end] for label, array in results.items()})
+                    at = end
                 if not watch(done):
                     return results
-            if filled:
-                for label, array in outputs.items():
-                    results[label][start : start + count] = array[0, :count]
             start += count
         return results
 
-    def empty_piece(self) -> Arrays:
-        """Arrays for the predictions of one filled-up piece, with an axis of steps."""
-        return {label: array[None] for label, array in self.empty(PIECE).items()}
+    def empty_piece(self, size: int) -> Arrays:
+        """Arrays for the predictions of one filled-up piece of so many rows, with an axis of steps."""
+        return {label: array[None] for label, array in self.empty(size).items()}
 
     def _views(self, results: Arrays, start: int, index: np.ndarray) -> Arrays:
         """The part of the results that belongs to the steps of ``index``, with an axis of steps."""

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from thalweg.checks import FilePath, Finite, In, OneOf, WholeNumber
-from thalweg.errors import ArgumentError, StorageError
+from thalweg.errors import ArgumentError
 from thalweg.record.events import CheckpointWritten
-from thalweg.training.callbacks import Callback, Logs
+from thalweg.training.callbacks import Callback, Logs, make_folder
 
 
 class _Monitor(Callback):
     """The base of callbacks that compare one value of the logs with the best so far."""
 
     best: float | None = None
+    kept: ClassVar[tuple[str, ...]] = ("best",)
+    """The attributes that a backup of the training has to hold."""
+
+    def get_state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.kept}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        for name in self.kept:
+            setattr(self, name, state[name])
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         self.monitor: str = self.checked("monitor", str, monitor)
@@ -72,6 +82,8 @@ class EarlyStopping(_Monitor):
     With ``restore_best_weights`` the weights of the best epoch come back however training ends: by this callback, by
     the last epoch or by Ctrl-C.
     """
+
+    kept: ClassVar[tuple[str, ...]] = ("best", "wait", "stopped_epoch", "best_epoch", "best_weights")
 
     def __init__(
         self,
@@ -172,7 +184,7 @@ class ModelCheckpoint(_Monitor):
         if self.save_best_only and not self._is_best(logs):
             return
         path = self._path(logs)
-        _make_folder(os.path.dirname(path))
+        make_folder(os.path.dirname(path))
         if self.verbose > 0:
             print(f"Epoch {self._epoch + 1}: saving model to {path}")
         save = self.model.save_weights if self.save_weights_only else self.model.save
@@ -215,6 +227,8 @@ class ReduceLROnPlateau(_Monitor):
         cooldown: epochs after a reduction in which nothing is counted.
         min_lr: the rate does not go below.
     """
+
+    kept: ClassVar[tuple[str, ...]] = ("best", "wait", "cooldown_counter")
 
     def __init__(
         self,
@@ -267,17 +281,3 @@ class ReduceLROnPlateau(_Monitor):
             print(f"Epoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {lower}.")
         self.cooldown_counter = self.cooldown
         self.wait = 0
-
-
-def _make_folder(path: str) -> None:
-    if not path:
-        return
-    try:
-        os.makedirs(path, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"the folder {path!r} cannot be made",
-            expected="a path in which folders may be made",
-            got=error.strerror or str(error),
-            fix="choose another path",
-        ) from error

@@ -51,9 +51,13 @@ class Position:
         self.shuffle = shuffle
         for name, kind in TYPES.items():
             state.add(name, kind)
-        if state.number(ROWS_STATE) != rows or not 0 <= self.row <= rows or self.step < 0:  # about other data
+        self.begin()
+
+    def begin(self) -> None:
+        """Go on from what the state says, if that is about as many rows."""
+        if self.state.number(ROWS_STATE) != self.rows or not 0 <= self.row <= self.rows or self.step < 0:
             self.leave()
-        state.write(ROWS_STATE, rows)
+        self.state.write(ROWS_STATE, self.rows)
 
     @property
     def row(self) -> int:

@@ -189,11 +189,12 @@ class Session:
         self.trainer.prepare(self.batch, self.source.weights)
         self.callbacks.listen(self.tell)
         self.tell(TrainingBegun(options.initial_epoch, options.epochs, self.steps, self.source.count, self.batch))
-        self.callbacks.call("on_train_begin")
+        self.callbacks.call("on_train_begin", {})
+        self.position.begin()  # a callback may have brought back an earlier training
 
     def run_epochs(self) -> None:
         """The epochs. Raises Divergence if a loss is not finite, or at the end anything else that lasts."""
-        for epoch in range(self.options.initial_epoch, self.options.epochs):
+        for epoch in range(self.callbacks.first_epoch(self.options.initial_epoch), self.options.epochs):
             self.epoch = epoch
             began = time.perf_counter()
             self.begin_epoch()
@@ -211,13 +212,13 @@ class Session:
         if not self.position.step:
             self.trainer.clear()
         self.tell(EpochBegun(self.epoch, self.position.step))
-        self.callbacks.call("on_epoch_begin", self.epoch)
+        self.callbacks.call("on_epoch_begin", self.epoch, {})
 
     def run_steps(self) -> None:
         """The steps of one epoch that are not done yet."""
         for arrays, index in self.calls():
             if self.pace.single:
-                self.callbacks.call("on_train_batch_begin", self.position.step)
+                self.callbacks.call("on_train_batch_begin", self.position.step, {})
             self.run_call(arrays, index)
             if self.pace.single:
                 self.callbacks.call("on_train_batch_end", self.position.step - 1, self.trainer.logs())

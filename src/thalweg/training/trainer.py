@@ -19,7 +19,7 @@ from thalweg.optimizers.stepper import PlainStepper, Stepper
 from thalweg.state.names import METRICS, STATISTICS, owned, parameter_state, slot_state
 from thalweg.training.callbacks import CallbackList, Logs
 from thalweg.training.goals import PENALTY, Goals
-from thalweg.training.inference import Evaluation, clear_sums, sums
+from thalweg.training.inference import BatchHooks, Evaluation, clear_sums, sums
 from thalweg.training.own import DataForm, OwnSteps
 from thalweg.training.programs import Programs
 from thalweg.training.progress import Counter
@@ -210,14 +210,11 @@ def watched_evaluation(
     evaluation: Evaluation, threads: int, callbacks: CallbackList, watch: Callable[[int], bool]
 ) -> Logs:
     """An evaluation with the hooks of the callbacks; ``watch`` gets the number of steps done, and says to go on."""
-    callbacks.call("on_test_begin")
-    single = callbacks.watches_batches("test")
-
-    def watched(done: int) -> bool:
-        callbacks.call("on_test_batch_begin", done - 1)
-        callbacks.call("on_test_batch_end", done - 1, evaluation.logs())
-        return watch(done)
-
-    logs = evaluation.run(threads, watched if single else watch, single)
+    callbacks.call("on_test_begin", {})
+    hooks = BatchHooks(
+        before=lambda batch: callbacks.call("on_test_batch_begin", batch, {}),
+        after=lambda batch, _: callbacks.call("on_test_batch_end", batch, evaluation.logs()),
+    )
+    logs = evaluation.run(threads, watch, hooks if callbacks.watches_batches("test") else None)
     callbacks.call("on_test_end", logs)
     return logs

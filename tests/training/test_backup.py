@@ -1,0 +1,142 @@
+"""Training that is interrupted goes on as if it had not been."""
+
+import os
+
+import numpy as np
+import pytest
+
+import thalweg
+from thalweg import Input, Model, Sequential, callbacks, layers, optimizers
+from thalweg.errors import ArgumentError, FileFormatError
+from thalweg.executors.numpy import NumpyExecutor
+
+_random = np.random.default_rng(0)
+X = _random.normal(size=(24, 3)).astype(np.float32)
+Y = _random.normal(size=(24, 1)).astype(np.float32)
+
+
+class Crash(callbacks.Callback):
+    """Raises after so many batches of an epoch."""
+
+    def __init__(self, epoch, batch):
+        self.at = (epoch, batch)
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == self.at:
+            raise RuntimeError("crash")
+
+
+def model(optimizer="adam", cls=Model):
+    thalweg.utils.set_random_seed(3)
+    inputs = Input((3,))
+    made = cls(inputs, layers.Dense(1)(layers.Dropout(0.2)(layers.Dense(4, "relu")(inputs))))
+    made.executor = NumpyExecutor()
+    made.compile(optimizer, "mse", metrics=["mae"])
+    return made
+
+
+def watchers():
+    return [
+        callbacks.ReduceLROnPlateau(monitor="loss", factor=0.5, patience=1, min_delta=10.0),
+        callbacks.EarlyStopping(monitor="loss", patience=20, restore_best_weights=True),
+    ]
+
+
+def fit(made, folder, *more, **options):
+    backup = callbacks.BackupAndRestore(folder, **options)
+    return made.fit(X, Y, batch_size=5, epochs=6, verbose=0, callbacks=[backup, *watchers(), *more])
+
+
+@pytest.mark.parametrize("save_freq", ["epoch", 2])
+@pytest.mark.parametrize("optimizer", ["adam", optimizers.SGD(0.1, momentum=0.9, use_ema=True)])
+def test_a_crash_changes_nothing(save_freq, optimizer, tmp_path):
+    folder = tmp_path / "backup"
+    whole, broken = model(optimizer), model(optimizer)
+    expected = whole.fit(X, Y, batch_size=5, epochs=6, verbose=0, callbacks=watchers()).history
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(broken, folder, Crash(3, 3), save_freq=save_freq)
+    assert os.listdir(folder) == ["latest.thalweg"]
+    again = model(optimizer)
+    history = fit(again, folder, save_freq=save_freq)
+    assert history.epoch == [3, 4, 5]
+    assert {name: values[3:] for name, values in expected.items()} == history.history
+    for one, other in zip(whole.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not folder.exists()
+
+
+def test_a_model_that_says_itself_what_a_step_does(tmp_path):
+    class Own(Model):
+        def train_step(self, data):
+            return super().train_step(data)
+
+    expected = model(cls=Own).fit(X, Y, batch_size=5, epochs=6, verbose=0, callbacks=watchers()).history["loss"]
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(model(cls=Own), tmp_path / "backup", Crash(2, 1), save_freq=1)
+    assert fit(model(cls=Own), tmp_path / "backup", save_freq=1).history["loss"] == expected[2:]
+
+
+def test_what_users_callbacks_keep(tmp_path):
+    class Counting(callbacks.Callback):
+        def __init__(self):
+            self.count, self.rows = 0, np.zeros(2)
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.count, self.rows = self.count + 1, self.rows + epoch
+
+        def get_state(self):
+            return {"count": self.count, "more": [self.rows, {"optimizer": None}]}
+
+        def set_state(self, state):
+            self.count, (self.rows, _) = state["count"], state["more"]
+
+    first = (Counting(), Counting())
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(model(), tmp_path / "backup", *first, Crash(2, 0))
+    second = (Counting(), Counting())
+    second[1].count = 100  # is set, too
+    fit(model(), tmp_path / "backup", *second)
+    assert [each.count for each in second] == [6, 6]
+    np.testing.assert_array_equal(second[1].rows, np.full(2, 15.0))
+
+
+def test_a_damaged_backup_and_the_one_before(tmp_path):
+    for double in (False, True):
+        folder = tmp_path / f"backup_{double}"
+        with pytest.raises(RuntimeError, match="crash"):
+            fit(model(), folder, Crash(4, 0), double_checkpoint=double)
+        latest = folder / "latest.thalweg"
+        latest.write_bytes(latest.read_bytes()[:-10])
+        if double:
+            assert fit(model(), folder, double_checkpoint=double).epoch == [3, 4, 5]
+        else:
+            with pytest.raises(FileFormatError):
+                fit(model(), folder)
+
+
+def test_a_backup_of_another_model_is_refused(tmp_path):
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(model(), tmp_path, Crash(1, 0))
+    other = Sequential([Input((3,)), layers.Dense(7), layers.Dense(1)])
+    other.compile("adam", "mse")
+    with pytest.raises(FileFormatError, match="does not fit"):
+        fit(other, tmp_path)
+
+
+def test_only_its_own_files_are_deleted(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    fit(model(), tmp_path)
+    assert os.listdir(tmp_path) == ["notes.txt"]
+    fit(model(), tmp_path, delete_checkpoint=False)
+    assert sorted(os.listdir(tmp_path)) == ["latest.thalweg", "notes.txt"]
+    assert fit(model(), tmp_path).epoch == []  # it was over
+
+
+@pytest.mark.parametrize("options", [{"save_freq": 0}, {"save_freq": "batch"}, {"backup_dir": ""}, {"backup_dir": 3}])
+def test_bad_arguments(options):
+    with pytest.raises(ArgumentError, match=next(iter(options))):
+        callbacks.BackupAndRestore(**{"backup_dir": "backup", **options})
