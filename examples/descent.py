@@ -146,8 +146,8 @@ def draw(rates, saddles, paths, file):
     left.set_title("a saddle")
     grid = np.meshgrid(np.linspace(-2, 2, 200), np.linspace(-1, 3, 200))
     right.contour(*grid, rosenbrock(grid), levels=np.logspace(-1, 3, 15), norm="log", cmap="Greys")
-    for name, places in paths.items():
-        right.plot(*places.T, "-", label=name)
+    for number, (name, places) in enumerate(paths.items()):  # more than there are colours: each has a line of its own
+        right.plot(*places.T, ("-", "--", ":")[number // 10 % 3], color=f"C{number % 10}", label=name)
     right.plot(1, 1, "*", color="black", markersize=12)
     right.set(title="Rosenbrock's valley", xlim=(-2, 2), ylim=(-1, 3))
     for axes in (left, right):

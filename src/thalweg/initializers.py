@@ -348,6 +348,11 @@ class Identity(Initializer):
         return self.gain * np.eye(*shape)
 
 
+# Keras's longer names
+OrthogonalInitializer = Orthogonal
+IdentityInitializer = Identity
+
+
 def _numbers(given: Any) -> np.ndarray:
     try:
         array = np.asarray(given, np.float64)

@@ -32,6 +32,13 @@ class History:
     compile_seconds: float = 0.0
     stopped_by: str | None = None
 
+    def __repr__(self) -> str:
+        """How many epochs, and what each number came from and to: the lists themselves are in ``history``."""
+        epochs = f"{len(self.epoch)} epoch{'s' * (len(self.epoch) != 1)}"
+        stopped = f", stopped by {self.stopped_by}" if self.stopped_by else ""
+        courses = (_course(name, values) for name, values in self.history.items() if values)
+        return f"<History: {epochs}{stopped}{''.join(f'; {course}' for course in courses)}>"
+
     def hear(self, event: Event) -> None:
         """Take in what happened: epochs, and how it ended."""
         if isinstance(event, EpochEnded):
@@ -44,3 +51,11 @@ class History:
         self.epoch.append(epoch)
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
+
+
+def _course(name: str, values: list[Any]) -> str:
+    """The first value and the last: ``"loss 1.21 -> 0.32"``; of arrays their shape."""
+    if not all(isinstance(value, int | float) for value in values):
+        return f"{name} {getattr(values[-1], 'shape', type(values[-1]).__name__)}"
+    first, last = f"{values[0]:.4g}", f"{values[-1]:.4g}"
+    return f"{name} {last}" if len(values) == 1 else f"{name} {first} -> {last}"
