@@ -267,6 +267,10 @@ class Layer(Registered):
         """
         add_loss(loss, str(self))
 
+    def add_metric(self, *arguments: Any, **options: Any) -> None:
+        """Raises GraphError: Keras 3 has it no more, and says what to do instead."""
+        refuse_add_metric(str(self))
+
     @property
     def losses(self) -> list[Any]:
         """What ``add_loss`` of all layers called so far has added; inside a step only."""
@@ -611,6 +615,17 @@ _stand_ins: dict[type, Use] = {}
 
 # What each layer gave for such. References that keep neither alive, and are part of no copy of a layer.
 _uses: weakref.WeakKeyDictionary[Layer, list[weakref.ref[Any]]] = weakref.WeakKeyDictionary()
+
+
+def refuse_add_metric(owner: str) -> None:
+    """Raise GraphError with what takes the place of ``add_metric``."""
+    raise GraphError(
+        "add_metric is not there, as in Keras 3",
+        expected="a metric as an attribute, whose update_state is called in call()",
+        got="a call of add_metric",
+        fix="write self.size = metrics.Mean(name='size') in __init__, and self.size.update_state(x) in call()",
+        layer=owner,
+    )
 
 
 def add_loss(loss: Any, owner: str) -> None:

@@ -18,7 +18,7 @@ from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.absent import absent_attribute
-from thalweg.layers.layer import Layer, add_loss
+from thalweg.layers.layer import Layer, add_loss, refuse_add_metric
 from thalweg.layers.masks import Masks
 from thalweg.layers.nested import Nested, unwrapped
 from thalweg.layers.operation import Operation
@@ -666,6 +666,24 @@ class Model:
         if compiled is not None:
             compiled.update_state(y, y_pred, sample_weight)
         return self.get_metrics_result()
+
+    def compiled_loss(
+        self, y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Sequence[Any] | None = None
+    ) -> Any:
+        """In a step, as in Keras 2: the loss of ``compile`` with what is to be added; the metric "loss" is updated."""
+        loss = own.summed([own.compiled_loss(self, y, y_pred, sample_weight), *(regularization_losses or ())])
+        self.runner.trackers["loss"].update_state(loss, sample_weight=float(own.rows_in(y_pred)))
+        return loss
+
+    @property
+    def compiled_metrics(self) -> Metric:
+        """The metrics of ``compile`` as one, under the name of Keras 2."""
+        known: Metric | None = self.runner.trackers.get("compile_metrics")
+        return own.CompiledMetrics(self, name="compile_metrics") if known is None else known
+
+    def add_metric(self, *arguments: Any, **options: Any) -> None:
+        """Raises GraphError: Keras 3 has it no more, and says what to do instead."""
+        refuse_add_metric(self.name)
 
     def get_metrics_result(self) -> dict[str, Any]:
         """The results of all ``self.metrics`` by name."""
