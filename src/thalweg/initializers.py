@@ -349,6 +349,11 @@ class Identity(Initializer):
         return self.gain * np.eye(*shape)
 
 
+# Keras's longer names
+OrthogonalInitializer = Orthogonal
+IdentityInitializer = Identity
+
+
 def _numbers(given: Any) -> np.ndarray:
     refuse_masked(given, "Constant: value")
     try:

@@ -10,7 +10,7 @@ from tests.compute import compute, inputs
 import thalweg
 from thalweg import layers
 from thalweg.backprop import gradients
-from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
+from thalweg.errors import ArgumentError, DataError, DTypeError, GraphError, ShapeError, ThalwegError
 from thalweg.graph.node import Node
 
 ops: Any = thalweg.ops
@@ -125,6 +125,8 @@ CASES = [
     *(case("quantile", X, 0.3, axis=0, method=method) for method in ("lower", "higher", "midpoint", "nearest")),
     case("percentile", X, 30, keepdims=True),
     case("quantile", MISSING, 0.25, axis=1),
+    case("nanquantile", MISSING, [0.2, 0.5], axis=1),
+    case("nanpercentile", MISSING, 30),
     case("top_k", X, 2, expected=lambda x, k: (-np.sort(-x)[:, :k], np.argsort(-x)[:, :k])),
     case(
         "in_top_k",
@@ -350,6 +352,7 @@ OF_KERAS = [
     *(case("conv_transpose", IMAGE, np.swapaxes(KERNEL, 2, 3), strides=2, padding=p) for p in ("valid", "same")),
     *(case(name, IMAGE, 3, strides=2, padding="same") for name in ("max_pool", "average_pool")),
     case("depth_to_space", IMAGE, 2),
+    *(case(name, IMAGE, (4, 3)) for name in ("adaptive_average_pool", "adaptive_max_pool")),
     case("dot_product_attention", IMAGE, IMAGE[::-1], IMAGE, is_causal=True),
     case("dot_product_attention", IMAGE, IMAGE[::-1], IMAGE, mask=R.uniform(size=(2, 1, 6, 6)) < 0.7),
     case("categorical_crossentropy", P, P[::-1]),
@@ -436,6 +439,8 @@ def test_numbers_and_lists_have_keras_s_dtypes():
     assert ops.multiply([1, 2], 0.5).dtype == ops.exp([1, 2]).dtype == np.float32
     assert ops.add(np.float32([1]), X[0, :1]).dtype == np.float64
     assert isinstance(ops.sum([1.0, 2.0]), np.ndarray)
+    assert ops.cast([1.7], int).dtype == ops.zeros(2, np.int32).dtype == np.int32
+    assert ops.split(X, np.array([1, 3]), axis=1)[1].shape == (3, 2)
     with pytest.raises(DTypeError, match="does not hold numbers"):
         ops.exp(["a"])
 
@@ -555,6 +560,13 @@ def test_files_of_version_0_1_keep_their_axes():
         (lambda: ops.sparse_categorical_crossentropy(X, X), ShapeError),
         (lambda: ops.convert_to_numpy(inputs(x=X)[0]), GraphError),
         (lambda: ops.svd(inputs(x=X)[0]), GraphError),
+        (lambda: ops.take([1, 2, 3], 3), DataError),
+        (lambda: ops.take_along_axis(X, np.array([[-5]]), axis=1), DataError),
+        (lambda: ops.nanquantile(X, 2.0), ArgumentError),
+        (lambda: ops.cast(inputs(x=X)[0], "float16"), DTypeError),
+        (lambda: ops.zeros((2,), np.complex64), DTypeError),
+        (lambda: ops.concatenate(3.0), ArgumentError),
+        (lambda: ops.sum(None), DTypeError),
         (lambda: ops.while_loop(lambda x: x < 1.0, lambda x: x + 1, inputs(x=np.array(0.0))[0]), GraphError),
         (lambda: ops.associative_scan(lambda x, y: x + y, X, axis=1), GraphError),
     ],

@@ -9,7 +9,7 @@ import numpy as np
 
 from thalweg.errors import GraphError
 from thalweg.ops.creation import is_tensor
-from thalweg.ops.literal import plain_array
+from thalweg.ops.literal import named_dtype, plain_array
 
 _OF_NUMPY: Mapping[str, Callable[..., Any]] = {
     # linear algebra
@@ -26,6 +26,7 @@ _OF_NUMPY: Mapping[str, Callable[..., Any]] = {
     "slogdet": np.linalg.slogdet,
     "solve": lambda a, b: np.linalg.solve(a, b),
     "svd": np.linalg.svd,
+    "solve_triangular": lambda a, b, lower=False: np.linalg.solve(np.tril(a) if lower else np.triu(a), b),
     # whole numbers
     "bitwise_and": np.bitwise_and,
     "bitwise_invert": np.invert,
@@ -49,6 +50,7 @@ _OF_NUMPY: Mapping[str, Callable[..., Any]] = {
     "i0": np.i0,
     "ldexp": np.ldexp,
     "nextafter": np.nextafter,
+    "view": lambda x, dtype=None: np.asarray(x).view(named_dtype(dtype)),
 }
 
 __all__ = list(_OF_NUMPY)

@@ -39,12 +39,14 @@ from thalweg.ops.elementwise import (
 from thalweg.ops.leaf import iota
 from thalweg.ops.places import one_hot
 from thalweg.ops.products import einsum
-from thalweg.ops.reduce import lowest, reduce_mean
+from thalweg.ops.reduce import lowest, reduce_max, reduce_mean
 from thalweg.ops.reductions import logsumexp, mean, var
-from thalweg.ops.shape import Axes, normal_axes, normal_axis, reshape, transpose
+from thalweg.ops.shape import Axes, normal_axes, normal_axis, reshape, slice_axis, transpose
 from thalweg.ops.softmax import log_softmax, softmax
 
 __all__ = [
+    "adaptive_average_pool",
+    "adaptive_max_pool",
     "average_pool",
     "batch_normalization",
     "binary_crossentropy",
@@ -230,6 +232,35 @@ def average_pool(
         ones = filled((1, *x.shape[1:-1], 1), 1.0, x.dtype)
         inside = convolution.average_pool(surrounded(ones, margins), size, steps)
         return divide(pooled, broadcast_to(inside, pooled.shape))
+
+    return _channels_last(compute, inputs, data_format)
+
+
+def adaptive_max_pool(inputs: Node, output_size: Each, data_format: str | None = None) -> Node:
+    """The largest number of as many windows as wanted, as evenly as can be. Shapes: (batch, *places, channels) ->
+    (batch, *output_size, channels).
+    """
+    return _adapted(reduce_max, inputs, output_size, data_format)
+
+
+def adaptive_average_pool(inputs: Node, output_size: Each, data_format: str | None = None) -> Node:
+    """The means of as many windows as wanted, as evenly as can be. Shapes: (batch, *places, channels) ->
+    (batch, *output_size, channels).
+    """
+    return _adapted(reduce_mean, inputs, output_size, data_format)
+
+
+def _adapted(fold: Callable[..., Node], inputs: Node, output_size: Each, data_format: str | None) -> Node:
+    """One axis after the other: window i goes from the i-th to the (i + 1)-th of equal parts, and rounds outwards."""
+    sizes = _each(output_size, inputs.rank - 2)
+
+    def compute(x: Node) -> Node:
+        for axis, size in enumerate(sizes, 1):
+            n = x.shape[axis]
+            ends = [(i * n // size, -(-(i + 1) * n // size)) for i in range(size)]
+            parts = [fold(slice_axis(x, axis, low, high), axis, True) for low, high in ends]
+            x = join(tuple(parts), axis)
+        return x
 
     return _channels_last(compute, inputs, data_format)
 

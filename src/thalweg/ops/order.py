@@ -11,7 +11,7 @@ from thalweg.errors import ArgumentError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import TensorType
-from thalweg.ops.arithmetic import isnan
+from thalweg.ops.arithmetic import ceil, isnan
 from thalweg.ops.broadcast import broadcast, reduce_sum
 from thalweg.ops.cast import cast
 from thalweg.ops.concatenate import concatenate
@@ -19,6 +19,7 @@ from thalweg.ops.elementwise import (
     add,
     equal,
     floating,
+    floor,
     less,
     logical_and,
     logical_not,
@@ -40,6 +41,8 @@ __all__ = [
     "isin",
     "median",
     "nanmedian",
+    "nanpercentile",
+    "nanquantile",
     "percentile",
     "quantile",
     "searchsorted",
@@ -245,18 +248,47 @@ def _to_even(place: float) -> int:
 
 def nanmedian(x: Node, axis: int | None = None, keepdims: bool = False) -> Node:
     """The median of what is no NaN, along one axis or of all. Shapes: x (...) -> without the axis."""
+    return nanquantile(x, 0.5, axis, keepdims=keepdims)
+
+
+def nanpercentile(
+    x: Node, q: float | Sequence[float], axis: int | None = None, method: str = "linear", keepdims: bool = False
+) -> Node:
+    """As nanquantile, of hundredths. Shapes: x (...) -> without the axis, an axis for several q in front."""
+    shares = q / 100.0 if isinstance(q, int | float) else [share / 100.0 for share in q]
+    return nanquantile(x, shares, axis, method, keepdims)
+
+
+def nanquantile(
+    x: Node, q: float | Sequence[float], axis: int | None = None, method: str = "linear", keepdims: bool = False
+) -> Node:
+    """The number that the share q of what is no NaN lies below, between two numbers in proportion; NaN for nothing.
+
+    Shapes: x (...) -> without the axis, an axis for several q in front.
+    Raises: ArgumentError: for q outside of [0, 1], or another method than "linear".
+    """
+    if not isinstance(q, int | float):
+        each = [nanquantile(x, share, axis, method, keepdims) for share in q]
+        return concatenate(tuple(reshape(part, (1, *part.shape)) for part in each), 0)
+    if method != "linear" or not 0 <= q <= 1:
+        raise ArgumentError(
+            "nanquantile: arguments do not fit their rules",
+            expected="q in [0, 1], the method 'linear'",
+            got=f"q={q}, method={method!r}",
+            fix="leave method out",
+        )
     x = floating(x)
     flat = reshape(x, (x.type.size,)) if axis is None else x
     a = normal_axis(-1 if axis is None else axis, flat.shape)
     rows = sort(flat, a)
     count = reduce_sum(cast(logical_not(isnan(flat)), "int64"), a, True)
-    half = multiply(cast(subtract(count, 1), "float64"), 0.5)
-    parts = []
-    for shift in (0.0, 0.5):  # the places before and after the middle; one and the same for an odd number
-        place = cast(add(half, shift), "int64")
-        place = select(less(place, 0), 0, place)
-        parts.append(take_along_axis(rows, place, a))
-    middle = multiply(add(*parts), 0.5)
+    place = multiply(cast(subtract(count, 1), "float64"), float(q))
+    low = floor(place)
+    share = cast(subtract(place, low), x.dtype)
+    first, second = (
+        take_along_axis(rows, cast(select(less(at, 0.0), 0.0, at), "int64"), a) for at in (low, ceil(place))
+    )
+    value = select(equal(share, 0.0), first, add(first, multiply(subtract(second, first), share)))
     if not keepdims:
-        return reshape(middle, tuple(n for i, n in enumerate(middle.shape) if i != a))
-    return reshape(middle, (1,) * x.rank) if axis is None else middle
+        return reshape(value, tuple(n for i, n in enumerate(value.shape) if i != a))
+    return reshape(value, (1,) * x.rank) if axis is None else value

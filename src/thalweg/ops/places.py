@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from thalweg import config
-from thalweg.errors import ArgumentError, ShapeError
+from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.graph.node import Node, apply
 from thalweg.ops.arithmetic import floor_divide
 from thalweg.ops.broadcast import broadcast, broadcast_to, filled, reduce_sum
@@ -45,6 +45,22 @@ def take(x: Node, indices: Node, axis: int | None = None) -> Node:
     x = reshape(x, (x.type.size,)) if axis is None else x
     axis = normal_axis(0 if axis is None else axis, x.shape)
     return _taken(x, _from_start(indices, x.shape[axis]), axis)
+
+
+def _require_inside(x: np.ndarray, indices: np.ndarray, axis: int | None = None) -> None:
+    """Raise DataError for arrays of which a place is outside: there are numbers, and so the answer is known."""
+    n = x.size if axis is None else x.shape[normal_axis(axis, x.shape)]
+    outside = (indices < -n) | (indices >= n)
+    if outside.any():
+        raise DataError(
+            "there is no number at a place",
+            expected=f"places from {-n} to {n - 1}" if n else "no places, of nothing",
+            got=f"{indices[outside].flat[0]}",
+            fix="check the axis, and that places are counted from 0",
+        )
+
+
+take.require_inside = _require_inside  # type: ignore[attr-defined]  # what ``recording`` asks before it computes
 
 
 def _from_start(indices: Node, n: int) -> Node:
@@ -96,6 +112,9 @@ def take_along_axis(x: Node, indices: Node, axis: int | None = None) -> Node:
         flat = add(flat, multiply(places if a == axis else iota(places.shape, a, places.dtype), step))
     # a place outside of its row would be another's: it is sent outside of all
     return _taken(reshape(x, (x.type.size,)), select(inside, flat, x.type.size), 0)
+
+
+take_along_axis.require_inside = _require_inside  # type: ignore[attr-defined]
 
 
 # --- one-hot ------------------------------------------------------------------------------------------------------

@@ -148,7 +148,7 @@ class _Tensors:
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.function = function
         code, annotations = function.__code__, function.__annotations__
-        names = [*code.co_varnames[: code.co_argcount]]
+        self.names = names = [*code.co_varnames[: code.co_argcount]]
         rest = code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & 4 else ""
         places: list[tuple[int | str, str]] = [
             (i, annotations.get(names[i] if i < len(names) else rest, "")) for i in range(len(args))
@@ -197,12 +197,22 @@ class _Tensors:
 
         return self._called(change)
 
+    def _arrays(self) -> dict[str, Any]:
+        """All arguments by their names, tensors as arrays."""
+        return {
+            place if isinstance(place, str) else self.names[place]: plain_array(part) if place in self.kinds else part
+            for place, part in self.args.items()
+        }
+
     def at_once(self) -> Any:
         """The results as arrays. Floats among the arguments have the widest dtype that one of them has."""
         arrays = [plain_array(part) for part in self._each() if not isinstance(part, int | float)]
         floats = {array.dtype.name for array in arrays if array.dtype.kind == "f"}
         dtype = max(floats, default=config.floatx())
         known: dict[Node, np.ndarray] = {}
+        inside = getattr(self.function, "require_inside", None)
+        if inside is not None:
+            inside(**self._arrays())
 
         def change(part: Any, kind: str) -> Any:
             weak = (isinstance(part, float) and floats) or type(part) in (int, bool)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 
 from thalweg import ops
 from thalweg.checks import In, check_fields, check_value, checked
-from thalweg.errors import ArgumentError
+from thalweg.errors import ArgumentError, GraphError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, exact_scope
 from thalweg.graph.types import Shape, TensorType
@@ -193,7 +193,12 @@ class Optimizer(Registered):
                 float64 (``beta**t``) and cast the result: the simplifier computes them once for all parameters.
             rate: the learning rate; a scalar of w's dtype.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no update()")
+        raise GraphError(
+            f"{type(self).__name__} has no update()",
+            expected="slots(self, parameter, path) and update(self, w, g, t, rate, *, ...) on nodes",
+            got="update_step() of Keras, which changes variables" if hasattr(self, "update_step") else "neither",
+            fix="see 'Your own optimizer' in docs/keras.md",
+        )
 
     # What a subclass with a way of its own to run a step writes, too.
 
