@@ -495,6 +495,13 @@ class TestBuiltByData:
         assert again.input_shape == (None, 5)
         np.testing.assert_allclose(again.predict(x[:, :3], verbose=0), model.predict(x[:, :3], verbose=0), rtol=1e-6)
 
+    def test_validation_of_another_length(self):
+        model = self.texts("sequential")
+        long, short = RANDOM.integers(0, 9, (6, 5)), RANDOM.integers(0, 9, (4, 3))
+        y, y_val = RANDOM.normal(size=6), RANDOM.normal(size=4)
+        history = model.fit(long, y, epochs=2, validation_data=(short, y_val), verbose=0).history
+        assert history["val_loss"][-1] == pytest.approx(model.evaluate(short, y_val, verbose=0), rel=1e-5)
+
     def test_what_layers_cannot_take(self):
         model = Sequential([layers.Rescaling(2.0), layers.Flatten(), layers.Dense(1)])
         model.executor = NumpyExecutor()

@@ -58,7 +58,7 @@ def on_symbols(layer: Layer, inputs: tuple[Symbol, ...], training: bool | None, 
             f"{unmasked} does not support masking: the mask of its input ends here, and what comes after counts all "
             "places. A layer of one's own says supports_masking = True if its result has the mask of its input.",
             MaskNotice,
-            stacklevel=4,
+            stacklevel=3,
         )
     layer.output_shape = symbols[0].shape
     remember_use(layer, symbols[0])

@@ -13,7 +13,7 @@ import numpy as np
 
 from thalweg import config, executors, optimizers
 from thalweg.checks import Count, FilePath, In, check_value, checked
-from thalweg.errors import ArgumentError, GraphError, ShapeError, did_you_mean
+from thalweg.errors import ArgumentError, GraphError, ThalwegError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
@@ -241,7 +241,7 @@ class Model:
             shapes = {layer: layer.output_shape for layer in structure.layers_by_path().values()}
             try:
                 self.runner.open(self._connected(entries))
-            except ShapeError:
+            except ThalwegError:
                 for layer, shape in shapes.items():
                     layer.output_shape = shape
 
@@ -744,6 +744,8 @@ class Model:
         watchers = CallbackList(callbacks)
         seed = check_value("fit", "seed", Annotated[int, In("[0, 4294967296)")] | None, seed)
         runner = self._ready_for(x, y, "fit", verbose, seed)
+        if validation_data is not None:
+            self._open_for(data.unpack_validation(validation_data)[0])
         rows = runner.prepare(x, y, sample_weight)
         preflight.look(rows, runner.structure)
         rows, held_out = runner.hold_out(rows, validation_split, validation_data)
