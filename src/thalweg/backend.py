@@ -6,6 +6,7 @@ The functions are those of ``thalweg.ops``, under their older names and with the
 from __future__ import annotations
 
 import gc
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -91,8 +92,9 @@ def standardize_dtype(dtype: Any) -> str:
     """The name of a dtype; of None ``floatx()``. Raises: DTypeError for what is none."""
     given = dtype if isinstance(dtype, type) else getattr(dtype, "dtype", dtype)
     try:
-        return floatx() if dtype is None else np.dtype(given).name
-    except (TypeError, ValueError) as error:
+        with warnings.catch_warnings(action="error"):  # one that NumPy no longer knows by this name
+            return floatx() if dtype is None else np.dtype(given).name
+    except (TypeError, ValueError, DeprecationWarning) as error:
         raise DTypeError(
             "this is no dtype",
             expected="the name of one, as 'float32'",
