@@ -121,14 +121,13 @@ ADVICE = (
     Advice(
         "readers of folders, texts and streams",
         "*dataset_from_* utils.PyDataset utils.Sequence *ImageDataGenerator *TimeseriesGenerator *Iterator "
-        "utils.*x_y_sample_weight utils.split_dataset",
+        "utils.split_dataset",
         "fit takes arrays, also mapped from files (np.load(path, mmap_mode='r')): read the files into one first; "
         "train_validation_test_split divides them, the layers Random... augment images",
     ),
     Advice(
         "texts",
-        "*Tokenizer *tokenizer_from_json *text_to_word_sequence *hashing_trick *skipgrams *make_sampling_table "
-        "layers.TextVectorization",
+        "*Tokenizer *tokenizer_from_json *text_to_word_sequence *hashing_trick *skipgrams *make_sampling_table",
         "number the words with a dict of Python, utils.pad_sequences makes rows of one length, and layers.Embedding or"
         " layers.CategoryEncoding takes them",
     ),

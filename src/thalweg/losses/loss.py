@@ -133,6 +133,9 @@ class Loss(Registered):
         mask = mask_of(y_pred)
         y_true, y_pred = self.aligned(y_true, y_pred)
         values, counted = self.per_sample(y_true, y_pred), self.counted(y_true)
+        if values.rank == 0:  # one number for the batch, that of a user's class: each sample's share of it is the same
+            share = 1.0 / y_pred.shape[0] if self.reduction == "sum" else 1.0
+            values = ops.broadcast(values * share, y_pred.shape[:1], ())
         places = None if mask is None else self._places(mask, values)
         if places is None:
             return values, counted
@@ -254,11 +257,11 @@ def spread(weight: Node, values: Node) -> Node:
     if leading and leading == values.shape[: len(leading)]:
         return ops.broadcast(ops.reshape(weight, leading), values.shape, tuple(range(len(leading))))
     inside = zip(weight.shape[1:], values.shape[1:], strict=False)
-    if weight.rank == values.rank and weight.shape[0] == values.shape[0] and all(n in (1, m) for n, m in inside):
+    if weight.rank == values.rank and weight.shape[:1] == values.shape[:1] and all(n in (1, m) for n, m in inside):
         return ops.broadcast_to(weight, values.shape)
     raise ShapeError(
         "the sample weights do not fit the targets",
-        expected=f"({values.shape[0]},), one for each sample, or {values.shape}, one for each value of the loss",
+        expected=f"{values.shape[:1]}, one for each sample, or {values.shape}, one for each value of the loss",
         got=str(weight.shape),
         fix="pass one weight for each sample, or each place",
     )
