@@ -94,7 +94,8 @@ class Rescue:
             self.check()
             self.kept = self.state.snapshot(into=self.kept)
             self.kept_at = now
-        self.calls.append((arrays, index, {name: self.state.number(name) for name in rate_names(self.state.names(OPTIMIZERS))}))
+        rates = {name: self.state.number(name) for name in rate_names(self.state.names(OPTIMIZERS))}
+        self.calls.append((arrays, index, rates))
 
     def check(self) -> None:
         """Raise Divergence if anything that lasts is not finite: a step may break the weights after a good loss."""
