@@ -124,7 +124,7 @@ class Runner:
             trainable: what the model says of itself.
         """
         if self.state.names(PARAMETERS) and self.optimizer is not None:
-            self.optimizer = OptimizerHandle(self.optimizer.rule)
+            self.optimizer = OptimizerHandle(self.optimizer.rule, self.state)
         self.state.drop(PARAMETERS, OPTIMIZER, SLOTS, OPTIMIZERS, METRICS, EVALUATION, STATISTICS)
         self.structure = structure
         self._has_values = self._goals_fit = False
@@ -154,7 +154,7 @@ class Runner:
         self.loss_choice = None
         self.state.drop(METRICS, EVALUATION, STATISTICS)
         if not goes_on:
-            self.optimizer = OptimizerHandle(compiled.rule)
+            self.optimizer = OptimizerHandle(compiled.rule, self.state)
             self.state.drop(OPTIMIZER, SLOTS, OPTIMIZERS)
         self._forget_programs()
 
