@@ -50,6 +50,7 @@ from thalweg.layers.tracing import (
 )
 from thalweg.registry import NOT_DESCRIBED, Registered, Registry
 from thalweg.spelling import MADE_WITH
+from thalweg.state import memory
 from thalweg.state.names import SEED_STATE, STEP_STATE
 from thalweg.trees import TreeForm, flatten, unflatten
 
@@ -195,6 +196,8 @@ class Layer(Registered):
                 got=f"shape {symbolic(shape)}",
                 fix="give the Input this size, or reduce the axis first, as GlobalAveragePooling2D() does",
             )
+        kind = TensorType(tuple(shape), dtype or self.compute_dtype)
+        memory.require(kind.nbytes, f"the parameter {name!r}", lambda: f"its shape is {kind.shape}", str(self))
         new = Parameter(
             name,
             shape,
