@@ -127,8 +127,7 @@ ADVICE = (
     ),
     Advice(
         "texts",
-        "*Tokenizer *tokenizer_from_json *text_to_word_sequence *hashing_trick *skipgrams *make_sampling_table "
-        "layers.TextVectorization",
+        "*Tokenizer *tokenizer_from_json *text_to_word_sequence *hashing_trick *skipgrams *make_sampling_table",
         "number the words with a dict of Python, utils.pad_sequences makes rows of one length, and layers.Embedding or"
         " layers.CategoryEncoding takes them",
     ),
