@@ -406,3 +406,6 @@ def fans(shape: Shape) -> tuple[int, int]:
         return size, size
     window = math.prod(shape[:-2])
     return shape[-2] * window, shape[-1] * window
+
+
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
