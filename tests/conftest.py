@@ -105,7 +105,7 @@ def pyplot():
 @pytest.fixture
 def on_all_threads(monkeypatch):
     """Native programs run on as many threads as they are given, even where one alone would be quicker."""
-    monkeypatch.setattr(NativeProgram, "_run_steps", lambda self, threads, steps: self._call(threads, 0, steps))
+    monkeypatch.setattr(NativeProgram, "_run_steps", lambda self, threads, steps, kept: self._call(threads, 0, steps))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar, Union, cast, get_
 
 import numpy as np
 
-from thalweg.errors import ArgumentError, ThalwegError, did_you_mean
+from thalweg.errors import ArgumentError, InsufficientMemoryError, ThalwegError, did_you_mean
 from thalweg.fields import dataclass
 
 __all__ = [
@@ -506,7 +506,8 @@ def checked(function: F) -> F:
     ``Any`` admits everything, and what is left out keeps its default. An annotation that only a type checker can read,
     because its names are not there when the program runs, admits everything too.
 
-    Raises: ArgumentError, when the function is called, naming it and the first argument that does not fit.
+    Raises: ArgumentError, when the function is called, naming it and the first argument that does not fit;
+        InsufficientMemoryError in place of Python's and NumPy's MemoryError.
 
     Example:
         >>> @checked
@@ -529,7 +530,12 @@ def checked(function: F) -> F:
         if plan is None:
             plan = ArgumentRules(function)
         args, kwargs = plan.fitted(args, kwargs)
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except MemoryError as error:
+            if isinstance(error, ThalwegError):
+                raise
+            raise InsufficientMemoryError.found(plan.owner, error) from error
 
     return cast(F, call)
 

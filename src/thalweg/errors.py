@@ -13,6 +13,7 @@ __all__ = [
     "ExecutorError",
     "FileFormatError",
     "GraphError",
+    "InsufficientMemoryError",
     "MissingPackageError",
     "NameNotFoundError",
     "NonFiniteError",
@@ -103,6 +104,21 @@ class FileFormatError(ThalwegError, ValueError):
 
 class StorageError(ThalwegError, OSError):
     """A file cannot be read or written: missing, not permitted, disk full."""
+
+
+class InsufficientMemoryError(ThalwegError, MemoryError):
+    """Something takes more memory than there is."""
+
+    @classmethod
+    def found(cls, what: str, error: MemoryError, layer: str | None = None) -> InsufficientMemoryError:
+        """For memory that the system has refused on the way."""
+        return cls(
+            f"{what}: the memory is used up",
+            expected="memory for all that is made on the way",
+            got=str(error) or "the system gave no more",
+            fix="use a smaller batch_size, fewer rows at a time or smaller layers, or run where there is more memory",
+            layer=layer,
+        )
 
 
 class GraphError(ThalwegError, ValueError):

@@ -166,9 +166,14 @@ class _Signature:
     """What ``inspect.signature(cls)`` and help texts ask for; made when they do."""
 
     def __get__(self, instance: Any, owner: Any) -> Any:
-        if instance is not None or not has_field_constructor(owner):
+        if instance is not None:
             raise AttributeError("__signature__")
-        return _signature(owner)
+        if has_field_constructor(owner):
+            return _signature(owner)
+        import inspect  # as in _signature
+
+        written = inspect.signature(owner.__init__)
+        return written.replace(parameters=list(written.parameters.values())[1:])
 
 
 @cache

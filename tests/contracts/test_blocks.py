@@ -458,6 +458,17 @@ class TestEveryMetric:
                 np.testing.assert_allclose(sum(part[key] for part in parts), total, rtol=1e-12)
             assert isinstance(metric.result(**whole), float | np.ndarray)
 
+    def test_batches_of_arrays_add_up_as_in_keras(self, name):
+        make, y_true, y_pred = METRICS[name]
+        metric, whole = make(), make()
+        rows = (y_pred,) if name in ("mean", "sum") else (y_true, y_pred)
+        assert np.all(np.asarray(metric.result()) == 0)
+        for part in (slice(0, 1), slice(1, 3)):
+            metric.update_state(*(array[part] for array in rows))
+        np.testing.assert_allclose(metric.result(), whole(*rows), rtol=1e-6)
+        metric.reset_state()
+        np.testing.assert_allclose(metric(*rows), whole.result(), rtol=1e-6)
+
     def test_native_equals_numpy(self, name, native):
         """In float32, as it runs in a step."""
         make, y_true, y_pred = METRICS[name]

@@ -112,6 +112,59 @@ class TestLikeOthers:
         assert scores is not None
 
 
+class TestKeras2:
+    def test_the_step_of_its_guide(self):
+        class CustomModel(Model):
+            def train_step(self, data):
+                x, y = data
+                with GradientTape() as tape:
+                    y_pred = self(x, training=True)
+                    loss = self.compiled_loss(y, y_pred, regularization_losses=self.losses)
+                trainable_vars = self.trainable_variables
+                gradients = tape.gradient(loss, trainable_vars)
+                self.optimizer.apply_gradients(zip(gradients, trainable_vars, strict=True))
+                self.compiled_metrics.update_state(y, y_pred)
+                return {m.name: m.result() for m in self.metrics}
+
+        plain, own = (built(cls, metrics=["mae"]).fit(X, Y, 10, 2, 0).history for cls in (Model, CustomModel))
+        assert plain.keys() == own.keys()
+        np.testing.assert_allclose(own["mae"], plain["mae"], rtol=1e-6)
+        np.testing.assert_allclose(own["loss"], plain["loss"], rtol=1e-6)
+
+    def test_add_metric_says_what_to_do(self):
+        for owner in (built(Model), layers.Dense(1)):
+            with pytest.raises(GraphError, match="as in Keras 3"):
+                owner.add_metric(1.0, name="size")
+
+
+def test_random_numbers_and_constants_as_the_guide_s_gan_has_them():
+    class Noisy(Pair):
+        def __init__(self):
+            super().__init__()
+            self.seed_generator = thalweg.random.SeedGenerator(1337)
+
+        def train_step(self, real):
+            if isinstance(real, tuple):
+                real = real[0]
+            batch_size = ops.shape(real)[0]
+            latent = thalweg.random.normal(shape=(batch_size, 2), seed=self.seed_generator)
+            combined = ops.concatenate([self.optimizers(latent), real], axis=0)
+            labels = ops.concatenate([ops.ones((batch_size, 1)), ops.zeros((batch_size, 1))], axis=0)
+            labels += 0.05 * thalweg.random.uniform(ops.shape(labels), seed=self.seed_generator)
+            with GradientTape() as tape:
+                loss = self.loss_fn(labels, self.slots(combined)[:, :1])
+            weights = self.slots.trainable_weights
+            self.d_optimizer.apply(tape.gradient(loss, weights), weights)
+            return {"loss": loss, "latent": ops.mean(latent), "labels": ops.mean(labels)}
+
+    model = Noisy()
+    model.executor = NumpyExecutor()
+    model.compile(optimizers.SGD(0.0), optimizers.SGD(0.0), losses.BinaryCrossentropy(from_logits=True))
+    history = model.fit(X, epochs=3, batch_size=20, verbose=0).history
+    assert len(set(history["latent"])) == len(set(history["labels"])) == 3
+    assert all(0.5 < mean < 0.55 for mean in history["labels"])
+
+
 class TestFiles:
     def test_training_goes_on_to_the_same_bits(self, tmp_path):
         model = built(Stepping)

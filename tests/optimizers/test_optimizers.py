@@ -281,6 +281,17 @@ class TestBase:
         values, _ = steps(SGD(lambda step: 0.5 / (step + 1.0)), [0.0], [[1.0], [1.0]])
         assert values[:, 0].tolist() == [-0.5, -0.75]
 
+    def test_variables_of_a_model_s_optimizer(self):
+        model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(3)])
+        model.compile(Adam(0.5), "mse")
+        handle = model.optimizer
+        assert [v.name for v in handle.variables] == ["iterations", "learning_rate"]
+        model.fit(np.ones((4, 2)), np.ones((4, 3)), batch_size=2, verbose=0)
+        assert {v.name for v in handle.variables} == {"iterations", "learning_rate", "m", "v"}
+        assert {v.shape for v in handle.variables} == {(), (2, 3), (3,)}
+        assert handle.variables[0].numpy() == handle.iterations.numpy() == 2
+        assert np.asarray(handle.variables[-1]).dtype == handle.variables[-1].dtype == "float32"
+
     def test_what_has_been_handed_over_does_not_change(self):
         optimizer: Any = Adam(0.5)
         assert optimizer.lr == 0.5

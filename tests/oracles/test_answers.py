@@ -202,6 +202,7 @@ OTHERWISE_PROVED = {
     *(
         "nested",
         "lambda",
+        *("resizing", "centercrop"),
         "mixup",
         "swapnoise",
         "dropout",

@@ -123,14 +123,19 @@ def network(name: str):
     momentum = optimizers.SGD(RATE, momentum=0.875, nesterov=name == "grouped")
     optimizer = momentum if name in ("residual", "grouped") else optimizers.Adam(RATE / 8, epsilon=TINY)
     model.compile(optimizer, losses.SparseCategoricalCrossentropy(from_logits=True))
-    for number, parameter in enumerate(model.trainable_weights):
+    for number, parameter in enumerate(weights(model)):
         parameter.assign(start(number, parameter.name, parameter.shape))
     return model
 
 
+def weights(model):
+    """The weights that training changes, in the order in which their layers are used."""
+    return [weight for call in model.runner.structure.calls for weight in call.layer.trainable_weights]
+
+
 def trained(model) -> list[np.ndarray]:
-    """The weights that training changes, in the order of the layers."""
-    return [parameter.numpy() for parameter in model.trainable_weights]
+    """Their values."""
+    return [weight.numpy() for weight in weights(model)]
 
 
 def train(name: str, threads: int | None = None, executor=None):

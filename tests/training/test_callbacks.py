@@ -8,6 +8,7 @@ from tests import nets
 
 import thalweg
 from thalweg import callbacks, errors
+from thalweg.executors.numpy import NumpyExecutor
 
 
 class Recorder(callbacks.Callback):
@@ -375,3 +376,20 @@ class TestAppendedLog:
         with pytest.raises(errors.StorageError, match="cannot append"):
             self.log(path, [])
         assert path.read_text() == "not a log\n"
+
+
+def test_the_epoch_that_ends_with_a_loss_that_is_not_finite_is_that_of_keras():
+    """Keras 3.15 on JAX: [inf] and [5.3407683e30] where its kernel begins elsewhere; TerminateOnNaN in both."""
+    model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, kernel_initializer="zeros")])
+    model.executor = NumpyExecutor()
+    model.compile(thalweg.optimizers.SGD(1e30), "mse", metrics=["mae"])
+    seen = {}
+    watch = callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.update(epoch=epoch), on_train_end=lambda logs: seen.update(logs)
+    )
+    stop = callbacks.TerminateOnNaN()
+    history = model.fit(np.ones((8, 2)), np.ones((8, 1)), batch_size=2, epochs=3, verbose=0, callbacks=[stop, watch])
+    assert history.epoch == [0]
+    assert history.history["loss"] == [np.inf]
+    np.testing.assert_allclose(history.history["mae"], [(1.0 + 6e30) / 2], rtol=1e-6)
+    assert seen == {"epoch": 0, "loss": np.inf, "mae": history.history["mae"][0]}

@@ -9,7 +9,9 @@ import pytest
 from tests import nets
 
 from thalweg import callbacks
-from thalweg.training.interrupt import interruptible
+from thalweg.executors.native import executor as native
+from thalweg.executors.native.run import team
+from thalweg.training.interrupt import Interrupt, interruptible
 
 X, Y = nets.points(40)
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are sent with os.kill")
@@ -89,3 +91,60 @@ def test_a_handler_of_ones_own_stays():
 def test_an_error_inside_restores_the_handler():
     with pytest.raises(ZeroDivisionError), interruptible():
         raise ZeroDivisionError
+
+
+class TestLongCalls:
+    """A call of compiled code that Python cannot interrupt: a stand-in that ends when it is told to."""
+
+    @pytest.fixture
+    def long(self, monkeypatch):
+        """A trained model whose next calls do not end before the event is set."""
+        monkeypatch.setattr(team, "GRACE_SECONDS", 0.0)
+        monkeypatch.setattr(native, "LONG_SECONDS", 0.0)
+        model = nets.classifier()
+        model.executor = native.NativeExecutor()
+        model.fit(X, Y, verbose=0)
+        entered, handled, end = threading.Event(), threading.Event(), threading.Event()
+        run_steps, handle = native.NativeProgram._run_steps, Interrupt.handle
+
+        def stuck(self, *arguments):
+            entered.set()
+            end.wait()
+            run_steps(self, *arguments)
+
+        def seen(self, number, frame):
+            handled.set()
+            handle(self, number, frame)
+
+        monkeypatch.setattr(native.NativeProgram, "_run_steps", stuck)
+        monkeypatch.setattr(Interrupt, "handle", seen)
+
+        def press_often(times):
+            entered.wait()
+            press()
+            if times == 2:
+                handled.wait()
+                press()
+
+        yield model, lambda times: threading.Thread(target=press_often, args=(times,)).start(), end
+        end.set()
+
+    def test_the_second_ends_them_and_the_step_goes_on(self, long, capsys):
+        model, press_during, end = long
+        before = model.get_weights()
+        press_during(2)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, Y, epochs=10**6, verbose=0)
+        assert "still runs in the background" in capsys.readouterr().err
+        end.set()
+        model.evaluate(X, Y, verbose=0)  # waits for the step
+        assert all(np.isfinite(w).all() for w in model.get_weights())
+        assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
+
+    def test_a_prediction_ends_at_the_first(self, long):
+        model, press_during, end = long
+        press_during(1)
+        with pytest.raises(KeyboardInterrupt):
+            model.predict(X, verbose=0)
+        end.set()
+        assert model.predict(X, verbose=0).shape == (40, 3)

@@ -19,6 +19,7 @@ from thalweg.fields import dataclass
 from thalweg.model import Model
 from thalweg.record.history import History
 from thalweg.table import Table, Tabular
+from thalweg.trees import LEAF, flatten, unflatten
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,7 @@ def _judge(
     """The scores of each fold, and the predictions of all rows by models that had not seen them."""
     scores: dict[str, list[Any]] = {}
     totals: list[np.ndarray] = []
+    form = LEAF
     for model, held in zip(models, held_out, strict=True):
         part_x, part_y = _listed(take(x, held)), _listed(take(y, held))
         part_weight = None if weight is None else weight[held]
@@ -229,7 +231,7 @@ def _judge(
         for name, value in results.items():
             scores.setdefault(name, []).append(value)
         said = model.predict(part_x, verbose=0)
-        outputs = said if isinstance(said, list) else [said]
+        outputs, form = flatten(said)
         totals = totals or [np.zeros((rows, *output.shape[1:]), output.dtype) for output in outputs]
         for total, output in zip(totals, outputs, strict=True):
             total[held] += output
@@ -237,7 +239,7 @@ def _judge(
     never = np.where(times, times, np.nan)  # a prediction that there is not is NaN
     predictions = [total / never.reshape(-1, *[1] * (total.ndim - 1)).astype(total.dtype) for total in totals]
     per_fold = {name: np.array(values) for name, values in scores.items()}
-    return per_fold, predictions[0] if len(predictions) == 1 else predictions
+    return per_fold, unflatten(form, iter(predictions))
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from thalweg.errors import ExecutorError
 from thalweg.executors.work import Timing, Work
-from thalweg.graph.node import Graph, Op
+from thalweg.graph.node import Graph, Kind, Op
 from thalweg.graph.types import TensorType
 from thalweg.ops.leaf import Input, State
 
@@ -155,6 +155,17 @@ def check_outputs(kinds: Mapping[str, TensorType], outputs: Arrays, steps: int |
             raise _misfit("the output", name, f"one of {', '.join(kinds) or 'none'}", repr(name))
         shape = kind.shape if steps is None else (steps, *kind.shape)
         check_array(name, kind.with_shape(shape), {name: array}, "the output")
+
+
+def largest(graph: Graph) -> str:
+    """Which of the tensors that a graph computes takes most memory, in words."""
+    computed = [node for node in graph.nodes() if node.inputs and node.op.kind not in (Kind.VIEW, Kind.WINDOW)]
+    node = max(computed, key=lambda node: node.type.nbytes, default=None)
+    if node is None:
+        return "all of it for its inputs"
+    return f"the largest of its tensors is {node.type} of {node.op.name!r}" + (
+        f" in {node.layer}" if node.layer else ""
+    )
 
 
 def _misfit(what: str, name: str, expected: str, got: str) -> ExecutorError:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from thalweg.errors import InsufficientMemoryError
 from thalweg.executors import debug
 from thalweg.executors.executor import Arrays, check_arrays, check_index, check_outputs, check_samples, leaf_types
 from thalweg.executors.work import Timing, Work, contraction_words, flops, sizes_words
@@ -32,7 +33,11 @@ def evaluate(
             elif isinstance(node.op, State):
                 value = state[node.op.label]
             else:
-                value = np.asarray(node.op.reference(*(values[x] for x in node.inputs)))
+                try:
+                    value = np.asarray(node.op.reference(*(values[x] for x in node.inputs)))
+                except MemoryError as error:
+                    layer = node.layer or None
+                    raise InsufficientMemoryError.found(f"computing {node.op.name!r}", error, layer) from error
             assert value.shape == node.shape and value.dtype == node.dtype, f"{node}: {value.dtype}{value.shape}"
             values[node] = value
             if seconds is not None:

@@ -12,9 +12,11 @@ from thalweg.layers.dense import *
 from thalweg.layers.distributed import *
 from thalweg.layers.dropout import *
 from thalweg.layers.embedding import *
+from thalweg.layers.fitting import *
 from thalweg.layers.function import *
 from thalweg.layers.layer import Layer as Layer
 from thalweg.layers.layer import registry as registry
+from thalweg.layers.lookup import *
 from thalweg.layers.masking import *
 from thalweg.layers.merging import *
 from thalweg.layers.mixing import *

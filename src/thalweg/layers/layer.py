@@ -49,6 +49,7 @@ from thalweg.layers.tracing import (
 )
 from thalweg.registry import NOT_DESCRIBED, Registered, Registry
 from thalweg.spelling import MADE_WITH
+from thalweg.state import memory
 from thalweg.state.names import SEED_STATE, STEP_STATE
 from thalweg.trees import TreeForm, flatten, unflatten
 
@@ -191,6 +192,8 @@ class Layer(Registered):
                 got=f"shape {symbolic(shape)}",
                 fix="give the Input this size, or reduce the axis first, as GlobalAveragePooling2D() does",
             )
+        kind = TensorType(tuple(shape), dtype or self.compute_dtype)
+        memory.require(kind.nbytes, f"the parameter {name!r}", lambda: f"its shape is {kind.shape}", str(self))
         new = Parameter(
             name,
             shape,
@@ -259,6 +262,10 @@ class Layer(Registered):
         Raises: GraphError for what is no tensor of the step.
         """
         add_loss(loss, str(self))
+
+    def add_metric(self, *arguments: Any, **options: Any) -> None:
+        """Raises GraphError: Keras 3 has it no more, and says what to do instead."""
+        refuse_add_metric(str(self))
 
     @property
     def losses(self) -> list[Any]:
@@ -604,6 +611,17 @@ _stand_ins: dict[type, Use] = {}
 
 # What each layer gave for such. References that keep neither alive, and are part of no copy of a layer.
 _uses: weakref.WeakKeyDictionary[Layer, list[weakref.ref[Any]]] = weakref.WeakKeyDictionary()
+
+
+def refuse_add_metric(owner: str) -> None:
+    """Raise GraphError with what takes the place of ``add_metric``."""
+    raise GraphError(
+        "add_metric is not there, as in Keras 3",
+        expected="a metric as an attribute, whose update_state is called in call()",
+        got="a call of add_metric",
+        fix="write self.size = metrics.Mean(name='size') in __init__, and self.size.update_state(x) in call()",
+        layer=owner,
+    )
 
 
 def add_loss(loss: Any, owner: str) -> None:

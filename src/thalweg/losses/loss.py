@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import field
 from typing import Annotated, Any, ClassVar, overload
 
 import numpy as np
@@ -36,10 +37,12 @@ class Loss(Registered):
             ``"sum_over_batch_size"`` and ``"mean"``: sum(w * value) / n, not / sum(w);
             ``"mean_with_sample_weight"``: sum(w * value) / sum(w);  ``"sum"``;  ``"none"`` or None: no reduction.
         name: in records and tables; the registered name unless given.
+        dtype: accepted, as Keras's losses have it; a loss has the dtype of the predictions.
     """
 
     reduction: Annotated[str, OneOf(*REDUCTIONS)] | None = "sum_over_batch_size"
     name: str | None = None
+    dtype: str | None = field(default=None, repr=False)
 
     sparse: ClassVar[bool] = False
     """Whether targets are class numbers, without the axis of the classes."""
@@ -130,6 +133,9 @@ class Loss(Registered):
         mask = mask_of(y_pred)
         y_true, y_pred = self.aligned(y_true, y_pred)
         values, counted = self.per_sample(y_true, y_pred), self.counted(y_true)
+        if values.rank == 0:  # one number for the batch, that of a user's class: each sample's share of it is the same
+            share = 1.0 / y_pred.shape[0] if self.reduction == "sum" else 1.0
+            values = ops.broadcast(values * share, y_pred.shape[:1], ())
         places = None if mask is None else self._places(mask, values)
         if places is None:
             return values, counted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -36,9 +37,11 @@ class Metric(Registered):
 
     Arguments:
         name: in records, tables and ``History``; the registered name unless given.
+        dtype: accepted, as Keras's metrics have it; sums are double precision.
     """
 
     name: str | None = None
+    dtype: str | None = field(default=None, repr=False)
 
     rises: ClassVar[bool | None] = None
     """Whether more is better; None if that cannot be said."""

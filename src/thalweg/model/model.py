@@ -18,7 +18,7 @@ from thalweg.errors import ArgumentError, GraphError, ThalwegError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.layers.layer import Layer, add_loss
+from thalweg.layers.layer import Layer, add_loss, refuse_add_metric
 from thalweg.layers.masks import Masks
 from thalweg.layers.nested import Nested, unwrapped
 from thalweg.layers.operation import Operation
@@ -35,6 +35,7 @@ from thalweg.model.restoring import registry
 from thalweg.model.runner import Runner, first
 from thalweg.model.structure import Parts, Structure, between
 from thalweg.model.subclass import Body, OwnWeights, entries_of_shape, once_prepared
+from thalweg.model.turns import in_turn
 from thalweg.record.history import History
 from thalweg.registry import describe, restore, sharing
 from thalweg.state import Snapshot, State
@@ -149,6 +150,8 @@ class Model:
                 got=f"no {name!r}, which that makes",
                 fix="call super().__init__() first, then make the layers",
             )
+        if name == "loss" and self.compiled:  # no property: a class of one's own may keep its loss under this name
+            return self.runner.require_compiled("loss").loss
         raise absent_attribute(type(self).__name__, name)
 
     def __repr__(self) -> str:
@@ -502,6 +505,7 @@ class Model:
         """Copies of all parameters, layer by layer."""
         return list(all_weights.values(all_weights.made(self.runner, "get_weights")).values())
 
+    @in_turn
     @checked
     def set_weights(self, weights: Iterable[Any]) -> None:
         """Put values into all parameters.
@@ -515,6 +519,7 @@ class Model:
         """The parameters alone, by their names, in a safetensors file."""
         all_weights.save(self.runner, filepath, overwrite)
 
+    @in_turn
     @checked
     def load_weights(self, filepath: FilePath, skip_mismatch: bool = False) -> None:
         """Parameters by their names from a file that ``save_weights`` or ``save`` wrote.
@@ -528,6 +533,7 @@ class Model:
 
     # What training needs to know
 
+    @in_turn
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -576,6 +582,11 @@ class Model:
         """For a ``compile`` of one's own: after ``super().compile()`` the model has another optimizer."""
         decided = self.runner.require_compiled("setting the optimizer")
         self.runner.compile(dataclasses.replace(decided, rule=value.current_rule()))
+
+    @property
+    def compiled(self) -> bool:
+        """Whether ``compile`` was called."""
+        return self.runner.compiled is not None
 
     @property
     def loss_choice(self) -> str | None:
@@ -664,6 +675,24 @@ class Model:
             compiled.update_state(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
+    def compiled_loss(
+        self, y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Sequence[Any] | None = None
+    ) -> Any:
+        """In a step, as in Keras 2: the loss of ``compile`` with what is to be added; the metric "loss" is updated."""
+        loss = own.summed([own.compiled_loss(self, y, y_pred, sample_weight), *(regularization_losses or ())])
+        self.runner.trackers["loss"].update_state(loss, sample_weight=float(own.rows_in(y_pred)))
+        return loss
+
+    @property
+    def compiled_metrics(self) -> Metric:
+        """The metrics of ``compile`` as one, under the name of Keras 2."""
+        known: Metric | None = self.runner.trackers.get("compile_metrics")
+        return own.CompiledMetrics(self, name="compile_metrics") if known is None else known
+
+    def add_metric(self, *arguments: Any, **options: Any) -> None:
+        """Raises GraphError: Keras 3 has it no more, and says what to do instead."""
+        refuse_add_metric(self.name)
+
     def get_metrics_result(self) -> dict[str, Any]:
         """The results of all ``self.metrics`` by name."""
         results: dict[str, Any] = {}
@@ -693,6 +722,7 @@ class Model:
 
     # Training
 
+    @in_turn
     @checked
     def fit(
         self,
@@ -767,6 +797,7 @@ class Model:
         own.track_loss(self, {name: values[-1] for name, values in self.history.history.items() if values})
         return self.history
 
+    @in_turn
     @checked
     def evaluate(
         self,
@@ -793,6 +824,7 @@ class Model:
         logs = runner.trainer("evaluate", rows).evaluate(rows, batch_size or BATCH, watchers, verbose)
         return self._as_keras(logs, return_dict)
 
+    @in_turn
     @checked
     def train_on_batch(
         self,
@@ -808,6 +840,7 @@ class Model:
         rows = runner.weigh_classes(runner.prepare(x, y, sample_weight), class_weight)
         return self._as_keras(runner.trainer("train_on_batch", rows).train_on_batch(rows), return_dict)
 
+    @in_turn
     @checked
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of the rows given, all in one batch, without training."""
@@ -878,6 +911,12 @@ class Model:
         one_row = self.runner.one_row
         if one_row is not None and one_row.takes(x) and callbacks is None:
             return one_row(x)
+        with self.runner.turns.beside():
+            return self._predict(x, batch_size, verbose, steps, callbacks)
+
+    def _predict(
+        self, x: Any, batch_size: int | None, verbose: bool | int | str, steps: int | None, callbacks: Callbacks
+    ) -> Any:
         self.build_for(x)
         rows = first(self.runner.rows(x), steps, batch_size, "predict")
         verbose, watchers = check_verbose(verbose), CallbackList(callbacks)
@@ -896,9 +935,10 @@ class Model:
         one_row = self.runner.one_row
         if one_row is not None and not training and one_row.takes(x):
             return one_row(x)
-        self.build_for(x)
-        rows = self.runner.rows(x)
-        return self._outputs(self.runner.predict(rows, max(rows.count, 1), 0, CallbackList(None), training))
+        with self.runner.turns.beside():
+            self.build_for(x)
+            rows = self.runner.rows(x)
+            return self._outputs(self.runner.predict(rows, max(rows.count, 1), 0, CallbackList(None), training))
 
     def _outputs(self, named: dict[str, Any]) -> Any:
         return self.runner.shown(named)

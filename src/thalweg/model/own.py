@@ -191,7 +191,11 @@ def added_losses(model: Model) -> list[Any]:
 
 def total_loss(model: Model, y: Any, y_pred: Any, sample_weight: Any) -> Node:
     """``compute_loss`` of every model. Raises ArgumentError if there is no loss at all."""
-    losses = [compiled_loss(model, y, y_pred, sample_weight), *model.losses]
+    return summed([compiled_loss(model, y, y_pred, sample_weight), *model.losses])
+
+
+def summed(losses: Iterable[Any]) -> Node:
+    """The sum of these losses, as far as they are there. Raises ArgumentError if none is."""
     nodes = [loss for loss in losses if loss is not None]
     if not nodes:
         raise ArgumentError(

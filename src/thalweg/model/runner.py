@@ -18,17 +18,18 @@ import numpy as np
 from thalweg import executors
 from thalweg.checks import Count, check_value
 from thalweg.data.source import Arrays, Rows
-from thalweg.errors import GraphError
+from thalweg.errors import GraphError, InsufficientMemoryError
 from thalweg.executors import threads as cores
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.signature import SOME_BATCH
-from thalweg.layers.tracing import freezing
+from thalweg.layers.tracing import Parameter, freezing
 from thalweg.model.compiled import Compiled, Trained, named
 from thalweg.model.forms import Form, Forms, Shapes
 from thalweg.model.structure import Structure
-from thalweg.state import Snapshot, State
+from thalweg.model.turns import Turns
+from thalweg.state import Snapshot, State, memory
 from thalweg.state.names import (
     EPOCH_STATE,
     EVALUATION,
@@ -62,12 +63,16 @@ COUNTERS = {
 }
 """The states that every model has besides its parameters."""
 
+INITIAL_COPIES = 3
+"""An initial value is computed in float64, and then copied."""
+
 
 class Runner:
     """The state of one model, and its programs, each made when it is first needed.
 
     Attributes:
         kind: the model's class, for messages.
+        turns: who may change it.
         structure: how the layers are connected.
         compiled: what ``compile`` decided; None before.
         optimizer: the same rule with its rate and counters, as users see it.
@@ -84,6 +89,7 @@ class Runner:
 
     def __init__(self, kind: str, seed: int = 0) -> None:
         self.kind = kind
+        self.turns = Turns()
         self.structure = Structure()
         self.compiled: Compiled | None = None
         self.optimizer: OptimizerHandle | None = None
@@ -118,7 +124,7 @@ class Runner:
             trainable: what the model says of itself.
         """
         if self.state.names(PARAMETERS) and self.optimizer is not None:
-            self.optimizer = OptimizerHandle(self.optimizer.rule)
+            self.optimizer = OptimizerHandle(self.optimizer.rule, self.state)
         self.state.drop(PARAMETERS, OPTIMIZER, SLOTS, OPTIMIZERS, METRICS, EVALUATION, STATISTICS)
         self.structure = structure
         self._has_values = self._goals_fit = False
@@ -148,7 +154,7 @@ class Runner:
         self.loss_choice = None
         self.state.drop(METRICS, EVALUATION, STATISTICS)
         if not goes_on:
-            self.optimizer = OptimizerHandle(compiled.rule)
+            self.optimizer = OptimizerHandle(compiled.rule, self.state)
             self.state.drop(OPTIMIZER, SLOTS, OPTIMIZERS)
         self._forget_programs()
 
@@ -308,9 +314,23 @@ class Runner:
             for name, kind in COUNTERS.items():
                 self.state.add(name, kind)
             self.state.write(SEED_STATE, self.seed if seed is None else seed)
-        for path, parameter in self.structure.parameters().items():
-            self.state.put(parameter_state(path), parameter.make(self.state.number(SEED_STATE), path))
+        parameters = self.structure.parameters()
+        self._require_memory(parameters)
+        for path, parameter in parameters.items():
+            try:
+                self.state.put(parameter_state(path), parameter.make(self.state.number(SEED_STATE), path))
+            except MemoryError as error:
+                raise InsufficientMemoryError.found(f"making the parameter {path!r}", error) from error
         self._has_values = True
+
+    def _require_memory(self, parameters: Mapping[str, Parameter]) -> None:
+        """Raises InsufficientMemoryError if the parameters that have no values yet do not fit into memory."""
+        new = {path: p.type.nbytes for path, p in parameters.items() if p.variable is None}
+        made = most = 0
+        for size in new.values():
+            most = max(most, made + INITIAL_COPIES * size)
+            made += size
+        memory.require(most, "the model's parameters", lambda: memory.most_of(new))
 
     def complete(self, seed: int | None = None) -> State:
         """The state with all that a file holds of it: values, and, if compiled, what the optimizer keeps."""
@@ -320,7 +340,10 @@ class Runner:
                 self.state.put(name, variable)
             if self.trains_itself:  # which weights its optimizers move the first step shows
                 return self.state
-            for name, (kind, start) in self.compiled.slots(self.structure).items():
+            slots = self.compiled.slots(self.structure)
+            new = {name: kind.nbytes for name, (kind, _) in slots.items() if name not in self.state}
+            memory.require_parts(new, "what the optimizer keeps of each parameter")
+            for name, (kind, start) in slots.items():
                 self.state.add(name, kind, start)
         return self.state
 

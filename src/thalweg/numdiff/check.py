@@ -228,6 +228,13 @@ class _Loss:
         runner = model.runner
         runner.require_compiled("check_gradients")
         model.build_for(x)
+        if runner.trains_itself:
+            raise GraphError(
+                "check_gradients: the model says itself what a step does",
+                expected="a model without train_step, compute_loss and metrics of its own",
+                got=type(model).__name__,
+                fix="check the layers in a plain Model(inputs, outputs); a loss of your own as thalweg.losses.Loss",
+            )
         rows = runner.prepare(x, y, sample_weight)
         net = runner.net(rows)
         paths = [path for path in net.parameters if path in net.trainable]

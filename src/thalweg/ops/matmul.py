@@ -29,9 +29,7 @@ def _repeats(x: Node, y: Node) -> bool:
 def _general(x: Node, y: Node) -> Node:
     from thalweg.ops.products import einsum  # here, because most networks need none of what it loads
 
-    shape = [*(("m",) if x.rank > 1 else ()), *(("n",) if y.rank > 1 else ())]
+    rows, columns = x.shape[-2:-1], y.shape[-1:] if y.rank > 1 else ()
     x, y = (reshape(x, (1, *x.shape)) if x.rank == 1 else x), (reshape(y, (*y.shape, 1)) if y.rank == 1 else y)
-    equation = f"...{'m'}k,...kn->...{'mn'}"
-    product = einsum(equation, x, y)
-    sizes = [*product.shape[:-2], *(x.shape[-2:-1] if "m" in shape else ()), *(y.shape[-1:] if "n" in shape else ())]
-    return reshape(product, tuple(sizes))
+    product = einsum("...mk,...kn->...mn", x, y)
+    return reshape(product, (*product.shape[:-2], *rows, *columns))

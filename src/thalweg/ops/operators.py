@@ -43,7 +43,7 @@ def _no_truth(node: Node) -> bool:
 def _no_ufunc(node: Node, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
     """NumPy asks the node before it would take it for an array of objects and work on it element by element."""
     operator = _OF_UFUNCS.get(ufunc.__name__)
-    if operator is not None and method == "__call__" and not options:
+    if operator is not None and method == "__call__" and options.keys() <= {"out"}:  # which ``array += node`` says
         return operator(*inputs)  # whose error says what to do with an array from outside
     raise GraphError(
         f"NumPy's {ufunc.__name__} cannot be applied to a tensor of the graph: it has no numbers yet",

@@ -233,24 +233,28 @@ def _product(
     if x.dtype != y.dtype:
         x, y = (cast(z, dtype if dtype.startswith("float") else "float64") for z in (x, y))
     (x, xs), (y, ys) = _alone(x, x_labels, {*y_labels, *out}), _alone(y, y_labels, {*x_labels, *out})
-    sizes = {
-        label: max(n, z.shape[labels.index(label)] if label in labels else n)
-        for w, own, z, labels in ((x, xs, y, ys), (y, ys, x, xs))
-        for label, n in zip(own, w.shape, strict=True)
-    }
-    for z, labels in ((x, xs), (y, ys)):
-        for label, n in zip(labels, z.shape, strict=True):
-            if n not in (1, sizes[label]):
+    sizes = _sizes((x, y), (xs, ys))
+    x, y = (broadcast_to(z, tuple(sizes[label] for label in labels)) for z, labels in ((x, xs), (y, ys)))
+    number = {label: i for i, label in enumerate(sizes)}
+    product = contract(x, y, *(tuple(number[label] for label in labels) for labels in (xs, ys, out)))
+    return product if dtype.startswith("float") else cast(product, dtype)
+
+
+def _sizes(tensors: Sequence[Node], labels: Sequence[Sequence[str | int]]) -> dict[str | int, int]:
+    """Of each label. Raises ShapeError if one has two, neither of which is 1."""
+    sizes: dict[str | int, int] = {}
+    for x, own in zip(tensors, labels, strict=True):
+        for label, n in zip(own, x.shape, strict=True):
+            before = sizes.get(label, 1)
+            if n != before and 1 not in (n, before):
                 raise ShapeError(
                     "the sizes of a product do not fit",
                     expected=f"equal sizes, or 1, on the axes {label!r}",
-                    got=f"{x.type} and {y.type}",
+                    got=" and ".join(str(one.type) for one in tensors),
                     fix="check which axes belong together",
                 )
-    x, y = (broadcast_to(z, tuple(sizes[label] for label in labels)) for z, labels in ((x, xs), (y, ys)))
-    number = {label: i for i, label in enumerate(dict.fromkeys([*xs, *ys]))}
-    product = contract(x, y, *(tuple(number[label] for label in labels) for labels in (xs, ys, out)))
-    return product if dtype.startswith("float") else cast(product, dtype)
+            sizes[label] = n if before == 1 else before
+    return sizes
 
 
 def _alone(x: Node, labels: Sequence[str | int], others: set[str | int]) -> tuple[Node, list[str | int]]:

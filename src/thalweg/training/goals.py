@@ -86,7 +86,7 @@ class Goal:
 
     def prepare(self, y: np.ndarray) -> np.ndarray:
         """The targets as the graph takes them. Raises DataError or ShapeError if they do not fit the loss."""
-        return self.kind.prepare(y, self.output)
+        return self.kind.prepare(y, _column(self.output))
 
 
 @dataclass(frozen=True)
@@ -261,8 +261,13 @@ def _names_in(value: Any) -> list[str]:
 
 
 def _target(loss: Loss, output: TensorType) -> TensorType:
-    """The type of the targets. An output of one number a sample without an axis for it counts as a column."""
-    return loss.target_type(output if output.rank > 1 else output.with_shape((*output.shape, 1)))
+    """The type of the targets."""
+    return loss.target_type(_column(output))
+
+
+def _column(output: TensorType) -> TensorType:
+    """An output of one number a sample without an axis for it counts as a column."""
+    return output if output.rank > 1 else output.with_shape((*output.shape, 1))
 
 
 def _loss(identifier: Any) -> Loss:

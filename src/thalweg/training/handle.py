@@ -17,8 +17,8 @@ from thalweg.layers.tracing import Trace, tracing_now
 from thalweg.optimizers.optimizer import ITERATIONS_STATE, LEARNING_RATE_STATE, Optimizer
 from thalweg.optimizers.schedules import Schedule
 from thalweg.spelling import SpellingNotice
-from thalweg.state import Variable
-from thalweg.state.names import owned, parameter_state
+from thalweg.state import State, Variable
+from thalweg.state.names import SLOTS, owned, parameter_state
 
 
 class NoGradient(UserWarning):
@@ -49,14 +49,49 @@ class StepCount(int):
         return np.int64(self)
 
 
+@dataclasses.dataclass(frozen=True)
+class OptimizerVariable:
+    """One of the arrays that an optimizer keeps, as in ``optimizer.variables``.
+
+    Arguments:
+        path: the name of its state: ``"optimizer/iterations"``, ``"slots/dense/kernel/m"``.
+    """
+
+    path: str
+    variable: Variable
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def shape(self) -> Shape:
+        """Its sizes."""
+        return self.variable.type.shape
+
+    @property
+    def dtype(self) -> str:
+        """The kind of its numbers."""
+        return self.variable.type.dtype
+
+    def numpy(self) -> np.ndarray:
+        """A copy of the value."""
+        return self.variable.read()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self.numpy(), dtype)
+
+
 class OptimizerHandle:
     """``model.optimizer``. ``learning_rate``, if no schedule, may be set at any time; nothing is compiled again.
 
     Optimizers themselves are values that never change, so that two models may share one.
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
+    def __init__(self, optimizer: Optimizer, state: State | None = None) -> None:
         self.rule = optimizer
+        self.state = state
         self.scalars = {name: Variable(kind, start) for name, (kind, start) in optimizer.states({}).items()}
 
     def current_rule(self) -> Optimizer:
@@ -183,6 +218,12 @@ class OptimizerHandle:
         steps: int = self.scalars[ITERATIONS_STATE].number()
         return StepCount(steps // (self.rule.gradient_accumulation_steps or 1))
 
+    @property
+    def variables(self) -> list[OptimizerVariable]:
+        """What it keeps: its counter and rate, and, from the first step on, its arrays for each weight."""
+        slots = {} if self.state is None else {name: self.state[name] for name in self.state.names(SLOTS)}
+        return [OptimizerVariable(name, variable) for name, variable in (self.scalars | slots).items()]
+
     def exclude_from_weight_decay(self, *arguments: Any, **named: Any) -> None:
         """Raises ArgumentError: after ``compile`` it is too late for that, as in Keras."""
         raise ArgumentError(
@@ -194,7 +235,7 @@ class OptimizerHandle:
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Only the rate changes. Anything else would look as if it had an effect, and have none."""
-        if name not in ("rule", "scalars", "learning_rate", "lr"):
+        if name not in ("rule", "state", "scalars", "learning_rate", "lr"):
             raise ArgumentError(
                 f"optimizer.{name} cannot be set",
                 expected="learning_rate, which may change at any time",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -50,6 +50,9 @@ class StepRunner(Protocol):
     def run(self, arrays: Arrays, index: np.ndarray, threads: int) -> None:
         """A step on the rows of each row of ``index``."""
 
+    def logs(self) -> dict[str, Any]:
+        """What the sums come to so far."""
+
     def step(self, batch: int, weights: Weights) -> Step:
         """What a step of this size is made of."""
 
@@ -63,6 +66,7 @@ class Rescue:
     kept_at: float = -np.inf
     calls: list[tuple[Arrays, np.ndarray, float]] = field(default_factory=list)
     chunks: int = 0  # that the calls are of
+    logs: dict[str, Any] | None = None  # up to the step that broke it, and with it
 
     @property
     def state(self) -> State:
@@ -107,6 +111,7 @@ class Rescue:
             self.runner.run(arrays, row[None], 1)
             broken = self._broken()
             if broken is not None:
+                self.logs = self.runner.logs()
                 self.state.restore(before)
                 inputs = {label: array[row] for label, array in arrays.items()}
                 return _report(self.runner.step(len(row), weights_among(arrays)), inputs, before, broken)

@@ -173,8 +173,8 @@ class Session:
             self.begin()
             self.run_epochs()
         except Divergence:
-            logs = {} if self._last_epoch == self.epoch else self.trainer.logs()
-            self.give_up(self.rescue.error(), logs)
+            logs, error = self.trainer.logs(), self.rescue.error()
+            self.give_up(error, {} if self._last_epoch == self.epoch else self.rescue.logs or logs)
         finally:
             self.position.leave()
             self.tell(TrainingEnded(self.stopped_by, self.trainer.programs.compile_seconds - self._compiled_before))

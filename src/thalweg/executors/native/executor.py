@@ -13,7 +13,15 @@ import numpy as np
 
 from thalweg.errors import OUR_FAULT, ExecutorError
 from thalweg.executors import debug, forks
-from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
+from thalweg.executors.executor import (
+    Arrays,
+    check_array,
+    check_index,
+    check_outputs,
+    check_samples,
+    largest,
+    leaf_types,
+)
 from thalweg.executors.native.code.addresses import BARRIER_SHIFT, FAULTS, FIXED, RUN
 from thalweg.executors.native.code.llvm import compile_parts, llvm_version
 from thalweg.executors.native.code.stamps import CLOCK, row_length
@@ -21,13 +29,14 @@ from thalweg.executors.native.host import Host, cpu_features, cpu_name, this_hos
 from thalweg.executors.native.run import cache
 from thalweg.executors.native.run.chooser import FEWEST_STEPS, ThreadChooser
 from thalweg.executors.native.run.loader import load, system_yield
-from thalweg.executors.native.run.team import run_on
+from thalweg.executors.native.run.team import LOOK_SECONDS, run_apart, run_on
 from thalweg.executors.work import Timing, Work
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
 from thalweg.graph.text import to_text
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
+from thalweg.state import memory
 from thalweg.state.layout import strides
 
 if TYPE_CHECKING:
@@ -158,6 +167,9 @@ def _content(plan: Plan, host: Host, objects: Sequence[bytes]) -> Content:
 SMALL_SECONDS = 5e-6
 """Steps predicted to be shorter than this stay on one thread: the barriers alone take longer."""
 
+LONG_SECONDS = 0.02
+"""Calls predicted to take longer are made from another thread, which takes some 20 us."""
+
 _SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 4)
 _YIELD = system_yield()
 
@@ -173,6 +185,7 @@ class NativeProgram:
         self._cost_seconds, self._sharing_seconds = content.step_seconds, content.sharing_seconds
         self._code = load(content.objects)
         self._run = _SIGNATURE(self._code.address(RUN))
+        memory.require(content.arena_bytes, "what a step keeps on its way", lambda: largest(graph))
         self._arena = _aligned(content.arena_bytes)
         self._barrier = _aligned(0)
         self._table = np.zeros(2 * (len(FIXED) + len(self.states) + len(self.inputs) + len(self.outputs)), np.int64)
@@ -194,17 +207,26 @@ class NativeProgram:
         outputs: Arrays | None = None,
         threads: int = 1,
     ) -> None:
-        """See Program.run."""
-        with self._lock:
+        """See Program.run. Ctrl-C does not wait for a long call, which then goes on by itself."""
+        steps = 1 if index is None else len(index)
+        lock, claims = self._lock, [None]
+        while not (lock.acquire(False) or lock.acquire(timeout=LOOK_SECONDS)):  # so that Ctrl-C is seen between
+            pass
+        try:
             self._bind_states(state)
             kept = self._bind_data(data, index)
-            steps = 1 if index is None else len(index)
             results = self._bind_outputs(outputs or {}, None if index is None else steps)
-            self._run_steps(threads, steps)
-            for name, array in (outputs or {}).items():
-                if array is not results[name]:
-                    array[...] = results[name]
-            del kept
+            kept += results.values()
+            if steps * self._cost_seconds > LONG_SECONDS and threading.current_thread() is threading.main_thread():
+                run_apart(lambda: self._run_steps(threads, steps, kept), claims, lock.release)
+            else:
+                self._run_steps(threads, steps, kept)
+        finally:
+            if claims:  # else the other thread lets go of it
+                lock.release()
+        for name, array in (outputs or {}).items():
+            if array is not results[name]:
+                array[...] = results[name]
         if self.checked:
             self._raise_faults()
 
@@ -270,7 +292,8 @@ class NativeProgram:
 
     # --- the call -----------------------------------------------------------------------------------------------------
 
-    def _run_steps(self, threads: int, steps: int) -> None:
+    def _run_steps(self, threads: int, steps: int, kept: Sequence[np.ndarray]) -> None:
+        """Arguments: kept: what the addresses in the table belong to; not to be given back before this returns."""
         if threads == 1 or steps == 0 or self._cost_seconds < SMALL_SECONDS:
             self._call(1, 0, steps)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib.util
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
+from thalweg.errors import ExecutorError
 from thalweg.executors import forks, threads
 from thalweg.executors.native.host import Host
 
@@ -29,9 +31,20 @@ class Part(NamedTuple):
 
 
 def binding() -> Any:
-    """llvmlite's binding, made ready; loading it takes some 50 ms, so only when something has to be compiled."""
+    """llvmlite's binding, made ready; loading it takes some 50 ms, so only when something has to be compiled.
+
+    Raises: ExecutorError if its library cannot be loaded.
+    """
     global _ready
-    import llvmlite.binding as llvm
+    try:
+        import llvmlite.binding as llvm
+    except OSError as error:
+        raise ExecutorError(
+            "llvmlite's library cannot be loaded",
+            expected="a whole installation, and some 300 MB of memory to map it into",
+            got=str(error),
+            fix="raise the limit if there is one (ulimit -v), install llvmlite again, or set THALWEG_EXECUTOR=numpy",
+        ) from error
 
     with _lock:
         if not _ready:
@@ -71,18 +84,23 @@ def compile_parts(parts: Iterable[Part], host: Host) -> list[bytes]:
             except BaseException as error:
                 errors.append(error)
 
-    crew = [threading.Thread(target=work, name="thalweg-compile") for _ in range(threads.available())]
+    crew: list[threading.Thread] = []
     with forks.compiling():
         try:
-            for thread in crew:
-                thread.start()
+            with contextlib.suppress(RuntimeError, MemoryError):  # no more threads: fewer will do
+                for _ in range(threads.available()):
+                    thread = threading.Thread(target=work, name="thalweg-compile")
+                    thread.start()
+                    crew.append(thread)
             for item in enumerate(parts):
                 waiting.put(item)
         except BaseException as error:
             errors.append(error)
         finally:
-            for _ in crew:
+            for _ in range(len(crew) + 1):
                 waiting.put(None)
+            if not crew:
+                work()
             for thread in crew:
                 thread.join()
     if errors:

@@ -3,37 +3,60 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+
+from thalweg.errors import ExecutorError
 
 Work = Callable[[int], None]
 
 
+LOOK_SECONDS = 0.1
+"""How long Ctrl-C goes unseen at most."""
+
+
 class Team:
-    """Threads that wait for work. They are no reason for a program not to end."""
+    """Threads that wait for work. They are no reason for a program not to end.
+
+    Raises: ExecutorError if the system gives no more threads.
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size
         self._asked: SimpleQueue[tuple[Work, int] | None] = SimpleQueue()
         self._done: SimpleQueue[BaseException | None] = SimpleQueue()
-        for _ in range(size):
-            threading.Thread(target=self._serve, name="thalweg", daemon=True).start()
+        try:
+            for _ in range(size):
+                threading.Thread(target=self._serve, name="thalweg", daemon=True).start()
+        except (RuntimeError, MemoryError) as error:
+            self.dismiss()
+            raise ExecutorError(
+                "the system gives no more threads",
+                expected=f"{size} threads beside the one that calls",
+                got=str(error),
+                fix="set THALWEG_THREADS=1, pass threads=1, or raise the limit (ulimit -u, ulimit -v)",
+            ) from error
 
     def ask(self, work: Work, number: int) -> None:
         """Have one of the threads call ``work(number)``."""
         self._asked.put((work, number))
 
-    def wait(self, count: int) -> None:
+    def wait(self, count: int, *, until_interrupted: bool = False) -> None:
         """Until so many of the calls have ended. Raises what one of them has raised.
 
-        Ctrl-C waits too: those that are still in the code write into memory that belongs to the caller.
+        Ctrl-C waits too, unless told otherwise: those that are in the code write into memory of the caller.
         """
         errors: list[BaseException] = []
         while count:
             try:
-                error = self._done.get()
+                error = self._done.get(timeout=LOOK_SECONDS if until_interrupted else None)
+            except Empty:  # Python looks for signals now, whichever thread the system gave them to
+                continue
             except KeyboardInterrupt as pressed:
+                if until_interrupted:
+                    raise
                 errors.append(pressed)
             else:
                 count -= 1
@@ -82,6 +105,46 @@ def run_on(threads: int, work: Work) -> None:
     _idle.append(team)
 
 
+def run_apart(work: Callable[[], None], claims: list[None], ended: Callable[[], None]) -> None:
+    """Calls ``work()`` on another thread, so that Ctrl-C need not wait for it: then it goes on alone.
+
+    Arguments:
+        claims: one; whoever takes it out calls ``ended``. If it is still there the work was not begun.
+        ended: called after the work, on its thread.
+    """
+    finished = threading.Event()
+
+    def serve(_: int) -> None:
+        try:
+            claims.pop()
+        except IndexError:  # it came too late
+            return
+        try:
+            work()
+        finally:
+            ended()
+            finished.set()
+
+    team = Team(1) if not _leaders else _leaders.pop()
+    try:
+        team.ask(serve, 0)
+        team.wait(1, until_interrupted=True)
+    except BaseException:
+        team.dismiss()
+        if not claims and not finished.wait(GRACE_SECONDS):
+            print(STILL_RUNS, file=sys.stderr)
+        raise
+    _leaders.append(team)
+
+
+GRACE_SECONDS = 1.0
+"""How long Ctrl-C waits for what runs to come to an end by itself."""
+
+STILL_RUNS = "A step still runs in the background; until it has ended the weights are between two steps."
+
+_leaders: list[Team] = []
+
+
 def _team(count: int) -> Team:
     """An idle team of at least so many members, or a new one."""
     for team in list(_idle):
@@ -96,3 +159,4 @@ def _team(count: int) -> Team:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_idle.clear)  # a forked child has none of its parent's threads
+    os.register_at_fork(after_in_child=_leaders.clear)
