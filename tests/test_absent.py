@@ -313,7 +313,8 @@ def test_what_nobody_has_is_pythons_error():
 
 @pytest.mark.needs("keras")
 @pytest.mark.parametrize("kind", THINGS)
-def test_attributes_of_kerass_objects_work_or_say_what_to_use_instead(kind):
+def test_attributes_of_kerass_objects_work_or_say_what_to_use_instead(kind, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
     import keras
 
     one, other = THINGS[kind](thalweg), THINGS[kind](keras)
