@@ -147,3 +147,13 @@ def test_values_of_weights_and_rates():
     ):
         with pytest.raises(ArgumentError, match="channels"):
             call()
+
+
+def test_numbers_that_are_drawn():
+    normal, uniform = backend.random_normal((500,), 1.0, 0.1, seed=1), backend.random_uniform((500,), -1.0, 1.0, seed=1)
+    assert np.mean(normal) == pytest.approx(1.0, abs=0.02)
+    assert -1 <= np.min(uniform) < np.max(uniform) <= 1
+    assert np.abs(backend.truncated_normal((500,), seed=1)).max() <= 2
+    assert np.mean(backend.random_bernoulli((500,), p=0.25, seed=1)) == pytest.approx(0.25, abs=0.06)
+    dropped = np.asarray(backend.dropout(np.ones((500,), np.float32), 0.5, seed=1))
+    assert set(np.unique(dropped)) == {0.0, 2.0}

@@ -121,7 +121,7 @@ ADVICE = (
     Advice(
         "readers of folders, texts and streams",
         "*dataset_from_* utils.PyDataset utils.Sequence *ImageDataGenerator *TimeseriesGenerator *Iterator "
-        "utils.*x_y_sample_weight utils.split_dataset",
+        "utils.split_dataset",
         "fit takes arrays, also mapped from files (np.load(path, mmap_mode='r')): read the files into one first; "
         "train_validation_test_split divides them, the layers Random... augment images",
     ),

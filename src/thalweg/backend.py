@@ -6,12 +6,13 @@ The functions are those of ``thalweg.ops``, under their older names and with the
 from __future__ import annotations
 
 import gc
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thalweg import absent, activations, ops
+from thalweg import absent, activations, ops, random
 from thalweg.checks import report_from
 from thalweg.config import backend as backend
 from thalweg.config import epsilon as epsilon
@@ -91,8 +92,9 @@ def standardize_dtype(dtype: Any) -> str:
     """The name of a dtype; of None ``floatx()``. Raises: DTypeError for what is none."""
     given = dtype if isinstance(dtype, type) else getattr(dtype, "dtype", dtype)
     try:
-        return floatx() if dtype is None else np.dtype(given).name
-    except (TypeError, ValueError) as error:
+        with warnings.catch_warnings(action="error"):  # one that NumPy no longer knows by this name
+            return floatx() if dtype is None else np.dtype(given).name
+    except (TypeError, ValueError, DeprecationWarning) as error:
         raise DTypeError(
             "this is no dtype",
             expected="the name of one, as 'float32'",
@@ -348,6 +350,40 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
 def transpose(x: Any) -> Any:
     """x with its axes from the last to the first."""
     return ops.transpose(x)
+
+
+# Numbers that are drawn, in the step anew in each
+
+
+def random_normal(
+    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: str | None = None, seed: int | None = None
+) -> Any:
+    """Numbers of a normal distribution."""
+    return random.normal(shape, mean, stddev, dtype, seed)
+
+
+def random_uniform(
+    shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: str | None = None, seed: int | None = None
+) -> Any:
+    """Numbers between two."""
+    return random.uniform(shape, minval, maxval, dtype, seed)
+
+
+def truncated_normal(
+    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: str | None = None, seed: int | None = None
+) -> Any:
+    """Numbers of a normal distribution within two deviations."""
+    return random.truncated_normal(shape, mean, stddev, dtype, seed)
+
+
+def random_bernoulli(shape: Any, p: float = 0.0, dtype: str | None = None, seed: int | None = None) -> Any:
+    """1 with the probability p, else 0."""
+    return ops.cast(random.uniform(shape, seed=seed) < p, dtype or floatx())
+
+
+def dropout(x: Any, level: float, noise_shape: Any = None, seed: int | None = None) -> Any:
+    """x with the share ``level`` of its numbers put to 0, and the others raised."""
+    return random.dropout(x, level, noise_shape, seed)
 
 
 def _require_channels_last(owner: str, data_format: str | None) -> None:

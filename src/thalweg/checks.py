@@ -620,7 +620,8 @@ def reporting(function: F) -> F:
             plan = ArgumentRules(function)
         args, kwargs = plan.fitted(args, kwargs)
         try:
-            return function(*args, **kwargs)
+            with np.errstate(all="ignore"):  # what overflows is infinite in the result, as in compiled code
+                return function(*args, **kwargs)
         except Exception as error:
             told = plan.misfit(args, kwargs, error)
             if told is error:

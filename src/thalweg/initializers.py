@@ -12,6 +12,7 @@ import numpy as np
 
 from thalweg import absent, config
 from thalweg.checks import Finite, In, OneOf, check_fields, checked
+from thalweg.data.arrays import refuse_masked
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.graph.types import Shape
@@ -354,11 +355,12 @@ IdentityInitializer = Identity
 
 
 def _numbers(given: Any) -> np.ndarray:
+    refuse_masked(given, "Constant: value")
     try:
         array = np.asarray(given, np.float64)
-        if np.isfinite(array).all():
+        if array.size and np.isfinite(array).all():
             return array
-        got = "numbers that are not finite"
+        got = "numbers that are not finite" if array.size else "no numbers"
     except (TypeError, ValueError) as error:
         got = str(error)
     raise ArgumentError(
@@ -404,3 +406,6 @@ def fans(shape: Shape) -> tuple[int, int]:
         return size, size
     window = math.prod(shape[:-2])
     return shape[-2] * window, shape[-1] * window
+
+
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal

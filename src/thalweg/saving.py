@@ -64,7 +64,7 @@ def _homes(entry: Any) -> list[Registry[Any]]:
     """The registries that an entry can stand in."""
     if isinstance(entry, type) and issubclass(entry, Model):
         return [models]
-    if not isinstance(entry, type) and callable(entry):
+    if not isinstance(entry, type) and callable(entry) and hasattr(entry, "__name__"):
         return [functions]
     found = homes(entry)
     if not found:
@@ -80,7 +80,7 @@ def _homes(entry: Any) -> list[Registry[Any]]:
 def get_registered_name(obj: Any) -> str:
     """The name of a class or function in files; its own name if it is not registered."""
     names = (registry.first_name(obj) for registry in _homes(obj))
-    return next((name for name in names if name is not None), obj.__name__)
+    return next((name for name in names if name is not None), None) or obj.__name__
 
 
 @checked

@@ -129,7 +129,7 @@ FOR_US = (
     *("result", "of_sums", "start", "check_symbols", "margins", "window", "frame", "factors", "check_fit", "stepper"),
     *("use_as", "build_on", "build_for", "require_ready", "augment", "base_name", "sublayers", "as_layer", "said"),
     *("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics", "compute_mask", "value_of"),
-    *("resolve", "with_layers", "call"),
+    *("resolve", "with_layers", "call", "keep_in", "for_weights"),
 )
 """Methods by which layers, losses, metrics and optimizers speak with thalweg, beside those that take nodes."""
 

@@ -264,7 +264,7 @@ def test_a_layer_that_would_take_all_memory(parts):
     arrays, description, path = parts
     description["config"]["layers"][0]["config"]["units"] = 10**15
     safetensors.write(path, arrays, {"thalweg": json.dumps(description)})
-    with pytest.raises(errors.InsufficientMemoryError, match="Dense.*kernel"):
+    with pytest.raises(errors.InsufficientMemoryError, match=r"Dense.*kernel"):
         thalweg.load_model(path)
 
 

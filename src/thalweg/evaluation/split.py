@@ -139,7 +139,12 @@ def _counts(array: Any) -> list[int]:
         array = tuple(array.values())
     if isinstance(array, tuple):
         return [count for part in array for count in _counts(part)]
-    if not hasattr(array, "__len__") or np.shape(array) == () or isinstance(array, str | bytes):
+    if (
+        not hasattr(array, "__len__")
+        or hasattr(array, "nnz")
+        or np.shape(array) == ()
+        or isinstance(array, str | bytes)
+    ):
         raise DataError(
             "these are no rows to be cut",
             expected="an array, a list or a table with a row for each sample",

@@ -257,11 +257,11 @@ def spread(weight: Node, values: Node) -> Node:
     if leading and leading == values.shape[: len(leading)]:
         return ops.broadcast(ops.reshape(weight, leading), values.shape, tuple(range(len(leading))))
     inside = zip(weight.shape[1:], values.shape[1:], strict=False)
-    if weight.rank == values.rank and weight.shape[0] == values.shape[0] and all(n in (1, m) for n, m in inside):
+    if weight.rank == values.rank and weight.shape[:1] == values.shape[:1] and all(n in (1, m) for n, m in inside):
         return ops.broadcast_to(weight, values.shape)
     raise ShapeError(
         "the sample weights do not fit the targets",
-        expected=f"({values.shape[0]},), one for each sample, or {values.shape}, one for each value of the loss",
+        expected=f"{values.shape[:1]}, one for each sample, or {values.shape}, one for each value of the loss",
         got=str(weight.shape),
         fix="pass one weight for each sample, or each place",
     )

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from thalweg import config, ops
+from thalweg.checks import checked
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.layers.tracing import as_node
@@ -78,6 +79,7 @@ class MeanMetricWrapper(MeanMetric):
         dtype: Keras's; sums are double precision.
     """
 
+    @checked
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         super().__init__(name=name or getattr(fn, "__name__", "mean_metric_wrapper"))
         object.__setattr__(self, "fn", fn)  # frozen otherwise

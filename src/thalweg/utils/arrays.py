@@ -48,7 +48,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     return rows
 
 
-@checked
+@reporting
 def pad_sequences(
     sequences: Iterable[Any],
     maxlen: Annotated[int, In("[1, inf)")] | None = None,

@@ -9,7 +9,7 @@ import numpy as np
 
 from thalweg import config
 from thalweg.checks import FilePath, In, OneOf, checked
-from thalweg.data.arrays import as_array
+from thalweg.data.arrays import as_array, converted
 from thalweg.errors import MissingPackageError, ShapeError, StorageError
 
 MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
@@ -75,7 +75,9 @@ def img_to_array(img: Image, data_format: Format = None, dtype: str | None = Non
 
     Shapes: (height, width, channels); channels first with ``data_format="channels_first"``. A grey one has 1 channel.
     """
-    array = np.asarray(img, dtype or config.floatx())
+    if hasattr(img, "convert"):  # Pillow's
+        img = np.asarray(img)
+    array = converted(as_array(img, "img"), dtype or config.floatx(), "img")
     if array.ndim == 2:
         array = array[:, :, None]
     if array.ndim != 3:
