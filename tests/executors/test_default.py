@@ -1,10 +1,16 @@
 import importlib.util
+import threading
 
 import pytest
 
 from thalweg import executors
 from thalweg.errors import ArgumentError
 from thalweg.executors import threads
+from thalweg.executors.native import executor as native
+from thalweg.executors.native.host import this_host
+from thalweg.executors.native.run import cache
+from thalweg.graph.node import Graph
+from thalweg.ops import input_node
 
 
 def test_the_environment_chooses_the_executor(monkeypatch):
@@ -40,3 +46,40 @@ def test_threads_come_from_the_argument_then_the_environment(monkeypatch):
 def test_a_containers_quota_limits_the_threads(tmp_path, quota, cores):
     (tmp_path / "cpu.max").write_text(quota)
     assert threads._quota(tmp_path) == cores
+
+
+@pytest.mark.parametrize("given", ["zzz", "AVX2", "neon,sse2"])
+def test_a_host_that_is_not_there_is_an_error(monkeypatch, given):
+    monkeypatch.setenv("THALWEG_HOST", given)
+    with pytest.raises(ArgumentError, match="THALWEG_HOST"):
+        this_host.__wrapped__()
+
+
+@pytest.mark.parametrize("given", ["10000", "99999999999999999999"])
+def test_more_threads_than_any_machine_has(monkeypatch, given):
+    monkeypatch.setenv("THALWEG_THREADS", given)
+    with pytest.raises(ArgumentError, match="THALWEG_THREADS"):
+        threads.wanted(None)
+    with pytest.raises(ArgumentError, match="threads"):
+        threads.wanted(int(given))
+
+
+def test_who_waits_long_for_the_compiler_is_told(monkeypatch, capsys):
+    told = threading.Event()
+    monkeypatch.setattr(native, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(cache, "load", lambda key: None)
+    compiled = native._compiled
+
+    def slowly(*arguments):
+        assert told.wait(30)
+        return compiled(*arguments)
+
+    monkeypatch.setattr(native, "_compiled", slowly)
+
+    def show(text, file):
+        file.write(text)
+        told.set()
+
+    monkeypatch.setattr(native, "print", show, raising=False)
+    native.NativeExecutor().compile(Graph({"y": input_node("x", (5,)) * 3.0}), gather=False)
+    assert "Compiling a step of" in capsys.readouterr().err

@@ -348,6 +348,9 @@ class TestFlow:
         inputs = [x.call.inputs[0], y.call.inputs[0]]
         result = run(Model(inputs, symbol), SERIES, SERIES[::-1].copy())
         np.testing.assert_allclose(result, SERIES + KNOWN[::-1][..., None], rtol=1e-6)
+        given = Input((4,), dtype="bool")
+        model = Model([*inputs, given], Two()(x, y, value_mask=given))
+        np.testing.assert_allclose(run(model, SERIES, SERIES, ~KNOWN), SERIES + ~KNOWN[..., None], rtol=1e-6)
 
     def test_nested_inputs(self):
         class Pair(Layer):

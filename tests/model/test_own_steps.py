@@ -364,6 +364,13 @@ class TestLogs:
             model.fit(X, Y, epochs=5, verbose=0)
         assert "is as it was before step" in caught.value.fix
 
+    def test_the_error_names_the_rates_of_all_its_optimizers(self):
+        model = pair()
+        model.d_optimizer.learning_rate, model.g_optimizer.learning_rate = 1e30, 0.25
+        with pytest.raises(NonFiniteError) as caught:
+            model.fit(X, epochs=5, verbose=0)
+        assert "(now 1e+30 and 0.25)" in caught.value.fix
+
     def test_callbacks_watch_them(self):
         class Watched(Stepless):
             def test_step(self, data):

@@ -12,22 +12,24 @@ from thalweg.checks import In, check_value
 from thalweg.errors import ArgumentError
 
 ENVIRONMENT = "THALWEG_THREADS"
+MOST = 4096
+"""More than any machine has cores."""
 
 
 def wanted(threads: int | None) -> int:
     """The argument if given, else the environment's, else every core that this process may use.
 
-    Raises: ArgumentError for a number below 1.
+    Raises: ArgumentError for a number below 1, or of more threads than any machine has.
     """
     if threads is not None:
-        return int(check_value("fit", "threads", Annotated[int, In("[1, inf)")], threads))
+        return int(check_value("fit", "threads", Annotated[int, In(f"[1, {MOST}]")], threads))
     given = os.environ.get(ENVIRONMENT)
     if not given:
         return available()
-    if not given.isdecimal() or int(given) < 1:
+    if not given.isdecimal() or not 1 <= int(given) <= MOST:
         raise ArgumentError(
             f"the environment variable {ENVIRONMENT} does not fit its rule",
-            expected="an integer from 1 on",
+            expected=f"an integer from 1 to {MOST}",
             got=repr(given),
             fix=f"unset {ENVIRONMENT}, or set it to a number of threads",
         )

@@ -555,7 +555,8 @@ class Layer(Registered):
         """What ``call`` asks for besides the inputs: ``training``, the mask of the first input, masks of others."""
         wanted = signature_of(type(self))
         inputs = {**dict(zip(wanted.names, positional, strict=False)), **named}
-        told = {f"{name}_mask": Masks.of(inputs[name]).nested for name in wanted.masks if name in inputs}
+        asked = [name for name in wanted.masks if name in inputs and f"{name}_mask" not in inputs]
+        told = {f"{name}_mask": Masks.of(inputs[name]).nested for name in asked}
         told |= {"training": training} if wanted.training else {}
         return told | ({"mask": masks.nested} if wanted.mask else {})
 

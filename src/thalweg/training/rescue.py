@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field
 from typing import Any, Protocol
 
@@ -21,12 +21,15 @@ from thalweg.ops.lookup import Take
 from thalweg.ops.shape import Reshape
 from thalweg.optimizers.optimizer import LEARNING_RATE_STATE
 from thalweg.state import Snapshot, State
-from thalweg.state.names import EVALUATION, METRICS, PARAMETERS, STATISTICS, STEP_STATE, level, within
+from thalweg.state.names import EVALUATION, METRICS, OPTIMIZERS, PARAMETERS, STATISTICS, STEP_STATE, level, within
 from thalweg.training.step import Step
 
 SNAPSHOT_SECONDS = 1.0
 """How often the state is copied: a copy of 5 MB takes a millisecond, and at most this much is replayed."""
 
+
+Rates = dict[str, float]
+"""Learning rates by the names of their states."""
 
 MOST_CHUNKS = 4
 """Of a stream, whose chunks are kept for as long as they may have to be run again."""
@@ -57,6 +60,14 @@ class StepRunner(Protocol):
         """What a step of this size is made of."""
 
 
+def rate_names(states: Iterable[str]) -> list[str]:
+    """The states that are learning rates: those of the optimizers beside that of ``compile``, if there are such."""
+    rate = within(LEARNING_RATE_STATE)
+    return [n for n in states if level(n) == OPTIMIZERS and n.count("/") == 2 and n.endswith(f"/{rate}")] or [
+        LEARNING_RATE_STATE
+    ]
+
+
 @dataclass
 class Rescue:
     """Keeps a good state and what was run since, so that the step that broke it can be found by running it again."""
@@ -64,7 +75,7 @@ class Rescue:
     runner: StepRunner
     kept: Snapshot = field(default_factory=dict)
     kept_at: float = -np.inf
-    calls: list[tuple[Arrays, np.ndarray, float]] = field(default_factory=list)
+    calls: list[tuple[Arrays, np.ndarray, Rates]] = field(default_factory=list)
     chunks: int = 0  # that the calls are of
     logs: dict[str, Any] | None = None  # up to the step that broke it, and with it
 
@@ -83,7 +94,8 @@ class Rescue:
             self.check()
             self.kept = self.state.snapshot(into=self.kept)
             self.kept_at = now
-        self.calls.append((arrays, index, self.state.number(LEARNING_RATE_STATE)))
+        rates = {name: self.state.number(name) for name in rate_names(self.state.names(OPTIMIZERS))}
+        self.calls.append((arrays, index, rates))
 
     def check(self) -> None:
         """Raise Divergence if anything that lasts is not finite: a step may break the weights after a good loss."""
@@ -95,8 +107,9 @@ class Rescue:
         if not self.kept:
             return self._report_state()
         self.state.restore(self.kept)
-        for arrays, index, rate in self.calls:
-            self.state.write(LEARNING_RATE_STATE, rate)
+        for arrays, index, rates in self.calls:
+            for name, rate in rates.items():
+                self.state.write(name, rate)
             before = self.state.snapshot()
             self.runner.run(arrays, index, 1)
             if self._broken() is not None:
@@ -121,7 +134,7 @@ class Rescue:
         """Where no step can be named."""
         gone = "a loss that was not finite, and is finite when the same steps run again with other settings"
         what = self._broken() or gone
-        return _report(None, {}, self.state.snapshot((STEP_STATE, LEARNING_RATE_STATE)), what)
+        return _report(None, {}, self.state.snapshot((STEP_STATE, *rate_names(self.state.names(OPTIMIZERS)))), what)
 
     def _broken(self) -> str | None:
         """What lasts and is not finite, in words; None if all is well. Metrics may be infinite, the loss may not."""
@@ -147,7 +160,7 @@ def _report(step: Step | None, inputs: Arrays, before: Snapshot, after: str) -> 
     number = int(before[STEP_STATE]) + 1
     origin = None if step is None else _origin(step, inputs, before)
     what, layer, cure = origin if origin is not None else (after, None, None)
-    rate = float(before[LEARNING_RATE_STATE])
+    rates = " and ".join(f"{float(before[name]):g}" for name in rate_names(before))
     sizes = [np.abs(x.astype(np.float64)).max(initial=0) for label, x in inputs.items() if label[0] == "x"]
     largest = float(max(sizes, default=0))
     scaled = f"scale the inputs (the largest of this batch is {largest:g}), " if largest > 10 else ""
@@ -155,7 +168,7 @@ def _report(step: Step | None, inputs: Arrays, before: Snapshot, after: str) -> 
         f"training step {number} gives numbers that are not finite",
         expected="finite numbers in every activation, gradient and weight",
         got=what,
-        fix=(cure or f"{scaled}lower the learning rate (now {rate:g}) or pass clipnorm=1.0 to the optimizer")
+        fix=(cure or f"{scaled}lower the learning rate (now {rates}) or pass clipnorm=1.0 to the optimizer")
         + f"; the model is as it was before step {number}",
         layer=f"layer {layer!r}" if layer else None,
     )

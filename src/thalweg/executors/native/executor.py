@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
@@ -68,7 +70,8 @@ class NativeExecutor:
             content = _kept(key)
             phases.done("looked into the cache")
             if content is None:
-                content = _compiled(graph, host, gather, self.checked, phases)
+                with _told_if_long(graph):
+                    content = _compiled(graph, host, gather, self.checked, phases)
                 cache.save(key, content.to_bytes())
                 phases.done("saved")
         program = NativeProgram(graph, content, gather, self.checked)
@@ -134,6 +137,29 @@ class Content(NamedTuple):
 
 
 _HEAD, _SIZE = struct.Struct("<qdd"), struct.Struct("<Q")
+
+
+PATIENCE_SECONDS = 10.0
+"""Who waits longer for the compiler is told what is going on, and again whenever that time has doubled."""
+
+
+@contextmanager
+def _told_if_long(graph: Graph) -> Iterator[None]:
+    ended = threading.Event()
+
+    def tell() -> None:
+        began, told = time.perf_counter(), PATIENCE_SECONDS
+        while not ended.wait(began + told - time.perf_counter()):
+            if sys.stderr is not None:
+                what = f"a step of {len(graph.nodes())} operations, {told:.0f} seconds so far"
+                print(f"Compiling {what}; later processes find it in the cache.", file=sys.stderr)
+            told = max(2 * told, 1.0)
+
+    threading.Thread(target=tell, name="thalweg-tell", daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 def _kept(key: str) -> Content | None:

@@ -7,6 +7,7 @@ import os
 import platform
 from pathlib import Path
 
+from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 
 ITEMSIZE = {"float32": 4, "float64": 8, "int32": 4, "uint32": 4, "int64": 8, "uint8": 1, "bool": 1}
@@ -51,10 +52,21 @@ def executable_hosts() -> list[Host]:
 
 @functools.cache
 def this_host() -> Host:
-    """The widest description that this machine can execute; ``THALWEG_HOST`` names another of them."""
+    """The widest description that this machine can execute; ``THALWEG_HOST`` names another of them.
+
+    Raises: ArgumentError if that is none of them.
+    """
     hosts = executable_hosts()
-    wanted = os.environ.get("THALWEG_HOST", "")
-    return next((host for host in hosts if host.name == wanted), hosts[0])
+    wanted = os.environ.get("THALWEG_HOST") or hosts[0].name
+    found = next((host for host in hosts if host.name == wanted), None)
+    if found is None:
+        raise ArgumentError(
+            "the environment variable THALWEG_HOST does not fit its rule",
+            expected=f"what this machine can execute: {' or '.join(repr(host.name) for host in hosts)}",
+            got=repr(wanted),
+            fix="unset THALWEG_HOST",
+        )
+    return found
 
 
 @functools.cache

@@ -351,6 +351,19 @@ def test_who_has_no_place_for_a_secret_keeps_it_in_the_folder(home, folder, tmp_
     assert {entry.name for entry in folder.iterdir()} == {path(folder, 1).name, "secret"}
 
 
+def test_a_user_without_a_home_has_no_cache_folder(monkeypatch):
+    monkeypatch.undo()
+
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.delenv(cache.ENVIRONMENT)
+    assert cache.directory() is None
+    monkeypatch.setenv(cache.ENVIRONMENT, "~nobody-of-this-name/cache")
+    assert cache.directory() is None
+
+
 def test_a_program_that_changes_its_folder_keeps_its_cache(tmp_path, monkeypatch):
     (tmp_path / "other").mkdir()
     monkeypatch.chdir(tmp_path)

@@ -44,15 +44,15 @@ class CacheNotice(UserWarning):
 def directory() -> Path | None:
     """Where entries lie: in a folder that only thalweg uses, inside of what ``THALWEG_CACHE_DIR`` names or the user's
     cache folder. None if there is neither."""
-    given = os.environ.get(ENVIRONMENT)
-    home = _absolute(given) if given else _user_folder()
+    given = os.path.expanduser(os.environ.get(ENVIRONMENT, ""))
+    home = _absolute(given) if given and not given.startswith("~") else _user_folder()
     return None if home is None else home / "thalweg" / "compiled"
 
 
 @functools.cache
 def _absolute(given: str) -> Path:
     """Once and for all: a program that changes its working directory keeps its cache."""
-    return Path(os.path.abspath(os.path.expanduser(given)))
+    return Path(os.path.abspath(given))
 
 
 def _user_folder() -> Path | None:
