@@ -13,7 +13,7 @@ X = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
 
 @saving.register_keras_serializable(package="tests")
 @dataclass(eq=False)
-class Scaled(layers.Layer):
+class Multiplied(layers.Layer):
     factor: float = 2.0
 
     def call(self, x):
@@ -31,13 +31,13 @@ def off(y_true, y_pred):
 
 
 def test_registered_things_are_saved_and_loaded(tmp_path):
-    model = thalweg.Sequential([layers.Input((3,)), Scaled(3.0), layers.Dense(2, activation=cube)])
+    model = thalweg.Sequential([layers.Input((3,)), Multiplied(3.0), layers.Dense(2, activation=cube)])
     model.compile("sgd", "mse", metrics=["mae"])
     thalweg.models.save_model(model, tmp_path / "model.thalweg")
     loaded = thalweg.models.load_model(tmp_path / "model.thalweg")
     np.testing.assert_array_equal(loaded.predict(X, verbose=0), model.predict(X, verbose=0))
-    assert saving.get_registered_name(Scaled) == "tests>Scaled"
-    assert saving.get_registered_object("tests>Scaled") is Scaled
+    assert saving.get_registered_name(Multiplied) == "tests>Multiplied"
+    assert saving.get_registered_object("tests>Multiplied") is Multiplied
     assert saving.get_registered_object("tests>Missing") is None
     assert saving.get_registered_name(np.float64.hex) == "hex"
 
@@ -87,7 +87,7 @@ def test_names_for_everybody():
 
 
 def test_descriptions_there_and_back():
-    described = saving.serialize_keras_object([Scaled(4.0), {"loss": losses.Huber(2.0)}])
+    described = saving.serialize_keras_object([Multiplied(4.0), {"loss": losses.Huber(2.0)}])
     scaled, rest = saving.deserialize_keras_object(described)
     assert scaled.factor == 4.0
     assert rest == {"loss": losses.Huber(2.0)}
@@ -98,7 +98,7 @@ def test_descriptions_there_and_back():
 
 
 def test_models_from_json():
-    model = thalweg.Sequential([layers.Input((3,)), layers.Dense(2), Scaled()])
+    model = thalweg.Sequential([layers.Input((3,)), layers.Dense(2), Multiplied()])
     again = thalweg.models.model_from_json(model.to_json())
     again.set_weights(model.get_weights())
     np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
