@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from thalweg.errors import AbsentImportError, ThalwegError, did_you_mean, nearest
+from thalweg.errors import AbsentAttributeError, AbsentImportError, ThalwegError, did_you_mean, nearest
 
 
 class Advice(NamedTuple):
@@ -256,6 +256,69 @@ OLDER_PATHS = {
     "optimizers.learning_rate_schedule": "optimizers.schedules",
 }
 
+IN_THE_STEP = "a step is compiled as a whole: write train_step, test_step or compute_loss, or fit does it all"
+WITH_FIT = "fit, evaluate and predict take arrays, also mapped from files (np.load(path, mmap_mode='r'))"
+
+ATTRIBUTES: Mapping[str, str] = {
+    "stateless_call": "call it on arrays, y = model(x); in a step the weights are states of the compiled program",
+    "stateless_compute_loss": "write compute_loss or train_step, which is compiled with its gradients",
+    "stateless_*": "its numbers are states of the compiled program; on arrays call it, or its methods, as they are",
+    "quantiz*": "there are float32 and float64; small integers go in with Input(dtype='uint8')",
+    "enable_lora": "freeze the layer and add a product of two small Dense layers to what it gives",
+    "export": "save(path) writes everything that load_model reads; get_weights() gives arrays for other programs",
+    "save_own_variables": "weights are saved by their paths: model.save_weights(path)",
+    "load_own_variables": "weights are loaded by their paths: model.load_weights(path)",
+    "dtype_policy": "layer.dtype; a layer computes in one dtype",
+    "*_build_config": "get_config says how a layer is made; a model says what it was built for",
+    "build_from_config": "get_config says how a layer is made; a model says what it was built for",
+    "*_generator": WITH_FIT,
+    "predict_classes": "np.argmax(model.predict(x), axis=-1), or (model.predict(x) > 0.5).astype(int) for two classes",
+    "predict_proba": "model.predict(x) gives the probabilities of a softmax or sigmoid",
+    "*_function": IN_THE_STEP,
+    "steps_per_execution": "one call runs as many steps as fit into a tenth of a second",
+    "jit_compile": "every step is compiled",
+    "run_eagerly": "THALWEG_EXECUTOR=numpy runs each operation by itself; model.explain() shows the step",
+    "build": "what it keeps is made when the step is compiled: leave the call out",
+    "add_variable": "add_weight, with the same arguments",
+    "add_*variable*": "docs/keras.md, 'Your own optimizer': slots are named, and update gives their next values",
+    "update_step": "docs/keras.md, 'Your own optimizer': update gives the next values as nodes",
+    "apply*": "model.optimizer, inside of train_step, has apply_gradients and apply",
+    "assign*": "docs/keras.md, 'Your own optimizer': update gives the next values as nodes",
+    "finalize_variable_values": "averages of the weights (use_ema) come with callbacks.SwapEMAWeights",
+    "scale_loss": "there is nothing to scale: gradients are float32 or float64",
+    "compute_loss_and_updates": IN_THE_STEP,
+    "get_quantization_layer_structure": "there are float32 and float64",
+    "metrics_variables": "model.metrics, each with its result()",
+    "built": "model.optimizer has what changes, after compile; an optimizer by itself holds no numbers",
+    "iterations": "model.optimizer.iterations, after compile; an optimizer by itself holds no numbers",
+    "variables": "model.optimizer.variables, after compile; an optimizer by itself holds no numbers",
+    "set_weights": "model.save(path) and load_model(path) keep all that the optimizer has, too",
+    "call": "per_sample(y_true, y_pred), the loss of each sample; the object itself is called for the mean",
+    "fn": "per_sample(y_true, y_pred), the loss of each sample",
+    "*_negatives": "metrics.ConfusionMatrix, or FalseNegatives and its like, beside it",
+    "*_positives": "metrics.ConfusionMatrix, or FalsePositives and its like, beside it",
+    "interpolate_pr_auc": "result() gives the area",
+    "activity_regularizer": "a regularizer belongs to a layer: Dense(8, activity_regularizer='l2')",
+    "autocast": "config.set_floatx chooses between float32 and float64 for all layers",
+    "dtype": "the dtype of each layer, layer.dtype; config.floatx() unless it was given one",
+    "call_signature_parameters": "inspect.signature(layer.call)",
+    "compute_*": "each of model.layers has it; a model called on what Input gives tells the shapes",
+    "input_spec": "model.inputs and model.input_shape",
+    "path": "parameters have a path; a layer has its name",
+    "metrics": "model.metrics; a metric that is an attribute of a layer is among them",
+    "supports_*": "a model compiles always, and passes on the masks that its layers pass on",
+    "lora_*": "freeze the layer and add a product of two small Dense layers to what it gives",
+    "variable_serialization_spec": "weights are saved by their paths: model.save_weights(path)",
+    "add_update": "self.update(parameter, node) says what a step stores in it",
+    "*state_tree": "model.get_weights() and set_weights(), or model.save(path) for all of the state",
+    "jax_state_sync": "there is nothing to bring together: the state is always the model's",
+    "rematerialized_call": "activations are kept where they are needed; a smaller batch_size needs less memory",
+    "symbolic_call": "call it on what Input gives",
+    "input_dtype": "layer.dtype; a layer computes in one dtype",
+    "variable_dtype": "layer.dtype; a layer computes in one dtype",
+}
+"""What stands in for attributes and methods of Keras's objects, today's and older ones. The first pattern counts."""
+
 _ROOT = "thalweg"
 
 
@@ -274,6 +337,18 @@ class AbsentNameError(ThalwegError, AttributeError):
 
     def __reduce__(self) -> tuple[Callable[..., AbsentNameError], tuple[str, str]]:  # type: ignore[override]
         return AbsentNameError, (self.module, str(self.name))
+
+
+def absent_attribute(owner: str, name: str) -> AttributeError:
+    """The error for an attribute that an object of this class does not have; with advice if Keras has it."""
+    from fnmatch import fnmatchcase  # here, because only a name that is not there needs it
+
+    advised = None if name.startswith("_") else next((p for p in ATTRIBUTES if fnmatchcase(name, p)), None)
+    if advised is None:
+        return AttributeError(f"{owner!r} object has no attribute {name!r}")
+    return AbsentAttributeError(
+        f"{owner} has no {name}", expected="the names in docs/keras.md", got=f".{name}", fix=ATTRIBUTES[advised]
+    )
 
 
 def answers(module: str, find: Callable[[str], Any] | None = None) -> Callable[[str], Any]:

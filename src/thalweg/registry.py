@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FunctionType
-from typing import Any, ClassVar, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
 
+from thalweg.absent import absent_attribute
 from thalweg.errors import ArgumentError, NameNotFoundError, did_you_mean, listed
 from thalweg.fields import has_field_constructor
 from thalweg.spelling import MADE_WITH, Spelled, constructor_arguments
@@ -422,6 +423,11 @@ class Registered(metaclass=Spelled):
     """What Layer, Loss, Optimizer ... have in common: a registry knows their subclasses by name."""
 
     _registry: ClassVar[Registry[Any]]  # the one that was made for the base
+
+    if not TYPE_CHECKING:  # which would take it that everything is there
+
+        def __getattr__(self, name: str) -> Any:
+            raise absent_attribute(type(self).__name__, name)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments as JSON types, from which ``from_config`` makes an equal object (a layer without weights)."""

@@ -227,7 +227,7 @@ class TestErrors:
 
         with pytest.raises(GraphError, match=r"super\(\).__init__\(\)"):
             Hasty().predict(X)
-        with pytest.raises(AttributeError, match="has no attribute 'sumary'"):
+        with pytest.raises(AttributeError, match="object has no attribute 'sumary'"):
             Net().sumary()
 
     def test_call_gives_no_tensor(self):

@@ -22,7 +22,6 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
 from thalweg.graph.types import FLOATS, OpenSize, Shape, TensorType
 from thalweg.initializers import Filling, Given
-from thalweg.layers.absent import absent_attribute
 from thalweg.layers.masks import Masks, mask_results
 from thalweg.layers.signature import (
     PLAIN,
@@ -126,9 +125,6 @@ class Layer(Registered):
         if name == "trainable":
             for layer in self.sublayers():
                 layer.trainable = value
-
-    def __getattr__(self, name: str) -> Any:
-        raise absent_attribute(type(self).__name__, name)
 
     # What a subclass writes. (The signatures here let a subclass name its inputs: ``call(self, x, training)``.)
 

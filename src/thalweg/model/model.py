@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 import numpy as np
 
 from thalweg import config, executors, optimizers
+from thalweg.absent import absent_attribute
 from thalweg.checks import Count, FilePath, In, check_value, checked
 from thalweg.errors import ArgumentError, GraphError, ThalwegError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
-from thalweg.layers.absent import absent_attribute
 from thalweg.layers.layer import Layer, add_loss, refuse_add_metric
 from thalweg.layers.masks import Masks
 from thalweg.layers.nested import Nested, unwrapped
@@ -150,6 +150,8 @@ class Model:
                 got=f"no {name!r}, which that makes",
                 fix="call super().__init__() first, then make the layers",
             )
+        if name == "loss" and self.compiled:  # no property: a class of one's own may keep its loss under this name
+            return self.runner.require_compiled("loss").loss
         raise absent_attribute(type(self).__name__, name)
 
     def __repr__(self) -> str:
@@ -463,8 +465,9 @@ class Model:
 
     @property
     def weights(self) -> list[Parameter]:
-        """All parameters; ``.numpy()`` gives the value of one, ``.assign(array)`` changes it."""
-        return list(all_weights.made(self.runner, "weights").values())
+        """All parameters, none while the model is not built; ``.numpy()`` gives the value of one, ``.assign(array)``
+        changes it."""
+        return [] if not self.built else list(all_weights.made(self.runner, "weights").values())
 
     def add_weight(self, *args: Any, **options: Any) -> Parameter:
         """A weight of the model itself, for a class that uses it in its ``call``; arguments as ``Layer.add_weight``.
@@ -486,13 +489,13 @@ class Model:
     @property
     def trainable_weights(self) -> list[Parameter]:
         """The parameters that training changes."""
-        trained = self.parameters(trainable_only=True).values()
+        trained = self.parameters(trainable_only=True).values() if self.built else ()
         return [parameter for parameter in self.weights if parameter in trained]
 
     @property
     def non_trainable_weights(self) -> list[Parameter]:
         """The others: frozen ones, and those that are kept rather than trained."""
-        trained = self.parameters(trainable_only=True).values()
+        trained = self.parameters(trainable_only=True).values() if self.built else ()
         return [parameter for parameter in self.weights if parameter not in trained]
 
     variables, trainable_variables, non_trainable_variables = weights, trainable_weights, non_trainable_weights
@@ -579,6 +582,11 @@ class Model:
         """For a ``compile`` of one's own: after ``super().compile()`` the model has another optimizer."""
         decided = self.runner.require_compiled("setting the optimizer")
         self.runner.compile(dataclasses.replace(decided, rule=value.current_rule()))
+
+    @property
+    def compiled(self) -> bool:
+        """Whether ``compile`` was called."""
+        return self.runner.compiled is not None
 
     @property
     def loss_choice(self) -> str | None:

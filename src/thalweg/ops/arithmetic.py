@@ -155,7 +155,7 @@ def isfinite(x: Node) -> Node:
 
 def isreal(x: Node) -> Node:
     """True everywhere: there are no complex numbers. Shapes: x (...) -> (...), bool."""
-    return logical_or(equal(x, x), isnan(x))
+    return filled(x.shape, True, "bool")
 
 
 def isclose(x1: Node, x2: Operand, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Node:

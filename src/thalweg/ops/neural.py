@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 
@@ -17,11 +18,11 @@ from thalweg.ops.concatenate import concatenate as join
 from thalweg.ops.convolution import convolve, convolve_transposed, reach, surrounded
 from thalweg.ops.elementwise import (
     Operand,
-    absolute,
     add,
     clip,
     divide,
     equal,
+    exp,
     floating,
     less,
     log,
@@ -36,7 +37,7 @@ from thalweg.ops.elementwise import (
     square,
     subtract,
 )
-from thalweg.ops.leaf import iota
+from thalweg.ops.leaf import iota, stop_gradient
 from thalweg.ops.places import one_hot
 from thalweg.ops.products import einsum
 from thalweg.ops.reduce import lowest, reduce_max, reduce_mean
@@ -457,22 +458,20 @@ def ctc_loss(
     skips = logical_and(not_equal(labels, mask_index), not_equal(labels, two_before))
     place = iota((batch, states), 1)
     alpha = where(less(place, 2), read[:, 0], NEVER)
+    before = filled((batch, 2), NEVER, alpha.dtype)
     for t in range(1, times):
-        one, two = (_later(alpha, by) for by in (1, 2))
-        moved = add(_log_sum(_log_sum(alpha, one), where(skips, two, NEVER)), read[:, t])
+        around = join((before, alpha), 1)
+        moved = add(_log_sum(alpha, around[:, 1:-1], where(skips, around[:, :-2], NEVER)), read[:, t])
         alpha = moved if output_length is None else where(less(t, reshape(output_length, (batch, 1))), moved, alpha)
     last = multiply(reshape(cast(target_length, "int32"), (batch, 1)), 2)
     ends = logical_or(equal(place, last), equal(place, subtract(last, 1)))
     return negate(logsumexp(where(ends, alpha, NEVER), 1))
 
 
-def _later(x: Node, by: int) -> Node:
-    """What stood some places before. Shapes: x (batch, n) -> (batch, n)."""
-    return join((filled((x.shape[0], by), NEVER, x.dtype), x[:, :-by]), 1)
-
-
-def _log_sum(x: Node, y: Node) -> Node:
-    return add(maximum(x, y), softplus(negate(absolute(subtract(x, y)))))
+def _log_sum(*terms: Node) -> Node:
+    """The logarithm of the sum of what these are logarithms of."""
+    largest = stop_gradient(functools.reduce(maximum, terms))
+    return add(log(functools.reduce(add, (exp(subtract(x, largest)) for x in terms))), largest)
 
 
 def psnr(x1: Node, x2: Operand, max_val: float) -> Node:
