@@ -235,12 +235,17 @@ def builder(build: Callable[..., None], done: Callable[[Any], None]) -> Callable
     return built
 
 
+@lru_cache(maxsize=1024)
+def _parameters_of_build(cls: Any) -> list[inspect.Parameter]:
+    return list(inspect.signature(cls.build).parameters.values())[1:]
+
+
 def build_with(layer: Any, positional: tuple[Any, ...], named: Mapping[str, Any]) -> None:
     """Call the layer's ``build`` with the types of its inputs: ``x_shape`` is that of the input ``x``, as in Keras; one
     parameter is that of the first input, others follow in order.
     """
-    parameters = list(inspect.signature(layer.build).parameters.values())
     cls: Any = type(layer)
+    parameters = _parameters_of_build(cls)
     own = signature_of(cls).names
     by_name = dict(zip(own, positional, strict=False)) | dict(named)
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
