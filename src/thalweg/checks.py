@@ -545,6 +545,7 @@ class ArgumentRules:
 
     Arguments:
         left_out: words; arguments in whose annotations one of them stands are not looked at.
+        arithmetic: whether the function computes with numbers, of which NaN is one.
 
     Attributes:
         owner: how messages call the function.
@@ -554,8 +555,9 @@ class ArgumentRules:
         hands_on: whether it takes functions.
     """
 
-    def __init__(self, function: Callable[..., Any], left_out: Sequence[str] = ()) -> None:
+    def __init__(self, function: Callable[..., Any], left_out: Sequence[str] = (), *, arithmetic: bool = False) -> None:
         self.function = function
+        self.arithmetic = arithmetic
         self.owner = function.__name__
         if self.owner.startswith("__"):
             self.owner = function.__qualname__.rpartition(".")[0]
@@ -580,15 +582,20 @@ class ArgumentRules:
         given = args
         for at, value in enumerate(args):
             name, annotation = self.places[at] if at < len(self.places) else self.rest
-            if annotation is not Any:
+            if annotation is not Any and not self._is_any_number(annotation, value):
                 fitting = check_value(self.owner, name, annotation, value)
                 if fitting is not value:
                     given = (*given[:at], fitting, *given[at + 1 :])
         for name, value in kwargs.items():
             annotation = self.named.get(name, Any)
-            if annotation is not Any:
+            if annotation is not Any and not self._is_any_number(annotation, value):
                 kwargs[name] = check_value(self.owner, name, annotation, value)
         return given, kwargs
+
+    def _is_any_number(self, annotation: Any, value: Any) -> bool:
+        """Whether it is NaN where arithmetic may have it, in an argument that is a number without a rule."""
+        is_nan = self.arithmetic and isinstance(value, float) and value != value
+        return is_nan and (annotation is float or float in get_args(annotation))
 
     def misfit(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> Exception:
         """What to raise for an error that a call ended in: for one that these arguments led to, one that shows them.
@@ -617,7 +624,7 @@ def reporting(function: F) -> F:
     def call(*args: Any, **kwargs: Any) -> Any:
         nonlocal plan
         if plan is None:
-            plan = ArgumentRules(function)
+            plan = ArgumentRules(function, arithmetic=True)
         args, kwargs = plan.fitted(args, kwargs)
         try:
             with np.errstate(all="ignore"):  # what overflows is infinite in the result, as in compiled code

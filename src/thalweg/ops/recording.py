@@ -72,7 +72,7 @@ def recordable(function: F) -> F:
     def call(*args: Any, **kwargs: Any) -> Any:
         nonlocal rules
         if rules is None:
-            rules = ArgumentRules(function, left_out=_TENSORS)
+            rules = ArgumentRules(function, left_out=_TENSORS, arithmetic=True)
         if kwargs:
             kwargs = _spelled(function, kwargs)
         if not all(type(part) in _PLAIN for part in (*args, *kwargs.values())):
