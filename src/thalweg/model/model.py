@@ -141,6 +141,8 @@ class Model:
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, own.handled(value))
+        if isinstance(value, Metric) and "runner" in vars(self):
+            self.runner.look_again()
 
     def __getattr__(self, name: str) -> Any:
         if "runner" not in vars(self) and name in _own_attributes(Model):

@@ -110,10 +110,15 @@ class Runner:
 
     def _forget_programs(self) -> None:
         self._forms = Forms(self._form_for)
-        self._own: OwnSteps | None = None
+        self.look_again()
         self._own_goals: dict[tuple[Any, ...], Goals] = {}
         self.latest_goals = None
         self.one_row = None
+
+    def look_again(self) -> None:
+        """What the model says itself of its steps may have changed."""
+        self._own: OwnSteps | None = None
+        self._own_is_known = False
 
     # What is run
 
@@ -268,8 +273,9 @@ class Runner:
     @property
     def own(self) -> OwnSteps | None:
         """What the model says itself of its steps."""
-        if self._own is None:
+        if not self._own_is_known:
             self._own = self.find_own()
+            self._own_is_known = True
         return self._own
 
     @property
@@ -513,6 +519,8 @@ class Runner:
 
 def first(rows: Rows, steps: int | None, batch_size: int | None, owner: str) -> Rows:
     """The rows of the first ``steps`` batches; all without ``steps``. Raises ArgumentError for a bad number."""
+    if steps is None and batch_size is None:  # what nearly every call is
+        return rows
     batch_size = check_value(owner, "batch_size", Count | None, batch_size)
     steps = check_value(owner, "steps", Count | None, steps)
     return rows if steps is None else rows.take(slice(steps * (batch_size or 32)))
