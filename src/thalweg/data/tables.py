@@ -21,8 +21,9 @@ NUMBERS = "fiub"
 
 
 def is_table(value: Any) -> bool:
-    """Whether it has named columns."""
-    return hasattr(value, "columns") and (hasattr(value, "dtypes") or hasattr(value, "column_names"))
+    """Whether it has columns that can be had by name."""
+    named = hasattr(value, "columns") and (hasattr(value, "dtypes") or hasattr(value, "column_names"))
+    return named and hasattr(value, "__getitem__")
 
 
 def is_column(value: Any) -> bool:

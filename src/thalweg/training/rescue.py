@@ -56,6 +56,9 @@ class StepRunner(Protocol):
     def logs(self) -> dict[str, Any]:
         """What the sums come to so far."""
 
+    def loss_is_finite(self) -> bool:
+        """Of the steps so far."""
+
     def step(self, batch: int, weights: Weights) -> Step:
         """What a step of this size is made of."""
 
@@ -77,7 +80,7 @@ class Rescue:
     kept_at: float = -np.inf
     calls: list[tuple[Arrays, np.ndarray, Rates]] = field(default_factory=list)
     chunks: int = 0  # that the calls are of
-    logs: dict[str, Any] | None = None  # up to the step that broke it, and with it
+    logs: dict[str, Any] | None = None  # up to the step whose loss broke it, and with it
 
     @property
     def state(self) -> State:
@@ -124,7 +127,8 @@ class Rescue:
             self.runner.run(arrays, row[None], 1)
             broken = self._broken()
             if broken is not None:
-                self.logs = self.runner.logs()
+                if not self.runner.loss_is_finite():  # else it is the next step's loss that shows it, as in Keras
+                    self.logs = self.runner.logs()
                 self.state.restore(before)
                 inputs = {label: array[row] for label, array in arrays.items()}
                 return _report(self.runner.step(len(row), weights_among(arrays)), inputs, before, broken)
