@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 Tree = Any
@@ -78,6 +78,50 @@ def unflatten(structure: TreeForm, leaves: Iterator[Any]) -> Tree:
     if structure.kind is dict:
         return dict(zip(structure.keys, parts, strict=True))
     return structure.kind(*parts) if hasattr(structure.kind, "_fields") else structure.kind(parts)
+
+
+def parts_at(structure: TreeForm, tree: Tree, partial: bool = False) -> list[Any] | None:
+    """What a tree has in the places of another one's leaves, containers too; None if it is not nested as that is.
+
+    Arguments:
+        partial: whether keys of mappings may be missing; None stands for each leaf below them.
+
+    Example:
+        >>> parts_at(flatten({"a": 1, "b": [2]})[1], {"a": ["mse", "mae"]}, partial=True)
+        [['mse', 'mae'], None]
+    """
+    if structure.kind is None:
+        return [tree]
+    if structure.kind is dict:
+        keys = structure.keys
+        fits = isinstance(tree, Mapping) and set(keys).issuperset(tree) and (partial or len(tree) == len(keys))
+        inner = [tree.get(key) for key in keys] if fits else None
+    else:
+        fits = isinstance(tree, list | tuple) and len(tree) == len(structure.parts)
+        inner = list(tree) if fits else None
+    if inner is None:
+        return [None] * leaf_count(structure) if partial and tree is None else None
+    found = [parts_at(part, value, partial) for part, value in zip(structure.parts, inner, strict=True)]
+    return None if None in found else [leaf for part in found if part is not None for leaf in part]
+
+
+def leaf_count(structure: TreeForm) -> int:
+    """How many leaves there are."""
+    return 1 if structure.kind is None else sum(map(leaf_count, structure.parts))
+
+
+def is_nested(tree: Tree) -> bool:
+    """Whether there are containers in a container."""
+    parts = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list | tuple) else ()
+    return any(isinstance(part, dict | list | tuple) for part in parts)
+
+
+def keys_to_leaves(structure: TreeForm, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The keys and numbers on the way to each leaf."""
+    if structure.kind is None:
+        yield way
+    for number, part in enumerate(structure.parts):
+        yield from keys_to_leaves(part, (*way, structure.keys[number] if structure.keys else number))
 
 
 def paths(structure: TreeForm, prefix: str) -> Iterator[str]:

@@ -10,7 +10,6 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.layer import Layer
-from thalweg.layers.symbols import Symbol
 from thalweg.model.description import TrainedEntry, bad_entry, entry
 from thalweg.model.structure import Structure
 from thalweg.optimizers.optimizer import Optimizer
@@ -83,24 +82,30 @@ class Compiled:
 
     def goals_for(self, structure: Structure, outputs: Mapping[str, TensorType]) -> Goals:
         """The goals for predictions of these types, which need not have a loss. Raises as ``goals``."""
-        given = {what: named(value, structure.outputs) for what, value in self.arguments.items()}
+        return self._goals(structure, outputs, needs_loss=False)
+
+    def goals(self, structure: Structure, outputs: Mapping[str, TensorType]) -> Goals:
+        """The goals for outputs of these types. Raises ArgumentError or NameNotFoundError, naming the argument."""
+        return self._goals(structure, outputs, needs_loss=True)
+
+    def _goals(self, structure: Structure, outputs: Mapping[str, TensorType], needs_loss: bool) -> Goals:
+        given = {what: named(value, structure, partial=True) for what, value in self.arguments.items()}
+        fronts = {} if structure.outputs_form is None else structure.makers_of_outputs()
         return goals_of(
             outputs,
             given["loss"],
             given["loss_weights"],
             given["metrics"],
             given["weighted_metrics"],
-            needs_loss=False,
+            needs_loss=needs_loss,
+            fronts=fronts,
         )
-
-    def goals(self, structure: Structure, outputs: Mapping[str, TensorType]) -> Goals:
-        """The goals for outputs of these types. Raises ArgumentError or NameNotFoundError, naming the argument."""
-        given = {what: named(value, structure.outputs) for what, value in self.arguments.items()}
-        return goals_of(outputs, given["loss"], given["loss_weights"], given["metrics"], given["weighted_metrics"])
 
     def choose(self, y: Any, structure: Structure, predictions: Mapping[str, Node]) -> tuple[Compiled, str]:
         """The same with what ``"auto"`` means for the targets ``y`` in its place, and what to tell the user of it."""
-        loss, told = chosen(named(self.loss, structure.outputs), predictions, data.targets(y, predictions))
+        loss, told = chosen(
+            named(self.loss, structure, partial=True), predictions, data.targets(named(y, structure), predictions)
+        )
         return dataclasses.replace(self, loss=loss), told
 
     def slots(self, structure: Structure) -> dict[str, tuple[TensorType, float | int]]:
@@ -109,8 +114,14 @@ class Compiled:
         return self.rule.states(types)
 
 
-def named(value: Any, outputs: Mapping[str, Symbol]) -> Any:
-    """Of a mapping that names the only output after its layer, as Keras allows, what it maps to."""
+def named(value: Any, structure: Structure, partial: bool = False) -> Any:
+    """Of what is nested as the outputs are, a mapping by their names; of a mapping that names the only output after its
+    layer, as Keras allows, what it maps to.
+
+    Arguments:
+        partial: whether some may be missing.
+    """
+    value, outputs = structure.outputs_apart(value, partial), structure.outputs
     call = outputs[""].call if outputs.keys() == {""} else None
     if isinstance(value, Mapping) and call is not None and set(value) == {call.layer.label}:
         return value[call.layer.label]

@@ -21,7 +21,7 @@ from thalweg.layers.signature import Arguments
 from thalweg.layers.symbols import Call, Input, Symbol, by_data
 from thalweg.model.structure import Structure, connected
 from thalweg.registry import describe, restore, sharing
-from thalweg.trees import TreeForm, flatten
+from thalweg.trees import TreeForm, flatten, leaf_count
 
 PARTS = frozenset({"inputs", "outputs", "layers", "calls"})
 """What every description of a structure has."""
@@ -38,6 +38,8 @@ class StructureEntry:
     calls: tuple[Any, ...]
     outputs: Annotated[Mapping[str, Any], NotEmpty()]
     named_outputs: bool = False
+    inputs_form: Any = None
+    outputs_form: Any = None
     name: str | None = None
     trainable: bool = True
 
@@ -73,6 +75,7 @@ class ClassEntry:
     keys: tuple[str, ...] | None
     layers: Mapping[str, bool]
     inputs: Annotated[Mapping[str, Any], NotEmpty()]
+    inputs_form: Any = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,14 @@ def describe_structure(structure: Structure) -> dict[str, Any]:
         ],
         "outputs": {name: where(symbol) for name, symbol in structure.outputs.items()},
         "named_outputs": structure.named_outputs,
+        **describe_forms(structure.inputs_form, structure.outputs_form),
     }
+
+
+def describe_forms(inputs_form: TreeForm | None, outputs_form: TreeForm | None = None) -> dict[str, Any]:
+    """How inputs and outputs are nested, in JSON types; nothing if they are not."""
+    forms = {"inputs_form": inputs_form, "outputs_form": outputs_form}
+    return {what: form.described() for what, form in forms.items() if form is not None}
 
 
 def _describe_layer(layer: Layer) -> dict[str, Any]:
@@ -198,7 +208,22 @@ def restore_structure(config: Mapping[str, Any], layers_by_label: Mapping[str, L
         symbols = [symbol(where, f"an input of layer {call.layer!r}") for where in call.inputs]
         results.append(tuple(flatten(_called(made[call.layer], symbols, call))[0]))
     outputs = {name: symbol(where, f"the output {name!r:.60}") for name, where in whole.outputs.items()}
-    return connected(inputs, outputs, whole.named_outputs)
+    inputs_form = restore_form(whole.inputs_form, inputs, "inputs")
+    outputs_form = restore_form(whole.outputs_form, outputs, "outputs")
+    return connected(inputs, outputs, whole.named_outputs, inputs_form, outputs_form)
+
+
+def restore_form(described: Any, symbols: Mapping[str, Symbol], what: str) -> TreeForm | None:
+    """How symbols are nested; None if they are not. Raises ArgumentError if they are more or fewer."""
+    if described is None:
+        return None
+    try:
+        form = TreeForm.restored(described)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise bad_entry(f"the form of the {what} is none", "nested lists and mappings of 'leaf'", described) from error
+    if leaf_count(form) != len(symbols):
+        raise bad_entry(f"the form of the {what} has other leaves", f"{len(symbols)} leaves", described)
+    return form
 
 
 def _called(layer: Layer, symbols: list[Symbol], call: CallEntry) -> Any:

@@ -13,6 +13,7 @@ from thalweg.training.own import OwnPrediction
 from thalweg.training.programs import Programs
 from thalweg.training.step import Net
 from thalweg.training.trainer import Trainer
+from thalweg.trees import TreeForm
 
 Shapes = Mapping[str, Shape]
 """Of a sample, by the label of the input."""
@@ -38,7 +39,7 @@ class Form:
     programs: Programs | None = None
     trainer: Trainer | None = None
     predictions: dict[bool, Prediction] = field(default_factory=dict)
-    own_predictions: dict[tuple[str, ...] | None, OwnPrediction] = field(default_factory=dict)
+    own_predictions: dict[tuple[str, ...] | TreeForm | None, OwnPrediction] = field(default_factory=dict)
 
 
 class Forms:

@@ -48,6 +48,7 @@ from thalweg.training.inference import BATCH, only
 from thalweg.training.own import unpack
 from thalweg.training.progress import check_verbose
 from thalweg.training.session import FitOptions, params
+from thalweg.trees import flatten, unflatten
 
 if TYPE_CHECKING:
     from thalweg.executors.profile import Profile
@@ -66,7 +67,8 @@ class Model:
     a model is built when it first sees data, or by ``build``.
 
     Arguments:
-        inputs, outputs: a symbol, or a list or mapping of several. With a mapping of outputs ``predict`` gives one too.
+        inputs, outputs: a symbol, or lists and mappings of several, which may be nested. ``predict`` gives what is
+            nested as the outputs are, and data, losses and metrics may be nested as inputs and outputs are.
             A class of one's own with a ``call`` passes neither.
 
     Attributes:
@@ -185,6 +187,11 @@ class Model:
             mask: on symbols, which places of the input count; of several inputs a list.
         """
         training = told_in_words(type(self).__name__, training)
+        if not self.built and self._body is not None:
+            leaves = flatten(inputs)[0]
+            if leaves and all(isinstance(leaf, Symbol) for leaf in leaves):
+                self._become(self._body.structure_for(inputs))
+        inputs = self.runner.structure.inputs_apart(inputs)
         several = isinstance(inputs, Mapping | list | tuple)
         given = list(inputs.values() if isinstance(inputs, Mapping) else inputs) if several else [inputs]
         if given and all(isinstance(part, Node) for part in given):
@@ -193,8 +200,6 @@ class Model:
                 with trace.masking(dict(zip(given, Masks.of(given, mask).each, strict=True))):
                     return self._call_in_own_step(inputs, given, training)
         if given and all(isinstance(part, Symbol | Node) for part in given):
-            if not self.built and self._body is not None and isinstance(given[0], Symbol):
-                self._become(self._body.structure_for(inputs))
             return self._call_inside(inputs, given, training, mask)
         if mask is not None:
             raise ArgumentError(
@@ -241,7 +246,7 @@ class Model:
         A model whose layers cannot take them stays as it is, and whoever prepares the data says so.
         """
         structure = self.runner.structure
-        entries = data.opened(x, structure.inputs)
+        entries = data.opened(structure.inputs_apart(x), structure.inputs)
         if entries is not None:
             shapes = {layer: layer.output_shape for layer in structure.layers_by_path().values()}
             try:
@@ -253,7 +258,7 @@ class Model:
     def _connected(self, entries: Mapping[str, Symbol]) -> Structure:
         """The layers between other inputs."""
         assert self._body is not None, "other models have an Input"
-        return self._body.structure(self._body.keys, entries)
+        return self._body.structure(self._body.keys, entries, self._body.inputs_form)
 
     @property
     def built(self) -> bool:
@@ -328,15 +333,17 @@ class Model:
 
     @property
     def input(self) -> Any:
-        """The symbol of the input; a list of several."""
+        """The symbol of the input; a list of several, nested if they were given so."""
         self.runner.require_built("input")
-        return only(self.inputs)
+        form = self.runner.structure.inputs_form
+        return only(self.inputs) if form is None else unflatten(form, iter(self.inputs))
 
     @property
     def output(self) -> Any:
-        """The symbol of the output; a list of several."""
+        """The symbol of the output; a list of several, nested if they were given so."""
         self.runner.require_built("output")
-        return only(self.outputs)
+        form = self.runner.structure.outputs_form
+        return only(self.outputs) if form is None else unflatten(form, iter(self.outputs))
 
     @property
     def input_names(self) -> list[str]:
@@ -347,8 +354,9 @@ class Model:
     @property
     def output_names(self) -> list[str]:
         """What the outputs are called: by mappings of targets, losses and metrics."""
-        outputs = self.runner.structure.outputs
-        return [name or (x.call.layer.label if x.call is not None else x.entry.label) for name, x in outputs.items()]
+        structure = self.runner.structure
+        makers = structure.makers_of_outputs()
+        return list(makers.values()) if structure.outputs_form else [name or maker for name, maker in makers.items()]
 
     @property
     def input_shape(self) -> Any:
@@ -427,9 +435,7 @@ class Model:
         parts = data.by_label(inputs if isinstance(inputs, Mapping) or len(tensors) > 1 else tensors[0], labels, "x")
         made = self.as_layer()(*parts.values(), training=training, mask=mask)
         structure = self.runner.structure  # calling it may have built it
-        if not structure.named_outputs:
-            return only(list(made)) if isinstance(made, tuple) else made
-        return dict(zip(structure.outputs, made if isinstance(made, tuple) else (made,), strict=True))
+        return structure.shown(dict(zip(structure.outputs, flatten(made)[0], strict=True)))
 
     def _call_in_own_step(self, inputs: Any, tensors: Sequence[Node], training: bool | None) -> Any:
         """The outputs on nodes of a step that this model says itself."""
@@ -943,7 +949,7 @@ class Model:
             return self._outputs(self.runner.predict(rows, max(rows.count, 1), 0, CallbackList(None), training))
 
     def _outputs(self, named: dict[str, Any]) -> Any:
-        return self.runner.shown(named)
+        return self.runner.structure.shown(named)
 
     # The engine
 
@@ -1066,6 +1072,7 @@ class Model:
             "keys": self._body.keys,
             "layers": {path: layer.trainable for path, layer in structure.layers_by_path().items()},
             "inputs": description.describe_inputs(structure.inputs),
+            **description.describe_forms(structure.inputs_form),
         }
 
     @classmethod
@@ -1080,7 +1087,9 @@ class Model:
         model.name, model._trainable = whole.name, whole.trainable
         if model._body is None:
             raise description.bad_entry("a class describes the model", "a class with a call", cls.__name__)
-        model._become(model._body.structure(whole.keys, description.restore_inputs(whole.inputs)))
+        inputs = description.restore_inputs(whole.inputs)
+        form = description.restore_form(whole.inputs_form, inputs, "inputs")
+        model._become(model._body.structure(whole.keys, inputs, form))
         layers = model.runner.structure.layers_by_path()
         if layers.keys() != whole.layers.keys():
             raise description.bad_entry("the class has other layers", ", ".join(layers), list(whole.layers))

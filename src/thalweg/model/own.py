@@ -19,6 +19,7 @@ from thalweg.layers.nested import Nested
 from thalweg.layers.tracing import Trace, as_node, tracing_now
 from thalweg.metrics import Mean
 from thalweg.metrics.metric import Metric
+from thalweg.model.structure import Structure
 from thalweg.ops.reference import on_arrays
 from thalweg.optimizers.optimizer import Optimizer
 from thalweg.registry import describe
@@ -155,10 +156,10 @@ def compiled_loss(model: Model, y: Any, y_pred: Any, sample_weight: Any) -> Node
     runner = model.runner
     if runner.compiled is None or runner.compiled.loss is None:
         return None
-    outputs = named(y_pred, runner.structure.outputs)
+    outputs = named(y_pred, runner.structure)
     goals = runner.goals_for({name: node.type for name, node in outputs.items()})
-    targets = parts_of(y, goals, "y")
-    weights = parts_of(sample_weight, goals, "sample_weight")
+    targets = parts_of(runner.structure.outputs_apart(y), goals, "y")
+    weights = parts_of(runner.structure.outputs_apart(sample_weight), goals, "sample_weight")
     mixing = _trace().mixing
     total = None
     for goal in goals.trained:
@@ -245,9 +246,10 @@ class CompiledMetrics(Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch to each; sample weights count for ``weighted_metrics`` alone."""
         runner = self.model.runner
-        outputs = named(y_pred, runner.structure.outputs)
+        outputs = named(y_pred, runner.structure)
         goals = runner.goals_for({name: node.type for name, node in outputs.items()})
-        targets, weights = parts_of(y_true, goals, "y"), parts_of(sample_weight, goals, "sample_weight")
+        targets = parts_of(runner.structure.outputs_apart(y_true), goals, "y")
+        weights = parts_of(runner.structure.outputs_apart(sample_weight), goals, "sample_weight")
         for goal in goals.outputs:
             for measure in goal.measures:
                 trace = tracing_now()
@@ -286,8 +288,9 @@ def track_loss(model: Model, logs: Mapping[str, Any]) -> None:
         )
 
 
-def named(y_pred: Any, outputs: Mapping[str, Any]) -> dict[str, Node]:
+def named(y_pred: Any, structure: Structure) -> dict[str, Node]:
     """Predictions by the names of outputs, which the model gives if they are as many."""
+    y_pred, outputs = structure.outputs_apart(y_pred), structure.outputs
     if isinstance(y_pred, Mapping):
         return dict(y_pred)
     if isinstance(y_pred, list | tuple):

@@ -48,14 +48,14 @@ from thalweg.training import data
 from thalweg.training.callbacks import CallbackList
 from thalweg.training.goals import Goals
 from thalweg.training.handle import OptimizerHandle
-from thalweg.training.inference import PIECE, BatchHooks, OneRow, Prediction, only
+from thalweg.training.inference import PIECE, BatchHooks, OneRow, Prediction
 from thalweg.training.own import DataForm, OwnPrediction, OwnSteps, form_of, further_data
 from thalweg.training.position import kept_names
 from thalweg.training.programs import Programs
 from thalweg.training.progress import Counter
 from thalweg.training.step import Net, evaluation_step, prediction_label, prediction_step
 from thalweg.training.trainer import Trainer
-from thalweg.trees import unflatten
+from thalweg.trees import TreeForm, parts_at, unflatten
 
 COUNTERS = {
     name: TensorType((), dtype)
@@ -378,7 +378,7 @@ class Runner:
     def rows(self, x: Any) -> Rows:
         """Inputs as the model takes them. Raises ShapeError, DTypeError or DataError."""
         self.require_built("running a model")
-        return data.prepare_inputs(x, self.structure.inputs)
+        return data.prepare_inputs(self.structure.inputs_apart(x), self.structure.inputs)
 
     def prepare(self, x: Any, y: Any, sample_weight: Any = None) -> Rows:
         """Inputs, targets and weights as a step of training takes them. Raises as ``data.prepare``."""
@@ -386,7 +386,7 @@ class Runner:
         inputs = self.rows(x)
         goals = self.trainer("training", inputs).goals
         if goals is not None:
-            y, sample_weight = (named(given, self.structure.outputs) for given in (y, sample_weight))
+            y, sample_weight = (named(given, self.structure) for given in (y, sample_weight))
             return data.prepare(inputs, x, y, sample_weight, goals)
         data.require_rows(inputs)
         data.check_inputs(inputs, x)
@@ -397,8 +397,10 @@ class Runner:
         """How a step of the model's own gets data like these."""
         return further_data(self._given(x), y, None)[1]
 
-    def _given(self, x: Any) -> tuple[str, ...] | None:
+    def _given(self, x: Any) -> tuple[str, ...] | TreeForm | None:
         """In what form the inputs come, with their names in the model's order."""
+        if self.structure.inputs_form is not None and parts_at(self.structure.inputs_form, x) is not None:
+            return self.structure.inputs_form
         form = form_of(x) if len(self.structure.inputs) > 1 or isinstance(x, Mapping) else None
         return tuple(label.removeprefix("x/") for label in self.structure.inputs) if form else form
 
@@ -475,17 +477,15 @@ class Runner:
             training: whether the layers behave as in a step of training.
         """
         prediction = self._prediction(rows, training)
-        if rows.count == 1 and not training and len(self.structure.inputs) == len(self.structure.outputs) == 1:
+        if rows.count == 1 and not training and self.structure.is_one_to_one:
             self.one_row = OneRow(prediction)
 
         def named(arrays: Arrays) -> dict[str, np.ndarray]:
             return {name: arrays[prediction_label(name)] for name in self.structure.outputs}
 
-        return named(self._predicted(prediction, rows, batch, verbose, watchers, lambda a: self.shown(named(a))))
-
-    def shown(self, named: Mapping[str, Any]) -> Any:
-        """Outputs by name as users get them: as a mapping if they were given so, else one, or a list of several."""
-        return dict(named) if self.structure.named_outputs else only(list(named.values()))
+        return named(
+            self._predicted(prediction, rows, batch, verbose, watchers, lambda a: self.structure.shown(named(a)))
+        )
 
     def _predicted(
         self,

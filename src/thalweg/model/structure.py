@@ -16,9 +16,11 @@ from thalweg.layers.layer import Layer, name_layers
 from thalweg.layers.signature import SOME_BATCH
 from thalweg.layers.symbols import Call, Symbol
 from thalweg.layers.tracing import Parameter, add_parameters, tracing
-from thalweg.trees import flatten
+from thalweg.training.inference import only
+from thalweg.trees import TreeForm, flatten, is_nested, keys_to_leaves, parts_at, unflatten
 
-Parts = Symbol | Sequence[Symbol] | Mapping[str, Symbol]
+Parts = Symbol | Sequence[Any] | Mapping[str, Any]
+"""One, or lists and mappings of several, which may be nested."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,7 @@ class Structure:
         calls: the uses of the layers, each after those that it needs; none while the input is not known.
         named_outputs: whether results go by the outputs' names, because the outputs were given so.
         without_call: whether there are no outputs, because the model says only what its steps do.
+        inputs_form, outputs_form: how they are nested, if lists or mappings of them are in others.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -42,6 +45,8 @@ class Structure:
     named_outputs: bool = False
     members: tuple[Layer | Symbol, ...] = ()
     without_call: bool = False
+    inputs_form: TreeForm | None = None
+    outputs_form: TreeForm | None = None
 
     @property
     def built(self) -> bool:
@@ -52,6 +57,12 @@ class Structure:
     def is_open(self) -> bool:
         """Whether an input has an axis whose size comes with the data."""
         return any(symbol.is_open for symbol in self.inputs.values())
+
+    @cached_property
+    def is_one_to_one(self) -> bool:
+        """Whether there are one input and one output, and users get the output as it is."""
+        bare = not self.named_outputs and self.outputs_form is None
+        return bare and len(self.inputs) == len(self.outputs) == 1
 
     def input_types(self, shapes: Mapping[str, Shape] | None = None) -> dict[str, TensorType]:
         """By label, for some batch size.
@@ -71,6 +82,36 @@ class Structure:
             types = self.input_types(shapes)
             results = self.call([ops.input_node(label, t.shape, t.dtype) for label, t in types.items()], False)
         return {name: node.type for name, node in zip(self.outputs, results, strict=True)}
+
+    def inputs_apart(self, x: Any) -> Any:
+        """Of inputs that are nested as the model's, a list of them in order; others as they are."""
+        found = None if self.inputs_form is None else parts_at(self.inputs_form, x)
+        return x if found is None else only(found)
+
+    def outputs_apart(self, value: Any, partial: bool = False) -> Any:
+        """Of what is nested as the outputs, a mapping by their names; anything else as it is.
+
+        Arguments:
+            partial: whether some may be missing, or None; they are left out.
+        """
+        found = None if self.outputs_form is None or value is None else parts_at(self.outputs_form, value, partial)
+        if found is None:
+            return value
+        named = {name: part for name, part in zip(self.outputs, found, strict=True) if part is not None or not partial}
+        return named.get("") if self.outputs.keys() == {""} else named
+
+    def makers_of_outputs(self) -> dict[str, str]:
+        """The label of the layer, or input, that each output comes from, by the output's name; the names themselves
+        where one layer makes several.
+        """
+        makers = {name: x.call.layer.label if x.call else x.entry.label for name, x in self.outputs.items()}
+        return makers if len(set(makers.values())) == len(makers) else {name: name for name in makers}
+
+    def shown(self, named: Mapping[str, Any]) -> Any:
+        """Outputs by name as users get them: nested, or a mapping, if they were given so, else one, or a list."""
+        if self.outputs_form is not None:
+            return unflatten(self.outputs_form, iter(named.values()))
+        return dict(named) if self.named_outputs else only(list(named.values()))
 
     def layers_by_path(self) -> dict[str, Layer]:
         """All layers and those inside them, ``"encoder/dense"``; each after the one that it is in."""
@@ -118,15 +159,23 @@ def between(inputs: Parts, outputs: Parts) -> Structure:
     """
     entries = labelled(inputs, "inputs")
     name_layers(call.layer for call in _calls(entries.values(), labelled(outputs, "outputs").values()))
-    return connected(entries, labelled(outputs, "outputs"), isinstance(outputs, Mapping))  # named after the layers
+    forms = [flatten(parts)[1] if is_nested(parts) else None for parts in (inputs, outputs)]
+    return connected(entries, labelled(outputs, "outputs"), isinstance(outputs, Mapping), *forms)  # named after layers
 
 
-def connected(inputs: Mapping[str, Symbol], outputs: Mapping[str, Symbol], named_outputs: bool = False) -> Structure:
+def connected(
+    inputs: Mapping[str, Symbol],
+    outputs: Mapping[str, Symbol],
+    named_outputs: bool = False,
+    inputs_form: TreeForm | None = None,
+    outputs_form: TreeForm | None = None,
+) -> Structure:
     """The structure between symbols by label and by name. Raises as ``between``."""
     calls = tuple(_calls(inputs.values(), outputs.values()))
     members = _in_keras_order(list(inputs.values()), list(outputs.values()), calls)
     layers = tuple(member for member in members if isinstance(member, Layer))
-    return Structure(layers, inputs, outputs, calls, named_outputs, members)
+    forms = {"inputs_form": inputs_form, "outputs_form": outputs_form}
+    return Structure(layers, inputs, outputs, calls, named_outputs, members, **forms)
 
 
 def _in_keras_order(
@@ -177,19 +226,42 @@ def labelled(given: Any, what: str) -> dict[str, Symbol]:
     """Symbols by label: "x" or "x/<name>" for inputs, "" or the name for outputs. Raises ArgumentError for others."""
     if isinstance(given, Symbol):
         return {"x" if what == "inputs" else "": given}
+    if is_nested(given):
+        return _labelled_nested(given, what)
     named = dict(given) if isinstance(given, Mapping) else None
     symbols = list(named.values()) if named is not None else list(given) if isinstance(given, Sequence) else []
-    if not symbols or not all(isinstance(symbol, Symbol) for symbol in symbols):
-        raise ArgumentError(
-            f"Model: argument {what!r} does not fit its rule",
-            expected="what Input(...) or a layer called on it gave, or a list or mapping of these",
-            got=f"{given!r:.80} ({type(given).__name__})",
-            fix="call layers on Input(shape=...) and pass the results",
-        )
+    _require_symbols(symbols, given, what)
     if len(symbols) == 1 and named is None:
         return labelled(symbols[0], what)
     names = list(named) if named is not None else _names(symbols, what)
     return {f"x/{name}" if what == "inputs" else name: s for name, s in zip(names, symbols, strict=True)}
+
+
+def _labelled_nested(given: Any, what: str) -> dict[str, Symbol]:
+    """Labels of symbols in lists and mappings inside others; outputs by their places, ``"more/dense"``, as in Keras's
+    logs: the keys on the way, and of the last one, if that is a number, the layer's name instead.
+    """
+    symbols, form = flatten(given)
+    _require_symbols(symbols, given, what)
+    names = _names(symbols, what)
+    if what == "inputs":
+        return {"x" if len(symbols) == 1 else f"x/{name}": symbol for name, symbol in zip(names, symbols, strict=True)}
+    if len(symbols) == 1:
+        return {"": symbols[0]}
+    ways = zip(keys_to_leaves(form), names, strict=True)
+    places = ["/".join(map(str, (*way[:-1], name if isinstance(way[-1], int) else way[-1]))) for way, name in ways]
+    return dict(zip(places if len(set(places)) == len(places) else names, symbols, strict=True))
+
+
+def _require_symbols(symbols: Sequence[Any], given: Any, what: str) -> None:
+    """Raises ArgumentError for what are none, or for none at all."""
+    if not symbols or not all(isinstance(symbol, Symbol) for symbol in symbols):
+        raise ArgumentError(
+            f"Model: argument {what!r} does not fit its rule",
+            expected="what Input(...) or a layer called on it gave, or lists and mappings of these",
+            got=f"{given!r:.80} ({type(given).__name__})",
+            fix="call layers on Input(shape=...) and pass the results",
+        )
 
 
 def _names(symbols: Sequence[Symbol], what: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -18,6 +19,7 @@ from thalweg.layers.symbols import Input, Symbol, by_data
 from thalweg.layers.tracing import told_training
 from thalweg.model.structure import Structure, connected
 from thalweg.training import data
+from thalweg.trees import TreeForm, flatten, is_nested, keys_to_leaves, unflatten
 
 
 @dataclass(eq=False)
@@ -29,6 +31,7 @@ class Body(Layer):
         model: with a method ``call``; its other attributes may be layers.
         own: the names of its attributes that are none.
         keys: how ``call`` gets the inputs: None for one tensor, names for a mapping, nothing for a list.
+        inputs_form: how ``call`` gets inputs that are nested, whatever ``keys`` says.
         has_call: whether there is a ``call``; a class may say only what its steps do.
     """
 
@@ -41,6 +44,8 @@ class Body(Layer):
         super().__post_init__()
         self.outputs: tuple[str, ...] = ("",)  # the names of what the last call gave
         self.named_outputs = False
+        self.inputs_form: TreeForm | None = None
+        self.outputs_form: TreeForm | None = None
         self.prepared = False  # the class's own build, if it has one, has been called
         self.preparing = False
 
@@ -57,39 +62,46 @@ class Body(Layer):
         found = layers_among([value for name, value in vars(self.model).items() if name not in self.own])
         return sorted(found, key=lambda layer: not isinstance(layer, OwnWeights))  # in front, as in Keras
 
-    def structure(self, keys: Sequence[str] | None, entries: Mapping[str, Symbol]) -> Structure:
+    def structure(
+        self, keys: Sequence[str] | None, entries: Mapping[str, Symbol], inputs_form: TreeForm | None = None
+    ) -> Structure:
         """The model between these inputs by label. Raises what ``call`` raises."""
-        self.keys = keys
+        self.keys, self.inputs_form = keys, inputs_form
         self._prepare(entries)
         if not self.has_call:
             layers = tuple(self.sublayers())
             name_layers(layers)
-            return Structure(layers, entries, without_call=True)
+            return Structure(layers, entries, without_call=True, inputs_form=inputs_form)
         made = self(*entries.values())
         parts = made if isinstance(made, tuple) else (made,)
         whole = connected(entries, dict(zip(self.outputs, parts, strict=True)), self.named_outputs)
-        return Structure(tuple(self.sublayers()), whole.inputs, whole.outputs, whole.calls, whole.named_outputs)
+        return replace(
+            whole, layers=tuple(self.sublayers()), members=(), inputs_form=inputs_form, outputs_form=self.outputs_form
+        )
 
     def _prepare(self, entries: Mapping[str, Symbol]) -> None:
         """Call the class's own ``build`` once, with the shapes of what ``call`` will get, as Keras does."""
         if self.prepared or not own_build(type(self.model)):
             return
-        shapes: Any = [InputShape(symbol.type()) for symbol in entries.values()]
-        shapes = dict(zip(self.keys, shapes, strict=True)) if self.keys else shapes[0] if self.keys is None else shapes
+        shapes = self._as_given([InputShape(symbol.type()) for symbol in entries.values()])
         self.preparing = True
         try:
             self.model.build(shapes)
         finally:
             self.preparing = False
 
+    def _as_given(self, parts: Sequence[Any]) -> Any:
+        """Parts, one for each input, as ``call`` gets the inputs."""
+        if self.inputs_form is not None:
+            return unflatten(self.inputs_form, iter(parts))
+        return dict(zip(self.keys, parts, strict=True)) if self.keys else parts[0] if self.keys is None else list(parts)
+
     def structure_for(self, x: Any) -> Structure:
         """The model for data or symbols like these."""
         return self.structure(*entries_for(x))
 
     def on_nodes(self, inputs: Nodes, training: bool | None, arguments: Arguments = PLAIN) -> Nodes:
-        given: Any = inputs[0] if self.keys is None else list(inputs)
-        if self.keys:
-            given = dict(zip(self.keys, inputs, strict=True))
+        given = self._as_given(inputs)
         name_layers(self.sublayers())
         with told_training(training) as told:
             cls: Any = type(self.model)
@@ -102,8 +114,11 @@ class Body(Layer):
             except ThalwegError as error:
                 error.layer = error.layer or str(self)
                 raise
-        several = list(result) if isinstance(result, list | tuple) else [result]
-        named = dict(result) if isinstance(result, Mapping) else dict(zip(_names(len(several)), several, strict=True))
+        self.outputs_form, named = None, _results(result)
+        if is_nested(result):
+            parts, self.outputs_form = flatten(result)
+            places = ["/".join(map(str, way)) for way in keys_to_leaves(self.outputs_form)]
+            named = dict(zip(places if len(parts) > 1 else [""], parts, strict=True))
         wrong = [part for part in named.values() if not isinstance(part, Node)]
         if wrong or not named:
             raise GraphError(
@@ -116,6 +131,12 @@ class Body(Layer):
         self.outputs, self.named_outputs = tuple(named), isinstance(result, Mapping)
         self.built = True
         return tuple(named.values())
+
+
+def _results(result: Any) -> dict[str, Any]:
+    """What ``call`` gives, by the names of outputs."""
+    several = list(result) if isinstance(result, list | tuple) else [result]
+    return dict(result) if isinstance(result, Mapping) else dict(zip(_names(len(several)), several, strict=True))
 
 
 def own_build(cls: type) -> bool:
@@ -151,16 +172,25 @@ def _names(count: int) -> list[str]:
     return [""] if count == 1 else [f"output_{number}" for number in range(count)]
 
 
-def entries_for(x: Any) -> tuple[list[str] | None, dict[str, Symbol]]:
-    """How ``call`` is to get data like these, as ``Body.keys``, and an Input for each part of them, by label.
+def entries_for(x: Any) -> tuple[list[str] | None, dict[str, Symbol], TreeForm | None]:
+    """How ``call`` is to get data like these, as ``Body.keys``, an Input for each part of them, by label, and how they
+    are nested.
 
     Symbols are what they are; of arrays the type of input is that which a Sequential makes of them.
     """
+    if is_nested(x):
+        leaves, form = flatten(x)
+        if leaves and all(isinstance(part, np.ndarray | Symbol) for part in leaves):
+            return (
+                [],
+                {f"x/input_{number}": _entry(part, f"input_{number}") for number, part in enumerate(leaves)},
+                form,
+            )
     if isinstance(x, Mapping) and not hasattr(x, "columns"):
-        return list(x), {f"x/{name}": _entry(part, name) for name, part in x.items()}
+        return list(x), {f"x/{name}": _entry(part, name) for name, part in x.items()}, None
     if isinstance(x, list | tuple) and x and all(isinstance(part, np.ndarray | Symbol) for part in x):
-        return [], {f"x/input_{number}": _entry(part, f"input_{number}") for number, part in enumerate(x)}
-    return None, {"x": _entry(x, None)}
+        return [], {f"x/input_{number}": _entry(part, f"input_{number}") for number, part in enumerate(x)}, None
+    return None, {"x": _entry(x, None)}, None
 
 
 def _entry(part: Any, name: str | None) -> Symbol:

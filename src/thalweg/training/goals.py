@@ -164,6 +164,7 @@ def goals_of(
     measured: Any,
     weighted: Any,
     needs_loss: bool = True,
+    fronts: Mapping[str, str] | None = None,
 ) -> Goals:
     """The goals that the arguments of ``compile`` mean.
 
@@ -172,6 +173,7 @@ def goals_of(
         loss, loss_weights, measured, weighted: for one output as they are; for several a list in their order, or a
             mapping by their names; loss and metrics given once go for each. An output without a loss is not trained.
         needs_loss: whether it is an error if no output has one.
+        fronts: what stands in front of the metrics of an output, where that is not its name.
 
     Raises: ArgumentError or NameNotFoundError, naming the argument.
     """
@@ -190,7 +192,8 @@ def goals_of(
         measures = []
         for identifier, is_weighted in identifiers:
             metric = metrics.resolve(identifier, _target(targets, kind), kind, own_loss)
-            label = _metric_name(identifier, metric, name if len(names) > 1 else "", is_weighted, taken)
+            front = (fronts or {}).get(name, name) if len(names) > 1 else ""
+            label = _metric_name(identifier, metric, front, is_weighted, taken)
             measures.append(Measure(label, metric, is_weighted))
         if own_loss is not None or measures:
             weight = check_value("compile", "loss_weights", LossWeight, of_weight[name])

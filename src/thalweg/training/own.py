@@ -65,12 +65,12 @@ class DataForm:
     """What the data of a step look like, apart from how many rows there are.
 
     Arguments:
-        x: how the inputs are given: None for one array, the keys of a mapping, nothing for a list.
+        x: how the inputs are given: None for one array, the keys of a mapping, nothing for a list; how they are nested.
         further: of targets and sample weights: label -> type of one row.
         y, sample_weight: trees whose leaves these are, in their order; None where there are none.
     """
 
-    x: tuple[str, ...] | None
+    x: tuple[str, ...] | TreeForm | None
     further: tuple[tuple[str, TensorType], ...] = ()
     y: TreeForm | None = None
     sample_weight: TreeForm | None = None
@@ -91,14 +91,16 @@ def form_of(x: Any) -> tuple[str, ...] | None:
     return () if several else None
 
 
-def in_form(form: tuple[str, ...] | None, parts: Sequence[Any]) -> Any:
+def in_form(form: tuple[str, ...] | TreeForm | None, parts: Sequence[Any]) -> Any:
     """Inputs in their order as they were given."""
+    if isinstance(form, TreeForm):
+        return unflatten(form, iter(parts))
     if form is None and len(parts) == 1:
         return parts[0]
     return dict(zip(form, parts, strict=True)) if form else list(parts)
 
 
-def further_data(form: tuple[str, ...] | None, y: Any, sample_weight: Any) -> tuple[Arrays, DataForm]:
+def further_data(form: tuple[str, ...] | TreeForm | None, y: Any, sample_weight: Any) -> tuple[Arrays, DataForm]:
     """Targets and sample weights as arrays by label, and the form of it all.
 
     Raises: DTypeError or DataError for what is no finite number.
@@ -118,7 +120,7 @@ def _containers_only(value: Any) -> Any:
     """Lists of numbers are arrays; lists and mappings of arrays stay what they are."""
     if isinstance(value, Mapping) and not hasattr(value, "columns"):
         return {str(key): _containers_only(part) for key, part in value.items()}
-    if isinstance(value, list | tuple) and value and all(isinstance(part, np.ndarray) for part in value):
+    if isinstance(value, list | tuple) and value and all(isinstance(part, np.ndarray) for part in flatten(value)[0]):
         return [_containers_only(part) for part in value]
     return None if value is None else as_array(value, "y")
 
@@ -207,7 +209,7 @@ class OwnSteps:
         graph = Graph({}, trace.updates | draws(trace))
         return Step(graph, results=results, starts=trace.starts, variables=_scalars(trace), metrics=_metrics(trace))
 
-    def prediction_step(self, net: Net, form: tuple[str, ...] | None, batch: int) -> tuple[Step, TreeForm]:
+    def prediction_step(self, net: Net, form: tuple[str, ...] | TreeForm | None, batch: int) -> tuple[Step, TreeForm]:
         """``predict_step`` for a batch of this size, and what it gives; its leaves are the step's outputs."""
         assert self.predict is not None, "asked of a model with a predict_step of its own"
         with tracing(net.parameters, DRAW_STATE) as trace, freezing(self.frozen):
@@ -298,7 +300,7 @@ class OwnPrediction(Prediction):
 
     fill = False
 
-    def __init__(self, net: Net, programs: Programs, own: OwnSteps, form: tuple[str, ...] | None) -> None:
+    def __init__(self, net: Net, programs: Programs, own: OwnSteps, form: tuple[str, ...] | TreeForm | None) -> None:
         super().__init__(net, programs)
         self.own = own
         self.form = form
