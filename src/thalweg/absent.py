@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +85,8 @@ def find_spec(module: str) -> ModuleSpec | None:
     parent, _, name = module.rpartition(".")
     if name.startswith("_"):
         return None
+    if PathFinder.find_spec(module, getattr(sys.modules.get(parent), "__path__", None)) is not None:
+        return None  # asked although it is there, as pytest asks every finder
     from thalweg.advice import OLDER_PATHS
 
     if _below_root(module) in OLDER_PATHS:
