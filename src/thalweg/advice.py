@@ -269,6 +269,7 @@ ATTRIBUTES: Mapping[str, str] = {
     "jit_compile": "every step is compiled",
     "run_eagerly": "THALWEG_EXECUTOR=numpy runs each operation by itself; model.explain() shows the step",
     "build": "what it keeps is made when the step is compiled: leave the call out",
+    "reset_states": "reset_state()",
     "add_variable": "add_weight, with the same arguments",
     "add_*variable*": "docs/keras.md, 'Your own optimizer': slots are named, and update gives their next values",
     "update_step": "docs/keras.md, 'Your own optimizer': update gives the next values as nodes",
