@@ -16,6 +16,7 @@ import pytest
 import thalweg
 from thalweg import absent
 from thalweg.absent import AbsentNameError
+from thalweg.advice import ADVICE, OLDER_PATHS, Advice
 from thalweg.errors import AbsentAttributeError, AbsentImportError, ThalwegError
 
 ROOT = Path(__file__).parent.parent
@@ -57,7 +58,7 @@ def answer(path: str) -> object:
 
 
 ANSWERS = {path: answer(path) for path in NAMES}
-WORKS = {path: value for path, value in ANSWERS.items() if not isinstance(value, absent.Advice | Silent)}
+WORKS = {path: value for path, value in ANSWERS.items() if not isinstance(value, Advice | Silent)}
 
 
 def test_every_name_of_keras_works_or_says_what_to_use_instead():
@@ -140,10 +141,10 @@ def test_every_public_module_gives_advice(module):
         assert value.__path__ is not None
 
 
-@pytest.mark.parametrize("path", absent.OLDER_PATHS)
+@pytest.mark.parametrize("path", OLDER_PATHS)
 def test_older_paths_lead_to_what_is_there_now(path):
     module = importlib.import_module(f"thalweg.{path}")
-    present = importlib.import_module(f"thalweg.{absent.OLDER_PATHS[path]}")
+    present = importlib.import_module(f"thalweg.{OLDER_PATHS[path]}")
     names = module.__all__
     assert names
     assert all(getattr(module, name) is getattr(present, name) for name in names[:3])
@@ -207,7 +208,7 @@ def tables() -> str:
         row = ANSWERS[path]
         if is_listed_elsewhere(path):
             continue
-        if isinstance(row, absent.Advice):
+        if isinstance(row, Advice):
             elsewhere[row].append(path)
         elif path not in MODULES:
             here[row_of(path)].append(path)
@@ -221,16 +222,14 @@ def tables() -> str:
     for row in sorted(here.keys() | alone.keys()):
         lines.append(f"| {row} | {shown(last(here[row]))} | {shown(last(alone[row]))} |")
     lines += ["", "| what raises an error | names | instead |", "|---|---|---|"]
-    lines += [
-        f"| {row.kind} | {by_module(elsewhere[row])} | {row.instead} |" for row in absent.ADVICE if elsewhere[row]
-    ]
+    lines += [f"| {row.kind} | {by_module(elsewhere[row])} | {row.instead} |" for row in ADVICE if elsewhere[row]]
     return "\n".join([*lines, "", ""])
 
 
 def is_listed_elsewhere(path: str) -> bool:
     """``ops.numpy.add`` is ``ops.add``."""
     module, _, name = path.rpartition(".")
-    return f"{absent.OLDER_PATHS.get(module)}.{name}" in NAMES
+    return f"{OLDER_PATHS.get(module)}.{name}" in NAMES
 
 
 def row_of(path: str) -> str:

@@ -138,6 +138,8 @@ def test_values_of_weights_and_rates():
     backend.batch_set_value([(kernel, np.zeros((3, 2)))])
     np.testing.assert_array_equal(backend.batch_get_value([kernel])[0], np.zeros((3, 2)))
     assert backend.get_value(model.optimizer.learning_rate) == pytest.approx(0.01)
+    backend.set_value(model.optimizer.lr, 0.25)  # as callbacks of older programs do
+    assert model.optimizer.learning_rate == 0.25
     assert (backend.int_shape(A), backend.count_params(A), backend.is_sparse(A)) == ((2, 3), 6, False)
     with pytest.raises(ArgumentError, match="nothing would change"):
         backend.set_value(0.01, 0.1)

@@ -75,6 +75,7 @@ from thalweg.ops import var as var
 from thalweg.ops import zeros as zeros
 from thalweg.ops import zeros_like as zeros_like
 from thalweg.ops.creation import shape as shape
+from thalweg.training.handle import AssignableRate
 
 KerasTensor = Symbol
 
@@ -132,13 +133,13 @@ eval = get_value
 
 
 def set_value(x: Any, value: Any) -> None:
-    """Put other numbers into a weight. Raises ArgumentError for what is none."""
-    if not isinstance(x, Parameter):
+    """Put other numbers into a weight, or into ``model.optimizer.learning_rate``. Raises ArgumentError otherwise."""
+    if not isinstance(x, Parameter | AssignableRate):
         raise ArgumentError(
             "set_value: this is no weight, so nothing would change",
-            expected="a weight of a layer",
+            expected="a weight of a layer, or the learning rate of model.optimizer",
             got=f"{x!r:.60} ({type(x).__name__})",
-            fix="assign it where it is kept: model.optimizer.learning_rate = value",
+            fix="assign it where it is kept",
         )
     x.assign(value)
 

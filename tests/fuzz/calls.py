@@ -7,7 +7,7 @@ four parts or in something that can be meant; Python's own TypeError is one wher
 from __future__ import annotations
 
 import ast
-import importlib
+import importlib.util
 import inspect
 import operator
 import typing
@@ -86,7 +86,17 @@ TABLES = (
     *("pd.Series(['x', 'y'], dtype='category')", "pd.date_range('2020-01-01', periods=3)", "torch.ones(3, 4)"),
     *("sparse.eye(4).tocsr()", "pd.DataFrame({'a': [1.0, 2.0]})"),
 )
-"""What other packages have; where one of them is missing its name is None."""
+"""What other packages have."""
+
+OTHERS = {"pd": "pandas", "pl": "polars", "sparse": "scipy.sparse", "torch": "torch"}
+
+
+def is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package.partition(".")[0]) is not None
+
+
+TABLES_HERE = tuple(text for text in TABLES if is_installed(OTHERS[text.partition(".")[0]]))
+"""Those of packages that are there."""
 
 GOOD = {
     **dict.fromkeys(("x", "x1", "inputs", "a", "b", "logits", "values"), ("X", "symbol()")),
@@ -206,12 +216,7 @@ def namespace() -> dict[str, Any]:
     names: dict[str, Any] = {name: getattr(thalweg, name) for name in PUBLIC}
     names |= {"np": np, "thalweg": thalweg, "Decimal": decimal.Decimal, "Fraction": fractions.Fraction}
     names |= {"Path": pathlib.Path, "X": X, "Y": Y, "model": model, "symbol": symbol, "sample": sample, "used": used}
-    others = {"pd": "pandas", "pl": "polars", "sparse": "scipy.sparse", "torch": "torch"}
-    for name, package in others.items():
-        try:
-            names[name] = importlib.import_module(package)
-        except ImportError:
-            names[name] = None
+    names |= {name: importlib.import_module(package) for name, package in OTHERS.items() if is_installed(package)}
     return names
 
 
@@ -335,7 +340,7 @@ def of_target(target: Target, random: Random) -> str:
     arguments = []
     for parameter in parameters:
         if parameter.name in bad:
-            pool = TABLES if random.random() < 0.05 else BAD
+            pool = TABLES_HERE if TABLES_HERE and random.random() < 0.05 else BAD
             value = random.choice(pool)
         elif parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue

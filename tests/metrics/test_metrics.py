@@ -202,3 +202,10 @@ def test_one_share_at_a_given_other(name, least, best):
     """Keras's example: of three negatives and two positives."""
     y_true, y_pred = [0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8]
     assert getattr(metrics, name)(least)(y_true, y_pred) == pytest.approx(best)
+
+
+def test_add_weight_takes_the_name_in_front_as_in_keras_2():
+    metric = metrics.Mean()
+    total, count = metric.add_weight("total", shape=(2,)), metric.add_weight((3,), "ones", name="count")
+    assert (total.name, total.shape, count.name, count.shape) == ("total", (2,), "count", (3,))
+    np.testing.assert_array_equal(count.numpy(), np.ones(3))

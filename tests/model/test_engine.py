@@ -53,7 +53,7 @@ def test_every_stage_of_the_executor_gives_text(executor):
         (lambda m: m.explain(what="eval"), errors.ArgumentError, "did you mean 'evaluate'?"),
         (lambda m: profiled(m, batch_size=0), errors.ArgumentError, "an integer in [1, inf)"),
         (lambda m: profiled(m, what="fit"), errors.ArgumentError, "'train', 'evaluate', 'predict'"),
-        (lambda m: profiled(m, threads=0), errors.ArgumentError, "an integer in [1, inf)"),
+        (lambda m: profiled(m, threads=0), errors.ArgumentError, "an integer in [1, 4096]"),
         (lambda m: m.profile(X, Y, seconds=0), errors.ArgumentError, "(0, inf)"),
         (lambda m: profiled(m, peak=-1.0), errors.ArgumentError, "(0, inf)"),
         (lambda m: m.profile(X[:, :3], Y), errors.ShapeError, "(samples, 4)"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import string
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,9 +26,9 @@ __all__ = ["HashedCrossing", "Hashing", "IntegerLookup", "StringLookup", "TextVe
 Mode = Annotated[str, OneOf("int", "one_hot", "multi_hot", "count")]
 ModeWithWeights = Annotated[str, OneOf("int", "one_hot", "multi_hot", "count", "tf_idf")]
 Salt = WholeNumber | tuple[WholeNumber, WholeNumber]
-WHITESPACE = re.compile(r"[^ \t\n\v\f\r]+")
-PUNCTUATION = str.maketrans("", "", string.punctuation)
-LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+WORD = r"[^ \t\n\v\f\r]+"
+PUNCTUATION = str.maketrans("", "", r"""!"#$%&'()*+,-./:;<=>?@[\]^_`{|}~""")
+LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
 @dataclass(eq=False)
@@ -400,7 +399,7 @@ class TextVectorization(OnArrays):
         elif self.split is None:
             rows = [list(row) for row in texts.reshape(len(texts), -1).tolist()]
         else:
-            rows = [list(text) if self.split == "character" else WHITESPACE.findall(text) for text in texts.tolist()]
+            rows = [list(text) if self.split == "character" else re.findall(WORD, text) for text in texts.tolist()]
         if self.ngrams is None:
             return rows
         lengths = range(1, self.ngrams + 1) if isinstance(self.ngrams, int) else self.ngrams

@@ -134,12 +134,12 @@ class Metric(Registered):
         made.append(MetricVariable(name, key, kind, start, self._cells, lambda: self._variable(key, kind, start)))
         return made[-1]
 
-    @checked
-    def add_weight(
-        self, shape: Shape = (), initializer: Any = None, dtype: str | None = None, name: str | None = None
-    ) -> MetricVariable:
-        """``add_variable`` under its older name."""
-        return self.add_variable(shape, initializer, dtype, name=name)
+    def add_weight(self, *given: Any, **options: Any) -> MetricVariable:
+        """``add_variable`` under its older name, with shape, initializer, dtype and name; or the name in front, as in
+        Keras 2."""
+        if given and isinstance(given[0], str):
+            options, given = {"name": given[0], **options}, given[1:]
+        return self.add_variable(**dict(zip(("shape", "initializer", "dtype", "name"), given, strict=False)), **options)
 
     @property
     def variables(self) -> list[MetricVariable]:

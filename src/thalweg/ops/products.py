@@ -163,7 +163,8 @@ def einsum(subscripts: str, *operands: Node) -> Node:
     Raises: ArgumentError: for subscripts that do not fit the operands; ShapeError: if a letter has two sizes.
 
     Example:
-        >>> einsum("bij,bjk->bik", np.ones((2, 3, 4)), np.ones((2, 4, 5))).shape
+        >>> import numpy as np, thalweg
+        >>> thalweg.ops.einsum("bij,bjk->bik", np.ones((2, 3, 4)), np.ones((2, 4, 5))).shape
         (2, 3, 5)
     """
     inputs, out = _letters(subscripts, operands)

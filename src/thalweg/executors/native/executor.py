@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
@@ -155,7 +155,8 @@ def _told_if_long(graph: Graph) -> Iterator[None]:
                 print(f"Compiling {what}; later processes find it in the cache.", file=sys.stderr)
             told = max(2 * told, 1.0)
 
-    threading.Thread(target=tell, name="thalweg-tell", daemon=True).start()
+    with suppress(RuntimeError, MemoryError):  # no more threads: then nobody tells
+        threading.Thread(target=tell, name="thalweg-tell", daemon=True).start()
     try:
         yield
     finally:
