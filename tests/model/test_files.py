@@ -66,7 +66,8 @@ def test_files_of_other_programs_are_called_by_their_names(tmp_path, make, says)
 
 @pytest.mark.needs("keras")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras with this NumPy
-def test_a_model_that_keras_has_saved(tmp_path):
+def test_a_model_that_keras_has_saved(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
     import keras
 
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])

@@ -1,5 +1,7 @@
 """Inputs and outputs in lists and mappings inside others: the structure of results, and the names, are Keras's."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,13 +11,13 @@ from thalweg.errors import ArgumentError
 from thalweg.trees import flatten, unflatten
 
 ROWS = 8
-X = [np.ones((ROWS, 2)), [np.ones((ROWS, 3)), np.ones((ROWS, 4))]]
+X: list[Any] = [np.ones((ROWS, 2)), [np.ones((ROWS, 3)), np.ones((ROWS, 4))]]
 Y = {"x": np.zeros((ROWS, 1)), "more": [np.zeros((ROWS, 2)), np.zeros((ROWS, 1))]}
 WEIGHTS = {"x": np.full(ROWS, 2.0), "more": [np.ones(ROWS), np.full(ROWS, 3.0)]}
 PARTS = {"more/second_loss": 81.0, "more/third_loss": 81.0, "x_loss": 81.0}
 
 # What keras.Model(...).evaluate(..., return_dict=True) gave, Keras 3.15.1 on JAX.
-RECORDED = {
+RECORDED: dict[str, Any] = {
     "one loss": ({"loss": "mse"}, {"loss": 243.0, **PARTS}),
     "metrics": (
         {"loss": "mse", "metrics": {"x": "mae", "more": ["mse", "mae"]}},
@@ -34,7 +36,7 @@ RECORDED = {
 WEIGHTED = {"loss": 486.0, "more/second_loss": 81.0, "more/third_loss": 243.0, "x_loss": 162.0}
 
 
-def parts(library):
+def parts(library) -> tuple[Any, Any]:
     """Symbols of inputs and outputs, nested."""
     sizes = {"a": 2, "b": 3, "c": 4}
     a, b, c = (library.Input((size,), name=name) for name, size in sizes.items())
@@ -46,7 +48,7 @@ def parts(library):
     return [a, [b, c]], {"x": y, "more": [z, w]}
 
 
-def model(**options):
+def model(**options) -> Any:
     made = thalweg.Model(*parts(thalweg))
     made.executor = "numpy"
     made.compile(**({"optimizer": "sgd", "loss": "mse"} | options))
@@ -161,7 +163,7 @@ def test_a_class_of_models_on_symbols_and_from_a_file(tmp_path):
 
 def test_a_step_of_ones_own_gets_data_as_they_are():
     class Watching(thalweg.Model):
-        def train_step(self, data):
+        def train_step(self, data: Any) -> Any:
             x, y = data
             seen.append((shapes(x), shapes(y)))
             return super().train_step(data)

@@ -174,8 +174,16 @@ def connected(
     calls = tuple(_calls(inputs.values(), outputs.values()))
     members = _in_keras_order(list(inputs.values()), list(outputs.values()), calls)
     layers = tuple(member for member in members if isinstance(member, Layer))
-    forms = {"inputs_form": inputs_form, "outputs_form": outputs_form}
-    return Structure(layers, inputs, outputs, calls, named_outputs, members, **forms)
+    return Structure(
+        layers,
+        inputs,
+        outputs,
+        calls,
+        named_outputs,
+        members,
+        inputs_form=inputs_form,
+        outputs_form=outputs_form,
+    )
 
 
 def _in_keras_order(
