@@ -42,7 +42,7 @@ class Initializer(Registered):
             path: of the parameter in the model. Part of the key, so that equal initializers of two parameters give
                 different numbers. Differs: Keras gives equal numbers to parameters that share a seeded initializer.
         """
-        own = getattr(self, "seed", None)
+        own = vars(self).get("seed")
         key = np.random.SeedSequence([seed if own is None else own, zlib.crc32(path.encode())])
         return self.fill(shape, np.random.Generator(np.random.Philox(key))).astype(dtype or config.floatx())
 

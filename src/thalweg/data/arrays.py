@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,8 @@ def as_array(value: Any, what: str) -> np.ndarray:
 
 def refuse_masked(value: Any, what: str) -> None:
     """Raise DataError for NumPy's masked arrays with something masked, which would be read as if it were there."""
+    if "numpy.ma" not in sys.modules:  # then nobody has made one, and loading it would take 15 ms
+        return
     for part in value if isinstance(value, list | tuple) else (value,):
         if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
             where = tuple(np.argwhere(np.ma.getmaskarray(part))[0].tolist())

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import field
 from itertools import count
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -91,6 +91,8 @@ class Layer(Registered):
     """Whether inputs are numbers of categories, which must not be rounded."""
     supports_masking: ClassVar[bool] = False
     """Whether a mask of the input is one of the result too (see ``compute_mask``); a layer may set it for itself."""
+    if not TYPE_CHECKING:  # which would take it for the type that layers' own fields have
+        activity_regularizer = None
 
     built: bool = field(default=False, init=False, repr=False)
     output_shape: SymbolicShape | None = field(default=None, init=False, repr=False)
