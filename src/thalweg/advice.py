@@ -103,10 +103,11 @@ ADVICE = (
     ),
     Advice(
         "further augmentation of images",
-        "layers.AugMix layers.AutoContrast layers.ContrastLimited* layers.CutMix layers.Equalization "
-        "layers.RandAugment layers.Random* layers.Solarization layers.Pipeline",
+        "layers.AugMix layers.ContrastLimited* layers.CutMix layers.Equalization "
+        "layers.RandAugment layers.Random* layers.Pipeline",
         "layers.RandomFlip, RandomTranslation, RandomRotation, RandomZoom, RandomContrast, RandomBrightness, "
-        "RandomErasing and MixUp are there; a Sequential of them is a pipeline",
+        "RandomErasing, RandomGrayscale, AutoContrast, Solarization and MixUp are there; a Sequential of them is a "
+        "pipeline",
     ),
     Advice(
         "readers of folders, texts and streams",

@@ -45,6 +45,12 @@ CERTAIN = [
     ("RandomContrast", {"factor": [0.0, 0.0]}),
     ("RandomErasing", {"factor": [1.0, 1.0], "scale": [1.0, 1.0], "fill_value": 7.0}),
     ("RandomErasing", {"factor": [0.0, 0.0]}),
+    ("RandomGrayscale", {"factor": 1.0}),
+    ("RandomGrayscale", {"factor": 0.0}),
+    ("Solarization", {}),
+    ("Solarization", {"value_range": [-10.0, 200.0]}),
+    ("AutoContrast", {}),
+    ("AutoContrast", {"value_range": [10.0, 200.0]}),
 ]
 
 
@@ -81,6 +87,8 @@ ALL = [
     layers.RandomContrast(0.5),
     layers.RandomBrightness(0.5),
     layers.RandomErasing(),
+    layers.RandomGrayscale(),
+    layers.Solarization(0.3, 0.5),
 ]
 
 
@@ -94,6 +102,27 @@ def test_in_training_only_and_repeatable(layer):
     assert (first != run(layer, x, training=True, seed=3, step=5)).any()
     with pytest.raises(ShapeError, match="no batch of images"):
         layer(thalweg.Input((6, 8)))
+
+
+def test_grey_solarized_and_stretched_as_in_keras():
+    """Numbers of Keras 3.15 on JAX."""
+    x = np.array([[[[139.95, 182.37, 153.7], [22.22, 5.16, 212.32], [97.78, 201.89, 134.87]]]], np.float32)
+    grey = run(layers.RandomGrayscale(1.0), x, training=True)
+    np.testing.assert_allclose(grey[0, 0], np.repeat([[166.41], [33.87], [163.11]], 3, 1), atol=0.02)
+    np.testing.assert_allclose(run(layers.Solarization(), x, training=True), 255 - x, rtol=1e-5)
+    flat = np.full((1, 2, 2, 1), 300.0, np.float32)
+    np.testing.assert_array_equal(run(layers.AutoContrast(), flat), flat)
+    stretched = run(layers.AutoContrast(), x)
+    np.testing.assert_allclose(stretched, (x - x.min((1, 2))) / np.ptp(x, (1, 2)) * 255, rtol=1e-5, atol=1e-3)
+    with pytest.raises(ShapeError, match="three colours"):
+        run(layers.RandomGrayscale(), x[..., :2], training=True)
+
+
+def test_solarization_turns_from_its_threshold_on():
+    x = RANDOM.uniform(0, 1, (50, 4, 4, 1)).astype(np.float32)
+    y = run(layers.Solarization((0.1, 0.1), (0.5, 0.5), (0, 1)), x, training=True)
+    moved = np.minimum(x + 0.1, 1)
+    np.testing.assert_allclose(y, np.where(moved < 0.5, moved, 1 - moved), atol=1e-6)
 
 
 def test_each_image_is_turned_over_or_not():
@@ -210,6 +239,8 @@ def test_mixing_is_for_training_and_once():
         lambda: layers.RandomZoom(-1.0),
         lambda: layers.RandomContrast((0.5, 1.5)),
         lambda: layers.RandomErasing(2.0),
+        lambda: layers.RandomGrayscale(1.5),
+        lambda: layers.Solarization(0.1, (0.5, 1.5)),
         lambda: layers.RandomFlip("sideways"),
         lambda: layers.RandomTranslation(0.1, 0.1, "mirror"),
         lambda: layers.MixUp(2.0),

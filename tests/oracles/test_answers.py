@@ -213,6 +213,7 @@ OTHERWISE_PROVED = {
     ),
     *("gaussiandropout", "gaussiannoise", "randomflip", "randomtranslation", "randomzoom", "randomcontrast"),
     *("randombrightness", "randomerasing", "randomrotation", "timedistributed"),
+    *("autocontrast", "randomgrayscale", "solarization"),  # against Keras, in tests/layers/test_augmentation.py
     "activityregularization",  # its penalty: tests/training/test_penalties.py
     "operation",  # against NumPy, in tests/layers/test_operation.py
 }

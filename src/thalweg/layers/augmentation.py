@@ -1,4 +1,4 @@
-"""Layers that change images at random, in training only: each image in its own way, other ones at each step."""
+"""Layers that change images, at random in training only: each image in its own way, other ones at each step."""
 
 from __future__ import annotations
 
@@ -15,17 +15,23 @@ from thalweg.layers.layer import Layer, registry
 from thalweg.layers.resampling import gathered, mixed_along, places_along, resampled, weights_of
 
 __all__ = [
+    "AutoContrast",
     "RandomBrightness",
     "RandomContrast",
     "RandomErasing",
     "RandomFlip",
+    "RandomGrayscale",
     "RandomRotation",
     "RandomTranslation",
     "RandomZoom",
+    "Solarization",
 ]
 
 Factor = float | tuple[float, float]
 FillMode = Annotated[str, OneOf("reflect", "constant", "wrap", "nearest")]
+OF_COLOURS = (0.2989, 0.587, 0.114)
+"""What red, green and blue are to the eye."""
+
 Interpolation = Annotated[str, OneOf("bilinear", "nearest")]
 
 
@@ -47,14 +53,7 @@ class ImageAugmentation(Layer):
         raise NotImplementedError(f"{type(self).__name__} has no augment()")
 
     def call(self, x: Node, training: bool) -> Node:
-        if x.rank != 4:
-            raise ShapeError(
-                "the input is no batch of images",
-                expected="(batch, height, width, channels)",
-                got=str(("batch", *x.shape[1:])),
-                fix="put Reshape((height, width, channels)) before this layer",
-            )
-        x = ops.cast(x, self.compute_dtype)
+        x = _images(x, self.compute_dtype)
         return self.augment(x) if training else x
 
     def uniform(self, shape: tuple[int, ...], low: float, high: float) -> Node:
@@ -306,8 +305,8 @@ class RandomErasing(ImageAugmentation):
             _require_within(self, name, "[0, 1]")
 
     def augment(self, x: Node) -> Node:
-        bounds = self.factor if isinstance(self.factor, tuple) else (0.0, self.factor)
-        inside = ops.broadcast(self.uniform(x.shape[:1], 0.0, 1.0) < self.uniform(x.shape[:1], *bounds), x.shape, (0,))
+        lot = self.uniform(x.shape[:1], 0.0, 1.0)
+        inside = ops.broadcast(lot < self.uniform(x.shape[:1], *_from_zero(self.factor)), x.shape, (0,))
         for axis in (1, 2):
             size = x.shape[axis]
             length = ops.sqrt(self.uniform(x.shape[:1], *self.scale)) * float(size)
@@ -320,6 +319,116 @@ class RandomErasing(ImageAugmentation):
             return ops.select(inside, min(max(self.fill_value, low), high), x)
         noise = ops.random_normal(x.shape, *self.random_key(self.seed), dtype=x.dtype) * high
         return ops.select(inside, ops.clip(noise, low, high), x)
+
+
+@registry.register("random_grayscale")
+@dataclass(eq=False)
+class RandomGrayscale(ImageAugmentation):
+    """Takes the colours from some of the images: each channel becomes ``0.2989 red + 0.587 green + 0.114 blue``.
+
+    Shapes: x (batch, height, width, 3) -> the same.
+
+    Arguments:
+        factor: the probability for an image.
+        seed: in place of the layer's name, as in ``Dropout``.
+    """
+
+    argument_order: ClassVar[tuple[str, ...]] = ("factor", "data_format", "seed")
+    factor: Annotated[float, In("[0, 1]")] = 0.5
+
+    def augment(self, x: Node) -> Node:
+        if x.shape[3] != len(OF_COLOURS):
+            raise ShapeError(
+                "the images have no three colours to make grey",
+                expected="(batch, height, width, 3)",
+                got=str(("batch", *x.shape[1:])),
+                fix="leave the layer out, or give it images of red, green and blue",
+            )
+        red, green, blue = (x[..., channel] * weight for channel, weight in enumerate(OF_COLOURS))
+        grey = ops.broadcast(red + green + blue, x.shape, (0, 1, 2))
+        chosen = self.uniform(x.shape[:1], 0.0, 1.0) < self.factor
+        return ops.select(ops.broadcast(chosen, x.shape, (0,)), grey, x)
+
+
+@registry.register("solarization")
+@dataclass(eq=False)
+class Solarization(ImageAugmentation):
+    """Adds a number to each image, and turns what is then at a threshold or above it: ``high - (x - low)``.
+
+    Shapes: x (batch, height, width, channels) -> the same.
+
+    Arguments:
+        addition_factor: the number is drawn from [0, factor], or from [lower, upper] of two, as a share of the range.
+        threshold_factor: the threshold, in the same way; 0 turns everything.
+        value_range: what pixels can be.
+        seed: in place of the layer's name, as in ``Dropout``.
+
+    Differs: of two numbers Keras 3.15 takes the lower one as a pixel's value, against its own documentation.
+    """
+
+    argument_order: ClassVar[tuple[str, ...]] = ("addition_factor", "threshold_factor", "value_range", "seed")
+    addition_factor: Factor = 0.0
+    threshold_factor: Factor = 0.0
+    value_range: tuple[float, float] = (0.0, 255.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.value_range = (min(self.value_range), max(self.value_range))
+        for name in ("addition_factor", "threshold_factor"):
+            _require_within(self, name, "[0, 1]")
+
+    def augment(self, x: Node) -> Node:
+        low, high = self.value_range
+        more, threshold = (
+            ops.broadcast(self.uniform(x.shape[:1], *bounds) * (high - low), x.shape, (0,))
+            for bounds in map(_from_zero, (self.addition_factor, self.threshold_factor))
+        )
+        x = ops.clip(x + more, low, high)
+        return ops.select(x < threshold + low, x, high + low - x)
+
+
+@registry.register("auto_contrast")
+@dataclass(eq=False)
+class AutoContrast(Layer):
+    """Stretches each channel of an image over the whole range, ``(x - min) / (max - min)`` of it; not only in training.
+
+    A channel of one value stays as it is.
+
+    Shapes: x (batch, height, width, channels) -> the same, floating point whatever the input's dtype.
+
+    Arguments:
+        value_range: what pixels can be.
+    """
+
+    value_range: tuple[float, float] = (0.0, 255.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.value_range = (min(self.value_range), max(self.value_range))
+
+    def call(self, x: Node) -> Node:
+        x = _images(x, self.compute_dtype)
+        low, high = self.value_range
+        least, most = (ops.broadcast(reduce(x, (1, 2)), x.shape, (0, 3)) for reduce in (ops.reduce_min, ops.reduce_max))
+        flat = ops.equal(most, least)
+        share = (x - least) / ops.select(flat, 1.0, most - least)
+        return ops.select(flat, x, ops.clip(share * (high - low) + low, low, high))
+
+
+def _images(x: Node, dtype: str) -> Node:
+    """The images as numbers of this type. Raises ShapeError if they are none."""
+    if x.rank != 4:
+        raise ShapeError(
+            "the input is no batch of images",
+            expected="(batch, height, width, channels)",
+            got=str(("batch", *x.shape[1:])),
+            fix="put Reshape((height, width, channels)) before this layer",
+        )
+    return ops.cast(x, dtype)
+
+
+def _from_zero(factor: Factor) -> tuple[float, float]:
+    return factor if isinstance(factor, tuple) else (0.0, factor)
 
 
 def _bounds(factor: Factor) -> tuple[float, float]:

@@ -18,7 +18,7 @@ FEWEST_PIXELS = 64
 HANDING_ON = (
     *(layers.InputLayer, layers.Flatten, layers.Reshape, layers.Permute, layers.Identity, layers.Dropout),
     *(layers.ZeroPadding2D, layers.Cropping2D, layers.RandomFlip, layers.RandomRotation, layers.RandomZoom),
-    *(layers.RandomTranslation, layers.RandomErasing),
+    *(layers.RandomTranslation, layers.RandomErasing, layers.RandomGrayscale),
 )
 """Layers that give numbers of the size that they get."""
 
