@@ -35,6 +35,7 @@ from thalweg.layers import Input as Input
 from thalweg.layers import InputSpec as InputSpec
 from thalweg.layers import Layer as Layer
 from thalweg.layers import Operation as Operation
+from thalweg.layers import Variable as Variable
 from thalweg.losses import Loss as Loss
 from thalweg.metrics import Metric as Metric
 from thalweg.model import Model as Model

@@ -58,7 +58,7 @@ ADVICE = (
         "graphs and sessions",
         "name_scope Function backend.function backend.get_session backend.set_session backend.gradients "
         "backend.learning_phase backend.set_learning_phase backend.in_train_phase backend.in_test_phase "
-        "backend.get_value backend.set_value backend.*variable* backend.update* backend.eval backend.get_uid Variable ",
+        "backend.get_value backend.set_value backend.*variable* backend.update* backend.eval backend.get_uid",
         "the step is compiled as a whole; Model(inputs, outputs).predict(x) computes a part of a network, "
         "thalweg.grad(function) a derivative, and training= of a layer says whether it trains",
     ),

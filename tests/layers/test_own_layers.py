@@ -312,3 +312,56 @@ def test_what_models_say_of_themselves():
         assert not hasattr(thing, "no_such_thing")
     with pytest.raises(GraphError, match="a model made of layers has no weights of its own"):
         alone.add_weight(shape=(2,))
+
+
+class Scaled(layers.Layer):
+    """With variables as programs for Keras write them."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.scale = keras.Variable(np.full(3, 2.0), name="scale")
+        self.calls = keras.Variable("zeros", shape=(), trainable=False)
+
+    def call(self, x):
+        self.calls.assign_add(1.0)
+        return x * self.scale
+
+
+class Shifted(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.shift = keras.Variable(np.ones(3))
+        self.scaled = Scaled()
+
+    def call(self, x):
+        return self.scaled(x) + self.shift
+
+
+def test_variables_of_layers_and_of_classes_of_models_are_their_weights(tmp_path):
+    model = Shifted()
+    x = np.arange(12.0).reshape(4, 3)
+    np.testing.assert_allclose(model.predict(x, verbose=0), 2 * x + 1)
+    model.compile("sgd", "mse")
+    model.fit(x, 3 * x, batch_size=2, epochs=2, verbose=0)
+    assert {weight.name for weight in model.weights} == {"shift", "scale", "calls"}
+    assert {weight.name for weight in model.trainable_weights} == {"shift", "scale"}
+    assert float(model.scaled.calls.numpy()) == 4
+    assert not np.array_equal(model.shift.numpy(), np.ones(3))
+    model.save_weights(tmp_path / "weights")
+    other = Shifted()
+    other.predict(x, verbose=0)
+    other.load_weights(tmp_path / "weights")
+    np.testing.assert_array_equal(other.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_a_variable_by_itself():
+    v = keras.Variable([1, 2, 3])
+    v.assign(v + 1)
+    np.testing.assert_array_equal(v, [2, 3, 4])
+    assert (v.dtype, v.shape, keras.Variable(0.5).dtype) == ("int64", (3,), "float32")
+    with pytest.raises(ArgumentError, match="how much it is to make"):
+        keras.Variable("zeros")
+    tied = layers.Dense(2)
+    tied.other = kept = Scaled().scale
+    assert kept.is_kept
+    assert not tied.own_parameters, "a weight that another layer has stays there"

@@ -33,6 +33,7 @@ from thalweg.layers.spec import *
 from thalweg.layers.symbols import *
 from thalweg.layers.tracing import *
 from thalweg.layers.transposed import *
+from thalweg.layers.variable import *
 
 get, serialize, deserialize = registry.get, registry.config, registry.deserialize
 

@@ -47,6 +47,7 @@ from thalweg.layers.tracing import (
     tracing,
     tracing_now,
 )
+from thalweg.layers.variable import Variable
 from thalweg.registry import NOT_DESCRIBED, Registered, Registry
 from thalweg.spelling import MADE_WITH
 from thalweg.state import memory
@@ -124,6 +125,8 @@ class Layer(Registered):
         if name == "trainable":
             value = check_value(type(self).__name__, name, bool, value)
         super().__setattr__(name, value)
+        if isinstance(value, Variable) and not value.is_kept:
+            self.keep(value, name)
         if name == "trainable":
             for layer in self.sublayers():
                 layer.trainable = value
@@ -208,6 +211,15 @@ class Layer(Registered):
         )
         self.own_parameters[name] = new
         return new
+
+    def keep(self, weight: Variable, name: str) -> None:
+        """Have a weight that nobody had, under its own name or else this one; a number makes it one of its own."""
+        base = weight.name or name
+        names = (f"{base}_{number}" if number else base for number in count())
+        weight.name = next(own for own in names if own not in self.own_parameters)
+        weight.path = f"{self.label}/{weight.name}"
+        weight.is_kept = True
+        self.own_parameters[weight.name] = weight
 
     def add_weight(
         self,

@@ -26,6 +26,7 @@ from thalweg.layers.signature import symbolic
 from thalweg.layers.summary import table_lines, total_lines
 from thalweg.layers.symbols import Input, Symbol, name_inputs
 from thalweg.layers.tracing import Parameter, told_in_words, tracing_now
+from thalweg.layers.variable import Variable
 from thalweg.metrics import Mean
 from thalweg.metrics.metric import Metric
 from thalweg.model import description, own, preflight, restoring
@@ -143,8 +144,11 @@ class Model:
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, own.handled(value))
-        if isinstance(value, Metric) and "runner" in vars(self):
-            self.runner.look_again()
+        if "runner" in vars(self):
+            if isinstance(value, Metric):
+                self.runner.look_again()
+            elif isinstance(value, Variable) and not value.is_kept and self._body is not None:
+                self._own_weights().keep(value, name)
 
     def __getattr__(self, name: str) -> Any:
         if "runner" not in vars(self) and name in _own_attributes(Model):
@@ -489,10 +493,13 @@ class Model:
                 got=f"add_weight of a {type(self).__name__}",
                 fix="write a layer with add_weight, and call it between the others",
             )
+        weight: Parameter = self._own_weights().add_weight(*args, **options)
+        return weight
+
+    def _own_weights(self) -> OwnWeights:
         if "weights_of_its_own" not in vars(self):
             self.weights_of_its_own = OwnWeights(self)
-        weight: Parameter = self.weights_of_its_own.add_weight(*args, **options)
-        return weight
+        return self.weights_of_its_own
 
     @property
     def trainable_weights(self) -> list[Parameter]:
