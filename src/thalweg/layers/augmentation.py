@@ -61,6 +61,10 @@ class ImageAugmentation(Layer):
         return ops.random_uniform(shape, *self.random_key(self.seed), dtype=self.compute_dtype) * (high - low) + low
 
 
+RESAMPLING_ORDER = ("fill_mode", "interpolation", "seed", "fill_value", "data_format")
+"""Places of the arguments, as in Keras, that all layers have which read images between their pixels."""
+
+
 @registry.register("random_flip")
 @dataclass(eq=False)
 class RandomFlip(ImageAugmentation):
@@ -100,15 +104,7 @@ class RandomTranslation(ImageAugmentation):
         seed: in place of the layer's name, as in ``Dropout``.
     """
 
-    argument_order: ClassVar[tuple[str, ...]] = (
-        "height_factor",
-        "width_factor",
-        "fill_mode",
-        "interpolation",
-        "seed",
-        "fill_value",
-        "data_format",
-    )
+    argument_order: ClassVar[tuple[str, ...]] = ("height_factor", "width_factor", *RESAMPLING_ORDER)
     height_factor: Factor
     width_factor: Factor
     fill_mode: FillMode = "reflect"
@@ -144,15 +140,7 @@ class RandomZoom(ImageAugmentation):
         seed: in place of the layer's name, as in ``Dropout``.
     """
 
-    argument_order: ClassVar[tuple[str, ...]] = (
-        "height_factor",
-        "width_factor",
-        "fill_mode",
-        "interpolation",
-        "seed",
-        "fill_value",
-        "data_format",
-    )
+    argument_order: ClassVar[tuple[str, ...]] = ("height_factor", "width_factor", *RESAMPLING_ORDER)
     height_factor: Factor
     width_factor: Factor | None = None
     fill_mode: FillMode = "reflect"
@@ -190,14 +178,7 @@ class RandomRotation(ImageAugmentation):
         seed: in place of the layer's name, as in ``Dropout``.
     """
 
-    argument_order: ClassVar[tuple[str, ...]] = (
-        "factor",
-        "fill_mode",
-        "interpolation",
-        "seed",
-        "fill_value",
-        "data_format",
-    )
+    argument_order: ClassVar[tuple[str, ...]] = ("factor", *RESAMPLING_ORDER)
     factor: Factor
     fill_mode: FillMode = "reflect"
     interpolation: Interpolation = "bilinear"

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import field
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -214,12 +214,16 @@ class Layer(Registered):
 
     def keep(self, weight: Variable, name: str) -> None:
         """Have a weight that nobody had, under its own name or else this one; a number makes it one of its own."""
-        base = weight.name or name
-        names = (f"{base}_{number}" if number else base for number in count())
-        weight.name = next(own for own in names if own not in self.own_parameters)
+        weight.name = self._free_name(weight.name or name)
         weight.path = f"{self.label}/{weight.name}"
         weight.is_kept = True
         self.own_parameters[weight.name] = weight
+
+    def _free_name(self, name: str | None) -> str:
+        """The name, with a number behind it if there is a weight of that name; for no name the next "weight_0"."""
+        numbered = (f"{name or 'weight'}_{number}" for number in count(0 if name is None else 1))
+        names = numbered if name is None else chain((name,), numbered)
+        return next(own for own in names if own not in self.own_parameters)
 
     def add_weight(
         self,
@@ -254,11 +258,7 @@ class Layer(Registered):
         initializer = by_place.get("initializer", initializer)
         if initializer is None:
             initializer = "glorot_uniform" if dtype in FLOATS else "zeros"
-        base = name or "weight"
-        numbers = (f"{base}_{number}" for number in count(0 if name is None else 1))
-        taken = self.own_parameters
-        own = name if name is not None and name not in taken else next(n for n in numbers if n not in taken)
-        return self._keep(own, sizes, initializer, trainable, dtype, regularizer, constraint)
+        return self._keep(self._free_name(name), sizes, initializer, trainable, dtype, regularizer, constraint)
 
     def update(self, parameter: Parameter, value: Node) -> None:
         """Let the step store ``value`` in a parameter that is not trained (a running mean)."""

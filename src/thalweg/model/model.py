@@ -510,7 +510,7 @@ class Model:
     @property
     def non_trainable_weights(self) -> list[Parameter]:
         """The others: frozen ones, and those that are kept rather than trained."""
-        trained = self.parameters(trainable_only=True).values() if self.built else ()
+        trained = self.trainable_weights
         return [parameter for parameter in self.weights if parameter not in trained]
 
     variables, trainable_variables, non_trainable_variables = weights, trainable_weights, non_trainable_weights
