@@ -15,8 +15,8 @@ from thalweg.executors.profile import Profile, measured
 from thalweg.graph.node import Graph
 from thalweg.model.runner import Runner
 from thalweg.training import data
-from thalweg.training.inference import PIECE
-from thalweg.training.step import KINDS, graph_of
+from thalweg.training.inference import BATCH
+from thalweg.training.step import KINDS, graph_of, prediction_rows
 from thalweg.training.trainer import Trainer
 
 PREDICT = "predict"
@@ -25,10 +25,11 @@ PREDICT = "predict"
 def explained(runner: Runner, stage: str, batch_size: int | None, what: str) -> str:
     """The step as text, see ``Model.explain``. Raises as there."""
     explain.check_stage(stage)
-    batch = step_rows("explain", what, batch_size)
+    wanted = step_rows("explain", what, batch_size)
     runner.require_shape("explain")
+    batch = wanted or _usual_rows(runner, "explain", what)
     graph = step_graph(runner, "explain", what, batch, ())
-    return explain.explain(runner.executor, graph, stage, gather=what != PREDICT or batch == PIECE)
+    return explain.explain(runner.executor, graph, stage, gather=what != PREDICT or batch > 1)
 
 
 def rows_for(runner: Runner, what: str, x: Any, y: Any, sample_weight: Any) -> Rows:
@@ -43,7 +44,7 @@ def rows_for(runner: Runner, what: str, x: Any, y: Any, sample_weight: Any) -> R
 def profiled(
     runner: Runner,
     rows: Rows,
-    batch_size: int,
+    batch_size: int | None,
     what: str,
     threads: int | None,
     seconds: float,
@@ -52,7 +53,7 @@ def profiled(
     """Where the time of a step on these rows goes, see ``Model.profile``."""
     seconds = check_value("profile", "seconds", Annotated[float, In("(0, inf)")], seconds)
     peak = check_value("profile", "peak", Annotated[float, In("(0, inf)")] | None, peak)
-    batch = min(batch_size, rows.count)
+    batch = min(batch_size or _usual_rows(runner, "profile", what, rows), rows.count)
     graph = step_graph(runner, "profile", what, batch, rows.weights, rows)
     inputs, _ = leaf_types(graph)
     ones = {name: np.ones((rows.count, *kind.shape[1:]), kind.dtype) for name, kind in inputs.items()}
@@ -69,11 +70,23 @@ def profiled(
     )
 
 
-def step_rows(owner: str, what: str, batch_size: int | None) -> int:
-    """How many rows a step of a kind has. Raises ArgumentError for a kind or number that cannot be."""
+def step_rows(owner: str, what: str, batch_size: int | None) -> int | None:
+    """How many rows a step of a kind shall have. Raises ArgumentError for a kind or number that cannot be."""
     check_value(owner, "what", Annotated[str, OneOf(*KINDS)], what)
     rows: int | None = check_value(owner, "batch_size", Count | None, batch_size)
-    return rows or (32 if what == "train" else PIECE)
+    return rows
+
+
+def _usual_rows(runner: Runner, owner: str, what: str, rows: Rows | None = None) -> int:
+    """How many rows a step has unless somebody asks for others. Raises GraphError if the model is not ready for it."""
+    if what == PREDICT:
+        runner.require_built(owner)
+        return prediction_rows(runner.net(rows)) or BATCH
+    runner.require_compiled(owner)
+    runner.require_built(owner)
+    if what == "train":
+        return BATCH
+    return runner.trainer(owner, rows).piece(() if rows is None else rows.weights) or BATCH
 
 
 def step_graph(runner: Runner, owner: str, what: str, batch: int, weights: Weights, rows: Rows | None = None) -> Graph:

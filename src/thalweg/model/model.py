@@ -967,7 +967,7 @@ class Model:
         Arguments:
             stage: "graph" as traced from the layers, "simplified", "kernels" (what is computed together), "plan" (tasks
                 and their memory), "ir" (LLVM's), "assembly".
-            batch_size: rows of the step; unless given 32 to train, else 128, which is what evaluate and predict take.
+            batch_size: rows of the step; unless given 32 to train, else as many as evaluate and predict take.
             what: the step to "train", "evaluate" or "predict".
 
         Raises: NameNotFoundError for an unknown stage; ExecutorError for one that the executor does not go through;

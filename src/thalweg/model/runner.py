@@ -48,7 +48,7 @@ from thalweg.training import data
 from thalweg.training.callbacks import CallbackList
 from thalweg.training.goals import Goals
 from thalweg.training.handle import OptimizerHandle
-from thalweg.training.inference import PIECE, BatchHooks, OneRow, Prediction
+from thalweg.training.inference import BatchHooks, OneRow, Prediction
 from thalweg.training.own import DataForm, OwnPrediction, OwnSteps, form_of, further_data
 from thalweg.training.position import kept_names
 from thalweg.training.programs import Programs
@@ -500,7 +500,8 @@ class Runner:
         shown: what users get for arrays by the label of the output.
         """
         single = watchers.watches_batches("predict")
-        counter = Counter(verbose, "Predict", -(-rows.count // (batch if single else PIECE)))
+        size = batch if single or rows.count < 2 else prediction.size(batch, rows.count)
+        counter = Counter(verbose, "Predict", -(-rows.count // size))
 
         def watch(done: int) -> bool:
             counter.update(done)

@@ -1,8 +1,10 @@
 """Prediction and evaluation, in pieces.
 
 Where the rows of a batch do not matter to each other, which their graph shows (``passes.rows``), the batch size that a
-user asks for cannot change a result. One program takes a single row, one takes 128; a last piece with fewer rows is
-filled up with rows that do not count. So no number of rows compiles anything new.
+user asks for cannot change a result. One program takes a single row, one as many as the caches like (``pieces``); a
+last piece with fewer rows is filled up with rows that do not count. So no number of rows compiles anything new. Such
+steps do not depend on each other, and each thread takes some of them: what an evaluation adds to its sums is an output
+of each step, and added up afterwards, in their order.
 
 Where they do (a loss of one's own that looks at the whole batch, BatchNormalization called with ``training=True``) the
 pieces are the batches that the user asks for, as in Keras, and the last one is as large as it is: a program of its own.
@@ -10,8 +12,7 @@ pieces are the batches that the user asks for, as in Keras, and the last one is 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -20,10 +21,12 @@ import numpy as np
 from thalweg.data.source import Arrays, Rows, Source
 from thalweg.executors.executor import Program
 from thalweg.fields import dataclass
+from thalweg.graph.types import TensorType
 from thalweg.state import State
 from thalweg.state.names import EVALUATION, within
 from thalweg.training.goals import Goals
 from thalweg.training.pace import Pace
+from thalweg.training.pieces import pieces, run_paced
 from thalweg.training.programs import Programs
 from thalweg.training.step import (
     VALID,
@@ -31,12 +34,9 @@ from thalweg.training.step import (
     Step,
     evaluation_step,
     prediction_label,
+    prediction_rows,
     prediction_step,
-    predicts_row_by_row,
 )
-
-PIECE = 128
-"""Rows per step where they do not matter to each other: enough for the machine's peak, few enough for the caches."""
 
 BATCH = 32
 """Rows per step where they do, unless the user asks for others; Keras's number."""
@@ -63,70 +63,27 @@ class BatchHooks:
     after: Callable[[int, Arrays], None]
 
 
-@dataclass(frozen=True)
-class Pieces:
-    """Steps over the same arrays.
-
-    Attributes:
-        rows: how many of the rows count; the others fill up the last step.
-    """
-
-    arrays: Arrays
-    index: np.ndarray
-    rows: int
-
-
-def pieces(rows: Source, size: int, fill: bool) -> Iterator[Pieces]:
-    """All rows in steps of ``size``.
+class Added:
+    """What steps that do not depend on each other are to add to the running sums: outputs of the steps.
 
     Arguments:
-        fill: whether a last step of fewer rows is filled up, with copies of its first row.
+        kinds: of one step, by the names of the states.
     """
-    for chunk in rows.chunks(None, 0, rows.count, size):
-        full, rest = divmod(len(chunk.index), size)
-        if full:
-            yield Pieces(chunk.arrays, chunk.index[: full * size].reshape(full, size), full * size)
-        if rest and not fill:
-            yield Pieces(chunk.arrays, chunk.index[None, full * size :], rest)
-        elif rest:
-            index = np.full(size, chunk.index[full * size])
-            index[:rest] = chunk.index[full * size :]
-            arrays = {label: np.ascontiguousarray(array[index]) for label, array in chunk.arrays.items()}
-            if VALID in arrays:
-                arrays[VALID][rest:] = 0
-            yield Pieces(arrays, np.arange(size).reshape(1, size), rest)
 
+    def __init__(self, kinds: Mapping[str, TensorType]) -> None:
+        self.kinds = kinds
+        self._latest: Arrays = {}
 
-def run_paced(
-    program: Program,
-    state: State,
-    piece: Pieces,
-    outputs: Arrays,
-    threads: int,
-    pace: Pace,
-    before: Callable[[int], None] | None = None,
-) -> Iterator[int]:
-    """Run the steps in calls of a tenth of a second; gives, after each call, how many steps it ran.
+    def outputs(self, first: int, end: int) -> Arrays:
+        """Arrays for the next call's steps."""
+        self._latest = {name: np.empty((end - first, *kind.shape), kind.dtype) for name, kind in self.kinds.items()}
+        return self._latest
 
-    Arguments:
-        before: called with the number of the step that comes next in the piece.
-    """
-    step, count = 0, len(piece.index)
-    while step < count:
-        if before is not None:
-            before(step)
-        end = min(step + pace.steps, count)
-        began = time.perf_counter()
-        program.run(
-            state.memory,
-            piece.arrays,
-            piece.index[step:end],
-            {label: array[step:end] for label, array in outputs.items()},
-            threads,
-        )
-        pace.measured(end - step, time.perf_counter() - began)
-        yield end - step
-        step = end
+    def to(self, state: State) -> None:
+        """Add those of the latest call, one step after the other."""
+        for name, parts in self._latest.items():
+            in_order = np.concatenate([state.read(name)[None], parts])
+            state.write(name, np.add.accumulate(in_order)[-1])
 
 
 class Evaluation:
@@ -134,8 +91,8 @@ class Evaluation:
 
     Arguments:
         goals: None where ``make`` makes the step of a model that says itself what it does.
-        fill: whether the rows do not matter to each other, so that any pieces will do.
-        batch: rows of a piece otherwise.
+        piece: rows of a piece where they do not matter to each other; None where they do.
+        batch: rows of a piece then.
     """
 
     def __init__(
@@ -144,7 +101,7 @@ class Evaluation:
         goals: Goals | None,
         programs: Programs,
         rows: Rows,
-        fill: bool,
+        piece: int | None,
         batch: int,
         make: Callable[[int], Step] | None = None,
     ) -> None:
@@ -152,13 +109,13 @@ class Evaluation:
         self.goals = goals
         self.make = make
         self.programs = programs
-        self.fill = fill
+        self.fill = piece is not None
         self.batch = min(batch, rows.count)
-        self.size = PIECE if fill else self.batch
+        self.size = self.batch if piece is None else piece
         ones = np.ones(rows.count, np.float32)
         added = {goal.weight_label for goal in goals.outputs} - set(rows.labels) if goals is not None else set()
         self.weights = rows.weights
-        self.rows = rows.beside(dict.fromkeys({*added, VALID} if fill else added, ones))
+        self.rows = rows.beside(dict.fromkeys({*added, VALID} if self.fill else added, ones))
         self.steps = -(-rows.count // self.size)
 
     def program(self, batch: int) -> Program:
@@ -180,14 +137,16 @@ class Evaluation:
         self.program(self.size)  # the running sums are there then
         state = self.programs.state
         clear_sums(state, EVALUATION, self.programs.starts)
-        measured = self._own_step().metrics if self.goals is None else self.goals.metrics()
+        measured = self._made(self.size).metrics if self.goals is None else self.goals.metrics()
         for name, metric in measured.items():
             metric.attach(state, f"{EVALUATION}/{name}")
         pace, done = Pace(hooks is not None), 0
-        for piece in pieces(self.rows, self.size if hooks is None else self.batch, self.fill):
-            program = self.program(piece.index.shape[1])
+        for piece in pieces(self.rows, self.size if hooks is None else self.batch, self.fill, VALID):
+            batch = piece.index.shape[1]
+            program, added = self.program(batch), Added(self._made(batch).added)
             before = None if hooks is None else _counted(hooks.before, done)
-            for count in run_paced(program, state, piece, {}, threads, pace, before):
+            for count in run_paced(program, state, piece, added.outputs, threads, pace, before):
+                added.to(state)
                 done += count
                 if hooks is not None:
                     hooks.after(done - 1, {})
@@ -195,15 +154,15 @@ class Evaluation:
                     return self.logs()
         return self.logs()
 
-    def _own_step(self) -> Step:
-        return self.programs.step(self._key(self.size), lambda: self.step(self.size))
+    def _made(self, batch: int) -> Step:
+        return self.programs.step(self._key(batch), lambda: self.step(batch))
 
     def logs(self) -> dict[str, Any]:
         """The results of the sums as they are now."""
         found = sums(self.programs.state, EVALUATION)
         if self.goals is not None:
             return self.goals.results(found)
-        results = self._own_step().results
+        results = self._made(self.size).results
         assert results is not None, "a step that a model says itself has results"
         return results(found)
 
@@ -211,6 +170,11 @@ class Evaluation:
 def _counted(before: Callable[[int], None], done: int) -> Callable[[int], None]:
     """With the number of the batch, of a piece in front of which there are so many."""
     return lambda step: before(done + step)
+
+
+def _parts(outputs: Arrays) -> Callable[[int, int], Arrays]:
+    """Gives the parts of the arrays for the steps from the first number up to the second."""
+    return lambda first, end: {label: array[first:end] for label, array in outputs.items()}
 
 
 def sums(state: State, level: str) -> dict[str, float | np.ndarray]:
@@ -238,13 +202,13 @@ class Prediction:
         self.training = training
 
     @cached_property
-    def fill(self) -> bool:
-        """Whether the rows do not matter to each other, so that any pieces will do."""
-        return predicts_row_by_row(self.net, self.training)
+    def piece(self) -> int | None:
+        """Rows of a piece where they do not matter to each other; None where they do."""
+        return prediction_rows(self.net, self.training)
 
     def size(self, batch: int, count: int) -> int:
         """Rows of a piece, if the user asks for ``batch`` and there are ``count``."""
-        return PIECE if self.fill else min(batch, count)
+        return min(batch, count) if self.piece is None else self.piece
 
     def program(self, batch: int, gather: bool = True) -> Program:
         """The program for so many rows; compiled when it is first asked for.
@@ -271,17 +235,17 @@ class Prediction:
         Arguments:
             batch: rows of a piece where they matter to each other, or there are hooks.
         """
-        if rows.count <= 1 - (hooks is not None) or (rows.count <= FEW and self.fill and hooks is None):
+        if rows.count <= 1 - (hooks is not None) or (rows.count <= FEW and self.piece is not None and hooks is None):
             return self._one_by_one(rows)
         results = self.empty(rows.count)
         size = self.size(batch, rows.count) if hooks is None else min(batch, rows.count)
         pace, start, done = Pace(hooks is not None), 0, 0
-        for piece in pieces(rows, size, self.fill):
+        for piece in pieces(rows, size, self.piece is not None, VALID):
             count, filled = piece.rows, piece.rows < piece.index.size
             outputs = self.empty_piece(size) if filled else self._views(results, start, piece.index)
             program = self.program(piece.index.shape[1])
             before, at = (None if hooks is None else _counted(hooks.before, done)), start
-            for steps in run_paced(program, self.programs.state, piece, outputs, threads, pace, before):
+            for steps in run_paced(program, self.programs.state, piece, _parts(outputs), threads, pace, before):
                 done += steps
                 if filled:
                     for label, array in outputs.items():

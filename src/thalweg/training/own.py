@@ -298,7 +298,7 @@ class OwnPrediction(Prediction):
         form: how the inputs were given.
     """
 
-    fill = False
+    piece = None
 
     def __init__(self, net: Net, programs: Programs, own: OwnSteps, form: tuple[str, ...] | TreeForm | None) -> None:
         super().__init__(net, programs)

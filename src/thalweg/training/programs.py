@@ -57,7 +57,7 @@ class Programs:
             self._put(name, variable)
         _, states = leaf_types(graph)
         self.starts |= step.starts
-        self._states |= states
+        self._states |= {**states, **step.added}
         self.claim_states()
         self._programs[key, gather] = self.executor.compile(graph, gather=gather)
         self.compile_seconds += time.perf_counter() - began

@@ -27,6 +27,7 @@ from thalweg.passes.rows import adds_up, row_by_row, same_numbers
 from thalweg.state import Variable
 from thalweg.state.names import DRAW_STATE, EVALUATION, METRICS, STATISTICS, STEP_STATE, level, parameter_state
 from thalweg.training.goals import PENALTY, Goal, Goals
+from thalweg.training.pieces import piece_rows
 
 NodesByName = Mapping[str, Node]
 LayersFunction = Callable[[NodesByName, bool], dict[str, Node]]
@@ -55,6 +56,7 @@ class Step:
 
     Attributes:
         totals: what an evaluation adds to its sums.
+        added: of the states to which outputs of the same names are to be added after the step; see ``ADDED_BYTES``.
         results: of a step that a model says itself: what gives the logs for the sums.
         losses: of such a step the states that are sums of losses, which must be finite.
         starts: what states are before the first step, where that is not 0.
@@ -67,6 +69,7 @@ class Step:
     loss: Node | None = None
     gradients: tuple[Node, ...] = ()
     totals: tuple[Node, ...] = ()
+    added: Mapping[str, TensorType] = field(default_factory=dict)
     results: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     losses: tuple[str, ...] = ()
     starts: Mapping[str, Any] = field(default_factory=dict)
@@ -119,7 +122,7 @@ def evaluation_step(net: Net, goals: Goals, batch: int, filled: bool = True, wei
 
     Arguments:
         filled: whether some of the rows may only fill up the batch: those of weight 0 in the input "valid", which then
-            count for nothing. Right only where rows do not matter to each other, see ``evaluates_row_by_row``.
+            count for nothing. Right only where rows do not matter to each other, see ``evaluation_rows``.
         weights: the sample weights that are not one number a sample.
     """
     with tracing(net.parameters, DRAW_STATE) as trace:
@@ -137,9 +140,14 @@ def evaluation_step(net: Net, goals: Goals, batch: int, filled: bool = True, wei
         if penalties:
             sums |= {f"{PENALTY}/total": _sum(penalties), f"{PENALTY}/samples": rows}
     kept = {name: node for name, node in trace.updates.items() if level(name) == EVALUATION}  # by metrics themselves
-    graph = Graph({}, _running(EVALUATION, sums) | kept | draws(trace))
-    totals = (*sums.values(), *kept.values())
-    return Step(graph, tuple(predictions.values()), totals=totals, starts=trace.starts)
+    totals, shown = (*sums.values(), *kept.values()), tuple(predictions.values())
+    changes = kept | draws(trace)
+    if changes or sum(node.type.nbytes for node in sums.values()) > ADDED_BYTES:
+        graph = Graph({}, _running(EVALUATION, sums) | changes)
+        return Step(graph, shown, totals=totals, starts=trace.starts)
+    added = {f"{EVALUATION}/{name}": node for name, node in sums.items()}
+    kinds = {name: node.type for name, node in added.items()}
+    return Step(Graph(added), shown, totals=totals, added=kinds, starts=trace.starts)
 
 
 def prediction_step(net: Net, batch: int, training: bool = False) -> Step:
@@ -159,19 +167,26 @@ def draws(trace: Trace) -> dict[str, Node]:
     return {DRAW_STATE: successor(DRAW_STATE)} if trace.drawn else {}
 
 
-def evaluates_row_by_row(net: Net, goals: Goals, weights: Weights = ()) -> bool:
-    """Whether losses and metrics over all rows are sums over the rows, so that it does not matter how they are cut.
+ADDED_BYTES = 1 << 16
+"""What a step of evaluation adds to its sums is given out if it is not more than that: then no step changes anything,
+they do not depend on each other, and threads may take whole ones."""
 
-    Not so where a loss, a metric or a regularizer of a user's own looks at the whole batch, or a layer does.
+
+def evaluation_rows(net: Net, goals: Goals, weights: Weights = ()) -> int | None:
+    """Rows of a piece if losses and metrics over all rows are sums over the rows, so that any pieces will do.
+
+    None where a loss, a metric or a regularizer of a user's own looks at the whole batch, or a layer does.
     """
     step, other = (evaluation_step(net, goals, batch, weights=weights) for batch in _SIZES)
-    return adds_up(step.totals, _SIZES[0], VALID) and same_numbers(step.graph, other.graph)
+    free = adds_up(step.totals, _SIZES[0], VALID) and same_numbers(step.graph, other.graph)
+    return piece_rows(step.graph, _SIZES[0]) if free else None
 
 
-def predicts_row_by_row(net: Net, training: bool = False) -> bool:
-    """Whether every row of the predictions is made of the same row of the inputs alone."""
+def prediction_rows(net: Net, training: bool = False) -> int | None:
+    """Rows of a piece if every row of the predictions is made of the same row of the inputs alone; else None."""
     step, other = (prediction_step(net, batch, training).graph for batch in _SIZES)
-    return not step.updates.keys() - {DRAW_STATE} and row_by_row(step, _SIZES[0]) and same_numbers(step, other)
+    free = not step.updates.keys() - {DRAW_STATE} and row_by_row(step, _SIZES[0]) and same_numbers(step, other)
+    return piece_rows(step, _SIZES[0]) if free else None
 
 
 _SIZES = (127, 113)
@@ -189,7 +204,7 @@ def graph_of(
         return prediction_step(net, batch).graph
     assert goals is not None, "an evaluation has goals"
     if what == "evaluate":
-        return evaluation_step(net, goals, batch, evaluates_row_by_row(net, goals, weights), weights).graph
+        return evaluation_step(net, goals, batch, evaluation_rows(net, goals, weights) is not None, weights).graph
     assert optimizer is not None, "training has an optimizer"
     return training_step(net, goals, optimizer, batch, weights).graph
 

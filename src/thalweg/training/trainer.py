@@ -24,7 +24,7 @@ from thalweg.training.own import DataForm, OwnSteps
 from thalweg.training.programs import Programs
 from thalweg.training.progress import Counter
 from thalweg.training.rescue import Divergence, Rescue
-from thalweg.training.step import Net, Step, evaluates_row_by_row, training_step
+from thalweg.training.step import Net, Step, evaluation_rows, training_step
 
 TRAINING = "training"
 """The kind of step, among the keys of the programs."""
@@ -56,7 +56,7 @@ class Trainer:
         self.state = programs.state
         names = [*(goal.loss_name for goal in goals.trained), PENALTY] if goals is not None else []
         self.totals = [f"{METRICS}/{name}/total" for name in names]
-        self._row_by_row: dict[Weights, bool] = {}
+        self._pieces: dict[Weights, int | None] = {}
         self._measured: Mapping[str, Metric] = {} if goals is None else goals.metrics()
         self._results: Callable[[Mapping[str, Any]], Logs] | None = None  # of the last step, where the model says it
         trained = [path for path in net.parameters if path in net.trainable]
@@ -169,13 +169,13 @@ class Trainer:
             raise rescue.error() from None
         return self.logs()
 
-    def row_by_row(self, weights: Weights) -> bool:
-        """Whether losses and metrics do not depend on how the rows are cut into batches."""
+    def piece(self, weights: Weights) -> int | None:
+        """Rows of a piece where losses and metrics do not depend on how the rows are cut into batches; else None."""
         if self.goals is None:
-            return False
-        if weights not in self._row_by_row:
-            self._row_by_row[weights] = evaluates_row_by_row(self.net, self.goals, weights)
-        return self._row_by_row[weights]
+            return None
+        if weights not in self._pieces:
+            self._pieces[weights] = evaluation_rows(self.net, self.goals, weights)
+        return self._pieces[weights]
 
     def evaluation(self, rows: Rows, batch: int) -> Evaluation:
         """Loss and metrics over these rows, to be run as often as wanted.
@@ -185,10 +185,10 @@ class Trainer:
         """
         own, form = self.own, rows.form
         if self.goals is not None:
-            return Evaluation(self.net, self.goals, self.programs, rows, self.row_by_row(rows.weights), batch)
+            return Evaluation(self.net, self.goals, self.programs, rows, self.piece(rows.weights), batch)
         assert own is not None and isinstance(form, DataForm), "a model without goals says itself what a step does"
         make = partial(own.evaluation_step, self.net, form)
-        return Evaluation(self.net, None, self.programs, rows, fill=False, batch=batch, make=make)
+        return Evaluation(self.net, None, self.programs, rows, piece=None, batch=batch, make=make)
 
     def evaluate(
         self, rows: Rows, batch: int, callbacks: CallbackList, verbose: int | str, threads: int | None = None

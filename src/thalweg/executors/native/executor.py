@@ -199,6 +199,15 @@ _learned: dict[str, dict[int, float]] = {}
 SMALL_SECONDS = 5e-6
 """Steps predicted to be shorter stay on one thread unless told otherwise: the barriers alone take longer."""
 
+SHARED_SECONDS = 1e-4
+"""Calls of independent steps predicted to be shorter are not worth waking others for."""
+
+TURN_SECONDS = 5e-4
+"""How long a thread works on steps that it has taken: so long that taking them costs nothing beside it."""
+
+ARENA = slice(4, 6)
+"""Where the arena stands in the table of addresses."""
+
 LONG_SECONDS = 0.02
 """Calls predicted to take longer are made from another thread, which takes some 20 us."""
 
@@ -221,11 +230,12 @@ class NativeProgram:
         self._code = load(content.objects)
         self._run = _SIGNATURE(self._code.address(RUN))
         memory.require(content.arena_bytes, "what a step keeps on its way", lambda: largest(graph))
-        self._arena = _aligned(content.arena_bytes)
+        self._arenas = [_aligned(content.arena_bytes)]  # one, and for steps that threads take one by one more
         self._barrier = _aligned(0)
         self._table = np.zeros(2 * (len(FIXED) + len(self.states) + len(self.inputs) + len(self.outputs)), np.int64)
         self._table[0] = _YIELD
-        self._table[4:6] = _ends(self._arena)
+        self._table[ARENA] = _ends(self._arenas[0])
+        self._independent = not graph.updates  # no step needs what another has done
         self._bound: dict[str, np.ndarray] = {}  # the states whose addresses are in the table
         self._learned = {} if learned is None else learned
         self._choosers: dict[int, ThreadChooser] = {}
@@ -333,6 +343,9 @@ class NativeProgram:
 
     def _run_steps(self, threads: int, steps: int, kept: Sequence[np.ndarray]) -> None:
         """Arguments: kept: what the addresses in the table belong to; not to be given back before this returns."""
+        if self._can_share(threads, steps):
+            self._share(threads, steps)
+            return
         if not isinstance(threads, AtMost) or threads == 1:
             self._call(threads, 0, steps)
             return
@@ -348,6 +361,40 @@ class NativeProgram:
             team, some = chooser.next(steps - done)
             chooser.took(some, self._timed(team, done, done + some))
             done += some
+
+    def _can_share(self, threads: int, steps: int) -> bool:
+        """Whether threads may take whole steps, if that pays, and there is an arena for each, or memory for more."""
+        if not self._independent or min(threads, steps) == 1:
+            return False
+        if isinstance(threads, AtMost) and steps * self._scaling.work_seconds < SHARED_SECONDS:
+            return False
+        size, missing = self._arenas[0].size, threads - len(self._arenas)
+        with suppress(MemoryError):
+            memory.require(missing * size, "what steps keep on their way", lambda: "an arena for each thread")
+            self._arenas += [_aligned(size) for _ in range(missing)]
+            return True
+        return False
+
+    def _share(self, threads: int, steps: int) -> None:
+        """Steps that do not depend on each other: each thread does some whole ones, then the next that nobody does.
+
+        No thread waits for another before the end, and one that is late takes fewer.
+        """
+        tables = [self._table.copy() for _ in range(threads)]
+        for table, arena in zip(tables, self._arenas, strict=False):
+            table[ARENA] = _ends(arena)
+        some = max(1, min(int(TURN_SECONDS / self._scaling.work_seconds), steps // threads))
+        turns, lock = iter(range(0, steps, some)), threading.Lock()
+
+        def work(thread: int) -> None:
+            while True:
+                with lock:
+                    first = next(turns, steps)
+                if first == steps:
+                    return
+                self._run(_address(tables[thread]), 0, 1, first, min(first + some, steps))
+
+        run_on(threads, work)
 
     def _timed(self, threads: int, first: int, last: int) -> float:
         """Runs some steps; seconds that they have taken."""
