@@ -11,7 +11,7 @@ from thalweg.executors.native.code.operations import lower
 from thalweg.executors.native.plan.buffer import Buffer
 from thalweg.executors.native.plan.nest import Access, AxisMap, Key, Nest, made_of
 from thalweg.fields import dataclass
-from thalweg.graph.node import Kind, Node
+from thalweg.graph.node import Kind, Node, Op
 from thalweg.ops.broadcast import Reduction
 from thalweg.ops.cast import Cast
 from thalweg.ops.leaf import Constant
@@ -228,7 +228,7 @@ class Place:
         access = self.nest.loads.get((node, mapping))
         if node.op.kind is Kind.RANDOM and access is not None and access.buffer is None:
             (seed,), (step,) = (self.value(x, ()) for x in node.inputs)
-            return [lower(node.op, build, seed, step, place) for place in self.load(access)]
+            return self._drawn(node.op, seed, step, self.load(access))
         if access is not None:
             loaded = self.load(access)
             return [self._cast(x, node.dtype) for x in loaded] if access.buffer is None else loaded
@@ -243,6 +243,13 @@ class Place:
         assert self.lanes is not None, "vectors have lanes"
         spread = [self.spread(a) for a in arguments]
         return [lower(node.op, build, *vectors) for vectors in zip(*spread, strict=True)]
+
+    def _drawn(self, op: Op, seed: Value, step: Value, places: Values) -> Values:
+        """Random numbers, of all vectors at once: the rounds of one wait for each other, those of several do not."""
+        build = self.build
+        if not places[0].lanes:
+            return [lower(op, build, seed, step, place) for place in places]
+        return build.parted(lower(op, build, seed, step, build.joined(places)), len(places))
 
     def _cast(self, x: Value, dtype: str) -> Value:
         return lower(Cast(dtype), self.build, x)
