@@ -114,6 +114,12 @@ class _Group:
     def kept(self) -> tuple[int, ...]:
         return tuple(n for a, n in enumerate(self.space) if a not in self.swept)
 
+    @property
+    def drawn(self) -> bool:
+        """Whether it is random numbers, and what is made of them alone."""
+        alone = not (self.sources or self.swept or self.closed)
+        return alone and any(node.op.kind is Kind.RANDOM for node in self.nodes)
+
     def waits_for(self, other: _Group) -> bool:
         return bool(self.sources >> other.number & 1)
 
@@ -169,11 +175,14 @@ class _Grouping:
         return self._new(node.shape)
 
     def _candidates(self, node: Node) -> list[_Group]:
-        """Groups of the inputs, the last first. Numbers that depend on nothing computed go together."""
+        """Groups of the inputs, the last first, and before random numbers what they change.
+
+        Numbers that depend on nothing computed go together.
+        """
         sources = self._sources(node)
         if node.shape == () and not sources:
             return [group for group in self.groups if group.space == () and not group.sources]
-        return sorted(set(sources), key=lambda group: group.number, reverse=True)
+        return sorted(set(sources), key=lambda group: (not group.drawn, group.number), reverse=True)
 
     def _fits(self, node: Node, group: _Group) -> bool:
         if group.closed:
@@ -218,11 +227,26 @@ class _Grouping:
         if isinstance(node.op, Reduction) and not group.swept:
             group.swept = node.op.axes
         group.closed = group.closed or node in self.dense
+        if node.op.kind is Kind.ELEMENTWISE:
+            self._take_in_draws(node, group)
         group.nodes.append(node)
         self.of[node] = group
         for source in self._sources(node):
             if source is not group:
                 group.read_from(source)
+
+    def _take_in_draws(self, node: Node, group: _Group) -> None:
+        """Random numbers are drawn where they are first used, if that needs them in no other form."""
+        otherwise = {self.of.get(behind(x, self.dense)) for x in node.inputs if x not in self.of}
+        for drawn in {self.of[x] for x in node.inputs if x in self.of} - {group, *otherwise}:
+            if not drawn.drawn or drawn.space != group.space or group.waits_for(drawn):
+                continue
+            self.of |= dict.fromkeys(drawn.nodes, group)
+            group.nodes += drawn.nodes
+            for reader in drawn.readers:
+                if reader is not group:
+                    reader.read_from(group)
+            drawn.nodes, drawn.readers = [], []
 
     def _sources(self, node: Node) -> list[_Group]:
         sources = (behind(x, self.dense) for x in node.inputs)

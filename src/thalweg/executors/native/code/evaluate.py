@@ -44,6 +44,7 @@ class Place:
     lanes: Lanes | None = None
     opaque: bool = False
     values: dict[Key, Values] = field(default_factory=dict)
+    stored: set[Node] = field(default_factory=set)  # before, at every place: to be loaded
     _pointers: dict[Access, Pointer] = field(default_factory=dict)
     _loaded: dict[Access, Values] = field(default_factory=dict)
     _indices: dict[tuple[int, ...], Value] = field(default_factory=dict)
@@ -51,7 +52,7 @@ class Place:
     def moved(self, moves: Mapping[int, Value], lanes: Lanes | None = None, *, opaque: bool | None = None) -> Place:
         """The place that some steps along axes lead to."""
         opaque = self.opaque if opaque is None else opaque
-        return Place(self.build, self.nest, self, moves, lanes or self.lanes, opaque)
+        return Place(self.build, self.nest, self, moves, lanes or self.lanes, opaque, stored=self.stored)
 
     def prepare(self, varying: Iterable[int]) -> None:
         """Computes here what is the same for all places that differ along the axes ``varying`` only.
@@ -216,6 +217,8 @@ class Place:
     def _needs(self, key: Key) -> list[Key]:
         """What a value is computed from; nothing if it is loaded."""
         node, _ = key
+        if node in self.stored:
+            return []
         access = self.nest.loads.get(key)
         counted = access is not None and access.buffer is None and node.op.kind is Kind.RANDOM
         loaded = access is not None and not counted
@@ -225,6 +228,8 @@ class Place:
         build, kernel = self.build, self.nest.kernel
         if isinstance(node.op, Constant):
             return [build.constant(node.op.value, node.dtype)]
+        if node in self.stored:
+            return self.load(self.nest.stores[node])
         access = self.nest.loads.get((node, mapping))
         if node.op.kind is Kind.RANDOM and access is not None and access.buffer is None:
             (seed,), (step,) = (self.value(x, ()) for x in node.inputs)

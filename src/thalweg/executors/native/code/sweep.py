@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 
 from thalweg.executors.native.code.builder import Builder, Module, Value
 from thalweg.executors.native.code.evaluate import Lanes, Place, Values
-from thalweg.executors.native.code.operations import lower
+from thalweg.executors.native.code.operations import is_costly, lower
 from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.nest import Nest, root_mapping
-from thalweg.executors.native.plan.sweeps import GROUP
+from thalweg.executors.native.plan.sweeps import GROUP, stored_in_pass
 from thalweg.graph.node import Node
 from thalweg.ops.broadcast import Reduction
 from thalweg.state.layout import LINE_BYTES
@@ -116,15 +116,17 @@ class Sweep:
             self._store(place, self.kernel.roots)
             return
         in_registers = None if self.nothing else self._row_in_registers(place)
+        stored_in, place.stored = stored_in_pass(self.kernel, self.done), set()
         for turn in range(self.last_pass + 1):
             reductions = [n for n in self.reductions if self.done[n] == turn + 1]
-            stores = [r for r in self.kernel.roots if r.shape == self.kernel.space and self.done[r] == turn]
+            stores = [root for root, at in stored_in.items() if at == turn]
             if reductions or stores:
                 totals = self._pass(place, reductions, stores, in_registers)
                 kept = tuple(a for a in range(len(self.kernel.space)) if a not in self.kernel.swept)
                 for node, total in zip(reductions, totals, strict=True):
                     place.values[(node, kept)] = total
                 self._settle(place, turn + 1)
+                place.stored |= {root for root in stores if is_costly(root.op)}
         self._store(place, [root for root in self.kernel.roots if root.shape != self.kernel.space])
 
     def _store(self, place: Place, roots: Sequence[Node]) -> None:
