@@ -80,7 +80,8 @@ def plan_text(plan: Plan, host: Host) -> str:
         f"predicted: {_microseconds(alone)} on one thread; on several {_microseconds(shared)} for sharing",
     ]
     for place, stage in enumerate(plan.stages):
-        lines.append(f"\nstage {place}")
+        linked = sum(nest.images > 0 for nest in stage)
+        lines.append(f"\nstage {place}" + (f", {linked} tasks image by image" if linked else ""))
         for nest in stage:
             lines += _task_lines(nest, host, number)
     lines.append("\nbuffers")

@@ -20,7 +20,7 @@ from thalweg.executors.native.code.operations import lower
 from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.nest import Nest, root_mapping
 from thalweg.executors.native.plan.sweeps import GROUP
-from thalweg.executors.native.plan.taps import group_of, tap_axes
+from thalweg.executors.native.plan.taps import tap_axes, vectors_of
 from thalweg.graph.node import Node
 from thalweg.ops.broadcast import Reduction
 from thalweg.state.layout import LINE_BYTES
@@ -48,9 +48,13 @@ class Sweep:
         """For each sum of a unit where it is along the axes of the taps."""
         for d in taps:
             self.taps = [{**tap, d: i} for tap in self.taps for i in range(dims[d].size)]
-        self.group = group_of(len(self.taps), module.host.registers)
+        self.group = vectors_of(nest, len(self.taps), module.host.registers)
         self.outer = [d for d, dim in enumerate(dims) if not dim.swept and d != self.lane and d not in taps]
         self.inner = [d for d, dim in enumerate(dims) if dim.swept and d != self.lane]
+        # In a chain all places of an image are one unit's, which loads once what they share.
+        whole = nest.images and not any(dim.swept for dim in dims) and len(self._groups()) == 1
+        self.places = self.outer[1:] if whole else []
+        self.outer = [d for d in self.outer if d not in self.places]
         self.reductions = [n for n in nest.kernel.nodes if isinstance(n.op, Reduction) and n in nest.needed]
         self.swept = any(dim.swept for dim in dims)
         self.nothing = any(dim.swept and dim.size == 0 for dim in dims)
@@ -122,7 +126,7 @@ class Sweep:
     def _run(self, place: Place) -> None:
         """One unit: the passes, then what depends on the sums only."""
         if not self.swept:
-            self._store(place, self.kernel.roots)
+            self._at_all_places(place, self.places)
             return
         in_registers = None if self.nothing else self._row_in_registers(place)
         places = [place] if len(self.taps) == 1 else [self._at(place, tap) for tap in self.taps]
@@ -136,6 +140,20 @@ class Sweep:
                     self._settle(there, turn + 1)
         for there in places:
             self._store(there, [root for root in self.kernel.roots if root.shape != self.kernel.space])
+
+    def _at_all_places(self, place: Place, axes: Sequence[int]) -> None:
+        """What there is to compute at every index of some axes."""
+        build = place.build
+        if not axes:
+            self._store(place, self.kernel.roots)
+            return
+        place.prepare(axes)
+
+        def body(i: Value, _: list[Value]) -> list[Value]:
+            self._at_all_places(place.moved({axes[0]: i}, opaque=False), axes[1:])
+            return []
+
+        build.loop(build.index(0), build.index(self.nest.dims[axes[0]].size), 1, [], body, nonempty=True)
 
     def _at(self, place: Place, tap: dict[int, int]) -> Place:
         """The place where one of a unit's sums is."""

@@ -16,6 +16,9 @@ from thalweg.executors.native.plan.sweeps import GROUP
 FEW_ROWS = 32
 """So many rows of an operand, a kernel's say, stay in the first-level cache anyhow."""
 
+WIDE_GROUP = 8
+"""Vectors of a unit in a chain: more of a pixel's channels at a time, which lie next to each other."""
+
 OTHER_REGISTERS = 6
 """What is left for the numbers that are being added up."""
 
@@ -34,6 +37,8 @@ def tap_axes(nest: Nest, registers: int) -> tuple[int, ...]:
     axes: list[int] = []
     sums = 1
     for d in reversed(kept[:-1]):
+        if nest.images and d == 0:
+            break
         sums *= nest.dims[d].size
         if sums > registers - OTHER_REGISTERS or len({access.strides[d] == 0 for access in large}) < 2:
             break
@@ -41,9 +46,12 @@ def tap_axes(nest: Nest, registers: int) -> tuple[int, ...]:
     return tuple(reversed(axes))
 
 
-def group_of(taps: int, registers: int) -> int:
-    """How many vectors a unit works on."""
-    return GROUP if taps == 1 else max(1, min(GROUP, (registers - OTHER_REGISTERS) // taps))
+def vectors_of(nest: Nest, taps: int, registers: int) -> int:
+    """How many vectors of columns a unit works on, of so many taps."""
+    if taps > 1:
+        return max(1, min(GROUP, (registers - OTHER_REGISTERS) // taps))
+    in_rows = not nest.dims or nest.dims[-1].swept
+    return GROUP if in_rows or not nest.images else WIDE_GROUP
 
 
 def _sums_alone(nest: Nest) -> bool:
