@@ -9,7 +9,7 @@ import pytest
 
 from thalweg.executors.executor import Executor
 from thalweg.executors.native.executor import NativeExecutor, NativeProgram
-from thalweg.executors.native.host import executable_hosts
+from thalweg.executors.native.machine import executable_hosts
 from thalweg.executors.native.run.team import run_on
 from thalweg.executors.numpy import NumpyExecutor
 

@@ -7,7 +7,7 @@ from thalweg import executors
 from thalweg.errors import ArgumentError
 from thalweg.executors import threads
 from thalweg.executors.native import executor as native
-from thalweg.executors.native.host import this_host
+from thalweg.executors.native.machine import this_host
 from thalweg.executors.native.run import cache
 from thalweg.graph.node import Graph
 from thalweg.ops import input_node

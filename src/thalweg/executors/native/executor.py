@@ -27,7 +27,8 @@ from thalweg.executors.executor import (
 from thalweg.executors.native.code.addresses import BARRIER_SHIFT, FAULTS, FIXED, RUN
 from thalweg.executors.native.code.llvm import compile_parts, llvm_version
 from thalweg.executors.native.code.stamps import CLOCK, row_length
-from thalweg.executors.native.host import Host, cpu_features, cpu_name, this_host
+from thalweg.executors.native.host import Host
+from thalweg.executors.native.machine import cpu_features, cpu_name, this_host
 from thalweg.executors.native.run import cache
 from thalweg.executors.native.run.chooser import FEWEST_STEPS, ThreadChooser
 from thalweg.executors.native.run.loader import load, system_yield
