@@ -73,7 +73,6 @@ def definition(graph) -> dict[str, np.ndarray]:
     return after_a_step(NumpyExecutor(), graph, 1)
 
 
-@pytest.mark.usefixtures("on_all_threads")
 def test_a_step_is_what_numpy_computes(compiled, graph, definition):
     one, *others = (after_a_step(compiled, graph, threads) for threads in (1, 2, 5))
     for name, want in definition.items():
