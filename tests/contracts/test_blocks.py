@@ -50,7 +50,7 @@ from thalweg.passes.rows import adds_up
 from thalweg.registry import Registry
 from thalweg.state import layout
 from thalweg.state.names import parameter_state
-from thalweg.training.step import predicts_row_by_row
+from thalweg.training.step import prediction_rows
 
 KINDS: dict[str, tuple[Any, Any]] = {
     "layer": (layers.registry, LAYERS),
@@ -175,7 +175,7 @@ class TestEveryLayer:
         layer, shape, dtype = self.make(name)
         entries = [layers.Input(size, dtype=dtype) for size in (shape if isinstance(shape, list) else [shape])]
         model = Model(entries, layer(*entries))
-        assert predicts_row_by_row(model.runner.net())
+        assert prediction_rows(model.runner.net())
 
     def test_gradient_reaches_each_parameter_and_the_input(self, name):
         layer, shape, dtype = self.make(name)

@@ -76,6 +76,29 @@ def test_images_have_the_same_bits(digits, teams):
     assert teams == {2, 3}
 
 
+def test_predictions_and_evaluations_have_the_same_bits(digits, teams, monkeypatch):
+    """Each thread does whole pieces; 1000 rows are seven, and one that is filled up."""
+    model = trained(digits, "adam", 1, 1)
+    x, y = digits
+    seen = []
+    for threads in (1, 2, 3, 8):
+        monkeypatch.setenv("THALWEG_THREADS", str(threads))
+        seen.append((model.predict(x, verbose=0).tobytes(), model.evaluate(x, y, verbose=0)))
+    assert seen == [seen[0]] * 4
+    assert teams == {2, 3, 8}
+
+
+def test_sums_added_up_afterwards_have_the_bits_of_those_that_steps_add_up(digits, monkeypatch):
+    x, y = digits
+    found = []
+    for most in (1 << 16, 0):
+        monkeypatch.setattr("thalweg.training.step.ADDED_BYTES", most)
+        model = trained(digits, "adam", 1, 1)
+        assert ("update evaluation" in model.explain(what="evaluate")) is (most == 0)
+        found.append([model.evaluate(x, y, verbose=0), model.evaluate(x[:77], y[:77], verbose=0)])
+    assert found[0] == found[1]
+
+
 def test_a_cold_and_a_warm_cache_do_not_change_a_bit(digits, tmp_path, monkeypatch):
     monkeypatch.setenv(cache.ENVIRONMENT, str(tmp_path))
     cold = trained(digits, "adam", 2, 2)

@@ -230,7 +230,9 @@ ModelOrName = Annotated[
     str, typer.Argument(metavar="MODEL", help="A file that train wrote, or mnist: the network that train mnist makes.")
 ]
 What = Annotated[str, typer.Option(help="The step to train, to evaluate or to predict.")]
-StepRows = Annotated[int | None, typer.Option(help="Rows of the step.", show_default="32 to train, else 128")]
+StepRows = Annotated[
+    int | None, typer.Option(help="Rows of the step.", show_default="32 to train, else as many as it takes itself")
+]
 
 
 @app.command()
