@@ -65,10 +65,13 @@ class Limit(NamedTuple):
         return sum(map(self._network_state_seconds, workload.networks))
 
     def _network_state_seconds(self, network: Workload) -> float:
-        per_thread = network.state_bytes / self.threads
-        fits = [level for level in self.bandwidth.values() if per_thread <= level.buffer_bytes]
+        return self.rewrite_seconds(network.state_bytes) * network.steps_per_epoch
+
+    def rewrite_seconds(self, size: int) -> float:
+        """Seconds to read and write so many bytes, where they fit."""
+        fits = [level for level in self.bandwidth.values() if size / self.threads <= level.buffer_bytes]
         level = fits[0] if fits else self.bandwidth["DRAM"]
-        return 2 * network.state_bytes * network.steps_per_epoch / level.copy
+        return 2 * size / level.copy
 
 
 def measure(threads: int) -> Limit:
