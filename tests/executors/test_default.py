@@ -42,6 +42,25 @@ def test_threads_come_from_the_argument_then_the_environment(monkeypatch):
         threads.wanted(0)
 
 
+def test_unless_somebody_says_how_many_the_executor_may_choose(monkeypatch):
+    monkeypatch.delenv("THALWEG_THREADS", raising=False)
+    assert isinstance(threads.wanted(None), threads.AtMost)
+    assert threads.wanted(None) == threads.available()
+    assert isinstance(threads.wanted(threads.AtMost(2)), threads.AtMost)
+    assert not isinstance(threads.wanted(2), threads.AtMost)
+    monkeypatch.setenv("THALWEG_THREADS", "2")
+    assert not isinstance(threads.wanted(None), threads.AtMost)
+
+
+def test_more_threads_than_cores_are_allowed_and_said_once(monkeypatch, capsys):
+    threads._say_once.cache_clear()
+    many = threads.available() + 1
+    assert [threads.wanted(many), threads.wanted(many)] == [many, many]
+    assert capsys.readouterr().err.count(f"{many} threads as told") == 1
+    threads.wanted(1)
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(("quota", "cores"), [("max 100000", None), ("150000 100000", 2), ("50000 100000", 1)])
 def test_a_containers_quota_limits_the_threads(tmp_path, quota, cores):
     (tmp_path / "cpu.max").write_text(quota)
