@@ -18,6 +18,7 @@ from thalweg.executors.native.code.llvm import llvm_version
 from thalweg.executors.native.families import Identity, core_with, units
 from thalweg.executors.native.host import AVX2, AVX512, NEON, SSE2, Core, Host
 from thalweg.executors.native.run import cache, measure
+from thalweg.executors.native.scaling import BARRIER_SECONDS
 
 _NEEDS = {"avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}, "avx2": {"avx2", "fma"}, "sse2": {"sse2"}}
 
@@ -168,6 +169,8 @@ def _sysctl_cache(level: int) -> int:
 
 def facts() -> dict[str, str]:
     """What ``thalweg info`` shows of the machine."""
+    from thalweg.executors.native.plan.cost import LINE_SECONDS  # training loads the planner only to compile
+
     host = this_host()
     core, cycles, caches, clock = core_of(host)
     sizes = ", ".join(f"{size >> 10:,} KB" for size in (core.l1_bytes, core.l2_bytes, core.l3_bytes))
@@ -178,6 +181,8 @@ def facts() -> dict[str, str]:
         f"{core.number_loads:g} of numbers; a multiply-add takes {core.latency} cycles ({cycles})",
         "caches": f"{sizes} ({caches})",
         "clock": f"{core.gigahertz:g} GHz ({clock})",
+        "sharing": f"{1e6 * BARRIER_SECONDS:g} µs a barrier, {1e9 * LINE_SECONDS:g} ns a cache line (assumed until a "
+        "training has tried)",
     }
 
 

@@ -50,7 +50,7 @@ def loops(text: str) -> list[list[str]]:
         label, *lines = block.splitlines()
         for end, line in enumerate(lines):
             if re.search(rf"\s(b\.\w+|j\w+)\s+{re.escape(label.split(':')[0])}$", line.rstrip()):
-                found.append([line.split("#")[0].strip() for line in lines[: end + 1]])
+                found.append([line.strip() for line in lines[: end + 1]])
     return found
 
 
@@ -82,11 +82,11 @@ def test_the_sums_of_a_tile_stay_in_registers(graph, host, cpu):
 
 @pytest.mark.parametrize("cpu", ARM)
 def test_a_loop_of_products_has_little_else_on_arm(cpu):
-    for loop in loops(of_graph(dense(128, 200, 256), NEON, cpu)):
-        adds = sum("fmla" in line for line in loop)
-        if adds >= 8:
-            rows_and_columns = 2 * adds**0.5 + 8  # of a tile as far from square as there are
-            assert len(loop) < adds + rows_and_columns, "\n".join(loop)
+    tiles = [loop for loop in loops(of_graph(dense(128, 200, 256), NEON, cpu)) if sum("fmla" in s for s in loop) >= 8]
+    assert tiles
+    for loop in tiles:
+        others = [line for line in loop if not line.startswith(("fmla", "ld"))]
+        assert len(others) <= 6, "\n".join(loop)  # to count, and to move on
 
 
 @pytest.mark.parametrize(
