@@ -191,8 +191,8 @@ def best_tile(rows: int, vectors: int, host: Host) -> tuple[int, int]:
 
     Per k a tile costs as many cycles as its multiply-adds or its loads take, and no fewer than a multiply-add takes to
     deliver to the next one on the same register. Two threads have an equal number of tiles, or one more. Of those that
-    differ by less than what this neglects the highest: where each number of x is an operand of one multiply-add only,
-    it needs no instruction of its own.
+    are alike the one with the fewest loads: they compete with all that is fetched into the caches meanwhile. Widths are
+    powers of two if they can be: rows of three vectors end within cache lines, and within pairs of them.
     """
     core = host.core
     costs: dict[tuple[int, int], float] = {}
@@ -209,7 +209,13 @@ def best_tile(rows: int, vectors: int, host: Host) -> tuple[int, int]:
             tiles = down.count * across.count
             costs[tall, wide] = cycles * (1 + 2 * math.ceil(tiles / 2) / tiles)
     least = min(costs.values())
-    return max((tile for tile in costs if costs[tile] <= ALIKE * least), key=lambda tile: (tile[0], -tile[1]))
+
+    def preference(tile: tuple[int, int]) -> tuple[bool, float, int]:
+        tall, wide = tile
+        loads = tall / core.number_loads + wide / core.vector_loads
+        return wide & (wide - 1) > 0, loads / (tall * wide), -tall
+
+    return min((tile for tile in costs if costs[tile] <= ALIKE * least), key=preference)
 
 
 def block_length(summed: Sequence[int], lane: int, itemsize: int) -> int:
