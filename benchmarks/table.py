@@ -88,6 +88,8 @@ def section(figures: Sequence[Figures], limit: Limit) -> str:
 
 def heading(workload: Workload) -> str:
     """Name and shape: runs of equal layers are shortened to 20x64."""
+    if workload.what != "train":
+        return f"### {workload.name}: {workload.what}, {network(workload)}, {workload.source.train_rows:,} rows"
     networks = f"{len(workload.networks)} networks " if workload.settings else ""
     return (
         f"### {workload.name}: {networks}{network(workload)}, batch {workload.batch_size}, "
@@ -123,10 +125,12 @@ def sizes(workload: Workload) -> str:
 
 def limit_line(workload: Workload, limit: Limit) -> str:
     """What the machine allows for one epoch."""
+    state = f", {number(limit.state_seconds(workload))} s to read and write parameters and slots in each step"
     return (
         f"Limit per epoch: {workload.epoch_flops / 1e9:.4g} GFLOP = {number(limit.epoch_seconds(workload))} s "
-        f"at the FMA peak; beside it {number(limit.data_seconds(workload))} s to read the data once from memory, "
-        f"{number(limit.state_seconds(workload))} s to read and write parameters and slots in each step."
+        f"at the FMA peak; beside it {number(limit.data_seconds(workload))} s to read the data once from memory"
+        + (state if workload.what == "train" else "")
+        + "."
     )
 
 

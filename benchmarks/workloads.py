@@ -98,6 +98,7 @@ class Workload(NamedTuple):
     whole_process: bool = False  # the figure is the wall time of the process, not seconds per epoch
     settings: tuple[Optimizer, ...] = ()  # of a population: a network for each; `optimizer` is the first
     norm_momentum: float = 0.99  # batch normalisation's: Keras's default
+    what: Literal["train", "predict", "evaluate"] = "train"  # the last two: all training rows in each epoch
     about: str = ""  # the network in words, where it is more than a row of dense layers
 
     @property
@@ -134,7 +135,8 @@ class Workload(NamedTuple):
     def epoch_flops(self) -> int:
         """FLOPs of one epoch's contractions: forward, weight gradients, and data gradients except the first layer's."""
         forward = [layer.forward_flops(shape) for layer, shape in inputs(self.layers, self.source.shape)]
-        return len(self.networks) * self.source.train_rows * (3 * sum(forward) - forward[0])
+        each = 3 * sum(forward) - forward[0] if self.what == "train" else sum(forward)
+        return len(self.networks) * self.source.train_rows * each
 
     @property
     def epoch_data_bytes(self) -> int:
@@ -201,6 +203,9 @@ WORKLOADS = {
         Workload("tabular_mlp", TABLE, regularized(*4 * [256], 7, dropout=0.2), 256, ADAMW, epochs=4),
         Workload("population", MNIST, mlp(64, 10), 128, SETTINGS[0], epochs=3, settings=SETTINGS),
         *IMAGE_NETWORKS,
+        Workload("predict_mlp", MNIST, mlp(512, 10), 128, ADAM, epochs=8, what="predict"),
+        Workload("evaluate_mlp", MNIST, mlp(512, 10), 128, ADAM, epochs=8, what="evaluate"),
+        IMAGE_NETWORKS[0]._replace(name="predict_cnn", epochs=5, what="predict"),
         Workload("iris", IRIS, mlp(16, 3), 32, ADAM, epochs=200, whole_process=True),
     )
 }

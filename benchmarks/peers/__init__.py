@@ -1,8 +1,8 @@
 """The peers: who they are, what they need, what they can train.
 
-One file per peer holds ``train(task, arrays, clock) -> test accuracy``, and ``train_population`` likewise where it
-trains one; this table is all that is known of it without importing it. Every timed process loads this module: nothing
-heavy here.
+One file per peer holds ``train(task, arrays, clock) -> test accuracy``, and likewise ``train_population`` where it
+trains one, and ``infer`` where it is timed at prediction; this table is all that is known of it without importing it.
+Every timed process loads this module: nothing heavy here.
 """
 
 from importlib.util import find_spec
@@ -27,6 +27,7 @@ class Peer(NamedTuple):
     forms: tuple[str, ...] = ("rows",)  # of the samples: rows of numbers, images
     plain_only: bool = False  # knows dense layers only: no normalisation, no dropout
     populations: bool = True  # has train_population
+    infers: bool = False  # has infer, which predicts and evaluates
     uint8: bool = False  # trains on uint8 images, scaled and flattened inside the model
     channels_last: bool = False  # of the images in memory, for PyTorch, whose default is channels first
     caches: bool = False  # keeps compiled code on disk, so that a warm start differs from a cold one
@@ -42,7 +43,8 @@ class Peer(NamedTuple):
         has_rules = set(workload.rules) <= set(self.optimizers)
         has_layers = not self.plain_only or all(isinstance(layer, Dense) and layer.plain for layer in workload.layers)
         has_form = workload.source.form in self.forms and not (self.uint8 and workload.source.uint8_shape is None)
-        return has_rules and has_layers and has_form and (self.populations or not workload.settings)
+        can = (self.populations or not workload.settings) and (self.infers or workload.what == "train")
+        return has_rules and has_layers and has_form and can
 
     def data_name(self, workload: Workload) -> str:
         """Folder of the arrays that the peer trains on."""
@@ -55,7 +57,7 @@ ANY_FORM = ("rows", "images")
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer(THALWEG, "thalweg", "thalweg_fit", ("thalweg",), forms=ANY_FORM, caches=True),
+        Peer(THALWEG, "thalweg", "thalweg_fit", ("thalweg",), forms=ANY_FORM, infers=True, caches=True),
         Peer(
             "thalweg_uint8",
             "thalweg, uint8 data",
@@ -73,6 +75,7 @@ PEERS = {
             "keras_jax",
             ("keras", "jax"),
             forms=ANY_FORM,
+            infers=True,
             caches=True,
             environment=(("KERAS_BACKEND", "jax"),),
         ),
@@ -83,6 +86,7 @@ PEERS = {
             ("torch",),
             optimizers=TORCH_RULES,
             forms=ANY_FORM,
+            infers=True,
         ),
         Peer(
             "torch_channels_last",
@@ -91,6 +95,7 @@ PEERS = {
             ("torch",),
             optimizers=TORCH_RULES,
             forms=("images",),
+            infers=True,
             channels_last=True,
         ),
         Peer(

@@ -62,8 +62,9 @@ def run(task: Task) -> dict[str, Any]:
 
     arrays = load_arrays(task.data / task.peer.data_name(task.workload))
     clock.start()
-    train = peer.train_population if task.workload.settings else peer.train
-    accuracy = train(task, arrays, clock)
+    trains = task.workload.what == "train"
+    run = (peer.train_population if task.workload.settings else peer.train) if trains else peer.infer
+    accuracy = run(task, arrays, clock)
     return {
         "peer": task.peer.name,
         "workload": task.workload.name,

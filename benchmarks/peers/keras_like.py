@@ -5,6 +5,7 @@ from typing import Any
 
 from benchmarks.arrays import Arrays
 from benchmarks.layers import Conv, Dense, Flatten, GlobalAveragePool, Layer, MaxPool, Residual
+from benchmarks.peers.quickest import quickest
 from benchmarks.peers.task import Clock, Task
 from benchmarks.workloads import MOMENTUM, NORM_EPSILON, TEST_ROWS, WEIGHT_DECAY, Workload
 
@@ -24,6 +25,24 @@ def train_with(api: Any, task: Task, arrays: Arrays, clock: Clock) -> float:
     )
     _, accuracy = model.evaluate(arrays.x_test, arrays.y_test, batch_size=TEST_ROWS, verbose=0)
     return float(accuracy)
+
+
+def infer_with(api: Any, task: Task, arrays: Arrays, clock: Clock) -> float:
+    """Predict or evaluate all training rows, again and again; finding the best batch size counts as set-up."""
+    api.utils.set_random_seed(task.seed)
+    model = compiled_model(api, task.workload)
+    x, y = arrays.x_train, arrays.y_train
+
+    def once(batch_size: int) -> float:
+        if task.workload.what == "predict":
+            return float(model.predict(x, batch_size=batch_size, verbose=0).mean())
+        return float(model.evaluate(x, y, batch_size=batch_size, verbose=0)[0])
+
+    batch_size = quickest(once)
+    clock.ready()
+    for _ in range(task.epochs):
+        clock.epoch(once(batch_size))
+    return float(model.evaluate(arrays.x_test, arrays.y_test, batch_size=TEST_ROWS, verbose=0)[1])
 
 
 def compiled_model(api: Any, workload: Workload, *, uint8: bool = False) -> Any:

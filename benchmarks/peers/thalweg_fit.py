@@ -8,7 +8,7 @@ import thalweg.layers
 import thalweg.optimizers
 import thalweg.utils
 from benchmarks.arrays import Arrays
-from benchmarks.peers.keras_like import compiled_model, train_with
+from benchmarks.peers.keras_like import compiled_model, infer_with, train_with
 from benchmarks.peers.task import Clock, Task
 from benchmarks.workloads import TEST_ROWS
 
@@ -16,6 +16,11 @@ from benchmarks.workloads import TEST_ROWS
 def train(task: Task, arrays: Arrays, clock: Clock) -> float:
     """The same lines as for Keras."""
     return train_with(thalweg, task, arrays, clock)
+
+
+def infer(task: Task, arrays: Arrays, clock: Clock) -> float:
+    """The same lines as for Keras."""
+    return infer_with(thalweg, task, arrays, clock)
 
 
 def train_population(task: Task, arrays: Arrays, clock: Clock) -> float:

@@ -7,6 +7,7 @@ from torch import nn
 
 from benchmarks.arrays import Arrays
 from benchmarks.peers.in_turn import in_turn
+from benchmarks.peers.quickest import quickest
 from benchmarks.peers.task import Clock, Task
 from benchmarks.peers.torch_model import accuracy, as_tensor, build, optimizer, prepare
 
@@ -26,6 +27,30 @@ def train(task: Task, arrays: Arrays, clock: Clock) -> float:
 
 
 train_population = in_turn(train)
+
+
+@torch.inference_mode()
+def infer(task: Task, arrays: Arrays, clock: Clock) -> float:
+    """Predict or evaluate all training rows, again and again; finding the best batch size counts as set-up."""
+    prepare(task)
+    model = build(task).eval()
+    x, y = as_tensor(task, arrays.x_train), torch.from_numpy(arrays.y_train).long()
+
+    def once(batch_size: int) -> float:
+        if task.workload.what == "predict":
+            return torch.cat([model(rows).softmax(1) for rows in x.split(batch_size)]).mean().item()
+        loss, right = torch.zeros(()), torch.zeros((), dtype=torch.long)
+        for rows, classes in zip(x.split(batch_size), y.split(batch_size), strict=True):
+            logits = model(rows)
+            loss += nn.functional.cross_entropy(logits, classes, reduction="sum")
+            right += (logits.argmax(1) == classes).sum()
+        return loss.item() / len(x)
+
+    batch_size = quickest(once)
+    clock.ready()
+    for _ in range(task.epochs):
+        clock.epoch(once(batch_size))
+    return accuracy(task, model, arrays)
 
 
 def fast_optimizer(task: Task, model: nn.Module) -> torch.optim.Optimizer:

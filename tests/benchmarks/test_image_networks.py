@@ -110,6 +110,20 @@ def test_peers_train_images(peer, monkeypatch):
     assert len(clock.losses) == 2
 
 
+@pytest.mark.parametrize("what", ["predict", "evaluate"])
+@pytest.mark.parametrize("peer", ["thalweg", pytest.param("torch_channels_last", marks=pytest.mark.needs("torch"))])
+def test_peers_predict_and_evaluate(peer, what):
+    """Predictions are probabilities, whose mean is known; the loss is about that of a guess, and the same each time."""
+    random = np.random.default_rng(0)
+    x, y = random.random((28, 8, 8, 3), np.float32), random.integers(0, 2, 28).astype(np.int32)
+    clock, module = Clock(), import_module(f"benchmarks.peers.{PEERS[peer].module}")
+    task = Task(PEERS[peer], TINY._replace(what=what), 2, 0, 1, Path())
+    assert 0 <= module.infer(task, Arrays(x[:20], y[:20], x[20:], y[20:]), clock) <= 1
+    first, second = clock.losses
+    assert first == second
+    assert first == pytest.approx(0.5 if what == "predict" else np.log(2), abs=1e-5 if what == "predict" else 0.4)
+
+
 @pytest.mark.needs("torch")
 def test_channels_last_goes_through_the_network():
     """No batch is transposed: the view of the images and all that follows have the channels innermost."""

@@ -7,9 +7,10 @@ from benchmarks.disturbance import FOREIGN_FLOOR_SECONDS, FOREIGN_SHARE, foreign
 from benchmarks.layers import mlp, regularized
 from benchmarks.limit import Bandwidth, Limit
 from benchmarks.peers import PEERS
+from benchmarks.peers.quickest import quickest
 from benchmarks.peers.task import Clock
 from benchmarks.runner import Job, Run
-from benchmarks.table import number, report, sizes, summarize
+from benchmarks.table import heading, number, report, sizes, summarize
 from benchmarks.workloads import ADAM, SETTINGS, WORKLOADS, Source, Workload, rates
 
 LIMIT = Limit(2, 16, 1e9, 5e8, {level: Bandwidth(1 << 20, 1e9, 1e9) for level in ("L2", "L3", "DRAM")})
@@ -50,6 +51,27 @@ def test_flops_of_an_epoch_by_hand():
 )
 def test_flops_of_the_workloads(name, flops):
     assert WORKLOADS[name].epoch_flops == flops
+
+
+def test_prediction_is_the_way_forward_alone():
+    one = 2 * (784 * 512 + 512 * 10)
+    assert WORKLOADS["predict_mlp"].epoch_flops == WORKLOADS["evaluate_mlp"].epoch_flops == 60_000 * one
+    assert heading(WORKLOADS["predict_mlp"]) == "### predict_mlp: predict, 784-512-10, 60,000 rows"
+    able = [name for name, peer in PEERS.items() if peer.supports(WORKLOADS["predict_mlp"])]
+    assert able == ["thalweg", "keras_jax", "torch_memory"]
+    assert PEERS["torch_channels_last"].supports(WORKLOADS["predict_cnn"])
+
+
+def test_the_quickest_batch_size_is_taken(monkeypatch):
+    now = 0.0
+
+    def once(size):
+        nonlocal now
+        now += abs(size - 512)
+        return 0.0
+
+    monkeypatch.setattr("benchmarks.peers.quickest.perf_counter", lambda: now)
+    assert quickest(once) == 512
 
 
 def test_normalisation_adds_two_vectors_a_layer():
