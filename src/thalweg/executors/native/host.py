@@ -29,6 +29,11 @@ class Host:
     features: str  # LLVM's feature string, beside the processor's own
     cpu: str = ""
 
+    @property
+    def flushes(self) -> bool:
+        """Whether it can be told to take denormal numbers for zeros, as x86 does: after rounding."""
+        return self.name != NEON.name
+
     def lanes(self, dtype: str) -> int:
         return self.vector_bytes // max(ITEMSIZE[dtype], 4)
 

@@ -330,6 +330,14 @@ class Builder:
             return Value(x.text, dtype, x.lanes)
         return self.convert("bitcast", x, dtype)
 
+    def widened(self, x: Value) -> Value:
+        """A float32 as a float64."""
+        return self.convert("fpext", x, "float64")
+
+    def narrowed(self, x: Value) -> Value:
+        """A float64 as a float32."""
+        return self.convert("fptrunc", x, "float32")
+
     # --- integers of addresses ------------------------------------------------------------------------------------
 
     def i_add(self, x: Value, y: Value) -> Value:

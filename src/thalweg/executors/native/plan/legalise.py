@@ -20,7 +20,7 @@ from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.tiles import stands_alone
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Kind, Node, apply, exact_scope
-from thalweg.ops import broadcast, contract, filled, multiply, reduce_sum, reshape, transpose
+from thalweg.ops import broadcast, filled, multiply, reduce_sum, reshape, transpose
 from thalweg.ops.broadcast import Broadcast, Reduction
 from thalweg.ops.contraction import Contraction, Labels
 from thalweg.ops.convolution import Windows
@@ -143,8 +143,8 @@ class _Legalising:
             self._lanes_last(operand, lane) if lane in operand.long else self._without_stored_margins(operand)
             for operand in (x, y)
         )
-        product = Operand(contract(x.node, y.node, x.labels, y.labels, out), out)
-        if _stands_alone(x if lane in x.long else y, out):
+        product = Operand(apply(Contraction(x.labels, y.labels, out, op.precision), x.node, y.node), out)
+        if op.precision or _stands_alone(x if lane in x.long else y, out):
             self.dense.add(product.node)
         return product.ordered(op.out).node
 

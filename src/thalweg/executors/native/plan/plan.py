@@ -12,6 +12,7 @@ from dataclasses import replace
 from thalweg.executors.executor import check_supported
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.plan.buffer import Buffer, CallerBuffers
+from thalweg.executors.native.plan.factors import with_rounded_factors
 from thalweg.executors.native.plan.legalise import Legal, legalise
 from thalweg.executors.native.plan.nest import Nest
 from thalweg.executors.native.plan.order import Order, in_order
@@ -87,7 +88,7 @@ def prepared(graph: Graph, target: Target) -> Graph:
     """The graph simplified, of operations that there is code for. Raises ExecutorError if there is none."""
     graph = simplify(graph, target.supported)
     check_supported(graph, target.supported, "native")
-    return sink(graph, target.is_cheap)
+    return with_rounded_factors(sink(graph, target.is_cheap))
 
 
 @dataclass(frozen=True)
