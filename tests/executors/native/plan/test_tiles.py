@@ -37,17 +37,17 @@ def test_the_parts_of_a_split_are_the_axis(total, limit):
     assert max(lengths) - min(lengths) <= 1
 
 
-@given(SIZES, st.integers(1, 64), st.sampled_from([16, 32]))
-def test_a_tile_fits_the_registers(rows, vectors, registers):
-    tall, wide = best_tile(rows, vectors, registers)
+@given(SIZES, st.integers(1, 64), st.sampled_from(HOSTS))
+def test_a_tile_fits_the_registers(rows, vectors, host):
+    tall, wide = best_tile(rows, vectors, host)
     assert 1 <= tall <= rows
     assert 1 <= wide <= min(vectors, WIDEST)
-    assert tall * wide + wide + 1 <= registers  # the sums, a row of y, and a number of x
+    assert tall * wide + wide + 1 <= host.registers  # the sums, a row of y, and a number of x
 
 
 def test_large_products_get_large_tiles():
-    assert best_tile(784, 32, 32) == (14, 2)
-    assert best_tile(784, 32, 16) == (6, 2)
+    assert best_tile(784, 32, AVX512) == (14, 2)
+    assert best_tile(784, 32, AVX2) == (6, 2)
 
 
 @given(

@@ -155,7 +155,7 @@ def tiling_of(nest: Nest, host: Host) -> Tiling:
     row = max(rows, key=lambda d: (min(nest.dims[d].size, FULL_HEIGHT), -abs(x.strides[d])))
     width = host.lanes(node.dtype)
     vectors = math.ceil(nest.dims[lane].size / width)
-    tall, wide = best_tile(nest.dims[row].size, vectors, host.registers)
+    tall, wide = best_tile(nest.dims[row].size, vectors, host)
     clips = _clips(x, y, summed)
     alone = nest.kernel.roots == (node,) and not (summed and summed[0] in clips)
     sizes = [nest.dims[d].size for d in summed]
@@ -168,7 +168,7 @@ def tiling_of(nest: Nest, host: Host) -> Tiling:
     )
 
 
-def best_tile(rows: int, vectors: int, registers: int) -> tuple[int, int]:
+def best_tile(rows: int, vectors: int, host: Host) -> tuple[int, int]:
     """The height and width of the tile that needs the fewest cycles for all of the output, on one thread and on two.
 
     Per k a tile costs as many cycles as its multiply-adds or its loads take at two a cycle, and no fewer than
@@ -178,7 +178,7 @@ def best_tile(rows: int, vectors: int, registers: int) -> tuple[int, int]:
     best = (math.inf, 0, 0)
     for wide in range(1, min(vectors, WIDEST) + 1):
         for tall in range(1, rows + 1):
-            if tall * wide + wide + 1 > registers:
+            if tall * wide + wide + 1 > host.registers:
                 break
             down, across = Split.at_most(rows, tall), Split.at_most(vectors, wide)
             high, broad = math.ceil(rows / down.count), math.ceil(vectors / across.count)
