@@ -6,7 +6,6 @@ from tests.executors import random_bfloat16
 PROGRAMS = 40
 
 
-@pytest.mark.usefixtures("on_all_threads")
 def test_products_in_bfloat16_have_the_same_bits(compiled):
     for seed in range(PROGRAMS):
         text = random_bfloat16.fault(compiled, seed)

@@ -17,7 +17,7 @@ from thalweg.graph.node import Graph, Node, Op, apply
 from thalweg.graph.types import DTYPES, FLOATS, TensorType
 from thalweg.ops import elementwise as e
 from thalweg.ops import leaf, reduce
-from thalweg.ops.bfloat16 import RoundToBfloat16
+from thalweg.ops.bfloat16 import PairBfloat16, RoundToBfloat16
 from thalweg.ops.broadcast import Broadcast, ReduceSum
 from thalweg.ops.cast import Cast
 from thalweg.ops.concatenate import Concatenate
@@ -359,6 +359,13 @@ def round_to_bfloat16_cases() -> Iterator[Case]:
         yield Case(RoundToBfloat16(), (numbers(r, shape, "float32"),))
     yield Case(RoundToBfloat16(), (edges("float32"),), note="edges")
     yield Case(RoundToBfloat16(), (any_bits(r, 5000),), note="any bits")
+
+
+@cases(PairBfloat16)
+def pair_bfloat16_cases() -> Iterator[Case]:
+    r = rng("pair_bfloat16")
+    for shape in SHAPES:
+        yield Case(PairBfloat16(), (any_bits(r, *shape), any_bits(r, *shape)))
 
 
 def any_bits(r: np.random.Generator, *shape: int) -> np.ndarray:

@@ -54,7 +54,7 @@ class Timing:
 def flops(node: Node) -> float:
     """Floating point operations of a node, see ``Work``; 0 for what only says where numbers are, or moves them."""
     if isinstance(node.op, Contraction):
-        return 2.0 * math.prod(_sizes(node, node.op).values())
+        return 2.0 * node.op.products * math.prod(_sizes(node, node.op).values())
     if node.op.kind is Kind.COMPOSITE and (parts := node.op.decompose(*node.inputs)) is not None:
         known = set(topological(node.inputs))
         return sum(flops(x) for x in topological([parts]) if x not in known)

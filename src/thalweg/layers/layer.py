@@ -636,7 +636,7 @@ def _set_policy(layer: Layer, given: Any) -> None:
 
 
 # As in Keras a layer is given a policy, and has the dtype of its weights; its description says the policy.
-Layer.dtype = property(_dtype_of, _set_policy)  # type: ignore[assignment]
+Layer.dtype = property(_dtype_of, _set_policy, doc="The dtype of the weights.")  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,6 +50,36 @@ def round_to_bfloat16(x: Node) -> Node:
     return apply(RoundToBfloat16(), x)
 
 
+@dataclass(frozen=True)
+class PairBfloat16(Op, kind=Kind.ELEMENTWISE):
+    """Two numbers as bfloat16 in 32 bits: the first in the upper half, the second in the lower. For passes."""
+
+    def infer(self, first: TensorType, second: TensorType) -> TensorType:
+        assert first == second and first.dtype == "float32", f"{self} of {first} and {second}"
+        return first.with_dtype("uint32")
+
+    def reference(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        upper, lower = (rounded(x).view(np.uint32) for x in (first, second))
+        return upper | lower >> 16
+
+
+def pair(first: Node, second: Node) -> Node:
+    """Two numbers as bfloat16 in 32 bits.
+
+    Shapes: first, second (...) float32 -> (...) uint32.
+    """
+    return apply(PairBfloat16(), first, second)
+
+
+def unpaired(x: np.ndarray) -> np.ndarray:
+    """The numbers of pairs, along the last axis.
+
+    Shapes: x (..., n) uint32 -> (..., 2 n) float32.
+    """
+    both = np.stack([x & 0xFFFF0000, x << 16], -1).astype(np.uint32)
+    return both.view(np.float32).reshape(*x.shape[:-1], 2 * x.shape[-1])
+
+
 def rounded(x: np.ndarray) -> np.ndarray:
     """The nearest bfloat16 numbers, as float32."""
     bits = np.ascontiguousarray(x, np.float32).view(np.uint32)

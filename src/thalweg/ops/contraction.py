@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -58,6 +59,9 @@ class Contraction(Op, kind=Kind.CONTRACTION):
     out: Labels
     precision: str | None = None
 
+    products: ClassVar[int] = 1
+    """Of a number of x and one of y."""
+
     def infer(self, x: TensorType, y: TensorType) -> TensorType:
         assert (len(self.x), len(self.y)) == (x.rank, y.rank), f"{self} of {x} and {y}"
         given = (self.x, self.y, self.out)
@@ -107,6 +111,26 @@ class Contraction(Op, kind=Kind.CONTRACTION):
         by_x = replace(self, x=self.out, out=self.x)
         by_y = replace(self, y=self.out, out=self.y)
         return (apply(by_x, g, y), apply(by_y, x, g))
+
+
+@dataclass(frozen=True)
+class PairContraction(Contraction):
+    """The sum of products in bfloat16 of pairs (``bfloat16.PairBfloat16``), in their order. For passes.
+
+    Shapes: as of a contraction, uint32 -> float32. The last of the summed labels counts pairs.
+    """
+
+    products: ClassVar[int] = 2
+
+    def infer(self, x: TensorType, y: TensorType) -> TensorType:
+        assert x.dtype == y.dtype == "uint32", f"{self} of {x} and {y}"
+        return super().infer(x.with_dtype("float32"), y.with_dtype("float32"))
+
+    def reference(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return bfloat16.sums_of_products(*(bfloat16.unpaired(self._for_sums(*g)) for g in ((x, self.x), (y, self.y))))
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        return (None, None)
 
 
 def contract(x: Node, y: Node, x_labels: Labels, y_labels: Labels, out_labels: Labels) -> Node:

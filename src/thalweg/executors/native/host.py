@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from thalweg.fields import dataclass
 
 ITEMSIZE = {"float32": 4, "float64": 8, "int32": 4, "uint32": 4, "int64": 8, "uint8": 1, "bool": 1}
@@ -45,6 +47,7 @@ class Host:
     features: str  # LLVM's feature string, beside the processor's own
     cpu: str = ""
     core: Core = Core()
+    bfloat16: bool = False  # it has an instruction for products of bfloat16, two to a lane
 
     @property
     def flushes(self) -> bool:
@@ -56,6 +59,7 @@ class Host:
 
 
 AVX512 = Host("avx512", 64, 32, True, True, "+avx512f,+avx512bw,+avx512dq,+avx512vl,-prefer-256-bit")
+AVX512_BF16 = replace(AVX512, name="avx512_bf16", features=f"{AVX512.features},+avx512bf16", bfloat16=True)
 AVX2 = Host("avx2", 32, 16, False, True, "+avx2,+fma,-avx512f", "haswell")
 SSE2 = Host("sse2", 16, 16, False, False, "+sse2", "x86-64")
 NEON = Host("neon", 16, 32, False, True, "+neon")

@@ -14,9 +14,15 @@ from typing import NamedTuple
 
 from thalweg.errors import ArgumentError
 from thalweg.executors.native.families import Identity, core, units
-from thalweg.executors.native.host import AVX2, AVX512, NEON, SSE2, Core, Host
+from thalweg.executors.native.host import AVX2, AVX512, AVX512_BF16, NEON, SSE2, Core, Host
 
-_NEEDS = {"avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}, "avx2": {"avx2", "fma"}, "sse2": {"sse2"}}
+_AVX512_NEEDS = {"avx512f", "avx512bw", "avx512dq", "avx512vl"}
+_NEEDS = {
+    "avx512_bf16": {*_AVX512_NEEDS, "avx512bf16"},
+    "avx512": _AVX512_NEEDS,
+    "avx2": {"avx2", "fma"},
+    "sse2": {"sse2"},
+}
 
 
 @functools.cache
@@ -25,7 +31,7 @@ def executable_hosts() -> list[Host]:
     if platform.machine().lower() in ("arm64", "aarch64"):
         hosts = [NEON]
     else:
-        hosts = [host for host in (AVX512, AVX2, SSE2) if _NEEDS[host.name] <= cpu_features()]
+        hosts = [host for host in (AVX512_BF16, AVX512, AVX2, SSE2) if _NEEDS[host.name] <= cpu_features()]
     return [replace(host, core=_core(host).core) for host in hosts]
 
 

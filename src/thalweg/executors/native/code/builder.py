@@ -20,6 +20,7 @@ ELEMENTS = {
     "int64": "i64",
     "uint8": "i8",
     "bool": "i1",
+    "bfloat16": "bfloat",
 }
 
 

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from thalweg.executors.native.code.bfloat import add_product, with_zeros_for_denormals
+from thalweg.executors.native.code.bfloat import add_pairs, add_product, with_zeros_for_denormals
 from thalweg.executors.native.code.builder import Builder, Module, Pointer, Value, vector_type
 from thalweg.executors.native.code.evaluate import Lanes, Place, Values
 from thalweg.executors.native.plan.nest import Nest
 from thalweg.executors.native.plan.tiles import Clip, Split, TileShape, tiling_of
-from thalweg.ops.contraction import Contraction
+from thalweg.ops.contraction import Contraction, PairContraction
 
 UNROLLED_EPILOGUE = 160
 """The most operations after a tile that are written out for each of its vectors; more go in a loop over its rows."""
@@ -40,7 +40,8 @@ class Tiles:
         self.cut = tiling_of(nest, module.host)
         self.x, self.y = self.cut.x, self.cut.y
         self.width = self.cut.width
-        self.emulated = isinstance(self.node.op, Contraction) and self.node.op.precision is not None
+        self.pairs = isinstance(self.node.op, PairContraction)
+        self.emulated = isinstance(self.node.op, Contraction) and self.node.op.precision is not None and not self.pairs
 
     @property
     def units(self) -> int:
@@ -202,11 +203,11 @@ class Tiles:
         ys = place.load(self.y)
         at = place.pointer(self.x)
         result = list(sums)
+        add = add_product if self.emulated else add_pairs if self.pairs else Builder.fma
         for r in rows:
             x = build.load(build.offset(at, r * self.x.strides[self.cut.row], dtype), dtype)
             spread = build.splat(x, self.width)
             for c, y in enumerate(ys, r * len(ys)):
-                add = add_product if self.emulated else Builder.fma
                 result[c] = add(build, spread, y, sums[c])
         return result
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 from thalweg.executors.executor import check_supported
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.plan.buffer import Buffer, CallerBuffers
-from thalweg.executors.native.plan.factors import with_rounded_factors
 from thalweg.executors.native.plan.legalise import Legal, legalise
 from thalweg.executors.native.plan.nest import Nest
 from thalweg.executors.native.plan.order import Order, in_order
@@ -79,7 +78,7 @@ def make_plan(graph: Graph, target: Target, gather: bool) -> Plan:
 
 def make_order(graph: Graph, target: Target, gather: bool) -> Order:
     """The tasks of a graph and when they run. Raises ExecutorError for an operation that there is no code for."""
-    legal = legalise(prepared(graph, target), gather)
+    legal = legalise(prepared(graph, target), gather, target.host.bfloat16)
     fused = make_kernels(legal, CallerBuffers.of(graph, gather), target)
     return in_order(make_tasks(fused.graph, fused.kernels, fused.places))
 
@@ -88,7 +87,7 @@ def prepared(graph: Graph, target: Target) -> Graph:
     """The graph simplified, of operations that there is code for. Raises ExecutorError if there is none."""
     graph = simplify(graph, target.supported)
     check_supported(graph, target.supported, "native")
-    return with_rounded_factors(sink(graph, target.is_cheap))
+    return sink(graph, target.is_cheap)
 
 
 @dataclass(frozen=True)
