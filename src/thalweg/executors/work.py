@@ -70,7 +70,8 @@ def contraction_words(node: Node) -> str:
     op = node.op
     assert isinstance(op, Contraction), "asked for contractions only"
     summed = [n for label, n in _sizes(node, op).items() if label not in op.out]
-    return f"contraction {sizes_words(node.shape)} over {sizes_words(summed)}"
+    pairs = " pairs" if op.products == 2 else ""
+    return f"contraction {sizes_words(node.shape)} over {sizes_words(summed)}{pairs}"
 
 
 def sizes_words(sizes: Sequence[int]) -> str:

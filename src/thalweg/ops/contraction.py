@@ -114,8 +114,10 @@ class Contraction(Op, kind=Kind.CONTRACTION):
 
 
 @dataclass(frozen=True)
-class PairContraction(Contraction):
-    """The sum of products in bfloat16 of pairs (``bfloat16.PairBfloat16``), in their order. For passes.
+class PairContraction(Contraction, base=True):
+    """The sum of products in bfloat16 of pairs (``bfloat16.PairBfloat16``), in their order.
+
+    It is entered as no primitive: only plans for processors with an instruction for it have it.
 
     Shapes: as of a contraction, uint32 -> float32. The last of the summed labels counts pairs.
     """
