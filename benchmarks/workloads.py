@@ -1,8 +1,9 @@
 """What is trained: each workload is a value, and the same work for every peer.
 
-The same for all: float32 (under a policy for bfloat16 the factors of products are that), the data shuffled anew each epoch, every batch of it including the smaller last one, Glorot
-uniform kernels and zero biases, the mean training loss of each epoch, the accuracy on the test rows at the end. A
-population is many networks: seconds and work are those of all, loss and accuracy the means over them.
+The same for all: float32 (by the policy for bfloat16 the factors of products are that), the data shuffled anew each
+epoch, every batch of it including the smaller last one, Glorot uniform kernels and zero biases, the mean training loss
+of each epoch, the accuracy on the test rows at the end. A population is many networks: seconds and work are those of
+all, loss and accuracy the means over them.
 
 This module is loaded by every timed process: it imports nothing heavy (named tuples, because dataclasses cost 9 ms).
 """

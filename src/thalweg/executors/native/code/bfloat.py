@@ -1,8 +1,8 @@
 """Code for bfloat16: rounding to it, and sums of its products with and without an instruction for them.
 
 The definition is ``thalweg.ops.bfloat16``. The instruction takes pairs, and adds the product of the upper halves first.
-Elsewhere: what an x86 processor does with denormal numbers, if it is told to take them for zeros, is what the definition
-says; so it is told to, while the products run.
+Without it: what an x86 processor does with denormal numbers, if it is told to take them for zeros, is what the
+definition says; so it is told to, while the products run.
 """
 
 from __future__ import annotations
