@@ -620,6 +620,7 @@ class Layer(Registered):
 
 
 def _dtype_of(layer: Layer) -> Any:
+    """The dtype of the layer's weights, and of the tensors that it works on."""
     policy = vars(layer).get("dtype")
     return DTypePolicy(policy).variable_dtype if policy in dtype_policies.NAMES else policy
 
@@ -636,7 +637,7 @@ def _set_policy(layer: Layer, given: Any) -> None:
 
 
 # As in Keras a layer is given a policy, and has the dtype of its weights; its description says the policy.
-Layer.dtype = property(_dtype_of, _set_policy, doc="The dtype of the weights.")  # type: ignore[assignment]
+Layer.dtype = property(_dtype_of, _set_policy)  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, eq=False)
