@@ -62,6 +62,9 @@ class PairBfloat16(Op, kind=Kind.ELEMENTWISE):
         upper, lower = (rounded(x).view(np.uint32) for x in (first, second))
         return upper | lower >> 16
 
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        return (None, None)
+
 
 def pair(first: Node, second: Node) -> Node:
     """Two numbers as bfloat16 in 32 bits.
