@@ -9,7 +9,7 @@ import thalweg
 from thalweg import config, dtype_policies, layers, mixed_precision, ops
 from thalweg.dtype_policies import DTypePolicy
 from thalweg.errors import ArgumentError, ThalwegError
-from thalweg.graph.node import Graph, Node
+from thalweg.graph.node import Graph
 from thalweg.ops.contraction import Contraction
 from thalweg.ops.convolution import Convolution
 
@@ -61,14 +61,16 @@ def test_the_policy_of_the_process_is_that_of_layers_made_later():
     assert [layer.dtype_policy.name for layer in (before, told)] == ["float32", "float64"]
     assert (after.dtype, after.variable_dtype, after.compute_dtype) == ("float32",) * 3
     assert thalweg.Sequential().dtype_policy == DTypePolicy(MIXED)
-    config.set_dtype_policy("float32")
-    config.set_floatx("float64")
-    assert layers.Dense(3).dtype == "float32"
 
 
 def test_floatx_is_the_policy_unless_one_is_set():
+    config.set_dtype_policy(MIXED)
     config.set_floatx("float64")
-    assert config.dtype_policy() == DTypePolicy("float64")
+    assert layers.Dense(3).dtype == "float32"
+    config.set_dtype_policy("float64")
+    assert layers.Dense(3).dtype == "float64"
+    config.set_floatx("float32")
+    assert config.dtype_policy() == DTypePolicy("float32")
 
 
 @pytest.mark.parametrize("dtype", [MIXED, DTypePolicy(MIXED), OF_KERAS])
@@ -103,9 +105,8 @@ def test_gradients_multiply_as_what_they_are_gradients_of():
     with products_in("bfloat16"):
         y = ops.convolve(x, w)
     graph = Graph({str(i): g for i, g in enumerate(gradients(ops.reduce_sum(y * y), [x, w]))})
-    found: list[Node] = [n for n in graph.nodes() if isinstance(n.op, Contraction | Convolution)]
-    assert len(found) == 3
-    assert all(n.op.precision == "bfloat16" for n in found)  # type: ignore[attr-defined]
+    found = [n.op for n in graph.nodes() if isinstance(n.op, Contraction | Convolution)]
+    assert [op.precision for op in found] == ["bfloat16"] * 3
     assert precisions_outside() is None
 
 

@@ -105,7 +105,8 @@ def set_dtype_policy(policy: str | dtype_policies.DTypePolicy) -> None:
 
     Raises: ArgumentError for another policy.
     """
-    _settings.dtype_policy = dtype_policies.get(policy).name
+    name = dtype_policies.get(policy).name
+    _settings.dtype_policy = None if name == _settings.floatx else name  # then it is as if none had been set
 
 
 def set_random_seed(seed: int) -> None:
