@@ -105,7 +105,7 @@ def test_gradients_multiply_as_what_they_are_gradients_of():
     with products_in("bfloat16"):
         y = ops.convolve(x, w)
     graph = Graph({str(i): g for i, g in enumerate(gradients(ops.reduce_sum(y * y), [x, w]))})
-    found = [n.op for n in graph.nodes() if isinstance(n.op, Contraction | Convolution)]
+    found = [op for op in (n.op for n in graph.nodes()) if isinstance(op, Contraction | Convolution)]
     assert [op.precision for op in found] == ["bfloat16"] * 3
     assert precisions_outside() is None
 
