@@ -93,8 +93,8 @@ def test_convolutions_and_what_a_layer_of_ones_own_multiplies_have_it_too():
     assert precisions(model) == {"bfloat16"}
     with thalweg.layers.tracing.tracing():
         made = Squared()(ops.input_node("x", (3, 5)))
-    (product,) = (node for node in Graph({"y": made}).nodes() if isinstance(node.op, Contraction))
-    assert product.op.precision == "bfloat16"
+    (product,) = (op for op in (n.op for n in Graph({"y": made}).nodes()) if isinstance(op, Contraction))
+    assert product.precision == "bfloat16"
 
 
 def test_gradients_multiply_as_what_they_are_gradients_of():
@@ -105,8 +105,8 @@ def test_gradients_multiply_as_what_they_are_gradients_of():
     with products_in("bfloat16"):
         y = ops.convolve(x, w)
     graph = Graph({str(i): g for i, g in enumerate(gradients(ops.reduce_sum(y * y), [x, w]))})
-    found = [op for op in (n.op for n in graph.nodes()) if isinstance(op, Contraction | Convolution)]
-    assert [op.precision for op in found] == ["bfloat16"] * 3
+    every = (node.op for node in graph.nodes())
+    assert [op.precision for op in every if isinstance(op, Contraction | Convolution)] == ["bfloat16"] * 3
     assert precisions_outside() is None
 
 
