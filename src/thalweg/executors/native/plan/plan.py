@@ -1,7 +1,7 @@
 """From a graph to a plan, in a row of functions from value to value; each says in its module what it decides.
 
-simplify, masks, sink, legalise (graph to graph) -> place (where what must be stored lies) -> fuse (kernels) -> make_tasks
--> in_order (stages) -> written_over -> in_chains (stages again) -> assign (memory).
+simplify, masks, sink, legalise (graph to graph) -> place (where what must be stored lies) -> fuse (kernels)
+-> make_tasks -> in_order (stages) -> written_over -> in_chains (stages again) -> assign (memory).
 """
 
 from __future__ import annotations
