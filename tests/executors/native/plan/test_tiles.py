@@ -49,7 +49,6 @@ def test_a_tile_fits_the_registers(rows, vectors, host):
 def test_tiles_are_what_the_core_is_quickest_with():
     assert best_tile(784, 32, AVX512) == (6, 4)
     assert best_tile(784, 64, AVX2) == (6, 2)
-    assert best_tile(784, 3, AVX512) == (9, 3)  # where all of a row fits
     slow = replace(AVX2, core=replace(AVX2.core, vector_loads=0.5, number_loads=4))
     assert best_tile(784, 64, slow) == (14, 1)  # vectors of y are dear
     quick = replace(NEON, core=replace(NEON.core, multiply_adds=4, vector_loads=3, number_loads=3))

@@ -30,7 +30,7 @@ TALLEST = 16
 WIDEST = 8
 """Vectors; more columns of a tile leave no registers for rows."""
 
-ALIKE = 1.01
+ALIKE = 1.05
 """Tiles whose cycles differ by less are equally good, as far as counting tells."""
 
 BLOCK_BYTES = 256 * 1024
