@@ -114,3 +114,12 @@ def test_without_borders_a_shape_is_a_height():
         TileShape(cut.rows.size),
         TileShape(cut.rows.size + 1),
     }
+
+
+def test_rows_a_multiple_of_four_kilobytes_apart_are_few():
+    """So 8 places of an image, side by side, are as good as many images, which push each other out of the cache."""
+    kernel = state_node("kernel", (3, 3, 64, 32))
+    for places, by_image in ((8, True), (9, False)):
+        x = input_node("x", (64, places, places, 64))
+        (tiling,) = tilings(Graph({"y": convolve(x, kernel, padding=[(1, 1)] * 2)}), AVX512)
+        assert (tiling.row == 0) != by_image
