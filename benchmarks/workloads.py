@@ -1,8 +1,9 @@
 """What is trained: each workload is a value, and the same work for every peer.
 
-The same for all: float32, the data shuffled anew each epoch, every batch of it including the smaller last one, Glorot
-uniform kernels and zero biases, the mean training loss of each epoch, the accuracy on the test rows at the end. A
-population is many networks: seconds and work are those of all, loss and accuracy the means over them.
+The same for all: float32 (by the policy for bfloat16 the factors of products are that), the data shuffled anew each
+epoch, every batch of it including the smaller last one, Glorot uniform kernels and zero biases, the mean training loss
+of each epoch, the accuracy on the test rows at the end. A population is many networks: seconds and work are those of
+all, loss and accuracy the means over them.
 
 This module is loaded by every timed process: it imports nothing heavy (named tuples, because dataclasses cost 9 ms).
 """
@@ -100,6 +101,7 @@ class Workload(NamedTuple):
     norm_momentum: float = 0.99  # batch normalisation's: Keras's default
     what: Literal["train", "predict", "evaluate"] = "train"  # the last two: all training rows in each epoch
     about: str = ""  # the network in words, where it is more than a row of dense layers
+    policy: str = "float32"  # or "mixed_bfloat16": the factors of products in bfloat16, all else float32
 
     @property
     def networks(self) -> tuple["Workload", ...]:
@@ -193,6 +195,9 @@ IMAGE_NETWORKS = (
     ),
 )
 
+IN_BFLOAT16 = ("mnist_mlp", "mnist_mlp_rmsprop", "wide_mlp", "tabular_mlp")
+"""Workloads that there are a second time, with the policy for bfloat16."""
+
 WORKLOADS = {
     workload.name: workload
     for workload in (
@@ -207,5 +212,9 @@ WORKLOADS = {
         Workload("evaluate_mlp", MNIST, mlp(512, 10), 128, ADAM, epochs=8, what="evaluate"),
         IMAGE_NETWORKS[0]._replace(name="predict_cnn", epochs=5, what="predict"),
         Workload("iris", IRIS, mlp(16, 3), 32, ADAM, epochs=200, whole_process=True),
+        Workload("wide_mlp", MNIST, mlp(2048, 10), 128, ADAM, epochs=3),
     )
+}
+WORKLOADS |= {
+    f"{name}_bf16": WORKLOADS[name]._replace(name=f"{name}_bf16", policy="mixed_bfloat16") for name in IN_BFLOAT16
 }

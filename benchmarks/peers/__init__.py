@@ -30,6 +30,7 @@ class Peer(NamedTuple):
     infers: bool = False  # has infer, which predicts and evaluates
     uint8: bool = False  # trains on uint8 images, scaled and flattened inside the model
     channels_last: bool = False  # of the images in memory, for PyTorch, whose default is channels first
+    policies: tuple[str, ...] = ("float32",)
     caches: bool = False  # keeps compiled code on disk, so that a warm start differs from a cold one
     environment: tuple[tuple[str, str], ...] = ()
 
@@ -44,7 +45,7 @@ class Peer(NamedTuple):
         has_layers = not self.plain_only or all(isinstance(layer, Dense) and layer.plain for layer in workload.layers)
         has_form = workload.source.form in self.forms and not (self.uint8 and workload.source.uint8_shape is None)
         can = (self.populations or not workload.settings) and (self.infers or workload.what == "train")
-        return has_rules and has_layers and has_form and can
+        return has_rules and has_layers and has_form and can and workload.policy in self.policies
 
     def data_name(self, workload: Workload) -> str:
         """Folder of the arrays that the peer trains on."""
@@ -53,11 +54,21 @@ class Peer(NamedTuple):
 
 THALWEG = "thalweg"
 ANY_FORM = ("rows", "images")
+ANY_POLICY = ("float32", "mixed_bfloat16")
 
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer(THALWEG, "thalweg", "thalweg_fit", ("thalweg",), forms=ANY_FORM, infers=True, caches=True),
+        Peer(
+            THALWEG,
+            "thalweg",
+            "thalweg_fit",
+            ("thalweg",),
+            forms=ANY_FORM,
+            policies=ANY_POLICY,
+            infers=True,
+            caches=True,
+        ),
         Peer(
             "thalweg_uint8",
             "thalweg, uint8 data",
@@ -68,13 +79,22 @@ PEERS = {
             uint8=True,
             caches=True,
         ),
-        Peer("jax_scan", "JAX, hand-written, scan", "jax_scan", ("jax",), optimizers=JAX_RULES, caches=True),
+        Peer(
+            "jax_scan",
+            "JAX, hand-written, scan",
+            "jax_scan",
+            ("jax",),
+            optimizers=JAX_RULES,
+            policies=ANY_POLICY,
+            caches=True,
+        ),
         Peer(
             "keras_jax",
             "Keras on JAX",
             "keras_jax",
             ("keras", "jax"),
             forms=ANY_FORM,
+            policies=ANY_POLICY,
             infers=True,
             caches=True,
             environment=(("KERAS_BACKEND", "jax"),),
@@ -86,6 +106,7 @@ PEERS = {
             ("torch",),
             optimizers=TORCH_RULES,
             forms=ANY_FORM,
+            policies=ANY_POLICY,
             infers=True,
         ),
         Peer(

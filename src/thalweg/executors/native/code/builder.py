@@ -20,6 +20,7 @@ ELEMENTS = {
     "int64": "i64",
     "uint8": "i8",
     "bool": "i1",
+    "bfloat16": "bfloat",
 }
 
 
@@ -347,6 +348,14 @@ class Builder:
             return Value(x.text, dtype, x.lanes)
         return self.convert("bitcast", x, dtype)
 
+    def widened(self, x: Value) -> Value:
+        """A float32 as a float64."""
+        return self.convert("fpext", x, "float64")
+
+    def narrowed(self, x: Value) -> Value:
+        """A float64 as a float32."""
+        return self.convert("fptrunc", x, "float32")
+
     # --- integers of addresses ------------------------------------------------------------------------------------
 
     def i_add(self, x: Value, y: Value) -> Value:
@@ -416,7 +425,7 @@ class Builder:
         kept = "uint8" if dtype == "bool" else dtype
         if count == lanes:
             x = self.emit(f"load {vector_type(stored, lanes)}, ptr {at.text}, align {align}", kept, lanes)
-        elif self.host.masks:
+        elif self.host.masks or (self.host.masked_loads and ITEMSIZE[dtype] >= 4):
             x = self._masked_load(at, kept, lanes, count)
         else:
             part = self.emit(f"load {vector_type(stored, count)}, ptr {at.text}, align {align}", kept, count)

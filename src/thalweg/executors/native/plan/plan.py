@@ -1,7 +1,7 @@
 """From a graph to a plan, in a row of functions from value to value; each says in its module what it decides.
 
-simplify, sink, legalise (graph to graph) -> place (where what must be stored lies) -> fuse (kernels) -> make_tasks
--> in_order (stages) -> written_over -> in_chains (stages again) -> assign (memory).
+simplify, masks, sink, legalise (graph to graph) -> place (where what must be stored lies) -> fuse (kernels)
+-> make_tasks -> in_order (stages) -> written_over -> in_chains (stages again) -> assign (memory).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from thalweg.executors.native.plan.view import temporary
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, Op
 from thalweg.passes.fuse import Kernel, fuse, stored_in
+from thalweg.passes.masks import masks
 from thalweg.passes.memory import Lifetime, assign
 from thalweg.passes.simplify import simplify
 from thalweg.passes.sink import sink
@@ -78,7 +79,7 @@ def make_plan(graph: Graph, target: Target, gather: bool) -> Plan:
 
 def make_order(graph: Graph, target: Target, gather: bool) -> Order:
     """The tasks of a graph and when they run. Raises ExecutorError for an operation that there is no code for."""
-    legal = legalise(prepared(graph, target), gather)
+    legal = legalise(prepared(graph, target), gather, target.host.bfloat16)
     fused = make_kernels(legal, CallerBuffers.of(graph, gather), target)
     return in_order(make_tasks(fused.graph, fused.kernels, fused.places))
 
@@ -87,7 +88,7 @@ def prepared(graph: Graph, target: Target) -> Graph:
     """The graph simplified, of operations that there is code for. Raises ExecutorError if there is none."""
     graph = simplify(graph, target.supported)
     check_supported(graph, target.supported, "native")
-    return sink(graph, target.is_cheap)
+    return sink(masks(graph, target.is_cheap), target.is_cheap)
 
 
 @dataclass(frozen=True)
