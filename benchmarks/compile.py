@@ -40,6 +40,7 @@ class Recorder:
     """An executor that compiles nothing, and shows what it was to compile."""
 
     name = "recorder"
+    stages = ()
 
     def compile(self, graph: Graph, *, gather: bool) -> Any:
         """Never returns. Raises Recorded."""

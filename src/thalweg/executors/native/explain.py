@@ -81,7 +81,8 @@ def plan_text(plan: Plan, host: Host) -> str:
         f"predicted: {_microseconds(predicted.seconds(1))} on one thread, {others}",
     ]
     for place, stage in enumerate(plan.stages):
-        lines.append(f"\nstage {place}")
+        linked = sum(nest.images > 0 for nest in stage)
+        lines.append(f"\nstage {place}" + (f", {linked} tasks image by image" if linked else ""))
         for nest in stage:
             lines += _task_lines(nest, host, number)
     lines.append("\nbuffers")

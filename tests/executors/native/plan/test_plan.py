@@ -9,7 +9,7 @@ from thalweg.executors.native.host import AVX2, AVX512, SSE2
 from thalweg.executors.native.plan.buffer import Buffer, CallerBuffers, dense_strides
 from thalweg.executors.native.plan.cost import scaling, step_seconds
 from thalweg.executors.native.plan.legalise import legalise
-from thalweg.executors.native.plan.plan import by_stage, make_kernels, make_plan, prepared
+from thalweg.executors.native.plan.plan import make_kernels, make_plan, prepared
 from thalweg.executors.native.plan.tasks import make_tasks
 from thalweg.executors.native.plan.view import View
 from thalweg.graph.node import Graph, Kind
@@ -146,9 +146,3 @@ def test_strides_without_gaps(shape):
     assert dense_strides(shape) == array.strides if array.size else len(dense_strides(shape)) == len(shape)
     buffer = Buffer("x", "temporary", TensorType(shape), dense_strides(shape))
     assert buffer.span == array.size
-
-
-def test_stages_keep_the_order_of_their_tasks():
-    first, second, third = (object() for _ in range(3))
-    assert by_stage([first, second, third], [1, 0, 1]) == ((second,), (first, third))  # type: ignore[list-item]
-    assert by_stage([], []) == ()

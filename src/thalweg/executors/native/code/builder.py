@@ -286,6 +286,23 @@ class Builder:
         mask = ", ".join(f"i32 {i}" if i >= 0 else "i32 poison" for i in order)
         return self.emit(f"shufflevector {x}, {other}, <{len(order)} x i32> <{mask}>", x.dtype, len(order))
 
+    def joined(self, xs: Sequence[Value]) -> Value:
+        """Equally long vectors as one, which LLVM computes with part by part, in turn."""
+        while len(xs) > 1:
+            pairs = [self._after(x, y) for x, y in zip(xs[::2], xs[1::2], strict=False)]
+            xs = [*pairs, *xs[2 * len(pairs) :]]
+        return xs[0]
+
+    def _after(self, x: Value, y: Value) -> Value:
+        """``x`` and then ``y``."""
+        wide = self.shuffle(y, None, [*range(y.lanes), *[-1] * (x.lanes - y.lanes)]) if y.lanes < x.lanes else y
+        return self.shuffle(x, wide, range(x.lanes + y.lanes))
+
+    def parted(self, x: Value, count: int) -> list[Value]:
+        """A vector in ``count`` equally long ones."""
+        lanes = x.lanes // count
+        return [self.shuffle(x, None, range(i * lanes, (i + 1) * lanes)) for i in range(count)]
+
     def binary(self, name: str, x: Value, y: Value) -> Value:
         assert (x.dtype, x.lanes) == (y.dtype, y.lanes), f"{name} of {x} and {y}"
         return self.emit(f"{name} {x}, {y.text}", x.dtype, x.lanes)

@@ -95,6 +95,7 @@ class Tiling:
         x: the operand without the lanes' axis, ``y`` the one with it.
         width: lanes of a vector.
         row, lane, outer, summed: axes of the nest.
+        within: the outer axis, if any, that runs faster than the panels of y: the rows of an image.
         rows, panels: how the rows and the vectors are split.
         clips: the summed axes that borders clip.
         block: how much of the first summed axis a pass over the tiles covers; 0 for all of it.
@@ -107,6 +108,7 @@ class Tiling:
     row: int
     lane: int
     outer: tuple[int, ...]
+    within: tuple[int, ...]
     summed: tuple[int, ...]
     rows: Split
     panels: Split
@@ -159,8 +161,11 @@ def tiling_of(nest: Nest, host: Host) -> Tiling:
     clips = _clips(x, y, summed)
     alone = nest.kernel.roots == (node,) and not (summed and summed[0] in clips)
     sizes = [nest.dims[d].size for d in summed]
+    outer = tuple(d for d in kept[:-1] if d != row)
+    # In a chain an image is done with before the next one.
+    within = tuple(d for d in outer if y.strides[d] == 0 and not (nest.images and d == 0))[-1:]
     return Tiling(
-        *(nest, x, y, width, row, lane, tuple(d for d in kept[:-1] if d != row), summed),
+        *(nest, x, y, width, row, lane, outer, within, summed),
         rows=Split.at_most(nest.dims[row].size, tall),
         panels=Split.at_most(vectors, wide),
         clips=clips,
