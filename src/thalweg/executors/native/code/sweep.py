@@ -89,6 +89,9 @@ class Sweep:
         moves = [self._decode(build, build.i_add(unit, build.index(i))) for i in range(ROWS_AT_ONCE)]
         rows = [top.moved(move, opaque=True) for move in moves]
         wholes = [self._whole(row) for row in rows]
+        for move, whole in zip(moves, wholes, strict=True):
+            assert whole.lanes is not None, "a row has lanes"
+            self._ask_for_rows(top, {**move, whole.lanes.dim: build.index(0)}, whole.lanes, 2 * ROWS_AT_ONCE)
         everything = tuple(range(len(kernel.space)))
         kept = tuple(a for a in everything if a not in kernel.swept)
         for node in kernel.nodes:
@@ -135,18 +138,22 @@ class Sweep:
         return []
 
     def _columns(self, top: Place, moves: dict[int, Value], lanes: Lanes) -> None:
-        """A few vectors of columns; rows gathered from the data are asked for some rows ahead."""
+        """A few vectors of columns."""
+        self._ask_for_rows(top, moves, lanes, ROWS_AHEAD)
+        self._run(top.moved(moves, lanes, opaque=True))
+
+    def _ask_for_rows(self, top: Place, moves: dict[int, Value], lanes: Lanes, ahead: int) -> None:
+        """Asks for what is gathered from the data for some rows ahead."""
         build = top.build
         for access in self.nest.loads.values():
-            if access.buffer is None or access.gathered not in self.outer or access.strides[lanes.dim] != 1:
+            if access.buffer is None or access.gathered not in self.outer or access.strides[lanes.dim] > 1:
                 continue
             last = build.index(self.nest.dims[access.gathered].size - 1)
-            later = build.i_min(build.i_add(moves[access.gathered], build.index(ROWS_AHEAD)), last)
-            ahead = top.moved({**moves, access.gathered: later}, lanes)
-            at = ahead.pointer(access)
-            for start in range(0, len(lanes.counts) * lanes.width * ITEMSIZE[access.dtype], LINE_BYTES):
-                build.prefetch(build.offset(at, start // ITEMSIZE[access.dtype], access.dtype))
-        self._run(top.moved(moves, lanes, opaque=True))
+            later = build.i_min(build.i_add(moves[access.gathered], build.index(ahead)), last)
+            at = top.moved({**moves, access.gathered: later}, lanes).pointer(access)
+            run = access.strides[lanes.dim] * len(lanes.counts) * lanes.width * ITEMSIZE[access.dtype]
+            for start in range(0, max(run, 1), LINE_BYTES):
+                build.prefetch(build.offset(at, start // ITEMSIZE[access.dtype], access.dtype), near=False)
 
     def _decode(self, build: Builder, unit: Value) -> dict[int, Value]:
         """The indices of the outer axes, the last running fastest."""
