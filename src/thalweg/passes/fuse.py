@@ -240,9 +240,11 @@ class _Grouping:
     def _take_in(self, node: Node, group: _Group) -> None:
         """What is given is computed where it is first used, if that needs it in no other form."""
         sources = self._sources(node)
-        otherwise = {self.of.get(behind(x, self.dense)) for x in node.inputs if x not in self.of}
-        for given in {self.of[x] for x in node.inputs if x in self.of} - {group, *otherwise}:
-            if given.space != group.space or not given.given or any(one.waits_for(given) for one in (group, *sources)):
+        otherwise = [self.of.get(behind(x, self.dense)) for x in node.inputs if x not in self.of]
+        for given in dict.fromkeys(self.of[x] for x in node.inputs if x in self.of):
+            if given in (group, *otherwise) or given.space != group.space or not given.given:
+                continue
+            if any(one.waits_for(given) for one in (group, *sources)):
                 continue
             self.of |= dict.fromkeys(given.nodes, group)
             group.nodes += given.nodes
