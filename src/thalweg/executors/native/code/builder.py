@@ -416,7 +416,7 @@ class Builder:
         kept = "uint8" if dtype == "bool" else dtype
         if count == lanes:
             x = self.emit(f"load {vector_type(stored, lanes)}, ptr {at.text}, align {align}", kept, lanes)
-        elif self.host.masks:
+        elif self.host.masks or (self.host.masked_loads and ITEMSIZE[dtype] >= 4):
             x = self._masked_load(at, kept, lanes, count)
         else:
             part = self.emit(f"load {vector_type(stored, count)}, ptr {at.text}, align {align}", kept, count)

@@ -18,13 +18,19 @@ from thalweg.fields import dataclass
 FULL_HEIGHT = 12
 """Rows of an axis that are enough for high tiles."""
 
+WAY_BYTES = 4096
+"""Of rows so far apart, or a multiple of it, the first-level cache keeps only as many as it has ways."""
+
+WAYS = 8
+"""Of a first-level cache, at least."""
+
 TALLEST = 16
 """More rows are as many places that x is read from at once, of which the first cache and its prefetcher lose track."""
 
 WIDEST = 8
 """Vectors; more columns of a tile leave no registers for rows."""
 
-ALIKE = 1.01
+ALIKE = 1.05
 """Tiles whose cycles differ by less are equally good, as far as counting tells."""
 
 BLOCK_BYTES = 256 * 1024
@@ -166,7 +172,7 @@ def tiling_of(nest: Nest, host: Host) -> Tiling:
     assert x.strides[lane] == 0 and y.strides[lane] == 1, "the planner lays out the lanes"
     # Of the axes that give tiles of full height the one along which x lies closest together.
     rows = [d for d in kept[:-1] if y.strides[d] == 0]
-    row = max(rows, key=lambda d: (min(nest.dims[d].size, FULL_HEIGHT), -abs(x.strides[d])))
+    row = max(rows, key=lambda d: (min(nest.dims[d].size, FULL_HEIGHT, _rows_cached(x, d)), -abs(x.strides[d])))
     width = host.lanes(node.dtype)
     vectors = math.ceil(nest.dims[lane].size / width)
     tall, wide = best_tile(nest.dims[row].size, vectors, host)
@@ -183,6 +189,11 @@ def tiling_of(nest: Nest, host: Host) -> Tiling:
         clips=clips,
         block=block_length(sizes, nest.dims[lane].size, ITEMSIZE[y.dtype]) if alone else 0,
     )
+
+
+def _rows_cached(x: Access, axis: int) -> int:
+    """How many rows along an axis have room in the first-level cache side by side, as far as their places tell."""
+    return WAYS if x.strides[axis] * ITEMSIZE[x.dtype] % WAY_BYTES == 0 else FULL_HEIGHT
 
 
 @functools.cache
