@@ -364,7 +364,7 @@ class NativeProgram:
 
     def _can_share(self, threads: int, steps: int) -> bool:
         """Whether threads may take whole steps, if that pays, and there is an arena for each, or memory for more."""
-        if not self._independent or min(threads, steps) == 1:
+        if not self._independent or min(threads, steps) < 2:
             return False
         if isinstance(threads, AtMost) and steps * self._scaling.work_seconds < SHARED_SECONDS:
             return False
@@ -383,7 +383,7 @@ class NativeProgram:
         tables = [self._table.copy() for _ in range(threads)]
         for table, arena in zip(tables, self._arenas, strict=False):
             table[ARENA] = _ends(arena)
-        some = max(1, min(int(TURN_SECONDS / self._scaling.work_seconds), steps // threads))
+        some = max(1, min(int(TURN_SECONDS / max(self._scaling.work_seconds, 1e-9)), steps // threads))
         turns, lock = iter(range(0, steps, some)), threading.Lock()
 
         def work(thread: int) -> None:
