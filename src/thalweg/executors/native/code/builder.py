@@ -372,6 +372,13 @@ class Builder:
     def parameter(self, name: str) -> Pointer:
         return Pointer(f"%{name}", name)
 
+    def local(self, name: str, dtype: str, lanes: int, count: int) -> Ends:
+        """Memory of this call's own for so many vectors, as if it were a buffer ``name``."""
+        kind = vector_type(ELEMENTS[dtype], lanes)
+        self.line(f"%{name} = alloca {kind}, i64 {count}, align {self.host.vector_bytes}")
+        self.line(f"%{name}.end = getelementptr {kind}, ptr %{name}, i64 {count}")
+        return f"%{name}", f"%{name}.end"
+
     def offset(self, base: Pointer, elements: Value | int, dtype: str) -> Pointer:
         """The address ``elements`` elements further on."""
         count = self.index(elements) if isinstance(elements, int) else elements

@@ -7,8 +7,10 @@ how wide a tile is, and whether all is added up in one go follows from the sizes
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from itertools import pairwise
+from typing import TypeVar
 
 from thalweg.executors.native.host import ITEMSIZE, Host
 from thalweg.executors.native.plan.nest import Access, Nest
@@ -17,14 +19,26 @@ from thalweg.fields import dataclass
 FULL_HEIGHT = 12
 """Rows of an axis that are enough for high tiles."""
 
+UNDISTURBED = 24
+"""Registers of a tile beside which those of another are finished; more would be put aside for that again and again."""
+
 WIDEST = 8
 """Vectors; more columns of a tile leave no registers for rows."""
 
 BLOCK_BYTES = 256 * 1024
 """How much of y, of the operand with the lanes, a pass over the tiles reads: what the second-level cache keeps."""
 
-BLOCKS_ALONE = 4
-"""An operand of more blocks is worth a kernel that only adds up; of fewer, what follows is rather done on its tiles."""
+BLOCK_TURNS = 256
+"""The fewest products that a pass adds to a sum: fetching and storing it again takes as long as two."""
+
+LONGEST = 4096
+"""The most products of a sum that is added up in one pass: of more, not even one panel of y stays in the cache."""
+
+
+Counts = tuple[int, ...]
+"""The elements of each vector of a tile; the last may be a part of one."""
+
+Case = TypeVar("Case")
 
 
 @dataclass(frozen=True)
@@ -98,6 +112,7 @@ class Tiling:
         rows, panels: how the rows and the vectors are split.
         clips: the summed axes that borders clip.
         block: how much of the first summed axis a pass over the tiles covers; 0 for all of it.
+        delayed: whether what follows the sums of a tile is done while those of the next one are added up.
     """
 
     nest: Nest
@@ -112,6 +127,7 @@ class Tiling:
     panels: Split
     clips: Mapping[int, Clip]
     block: int
+    delayed: bool
 
     @property
     def units(self) -> int:
@@ -122,6 +138,24 @@ class Tiling:
     def clipped_by_row(self) -> int | None:
         """The summed axis of which a border clips more or less from row to row."""
         return next((d for d, clip in self.clips.items() if clip.place == self.row), None)
+
+    @cached_property
+    def shapes(self) -> list[tuple[TileShape, int]]:
+        """The shapes of the parts of the rows in their order, each with the first part that is of another."""
+        return _runs(map(self.shape, range(self.rows.count)))
+
+    @cached_property
+    def widths(self) -> list[tuple[Counts, int]]:
+        """The elements of the vectors of each panel, in the same way."""
+        last = self.nest.dims[self.lane].size % self.width or self.width
+        full = [(self.width,) * len(self.panels.part(j)) for j in range(self.panels.count)]
+        return _runs([*full[:-1], (*full[-1][:-1], last)])
+
+    @cached_property
+    def pieces(self) -> tuple[Split, Split]:
+        """Of a delayed tiling: the turns of the first summed axis, and the rows that are finished after each part."""
+        turns, rows = self.nest.dims[self.summed[0]].size, len(self.rows.part(0))
+        return Split(turns, min(turns, rows)), Split(rows, min(turns, rows))
 
     def shape(self, i: int) -> TileShape:
         """The shape of the tiles of part ``i`` of the rows."""
@@ -155,17 +189,32 @@ def tiling_of(nest: Nest, host: Host) -> Tiling:
     row = max(rows, key=lambda d: (min(nest.dims[d].size, FULL_HEIGHT), -abs(x.strides[d])))
     width = host.lanes(node.dtype)
     vectors = math.ceil(nest.dims[lane].size / width)
-    tall, wide = best_tile(nest.dims[row].size, vectors, host.registers)
     clips = _clips(x, y, summed)
-    alone = nest.kernel.roots == (node,) and not (summed and summed[0] in clips)
+    alone = nest.kernel.roots == (node,)
     sizes = [nest.dims[d].size for d in summed]
+    block = block_length(sizes, nest.dims[lane].size, ITEMSIZE[y.dtype]) if alone and summed[0] not in clips else 0
+    delayed = not alone and summed[0] not in clips
+    tall, wide = best_tile(
+        nest.dims[row].size, vectors, min(host.registers, UNDISTURBED) if delayed else host.registers
+    )
     return Tiling(
         *(nest, x, y, width, row, lane, tuple(d for d in kept[:-1] if d != row), summed),
         rows=Split.at_most(nest.dims[row].size, tall),
         panels=Split.at_most(vectors, wide),
         clips=clips,
-        block=block_length(sizes, nest.dims[lane].size, ITEMSIZE[y.dtype]) if alone else 0,
+        block=block,
+        delayed=delayed,
     )
+
+
+def _runs(cases: Iterable[Case]) -> list[tuple[Case, int]]:
+    """Each case with the place of the first after it that differs from it."""
+    runs: list[tuple[Case, int]] = []
+    for end, case in enumerate(cases, 1):
+        if runs and runs[-1][0] == case:
+            runs.pop()
+        runs.append((case, end))
+    return runs
 
 
 def best_tile(rows: int, vectors: int, registers: int) -> tuple[int, int]:
@@ -199,18 +248,19 @@ def block_length(summed: Sequence[int], lane: int, itemsize: int) -> int:
         summed: sizes of the summed axes that are longer than 1.
         lane: size of the lanes' axis.
     """
-    if not summed:
+    if not stands_alone(summed):
         return 0
-    length = max(1, BLOCK_BYTES // (math.prod(summed[1:]) * lane * itemsize))
+    inner = math.prod(summed[1:])
+    length = max(BLOCK_BYTES // (inner * lane * itemsize), BLOCK_TURNS // inner, 1)
     return length if 2 * length <= summed[0] else 0
 
 
-def stands_alone(summed: Sequence[int], lane: int, itemsize: int) -> bool:
+def stands_alone(summed: Sequence[int]) -> bool:
     """Whether a product is stored as it is, so that it can be added up block by block.
 
     It then has a ``block_length``, also where neighbouring axes are merged.
     """
-    return math.prod(summed) * lane * itemsize > BLOCKS_ALONE * BLOCK_BYTES
+    return math.prod(summed) > LONGEST
 
 
 def _clips(x: Access, y: Access, summed: Sequence[int]) -> dict[int, Clip]:
