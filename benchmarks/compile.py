@@ -20,7 +20,7 @@ from benchmarks.table import markdown
 from thalweg import layers, models
 from thalweg.executors.native.code.llvm import binding, compile_parts
 from thalweg.executors.native.code.step import generate, target
-from thalweg.executors.native.host import this_host
+from thalweg.executors.native.machine import this_host
 from thalweg.executors.native.plan.plan import make_plan
 from thalweg.executors.native.run.loader import load
 from thalweg.graph.node import Graph
@@ -40,6 +40,7 @@ class Recorder:
     """An executor that compiles nothing, and shows what it was to compile."""
 
     name = "recorder"
+    stages = ()
 
     def compile(self, graph: Graph, *, gather: bool) -> Any:
         """Never returns. Raises Recorded."""

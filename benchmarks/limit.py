@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from threading import Barrier, Thread
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -21,7 +20,8 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from benchmarks.workloads import Workload
-from thalweg.executors.native.host import Host, this_host
+from thalweg.executors.native.host import Host
+from thalweg.executors.native.machine import cache_sizes, this_host
 from thalweg.executors.native.run.peak import peak_flops
 
 FLOAT_BYTES = 4
@@ -65,10 +65,13 @@ class Limit(NamedTuple):
         return sum(map(self._network_state_seconds, workload.networks))
 
     def _network_state_seconds(self, network: Workload) -> float:
-        per_thread = network.state_bytes / self.threads
-        fits = [level for level in self.bandwidth.values() if per_thread <= level.buffer_bytes]
+        return self.rewrite_seconds(network.state_bytes) * network.steps_per_epoch
+
+    def rewrite_seconds(self, size: int) -> float:
+        """Seconds to read and write so many bytes, where they fit."""
+        fits = [level for level in self.bandwidth.values() if size / self.threads <= level.buffer_bytes]
         level = fits[0] if fits else self.bandwidth["DRAM"]
-        return 2 * network.state_bytes * network.steps_per_epoch / level.copy
+        return 2 * size / level.copy
 
 
 def measure(threads: int) -> Limit:
@@ -237,16 +240,6 @@ def buffer_sizes(threads: int) -> dict[str, int]:
     caches = cache_sizes()
     l2, l3 = caches.get(2, 512 << 10), caches.get(3, 8 << 20)
     return {"L2": l2 // 2, "L3": max(l3 // 2 // threads, 2 * l2), "DRAM": 4 * l3 // threads}
-
-
-def cache_sizes() -> dict[int, int]:
-    """Level -> bytes of the first core's data caches, as Linux tells them; empty elsewhere."""
-    sizes = {}
-    for index in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
-        if (index / "type").read_text().strip() != "Instruction":
-            kib = int((index / "size").read_text().strip().removesuffix("K"))
-            sizes[int((index / "level").read_text())] = kib << 10
-    return sizes
 
 
 def describe(limit: Limit) -> str:

@@ -24,6 +24,7 @@ from benchmarks.layers import (
 )
 
 BETA_1, BETA_2, RHO, EPSILON = 0.9, 0.999, 0.9, 1e-7  # Adam's and RMSprop's constants: Keras's defaults
+LION_BETA_2, ADADELTA_RHO = 0.99, 0.95  # Keras's defaults
 MOMENTUM = 0.9  # SGD's
 WEIGHT_DECAY = 0.004  # AdamW's, of every parameter: Keras's default
 NORM_EPSILON = 1e-3  # batch normalisation's: Keras's default
@@ -51,16 +52,37 @@ class Source(NamedTuple):
         return "rows" if len(self.shape) == 1 else "images"
 
 
-class Optimizer(NamedTuple):
-    """Update rule and rate; the other constants stand at the top of the module."""
+SLOTS = {  # update rules, and how many arrays of its size each keeps of a parameter
+    "adam": 2,
+    "adamw": 2,
+    "rmsprop": 1,
+    "sgd": 1,
+    "nesterov": 1,
+    "descent": 0,
+    "adamax": 2,
+    "nadam": 2,
+    "adagrad": 1,
+    "adadelta": 2,
+    "lion": 1,
+    "lamb": 2,
+    "ftrl": 2,
+    "adafactor": 0,
+}
 
-    name: Literal["adam", "adamw", "rmsprop", "sgd"]
+
+class Optimizer(NamedTuple):
+    """Update rule and rate; the other constants stand at the top of the module.
+
+    ``sgd`` has momentum, ``nesterov`` Nesterov's, ``descent`` none; the other names are those of Keras's classes.
+    """
+
+    name: str
     learning_rate: float = 1e-3
 
     @property
     def slots(self) -> int:
         """Arrays kept per parameter."""
-        return {"adam": 2, "adamw": 2, "rmsprop": 1, "sgd": 1}[self.name]
+        return SLOTS[self.name]
 
 
 class Workload(NamedTuple):

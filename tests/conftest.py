@@ -8,8 +8,8 @@ import tempfile
 import pytest
 
 from thalweg.executors.executor import Executor
-from thalweg.executors.native.executor import NativeExecutor, NativeProgram
-from thalweg.executors.native.host import executable_hosts
+from thalweg.executors.native.executor import NativeExecutor
+from thalweg.executors.native.machine import executable_hosts
 from thalweg.executors.native.run.team import run_on
 from thalweg.executors.numpy import NumpyExecutor
 
@@ -101,12 +101,6 @@ def pyplot():
     pyplot.switch_backend("agg")
     yield pyplot
     pyplot.close("all")
-
-
-@pytest.fixture
-def on_all_threads(monkeypatch):
-    """Native programs run on as many threads as they are given, even where one alone would be quicker."""
-    monkeypatch.setattr(NativeProgram, "_run_steps", lambda self, threads, steps, kept: self._call(threads, 0, steps))
 
 
 @pytest.fixture

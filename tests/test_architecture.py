@@ -43,7 +43,7 @@ ORDER = (
 )
 
 # The same inside of a package.
-INSIDE = {"executors.native": ("host", "plan", "code", "run", "explain", "executor")}
+INSIDE = {"executors.native": ("host", "families", "scaling", "plan", "code", "run", "machine", "explain", "executor")}
 
 # What `import thalweg` must not load: each takes longer than all of thalweg.
 HEAVY = ("llvmlite", "rich", "typer", "pandas", "matplotlib", "torch", "jax", "keras", "sklearn", "scipy", "onnx")

@@ -176,7 +176,7 @@ def test_against_jax():
         np.testing.assert_allclose(product[name], want_product[name], rtol=1e-4, atol=1e-5)
 
 
-def test_same_bits_on_any_number_of_threads(on_all_threads):
+def test_same_bits_on_any_number_of_threads():
     p, x = parameters("float32"), array(64, 3, dtype="float32")
     one, two = (compile_function(grad(net), threads=n)(p, x) for n in (1, 2))
     assert all(one[name].tobytes() == two[name].tobytes() for name in p)

@@ -9,7 +9,11 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from benchmarks.layers import Dense
-from benchmarks.workloads import Workload
+from benchmarks.workloads import SLOTS, Workload
+
+KERAS_RULES = tuple(SLOTS)
+TORCH_RULES = tuple(rule for rule in SLOTS if rule not in ("lion", "lamb", "ftrl"))
+JAX_RULES = tuple(rule for rule in SLOTS if rule not in ("nadam", "lamb", "ftrl", "adafactor"))
 
 
 class Peer(NamedTuple):
@@ -19,7 +23,7 @@ class Peer(NamedTuple):
     title: str
     module: str  # in benchmarks.peers
     requires: tuple[str, ...]  # modules that must be installed
-    optimizers: tuple[str, ...] = ("adam", "adamw", "rmsprop", "sgd")
+    optimizers: tuple[str, ...] = KERAS_RULES
     forms: tuple[str, ...] = ("rows",)  # of the samples: rows of numbers, images
     plain_only: bool = False  # knows dense layers only: no normalisation, no dropout
     populations: bool = True  # has train_population
@@ -62,7 +66,7 @@ PEERS = {
             uint8=True,
             caches=True,
         ),
-        Peer("jax_scan", "JAX, hand-written, scan", "jax_scan", ("jax",), caches=True),
+        Peer("jax_scan", "JAX, hand-written, scan", "jax_scan", ("jax",), optimizers=JAX_RULES, caches=True),
         Peer(
             "keras_jax",
             "Keras on JAX",
@@ -72,12 +76,20 @@ PEERS = {
             caches=True,
             environment=(("KERAS_BACKEND", "jax"),),
         ),
-        Peer("torch_memory", "PyTorch, in memory, fused", "torch_memory", ("torch",), forms=ANY_FORM),
+        Peer(
+            "torch_memory",
+            "PyTorch, in memory, fused",
+            "torch_memory",
+            ("torch",),
+            optimizers=TORCH_RULES,
+            forms=ANY_FORM,
+        ),
         Peer(
             "torch_channels_last",
             "PyTorch, in memory, fused, channels last",
             "torch_memory",
             ("torch",),
+            optimizers=TORCH_RULES,
             forms=("images",),
             channels_last=True,
         ),
@@ -86,6 +98,7 @@ PEERS = {
             "PyTorch, torch.compile",
             "torch_compiled",
             ("torch",),
+            optimizers=TORCH_RULES,
             forms=ANY_FORM,
             populations=False,
             caches=True,
@@ -95,11 +108,12 @@ PEERS = {
             "PyTorch, torch.compile, channels last",
             "torch_compiled",
             ("torch",),
+            optimizers=TORCH_RULES,
             forms=("images",),
             channels_last=True,
             caches=True,
         ),
-        Peer("torch_loader", "PyTorch, DataLoader", "torch_loader", ("torch",)),
+        Peer("torch_loader", "PyTorch, DataLoader", "torch_loader", ("torch",), optimizers=TORCH_RULES),
         Peer(
             "sklearn_mlp",
             "scikit-learn",

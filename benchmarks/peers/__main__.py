@@ -16,12 +16,7 @@ from benchmarks.peers import PEERS
 from benchmarks.peers.task import Clock, Task
 from benchmarks.workloads import WORKLOADS
 
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "THALWEG_NUM_THREADS",
-)
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def main() -> None:
@@ -48,7 +43,8 @@ def parse_task() -> Task:
 def limit_threads(threads: int) -> None:
     """Keep every library to ``threads`` threads; before they are loaded, because they read this at load time.
 
-    The affinity is for XLA, which has no variable of its own and counts the cores that it may run on.
+    The affinity is for thalweg and XLA, which count the cores that they may run on: thalweg's variable would keep it
+    from choosing, and XLA has none.
     """
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
     if hasattr(os, "sched_setaffinity"):

@@ -11,9 +11,11 @@ from jax import lax
 
 from benchmarks.layers import Dense
 from benchmarks.workloads import (
+    ADADELTA_RHO,
     BETA_1,
     BETA_2,
     EPSILON,
+    LION_BETA_2,
     MOMENTUM,
     NORM_EPSILON,
     RHO,
@@ -144,6 +146,11 @@ def rmsprop(
     return moved, v
 
 
+def descent(rate: jax.Array, steps: jax.Array, gradients: Parameters, parameters: Parameters) -> tuple[Parameters, ...]:
+    """Without momentum."""
+    return (jax.tree.map(lambda w, g: w - rate * g, parameters, gradients),)
+
+
 def sgd(
     rate: jax.Array, steps: jax.Array, gradients: Parameters, parameters: Parameters, velocity: Parameters
 ) -> tuple[Parameters, Parameters]:
@@ -152,9 +159,52 @@ def sgd(
     return jax.tree.map(jnp.add, parameters, velocity), velocity
 
 
+def nesterov(
+    rate: jax.Array, steps: jax.Array, gradients: Parameters, parameters: Parameters, velocity: Parameters
+) -> tuple[Parameters, Parameters]:
+    """Sutskever et al. (2013), as Keras has it."""
+    velocity = jax.tree.map(lambda v, g: MOMENTUM * v - rate * g, velocity, gradients)
+    return jax.tree.map(lambda w, v, g: w + MOMENTUM * v - rate * g, parameters, velocity, gradients), velocity
+
+
+def adamax(
+    rate: jax.Array, steps: jax.Array, gradients: Parameters, parameters: Parameters, m: Parameters, u: Parameters
+) -> tuple[Parameters, Parameters, Parameters]:
+    """Kingma & Ba (2015), algorithm 2."""
+    rate_t = rate / (1 - BETA_1 ** steps.astype(jnp.float32))
+    m = jax.tree.map(lambda m, g: BETA_1 * m + (1 - BETA_1) * g, m, gradients)
+    u = jax.tree.map(lambda u, g: jnp.maximum(BETA_2 * u, jnp.abs(g)), u, gradients)
+    return jax.tree.map(lambda w, m, u: w - rate_t * m / (u + EPSILON), parameters, m, u), m, u
+
+
+def adagrad(
+    rate: jax.Array, steps: jax.Array, gradients: Parameters, parameters: Parameters, sums: Parameters
+) -> tuple[Parameters, Parameters]:
+    """Duchi, Hazan & Singer (2011)."""
+    sums = jax.tree.map(lambda a, g: a + g * g, sums, gradients)
+    return jax.tree.map(lambda w, g, a: w - rate * g * lax.rsqrt(a + EPSILON), parameters, gradients, sums), sums
+
+
+def adadelta(
+    rate: jax.Array, steps: jax.Array, gradients: Parameters, parameters: Parameters, v: Parameters, d: Parameters
+) -> tuple[Parameters, Parameters, Parameters]:
+    """Zeiler (2012), algorithm 1."""
+    kept = ADADELTA_RHO
+    v = jax.tree.map(lambda v, g: kept * v + (1 - kept) * g * g, v, gradients)
+    moves = jax.tree.map(lambda d, v, g: g * jnp.sqrt((d + EPSILON) / (v + EPSILON)), d, v, gradients)
+    d = jax.tree.map(lambda d, move: kept * d + (1 - kept) * move * move, d, moves)
+    return jax.tree.map(lambda w, move: w - rate * move, parameters, moves), v, d
+
+
+def lion(
+    rate: jax.Array, steps: jax.Array, gradients: Parameters, parameters: Parameters, m: Parameters
+) -> tuple[Parameters, Parameters]:
+    """Chen et al. (2023), algorithm 2."""
+    signs = jax.tree.map(lambda m, g: jnp.sign(BETA_1 * m + (1 - BETA_1) * g), m, gradients)
+    m = jax.tree.map(lambda m, g: LION_BETA_2 * m + (1 - LION_BETA_2) * g, m, gradients)
+    return jax.tree.map(lambda w, sign: w - rate * sign, parameters, signs), m
+
+
 RULES: dict[str, Callable[..., tuple[Parameters, ...]]] = {
-    "adam": adam,
-    "adamw": adamw,
-    "rmsprop": rmsprop,
-    "sgd": sgd,
+    rule.__name__: rule for rule in (adam, adamw, rmsprop, sgd, nesterov, descent, adamax, adagrad, adadelta, lion)
 }

@@ -76,14 +76,29 @@ def parts(api: Any, layer: Layer, momentum: float) -> Iterator[Any]:
         yield api.layers.Dropout(layer.dropout)
 
 
+OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {  # the class, and what is not its default
+    "adam": ("Adam", {}),
+    "adamw": ("AdamW", {"weight_decay": WEIGHT_DECAY}),
+    "rmsprop": ("RMSprop", {}),
+    "sgd": ("SGD", {"momentum": MOMENTUM}),
+    "nesterov": ("SGD", {"momentum": MOMENTUM, "nesterov": True}),
+    "descent": ("SGD", {}),
+    "adamax": ("Adamax", {}),
+    "nadam": ("Nadam", {}),
+    "adagrad": ("Adagrad", {}),
+    "adadelta": ("Adadelta", {}),
+    "lion": ("Lion", {}),
+    "lamb": ("Lamb", {}),
+    "ftrl": ("Ftrl", {}),
+    "adafactor": ("Adafactor", {}),
+}
+
+
 def optimizer(api: Any, workload: Workload) -> Any:
     """The workload's optimizer; its other constants are Keras's defaults."""
     name, rate = workload.optimizer
-    if name == "adamw":
-        return api.optimizers.AdamW(learning_rate=rate, weight_decay=WEIGHT_DECAY)
-    if name == "sgd":
-        return api.optimizers.SGD(learning_rate=rate, momentum=MOMENTUM)
-    return {"adam": api.optimizers.Adam, "rmsprop": api.optimizers.RMSprop}[name](learning_rate=rate)
+    kind, arguments = OPTIMIZERS[name]
+    return getattr(api.optimizers, kind)(learning_rate=rate, **arguments)
 
 
 def epoch_clock(api: Any, clock: Clock) -> Any:

@@ -10,7 +10,7 @@ from benchmarks.peers.in_turn import in_turn
 from benchmarks.peers.task import Clock, Task
 from benchmarks.peers.torch_model import accuracy, as_tensor, build, optimizer, prepare
 
-FUSED = ("adam", "adamw", "sgd")  # optimizers with a fused form for the CPU
+FUSED = ("adam", "adamw", "sgd", "nesterov", "descent", "adagrad")  # optimizers with a fused form for the CPU
 
 LossOf = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -29,7 +29,7 @@ train_population = in_turn(train)
 
 
 def fast_optimizer(task: Task, model: nn.Module) -> torch.optim.Optimizer:
-    """Fused where it exists; there is no fused RMSprop, and of its other forms foreach is the faster."""
+    """Fused where it exists; of the others' forms foreach is the faster."""
     if task.workload.optimizer.name in FUSED:
         return optimizer(task.workload, model, fused=True)
     return optimizer(task.workload, model, foreach=True)

@@ -1,6 +1,7 @@
 """What the PyTorch peers have in common: the network, the test, the optimizers' arguments."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -9,6 +10,7 @@ from benchmarks.arrays import Array, Arrays
 from benchmarks.layers import Conv, Dense, Flatten, GlobalAveragePool, Layer, MaxPool, Residual, Shape, inputs
 from benchmarks.peers.task import Task
 from benchmarks.workloads import (
+    ADADELTA_RHO,
     BETA_1,
     BETA_2,
     EPSILON,
@@ -118,16 +120,26 @@ def initialized(module: nn.Linear | nn.Conv2d) -> nn.Module:
     return module
 
 
+OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
+    "adam": (torch.optim.Adam, {"betas": (BETA_1, BETA_2), "eps": EPSILON}),
+    "adamw": (torch.optim.AdamW, {"betas": (BETA_1, BETA_2), "eps": EPSILON, "weight_decay": WEIGHT_DECAY}),
+    "rmsprop": (torch.optim.RMSprop, {"alpha": RHO, "eps": EPSILON}),
+    "sgd": (torch.optim.SGD, {"momentum": MOMENTUM}),
+    "nesterov": (torch.optim.SGD, {"momentum": MOMENTUM, "nesterov": True}),
+    "descent": (torch.optim.SGD, {}),
+    "adamax": (torch.optim.Adamax, {"betas": (BETA_1, BETA_2), "eps": EPSILON}),
+    "nadam": (torch.optim.NAdam, {"betas": (BETA_1, BETA_2), "eps": EPSILON}),
+    "adagrad": (torch.optim.Adagrad, {"initial_accumulator_value": 0.1, "eps": EPSILON}),
+    "adadelta": (torch.optim.Adadelta, {"rho": ADADELTA_RHO, "eps": EPSILON}),
+    "adafactor": (torch.optim.Adafactor, {}),
+}
+
+
 def optimizer(workload: Workload, model: nn.Module, **implementation: bool) -> torch.optim.Optimizer:
     """The workload's optimizer; ``implementation`` chooses among PyTorch's (``fused``, ``foreach``)."""
     name, rate = workload.optimizer
-    if name == "adam":
-        return torch.optim.Adam(model.parameters(), rate, (BETA_1, BETA_2), EPSILON, **implementation)
-    if name == "adamw":
-        return torch.optim.AdamW(model.parameters(), rate, (BETA_1, BETA_2), EPSILON, WEIGHT_DECAY, **implementation)
-    if name == "sgd":
-        return torch.optim.SGD(model.parameters(), rate, MOMENTUM, **implementation)
-    return torch.optim.RMSprop(model.parameters(), rate, RHO, EPSILON, **implementation)
+    kind, arguments = OPTIMIZERS[name]
+    return kind(model.parameters(), lr=rate, **arguments, **implementation)
 
 
 @torch.inference_mode()

@@ -167,7 +167,8 @@ def compile_function(
 
     Arguments:
         executor: ``"native"``, ``"numpy"`` or an executor; ``thalweg.executors.default()`` unless given.
-        threads: at most so many; all cores unless given or set in ``THALWEG_THREADS``. Results do not depend on it.
+        threads: exactly so many; unless given or set in ``THALWEG_THREADS``, as many as are quickest. Results do not
+            depend on it.
 
     Example:
         >>> @compile_function

@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
+from benchmarks.disturbance import FOREIGN_FLOOR_SECONDS, FOREIGN_SHARE, foreign_seconds, is_disturbed
 from benchmarks.layers import mlp, regularized
 from benchmarks.limit import Bandwidth, Limit
 from benchmarks.peers import PEERS
 from benchmarks.peers.task import Clock
-from benchmarks.runner import FOREIGN_FLOOR_SECONDS, FOREIGN_SHARE, Job, Run, foreign_seconds, is_disturbed
+from benchmarks.runner import Job, Run
 from benchmarks.table import number, report, sizes, summarize
 from benchmarks.workloads import ADAM, SETTINGS, WORKLOADS, Source, Workload, rates
 

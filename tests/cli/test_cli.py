@@ -305,7 +305,7 @@ def test_predict_without_pillow(trained, tmp_path, monkeypatch):
 def test_info():
     result = call("info")
     assert result.exit_code == 0
-    for name in ("thalweg:", "Python:", "executor:", "threads:"):
+    for name in ("thalweg:", "Python:", "executor:", "a cycle:", "caches:", "threads:"):
         assert name in result.stdout
 
 

@@ -367,7 +367,6 @@ class TestEveryLoss:
         difference = (value(y_pred + step * direction) - value(y_pred - step * direction)) / (2 * step)
         assert (slope * direction).sum() == pytest.approx(difference, rel=1e-6)
 
-    @pytest.mark.usefixtures("on_all_threads")
     def test_native_computes_the_same(self, name, native):
         """Value and gradient, to the rounding of a few dozen operations; the same bits on two threads."""
         make, y_true, y_pred = LOSSES[name]

@@ -7,7 +7,7 @@ from thalweg import executors
 from thalweg.errors import ArgumentError
 from thalweg.executors import threads
 from thalweg.executors.native import executor as native
-from thalweg.executors.native.host import this_host
+from thalweg.executors.native.machine import this_host
 from thalweg.executors.native.run import cache
 from thalweg.graph.node import Graph
 from thalweg.ops import input_node
@@ -40,6 +40,25 @@ def test_threads_come_from_the_argument_then_the_environment(monkeypatch):
         threads.wanted(None)
     with pytest.raises(ArgumentError, match="threads"):
         threads.wanted(0)
+
+
+def test_unless_somebody_says_how_many_the_executor_may_choose(monkeypatch):
+    monkeypatch.delenv("THALWEG_THREADS", raising=False)
+    assert isinstance(threads.wanted(None), threads.AtMost)
+    assert threads.wanted(None) == threads.available()
+    assert isinstance(threads.wanted(threads.AtMost(2)), threads.AtMost)
+    assert not isinstance(threads.wanted(2), threads.AtMost)
+    monkeypatch.setenv("THALWEG_THREADS", "2")
+    assert not isinstance(threads.wanted(None), threads.AtMost)
+
+
+def test_more_threads_than_cores_are_allowed_and_said_once(monkeypatch, capsys):
+    threads._say_once.cache_clear()
+    many = threads.available() + 1
+    assert [threads.wanted(many), threads.wanted(many)] == [many, many]
+    assert capsys.readouterr().err.count(f"{many} threads as told") == 1
+    threads.wanted(1)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(("quota", "cores"), [("max 100000", None), ("150000 100000", 2), ("50000 100000", 1)])

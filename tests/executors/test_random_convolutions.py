@@ -16,7 +16,6 @@ SLOW_BUILDS = 8
 """So many cases for the checked build, and for each width of vectors."""
 
 
-@pytest.mark.usefixtures("on_all_threads")
 @pytest.mark.parametrize("first", range(0, len(FIT), BLOCK))
 def test_native(first, native):
     """Against PyTorch, else against the numpy executor; with two threads to the same bits."""
@@ -24,7 +23,6 @@ def test_native(first, native):
         assert not (text := random_convolutions.fault(native, case)), f"{case}\n{text}"
 
 
-@pytest.mark.usefixtures("on_all_threads")
 def test_other_builds(compiled):
     for case in FIT[-SLOW_BUILDS:]:
         assert not (text := random_convolutions.fault(compiled, case)), f"{case}\n{text}"

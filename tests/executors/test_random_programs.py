@@ -41,7 +41,6 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize(("runs_on", "first_seed", "count"), cases)
 
 
-@pytest.mark.usefixtures("on_all_threads")
 def test_random_programs(runs_on, first_seed, count):
     """With one thread as numpy computes them, and with two to the same bits."""
     for seed in range(first_seed, first_seed + count):
@@ -205,7 +204,6 @@ def hazards():
 
 @pytest.mark.parametrize("steps", [None, 1, 3])
 @pytest.mark.parametrize("name", hazards())
-@pytest.mark.usefixtures("on_all_threads")
 def test_hazard(name, steps, compiled):
     graph = hazards()[name]
     maker = random_programs.Maker(7)

@@ -160,7 +160,6 @@ def test_training_in_float64(net, native):
     compare(wide, train(wide, native), defined(wide))
 
 
-@pytest.mark.usefixtures("on_all_threads")
 @pytest.mark.parametrize("net", NETS, ids=str)
 def test_threads_do_not_change_a_bit(net, native, teams):
     one = train(net, native, 1)

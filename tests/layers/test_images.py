@@ -98,7 +98,6 @@ SHAPES = [
 ]
 
 
-@pytest.mark.usefixtures("on_all_threads")
 @pytest.mark.parametrize("case", SHAPES, ids=lambda case: "-".join(map(str, case)).replace(" ", ""))
 @pytest.mark.parametrize("batch", [1, 3])
 def test_compiled_convolutions(case, batch, compiled):

@@ -125,7 +125,6 @@ def test_executor_computes_the_definition(name, suites, executor):
     check(suites[name], suites[name].run(executor))
 
 
-@pytest.mark.usefixtures("on_all_threads")
 @pytest.mark.parametrize("name", NAMES)
 def test_two_threads_give_the_same_bits(name, suites, native):
     one, two = (suites[name].run(native, threads=n) for n in (1, 2))

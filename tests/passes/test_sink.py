@@ -1,7 +1,7 @@
 """What is repeated is used in the shape in which it is repeated."""
 
 from thalweg.executors.native.code.step import target
-from thalweg.executors.native.host import this_host
+from thalweg.executors.native.machine import this_host
 from thalweg.graph.node import Graph
 from thalweg.graph.verify import verify
 from thalweg.ops import broadcast, input_node, reduce_sum, reshape, state_node

@@ -22,7 +22,6 @@ def test_single_precision_is_near_double(name, compiled):
             np.testing.assert_allclose(value, expected, rtol=0, atol=allowed, err_msg=what)
 
 
-@pytest.mark.usefixtures("on_all_threads")
 @pytest.mark.parametrize("name", trainings.NETWORKS)
 def test_threads_do_not_change_a_bit(name, teams):
     """Whole trainings."""

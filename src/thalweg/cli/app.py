@@ -93,7 +93,7 @@ Data = Annotated[
     str, typer.Argument(metavar="DATA", help="A data set by its name, mnist, or a .npz file of images and classes.")
 ]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that train wrote.")]
-Threads = Annotated[int | None, typer.Option(help="At most so many.", show_default="all cores")]
+Threads = Annotated[int | None, typer.Option(help="Exactly so many.", show_default="as many as are quickest")]
 ExecutorName = Annotated[str | None, typer.Option("--executor", help="native or numpy.", show_default="native")]
 
 
@@ -259,7 +259,7 @@ def profile(
     batch_size: StepRows = None,
     what: What = "train",
     threads: Annotated[
-        int | None, typer.Option(help="Exactly so many.", show_default="one or all, what is quicker")
+        int | None, typer.Option(help="Exactly so many.", show_default="as many as are quickest")
     ] = None,
     seconds: Annotated[float, typer.Option(help="To spend on it.")] = 1.0,
     executor: ExecutorName = None,

@@ -34,9 +34,9 @@ def _version(package: str) -> str:
 
 def _native() -> dict[str, str]:
     """What the native executor knows: the processor, and where compiled code is kept."""
-    from thalweg.executors.native import host  # only where it is the executor
+    from thalweg.executors.native import machine  # only where it is the executor
     from thalweg.executors.native.run import cache
 
     folder = cache.directory()
     sizes = [] if folder is None else [status.st_size for _, status in cache.entries(folder)]
-    return {**host.facts(), "cache": f"{folder} ({len(sizes)} files, {sum(sizes) / 1024:.0f} KB)"}
+    return {**machine.facts(), "cache": f"{folder} ({len(sizes)} files, {sum(sizes) / 1024:.0f} KB)"}

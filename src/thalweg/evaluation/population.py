@@ -10,6 +10,7 @@ from typing import Any
 from thalweg.checks import check_value, checked
 from thalweg.errors import ArgumentError, NonFiniteError
 from thalweg.executors import threads as cores
+from thalweg.executors.threads import AtMost
 from thalweg.fields import dataclass
 from thalweg.layers.symbols import InputLayer
 from thalweg.model import Model
@@ -72,7 +73,7 @@ def fit_many(
         x, y, and all other keywords: arguments of ``fit`` for all models.
         each: for each model the arguments that are its own, as ``[{"batch_size": 32}, {"batch_size": 64}]``.
         callbacks: a function that makes the callbacks of one model, because callbacks remember what they saw.
-        threads: of all networks together; all cores unless given or set in ``THALWEG_THREADS``.
+        threads: of all networks together; one for each core unless given or set in ``THALWEG_THREADS``.
 
     Raises: what ``fit`` raises for one of them, after the others have ended; ArgumentError if models share layers.
     """
@@ -121,10 +122,10 @@ def run_jobs(
 
         try:
             for number in range(together):
-                start(number, threads // width)
+                start(number, AtMost(threads // width))
             watch(interrupt)
             for number in range(together, len(jobs)):
-                start(number, threads // rest)
+                start(number, AtMost(threads // rest))
             watch(interrupt)
         except BaseException:  # the second Ctrl-C: the pool's end waits only for the steps that run
             interrupt.requested = True

@@ -35,7 +35,7 @@ class Program(Protocol):
                 (samples, ...), of which step s gets the rows ``index[s]``. Without, the arrays are the inputs.
             index: (steps, batch) int64, or None for one step on the data as it is.
             outputs: for each output of shape (...) an array (steps, ...), (...) without ``index``; filled.
-            threads: how many may be used; the results do not depend on it.
+            threads: exactly so many, or an ``AtMost``; the results do not depend on it.
 
         Raises: ExecutorError if an array is missing, does not fit, or an index lies outside the data.
         """

@@ -167,13 +167,13 @@ def measured(
 
     Arguments:
         data: arrays of samples, of which every step takes ``batch_size`` in an arbitrary order.
-        threads: exactly so many; unless given, one or all, whichever is quicker.
+        threads: exactly so many; unless given, as many as are quickest.
         seconds: to spend, beside the time to compile.
         peak: see ``Profile``; measured unless given.
     """
     program = executor.profiled(graph, gather=True)
     everyone = cores.wanted(threads)
-    teams = program.teams(everyone) if threads is None else [everyone]
+    teams = program.teams(everyone) if isinstance(everyone, cores.AtMost) else [everyone]
     best = {team: _quickest(program, graph, state, data, batch_size, team, seconds / len(teams)) for team in teams}
     team = min(teams, key=lambda team: best[team][0].step)
     timing, steps = best[team]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -16,16 +17,22 @@ MOST = 4096
 """More than any machine has cores."""
 
 
+class AtMost(int):
+    """A number of threads that may be used: an executor takes as many of them as are quickest. A plain int is exact."""
+
+
 def wanted(threads: int | None) -> int:
-    """The argument if given, else the environment's, else every core that this process may use.
+    """The argument if given, else the environment's; else at most every core that this process may use.
 
     Raises: ArgumentError for a number below 1, or of more threads than any machine has.
     """
+    if isinstance(threads, AtMost):
+        return threads
     if threads is not None:
-        return int(check_value("fit", "threads", Annotated[int, In(f"[1, {MOST}]")], threads))
+        return _exactly(int(check_value("fit", "threads", Annotated[int, In(f"[1, {MOST}]")], threads)))
     given = os.environ.get(ENVIRONMENT)
     if not given:
-        return available()
+        return AtMost(available())
     if not given.isdecimal() or not 1 <= int(given) <= MOST:
         raise ArgumentError(
             f"the environment variable {ENVIRONMENT} does not fit its rule",
@@ -33,7 +40,20 @@ def wanted(threads: int | None) -> int:
             got=repr(given),
             fix=f"unset {ENVIRONMENT}, or set it to a number of threads",
         )
-    return int(given)
+    return _exactly(int(given))
+
+
+def _exactly(threads: int) -> int:
+    """So many, as somebody wants it; said once if there are fewer cores."""
+    if threads > available():
+        _say_once(threads, available())
+    return threads
+
+
+@functools.cache
+def _say_once(threads: int, cores: int) -> None:
+    how = f"on {cores} core{'s' if cores > 1 else ''} each waits for others that wait for a core"
+    print(f"{threads} threads as told; {how}. The results do not depend on it.", file=sys.stderr)
 
 
 @functools.cache

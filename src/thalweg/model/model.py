@@ -767,7 +767,8 @@ class Model:
             batch_size: 32 unless given; 1 for stochastic gradient descent, ``"full"`` for all rows in one step.
             epochs: the index after the last epoch: with ``initial_epoch=2``, ``epochs=5`` trains 3.
             validation_batch_size: ``batch_size`` unless given; matters only as in ``evaluate``.
-            threads: at most so many; all cores unless given or set in ``THALWEG_THREADS``. Results do not depend on it.
+            threads: exactly so many; unless given or set in ``THALWEG_THREADS``, as many as are quickest.
+                Results do not depend on it.
             seed: of the shuffling and of dropout, and of the weights of a model that is not built yet.
 
         Ctrl-C finishes the step and returns what there is, with ``history.stopped_by == "user"``.
@@ -993,7 +994,7 @@ class Model:
 
         Arguments:
             batch_size, what: as in :meth:`explain`.
-            threads: exactly so many; unless given, one or all, whichever is quicker.
+            threads: exactly so many; unless given, as many as are quickest.
             seconds: to spend on it, beside the time to compile.
             peak: float32 operations that the processor can do in a second; measured unless given.
 

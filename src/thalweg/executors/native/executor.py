@@ -27,11 +27,14 @@ from thalweg.executors.executor import (
 from thalweg.executors.native.code.addresses import BARRIER_SHIFT, FAULTS, FIXED, RUN
 from thalweg.executors.native.code.llvm import compile_parts, llvm_version
 from thalweg.executors.native.code.stamps import CLOCK, row_length
-from thalweg.executors.native.host import Host, cpu_features, cpu_name, this_host
+from thalweg.executors.native.host import Host
+from thalweg.executors.native.machine import cpu_features, cpu_name, this_host
 from thalweg.executors.native.run import cache
-from thalweg.executors.native.run.chooser import FEWEST_STEPS, ThreadChooser
+from thalweg.executors.native.run.chooser import ThreadChooser, candidates
 from thalweg.executors.native.run.loader import load, system_yield
 from thalweg.executors.native.run.team import LOOK_SECONDS, run_apart, run_on
+from thalweg.executors.native.scaling import Scaling
+from thalweg.executors.threads import AtMost
 from thalweg.executors.work import Timing, Work
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
@@ -74,7 +77,7 @@ class NativeExecutor:
                     content = _compiled(graph, host, gather, self.checked, phases)
                 cache.save(key, content.to_bytes())
                 phases.done("saved")
-        program = NativeProgram(graph, content, gather, self.checked)
+        program = NativeProgram(graph, content, gather, self.checked, _learned.setdefault(key, {}))
         phases.done("loaded")
         debug.report(self, graph, gather=gather, phases=phases)
         return program
@@ -109,13 +112,12 @@ class Content(NamedTuple):
     """What is kept of a program."""
 
     arena_bytes: int
-    step_seconds: float  # of a step on one thread, as predicted
-    sharing_seconds: float  # that it takes longer on several
+    scaling: Scaling
     objects: Sequence[bytes]
 
     def to_bytes(self) -> bytes:
         """As it lies in the cache."""
-        head = _HEAD.pack(self.arena_bytes, self.step_seconds, self.sharing_seconds)
+        head = _HEAD.pack(self.arena_bytes, *self.scaling)
         return head + b"".join(_SIZE.pack(len(code)) + code for code in self.objects)
 
     @classmethod
@@ -124,7 +126,7 @@ class Content(NamedTuple):
         objects = []
         at = _HEAD.size
         try:
-            arena_bytes, step_seconds, sharing_seconds = _HEAD.unpack_from(content)
+            arena_bytes, *scaling = _HEAD.unpack_from(content)
             while at < len(content):
                 (size,) = _SIZE.unpack_from(content, at)
                 objects.append(content[at + _SIZE.size : at + _SIZE.size + size])
@@ -133,10 +135,10 @@ class Content(NamedTuple):
             raise ValueError(str(error)) from error
         if at != len(content) or not objects or arena_bytes < 0:
             raise ValueError("it is cut off")
-        return cls(arena_bytes, step_seconds, sharing_seconds, objects)
+        return cls(arena_bytes, Scaling(*scaling), objects)
 
 
-_HEAD, _SIZE = struct.Struct("<qdd"), struct.Struct("<Q")
+_HEAD, _SIZE = struct.Struct("<qddq"), struct.Struct("<Q")
 
 
 PATIENCE_SECONDS = 10.0
@@ -186,13 +188,16 @@ def _compiled(graph: Graph, host: Host, gather: bool, checked: bool, phases: deb
 
 
 def _content(plan: Plan, host: Host, objects: Sequence[bytes]) -> Content:
-    from thalweg.executors.native.plan.cost import sharing_seconds, step_seconds
+    from thalweg.executors.native.plan.cost import scaling
 
-    return Content(plan.arena_bytes, step_seconds(plan.stages, host), sharing_seconds(plan.stages), objects)
+    return Content(plan.arena_bytes, scaling(plan.stages, host), objects)
 
+
+_learned: dict[str, dict[int, float]] = {}
+"""By the key of a program, what its steps have taken on each number of threads: for the next model that is alike."""
 
 SMALL_SECONDS = 5e-6
-"""Steps predicted to be shorter than this stay on one thread: the barriers alone take longer."""
+"""Steps predicted to be shorter stay on one thread unless told otherwise: the barriers alone take longer."""
 
 LONG_SECONDS = 0.02
 """Calls predicted to take longer are made from another thread, which takes some 20 us."""
@@ -204,12 +209,15 @@ _YIELD = system_yield()
 class NativeProgram:
     """A compiled graph with its arena. Calls from several threads take turns."""
 
-    def __init__(self, graph: Graph, content: Content, gather: bool, checked: bool) -> None:
+    def __init__(
+        self, graph: Graph, content: Content, gather: bool, checked: bool, learned: dict[int, float] | None = None
+    ) -> None:
+        """Arguments: learned: seconds that a step took earlier, by number of threads; kept up to date."""
         self.inputs, self.states = leaf_types(graph)
         self.outputs = {name: node.type for name, node in graph.outputs.items()}
         self.gather = gather
         self.checked = checked
-        self._cost_seconds, self._sharing_seconds = content.step_seconds, content.sharing_seconds
+        self._scaling = content.scaling
         self._code = load(content.objects)
         self._run = _SIGNATURE(self._code.address(RUN))
         memory.require(content.arena_bytes, "what a step keeps on its way", lambda: largest(graph))
@@ -219,6 +227,7 @@ class NativeProgram:
         self._table[0] = _YIELD
         self._table[4:6] = _ends(self._arena)
         self._bound: dict[str, np.ndarray] = {}  # the states whose addresses are in the table
+        self._learned = {} if learned is None else learned
         self._choosers: dict[int, ThreadChooser] = {}
         self._renew_lock()
         forks.renew_in_child(self, NativeProgram._renew_lock)
@@ -244,7 +253,10 @@ class NativeProgram:
             kept = self._bind_data(data, index)
             results = self._bind_outputs(outputs or {}, None if index is None else steps)
             kept += results.values()
-            if steps * self._cost_seconds > LONG_SECONDS and threading.current_thread() is threading.main_thread():
+            if (
+                steps * self._scaling.work_seconds > LONG_SECONDS
+                and threading.current_thread() is threading.main_thread()
+            ):
                 run_apart(lambda: self._run_steps(threads, steps, kept), claims, lock.release)
             else:
                 self._run_steps(threads, steps, kept)
@@ -321,27 +333,27 @@ class NativeProgram:
 
     def _run_steps(self, threads: int, steps: int, kept: Sequence[np.ndarray]) -> None:
         """Arguments: kept: what the addresses in the table belong to; not to be given back before this returns."""
-        if threads == 1 or steps == 0 or self._cost_seconds < SMALL_SECONDS:
+        if not isinstance(threads, AtMost) or threads == 1:
+            self._call(threads, 0, steps)
+            return
+        if self._scaling.work_seconds < SMALL_SECONDS:
             self._call(1, 0, steps)
             return
-        chooser = self._choosers.setdefault(
-            threads, ThreadChooser(self._cost_seconds, self._cost_seconds / threads + self._sharing_seconds)
-        )
-        team = {False: 1, True: threads}
-        trial = chooser.trial(steps)
-        if trial:
-            other = not chooser.best
-            chooser.tried(other, self._timed(team[other], 0, trial))
-        everyone = chooser.best
-        seconds = self._timed(team[everyone], trial, steps)
-        if steps >= FEWEST_STEPS:
-            chooser.took(everyone, seconds)
+        chooser = self._choosers.get(threads)
+        if chooser is None:
+            predicted = {count: self._scaling.seconds(count) for count in candidates(threads)}
+            chooser = self._choosers[threads] = ThreadChooser(predicted, self._learned)
+        done = 0
+        while done < steps:
+            team, some = chooser.next(steps - done)
+            chooser.took(some, self._timed(team, done, done + some))
+            done += some
 
     def _timed(self, threads: int, first: int, last: int) -> float:
-        """Runs some steps; seconds that each has taken."""
+        """Runs some steps; seconds that they have taken."""
         start = time.perf_counter()
         self._call(threads, first, last)
-        return (time.perf_counter() - start) / (last - first)
+        return time.perf_counter() - start
 
     def _call(self, threads: int, first: int, last: int) -> None:
         table = _address(self._table)
@@ -396,8 +408,8 @@ class NativeProfiledProgram:
         self._row = row_length(len(works) + stages)
 
     def teams(self, threads: int) -> list[int]:
-        """One, and all: what a ThreadChooser chooses between."""
-        return sorted({1, threads})
+        """What a ThreadChooser chooses between."""
+        return candidates(threads)
 
     def measure(self, state: Arrays, data: Arrays, index: np.ndarray | None, threads: int) -> Timing:
         """See ProfiledProgram.measure."""

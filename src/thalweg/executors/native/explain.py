@@ -11,7 +11,7 @@ from thalweg.executors.native.code.llvm import compile_assembly
 from thalweg.executors.native.code.step import Writer, generate, target, writer_of
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.plan.buffer import Buffer, CallerBuffers
-from thalweg.executors.native.plan.cost import sharing_seconds, step_seconds, task_seconds
+from thalweg.executors.native.plan.cost import scaling, task_seconds
 from thalweg.executors.native.plan.legalise import legalise
 from thalweg.executors.native.plan.nest import Nest
 from thalweg.executors.native.plan.plan import Fused, Plan, make_kernels, make_plan, prepared
@@ -74,13 +74,15 @@ def plan_text(plan: Plan, host: Host) -> str:
     """The stages with their tasks, and the buffers: what each task is predicted to cost, and where its results lie."""
     number = _numbering(plan)
     tasks = [nest for stage in plan.stages for nest in stage]
-    alone, shared = step_seconds(plan.stages, host), sharing_seconds(plan.stages)
+    predicted = scaling(plan.stages, host)
+    others = ", ".join(f"{_microseconds(predicted.seconds(count))} on {count}" for count in (2, 4, 8))
     lines = [
         f"{len(tasks)} tasks in {len(plan.stages)} stages, an arena of {plan.arena_bytes:,} bytes, for {host.name}",
-        f"predicted: {_microseconds(alone)} on one thread; on several {_microseconds(shared)} for sharing",
+        f"predicted: {_microseconds(predicted.seconds(1))} on one thread, {others}",
     ]
     for place, stage in enumerate(plan.stages):
-        lines.append(f"\nstage {place}")
+        linked = sum(nest.images > 0 for nest in stage)
+        lines.append(f"\nstage {place}" + (f", {linked} tasks image by image" if linked else ""))
         for nest in stage:
             lines += _task_lines(nest, host, number)
     lines.append("\nbuffers")

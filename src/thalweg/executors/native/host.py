@@ -1,13 +1,7 @@
-"""The machine that code is generated for: vector width, registers, masks; and what this machine is."""
+"""What code is generated for: a processor's vectors, registers and masks, and how quick its cores are."""
 
 from __future__ import annotations
 
-import functools
-import os
-import platform
-from pathlib import Path
-
-from thalweg.errors import ArgumentError
 from thalweg.fields import dataclass
 
 ITEMSIZE = {"float32": 4, "float64": 8, "int32": 4, "uint32": 4, "int64": 8, "uint8": 1, "bool": 1}
@@ -15,10 +9,32 @@ ITEMSIZE = {"float32": 4, "float64": 8, "int32": 4, "uint32": 4, "int64": 8, "ui
 
 
 @dataclass(frozen=True)
+class Core:
+    """How quick one core is with its host's vectors, and what its caches hold; the defaults fit most.
+
+    Arguments:
+        multiply_adds, vector_loads, number_loads: how many it starts in a cycle, the last of numbers that go into all
+            lanes.
+        latency: cycles from a multiply-add to the next on the same register.
+        l1_bytes, l2_bytes, l3_bytes: its caches for data; the last is what it shares with other cores.
+        gigahertz: cycles in a nanosecond.
+    """
+
+    multiply_adds: float = 2
+    vector_loads: float = 2
+    number_loads: float = 2
+    latency: int = 4
+    l1_bytes: int = 32 << 10
+    l2_bytes: int = 512 << 10
+    l3_bytes: int = 8 << 20
+    gigahertz: float = 3.5
+
+
+@dataclass(frozen=True)
 class Host:
     """What the code generator needs to know of a processor.
 
-    ``triple`` and ``cpu`` are empty for the machine that this runs on.
+    ``cpu`` is empty for the machine that this runs on.
     """
 
     name: str
@@ -28,6 +44,7 @@ class Host:
     fma: bool
     features: str  # LLVM's feature string, beside the processor's own
     cpu: str = ""
+    core: Core = Core()
 
     def lanes(self, dtype: str) -> int:
         return self.vector_bytes // max(ITEMSIZE[dtype], 4)
@@ -37,71 +54,3 @@ AVX512 = Host("avx512", 64, 32, True, True, "+avx512f,+avx512bw,+avx512dq,+avx51
 AVX2 = Host("avx2", 32, 16, False, True, "+avx2,+fma,-avx512f", "haswell")
 SSE2 = Host("sse2", 16, 16, False, False, "+sse2", "x86-64")
 NEON = Host("neon", 16, 32, False, True, "+neon")
-
-_NEEDS = {"avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}, "avx2": {"avx2", "fma"}, "sse2": {"sse2"}}
-
-
-def executable_hosts() -> list[Host]:
-    """The descriptions that this machine can execute, the widest first."""
-    machine = platform.machine().lower()
-    if machine in ("arm64", "aarch64"):
-        return [NEON]
-    features = cpu_features()
-    return [host for host in (AVX512, AVX2, SSE2) if _NEEDS[host.name] <= features]
-
-
-@functools.cache
-def this_host() -> Host:
-    """The widest description that this machine can execute; ``THALWEG_HOST`` names another of them.
-
-    Raises: ArgumentError if that is none of them.
-    """
-    hosts = executable_hosts()
-    wanted = os.environ.get("THALWEG_HOST") or hosts[0].name
-    found = next((host for host in hosts if host.name == wanted), None)
-    if found is None:
-        raise ArgumentError(
-            "the environment variable THALWEG_HOST does not fit its rule",
-            expected=f"what this machine can execute: {' or '.join(repr(host.name) for host in hosts)}",
-            got=repr(wanted),
-            fix="unset THALWEG_HOST",
-        )
-    return found
-
-
-@functools.cache
-def cpu_features() -> frozenset[str]:
-    """Names of the processor's features, as LLVM spells them."""
-    flags = _proc_cpuinfo().get("flags")
-    if flags:
-        return frozenset(flag.replace("avx512_", "avx512") for flag in flags.split())
-    import llvmlite.binding as llvm  # only where the system does not tell: loading it takes 50 ms
-
-    return frozenset(name for name, there in llvm.get_host_cpu_features().items() if there)
-
-
-@functools.cache
-def cpu_name() -> str:
-    """The processor's name and model numbers, for people and for the key of the cache."""
-    info = _proc_cpuinfo()
-    parts = [info.get(k, "") for k in ("model name", "cpu family", "model", "stepping")]
-    return " ".join(p for p in parts if p) or platform.processor() or platform.machine()
-
-
-def facts() -> dict[str, str]:
-    """What ``thalweg info`` shows of the machine."""
-    host = this_host()
-    return {
-        "CPU": cpu_name(),
-        "vectors": f"{host.name}, {8 * host.vector_bytes} bits, {host.registers} registers",
-    }
-
-
-@functools.cache
-def _proc_cpuinfo() -> dict[str, str]:
-    try:
-        first = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
-    except OSError:
-        return {}
-    pairs = (line.partition(":") for line in first.splitlines())
-    return {key.strip(): value.strip() for key, _, value in pairs}

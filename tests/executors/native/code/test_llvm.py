@@ -5,7 +5,8 @@ from tests.executors import random_programs
 
 from thalweg.executors.native.code.llvm import Part, compile_assembly, compile_object, compile_parts
 from thalweg.executors.native.code.step import generate, target
-from thalweg.executors.native.host import AVX2, this_host
+from thalweg.executors.native.host import AVX2
+from thalweg.executors.native.machine import this_host
 from thalweg.executors.native.plan.plan import make_plan
 
 PROGRAMS = range(6)

@@ -5,7 +5,8 @@ import pytest
 from thalweg.executors.native.code.builder import Builder, Module
 from thalweg.executors.native.code.llvm import Part, compile_object
 from thalweg.executors.native.code.stamps import CLOCK, ROW_NUMBERS, Stamps, functions, row_length
-from thalweg.executors.native.host import AVX2, NEON, executable_hosts
+from thalweg.executors.native.host import AVX2, NEON
+from thalweg.executors.native.machine import executable_hosts
 
 
 @pytest.mark.parametrize("stamps", [0, 1, 14, 15, 16, 31, 100])

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.executors import random_programs
+from tests.executors.native.plan.memory import assert_tasks_do_not_meet
 
 from thalweg.executors.native.code.step import target
 from thalweg.executors.native.host import AVX2
-from thalweg.executors.native.plan.nest import Access, Nest
 from thalweg.executors.native.plan.order import levels, replaces, waited_for
 from thalweg.executors.native.plan.plan import make_order, make_plan
 from thalweg.graph.node import Graph
@@ -91,32 +91,8 @@ def _laid_out(kind, value):
     return array
 
 
-def addresses(access: Access, nest: Nest) -> set[int]:
-    """All elements of its buffer that an access goes to."""
-    index = np.array(access.offset)
-    for dim, stride in zip(nest.dims, access.strides, strict=True):
-        index = np.add.outer(index, stride * np.arange(dim.size))
-    return set(index.reshape(-1).tolist())
-
-
 @pytest.mark.parametrize("first_seed", range(0, 40, 10))
 def test_tasks_of_a_stage_do_not_meet_in_memory(first_seed):
-    """What one writes no other reads or writes; of the arena the bytes of all buffers together."""
     for seed in range(first_seed, first_seed + 10):
         plan = make_plan(random_programs.make(seed).graph, target(AVX2), gather=False)
-        for stage in plan.stages:
-            touched: dict[tuple[object, int], tuple[int, bool]] = {}
-            for number, nest in enumerate(stage):
-                for writes, accesses in ((False, nest.read), (True, nest.stores.values())):
-                    for access in accesses:
-                        if access.buffer is None or access.gathered is not None or access.borders:
-                            continue
-                        inside = access.buffer.kind == "temporary"
-                        size = np.dtype(access.dtype).itemsize
-                        start = plan.offsets[access.buffer] if inside else 0
-                        for element in addresses(access, nest):
-                            for byte in (start + size * element, start + size * element + size - 1):
-                                key = ("arena" if inside else access.buffer, byte)
-                                other, written = touched.get(key, (number, False))
-                                assert other == number or not (writes or written), (seed, access.buffer.label)
-                                touched[key] = (number, writes or written)
+        assert_tasks_do_not_meet(plan)

@@ -113,7 +113,6 @@ def parts_in_turn():
     ],
     ids=lambda make: make.__name__,
 )
-@pytest.mark.usefixtures("on_all_threads")
 def test_as_numpy_has_it(make, gather, compiled):
     graph = Graph({f"y{i}": y for i, y in enumerate(make())})
     inputs, states = leaf_types(graph)

@@ -7,9 +7,9 @@ from tests.executors import random_programs
 from thalweg.executors.native.code.step import target
 from thalweg.executors.native.host import AVX2, AVX512, SSE2
 from thalweg.executors.native.plan.buffer import Buffer, CallerBuffers, dense_strides
-from thalweg.executors.native.plan.cost import sharing_seconds, step_seconds
+from thalweg.executors.native.plan.cost import scaling, step_seconds
 from thalweg.executors.native.plan.legalise import legalise
-from thalweg.executors.native.plan.plan import by_stage, make_kernels, make_plan, prepared
+from thalweg.executors.native.plan.plan import make_kernels, make_plan, prepared
 from thalweg.executors.native.plan.tasks import make_tasks
 from thalweg.executors.native.plan.view import View
 from thalweg.graph.node import Graph, Kind
@@ -126,7 +126,9 @@ def test_wider_vectors_are_predicted_to_be_quicker():
     seconds = [step_seconds(make_plan(graph, target(host), gather=False).stages, host) for host in (SSE2, AVX2, AVX512)]
     assert seconds == sorted(seconds, reverse=True)
     plan = make_plan(graph, target(AVX2), gather=False)
-    assert sharing_seconds(plan.stages) > 0
+    predicted = scaling(plan.stages, AVX2)
+    assert predicted.seconds(1) == predicted.work_seconds == pytest.approx(seconds[1])
+    assert predicted.barriers == len(plan.stages)
 
 
 def test_callers_buffers_in_the_order_of_the_graph():
@@ -144,9 +146,3 @@ def test_strides_without_gaps(shape):
     assert dense_strides(shape) == array.strides if array.size else len(dense_strides(shape)) == len(shape)
     buffer = Buffer("x", "temporary", TensorType(shape), dense_strides(shape))
     assert buffer.span == array.size
-
-
-def test_stages_keep_the_order_of_their_tasks():
-    first, second, third = (object() for _ in range(3))
-    assert by_stage([first, second, third], [1, 0, 1]) == ((second,), (first, third))  # type: ignore[list-item]
-    assert by_stage([], []) == ()

@@ -15,7 +15,7 @@ from thalweg.executors.native.code import step
 from thalweg.executors.native.code.addresses import RUN
 from thalweg.executors.native.code.llvm import compile_parts
 from thalweg.executors.native.code.step import generate, target
-from thalweg.executors.native.host import this_host
+from thalweg.executors.native.machine import this_host
 from thalweg.executors.native.plan.plan import make_plan
 from thalweg.executors.native.run.loader import CannotLoadError, LinkedObjects, MappedObjects, load
 from thalweg.graph.node import Graph

@@ -133,8 +133,8 @@ class Tiles:
         # The rows of an image run faster than the panels of y, the images slower: a panel stays in the cache meanwhile.
         sizes: dict[int | str, int] = {"row": self.cut.rows.count, "panel": self.cut.panels.count}
         sizes |= {d: self.nest.dims[d].size for d in self.cut.outer}
-        within = [d for d in self.cut.outer if self.y.strides[d] == 0][-1:]
-        order: list[int | str] = ["row", *within, "panel", *(d for d in reversed(self.cut.outer) if d not in within)]
+        slower = [d for d in reversed(self.cut.outer) if d not in self.cut.within]
+        order: list[int | str] = ["row", *self.cut.within, "panel", *slower]
         place: dict[int | str, Value] = {}
         for digit in order[:-1]:
             unit, place[digit] = build.i_divide(unit, sizes[digit])

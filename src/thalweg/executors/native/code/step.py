@@ -7,7 +7,7 @@ barrier.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import chain
 
 from thalweg.executors.native.code import lookup, stamps
@@ -21,6 +21,7 @@ from thalweg.executors.native.code.sweep import Sweep
 from thalweg.executors.native.code.transpose import TransposedCopy
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.plan.buffer import Buffer
+from thalweg.executors.native.plan.chains import images_at_once
 from thalweg.executors.native.plan.cost import TASK_SECONDS, negligible, task_seconds
 from thalweg.executors.native.plan.nest import Nest, signature
 from thalweg.executors.native.plan.plan import Plan, Target
@@ -155,11 +156,18 @@ def _write_entry(plan: Plan, calls: list[list[TaskCall]], module: Module, profil
     def step(s: Value, _: list[Value]) -> list[Value]:
         here = _at_step(build, plan, pointers, s)
         numbers = iter(range(tasks))
-        for place, stage in enumerate(calls):
-            for turn, call in enumerate(stage):
+
+        def do(call: TaskCall, share: tuple[Value, Value]) -> None:
+            build.call(call.name, [_pointer(build, plan, b, here) for b in call.buffers], share)
+
+        for place, (nests, stage) in enumerate(zip(plan.stages, calls, strict=True)):
+            links = [nest for nest in nests if nest.images]
+            if links:
+                linked = [(call, next(numbers)) for call in stage[: len(links)]]
+                _write_chain(build, links, linked, shares[0], do, stamp)
+            for turn, call in enumerate(stage[len(links) :]):
                 if call.units:
-                    share = _share(build, call.units, shares[turn % 2 if call.units == 1 else 0])
-                    build.call(call.name, [_pointer(build, plan, b, here) for b in call.buffers], share)
+                    do(call, _share(build, call.units, shares[turn % 2 if call.units == 1 else 0]))
                 stamp(next(numbers))
             build.when(many, barrier)
             stamp(tasks + place)
@@ -167,6 +175,30 @@ def _write_entry(plan: Plan, calls: list[list[TaskCall]], module: Module, profil
 
     build.loop(Value("%first", "int64"), Value("%last", "int64"), 1, [], step)
     module.write(f"@{RUN}", f"define void @{RUN}{build.text()}")
+
+
+def _write_chain(
+    build: Builder,
+    links: Sequence[Nest],
+    calls: Sequence[tuple[TaskCall, int]],
+    share: tuple[Value, Value],
+    do: Callable[[TaskCall, tuple[Value, Value]], None],
+    stamp: Callable[[int], None],
+) -> None:
+    """A few images at a time through all tasks of a chain, each of which comes with its number."""
+    images = links[0].images
+    first, last = _share(build, images, share)
+    step = images_at_once(links)
+
+    def some(begin: Value, _: list[Value]) -> list[Value]:
+        end = build.i_min(build.i_add(begin, build.index(step)), last)
+        for call, number in calls:
+            of_each = call.units // images
+            do(call, (build.i_multiply(begin, of_each), build.i_multiply(end, of_each)))
+            stamp(number)
+        return []
+
+    build.loop(first, last, step, [], some)
 
 
 def _no_stamp(number: int) -> None:

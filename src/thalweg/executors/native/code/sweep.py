@@ -2,7 +2,9 @@
 
 The innermost axis is the one that vectors run along. Where it is swept (a softmax over features), a unit of work is
 one row, and the lanes of a vector are added up at the end. Where it is kept (a bias gradient: a sum over the batch; or
-no reduction at all), a unit is a few vectors of columns, and the sweep runs over the rows.
+no reduction at all), a unit is a few vectors of columns, and the sweep runs over the rows. If such sums read the same
+numbers again and again (the kernel gradient of a depthwise convolution: each of its nine numbers takes all of the
+image's gradient), a unit adds up all of them side by side: its *taps*.
 
 Reductions that need the result of another (the sum of e^(x - max)) go in a later *pass* over the same data.
 """
@@ -18,6 +20,7 @@ from thalweg.executors.native.code.operations import lower
 from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.nest import Nest, root_mapping
 from thalweg.executors.native.plan.sweeps import GROUP
+from thalweg.executors.native.plan.taps import tap_axes, vectors_of
 from thalweg.graph.node import Node
 from thalweg.ops.broadcast import Reduction
 from thalweg.state.layout import LINE_BYTES
@@ -40,8 +43,18 @@ class Sweep:
         dims = nest.dims
         self.lane = len(dims) - 1 if dims else None
         self.row_mode = self.lane is not None and dims[self.lane].swept
-        self.outer = [d for d, dim in enumerate(dims) if not dim.swept and d != self.lane]
+        taps = tap_axes(nest, module.host.registers)
+        self.taps: list[dict[int, int]] = [{}]
+        """For each sum of a unit where it is along the axes of the taps."""
+        for d in taps:
+            self.taps = [{**tap, d: i} for tap in self.taps for i in range(dims[d].size)]
+        self.group = vectors_of(nest, len(self.taps), module.host.registers)
+        self.outer = [d for d, dim in enumerate(dims) if not dim.swept and d != self.lane and d not in taps]
         self.inner = [d for d, dim in enumerate(dims) if dim.swept and d != self.lane]
+        # In a chain all places of an image are one unit's, which loads once what they share.
+        whole = nest.images and not any(dim.swept for dim in dims) and len(self._groups()) == 1
+        self.places = self.outer[1:] if whole else []
+        self.outer = [d for d in self.outer if d not in self.places]
         self.reductions = [n for n in nest.kernel.nodes if isinstance(n.op, Reduction) and n in nest.needed]
         self.swept = any(dim.swept for dim in dims)
         self.nothing = any(dim.swept and dim.size == 0 for dim in dims)
@@ -63,7 +76,7 @@ class Sweep:
         assert self.lane is not None, "there is an axis for the lanes"
         size = self.nest.dims[self.lane].size
         vectors = [min(self.width, size - start) for start in range(0, size, self.width)]
-        return [tuple(vectors[i : i + GROUP]) for i in range(0, len(vectors), GROUP)]
+        return [tuple(vectors[i : i + self.group]) for i in range(0, len(vectors), self.group)]
 
     def _unit(self, build: Builder, top: Place, unit: Value) -> list[Value]:
         if self.row_mode or self.lane is None:
@@ -71,7 +84,7 @@ class Sweep:
             return []
         groups = self._groups()
         rest, group = build.i_divide(unit, len(groups))
-        moves = {**self._decode(build, rest), self.lane: build.i_multiply(group, GROUP * self.width)}
+        moves = {**self._decode(build, rest), self.lane: build.i_multiply(group, self.group * self.width)}
 
         def columns(counts: tuple[int, ...]) -> Callable[[], None]:
             assert self.lane is not None, "there is an axis for the lanes"
@@ -113,19 +126,38 @@ class Sweep:
     def _run(self, place: Place) -> None:
         """One unit: the passes, then what depends on the sums only."""
         if not self.swept:
-            self._store(place, self.kernel.roots)
+            self._at_all_places(place, self.places)
             return
         in_registers = None if self.nothing else self._row_in_registers(place)
+        places = [place] if len(self.taps) == 1 else [self._at(place, tap) for tap in self.taps]
         for turn in range(self.last_pass + 1):
             reductions = [n for n in self.reductions if self.done[n] == turn + 1]
             stores = [r for r in self.kernel.roots if r.shape == self.kernel.space and self.done[r] == turn]
             if reductions or stores:
-                totals = self._pass(place, reductions, stores, in_registers)
                 kept = tuple(a for a in range(len(self.kernel.space)) if a not in self.kernel.swept)
-                for node, total in zip(reductions, totals, strict=True):
-                    place.values[(node, kept)] = total
-                self._settle(place, turn + 1)
-        self._store(place, [root for root in self.kernel.roots if root.shape != self.kernel.space])
+                for there, totals in zip(places, self._pass(place, reductions, stores, in_registers), strict=True):
+                    there.values |= {(node, kept): total for node, total in zip(reductions, totals, strict=True)}
+                    self._settle(there, turn + 1)
+        for there in places:
+            self._store(there, [root for root in self.kernel.roots if root.shape != self.kernel.space])
+
+    def _at_all_places(self, place: Place, axes: Sequence[int]) -> None:
+        """What there is to compute at every index of some axes."""
+        build = place.build
+        if not axes:
+            self._store(place, self.kernel.roots)
+            return
+        place.prepare(axes)
+
+        def body(i: Value, _: list[Value]) -> list[Value]:
+            self._at_all_places(place.moved({axes[0]: i}, opaque=False), axes[1:])
+            return []
+
+        build.loop(build.index(0), build.index(self.nest.dims[axes[0]].size), 1, [], body, nonempty=True)
+
+    def _at(self, place: Place, tap: dict[int, int]) -> Place:
+        """The place where one of a unit's sums is."""
+        return place.moved({d: place.build.index(i) for d, i in tap.items()})
 
     def _store(self, place: Place, roots: Sequence[Node]) -> None:
         """Computes all, then writes all: a root may replace the state that another one is computed from."""
@@ -150,18 +182,24 @@ class Sweep:
 
     def _pass(
         self, place: Place, reductions: Sequence[Node], stores: Sequence[Node], whole: Place | None
-    ) -> list[Values]:
-        """One pass over the swept axes; the results of the reductions."""
+    ) -> list[list[Values]]:
+        """One pass over the swept axes; for each tap the results of the reductions."""
         if self.nothing:
             count, lanes = (1, 0) if self.row_mode else self._accumulators(place)
-            return [[_identity(place.build, n, lanes)] * count for n in reductions]
+            return [[[_identity(place.build, n, lanes)] * count for n in reductions]]
         if whole is not None:
             sums = self._terms(whole, reductions, stores, None)
-            return self._finish(place.build, reductions, sums)
-        place.prepare([*self.inner, *([self.lane] if self.row_mode and self.lane is not None else [])])
-        start = self._identities(place, reductions)
+            return [self._finish(place.build, reductions, sums)]
+        varying = [self.lane] if self.row_mode and self.lane is not None else self.taps[0]
+        place.prepare([*self.inner, *varying])
+        start = self._identities(place, reductions) * len(self.taps)
         sums = self._loops(place, self.inner, reductions, stores, start)
-        return self._finish(place.build, reductions, sums)
+        return [self._finish(place.build, reductions, own) for own in self._by_tap(sums)]
+
+    def _by_tap(self, sums: Values) -> list[Values]:
+        """The sums of each tap."""
+        own = len(sums) // len(self.taps)
+        return [sums[i * own : (i + 1) * own] for i in range(len(self.taps))]
 
     def _loops(
         self, place: Place, axes: Sequence[int], reductions: Sequence[Node], stores: Sequence[Node], sums: Values
@@ -175,6 +213,9 @@ class Sweep:
                 return self._loops(place.moved({axes[0]: i}, opaque=False), axes[1:], reductions, stores, carried)
 
             return build.loop(build.index(0), end, 1, sums, body, nonempty=True)
+        if len(self.taps) > 1:
+            of_taps = zip(self.taps, self._by_tap(sums), strict=True)
+            return [x for tap, own in of_taps for x in self._terms(self._at(place, tap), reductions, stores, own)]
         if not self.row_mode:
             return self._terms(place, reductions, stores, sums)
         return self._along_lanes(place, reductions, stores, sums)

@@ -8,14 +8,12 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.plan.buffer import Buffer
 from thalweg.executors.native.plan.nest import Nest
+from thalweg.executors.native.scaling import Scaling
 
 CYCLES_PER_SECOND = 3.5e9
 
 TASK_SECONDS = 10e-9
 """What a task costs however little it does."""
-
-BARRIER_SECONDS = 0.6e-6
-"""What a barrier costs, with the wait for the slower thread."""
 
 LINE_SECONDS = 12e-9
 """What it costs to take a cache line over from another core: measured 9 ns to read, and some to write it again."""
@@ -38,11 +36,8 @@ def step_seconds(stages: Iterable[Sequence[Nest]], host: Host) -> float:
     return sum(task_seconds(nest, host) for stage in stages for nest in stage)
 
 
-def sharing_seconds(stages: Sequence[Sequence[Nest]]) -> float:
-    """About how much longer a step takes on several threads: barriers, and fetching what others have written.
-
-    A product needs all of its first operand, half of which another thread has just computed.
-    """
+def scaling(stages: Sequence[Sequence[Nest]], host: Host) -> Scaling:
+    """What a step takes on any number of threads. A product needs all of its first operand, whoever computed it."""
     fetched: list[Buffer] = []
     batches: set[Buffer] = set()
     for nest in (nest for stage in stages for nest in stage):
@@ -51,7 +46,8 @@ def sharing_seconds(stages: Sequence[Sequence[Nest]]) -> float:
             batches |= {a.buffer for a in nest.stores.values() if a.buffer is not None}
         fetched += [a.buffer for a in nest.extra[:1] if a.buffer is not None and a.buffer.kind == "temporary"]
     once = [b for b in fetched if b not in batches] + list(batches & set(fetched))
-    return sum(b.type.nbytes for b in once) / 2 / 64 * LINE_SECONDS + len(stages) * BARRIER_SECONDS
+    lines = sum(b.type.nbytes for b in once) / 64
+    return Scaling(step_seconds(stages, host), lines * LINE_SECONDS, len(stages))
 
 
 def negligible(seconds: Mapping[Hashable, float]) -> frozenset[Hashable]:

@@ -4,8 +4,8 @@ A tile runs its vectors along the last axis of the result, which must lie evenly
 other. Where it does not lie so (the weights, in the gradient by a layer's input), a transposed copy is put in.
 A contraction in which one operand has no axis of its own (matrix times vector) becomes a product and a sum.
 
-A sum of much to little (a bias gradient, over all places of all images) is one unit of work, whatever its size. It is
-done in two steps: first each image by itself.
+A sum of much to little (a bias gradient, over all places of all images) is done in two steps: first each image by
+itself. Otherwise it would be one unit of work, whatever its size; and an image that has just been made is at hand.
 
 The margins of windows are stored as zeros around a copy, except where a contraction reads them: tiles leave them out.
 """
@@ -19,8 +19,8 @@ from dataclasses import replace
 from thalweg.executors.native.plan.tiles import stands_alone
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Kind, Node, apply, exact_scope
-from thalweg.ops import broadcast, contract, filled, multiply, reduce_sum, reshape, transpose
-from thalweg.ops.broadcast import Broadcast, Reduction
+from thalweg.ops import broadcast, contract, filled, multiply, reshape, transpose
+from thalweg.ops.broadcast import Broadcast, ReduceSum, Reduction
 from thalweg.ops.contraction import Contraction, Labels
 from thalweg.ops.convolution import Windows
 from thalweg.ops.leaf import Constant, Input, Iota
@@ -117,9 +117,7 @@ class _Legalising:
             return self._contraction(node, op)
         if isinstance(op, Windows) and op.bordered_axes():
             return self._with_stored_margins(node, op)
-        if isinstance(op, Reduction) and _worth_sharing(op, node.inputs[0]):
-            return _in_steps(op, node.inputs[0])
-        return node
+        return _reduced(op, node.inputs[0]) if isinstance(op, Reduction) else node
 
     def _with_stored_margins(self, node: Node, op: Windows) -> Node:
         stored = op.without_margins(*node.inputs)
@@ -181,18 +179,17 @@ def _stands_alone(y: Operand, out: Labels) -> bool:
     return stands_alone([n for label, n in zip(y.labels, y.node.shape, strict=True) if label not in out])
 
 
-def _worth_sharing(op: Reduction, x: Node) -> bool:
-    """Whether a reduction is long, and all of it the work of few units."""
+def _reduced(op: Reduction, x: Node) -> Node:
+    """The reduction; if it is long, first of each part along the first long axis, then of the parts."""
+    first = next((a for a in op.axes if x.shape[a] >= ENOUGH_UNITS), None)
+    if first is None or len(op.axes) == 1 or x.type.size < WORTH_SHARING:
+        return apply(op, x)
     kept = [n for a, n in enumerate(x.shape) if a not in op.axes]
     columns = kept.pop() if kept and x.rank - 1 not in op.axes else 1
     units = math.prod(kept) * math.ceil(columns / SHARED_COLUMNS)
-    long = any(x.shape[a] >= ENOUGH_UNITS for a in op.axes)
-    return len(op.axes) > 1 and long and units < ENOUGH_UNITS and x.type.size >= WORTH_SHARING
-
-
-def _in_steps(op: Reduction, x: Node) -> Node:
-    """The reduction of each part along the first long axis, then of the parts."""
-    first = next(a for a in op.axes if x.shape[a] >= ENOUGH_UNITS)
+    of_each = math.prod(x.shape[a] for a in op.axes if a != first)
+    if units >= ENOUGH_UNITS and of_each < MUCH_LESS:
+        return apply(op, x)
     parts = apply(replace(op, axes=tuple(a for a in op.axes if a != first)), x)
     place = sum(a not in op.axes for a in range(first))
     return apply(replace(op, axes=(place,)), parts)
@@ -211,6 +208,9 @@ ENOUGH_UNITS = 8
 
 WORTH_SHARING = 32 * 1024
 """Numbers; fewer are added up in the time that a barrier takes."""
+
+MUCH_LESS = 16
+"""Of so many numbers the sum takes next to nothing to store."""
 
 
 def _inside_margins(x: Node) -> Node:
@@ -231,6 +231,9 @@ def _product_and_sum(x: Operand, y: Operand, result: Operand) -> Node:
     axes = tuple(big.labels.index(label) for label in small.labels)
     product = multiply(big.node, broadcast(small.node, big.node.shape, axes))
     kept = tuple(label for label in big.labels if label in result.labels)
-    summed = reduce_sum(product, tuple(a for a, label in enumerate(big.labels) if label not in result.labels))
+    summed = product
+    if kept != big.labels:
+        op = ReduceSum(tuple(a for a, label in enumerate(big.labels) if label not in result.labels))
+        summed = _reduced(op, product)
     order = tuple(label for label in result.labels if label in kept)
     return reshape(Operand(summed, kept).ordered(order).node, result.node.shape)

@@ -71,6 +71,9 @@ class Nest:
         needed: what is computed or loaded on the way to the roots.
         done: for each node the passes over the data that must be over before its value is known.
         copies: whether the kernel's one root exists already, and is stored at another place.
+        apart: whether the first axis is that of the kernel's space, which may be the one of images in a batch.
+        images: so many units of work can be done one after the other, in a chain of tasks (see chains.py); 0 if the
+            nest is not in a chain.
     """
 
     kernel: Kernel
@@ -81,12 +84,18 @@ class Nest:
     needed: frozenset[Node] = frozenset()
     done: Mapping[Node, int] = field(default_factory=dict)
     copies: bool = False
+    apart: bool = False
+    images: int = 0
+
+    @property
+    def accesses(self) -> list[Access]:
+        """All that is loaded and stored."""
+        return [*self.extra, *self.loads.values(), *self.stores.values()]
 
     @cached_property
     def buffers(self) -> tuple[Buffer, ...]:
         """All buffers, each once, in order of first use."""
-        accesses = [*self.extra, *self.loads.values(), *self.stores.values()]
-        return tuple(dict.fromkeys(a.buffer for a in accesses if a.buffer is not None))
+        return tuple(dict.fromkeys(a.buffer for a in self.accesses if a.buffer is not None))
 
     @property
     def read(self) -> list[Access]:
@@ -133,7 +142,7 @@ def signature(nest: Nest) -> tuple[object, ...]:
         return node.type, None if node in stored else (repr(node.op), *inputs)
 
     return (
-        *(kernel.space, kernel.swept, numbers.get(kernel.contraction), nest.dims, nest.copies),  # type: ignore[arg-type]
+        *(kernel.space, kernel.swept, numbers.get(kernel.contraction), nest.dims, nest.copies, nest.images),  # type: ignore[arg-type]
         tuple((buffer.type.dtype, buffer.gathered) for buffer in nest.buffers),
         tuple(map(computed, numbers)),
         tuple((numbers[node], nest.done.get(node)) for node in kernel.nodes if node in numbers),
@@ -157,14 +166,42 @@ def nest_of(kernel: Kernel, places: Places, to: View | None = None, origin: View
     loads, needed = _collected(kernel, places, len(dims), to is not None, origin)
     stores = {root: _access(to or places.of[root], root_mapping(kernel, root), len(dims)) for root in kernel.roots}
     extra = [Access(v.buffer, v.offset, v.strides, v.gathered, v.borders) for v in operands]
-    if all(dim.size for dim in dims):
-        dims, accesses = merge(dims, [*extra, *loads.values(), *stores.values()])
-        first, second = len(extra), len(extra) + len(loads)
-        loads = dict(zip(loads, accesses[first:second], strict=True))
-        stores = dict(zip(stores, accesses[second:], strict=True))
-        extra = accesses[:first]
     done = passes(kernel, places.of) if kernel.contraction is None else {}
-    return Nest(kernel, tuple(dims), loads, stores, tuple(extra), frozenset(needed), done, to is not None)
+    nest = Nest(kernel, tuple(dims), loads, stores, tuple(extra), frozenset(needed), done, to is not None)
+    return _merged(nest, apart=_has_images(kernel))
+
+
+def remerged(nest: Nest) -> Nest:
+    """The nest with its first axis merged like the others."""
+    return _merged(nest, apart=False) if nest.apart else nest
+
+
+def _has_images(kernel: Kernel) -> bool:
+    """Whether the first axis may be that of the images in a batch: many, each of many numbers."""
+    size, *of_each = kernel.space or (1,)
+    return size >= MANY_IMAGES and 0 not in kernel.swept and math.prod(of_each) >= LARGE_IMAGE
+
+
+MANY_IMAGES = 16
+"""Images that several threads can share without one of them waiting long for the others."""
+
+LARGE_IMAGE = 512
+"""Numbers; for fewer, going from task to task takes as long as what they do."""
+
+
+def _merged(nest: Nest, apart: bool) -> Nest:
+    if not all(dim.size for dim in nest.dims):
+        return nest
+    dims, accesses = merge(nest.dims, nest.accesses, apart)
+    first, second = len(nest.extra), len(nest.extra) + len(nest.loads)
+    return replace(
+        nest,
+        dims=tuple(dims),
+        loads=dict(zip(nest.loads, accesses[first:second], strict=True)),
+        stores=dict(zip(nest.stores, accesses[second:], strict=True)),
+        extra=tuple(accesses[:first]),
+        apart=apart,
+    )
 
 
 def _lookup(kernel: Kernel, places: Places) -> Nest:
@@ -272,10 +309,14 @@ def _spread(strides: Strides, mapping: AxisMap, rank: int) -> Strides:
     return tuple(steps)
 
 
-def merge(dims: Sequence[Dim], accesses: Iterable[Access]) -> tuple[list[Dim], list[Access]]:
-    """The same nest with axes of size 1 dropped and neighbours merged over which every access runs on evenly."""
+def merge(dims: Sequence[Dim], accesses: Iterable[Access], apart: bool = False) -> tuple[list[Dim], list[Access]]:
+    """The same nest with axes of size 1 dropped and neighbours merged over which every access runs on evenly.
+
+    Arguments:
+        apart: whether the first axis stays by itself.
+    """
     every = list(accesses)
-    fixed = {a.gathered for a in every if a.gathered is not None}
+    fixed = {a.gathered for a in every if a.gathered is not None} | ({0} if apart else set())
     # What a sum leaves out at a border is left out by its loop, also where that has but one turn.
     clipped = [b.line.steps for a in every for b in a.borders]
     fixed |= {axis for axis, dim in enumerate(dims) if dim.swept and any(steps[axis] for steps in clipped)}

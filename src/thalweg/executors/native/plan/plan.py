@@ -1,19 +1,19 @@
 """From a graph to a plan, in a row of functions from value to value; each says in its module what it decides.
 
 simplify, sink, legalise (graph to graph) -> place (where what must be stored lies) -> fuse (kernels) -> make_tasks
--> in_order (stages) -> written_over and assign (memory).
+-> in_order (stages) -> written_over -> in_chains (stages again) -> assign (memory).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from thalweg.executors.executor import check_supported
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.plan.buffer import Buffer, CallerBuffers
+from thalweg.executors.native.plan.chains import Stages, in_chains
 from thalweg.executors.native.plan.legalise import Legal, legalise
-from thalweg.executors.native.plan.nest import Nest
 from thalweg.executors.native.plan.order import Order, in_order
 from thalweg.executors.native.plan.places import Places, place
 from thalweg.executors.native.plan.reuse import written_over
@@ -53,12 +53,12 @@ class Plan:
     """Everything that the code generator needs, and what a caller has to hand in.
 
     Arguments:
-        stages: the tasks' nests; those of one stage do not depend on each other.
+        stages: the tasks' nests; those of one stage do not depend on each other, except where they are in its chain.
         offsets: where temporary buffers lie in the arena, in bytes.
         batch: rows of the index, if data is gathered.
     """
 
-    stages: tuple[tuple[Nest, ...], ...]
+    stages: Stages
     offsets: Mapping[Buffer, int]
     arena_bytes: int
     callers: CallerBuffers
@@ -69,11 +69,11 @@ def make_plan(graph: Graph, target: Target, gather: bool) -> Plan:
     """The plan of a graph. Raises ExecutorError for an operation that there is no code for."""
     order = make_order(graph, target, gather)
     into = written_over(order.nests, order.stages)
-    nests = [nest.moved(into) for nest in order.nests]
-    offsets, arena_bytes = arena(nests, order.stages)
+    stages = in_chains([nest.moved(into) for nest in order.nests], order.stages, target.host)
+    offsets, arena_bytes = arena(stages)
     callers = order.tasks.places.callers
     batch = next((buffer.type.shape[0] for buffer in callers.data.values()), 0) if gather else None
-    return Plan(by_stage(nests, order.stages), offsets, arena_bytes, callers, batch)
+    return Plan(stages, offsets, arena_bytes, callers, batch)
 
 
 def make_order(graph: Graph, target: Target, gather: bool) -> Order:
@@ -112,20 +112,11 @@ def make_kernels(legal: Legal, callers: CallerBuffers, target: Target) -> Fused:
     return Fused(legal.graph, tuple(kernels), replace(places, of={**places.of, **own}))
 
 
-def by_stage(nests: Sequence[Nest], stages: Sequence[int]) -> tuple[tuple[Nest, ...], ...]:
-    """The nests of each stage."""
-    of: list[list[Nest]] = [[] for _ in range(1 + max(stages, default=-1))]
-    for nest, stage in zip(nests, stages, strict=True):
-        of[stage].append(nest)
-    return tuple(map(tuple, of))
-
-
-def arena(nests: Sequence[Nest], stages: Sequence[int]) -> tuple[dict[Buffer, int], int]:
+def arena(stages: Stages) -> tuple[dict[Buffer, int], int]:
     """The offset of every temporary buffer, and the bytes of the whole arena."""
     uses: dict[Buffer, list[int]] = {}
-    for nest, stage in zip(nests, stages, strict=True):
-        for buffer in nest.buffers:
-            if buffer.kind == "temporary":
-                uses.setdefault(buffer, []).append(stage)
+    for stage, nests in enumerate(stages):
+        for buffer in (buffer for nest in nests for buffer in nest.buffers if buffer.kind == "temporary"):
+            uses.setdefault(buffer, []).append(stage)
     offsets, total = assign([Lifetime(min(used), max(used), buffer.nbytes) for buffer, used in uses.items()])
     return dict(zip(uses, offsets, strict=True)), total

@@ -109,6 +109,7 @@ class Tiling:
         x: the operand without the lanes' axis, ``y`` the one with it.
         width: lanes of a vector.
         row, lane, outer, summed: axes of the nest.
+        within: the outer axis, if any, that runs faster than the panels of y: the rows of an image.
         rows, panels: how the rows and the vectors are split.
         clips: the summed axes that borders clip.
         block: how much of the first summed axis a pass over the tiles covers; 0 for all of it.
@@ -122,6 +123,7 @@ class Tiling:
     row: int
     lane: int
     outer: tuple[int, ...]
+    within: tuple[int, ...]
     summed: tuple[int, ...]
     rows: Split
     panels: Split
@@ -192,13 +194,15 @@ def tiling_of(nest: Nest, host: Host) -> Tiling:
     clips = _clips(x, y, summed)
     alone = nest.kernel.roots == (node,)
     sizes = [nest.dims[d].size for d in summed]
-    block = block_length(sizes, nest.dims[lane].size, ITEMSIZE[y.dtype]) if alone and summed[0] not in clips else 0
-    delayed = not alone and summed[0] not in clips
-    tall, wide = best_tile(
-        nest.dims[row].size, vectors, min(host.registers, UNDISTURBED) if delayed else host.registers
-    )
+    whole = bool(summed) and summed[0] not in clips
+    block = block_length(sizes, nest.dims[lane].size, ITEMSIZE[y.dtype]) if alone and whole else 0
+    delayed = whole and not alone
+    tall, wide = best_tile(nest.dims[row].size, vectors, host, UNDISTURBED if delayed else None)
+    outer = tuple(d for d in kept[:-1] if d != row)
+    # In a chain an image is done with before the next one.
+    within = tuple(d for d in outer if y.strides[d] == 0 and not (nest.images and d == 0))[-1:]
     return Tiling(
-        *(nest, x, y, width, row, lane, tuple(d for d in kept[:-1] if d != row), summed),
+        *(nest, x, y, width, row, lane, outer, within, summed),
         rows=Split.at_most(nest.dims[row].size, tall),
         panels=Split.at_most(vectors, wide),
         clips=clips,
@@ -217,13 +221,17 @@ def _runs(cases: Iterable[Case]) -> list[tuple[Case, int]]:
     return runs
 
 
-def best_tile(rows: int, vectors: int, registers: int) -> tuple[int, int]:
+def best_tile(rows: int, vectors: int, host: Host, most: int | None = None) -> tuple[int, int]:
     """The height and width of the tile that needs the fewest cycles for all of the output, on one thread and on two.
 
     Per k a tile costs as many cycles as its multiply-adds or its loads take at two a cycle, and no fewer than
     the four that a multiply-add takes to deliver to the next one on the same register. Threads divide the panels,
     so that each keeps to its own columns of the weights; a tile that leaves one panel for two threads costs twice.
+
+    Arguments:
+        most: registers that it may take; all of them unless given.
     """
+    registers = min(most or host.registers, host.registers)
     best = (math.inf, 0, 0)
     for wide in range(1, min(vectors, WIDEST) + 1):
         for tall in range(1, rows + 1):
@@ -239,7 +247,7 @@ def best_tile(rows: int, vectors: int, registers: int) -> tuple[int, int]:
 
 
 def block_length(summed: Sequence[int], lane: int, itemsize: int) -> int:
-    """How much of the first summed axis a pass over the tiles covers; 0 if all is added up in one pass.
+    """How much of the first summed axis a pass over the tiles covers, half of it at most; 0 if there is but one pass.
 
     A weight gradient of a convolution adds up over all places of all images: tile by tile it would read the images
     again and again from memory. What comes after the sum must then be another kernel's work.
@@ -252,7 +260,7 @@ def block_length(summed: Sequence[int], lane: int, itemsize: int) -> int:
         return 0
     inner = math.prod(summed[1:])
     length = max(BLOCK_BYTES // (inner * lane * itemsize), BLOCK_TURNS // inner, 1)
-    return length if 2 * length <= summed[0] else 0
+    return min(length, summed[0] // 2)
 
 
 def stands_alone(summed: Sequence[int]) -> bool:

@@ -1,62 +1,255 @@
 """How many threads to use: predicted at first, measured from then on.
 
-Results do not depend on the number of threads, so it may change at any step. Now and then some steps run with the
-other number, and the quicker one does the rest: two threads that share little gain much, two that exchange much lose,
-and where another program keeps one core busy a single thread is quicker than two of which one is always late.
+Results do not depend on the number of threads, so it may change after any step. A run is made of *pieces*, some
+milliseconds of steps on one number of threads, and each piece is a measurement. Now and then there is a *trial*: pieces
+on another number take turns with pieces on the chosen one, so that both meet the same disturbances, until one of the
+two is clearly quicker.
+
+- Nothing is decided by a single piece: two on each side must agree, or the medians of three.
+- More threads may have become the better choice without any sign of it (another program ended): they are tried again
+  and again. Fewer become the better choice when more become slower, which the chosen number's own pieces show: they
+  are looked at again at once when those change, and seldom otherwise.
+- A trial costs what its pieces take longer than they would have on the chosen number. Trials are made as often as a
+  small share of the time pays for.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
+from collections.abc import Mapping
+from statistics import median
 
-FEWEST_STEPS = 32
-"""Calls of fewer steps are too short to measure anything in."""
+from thalweg.fields import dataclass
 
-TRIAL_SECONDS = 0.015
-"""A trial lasts longer than the system's time slices, or it would not see another program at all."""
+PIECE_SECONDS = 0.004
+"""A piece of a trial: longer than a turn of another program on the same core, or it would not see that program."""
 
-WAIT_CALLS = (4, 64)
-"""Calls from one trial to the next: at first, and at most. Each trial that changes nothing doubles it."""
+SETTLED_SECONDS = 0.02
+"""A piece when nothing is tried. To begin a piece on several threads takes some 50 us."""
 
-SLOWER = 1.2
-"""When the chosen number becomes slower by this factor the other is tried at once."""
+BETTER = 0.97
+"""The share of the chosen number's time that another may take at most to be chosen instead."""
+
+SHIFTED = 1.2
+"""When the chosen number's pieces become slower or quicker by this factor, the machine has changed."""
+
+MOST_PIECES = 5
+"""Of a trial on each side, if they do not agree earlier."""
+
+PURSE_SECONDS = 0.03
+"""What trials may cost at the beginning, when they are worth most."""
+
+MORE_SHARE, FEWER_SHARE = 0.02, 0.0025
+"""The share of the time that trials of more threads, or of fewer, may cost from then on."""
+
+MOST_SLOWER = 3.0
+"""By what factor more threads are thought to be slower at most before they have been tried."""
+
+REST_SECONDS = 0.1
+"""Between two trials of the same number, however little they cost."""
+
+USUAL_PIECES = 5
+"""How many of the last pieces say what is usual."""
+
+
+def candidates(most: int) -> list[int]:
+    """The numbers of threads to choose from: doubled again and again up to all, and all but one.
+
+    All but one is what is quickest when another program keeps one core for itself.
+    """
+    doubled = [1 << i for i in range(most.bit_length()) if 1 << i <= most]
+    return sorted({*doubled, max(most - 1, 1), most})
+
+
+@dataclass
+class _Arm:
+    """A number of threads: what a step takes on it, and when it may be tried (in seconds of running from now)."""
+
+    seconds: float
+    measured: bool = False
+    known: bool = False  # whether a whole trial has compared it with the chosen number since the machine changed
+    wait: float = 0.0
+
+
+class _Trial:
+    """Pieces of the chosen number and of a rival that take turns."""
+
+    def __init__(self, rival: int, ours: list[float]) -> None:
+        self.rival = rival
+        self.ours, self.theirs = ours, list[float]()
+        self.cost = 0.0
+
+    @property
+    def is_rivals_turn(self) -> bool:
+        return len(self.theirs) < len(self.ours)
+
+    def verdict(self, known: bool) -> bool | None:
+        """Whether the rival is better; None if that is not clear yet.
+
+        Arguments:
+            known: whether the rival is known to be the slower one: then a piece that says the same is enough.
+        """
+        ours, theirs = self.ours, self.theirs
+        if known and len(theirs) == 1 and theirs[0] >= ours[-1]:
+            return False
+        if len(theirs) < 2 or len(theirs) < len(ours):
+            return None
+        if max(theirs) < min(ours) * (BETTER if len(theirs) > 2 else 1 / SHIFTED):
+            return True
+        if min(theirs) >= max(ours):
+            return False
+        return median(theirs) < BETTER * median(ours) if len(theirs) == MOST_PIECES else None
 
 
 class ThreadChooser:
-    """Chooses between one thread and all of them."""
+    """Says how many threads run how many of the next steps, and is told what they took. Has no clock of its own."""
 
-    def __init__(self, one: float, everyone: float) -> None:
-        """Predicted seconds of a step on one thread, and on all."""
-        self._seconds = {False: one, True: everyone}
-        self._usual = math.inf  # what the chosen number took when it was chosen
-        self._wait, self._left = WAIT_CALLS[0], 0
+    def __init__(self, predicted: Mapping[int, float], learned: dict[int, float] | None = None) -> None:
+        """Made of what is known beforehand.
+
+        Arguments:
+            predicted: seconds of a step, for each number of threads.
+            learned: what was measured of some of them earlier, in the same way; kept up to date.
+        """
+        self._learned = {} if learned is None else learned
+        self._arms = {count: _Arm(seconds) for count, seconds in sorted(predicted.items())}
+        for count, seconds in dict(self._learned).items():
+            if count in self._arms:
+                self._measure(self._arms[count], seconds)
+        self.threads = min(self._arms, key=lambda count: self._arms[count].seconds)
+        """The chosen number."""
+        self._trial: _Trial | None = None
+        self._purse = PURSE_SECONDS
+        self._usual: deque[float] = deque(maxlen=USUAL_PIECES)
+        self._unusual: float | None = None  # the last piece, if it was not as usual
+        self._steps, self._seconds = 0, 0.0  # of the piece that has begun
+
+    def next(self, steps: int) -> tuple[int, int]:
+        """A number of threads, and how many of the next steps, of which there are ``steps``, it should run."""
+        trial = self._trial
+        threads = trial.rival if trial is not None and trial.is_rivals_turn else self.threads
+        arm = self._arms[threads]
+        if not arm.measured:
+            return threads, 1
+        left = self._piece_seconds - self._seconds
+        return threads, max(1, min(steps, math.ceil(left / max(arm.seconds, 1e-9))))
+
+    def took(self, steps: int, seconds: float) -> None:
+        """What the steps that ``next`` asked for have taken, or the first of them."""
+        self._purse += MORE_SHARE * seconds
+        for arm in self._arms.values():
+            arm.wait -= seconds
+        self._steps += steps
+        self._seconds += seconds
+        trial = self._trial
+        rival = trial is not None and trial.is_rivals_turn
+        arm = self._arms[trial.rival if trial is not None and rival else self.threads]
+        if not arm.measured:
+            self._measure(arm, seconds / steps)
+        if self._seconds < self._piece_seconds:
+            return
+        piece = self._seconds / self._steps
+        lasted = self._seconds
+        self._steps, self._seconds = 0, 0.0
+        if trial is None:
+            self._settled(piece)
+        elif rival:
+            trial.theirs.append(piece)
+            trial.cost += lasted * max(0.0, 1 - trial.ours[-1] / piece)
+            self._judge(trial)
+        else:
+            trial.ours.append(piece)
+            self._judge(trial)
 
     @property
-    def best(self) -> bool:
-        """Whether all threads are quicker than one."""
-        return self._seconds[True] < self._seconds[False]
+    def _piece_seconds(self) -> float:
+        short = self._trial is not None or self._unusual is not None or not self._usual
+        return PIECE_SECONDS if short else SETTLED_SECONDS
 
-    def trial(self, steps: int) -> int:
-        """How many of the steps of a call to run with the other number first; mostly 0."""
-        if steps < FEWEST_STEPS:
-            return 0
-        self._left -= 1
-        if self._left >= 0:
-            return 0
-        return min(steps // 2, 1 + int(TRIAL_SECONDS / self._seconds[not self.best]))
+    def _measure(self, arm: _Arm, seconds: float) -> None:
+        """The first measurement of all says by how much the predictions are wrong."""
+        if not any(other.measured for other in self._arms.values()):
+            factor = seconds / max(arm.seconds, 1e-12)
+            for other in self._arms.values():
+                other.seconds *= factor
+        arm.seconds, arm.measured = seconds, True
 
-    def tried(self, everyone: bool, seconds: float) -> None:
-        """What a step has taken in a trial."""
-        before = self.best
-        self._seconds[everyone] = seconds
-        changed = self.best is not before
-        self._wait = WAIT_CALLS[0] if changed else min(2 * self._wait, WAIT_CALLS[1])
-        self._left = self._wait
-        self._usual = math.inf
+    def _learn(self) -> None:
+        for count, arm in self._arms.items():
+            if arm.measured:
+                self._learned[count] = arm.seconds
 
-    def took(self, everyone: bool, seconds: float) -> None:
-        """What a step has taken in the rest of a call."""
-        self._seconds[everyone] = seconds
-        if seconds > SLOWER * self._usual:
-            self._left = 0
-        self._usual = min(self._usual, seconds)
+    def _settled(self, piece: float) -> None:
+        """A piece of the chosen number when nothing is tried."""
+        arm = self._arms[self.threads]
+        arm.seconds = piece
+        usual = median(self._usual) if self._usual else piece
+        unusual = not usual / SHIFTED < piece < usual * SHIFTED
+        if not unusual:
+            self._unusual = None
+        elif self._unusual is None:
+            self._unusual = piece
+            return
+        pieces = [piece]
+        if self._unusual is not None:  # twice
+            pieces = [self._unusual, piece]
+            self._unusual = None
+            self._usual.clear()
+            self._forget()
+        self._usual += pieces
+        self._begin_trial(pieces)
+
+    def _forget(self) -> None:
+        """What was known of the other numbers is of the past."""
+        for count, arm in self._arms.items():
+            if count != self.threads:
+                arm.known, arm.wait = False, 0.0
+
+    def _begin_trial(self, pieces: list[float]) -> None:
+        due = [count for count in self._rivals() if self._arms[count].wait <= 0]
+        paid = [count for count in due if self._arms[count].known or 2 * self._cost(count) <= self._purse]
+        if paid:
+            self._trial = _Trial(min(paid, key=lambda count: (self._arms[count].wait, -count)), pieces)
+
+    def _rivals(self) -> list[int]:
+        """The next larger and smaller number, and all: time has one minimum, but for work that divides unevenly."""
+        counts = list(self._arms)
+        at = counts.index(self.threads)
+        return sorted({*counts[max(at - 1, 0) : at + 2], counts[-1]} - {self.threads})
+
+    def _cost(self, rival: int) -> float:
+        """Seconds that a piece of a trial is expected to lose."""
+        ours, arm = self._arms[self.threads].seconds, self._arms[rival]
+        theirs = arm.seconds
+        if not arm.measured:  # a prediction, which may be wrong by any factor
+            theirs = min(theirs, ours * (self.threads / rival if rival < self.threads else MOST_SLOWER))
+        return max(PIECE_SECONDS, theirs) * max(0.0, 1 - ours / theirs)
+
+    def _judge(self, trial: _Trial) -> None:
+        """After each piece of a trial."""
+        rival = self._arms[trial.rival]
+        better = trial.verdict(rival.known)
+        if better is None:
+            return
+        chosen = self._arms[self.threads]
+        rival.seconds, chosen.seconds = median(trial.theirs), median(trial.ours)
+        self._trial = None
+        self._purse -= trial.cost
+        if better:
+            loser, self.threads = self.threads, trial.rival
+            self._forget()
+            self._usual.clear()
+            self._usual.append(rival.seconds)
+        else:
+            loser = trial.rival
+        self._rest(loser)
+        self._learn()
+
+    def _rest(self, loser: int) -> None:
+        """How long the loser of a trial is not tried again: until its share of the time has paid for it."""
+        arm = self._arms[loser]
+        arm.known = True
+        more = sum(rival > self.threads for rival in self._rivals())
+        share = MORE_SHARE / more if loser > self.threads else FEWER_SHARE
+        arm.wait = max(REST_SECONDS, self._cost(loser) / share)

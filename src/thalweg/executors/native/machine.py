@@ -1,0 +1,162 @@
+"""This machine: which vectors it has, how quick its cores are, and what its caches hold."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import platform
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from thalweg.errors import ArgumentError
+from thalweg.executors.native.families import Identity, core, units
+from thalweg.executors.native.host import AVX2, AVX512, NEON, SSE2, Core, Host
+
+_NEEDS = {"avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}, "avx2": {"avx2", "fma"}, "sse2": {"sse2"}}
+
+
+@functools.cache
+def executable_hosts() -> list[Host]:
+    """The descriptions that this machine can execute, the widest first."""
+    if platform.machine().lower() in ("arm64", "aarch64"):
+        hosts = [NEON]
+    else:
+        hosts = [host for host in (AVX512, AVX2, SSE2) if _NEEDS[host.name] <= cpu_features()]
+    return [replace(host, core=_core(host).core) for host in hosts]
+
+
+@functools.cache
+def this_host() -> Host:
+    """The widest description that this machine can execute; ``THALWEG_HOST`` names another of them.
+
+    Raises: ArgumentError if that is none of them.
+    """
+    hosts = executable_hosts()
+    wanted = os.environ.get("THALWEG_HOST") or hosts[0].name
+    found = next((host for host in hosts if host.name == wanted), None)
+    if found is None:
+        raise ArgumentError(
+            "the environment variable THALWEG_HOST does not fit its rule",
+            expected=f"what this machine can execute: {' or '.join(repr(host.name) for host in hosts)}",
+            got=repr(wanted),
+            fix="unset THALWEG_HOST",
+        )
+    return found
+
+
+@functools.cache
+def cpu_features() -> frozenset[str]:
+    """Names of the processor's features, as LLVM spells them."""
+    flags = _proc_cpuinfo().get("flags") or _proc_cpuinfo().get("Features")
+    if flags:
+        return frozenset(flag.replace("avx512_", "avx512") for flag in flags.split())
+    import llvmlite.binding as llvm  # only where the system does not tell: loading it takes 50 ms
+
+    return frozenset(name for name, there in llvm.get_host_cpu_features().items() if there)
+
+
+@functools.cache
+def cpu_name() -> str:
+    """The processor's name and model numbers, for people and for the key of the cache."""
+    info = _proc_cpuinfo()
+    names = ("model name", "cpu family", "model", "stepping", "CPU implementer", "CPU part", "CPU variant")
+    parts = [info.get(name, "") for name in names]
+    return " ".join(p for p in parts if p) or platform.processor() or platform.machine()
+
+
+@functools.cache
+def identity() -> Identity:
+    """What the processor says it is; empty for one of which the system tells nothing."""
+    info = _proc_cpuinfo()
+    try:
+        if "cpu family" in info:
+            return Identity(info.get("vendor_id", ""), int(info["cpu family"]), int(info["model"]))
+        if "CPU part" in info:
+            return Identity(info["CPU implementer"], 0, int(info["CPU part"], 16))
+    except (KeyError, ValueError):
+        return Identity("", 0, 0)
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        return Identity("Apple", 0, 0)
+    told = re.search(r"Family (\d+) Model (\d+).*, (\w+)", platform.processor())  # Windows
+    return Identity(told[3], int(told[1]), int(told[2])) if told else Identity("", 0, 0)
+
+
+# --- the core -----------------------------------------------------------------------------------------------------
+
+
+class Known(NamedTuple):
+    """A core, and where its numbers are from."""
+
+    core: Core
+    units: str
+    caches: str
+
+
+def _core(host: Host) -> Known:
+    """This machine's core with a host's vectors."""
+    of = units(identity())
+    quick = Core() if of is None else core(of, host)
+    sizes = cache_sizes()
+    l1, l2, l3 = (sizes.get(level, getattr(quick, f"l{level}_bytes")) for level in (1, 2, 3))
+    return Known(
+        replace(quick, l1_bytes=l1, l2_bytes=l2, l3_bytes=l3),
+        "assumed" if of is None else "known of this processor",
+        "told by the system" if sizes else "assumed",
+    )
+
+
+def cache_sizes(folder: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> dict[int, int]:
+    """Level -> bytes of the first core's caches for data; empty where the system does not tell."""
+    if sys.platform == "darwin":
+        return {level: size for level in (1, 2, 3) if (size := _sysctl_cache(level))}
+    sizes = {}
+    for index in sorted(folder.glob("index*")):
+        try:
+            kind, level, size = [(index / name).read_text().strip() for name in ("type", "level", "size")]
+            if kind != "Instruction":
+                sizes[int(level)] = int(size[:-1]) << {"K": 10, "M": 20}[size[-1]]
+        except (OSError, ValueError, KeyError, IndexError):
+            continue
+    return {level: size for level, size in sizes.items() if size > 0}
+
+
+def _sysctl_cache(level: int) -> int:
+    """Bytes of the quicker cores' cache on macOS; 0 if it does not tell."""
+    size = ctypes.c_uint64(0)
+    length = ctypes.c_size_t(ctypes.sizeof(size))
+    cache = {1: "l1dcachesize", 2: "l2cachesize", 3: "l3cachesize"}[level]
+    for name in (f"hw.perflevel0.{cache}", f"hw.{cache}"):
+        if ctypes.CDLL(None).sysctlbyname(name.encode(), ctypes.byref(size), ctypes.byref(length), None, 0) == 0:
+            return size.value
+    return 0
+
+
+def facts() -> dict[str, str]:
+    """What ``thalweg info`` shows of the machine."""
+    host = this_host()
+    core, of_units, of_caches = _core(host)
+    rates = (
+        f"{core.multiply_adds:g} multiply-adds, {core.vector_loads:g} vector loads, {core.number_loads:g} number loads"
+    )
+    sizes = ", ".join(f"{size >> 10:,} KB" for size in (core.l1_bytes, core.l2_bytes, core.l3_bytes))
+    return {
+        "CPU": cpu_name(),
+        "vectors": f"{host.name}, {8 * host.vector_bytes} bits, {host.registers} registers",
+        "a cycle": f"{rates}; {core.latency} cycles from a multiply-add to the next ({of_units})",
+        "caches": f"{sizes} ({of_caches})",
+        "clock": f"{core.gigahertz:g} GHz (assumed)",
+    }
+
+
+@functools.cache
+def _proc_cpuinfo() -> dict[str, str]:
+    try:
+        first = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
