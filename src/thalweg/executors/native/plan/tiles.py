@@ -22,6 +22,9 @@ FULL_HEIGHT = 12
 UNDISTURBED = 24
 """Registers of a tile beside which those of another are finished; more would be put aside for that again and again."""
 
+MANY_TILES = 8
+"""Of so many some threads have several each, so that what follows one can be done beside the next."""
+
 WIDEST = 8
 """Vectors; more columns of a tile leave no registers for rows."""
 
@@ -196,18 +199,19 @@ def tiling_of(nest: Nest, host: Host) -> Tiling:
     sizes = [nest.dims[d].size for d in summed]
     whole = bool(summed) and summed[0] not in clips
     block = block_length(sizes, nest.dims[lane].size, ITEMSIZE[y.dtype]) if alone and whole else 0
-    delayed = whole and not alone
-    tall, wide = best_tile(nest.dims[row].size, vectors, host, UNDISTURBED if delayed else None)
+    most = UNDISTURBED if whole and not alone else None
+    tall, wide = best_tile(nest.dims[row].size, vectors, host, most)
+    rows, panels = Split.at_most(nest.dims[row].size, tall), Split.at_most(vectors, wide)
     outer = tuple(d for d in kept[:-1] if d != row)
     # In a chain an image is done with before the next one.
     within = tuple(d for d in outer if y.strides[d] == 0 and not (nest.images and d == 0))[-1:]
     return Tiling(
         *(nest, x, y, width, row, lane, outer, within, summed),
-        rows=Split.at_most(nest.dims[row].size, tall),
-        panels=Split.at_most(vectors, wide),
+        rows=rows,
+        panels=panels,
         clips=clips,
         block=block,
-        delayed=delayed,
+        delayed=whole and not alone and rows.count * panels.count >= MANY_TILES,
     )
 
 
