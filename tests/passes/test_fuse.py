@@ -6,7 +6,22 @@ from hypothesis import strategies as st
 from tests.executors import random_programs
 
 from thalweg.graph.node import Graph, Kind
-from thalweg.ops import broadcast, concatenate, exp, input_node, multiply, reduce_sum, reshape, state_node, transpose
+from thalweg.ops import (
+    broadcast,
+    cast,
+    concatenate,
+    exp,
+    input_node,
+    multiply,
+    random_bits,
+    random_uniform,
+    reduce_sum,
+    relu,
+    reshape,
+    select,
+    state_node,
+    transpose,
+)
 from thalweg.passes.fuse import behind, fuse, is_copied, is_leaf, is_view, reads, required, stored_in
 
 
@@ -128,3 +143,24 @@ def test_long_chains_are_grouped_in_reasonable_time(length):
         x = exp(x) * broadcast(reduce_sum(x, (turn % 2,)), X.shape, (1 - turn % 2,))
     kernels = kernels_of(x)
     assert len(kernels) >= length / 2
+
+
+def test_random_numbers_are_drawn_where_they_are_used():
+    seed, step = (state_node(name, (), "uint32") for name in ("seed", "step"))
+    kept = random_bits(X.shape, 1, seed, step) >= 2**31
+    mean = broadcast(reduce_sum(X, (0,)) * 0.125, X.shape, (1,))
+    (kernel,) = kernels_of(select(kept, X - mean, 0.0))
+    assert kernel.swept == (0,)
+    product = relu(X @ state_node("w", (8, 8)))
+    (kernel,) = kernels_of(select(kept, product, 0.0), dense=(X,))[-1:]
+    assert kernel.contraction is not None
+    assert not kernels_of(select(kept, X, 0.0), reduce_sum(cast(kept, "float32"), (1,)))[0].contraction
+
+
+def test_random_numbers_that_what_they_change_waits_for_are_drawn_before_it():
+    seed, step = (state_node(name, (), "uint32") for name in ("seed", "step"))
+    noise = random_uniform(X.shape, 1, seed, step)
+    product = noise @ state_node("w", (8, 8))
+    first, second = kernels_of(product * noise)
+    assert first.roots == (noise,)
+    assert second.contraction is product

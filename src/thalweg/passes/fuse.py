@@ -7,7 +7,7 @@ elementwise work with reductions over the same axes. Executors that compile turn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import field
 
 from thalweg.fields import dataclass
@@ -109,6 +109,12 @@ class _Group:
     nodes: list[Node] = field(default_factory=list)
     sources: int = 0
     readers: list[_Group] = field(default_factory=list)
+    of_numbers: bool = True  # all that it waits for are single numbers, made of nothing else
+
+    @property
+    def given(self) -> bool:
+        """Whether it is made of leaves and single numbers alone, as random numbers are and a slot's decay."""
+        return self.of_numbers and not (self.swept or self.closed or self.contraction is not None)
 
     @property
     def kept(self) -> tuple[int, ...]:
@@ -121,11 +127,13 @@ class _Group:
         """This group, and whoever waits for it, waits for the source and for what that waits for."""
         source.readers.append(self)
         before = source.sources | 1 << source.number
+        of_numbers = source.given and source.space == ()
         waiting = [self]
         while waiting:
             group = waiting.pop()
             if before & ~group.sources:
                 group.sources |= before
+                group.of_numbers = group.of_numbers and of_numbers
                 waiting += group.readers
 
     def kernel(self, stored: Container[Node]) -> Kernel:
@@ -169,11 +177,14 @@ class _Grouping:
         return self._new(node.shape)
 
     def _candidates(self, node: Node) -> list[_Group]:
-        """Groups of the inputs, the last first. Numbers that depend on nothing computed go together."""
+        """Groups of the inputs: the last first, but those that another can take in at the end.
+
+        Numbers that depend on nothing computed go together.
+        """
         sources = self._sources(node)
         if node.shape == () and not sources:
             return [group for group in self.groups if group.space == () and not group.sources]
-        return sorted(set(sources), key=lambda group: group.number, reverse=True)
+        return sorted(set(sources), key=lambda group: (not group.given, group.number), reverse=True)
 
     def _fits(self, node: Node, group: _Group) -> bool:
         if group.closed:
@@ -218,15 +229,42 @@ class _Grouping:
         if isinstance(node.op, Reduction) and not group.swept:
             group.swept = node.op.axes
         group.closed = group.closed or node in self.dense
+        if node.op.kind is Kind.ELEMENTWISE:
+            self._take_in(node, group)
         group.nodes.append(node)
         self.of[node] = group
         for source in self._sources(node):
             if source is not group:
                 group.read_from(source)
 
+    def _take_in(self, node: Node, group: _Group) -> None:
+        """What is given is computed where it is first used, if that needs it in no other form."""
+        sources = self._sources(node)
+        otherwise = [self.of.get(behind(x, self.dense)) for x in node.inputs if x not in self.of]
+        for given in dict.fromkeys(self.of[x] for x in node.inputs if x in self.of):
+            if given in (group, *otherwise) or given.space != group.space or not given.given:
+                continue
+            if any(one.waits_for(given) for one in (group, *sources)):
+                continue
+            self.of |= dict.fromkeys(given.nodes, group)
+            group.nodes += given.nodes
+            for number in _ones(given.sources):
+                group.read_from(self.groups[number])
+            for reader in given.readers:
+                if reader is not group:
+                    reader.read_from(group)
+            given.nodes, given.readers = [], []
+
     def _sources(self, node: Node) -> list[_Group]:
         sources = (behind(x, self.dense) for x in node.inputs)
         return [self.of[source] for source in sources if source in self.of]
+
+
+def _ones(bits: int) -> Iterator[int]:
+    """The places of the bits that are set."""
+    while bits:
+        yield (bits & -bits).bit_length() - 1
+        bits &= bits - 1
 
 
 def required(graph: Graph) -> set[Node]:

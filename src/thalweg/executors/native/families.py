@@ -28,6 +28,7 @@ class Units(NamedTuple):
 
     Arguments:
         latency: cycles from a multiply-add to the next on the same register.
+        adders: units that only add, beside those that multiply.
     """
 
     multiply_adds: int
@@ -35,10 +36,11 @@ class Units(NamedTuple):
     latency: int
     loads: int
     load_bits: int
+    adders: int = 0
 
 
-_ZEN_1, _ZEN_2, _ZEN_3 = Units(2, 128, 5, 2, 128), Units(2, 256, 5, 2, 256), Units(2, 256, 4, 2, 256)
-_ZEN_5 = Units(2, 512, 4, 2, 512)
+_ZEN_1, _ZEN_2, _ZEN_3 = Units(2, 128, 5, 2, 128, 2), Units(2, 256, 5, 2, 256, 2), Units(2, 256, 4, 2, 256, 2)
+_ZEN_5 = Units(2, 512, 4, 2, 512, 2)
 _HASWELL, _SKYLAKE, _ICE_LAKE = Units(2, 256, 5, 2, 256), Units(2, 256, 4, 2, 256), Units(2, 256, 4, 2, 512)
 _GOLDEN_COVE, _SERVER = Units(2, 256, 4, 3, 256), Units(2, 512, 4, 2, 512)
 _NEOVERSE_N1, _NEOVERSE_N2, _NEOVERSE_V = Units(2, 128, 4, 2, 128), Units(2, 128, 4, 3, 128), Units(4, 128, 4, 3, 128)
@@ -70,12 +72,15 @@ def units(identity: Identity) -> Units | None:
     return _MODELS.get((identity.vendor, identity.family), {}).get(identity.model)
 
 
-def core(of: Units, host: Host) -> Core:
+def core_with(of: Units, host: Host) -> Core:
     """What these units do in a cycle with a host's vectors."""
     bits = 8 * host.vector_bytes
-    products = of.multiply_adds * min(1.0, of.bits / bits)
+    if host.fma:
+        products = float(of.multiply_adds)
+    else:  # the product and the sum are instructions of their own
+        products = (of.multiply_adds + of.adders) / 2
     return Core(
-        multiply_adds=products if host.fma else products / 2,  # else the product and the sum are two instructions
+        multiply_adds=products * min(1.0, of.bits / bits),
         vector_loads=of.loads * min(1.0, of.load_bits / bits),
         number_loads=of.loads,
         latency=of.latency,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -10,28 +11,28 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from thalweg.errors import ArgumentError
-from thalweg.executors.native.families import Identity, core, units
+from thalweg.errors import ArgumentError, ExecutorError
+from thalweg.executors.native.code.llvm import llvm_version
+from thalweg.executors.native.families import Identity, core_with, units
 from thalweg.executors.native.host import AVX2, AVX512, NEON, SSE2, Core, Host
+from thalweg.executors.native.run import cache, measure
+from thalweg.executors.native.scaling import BARRIER_SECONDS
 
 _NEEDS = {"avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}, "avx2": {"avx2", "fma"}, "sse2": {"sse2"}}
 
 
-@functools.cache
 def executable_hosts() -> list[Host]:
-    """The descriptions that this machine can execute, the widest first."""
+    """The descriptions that this machine can execute, the widest first; their cores are not this machine's."""
     if platform.machine().lower() in ("arm64", "aarch64"):
-        hosts = [NEON]
-    else:
-        hosts = [host for host in (AVX512, AVX2, SSE2) if _NEEDS[host.name] <= cpu_features()]
-    return [replace(host, core=_core(host).core) for host in hosts]
+        return [NEON]
+    return [host for host in (AVX512, AVX2, SSE2) if _NEEDS[host.name] <= cpu_features()]
 
 
 @functools.cache
 def this_host() -> Host:
-    """The widest description that this machine can execute; ``THALWEG_HOST`` names another of them.
+    """The widest description that this machine can execute, with its core; ``THALWEG_HOST`` names another of them.
 
     Raises: ArgumentError if that is none of them.
     """
@@ -45,7 +46,7 @@ def this_host() -> Host:
             got=repr(wanted),
             fix="unset THALWEG_HOST",
         )
-    return found
+    return replace(found, core=core_of(found).core)
 
 
 @functools.cache
@@ -88,25 +89,56 @@ def identity() -> Identity:
 # --- the core -----------------------------------------------------------------------------------------------------
 
 
-class Known(NamedTuple):
+class Source(NamedTuple):
     """A core, and where its numbers are from."""
 
     core: Core
-    units: str
+    cycles: str
     caches: str
+    clock: str
 
 
-def _core(host: Host) -> Known:
+@functools.cache
+def core_of(host: Host) -> Source:
     """This machine's core with a host's vectors."""
-    of = units(identity())
-    quick = Core() if of is None else core(of, host)
-    sizes = cache_sizes()
-    l1, l2, l3 = (sizes.get(level, getattr(quick, f"l{level}_bytes")) for level in (1, 2, 3))
-    return Known(
-        replace(quick, l1_bytes=l1, l2_bytes=l2, l3_bytes=l3),
-        "assumed" if of is None else "known of this processor",
+    of, sizes, clock = units(identity()), cache_sizes(), highest_clock()
+    if of is None:
+        core, cycles = measured(host)
+    else:
+        core, cycles = core_with(of, host), "known of this processor"
+    told: dict[str, Any] = {f"l{level}_bytes": size for level, size in sizes.items()}
+    if clock is not None:
+        told["gigahertz"] = clock
+    return Source(
+        replace(core, **told),
+        cycles,
         "told by the system" if sizes else "assumed",
+        "told by the system" if clock is not None else "assumed" if of is not None else cycles,
     )
+
+
+def measured(host: Host) -> tuple[Core, str]:
+    """What was measured of this machine, by whichever process was the first; where it is from."""
+    name = cache.key("core", repr(host), cpu_name(), llvm_version())
+    content = cache.load(name)
+    if content is not None:
+        with contextlib.suppress(ValueError):
+            return measure.from_bytes(content, host.core), "measured"
+    try:
+        core = measure.measure(host)
+    except ExecutorError:  # no program will run here either, which says why
+        return host.core, "assumed"
+    cache.save(name, measure.to_bytes(core))
+    return core, "measured"
+
+
+def highest_clock(file: Path = Path("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq")) -> float | None:
+    """GHz, in steps of a half; None where the system does not tell."""
+    try:
+        kilohertz = int(file.read_text())
+    except (OSError, ValueError):
+        return None
+    return measure.nearest(kilohertz / 1e6, measure.CLOCKS) if kilohertz > 0 else None
 
 
 def cache_sizes(folder: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> dict[int, int]:
@@ -137,18 +169,20 @@ def _sysctl_cache(level: int) -> int:
 
 def facts() -> dict[str, str]:
     """What ``thalweg info`` shows of the machine."""
+    from thalweg.executors.native.plan.cost import LINE_SECONDS  # training loads the planner only to compile
+
     host = this_host()
-    core, of_units, of_caches = _core(host)
-    rates = (
-        f"{core.multiply_adds:g} multiply-adds, {core.vector_loads:g} vector loads, {core.number_loads:g} number loads"
-    )
+    core, cycles, caches, clock = core_of(host)
     sizes = ", ".join(f"{size >> 10:,} KB" for size in (core.l1_bytes, core.l2_bytes, core.l3_bytes))
     return {
         "CPU": cpu_name(),
         "vectors": f"{host.name}, {8 * host.vector_bytes} bits, {host.registers} registers",
-        "a cycle": f"{rates}; {core.latency} cycles from a multiply-add to the next ({of_units})",
-        "caches": f"{sizes} ({of_caches})",
-        "clock": f"{core.gigahertz:g} GHz (assumed)",
+        "a cycle": f"{core.multiply_adds:g} multiply-adds, {core.vector_loads:g} loads of vectors, "
+        f"{core.number_loads:g} of numbers; a multiply-add takes {core.latency} cycles ({cycles})",
+        "caches": f"{sizes} ({caches})",
+        "clock": f"{core.gigahertz:g} GHz ({clock})",
+        "sharing": f"{1e6 * BARRIER_SECONDS:g} µs a barrier, {1e9 * LINE_SECONDS:g} ns a cache line (assumed until a "
+        "training has tried)",
     }
 
 

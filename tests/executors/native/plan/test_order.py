@@ -12,7 +12,7 @@ from thalweg.executors.native.host import AVX2
 from thalweg.executors.native.plan.order import levels, replaces, waited_for
 from thalweg.executors.native.plan.plan import make_order, make_plan
 from thalweg.graph.node import Graph
-from thalweg.ops import reduce_sum, reshape, state_node, transpose
+from thalweg.ops import broadcast, input_node, reduce_sum, reshape, state_node, transpose
 
 EDGES = st.integers(1, 12).flatmap(
     lambda n: st.lists(st.sets(st.integers(0, n - 1), max_size=4), min_size=n, max_size=n)
@@ -52,6 +52,13 @@ def test_a_state_is_written_in_place_where_each_element_replaces_itself():
     (buffer,) = nest.buffers
     assert buffer.kind == "state"
     assert replaces(nest, buffer)
+
+
+def test_a_state_may_be_replaced_by_a_sum_that_needs_several_passes():
+    w, x = state_node("w", (64,)), input_node("x", (32, 64))
+    centred = x - broadcast(reduce_sum(x, (0,)), x.shape, (1,))
+    (nest,) = order_of(Graph({}, {"w": w * 0.5 + reduce_sum(centred * centred, (0,))})).nests
+    assert replaces(nest, nest.stores[nest.kernel.roots[-1]].buffer)
 
 
 def test_two_states_that_change_places_are_written_aside():

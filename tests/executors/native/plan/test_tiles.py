@@ -1,6 +1,7 @@
 """How contractions are cut: pure numbers."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given
@@ -43,12 +44,18 @@ def test_a_tile_fits_the_registers(rows, vectors, host):
     tall, wide = best_tile(rows, vectors, host)
     assert 1 <= tall <= rows
     assert 1 <= wide <= min(vectors, WIDEST)
-    assert tall * wide + wide + 1 <= host.registers  # the sums, a row of y, and a number of x
+    assert tall * wide + wide + host.spare <= host.registers  # the sums, a row of y, and numbers of x
 
 
-def test_large_products_get_large_tiles():
-    assert best_tile(784, 32, AVX512) == (14, 2)
-    assert best_tile(784, 32, AVX2) == (6, 2)
+def test_tiles_are_what_the_core_is_quickest_with():
+    assert best_tile(784, 32, AVX512) == (6, 4)
+    assert best_tile(784, 64, AVX2) == (6, 2)
+    assert best_tile(784, 3, AVX512) == (9, 3)  # where all of a row fits
+    slow = replace(AVX2, core=replace(AVX2.core, vector_loads=0.5, number_loads=4))
+    assert best_tile(784, 64, slow) == (14, 1)  # vectors of y are dear
+    quick = replace(NEON, core=replace(NEON.core, multiply_adds=4, vector_loads=3, number_loads=3))
+    tall, wide = best_tile(784, 128, quick)
+    assert tall * wide >= 4 * 4  # a sum for every product on its way
 
 
 @given(

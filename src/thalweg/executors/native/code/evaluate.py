@@ -11,7 +11,7 @@ from thalweg.executors.native.code.operations import lower
 from thalweg.executors.native.plan.buffer import Buffer
 from thalweg.executors.native.plan.nest import Access, AxisMap, Key, Nest, made_of
 from thalweg.fields import dataclass
-from thalweg.graph.node import Kind, Node
+from thalweg.graph.node import Kind, Node, Op
 from thalweg.ops.broadcast import Reduction
 from thalweg.ops.cast import Cast
 from thalweg.ops.leaf import Constant
@@ -44,6 +44,7 @@ class Place:
     lanes: Lanes | None = None
     opaque: bool = False
     values: dict[Key, Values] = field(default_factory=dict)
+    stored: set[Node] = field(default_factory=set)  # before, at every place: to be loaded
     _pointers: dict[Access, Pointer] = field(default_factory=dict)
     _loaded: dict[Access, Values] = field(default_factory=dict)
     _indices: dict[tuple[int, ...], Value] = field(default_factory=dict)
@@ -51,7 +52,7 @@ class Place:
     def moved(self, moves: Mapping[int, Value], lanes: Lanes | None = None, *, opaque: bool | None = None) -> Place:
         """The place that some steps along axes lead to."""
         opaque = self.opaque if opaque is None else opaque
-        return Place(self.build, self.nest, self, moves, lanes or self.lanes, opaque)
+        return Place(self.build, self.nest, self, moves, lanes or self.lanes, opaque, stored=self.stored)
 
     def prepare(self, varying: Iterable[int]) -> None:
         """Computes here what is the same for all places that differ along the axes ``varying`` only.
@@ -216,6 +217,8 @@ class Place:
     def _needs(self, key: Key) -> list[Key]:
         """What a value is computed from; nothing if it is loaded."""
         node, _ = key
+        if node in self.stored:
+            return []
         access = self.nest.loads.get(key)
         counted = access is not None and access.buffer is None and node.op.kind is Kind.RANDOM
         loaded = access is not None and not counted
@@ -225,10 +228,12 @@ class Place:
         build, kernel = self.build, self.nest.kernel
         if isinstance(node.op, Constant):
             return [build.constant(node.op.value, node.dtype)]
+        if node in self.stored:
+            return self.load(self.nest.stores[node])
         access = self.nest.loads.get((node, mapping))
         if node.op.kind is Kind.RANDOM and access is not None and access.buffer is None:
             (seed,), (step,) = (self.value(x, ()) for x in node.inputs)
-            return [lower(node.op, build, seed, step, place) for place in self.load(access)]
+            return self._drawn(node.op, seed, step, self.load(access))
         if access is not None:
             loaded = self.load(access)
             return [self._cast(x, node.dtype) for x in loaded] if access.buffer is None else loaded
@@ -243,6 +248,13 @@ class Place:
         assert self.lanes is not None, "vectors have lanes"
         spread = [self.spread(a) for a in arguments]
         return [lower(node.op, build, *vectors) for vectors in zip(*spread, strict=True)]
+
+    def _drawn(self, op: Op, seed: Value, step: Value, places: Values) -> Values:
+        """Random numbers, of all vectors at once: the rounds of one wait for each other, those of several do not."""
+        build = self.build
+        if not places[0].lanes:
+            return [lower(op, build, seed, step, place) for place in places]
+        return build.parted(lower(op, build, seed, step, build.joined(places)), len(places))
 
     def _cast(self, x: Value, dtype: str) -> Value:
         return lower(Cast(dtype), self.build, x)

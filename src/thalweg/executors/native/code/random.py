@@ -28,5 +28,5 @@ def lower_random_bits(op: RandomBits, build: Builder, seed: Value, step: Value, 
         if turn % 4 == 3:
             block = turn // 4 + 1
             x = build.add(x, keys[block % 3])
-            y = build.add(build.add(y, keys[(block + 1) % 3]), build.like(block, y))
+            y = build.add(y, build.add(keys[(block + 1) % 3], build.like(block, y)))
     return x

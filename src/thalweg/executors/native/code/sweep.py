@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 
 from thalweg.executors.native.code.builder import Builder, Module, Value
 from thalweg.executors.native.code.evaluate import Lanes, Place, Values
-from thalweg.executors.native.code.operations import lower
+from thalweg.executors.native.code.operations import is_costly, lower
 from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.nest import Nest, root_mapping
-from thalweg.executors.native.plan.sweeps import GROUP
+from thalweg.executors.native.plan.sweeps import GROUP, stored_in_pass
 from thalweg.executors.native.plan.taps import tap_axes, vectors_of
 from thalweg.graph.node import Node
 from thalweg.ops.broadcast import Reduction
@@ -27,6 +27,10 @@ from thalweg.state.layout import LINE_BYTES
 
 ROWS_AHEAD = 3
 """How many rows of a batch ahead of the one being copied are asked for: they lie anywhere in the data."""
+
+
+ROWS_AT_ONCE = 4
+"""Short rows that are worked on together."""
 
 
 class Sweep:
@@ -69,7 +73,41 @@ class Sweep:
         begin, end = Value("%begin", "int64"), Value("%end", "int64")
         top = Place(build, self.nest)
         top.prepare(range(len(self.nest.dims)))
+        if self._short_rows and self.units >= 2 * ROWS_AT_ONCE:
+            several = build.i_add(end, build.index(1 - ROWS_AT_ONCE))
+            (begin,) = build.loop(begin, several, ROWS_AT_ONCE, [begin], lambda unit, _: self._rows(top, unit))
         build.loop(begin, end, 1, [], lambda unit, _: self._unit(build, top, unit))
+
+    @property
+    def _short_rows(self) -> bool:
+        """Whether a unit is a row that stays in registers."""
+        return self.row_mode and not self.inner and not self.nothing and len(self._groups()) == 1
+
+    def _rows(self, top: Place, unit: Value) -> list[Value]:
+        """A few short rows, operation by operation: what one row waits for leaves time for the others."""
+        build, kernel = top.build, self.kernel
+        moves = [self._decode(build, build.i_add(unit, build.index(i))) for i in range(ROWS_AT_ONCE)]
+        rows = [top.moved(move, opaque=True) for move in moves]
+        wholes = [self._whole(row) for row in rows]
+        for move, whole in zip(moves, wholes, strict=True):
+            assert whole.lanes is not None, "a row has lanes"
+            self._ask_for_rows(top, {**move, whole.lanes.dim: build.index(0)}, whole.lanes, 2 * ROWS_AT_ONCE)
+        everything = tuple(range(len(kernel.space)))
+        kept = tuple(a for a in everything if a not in kernel.swept)
+        for node in kernel.nodes:
+            if node not in self.nest.needed:
+                continue
+            for row, whole in zip(rows, wholes, strict=True):
+                if node in self.reductions:
+                    (row.values[(node, kept)],) = self._finish(build, [node], self._terms(whole, [node], [], None))
+                elif node.shape == kernel.space:
+                    whole.value(node, everything)
+                else:
+                    row.value(node, root_mapping(kernel, node))
+        for row, whole in zip(rows, wholes, strict=True):
+            self._store(whole, [root for root in kernel.roots if root.shape == kernel.space])
+            self._store(row, [root for root in kernel.roots if root.shape != kernel.space])
+        return [build.i_add(unit, build.index(ROWS_AT_ONCE))]
 
     def _groups(self) -> list[tuple[int, ...]]:
         """The lane axis in groups of vectors; the last group may be shorter and its last vector a part."""
@@ -100,18 +138,22 @@ class Sweep:
         return []
 
     def _columns(self, top: Place, moves: dict[int, Value], lanes: Lanes) -> None:
-        """A few vectors of columns; rows gathered from the data are asked for some rows ahead."""
+        """A few vectors of columns."""
+        self._ask_for_rows(top, moves, lanes, ROWS_AHEAD)
+        self._run(top.moved(moves, lanes, opaque=True))
+
+    def _ask_for_rows(self, top: Place, moves: dict[int, Value], lanes: Lanes, ahead: int) -> None:
+        """Asks for what is gathered from the data for some rows ahead."""
         build = top.build
         for access in self.nest.loads.values():
-            if access.buffer is None or access.gathered not in self.outer or access.strides[lanes.dim] != 1:
+            if access.buffer is None or access.gathered not in self.outer or access.strides[lanes.dim] > 1:
                 continue
             last = build.index(self.nest.dims[access.gathered].size - 1)
-            later = build.i_min(build.i_add(moves[access.gathered], build.index(ROWS_AHEAD)), last)
-            ahead = top.moved({**moves, access.gathered: later}, lanes)
-            at = ahead.pointer(access)
-            for start in range(0, len(lanes.counts) * lanes.width * ITEMSIZE[access.dtype], LINE_BYTES):
-                build.prefetch(build.offset(at, start // ITEMSIZE[access.dtype], access.dtype))
-        self._run(top.moved(moves, lanes, opaque=True))
+            later = build.i_min(build.i_add(moves[access.gathered], build.index(ahead)), last)
+            at = top.moved({**moves, access.gathered: later}, lanes).pointer(access)
+            run = access.strides[lanes.dim] * len(lanes.counts) * lanes.width * ITEMSIZE[access.dtype]
+            for start in range(0, max(run, 1), LINE_BYTES):
+                build.prefetch(build.offset(at, start // ITEMSIZE[access.dtype], access.dtype), near=False)
 
     def _decode(self, build: Builder, unit: Value) -> dict[int, Value]:
         """The indices of the outer axes, the last running fastest."""
@@ -129,15 +171,17 @@ class Sweep:
             self._at_all_places(place, self.places)
             return
         in_registers = None if self.nothing else self._row_in_registers(place)
+        stored_in, place.stored = stored_in_pass(self.kernel, self.done), set()
         places = [place] if len(self.taps) == 1 else [self._at(place, tap) for tap in self.taps]
         for turn in range(self.last_pass + 1):
             reductions = [n for n in self.reductions if self.done[n] == turn + 1]
-            stores = [r for r in self.kernel.roots if r.shape == self.kernel.space and self.done[r] == turn]
+            stores = [root for root, at in stored_in.items() if at == turn]
             if reductions or stores:
                 kept = tuple(a for a in range(len(self.kernel.space)) if a not in self.kernel.swept)
                 for there, totals in zip(places, self._pass(place, reductions, stores, in_registers), strict=True):
                     there.values |= {(node, kept): total for node, total in zip(reductions, totals, strict=True)}
                     self._settle(there, turn + 1)
+                place.stored |= {root for root in stores if is_costly(root.op)}
         for there in places:
             self._store(there, [root for root in self.kernel.roots if root.shape != self.kernel.space])
 
@@ -174,8 +218,10 @@ class Sweep:
 
     def _row_in_registers(self, place: Place) -> Place | None:
         """The whole row as one place, if it is short: its values then stay from pass to pass."""
-        if not self.row_mode or self.inner or len(self._groups()) != 1:
-            return None
+        return self._whole(place) if self._short_rows else None
+
+    def _whole(self, place: Place) -> Place:
+        """A row that stays in registers."""
         assert self.lane is not None, "row mode has a lane axis"
         lanes = Lanes(self.lane, self.width, self._groups()[0])
         return place.moved({self.lane: place.build.index(0)}, lanes)

@@ -10,8 +10,6 @@ from thalweg.executors.native.plan.buffer import Buffer
 from thalweg.executors.native.plan.nest import Nest
 from thalweg.executors.native.scaling import Scaling
 
-CYCLES_PER_SECOND = 3.5e9
-
 TASK_SECONDS = 10e-9
 """What a task costs however little it does."""
 
@@ -24,10 +22,10 @@ NEGLIGIBLE = 1e-3
 
 def task_seconds(nest: Nest, host: Host) -> float:
     """About how long a task takes on one thread: multiply-adds at the usual rate, other work by its operations."""
-    rate = CYCLES_PER_SECOND * host.lanes("float32")
+    rate = 1e9 * host.core.gigahertz * host.lanes("float32")
     size = math.prod(dim.size for dim in nest.dims)
     if nest.kernel.contraction is not None:
-        return size / (2 * rate)
+        return size / (host.core.multiply_adds * rate)
     return size * len(nest.needed) / rate + TASK_SECONDS
 
 

@@ -124,10 +124,14 @@ def _edges(tasks: Tasks, nests: _Nests) -> list[set[int]]:
 
 
 def replaces(nest: Nest, buffer: Buffer) -> bool:
-    """Whether a task reads of a buffer that it writes just the element that it is about to replace."""
+    """Whether a task reads of a buffer that it writes just the element that it is about to replace.
+
+    What goes along no swept axis is written when all passes of its unit are over.
+    """
     (store,) = [access for access in nest.stores.values() if access.buffer is buffer]
     there = all(access.place == store.place for access in nest.read if access.buffer is buffer)
-    return there and reads_once(nest)
+    last = not any(step and dim.swept for step, dim in zip(store.strides, nest.dims, strict=True))
+    return there and (last or reads_once(nest))
 
 
 def reads_once(nest: Nest) -> bool:

@@ -38,6 +38,31 @@ def passes(kernel: Kernel, stored: Container[Node]) -> dict[Node, int]:
     return done
 
 
+def used_in(kernel: Kernel, done: Mapping[Node, int]) -> dict[Node, set[int]]:
+    """For each node that runs over all axes the passes in which its value is asked for; a root's is so at least once.
+
+    A mask of random numbers waits for no sum, but is first asked for where it is applied.
+
+    Arguments:
+        done: the kernel's passes.
+    """
+    used: dict[Node, set[int]] = {node: set() for node in kernel.nodes}
+    for node in reversed(kernel.nodes):
+        if node in kernel.roots and not used[node]:
+            used[node] = {done[node]}
+        whole = node.shape == kernel.space
+        turns = used[node] if whole and not isinstance(node.op, Reduction) else {done[node] - 1}
+        for x in node.inputs:
+            used.setdefault(x, set()).update(turns)
+    return used
+
+
+def stored_in_pass(kernel: Kernel, done: Mapping[Node, int]) -> dict[Node, int]:
+    """For each root that runs over all axes the pass that stores it: the first in which its value is asked for."""
+    used = used_in(kernel, done)
+    return {root: min(used[root]) for root in kernel.roots if root.shape == kernel.space}
+
+
 def in_one_pass(kernel: Kernel, done: Mapping[Node, int]) -> bool:
     """Whether all loops of a kernel are over when its first sums are known: then each element is read once.
 
@@ -59,18 +84,11 @@ def with_values_kept(kernel: Kernel, stored: Container[Node], lanes: int, costly
     """
     if kernel.contraction is not None or not kernel.swept or _rows_fit_registers(kernel, lanes):
         return kernel
-    done = passes(kernel, stored)
-    users: dict[Node, set[int]] = {}
-    for node in kernel.nodes:
-        for x in node.inputs:
-            users.setdefault(x, set()).add(done[node] - isinstance(node.op, Reduction))
+    used = used_in(kernel, passes(kernel, stored))
     later = tuple(
         node
         for node in kernel.nodes
-        if node.shape == kernel.space
-        and costly(node.op)
-        and node not in kernel.roots
-        and len(users.get(node, set()) | {done[node]}) > 1
+        if node.shape == kernel.space and costly(node.op) and node not in kernel.roots and len(used[node]) > 1
     )
     return replace(kernel, roots=(*later, *kernel.roots))
 

@@ -6,6 +6,7 @@ how wide a tile is, and whether all is added up in one go follows from the sizes
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -25,8 +26,14 @@ UNDISTURBED = 24
 MANY_TILES = 8
 """Of so many some threads have several each, so that what follows one can be done beside the next."""
 
+TALLEST = 16
+"""More rows are as many places that x is read from at once, of which the first cache and its prefetcher lose track."""
+
 WIDEST = 8
 """Vectors; more columns of a tile leave no registers for rows."""
+
+ALIKE = 1.01
+"""Tiles whose cycles differ by less are equally good, as far as counting tells."""
 
 BLOCK_BYTES = 256 * 1024
 """How much of y, of the operand with the lanes, a pass over the tiles reads: what the second-level cache keeps."""
@@ -36,7 +43,6 @@ BLOCK_TURNS = 256
 
 LONGEST = 4096
 """The most products of a sum that is added up in one pass: of more, not even one panel of y stays in the cache."""
-
 
 Counts = tuple[int, ...]
 """The elements of each vector of a tile; the last may be a part of one."""
@@ -63,6 +69,11 @@ class Split:
     def at_most(cls, total: int, limit: int) -> Split:
         """As few parts as there can be of at most ``limit``."""
         return cls(total, max(1, math.ceil(total / limit)))
+
+    def parts(self) -> tuple[tuple[int, int], ...]:
+        """The sizes that parts have, and how many have each."""
+        both = ((self.size + 1, self.longer), (self.size, self.count - self.longer))
+        return tuple(part for part in both if part[1])
 
     def part(self, i: int) -> range:
         """Part ``i`` of the axis."""
@@ -201,17 +212,17 @@ def tiling_of(nest: Nest, host: Host) -> Tiling:
     block = block_length(sizes, nest.dims[lane].size, ITEMSIZE[y.dtype]) if alone and whole else 0
     most = UNDISTURBED if whole and not alone else None
     tall, wide = best_tile(nest.dims[row].size, vectors, host, most)
-    rows, panels = Split.at_most(nest.dims[row].size, tall), Split.at_most(vectors, wide)
+    down, across = Split.at_most(nest.dims[row].size, tall), Split.at_most(vectors, wide)
     outer = tuple(d for d in kept[:-1] if d != row)
     # In a chain an image is done with before the next one.
     within = tuple(d for d in outer if y.strides[d] == 0 and not (nest.images and d == 0))[-1:]
     return Tiling(
         *(nest, x, y, width, row, lane, outer, within, summed),
-        rows=rows,
-        panels=panels,
+        rows=down,
+        panels=across,
         clips=clips,
         block=block,
-        delayed=whole and not alone and rows.count * panels.count >= MANY_TILES,
+        delayed=whole and not alone and down.count * across.count >= MANY_TILES,
     )
 
 
@@ -225,29 +236,41 @@ def _runs(cases: Iterable[Case]) -> list[tuple[Case, int]]:
     return runs
 
 
+@functools.cache
 def best_tile(rows: int, vectors: int, host: Host, most: int | None = None) -> tuple[int, int]:
     """The height and width of the tile that needs the fewest cycles for all of the output, on one thread and on two.
 
-    Per k a tile costs as many cycles as its multiply-adds or its loads take at two a cycle, and no fewer than
-    the four that a multiply-add takes to deliver to the next one on the same register. Threads divide the panels,
-    so that each keeps to its own columns of the weights; a tile that leaves one panel for two threads costs twice.
+    Per k a tile costs as many cycles as its multiply-adds or its loads take, and no fewer than a multiply-add takes to
+    deliver to the next one on the same register. Two threads have an equal number of tiles, or one more. Of those that
+    are alike the one with the fewest loads: they compete with all that is fetched into the caches meanwhile. Widths are
+    powers of two if they can be: rows of three vectors end within cache lines, and within pairs of them.
 
     Arguments:
         most: registers that it may take; all of them unless given.
     """
+    core = host.core
     registers = min(most or host.registers, host.registers)
-    best = (math.inf, 0, 0)
+    costs: dict[tuple[int, int], float] = {}
     for wide in range(1, min(vectors, WIDEST) + 1):
-        for tall in range(1, rows + 1):
-            if tall * wide + wide + 1 > registers:
+        for tall in range(1, min(rows, TALLEST) + 1):
+            if tall * wide + wide + host.spare > registers:
                 break
             down, across = Split.at_most(rows, tall), Split.at_most(vectors, wide)
-            high, broad = math.ceil(rows / down.count), math.ceil(vectors / across.count)
-            per_tile = max(high * broad / 2, (high + broad) / 2, 4) + 0.25
-            panels = across.count if vectors > 1 else down.count
-            of_two = 2 * math.ceil(panels / 2) / panels
-            best = min(best, (down.count * across.count * per_tile * (1 + of_two), -tall, wide))
-    return -best[1], best[2]
+            cycles = 0.0
+            for high, some in down.parts():
+                for broad, many in across.parts():
+                    loads = high / core.number_loads + broad / core.vector_loads
+                    cycles += some * many * max(high * broad / core.multiply_adds, loads, core.latency)
+            tiles = down.count * across.count
+            costs[tall, wide] = cycles * (1 + 2 * math.ceil(tiles / 2) / tiles)
+    least = min(costs.values())
+
+    def preference(tile: tuple[int, int]) -> tuple[bool, float, int]:
+        tall, wide = tile
+        loads = tall / core.number_loads + wide / core.vector_loads
+        return wide & (wide - 1) > 0, loads / (tall * wide), -tall
+
+    return min((tile for tile in costs if costs[tile] <= ALIKE * least), key=preference)
 
 
 def block_length(summed: Sequence[int], lane: int, itemsize: int) -> int:

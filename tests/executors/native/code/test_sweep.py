@@ -1,0 +1,54 @@
+"""Sweeps: short rows several at a time, and rows of the data that are asked for before they are read."""
+
+import numpy as np
+import pytest
+
+from thalweg import ops
+from thalweg.executors.native.code.step import generate, target
+from thalweg.executors.native.code.sweep import ROWS_AT_ONCE
+from thalweg.executors.native.executor import NativeExecutor
+from thalweg.executors.native.host import AVX512
+from thalweg.executors.native.plan.plan import make_plan
+from thalweg.executors.numpy import NumpyExecutor
+from thalweg.graph.node import Graph
+from thalweg.ops import input_node, reduce_sum
+
+
+def graph(rows: int) -> Graph:
+    """A cross-entropy: two sums, one after the other, of rows that lie in the data, with a label each."""
+    x, labels = input_node("x", (rows, 10)), input_node("y", (rows,), "int32")
+    right = ops.equal(ops.iota(x.shape, 1), labels[:, None])
+    return Graph({"loss": -reduce_sum(ops.select(right, ops.log_softmax(x), 0.0), (1,)), "p": ops.softmax(x)})
+
+
+@pytest.mark.parametrize("rows", [1, 2 * ROWS_AT_ONCE - 1, 2 * ROWS_AT_ONCE, 2 * ROWS_AT_ONCE + 5])
+@pytest.mark.parametrize("checked", [False, True])
+def test_any_number_of_rows_on_any_number_of_threads(rows, checked):
+    r = np.random.default_rng(rows)
+    data = {"x": r.standard_normal((40, 10)).astype(np.float32), "y": r.integers(0, 10, 40).astype(np.int32)}
+    index = r.integers(0, 40, (2, rows))
+
+    def results(executor, threads):
+        outputs = {"loss": np.zeros((2, rows), np.float32), "p": np.zeros((2, rows, 10), np.float32)}
+        executor.compile(graph(rows), gather=True).run({}, data, index, outputs, threads)
+        return outputs
+
+    want = results(NumpyExecutor(), 1)
+    alone = results(NativeExecutor(checked=checked), 1)
+    for name, array in want.items():
+        np.testing.assert_allclose(alone[name], array, rtol=3e-6, atol=1e-6)
+    for threads in (2, 3):
+        assert {name: a.tobytes() for name, a in results(NativeExecutor(checked=checked), threads).items()} == {
+            name: a.tobytes() for name, a in alone.items()
+        }
+
+
+def test_rows_of_the_data_are_asked_for_ahead():
+    def asked(graph: Graph) -> int:
+        plan = make_plan(graph, target(AVX512), gather=True)
+        text = "".join(part.text for part in generate(plan, AVX512, checked=False))
+        return text.count("call void @llvm.prefetch.p0(ptr %")
+
+    assert asked(Graph({"y": input_node("x", (16, 64)) * 2.0})) == 4  # lines of a row
+    assert asked(graph(2 * ROWS_AT_ONCE)) == 2 * ROWS_AT_ONCE  # a line of x and one of y for each row of a turn
+    assert asked(graph(ROWS_AT_ONCE)) == 0  # too few to be worth it
