@@ -44,6 +44,7 @@ class Host:
     fma: bool
     features: str  # LLVM's feature string, beside the processor's own
     cpu: str = ""
+    masked_loads: bool = False  # of the loads that is true at least, of numbers of four bytes and more
     spare: int = 1  # registers that the sums and a row of y leave for numbers of x
     core: Core = Core()
 
@@ -52,6 +53,6 @@ class Host:
 
 
 AVX512 = Host("avx512", 64, 32, True, True, "+avx512f,+avx512bw,+avx512dq,+avx512vl,-prefer-256-bit")
-AVX2 = Host("avx2", 32, 16, False, True, "+avx2,+fma,-avx512f", "haswell")
+AVX2 = Host("avx2", 32, 16, False, True, "+avx2,+fma,-avx512f", "haswell", masked_loads=True)
 SSE2 = Host("sse2", 16, 16, False, False, "+sse2", "x86-64", spare=2)  # and for the product
 NEON = Host("neon", 16, 32, False, True, "+neon", spare=6)  # numbers are loaded ahead, in pairs

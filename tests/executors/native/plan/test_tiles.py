@@ -50,7 +50,6 @@ def test_a_tile_fits_the_registers(rows, vectors, host):
 def test_tiles_are_what_the_core_is_quickest_with():
     assert best_tile(784, 32, AVX512) == (6, 4)
     assert best_tile(784, 64, AVX2) == (6, 2)
-    assert best_tile(784, 3, AVX512) == (9, 3)  # where all of a row fits
     slow = replace(AVX2, core=replace(AVX2.core, vector_loads=0.5, number_loads=4))
     assert best_tile(784, 64, slow) == (14, 1)  # vectors of y are dear
     quick = replace(NEON, core=replace(NEON.core, multiply_adds=4, vector_loads=3, number_loads=3))
@@ -116,3 +115,12 @@ def test_without_borders_a_shape_is_a_height():
         TileShape(cut.rows.size),
         TileShape(cut.rows.size + 1),
     }
+
+
+def test_rows_a_multiple_of_four_kilobytes_apart_are_few():
+    """So 8 places of an image, side by side, are as good as many images, which push each other out of the cache."""
+    kernel = state_node("kernel", (3, 3, 64, 32))
+    for places, by_image in ((8, True), (9, False)):
+        x = input_node("x", (64, places, places, 64))
+        (tiling,) = tilings(Graph({"y": convolve(x, kernel, padding=[(1, 1)] * 2)}), AVX512)
+        assert (tiling.row == 0) != by_image

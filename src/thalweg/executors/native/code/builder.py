@@ -389,13 +389,6 @@ class Builder:
     def parameter(self, name: str) -> Pointer:
         return Pointer(f"%{name}", name)
 
-    def local(self, name: str, dtype: str, lanes: int, count: int) -> Ends:
-        """Memory of this call's own for so many vectors, as if it were a buffer ``name``."""
-        kind = vector_type(ELEMENTS[dtype], lanes)
-        self.line(f"%{name} = alloca {kind}, i64 {count}, align {self.host.vector_bytes}")
-        self.line(f"%{name}.end = getelementptr {kind}, ptr %{name}, i64 {count}")
-        return f"%{name}", f"%{name}.end"
-
     def offset(self, base: Pointer, elements: Value | int, dtype: str) -> Pointer:
         """The address ``elements`` elements further on."""
         count = self.index(elements) if isinstance(elements, int) else elements
@@ -423,7 +416,7 @@ class Builder:
         kept = "uint8" if dtype == "bool" else dtype
         if count == lanes:
             x = self.emit(f"load {vector_type(stored, lanes)}, ptr {at.text}, align {align}", kept, lanes)
-        elif self.host.masks:
+        elif self.host.masks or (self.host.masked_loads and ITEMSIZE[dtype] >= 4):
             x = self._masked_load(at, kept, lanes, count)
         else:
             part = self.emit(f"load {vector_type(stored, count)}, ptr {at.text}, align {align}", kept, count)

@@ -1,7 +1,7 @@
 """From a graph to a plan, in a row of functions from value to value; each says in its module what it decides.
 
-simplify, sink, legalise (graph to graph) -> place (where what must be stored lies) -> fuse (kernels) -> make_tasks
--> in_order (stages) -> written_over -> in_chains (stages again) -> assign (memory).
+simplify, masks, sink, legalise (graph to graph) -> place (where what must be stored lies) -> fuse (kernels)
+-> make_tasks -> in_order (stages) -> written_over -> in_chains (stages again) -> assign (memory).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from thalweg.executors.native.plan.view import temporary
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Node, Op
 from thalweg.passes.fuse import Kernel, fuse, stored_in
+from thalweg.passes.masks import masks
 from thalweg.passes.memory import Lifetime, assign
 from thalweg.passes.simplify import simplify
 from thalweg.passes.sink import sink
@@ -87,7 +88,7 @@ def prepared(graph: Graph, target: Target) -> Graph:
     """The graph simplified, of operations that there is code for. Raises ExecutorError if there is none."""
     graph = simplify(graph, target.supported)
     check_supported(graph, target.supported, "native")
-    return sink(graph, target.is_cheap)
+    return sink(masks(graph, target.is_cheap), target.is_cheap)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TypeVar
 
 from thalweg.executors.native.host import ITEMSIZE, Host
 from thalweg.executors.native.plan.nest import Access, Nest
@@ -20,11 +18,11 @@ from thalweg.fields import dataclass
 FULL_HEIGHT = 12
 """Rows of an axis that are enough for high tiles."""
 
-UNDISTURBED = 24
-"""Registers of a tile beside which those of another are finished; more would be put aside for that again and again."""
+WAY_BYTES = 4096
+"""Of rows so far apart, or a multiple of it, the first-level cache keeps only as many as it has ways."""
 
-MANY_TILES = 8
-"""Of so many some threads have several each, so that what follows one can be done beside the next."""
+WAYS = 8
+"""Of a first-level cache, at least."""
 
 TALLEST = 16
 """More rows are as many places that x is read from at once, of which the first cache and its prefetcher lose track."""
@@ -32,7 +30,7 @@ TALLEST = 16
 WIDEST = 8
 """Vectors; more columns of a tile leave no registers for rows."""
 
-ALIKE = 1.01
+ALIKE = 1.05
 """Tiles whose cycles differ by less are equally good, as far as counting tells."""
 
 BLOCK_BYTES = 256 * 1024
@@ -43,11 +41,6 @@ BLOCK_TURNS = 256
 
 LONGEST = 4096
 """The most products of a sum that is added up in one pass: of more, not even one panel of y stays in the cache."""
-
-Counts = tuple[int, ...]
-"""The elements of each vector of a tile; the last may be a part of one."""
-
-Case = TypeVar("Case")
 
 
 @dataclass(frozen=True)
@@ -127,7 +120,6 @@ class Tiling:
         rows, panels: how the rows and the vectors are split.
         clips: the summed axes that borders clip.
         block: how much of the first summed axis a pass over the tiles covers; 0 for all of it.
-        delayed: whether what follows the sums of a tile is done while those of the next one are added up.
     """
 
     nest: Nest
@@ -143,7 +135,6 @@ class Tiling:
     panels: Split
     clips: Mapping[int, Clip]
     block: int
-    delayed: bool
 
     @property
     def units(self) -> int:
@@ -154,24 +145,6 @@ class Tiling:
     def clipped_by_row(self) -> int | None:
         """The summed axis of which a border clips more or less from row to row."""
         return next((d for d, clip in self.clips.items() if clip.place == self.row), None)
-
-    @cached_property
-    def shapes(self) -> list[tuple[TileShape, int]]:
-        """The shapes of the parts of the rows in their order, each with the first part that is of another."""
-        return _runs(map(self.shape, range(self.rows.count)))
-
-    @cached_property
-    def widths(self) -> list[tuple[Counts, int]]:
-        """The elements of the vectors of each panel, in the same way."""
-        last = self.nest.dims[self.lane].size % self.width or self.width
-        full = [(self.width,) * len(self.panels.part(j)) for j in range(self.panels.count)]
-        return _runs([*full[:-1], (*full[-1][:-1], last)])
-
-    @cached_property
-    def pieces(self) -> tuple[Split, Split]:
-        """Of a delayed tiling: the turns of the first summed axis, and the rows that are finished after each part."""
-        turns, rows = self.nest.dims[self.summed[0]].size, len(self.rows.part(0))
-        return Split(turns, min(turns, rows)), Split(rows, min(turns, rows))
 
     def shape(self, i: int) -> TileShape:
         """The shape of the tiles of part ``i`` of the rows."""
@@ -202,58 +175,44 @@ def tiling_of(nest: Nest, host: Host) -> Tiling:
     assert x.strides[lane] == 0 and y.strides[lane] == 1, "the planner lays out the lanes"
     # Of the axes that give tiles of full height the one along which x lies closest together.
     rows = [d for d in kept[:-1] if y.strides[d] == 0]
-    row = max(rows, key=lambda d: (min(nest.dims[d].size, FULL_HEIGHT), -abs(x.strides[d])))
+    row = max(rows, key=lambda d: (min(nest.dims[d].size, FULL_HEIGHT, _rows_cached(x, d)), -abs(x.strides[d])))
     width = host.lanes(node.dtype)
     vectors = math.ceil(nest.dims[lane].size / width)
+    tall, wide = best_tile(nest.dims[row].size, vectors, host)
     clips = _clips(x, y, summed)
-    alone = nest.kernel.roots == (node,)
+    alone = nest.kernel.roots == (node,) and not (summed and summed[0] in clips)
     sizes = [nest.dims[d].size for d in summed]
-    whole = bool(summed) and summed[0] not in clips
-    block = block_length(sizes, nest.dims[lane].size, ITEMSIZE[y.dtype]) if alone and whole else 0
-    most = UNDISTURBED if whole and not alone else None
-    tall, wide = best_tile(nest.dims[row].size, vectors, host, most)
-    down, across = Split.at_most(nest.dims[row].size, tall), Split.at_most(vectors, wide)
     outer = tuple(d for d in kept[:-1] if d != row)
     # In a chain an image is done with before the next one.
     within = tuple(d for d in outer if y.strides[d] == 0 and not (nest.images and d == 0))[-1:]
     return Tiling(
         *(nest, x, y, width, row, lane, outer, within, summed),
-        rows=down,
-        panels=across,
+        rows=Split.at_most(nest.dims[row].size, tall),
+        panels=Split.at_most(vectors, wide),
         clips=clips,
-        block=block,
-        delayed=whole and not alone and down.count * across.count >= MANY_TILES,
+        block=block_length(sizes, nest.dims[lane].size, ITEMSIZE[y.dtype]) if alone else 0,
     )
 
 
-def _runs(cases: Iterable[Case]) -> list[tuple[Case, int]]:
-    """Each case with the place of the first after it that differs from it."""
-    runs: list[tuple[Case, int]] = []
-    for end, case in enumerate(cases, 1):
-        if runs and runs[-1][0] == case:
-            runs.pop()
-        runs.append((case, end))
-    return runs
+def _rows_cached(x: Access, axis: int) -> int:
+    """How many rows along an axis have room in the first-level cache side by side, as far as their places tell."""
+    return WAYS if x.strides[axis] * ITEMSIZE[x.dtype] % WAY_BYTES == 0 else FULL_HEIGHT
 
 
 @functools.cache
-def best_tile(rows: int, vectors: int, host: Host, most: int | None = None) -> tuple[int, int]:
+def best_tile(rows: int, vectors: int, host: Host) -> tuple[int, int]:
     """The height and width of the tile that needs the fewest cycles for all of the output, on one thread and on two.
 
     Per k a tile costs as many cycles as its multiply-adds or its loads take, and no fewer than a multiply-add takes to
     deliver to the next one on the same register. Two threads have an equal number of tiles, or one more. Of those that
     are alike the one with the fewest loads: they compete with all that is fetched into the caches meanwhile. Widths are
     powers of two if they can be: rows of three vectors end within cache lines, and within pairs of them.
-
-    Arguments:
-        most: registers that it may take; all of them unless given.
     """
     core = host.core
-    registers = min(most or host.registers, host.registers)
     costs: dict[tuple[int, int], float] = {}
     for wide in range(1, min(vectors, WIDEST) + 1):
         for tall in range(1, min(rows, TALLEST) + 1):
-            if tall * wide + wide + host.spare > registers:
+            if tall * wide + wide + host.spare > host.registers:
                 break
             down, across = Split.at_most(rows, tall), Split.at_most(vectors, wide)
             cycles = 0.0
