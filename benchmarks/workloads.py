@@ -1,8 +1,9 @@
 """What is trained: each workload is a value, and the same work for every peer.
 
-The same for all: float32, the data shuffled anew each epoch, every batch of it including the smaller last one, Glorot
-uniform kernels and zero biases, the mean training loss of each epoch, the accuracy on the test rows at the end. A
-population is many networks: seconds and work are those of all, loss and accuracy the means over them.
+The same for all: float32 (by the policy for bfloat16 the factors of products are that), the data shuffled anew each
+epoch, every batch of it including the smaller last one, Glorot uniform kernels and zero biases, the mean training loss
+of each epoch, the accuracy on the test rows at the end. A population is many networks: seconds and work are those of
+all, loss and accuracy the means over them.
 
 This module is loaded by every timed process: it imports nothing heavy (named tuples, because dataclasses cost 9 ms).
 """
@@ -99,6 +100,7 @@ class Workload(NamedTuple):
     settings: tuple[Optimizer, ...] = ()  # of a population: a network for each; `optimizer` is the first
     norm_momentum: float = 0.99  # batch normalisation's: Keras's default
     about: str = ""  # the network in words, where it is more than a row of dense layers
+    policy: str = "float32"  # or "mixed_bfloat16": the factors of products in bfloat16, all else float32
 
     @property
     def networks(self) -> tuple["Workload", ...]:
@@ -191,6 +193,9 @@ IMAGE_NETWORKS = (
     ),
 )
 
+IN_BFLOAT16 = ("mnist_mlp", "mnist_mlp_rmsprop", "wide_mlp", "tabular_mlp")
+"""Workloads that there are a second time, with the policy for bfloat16."""
+
 WORKLOADS = {
     workload.name: workload
     for workload in (
@@ -202,5 +207,9 @@ WORKLOADS = {
         Workload("population", MNIST, mlp(64, 10), 128, SETTINGS[0], epochs=3, settings=SETTINGS),
         *IMAGE_NETWORKS,
         Workload("iris", IRIS, mlp(16, 3), 32, ADAM, epochs=200, whole_process=True),
+        Workload("wide_mlp", MNIST, mlp(2048, 10), 128, ADAM, epochs=3),
     )
+}
+WORKLOADS |= {
+    f"{name}_bf16": WORKLOADS[name]._replace(name=f"{name}_bf16", policy="mixed_bfloat16") for name in IN_BFLOAT16
 }

@@ -291,7 +291,7 @@ THINGS = {
     ("kind", "name"),
     [
         *(("Sequential", name) for name in ("fit_generator", "predict_classes", "run_eagerly", "get_state_tree")),
-        *(("Dense", name) for name in ("quantize", "enable_lora", "stateless_call", "dtype_policy")),
+        *(("Dense", name) for name in ("quantize", "enable_lora", "stateless_call")),
         *(("Adam", name) for name in ("build", "apply_gradients", "update_step", "add_variable_from_reference")),
         ("AUC", "stateless_update_state"),
     ],

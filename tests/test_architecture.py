@@ -17,7 +17,7 @@ SOURCE = Path(__file__).parent.parent / "src"
 ORDER = (
     # the ground
     *("version", "errors", "advice", "absent", "fields", "spelling", "checks"),
-    *("registry", "config", "table", "plotting", "trees"),
+    *("registry", "dtype_policies", "config", "table", "plotting", "trees"),
     # numbers in files and in graphs
     *("data", "datasets", "graph", "ops", "backprop", "state"),
     # what a network is made of
@@ -37,7 +37,18 @@ ORDER = (
     # training
     *("record", "training", "callbacks", "files", "model", "models", "tables"),
     # looking at models
-    *("evaluation", "numdiff", "search", "diagnosis", "visualization", "sklearn", "backend", "saving", "utils"),
+    *(
+        "evaluation",
+        "numdiff",
+        "search",
+        "diagnosis",
+        "visualization",
+        "sklearn",
+        "backend",
+        "saving",
+        "utils",
+        "mixed_precision",
+    ),
     # for people
     *("thalweg", "cli", "web"),
 )

@@ -29,6 +29,7 @@ class Peer(NamedTuple):
     populations: bool = True  # has train_population
     uint8: bool = False  # trains on uint8 images, scaled and flattened inside the model
     channels_last: bool = False  # of the images in memory, for PyTorch, whose default is channels first
+    policies: tuple[str, ...] = ("float32",)
     caches: bool = False  # keeps compiled code on disk, so that a warm start differs from a cold one
     environment: tuple[tuple[str, str], ...] = ()
 
@@ -42,7 +43,8 @@ class Peer(NamedTuple):
         has_rules = set(workload.rules) <= set(self.optimizers)
         has_layers = not self.plain_only or all(isinstance(layer, Dense) and layer.plain for layer in workload.layers)
         has_form = workload.source.form in self.forms and not (self.uint8 and workload.source.uint8_shape is None)
-        return has_rules and has_layers and has_form and (self.populations or not workload.settings)
+        has_rest = (self.populations or not workload.settings) and workload.policy in self.policies
+        return has_rules and has_layers and has_form and has_rest
 
     def data_name(self, workload: Workload) -> str:
         """Folder of the arrays that the peer trains on."""
@@ -51,11 +53,12 @@ class Peer(NamedTuple):
 
 THALWEG = "thalweg"
 ANY_FORM = ("rows", "images")
+ANY_POLICY = ("float32", "mixed_bfloat16")
 
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer(THALWEG, "thalweg", "thalweg_fit", ("thalweg",), forms=ANY_FORM, caches=True),
+        Peer(THALWEG, "thalweg", "thalweg_fit", ("thalweg",), forms=ANY_FORM, policies=ANY_POLICY, caches=True),
         Peer(
             "thalweg_uint8",
             "thalweg, uint8 data",
@@ -66,13 +69,22 @@ PEERS = {
             uint8=True,
             caches=True,
         ),
-        Peer("jax_scan", "JAX, hand-written, scan", "jax_scan", ("jax",), optimizers=JAX_RULES, caches=True),
+        Peer(
+            "jax_scan",
+            "JAX, hand-written, scan",
+            "jax_scan",
+            ("jax",),
+            optimizers=JAX_RULES,
+            policies=ANY_POLICY,
+            caches=True,
+        ),
         Peer(
             "keras_jax",
             "Keras on JAX",
             "keras_jax",
             ("keras", "jax"),
             forms=ANY_FORM,
+            policies=ANY_POLICY,
             caches=True,
             environment=(("KERAS_BACKEND", "jax"),),
         ),
@@ -83,6 +95,7 @@ PEERS = {
             ("torch",),
             optimizers=TORCH_RULES,
             forms=ANY_FORM,
+            policies=ANY_POLICY,
         ),
         Peer(
             "torch_channels_last",

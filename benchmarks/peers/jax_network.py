@@ -60,7 +60,7 @@ def step(workload: Workload, state: State, x: jax.Array, y: jax.Array) -> tuple[
 
     def loss_of(parameters: Parameters) -> tuple[jax.Array, Moments]:
         key = jax.random.fold_in(state.key, state.steps)
-        logits, moments = training_logits(workload.dense_layers, parameters, key, x)
+        logits, moments = training_logits(workload.dense_layers, parameters, key, x, workload.policy)
         return mean_loss(logits, y), moments
 
     (loss, moments), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.parameters)
@@ -73,13 +73,13 @@ def step(workload: Workload, state: State, x: jax.Array, y: jax.Array) -> tuple[
 
 
 def training_logits(
-    layers: Sequence[Dense], parameters: Parameters, key: jax.Array, x: jax.Array
+    layers: Sequence[Dense], parameters: Parameters, key: jax.Array, x: jax.Array, policy: str = "float32"
 ) -> tuple[jax.Array, Moments]:
     """The network up to its logits; the batch's mean and variance in each normalised layer."""
     moments: Moments = []
     keys = jax.random.split(key, len(layers))
     for layer, layer_key, (kernel, bias, *scale) in zip(layers, keys, parameters, strict=True):
-        x = x @ kernel + bias
+        x = product(x, kernel, policy) + bias
         if layer.normalized:
             mean = x.mean(axis=0)
             variance = jnp.square(x).mean(axis=0) - jnp.square(mean)  # one pass, as in flax
@@ -93,6 +93,13 @@ def training_logits(
             kept = jax.random.bernoulli(layer_key, 1 - layer.dropout, x.shape)
             x = jnp.where(kept, x / (1 - layer.dropout), 0)
     return x, moments
+
+
+def product(x: jax.Array, kernel: jax.Array, policy: str) -> jax.Array:
+    """Of matrices, in the policy's format; added up in float32."""
+    if policy == "float32":
+        return x @ kernel
+    return jnp.dot(x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16), preferred_element_type=jnp.float32)
 
 
 def final_logits(layers: Sequence[Dense], parameters: Parameters, moving: Moments, x: jax.Array) -> jax.Array:

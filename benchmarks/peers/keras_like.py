@@ -28,6 +28,7 @@ def train_with(api: Any, task: Task, arrays: Arrays, clock: Clock) -> float:
 
 def compiled_model(api: Any, workload: Workload, *, uint8: bool = False) -> Any:
     """The network, ready to fit; with ``uint8`` it takes uint8 images and scales and shapes them itself."""
+    api.config.set_dtype_policy(workload.policy)
     layers, source = api.layers, workload.source
     if uint8:
         given = layers.Input(shape=source.uint8_shape, dtype="uint8")

@@ -21,7 +21,14 @@ def train(task: Task, arrays: Arrays, clock: Clock) -> float:
     model = build(task)
     loss_function = nn.CrossEntropyLoss()
     update = fast_optimizer(task, model)
-    run_epochs(task, arrays, clock, update, lambda x, y: loss_function(model(x), y))
+    mixed = task.workload.policy == "mixed_bfloat16"
+
+    def loss_of(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            loss: torch.Tensor = loss_function(model(x), y)
+            return loss
+
+    run_epochs(task, arrays, clock, update, loss_of)
     return accuracy(task, model, arrays)
 
 

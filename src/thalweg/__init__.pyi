@@ -6,12 +6,14 @@ from thalweg import callbacks as callbacks
 from thalweg import config as config
 from thalweg import constraints as constraints
 from thalweg import datasets as datasets
+from thalweg import dtype_policies as dtype_policies
 from thalweg import errors as errors
 from thalweg import evaluation as evaluation
 from thalweg import initializers as initializers
 from thalweg import layers as layers
 from thalweg import losses as losses
 from thalweg import metrics as metrics
+from thalweg import mixed_precision as mixed_precision
 from thalweg import models as models
 from thalweg import numdiff as numdiff
 from thalweg import ops as ops
@@ -22,6 +24,8 @@ from thalweg import saving as saving
 from thalweg import utils as utils
 from thalweg import visualization as visualization
 from thalweg.backend import KerasTensor as KerasTensor
+from thalweg.dtype_policies import DTypePolicy as DTypePolicy
+from thalweg.dtype_policies import FloatDTypePolicy as FloatDTypePolicy
 from thalweg.evaluation import compare as compare
 from thalweg.evaluation import cross_validate as cross_validate
 from thalweg.evaluation import fit_many as fit_many

@@ -38,9 +38,9 @@ ADVICE = (
     ),
     Advice(
         "quantization and other number formats",
-        "quantizers* Quantizer dtype_policies* DTypePolicy FloatDTypePolicy mixed_precision* config.*dtype_policy "
-        "layers.TernaryDense ops.*quantize*",
-        'out of scope for now; models compute in float32, or in float64 after config.set_floatx("float64")',
+        "quantizers* Quantizer dtype_policies* layers.TernaryDense ops.*quantize*",
+        'out of scope for now; models compute in float32, in float64 after config.set_floatx("float64"), or by '
+        'config.set_dtype_policy("mixed_bfloat16")',
     ),
     Advice(
         "distribution over several machines or devices",
@@ -259,7 +259,7 @@ ATTRIBUTES: Mapping[str, str] = {
     "export": "save(path) writes everything that load_model reads; get_weights() gives arrays for other programs",
     "save_own_variables": "weights are saved by their paths: model.save_weights(path)",
     "load_own_variables": "weights are loaded by their paths: model.load_weights(path)",
-    "dtype_policy": "layer.dtype; a layer computes in one dtype",
+    "dtype_policy": "that of each layer, layer.dtype_policy; config.dtype_policy() unless it was given one",
     "*_build_config": "get_config says how a layer is made; a model says what it was built for",
     "build_from_config": "get_config says how a layer is made; a model says what it was built for",
     "*_generator": WITH_FIT,

@@ -1,4 +1,4 @@
-"""The few settings that hold for the whole process, as in ``keras.config``: number format, epsilon, root seed."""
+"""The few settings that hold for the whole process, as in ``keras.config``: number formats, epsilon, root seed."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from thalweg import absent
+from thalweg import absent, dtype_policies
 from thalweg.checks import In, OneOf, check_value, checked
 from thalweg.fields import dataclass
 
 __all__ = [
     "backend",
     "disable_traceback_filtering",
+    "dtype_policy",
     "epsilon",
     "floatx",
     "image_data_format",
     "is_traceback_filtering_enabled",
     "new_seed",
     "seeded",
+    "set_dtype_policy",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
@@ -34,6 +36,7 @@ if not TYPE_CHECKING:
 @dataclass
 class _Settings:
     floatx: str = "float32"
+    dtype_policy: str | None = None  # floatx unless set
     epsilon: float = 1e-7
     root_seed: int | None = None
     models: int = 0  # how many took a seed from the root
@@ -83,11 +86,27 @@ def floatx() -> str:
 
 
 def set_floatx(value: str) -> None:
-    """Let layers made from now on compute in ``"float32"`` or ``"float64"``.
+    """Let layers made from now on compute in ``"float32"`` or ``"float64"``, if ``set_dtype_policy`` says nothing else.
 
     Raises: ArgumentError for another dtype.
     """
     _settings.floatx = check_value("set_floatx", "value", Annotated[str, OneOf("float32", "float64")], value)
+
+
+def dtype_policy() -> dtype_policies.DTypePolicy:
+    """The policy of layers that are given none: that of ``floatx`` unless changed."""
+    return dtype_policies.DTypePolicy(_settings.dtype_policy or _settings.floatx)
+
+
+def set_dtype_policy(policy: str | dtype_policies.DTypePolicy) -> None:
+    """Let layers made from now on compute by ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``, as in Keras.
+
+    Under the last products of matrices and convolutions have factors in bfloat16, and all else is float32.
+
+    Raises: ArgumentError for another policy.
+    """
+    name = dtype_policies.get(policy).name
+    _settings.dtype_policy = None if name == _settings.floatx else name  # then it is as if none had been set
 
 
 def set_random_seed(seed: int) -> None:

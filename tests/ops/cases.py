@@ -17,6 +17,7 @@ from thalweg.graph.node import Graph, Node, Op, apply
 from thalweg.graph.types import DTYPES, FLOATS, TensorType
 from thalweg.ops import elementwise as e
 from thalweg.ops import leaf, reduce
+from thalweg.ops.bfloat16 import PairBfloat16, RoundToBfloat16
 from thalweg.ops.broadcast import Broadcast, ReduceSum
 from thalweg.ops.cast import Cast
 from thalweg.ops.concatenate import Concatenate
@@ -349,6 +350,30 @@ def cast_cases() -> Iterator[Case]:
                 defined = (np.trunc(x).astype(np.float64) >= float(ends.min)) & (x.astype(np.float64) < float(ends.max))
                 defined &= x > -1 if new.startswith("u") else True
         yield Case(Cast(new), (x,), defined=defined, note="edges")
+
+
+@cases(RoundToBfloat16)
+def round_to_bfloat16_cases() -> Iterator[Case]:
+    r = rng("round_to_bfloat16")
+    for shape in SHAPES:
+        yield Case(RoundToBfloat16(), (numbers(r, shape, "float32"),))
+    yield Case(RoundToBfloat16(), (edges("float32"),), note="edges")
+    yield Case(RoundToBfloat16(), (any_bits(r, 5000),), note="any bits")
+
+
+@cases(PairBfloat16)
+def pair_bfloat16_cases() -> Iterator[Case]:
+    r = rng("pair_bfloat16")
+    for shape in SHAPES:
+        yield Case(PairBfloat16(), (any_bits(r, *shape), any_bits(r, *shape)))
+
+
+def any_bits(r: np.random.Generator, *shape: int) -> np.ndarray:
+    """float32 of all sizes, denormal numbers, infinities and NaN among them."""
+    bits = r.integers(0, 2**32, shape, np.uint64).astype(np.uint32)
+    bits[r.random(shape) < 0.2] &= 0x807FFFFF
+    bits[r.random(shape) < 0.01] |= 0x7F800000
+    return bits.view(np.float32)
 
 
 # --- leaves -------------------------------------------------------------------------------------------------------
@@ -748,6 +773,36 @@ def contraction_cases() -> Iterator[Case]:
         odd = np.array([[1, np.inf], [np.nan, 1], [-np.inf, 1], [0, -0.0], [1, 2]], dtype)
         weights = np.array([[0, 1, -1], [1, 0, -0.0]], dtype)
         yield Case(Contraction((0, 1), (1, 2), (0, 2)), (odd, weights), signed_zeros=False, note="edges")
+    yield from products_in_bfloat16(r)
+
+
+def products_in_bfloat16(r: np.random.Generator) -> Iterator[Case]:
+    """The same bits everywhere, of numbers of ordinary size, of such as give denormal sums, and of any bits."""
+    sizes = {"b": 3, "i": 5, "j": 7, "k": 19, "l": 2}
+    for labels in ("ij,jk->ik", "ji,jk->ik", "ij,kj->ik", "ij,jk->ki", "bij,bjk->bik", "bij,bjk->ik", "ijl,ljk->ik"):
+        for more in ({}, {"j": 1}, {"j": 16, "k": 33, "i": 12}):
+            yield from in_bfloat16(labels, r, **sizes | more)
+    yield from in_bfloat16("ij,jk->ik", r, i=13, j=784, k=48)
+    yield from in_bfloat16("ji,jk->ik", r, i=7, j=20001, k=40)
+    for labels in ("i,j->ij", "ij,jk->ik"):
+        for i, j in ((0, 3), (3, 0), (2, 2)):
+            yield from in_bfloat16(labels, r, i=i, j=j, k=3)
+    for labels in ("i,i->", "ij,j->i", "ij,ij->i"):  # these are added up in any order
+        made = contraction(labels, r, "float32", i=5, j=17)
+        yield replace(made, op=rounding(made.op), bound=made.bound + 1e-30, smooth=False)
+
+
+def rounding(op: Op) -> Contraction:
+    assert isinstance(op, Contraction)
+    return replace(op, precision="bfloat16")
+
+
+def in_bfloat16(labels: str, r: np.random.Generator, **sizes: int) -> Iterator[Case]:
+    ordinary = contraction(labels, r, "float32", **sizes)
+    case = replace(ordinary, op=rounding(ordinary.op), bound=0.0, signed_zeros=True, smooth=False)
+    yield case
+    yield replace(case, arrays=tuple((x * np.float32(2.0**-62.5)) for x in case.arrays), note="denormal sums")
+    yield replace(case, arrays=tuple(any_bits(r, *x.shape) for x in case.arrays), note="any bits")
 
 
 # --- windows --------------------------------------------------------------------------------------------------------

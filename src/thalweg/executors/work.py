@@ -54,7 +54,7 @@ class Timing:
 def flops(node: Node) -> float:
     """Floating point operations of a node, see ``Work``; 0 for what only says where numbers are, or moves them."""
     if isinstance(node.op, Contraction):
-        return 2.0 * math.prod(_sizes(node, node.op).values())
+        return 2.0 * node.op.products * math.prod(_sizes(node, node.op).values())
     if node.op.kind is Kind.COMPOSITE and (parts := node.op.decompose(*node.inputs)) is not None:
         known = set(topological(node.inputs))
         return sum(flops(x) for x in topological([parts]) if x not in known)
@@ -70,7 +70,8 @@ def contraction_words(node: Node) -> str:
     op = node.op
     assert isinstance(op, Contraction), "asked for contractions only"
     summed = [n for label, n in _sizes(node, op).items() if label not in op.out]
-    return f"contraction {sizes_words(node.shape)} over {sizes_words(summed)}"
+    pairs = " pairs" if op.products == 2 else ""
+    return f"contraction {sizes_words(node.shape)} over {sizes_words(summed)}{pairs}"
 
 
 def sizes_words(sizes: Sequence[int]) -> str:

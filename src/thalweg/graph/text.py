@@ -30,7 +30,10 @@ def to_text(graph: Graph, *, layers: bool = True) -> str:
     for node in graph.nodes():
         numbers[node] = len(numbers)
         op: Any = node.op  # every operation is a dataclass
-        attributes = ", ".join(f"{f.name}={_literal(getattr(op, f.name))}" for f in fields(op))
+        told = {
+            f.name: getattr(op, f.name) for f in fields(op) if f.default is not None or getattr(op, f.name) is not None
+        }
+        attributes = ", ".join(f"{name}={_literal(value)}" for name, value in told.items())
         lines.append(
             f"%{numbers[node]}: {node.type} = {node.op.name}({', '.join(f'%{numbers[x]}' for x in node.inputs)})"
             + (f" {{{attributes}}}" if attributes else "")

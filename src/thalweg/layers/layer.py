@@ -6,7 +6,7 @@ import math
 import re
 import weakref
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field
 from itertools import chain, count
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from thalweg import config, constraints, initializers, ops, regularizers
+from thalweg import config, constraints, dtype_policies, initializers, ops, regularizers
 from thalweg.checks import Count, OneOf, WholeNumber, check_fields, check_value, checked
 from thalweg.data.arrays import as_array, require_finite
+from thalweg.dtype_policies import DTypePolicy
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node, Nodes, scope
-from thalweg.graph.types import FLOATS, OpenSize, Shape, TensorType
+from thalweg.graph.types import DTYPES, FLOATS, OpenSize, Shape, TensorType
 from thalweg.initializers import Filling, Given
 from thalweg.layers.masks import Masks, mask_results
 from thalweg.layers.signature import (
@@ -48,6 +49,7 @@ from thalweg.layers.tracing import (
     tracing_now,
 )
 from thalweg.layers.variable import Variable
+from thalweg.ops.contraction import products_in
 from thalweg.registry import NOT_DESCRIBED, Registered, Registry
 from thalweg.spelling import MADE_WITH
 from thalweg.state import memory
@@ -73,7 +75,9 @@ class Layer(Registered):
             models the process has built before.
         trainable: whether training changes the parameters; may be set later, before ``compile``, which goes by what
             it finds. Setting it sets it for all layers inside, as in Keras.
-        dtype: in which the layer computes; floatx unless given. Floating point inputs are cast to it.
+        dtype: in which the layer computes, or a policy, ``"mixed_bfloat16"`` (``dtype_policies``), as a name or an
+            object; ``config.dtype_policy()`` unless given. Of a layer it is that of its weights, and floating point
+            inputs are cast to it.
         input_shape: the older way to say ``Input(shape=input_shape)`` before the first layer of a Sequential; a
             number for one axis.
         initial_weights: what the parameters start from, as ``set_weights`` takes them; ``weights=`` in older programs.
@@ -82,7 +86,7 @@ class Layer(Registered):
 
     name: str | None = None
     trainable: bool = True
-    dtype: Annotated[str, OneOf(*FLOATS)] | None = None
+    dtype: Annotated[str, OneOf(*dtype_policies.NAMES)] | None = None  # kept is the policy's name, see below
     input_shape: tuple[Count | None, ...] | Count | None = None
     initial_weights: Any = field(default=None, repr=False, metadata=NOT_DESCRIBED)
 
@@ -90,6 +94,8 @@ class Layer(Registered):
     """Whether floating point inputs are cast to the layer's dtype before ``call``."""
     takes_whole_numbers: ClassVar[bool] = False
     """Whether inputs are numbers of categories, which must not be rounded."""
+    multiplies: ClassVar[bool] = True
+    """Whether it may compute by a policy: not where what comes out are numbers of words and the like."""
     supports_masking: ClassVar[bool] = False
     """Whether a mask of the input is one of the result too (see ``compute_mask``); a layer may set it for itself."""
     if not TYPE_CHECKING:  # which would take it for the type that layers' own fields have
@@ -101,11 +107,17 @@ class Layer(Registered):
     own_parameters: dict[str, Parameter] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.dtype is not None and not isinstance(self.dtype, str):
-            with suppress(TypeError, ValueError):  # which check_fields says better
-                self.dtype = np.dtype(self.dtype).name
         check_fields(self)
-        self.dtype = self.dtype or config.floatx()
+        if self.dtype is None:
+            self.dtype = config.dtype_policy().name if self.multiplies else config.floatx()
+        elif not self.multiplies and self.dtype_policy.precision is not None:
+            raise ArgumentError(
+                "the layer multiplies nothing that a policy could round",
+                expected=f"dtype= one of {', '.join(map(repr, FLOATS))}",
+                got=f"dtype={self.dtype_policy.name!r}",
+                fix="leave dtype= out; the layers after this one can have the policy",
+                layer=str(self),
+            )
         if isinstance(self.input_shape, int):
             self.input_shape = (self.input_shape,)
         kinds = {"_initializer": initializers, "_regularizer": regularizers, "_constraint": constraints}
@@ -153,8 +165,13 @@ class Layer(Registered):
     # What it uses.
 
     @property
+    def dtype_policy(self) -> DTypePolicy:
+        """In which format the layer multiplies, and in which it keeps."""
+        return DTypePolicy(vars(self)["dtype"])
+
+    @property
     def compute_dtype(self) -> str:
-        """The dtype that the layer works in."""
+        """The dtype of the tensors that the layer works on; its products may have a shorter one (``dtype_policy``)."""
         return self.dtype or config.floatx()
 
     def parameter(
@@ -255,6 +272,7 @@ class Layer(Registered):
         shape = by_place.get("shape", shape)
         sizes = check_value(str(self), "shape", tuple[WholeNumber | None, ...], () if shape is None else shape)
         dtype = by_place.get("dtype", dtype) or self.compute_dtype
+        dtype = check_value(str(self), "dtype", Annotated[str, OneOf(*DTYPES)], dtype)
         initializer = by_place.get("initializer", initializer)
         if initializer is None:
             initializer = "glorot_uniform" if dtype in FLOATS else "zeros"
@@ -521,7 +539,7 @@ class Layer(Registered):
     def on_nodes(self, inputs: Nodes, training: bool | None, arguments: Arguments = PLAIN) -> Any:
         """What ``call`` gives for nodes, inside ``tracing``; builds the layer if nothing has."""
         trace, wanted = current_trace(), signature_of(type(self))
-        with told_training(training) as told, scope(self.label):
+        with told_training(training) as told, scope(self.label), products_in(self.dtype_policy.precision):
             here = ops.constant(0).layer
             try:
                 if self.autocast:
@@ -599,6 +617,27 @@ class Layer(Registered):
 
     def check_symbols(self, inputs: Sequence[Any]) -> None:
         """Raise what can be said of the symbols that the layer is called on, before anything is worked out."""
+
+
+def _dtype_of(layer: Layer) -> Any:
+    """The dtype of the layer's weights, and of the tensors that it works on."""
+    policy = vars(layer).get("dtype")
+    return DTypePolicy(policy).variable_dtype if policy in dtype_policies.NAMES else policy
+
+
+def _set_policy(layer: Layer, given: Any) -> None:
+    if isinstance(given, DTypePolicy | Mapping):
+        given = dtype_policies.get(given).name
+    elif given is not None and not isinstance(given, str):
+        with suppress(TypeError, ValueError):  # which check_fields says better
+            given = np.dtype(given).name
+    if isinstance(given, str) and given.endswith("float16"):
+        given = dtype_policies.get(given).name  # raises what says more than that the rule does not fit
+    vars(layer)["dtype"] = given
+
+
+# As in Keras a layer is given a policy, and has the dtype of its weights; its description says the policy.
+Layer.dtype = property(_dtype_of, _set_policy)  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,6 +35,8 @@ LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 class OnArrays(Layer):
     """A layer that is called on arrays (or lists) alone. A subclass writes ``numbers_of``."""
 
+    multiplies: ClassVar[bool] = False
+
     def __call__(self, *inputs: Any, training: bool | None = None, **options: Any) -> np.ndarray:
         """The numbers of these. Raises GraphError for symbols, and what the data do not fit."""
         given = inputs[0] if len(inputs) == 1 else list(inputs)

@@ -161,6 +161,7 @@ class CategoryEncoding(Layer):
     sparse: Annotated[bool, Reserved(False)] = False
 
     takes_whole_numbers: ClassVar[bool] = True
+    multiplies: ClassVar[bool] = False
 
     def build(self, x: TensorType) -> None:
         require_exact(x, self.num_tokens)
@@ -191,6 +192,8 @@ class Discretization(Layer):
     epsilon: Annotated[float, In("(0, 1)")] = 0.01
     output_mode: Annotated[str, OneOf("int", "one_hot", "multi_hot", "count")] = "int"
     sparse: Annotated[bool, Reserved(False)] = False
+
+    multiplies: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -14,6 +14,7 @@ import numpy as np
 from thalweg import config, executors, optimizers
 from thalweg.absent import absent_attribute
 from thalweg.checks import Count, FilePath, In, check_value, checked
+from thalweg.dtype_policies import DTypePolicy
 from thalweg.errors import ArgumentError, GraphError, ThalwegError, did_you_mean
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
@@ -402,6 +403,11 @@ class Model:
     def compute_dtype(self) -> str:
         """The dtype that layers work in unless they are given another one."""
         return config.floatx()
+
+    @property
+    def dtype_policy(self) -> DTypePolicy:
+        """The policy of layers unless they are given another one."""
+        return config.dtype_policy()
 
     # As a part of another model
 

@@ -7,6 +7,7 @@ names in its ``__all__`` is public here, and what takes a tensor can stand in a 
 ``leaf``, ``views``, ``cast``, ``shape``      primitives: where numbers come from, moving them
 ``broadcast``, ``reduce``, ``elementwise``    primitives: repeating, folding, each number for itself
 ``contraction``, ``convolution``, ``lookup``  primitives: sums of products, over windows, rows by number
+``bfloat16``                                  a primitive: rounding; what products of the short format are
 ``softmax``, ``concatenate``, ``random``      primitives
 ``arithmetic``                                made of these, and so all below: more functions of each number
 ``reductions``, ``order``                     sums, means, running sums; sorting and quantiles

@@ -17,7 +17,7 @@ from thalweg.graph.node import Gradients, Kind, Node, Nodes, Op, apply
 from thalweg.graph.types import Shape, TensorType
 from thalweg.ops.broadcast import filled
 from thalweg.ops.concatenate import concatenate
-from thalweg.ops.contraction import contract
+from thalweg.ops.contraction import Contraction, contract, precision_for, products_in
 from thalweg.ops.elementwise import add
 from thalweg.ops.reduce import reduce_max, reduce_mean
 from thalweg.ops.shape import Slice, pad, reshape, slice_axis, transpose
@@ -144,6 +144,7 @@ class Convolution(Op, kind=Kind.COMPOSITE):
     dilation: Sizes
     margins: Margins
     groups: int = 1
+    precision: str | None = None  # of the factors, see Contraction
 
     def infer(self, x: TensorType, kernel: TensorType) -> TensorType:
         *size, channels, filters = kernel.shape
@@ -167,6 +168,11 @@ class Convolution(Op, kind=Kind.COMPOSITE):
         patches = self.windows(tuple(size)).reference(x)
         patches = patches.reshape(*patches.shape[: 2 * rank + 1], groups, channels)
         parts = kernel.reshape(*size, channels, groups, filters // groups)
+        if self.precision is not None:
+            b, places, taps, (g, c, o) = _labels(rank)
+            labels = (b, *places, *taps, g, c), (*taps, c, g, o), (b, *places, g, o)
+            y = Contraction(*labels, self.precision).reference(patches, parts)
+            return y.reshape(*y.shape[: rank + 1], filters)
         summed = (*range(rank + 1, 2 * rank + 1), 2 * rank + 1)
         each = [
             np.tensordot(patches[..., g, :], parts[..., g, :], (summed, tuple(range(rank + 1)))) for g in range(groups)
@@ -174,6 +180,10 @@ class Convolution(Op, kind=Kind.COMPOSITE):
         return np.concatenate(each, -1)
 
     def decompose(self, x: Node, kernel: Node) -> Node:  # type: ignore[override]
+        with products_in(self.precision):
+            return self._as_contraction(x, kernel)
+
+    def _as_contraction(self, x: Node, kernel: Node) -> Node:
         *size, channels, filters = kernel.shape
         rank, groups = len(size), self.groups
         patches = apply(self.windows(tuple(size)), x)
@@ -187,7 +197,8 @@ class Convolution(Op, kind=Kind.COMPOSITE):
 
     def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
         x, kernel = inputs
-        return self._by_input(g, x, kernel), self._by_kernel(g, x, kernel)
+        with products_in(self.precision):
+            return self._by_input(g, x, kernel), self._by_kernel(g, x, kernel)
 
     def _by_input(self, g: Node, x: Node, kernel: Node) -> Node:
         if x.type.size == 0:  # nothing but margins
@@ -254,7 +265,8 @@ def convolve(
     rank = x.rank - 2
     ones = (1,) * rank
     x, margins = _cut(x, padding or ((0, 0),) * rank)
-    return apply(Convolution(tuple(strides or ones), tuple(dilation or ones), margins, groups), x, kernel)
+    strides, dilation = tuple(strides or ones), tuple(dilation or ones)
+    return apply(Convolution(strides, dilation, margins, groups, precision_for(x.dtype)), x, kernel)
 
 
 def convolve_transposed(

@@ -16,18 +16,24 @@ from typing import Any, NamedTuple
 from thalweg.errors import ArgumentError, ExecutorError
 from thalweg.executors.native.code.llvm import llvm_version
 from thalweg.executors.native.families import Identity, core_with, units
-from thalweg.executors.native.host import AVX2, AVX512, NEON, SSE2, Core, Host
+from thalweg.executors.native.host import AVX2, AVX512, AVX512_BF16, NEON, SSE2, Core, Host
 from thalweg.executors.native.run import cache, measure
 from thalweg.executors.native.scaling import BARRIER_SECONDS
 
-_NEEDS = {"avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}, "avx2": {"avx2", "fma"}, "sse2": {"sse2"}}
+_AVX512_NEEDS = {"avx512f", "avx512bw", "avx512dq", "avx512vl"}
+_NEEDS = {
+    "avx512_bf16": {*_AVX512_NEEDS, "avx512bf16"},
+    "avx512": _AVX512_NEEDS,
+    "avx2": {"avx2", "fma"},
+    "sse2": {"sse2"},
+}
 
 
 def executable_hosts() -> list[Host]:
     """The descriptions that this machine can execute, the widest first; their cores are not this machine's."""
     if platform.machine().lower() in ("arm64", "aarch64"):
         return [NEON]
-    return [host for host in (AVX512, AVX2, SSE2) if _NEEDS[host.name] <= cpu_features()]
+    return [host for host in (AVX512_BF16, AVX512, AVX2, SSE2) if _NEEDS[host.name] <= cpu_features()]
 
 
 @functools.cache

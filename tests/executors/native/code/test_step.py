@@ -13,6 +13,7 @@ from thalweg.executors.native.plan import cost
 from thalweg.executors.native.plan.plan import make_plan
 from thalweg.graph.node import Graph, Node
 from thalweg.ops import input_node, state_node, transpose
+from thalweg.ops.convolution import flip
 from thalweg.ops.lookup import Take, take
 from thalweg.ops.softmax import Softmax
 
@@ -78,6 +79,8 @@ def test_who_writes_a_task():
     assert writer(ops.reduce_sum(x, (1,))) == "Sweep"
     assert writer(transpose(x) @ x) == "Tiles"
     assert writer(ops.contract(x, state_node("w", (16, 48)), (0, 2), (1, 2), (0, 1))) == "TransposedCopy"
+    backwards = flip(state_node("w", (16, 48)), (0,))
+    assert writer(ops.contract(x, backwards, (0, 2), (1, 2), (0, 1))) == "Sweep"
     assert writer(take(x, input_node("rows", (5,), "int32"))) == "Lookup"
 
 

@@ -20,6 +20,7 @@ ELEMENTS = {
     "int64": "i64",
     "uint8": "i8",
     "bool": "i1",
+    "bfloat16": "bfloat",
 }
 
 
@@ -346,6 +347,14 @@ class Builder:
         if ELEMENTS[x.dtype] == ELEMENTS[dtype]:
             return Value(x.text, dtype, x.lanes)
         return self.convert("bitcast", x, dtype)
+
+    def widened(self, x: Value) -> Value:
+        """A float32 as a float64."""
+        return self.convert("fpext", x, "float64")
+
+    def narrowed(self, x: Value) -> Value:
+        """A float64 as a float32."""
+        return self.convert("fptrunc", x, "float32")
 
     # --- integers of addresses ------------------------------------------------------------------------------------
 

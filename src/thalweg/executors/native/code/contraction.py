@@ -18,10 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from thalweg.executors.native.code.bfloat import add_pairs, add_product, with_zeros_for_denormals
 from thalweg.executors.native.code.builder import Builder, Module, Pointer, Value, vector_type
 from thalweg.executors.native.code.evaluate import Lanes, Place, Values
 from thalweg.executors.native.plan.nest import Nest
 from thalweg.executors.native.plan.tiles import Clip, Split, TileShape, tiling_of
+from thalweg.ops.contraction import Contraction, PairContraction
 
 UNROLLED_EPILOGUE = 160
 """The most operations after a tile that are written out for each of its vectors; more go in a loop over its rows."""
@@ -38,6 +40,8 @@ class Tiles:
         self.cut = tiling_of(nest, module.host)
         self.x, self.y = self.cut.x, self.cut.y
         self.width = self.cut.width
+        self.pairs = isinstance(self.node.op, PairContraction)
+        self.emulated = isinstance(self.node.op, Contraction) and self.node.op.precision is not None and not self.pairs
 
     @property
     def units(self) -> int:
@@ -47,6 +51,12 @@ class Tiles:
     # --- the loop over the tiles ------------------------------------------------------------------------------------
 
     def write(self, build: Builder) -> None:
+        if self.emulated:
+            with_zeros_for_denormals(build, lambda: self._write(build))
+        else:
+            self._write(build)
+
+    def _write(self, build: Builder) -> None:
         begin, end = Value("%begin", "int64"), Value("%end", "int64")
         if not self.cut.block:
             build.loop(begin, end, 1, [], lambda unit, _: self._unit(build, unit, []))
@@ -193,11 +203,12 @@ class Tiles:
         ys = place.load(self.y)
         at = place.pointer(self.x)
         result = list(sums)
+        add = add_product if self.emulated else add_pairs if self.pairs else Builder.fma
         for r in rows:
             x = build.load(build.offset(at, r * self.x.strides[self.cut.row], dtype), dtype)
             spread = build.splat(x, self.width)
             for c, y in enumerate(ys, r * len(ys)):
-                result[c] = build.fma(spread, y, sums[c])
+                result[c] = add(build, spread, y, sums[c])
         return result
 
     def _epilogue(self, place: Place, sums: list[Values]) -> None:

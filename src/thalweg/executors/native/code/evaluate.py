@@ -6,12 +6,14 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 
+from thalweg.executors.native.code.bfloat import pair_neighbours
 from thalweg.executors.native.code.builder import Builder, Pointer, Value
 from thalweg.executors.native.code.operations import lower
 from thalweg.executors.native.plan.buffer import Buffer
 from thalweg.executors.native.plan.nest import Access, AxisMap, Key, Nest, made_of
 from thalweg.fields import dataclass
 from thalweg.graph.node import Kind, Node, Op
+from thalweg.ops.bfloat16 import PairBfloat16
 from thalweg.ops.broadcast import Reduction
 from thalweg.ops.cast import Cast
 from thalweg.ops.leaf import Constant
@@ -216,10 +218,12 @@ class Place:
 
     def _needs(self, key: Key) -> list[Key]:
         """What a value is computed from; nothing if it is loaded."""
-        node, _ = key
+        node, mapping = key
         if node in self.stored:
             return []
         access = self.nest.loads.get(key)
+        if self._neighbours(node, mapping) is not None:
+            return []
         counted = access is not None and access.buffer is None and node.op.kind is Kind.RANDOM
         loaded = access is not None and not counted
         return [] if loaded or isinstance(node.op, Constant) else made_of(self.nest.kernel, *key)
@@ -239,6 +243,9 @@ class Place:
             return [self._cast(x, node.dtype) for x in loaded] if access.buffer is None else loaded
         if isinstance(node.op, Reduction):  # over axes of size 1
             return self.value(node.inputs[0], tuple(range(len(kernel.space))))
+        pairs = self._neighbours(node, mapping)
+        if pairs is not None:
+            return self._load_pairs(pairs)
         ((first, first_mapping), *rest) = made_of(kernel, node, mapping)
         if is_view(node):
             return self.value(first, first_mapping)
@@ -248,6 +255,24 @@ class Place:
         assert self.lanes is not None, "vectors have lanes"
         spread = [self.spread(a) for a in arguments]
         return [lower(node.op, build, *vectors) for vectors in zip(*spread, strict=True)]
+
+    def _neighbours(self, node: Node, mapping: AxisMap) -> Access | None:
+        """Where the first of a pair of numbers lies, if the second follows it, and the next pair these two."""
+        if not isinstance(node.op, PairBfloat16) or self.lanes is None:
+            return None
+        first, second = (self.nest.loads.get((x, mapping)) for x in node.inputs)
+        if first is None or second is None or first.buffer is not second.buffer or first.buffer is None:
+            return None
+        alike = (first.offset + 1, first.strides, first.gathered) == second.place
+        return first if alike and first.strides[self.lanes.dim] == 2 and not self._gathers_lanes(first) else None
+
+    def _load_pairs(self, access: Access) -> Values:
+        build, lanes = self.build, self.lanes
+        assert lanes is not None, "pairs of neighbours lie along the lanes"
+        at, width = self.pointer(access), 2 * lanes.width
+        starts = [build.offset(at, j * width, access.dtype) for j in range(len(lanes.counts))]
+        numbers = [build.load(s, access.dtype, width, 2 * n) for s, n in zip(starts, lanes.counts, strict=True)]
+        return [pair_neighbours(build, x) for x in numbers]
 
     def _drawn(self, op: Op, seed: Value, step: Value, places: Values) -> Values:
         """Random numbers, of all vectors at once: the rounds of one wait for each other, those of several do not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thalweg.executors.native.code import elementwise, random, reduction, trigonometry
+from thalweg.executors.native.code import bfloat, elementwise, random, reduction, trigonometry
 from thalweg.executors.native.code.builder import Builder, Value
 from thalweg.executors.native.code.lowerings import Lowering
 from thalweg.graph.node import Kind, Op
@@ -10,6 +10,7 @@ from thalweg.graph.node import Kind, Op
 LOWERINGS: dict[type[Op], Lowering] = {
     **elementwise.LOWERINGS,
     **trigonometry.LOWERINGS,
+    **bfloat.LOWERINGS,
     **reduction.LOWERINGS,
     **random.LOWERINGS,
 }

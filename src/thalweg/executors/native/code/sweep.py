@@ -29,8 +29,11 @@ ROWS_AHEAD = 3
 """How many rows of a batch ahead of the one being copied are asked for: they lie anywhere in the data."""
 
 
-ROWS_AT_ONCE = 4
-"""Short rows that are worked on together."""
+LABELS_AHEAD = 8
+"""The same for what short rows need of the data: there is less to do for each."""
+
+ROWS_AT_ONCE = 2
+"""Short rows that are worked on together: four would save little more, and take LLVM twice as long."""
 
 
 class Sweep:
@@ -62,36 +65,37 @@ class Sweep:
         self.reductions = [n for n in nest.kernel.nodes if isinstance(n.op, Reduction) and n in nest.needed]
         self.swept = any(dim.swept for dim in dims)
         self.nothing = any(dim.swept and dim.size == 0 for dim in dims)
+        pairs = self._short_rows and not nest.images and self.outer and dims[self.outer[-1]].size % ROWS_AT_ONCE == 0
+        self.rows = ROWS_AT_ONCE if pairs else 1
+        """Of a unit, if that is short rows."""
 
     @property
     def units(self) -> int:
         """Into how many pieces the work can be divided."""
         outer = math.prod(self.nest.dims[d].size for d in self.outer)
-        return outer if self.row_mode or self.lane is None else outer * len(self._groups())
+        return outer // self.rows if self.row_mode or self.lane is None else outer * len(self._groups())
 
     def write(self, build: Builder) -> None:
         begin, end = Value("%begin", "int64"), Value("%end", "int64")
         top = Place(build, self.nest)
         top.prepare(range(len(self.nest.dims)))
-        if self._short_rows and self.units >= 2 * ROWS_AT_ONCE:
-            several = build.i_add(end, build.index(1 - ROWS_AT_ONCE))
-            (begin,) = build.loop(begin, several, ROWS_AT_ONCE, [begin], lambda unit, _: self._rows(top, unit))
-        build.loop(begin, end, 1, [], lambda unit, _: self._unit(build, top, unit))
+        one = self._several_rows if self.rows > 1 else self._unit
+        build.loop(begin, end, 1, [], lambda unit, _: one(build, top, unit))
 
     @property
     def _short_rows(self) -> bool:
         """Whether a unit is a row that stays in registers."""
         return self.row_mode and not self.inner and not self.nothing and len(self._groups()) == 1
 
-    def _rows(self, top: Place, unit: Value) -> list[Value]:
+    def _several_rows(self, build: Builder, top: Place, unit: Value) -> list[Value]:
         """A few short rows, operation by operation: what one row waits for leaves time for the others."""
-        build, kernel = top.build, self.kernel
-        moves = [self._decode(build, build.i_add(unit, build.index(i))) for i in range(ROWS_AT_ONCE)]
+        kernel, first = self.kernel, build.i_multiply(unit, self.rows)
+        moves = [self._decode(build, build.i_add(first, build.index(i))) for i in range(self.rows)]
         rows = [top.moved(move, opaque=True) for move in moves]
         wholes = [self._whole(row) for row in rows]
         for move, whole in zip(moves, wholes, strict=True):
             assert whole.lanes is not None, "a row has lanes"
-            self._ask_for_rows(top, {**move, whole.lanes.dim: build.index(0)}, whole.lanes, 2 * ROWS_AT_ONCE)
+            self._ask_for_rows(top, {**move, whole.lanes.dim: build.index(0)}, whole.lanes, LABELS_AHEAD)
         everything = tuple(range(len(kernel.space)))
         kept = tuple(a for a in everything if a not in kernel.swept)
         for node in kernel.nodes:
@@ -107,7 +111,7 @@ class Sweep:
         for row, whole in zip(rows, wholes, strict=True):
             self._store(whole, [root for root in kernel.roots if root.shape == kernel.space])
             self._store(row, [root for root in kernel.roots if root.shape != kernel.space])
-        return [build.i_add(unit, build.index(ROWS_AT_ONCE))]
+        return []
 
     def _groups(self) -> list[tuple[int, ...]]:
         """The lane axis in groups of vectors; the last group may be shorter and its last vector a part."""

@@ -43,7 +43,9 @@ class TransposedCopy:
         plain = node is root and source.buffer is not None and source.gathered is None
         if not plain or len(nest.dims) < 2 or ITEMSIZE[target.dtype] not in (4, 8):
             return False
-        return target.strides[-1] == 1 and source.strides[-1] != 1 and _run_of_source(nest) >= 0
+        # Not backwards: to the checked build what lies before the first byte of a block is outside.
+        forwards = source.strides[-1] >= 0 and source.strides[-1] != 1
+        return target.strides[-1] == 1 and forwards and _run_of_source(nest) >= 0
 
     @property
     def units(self) -> int:

@@ -13,15 +13,17 @@ The margins of windows are stored as zeros around a copy, except where a contrac
 from __future__ import annotations
 
 import math
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
+from thalweg.executors.native.plan.factors import Pairs, in_pairs, with_rounded_factors
 from thalweg.executors.native.plan.tiles import stands_alone
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Kind, Node, apply, exact_scope
-from thalweg.ops import broadcast, contract, filled, multiply, reshape, transpose
+from thalweg.ops import broadcast, filled, multiply, reshape, transpose
+from thalweg.ops.bfloat16 import PairBfloat16
 from thalweg.ops.broadcast import Broadcast, ReduceSum, Reduction
-from thalweg.ops.contraction import Contraction, Labels
+from thalweg.ops.contraction import Contraction, Labels, PairContraction
 from thalweg.ops.convolution import Windows
 from thalweg.ops.leaf import Constant, Input, Iota
 from thalweg.ops.shape import Transpose
@@ -66,9 +68,14 @@ class Legal:
     dense: frozenset[Node]
 
 
-def legalise(graph: Graph, gather: bool) -> Legal:
-    """The graph with contractions that tiles can do, and the nodes that have to be stored as they are for them."""
-    work = _Legalising()
+def legalise(graph: Graph, gather: bool, pairs: bool = False) -> Legal:
+    """The graph with contractions that tiles can do, and the nodes that have to be stored as they are for them.
+
+    Arguments:
+        pairs: whether there is code for products in bfloat16 of factors in pairs.
+    """
+    graph = with_rounded_factors(graph, pairs)
+    work = _Legalising(pairs)
     new: dict[Node, Node] = {}
     for node in graph.nodes():
         inputs = tuple(new[x] for x in node.inputs)
@@ -93,6 +100,10 @@ def _read_as_stored(graph: Graph, dense: Set[Node], gather: bool) -> set[Node]:
                 stored.add(source)  # its rows lie all over the data
             elif isinstance(source.op, Constant | Iota):
                 stored.add(_inside_margins(x))
+        for x in node.inputs if isinstance(node.op, PairBfloat16) and gather else ():
+            source = behind(x, stored)
+            if isinstance(source.op, Input):
+                stored.add(source)
         for x in node.inputs if node.op.kind is Kind.LOOKUP else ():
             lies_elsewhere = isinstance(x.op, Constant | Iota) or (gather and isinstance(x.op, Input))
             if lies_elsewhere or is_view(x):
@@ -105,7 +116,8 @@ def _read_as_stored(graph: Graph, dense: Set[Node], gather: bool) -> set[Node]:
 class _Legalising:
     """One node after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, pairs: bool) -> None:
+        self.pairs = Pairs() if pairs else None
         self.dense: set[Node] = set()
         self._copies: dict[tuple[Node, Labels], Node] = {}
         self._bordered: dict[Node, Node] = {}  # for windows whose margins are stored, those where they are not
@@ -136,17 +148,37 @@ class _Legalising:
         free = [label for label in result.long if (label in x.long) != (label in y.long)]
         lane = result.long[-1] if result.long[-1] in free else free[-1]
         out = (*(label for label in op.out if label != lane), lane)
+        paired = self.pairs is not None and in_pairs(node)
+        along = [label for label in op.summed if label in x.long][-1:] if paired else []
         x, y = (
-            self._lanes_last(operand, lane) if lane in operand.long else self._without_stored_margins(operand)
+            self._lanes_last(operand, lane, along) if lane in operand.long else self._beside_lanes(operand, along)
             for operand in (x, y)
         )
-        product = Operand(contract(x.node, y.node, x.labels, y.labels, out), out)
-        if _stands_alone(x if lane in x.long else y, out):
+        kind = PairContraction if paired else Contraction
+        product = Operand(apply(kind(x.labels, y.labels, out, op.precision), x.node, y.node), out)
+        emulated = op.precision and not paired  # with a setting of the processor that nothing else may have
+        if emulated or _stands_alone(x if lane in x.long else y, out):
             self.dense.add(product.node)
         return product.ordered(op.out).node
 
-    def _lanes_last(self, operand: Operand, lane: int) -> Operand:
-        """The operand with the lanes' axis last in memory."""
+    def _beside_lanes(self, operand: Operand, pairs: Sequence[int]) -> Operand:
+        """The operand without the lanes' axis, in pairs along an axis if there is one in ``pairs``."""
+        operand = self._without_stored_margins(operand)
+        return self._in_pairs(operand, pairs[0], 0.0) if pairs else operand
+
+    def _in_pairs(self, operand: Operand, label: int, rest: float) -> Operand:
+        assert self.pairs is not None, "there is code for pairs"
+        return Operand(self.pairs.along(operand.node, operand.labels.index(label), rest), operand.labels)
+
+    def _lanes_last(self, operand: Operand, lane: int, pairs: Sequence[int] = ()) -> Operand:
+        """The operand with the lanes' axis last in memory, in pairs along an axis if there is one in ``pairs``.
+
+        Pairs of neighbours are made before they are turned, others afterwards.
+        """
+        if pairs and operand.long[-1] == pairs[0]:
+            return self._lanes_last(self._in_pairs(operand, pairs[0], -0.0), lane)
+        if pairs:
+            return self._in_pairs(self._lanes_last(operand, lane), pairs[0], -0.0)
         if operand.long[-1] == lane:
             return operand
         labels = (*(label for label in operand.labels if label != lane), lane)

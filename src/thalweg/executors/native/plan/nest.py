@@ -225,7 +225,8 @@ def _operands(contraction: Node, places: Places) -> tuple[list[View], list[int]]
     assert isinstance(op, Contraction), "a contraction kernel has a contraction"
     operands = list(zip(contraction.inputs, (op.x, op.y), strict=True))
     sizes = {label: n for x, labels in operands for label, n in zip(labels, x.shape, strict=True)}
-    summed = [label for label in sizes if label not in op.out]
+    # Of float32 the order is any, as long as it is always the same; that of bfloat16 is part of what is defined.
+    summed = list(op.summed) if op.precision else [label for label in sizes if label not in op.out]
     views = []
     for x, labels in operands:
         view = places.source(x)
