@@ -1,16 +1,22 @@
 """Whole steps: in many parts as in one, and tasks alike with one function."""
 
+import ctypes
+
+import numpy as np
 import pytest
 from tests.executors import random_programs
 
 from thalweg import ops
 from thalweg.executors.native.code import step
-from thalweg.executors.native.code.builder import Module
+from thalweg.executors.native.code.builder import Builder, Module
+from thalweg.executors.native.code.llvm import Part, compile_object
 from thalweg.executors.native.code.step import generate, supported, target, writer_of
 from thalweg.executors.native.executor import NativeExecutor
 from thalweg.executors.native.host import AVX2
+from thalweg.executors.native.machine import this_host
 from thalweg.executors.native.plan import cost
 from thalweg.executors.native.plan.plan import make_plan
+from thalweg.executors.native.run.loader import load
 from thalweg.graph.node import Graph, Node
 from thalweg.ops import input_node, state_node, transpose
 from thalweg.ops.convolution import flip
@@ -87,3 +93,28 @@ def test_who_writes_a_task():
 def test_what_is_supported_follows_from_the_lowerings():
     assert supported(Take)
     assert not supported(Softmax)
+
+
+def test_shares_are_whole_and_even():
+    """Of 1 to 8 threads: they follow each other, and none has two units more than another."""
+    counts = [*range(2, 20), 100, 10_007]
+    host = this_host()
+    build = Builder(Module(host), ["out"], ["thread", "threads"], buffers=False)
+    (straight, mirrored) = step._shares(build)
+    for place, units in enumerate(counts):
+        for half, share in enumerate((straight, mirrored)):
+            for side, value in enumerate(step._share(build, units, share)):
+                build.line(f"%at{place}.{half}.{side} = getelementptr i64, ptr %out, i64 {4 * place + 2 * half + side}")
+                build.line(f"store i64 {value.text}, ptr %at{place}.{half}.{side}")
+    code = load([compile_object(Part(f"define void @shares{build.text()}"), host)])
+    shares = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(code.address("shares"))
+    for threads in range(1, 9):
+        found = np.zeros((threads, len(counts), 2, 2), np.int64)
+        for thread in range(threads):
+            shares(found[thread].ctypes.data, thread, threads)
+        for place, units in enumerate(counts):
+            for parts in (found[:, place, 0], found[::-1, place, 1]):
+                assert parts[0, 0] == 0
+                assert parts[-1, 1] == units
+                assert (parts[1:, 0] == parts[:-1, 1]).all()
+                assert np.ptp(parts[:, 1] - parts[:, 0]) <= 1

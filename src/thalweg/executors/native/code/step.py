@@ -90,7 +90,7 @@ def generate(
         module.write(f"@{stamps.CLOCK}", stamps.functions(host))
     if checked:
         module.write("@inside", _FAULTS)
-    module.write("@barrier", _barrier(host))
+    module.write("@barrier", barrier_function(host))
     yield module.part()
 
 
@@ -225,14 +225,17 @@ def _shares(build: Builder) -> list[tuple[Value, Value]]:
 
     Of ``units`` a thread does those from ``units * low >> 32`` to ``units * high >> 32``: the same part of every task,
     so that what it reads is mostly what it wrote. A task of one unit falls to the last thread, or, counted from the
-    other end, to the first; a stage's tasks of one unit take turns.
+    other end, to the first; a stage's tasks of one unit take turns. The fractions are rounded up, or of three units for
+    three threads the last one would do two.
     """
 
     def fraction(name: str, more: int) -> Value:
         place = build.emit(f"add i64 {name}, {more}", "int64")
         shifted = build.emit(f"shl i64 {place.text}, 32", "int64")
-        return build.emit(f"udiv i64 {shifted.text}, %threads", "int64")
+        above = build.emit(f"add i64 {shifted.text}, {less_one.text}", "int64")
+        return build.emit(f"udiv i64 {above.text}, %threads", "int64")
 
+    less_one = build.emit("sub i64 %threads, 1", "int64")
     mirrored = build.emit("sub i64 %threads, %thread", "int64")
     other = build.emit(f"sub i64 {mirrored.text}, 1", "int64")
     return [(fraction(name, 0), fraction(name, 1)) for name in ("%thread", other.text)]
@@ -276,7 +279,7 @@ def _pointer(build: Builder, plan: Plan, buffer: Buffer | None, here: dict[Buffe
     return begin, end
 
 
-def _barrier(host: Host) -> str:
+def barrier_function(host: Host) -> str:
     """``barrier``: each thread raises its own number, then waits until every other's is as high.
 
     A number of its own, on a cache line of its own: writing it takes the line from the readers once, where a shared

@@ -5,7 +5,7 @@ milliseconds of steps on one number of threads, and each piece is a measurement.
 on another number take turns with pieces on the chosen one, so that both meet the same disturbances, until one of the
 two is clearly quicker.
 
-- Nothing is decided by a single piece: two on each side must agree, or the medians of three.
+- Nothing is decided by a single piece: two or three on each side must agree, else the medians of five.
 - More threads may have become the better choice without any sign of it (another program ended): they are tried again
   and again. Fewer become the better choice when more become slower, which the chosen number's own pieces show: they
   are looked at again at once when those change, and seldom otherwise.
