@@ -17,6 +17,7 @@ from thalweg.executors.executor import Executor
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph, Node
 from thalweg.graph.text import to_text
+from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
 from thalweg.ops import (
     concatenate,
@@ -33,6 +34,7 @@ from thalweg.ops import (
 )
 from thalweg.ops.contraction import products_in
 from thalweg.ops.convolution import flip
+from thalweg.state.layout import empty
 
 SIZES = (2, 3, 4, 5, 7, 8, 13, 16, 17, 31, 32, 33, 48, 65)
 LARGEST = 5000
@@ -158,8 +160,16 @@ def results(executor: Executor, graph: Graph, arrays: dict[str, np.ndarray], thr
         if node.op.name in ("input", "state"):
             leaves[node.op.name][node.op.label] = arrays[node.op.label].copy()  # type: ignore[attr-defined]
     program = executor.compile(graph, gather=False)
-    program.run(leaves.get("state", {}), leaves.get("input", {}), None, made, threads)
+    states = {name: _stored(array) for name, array in leaves.get("state", {}).items()}
+    program.run(states, leaves.get("input", {}), None, made, threads)
     return made
+
+
+def _stored(array: np.ndarray) -> np.ndarray:
+    """The same numbers where a state has them."""
+    state = empty(TensorType(array.shape, str(array.dtype)))
+    state[...] = array
+    return state
 
 
 def fault(executor: Executor, seed: int) -> str:

@@ -19,7 +19,9 @@ from thalweg import layers, ops
 from thalweg.backprop import gradients
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
+from thalweg.graph.types import TensorType
 from thalweg.layers.tracing import tracing
+from thalweg.state.layout import empty
 from thalweg.state.names import parameter_state
 
 PRIMES_AND_VECTORS = (1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 17, 23, 31, 32, 33, 37, 48, 53, 61, 64, 67, 70)
@@ -157,9 +159,16 @@ def compiled(case: Case, executor, dtype: str = "float32", threads: tuple[int, .
     results = []
     for count in threads:
         results.append({name: np.full(node.shape, 77, dtype) for name, node in outputs.items()})
-        state = {parameter_state(name): arrays[name] for name in parameters}
+        state = {parameter_state(name): _stored(arrays[name]) for name in parameters}
         program.run(state, {"x": arrays["x"], "g": arrays["g"]}, None, results[-1], count)
     return results
+
+
+def _stored(array: np.ndarray) -> np.ndarray:
+    """The same numbers where a state has them."""
+    state = empty(TensorType(array.shape, str(array.dtype)))
+    state[...] = array
+    return state
 
 
 def pytorch(case: Case, *, absolute: bool = False) -> Arrays:

@@ -24,6 +24,11 @@ def test_rows_that_would_collide_are_padded_by_a_cache_line():
     assert np.count_nonzero(array) == 1024
 
 
-def test_vectors_and_other_rows_are_dense():
+def test_long_rows_begin_on_lines():
+    assert empty(TensorType((3, 1000))).strides == (1008 * 4, 4)
+    assert row_stride(TensorType((3, 500))) == 528  # 512 would collide
+
+
+def test_vectors_and_short_rows_are_dense():
     assert row_stride(TensorType((1024,))) == 1024
-    assert empty(TensorType((3, 100))).strides == (400, 4)
+    assert empty(TensorType((3, 50))).strides == (200, 4)

@@ -1,4 +1,4 @@
-"""How arrays of state lie in memory: aligned to cache lines, rows a little apart where powers of two would collide."""
+"""How arrays of state lie in memory: rows begin on cache lines, a little apart where powers of two would collide."""
 
 from __future__ import annotations
 
@@ -15,19 +15,28 @@ CONFLICT_BYTES = 1024
 """Rows a multiple of this apart fall into few sets of the first cache, so that a column of them evicts itself."""
 
 
+WORTH_LINES = 1 / 8
+"""The share of a row that may be added to it, so that the next one begins on a line of its own: else every vector of
+every other row lies on two lines, and processors do not foresee where the next row is.
+"""
+
+
 def row_stride(kind: TensorType) -> int:
-    """Elements from one row (last axis) to the next: the row's size, plus a cache line where rows would collide.
+    """Elements from one row (last axis) to the next: its size, up to whole lines, one more where rows would collide.
 
     Example:
-        >>> row_stride(TensorType((784, 512))), row_stride(TensorType((784, 500)))
-        (528, 500)
+        >>> row_stride(TensorType((784, 512))), row_stride(TensorType((784, 1000))), row_stride(TensorType((784, 10)))
+        (528, 1008, 10)
     """
     if kind.rank < 2:
         return kind.size
     item_bytes = np.dtype(kind.dtype).itemsize
-    columns = kind.shape[-1]
-    collide = columns > 0 and columns * item_bytes % CONFLICT_BYTES == 0
-    return columns + LINE_BYTES // item_bytes if collide else columns
+    row_bytes = kind.shape[-1] * item_bytes
+    if -row_bytes % LINE_BYTES <= row_bytes * WORTH_LINES:
+        row_bytes += -row_bytes % LINE_BYTES
+    if row_bytes and row_bytes % CONFLICT_BYTES == 0:
+        row_bytes += LINE_BYTES
+    return row_bytes // item_bytes
 
 
 def empty(kind: TensorType) -> np.ndarray:

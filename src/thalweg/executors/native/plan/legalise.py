@@ -16,7 +16,6 @@ import math
 from collections.abc import Sequence, Set
 from dataclasses import replace
 
-from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.factors import Pairs, in_pairs, with_rounded_factors
 from thalweg.executors.native.plan.tiles import stands_alone
 from thalweg.fields import dataclass
@@ -209,9 +208,7 @@ def _stands_alone(y: Operand, out: Labels) -> bool:
     Arguments:
         y: the operand with the lanes.
     """
-    sizes = dict(zip(y.labels, y.node.shape, strict=True))
-    summed = [n for label, n in sizes.items() if label not in out and n != 1]
-    return stands_alone(summed, sizes[out[-1]], ITEMSIZE[y.node.dtype])
+    return stands_alone([n for label, n in zip(y.labels, y.node.shape, strict=True) if label not in out])
 
 
 def _reduced(op: Reduction, x: Node) -> Node:

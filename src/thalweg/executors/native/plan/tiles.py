@@ -36,8 +36,11 @@ ALIKE = 1.05
 BLOCK_BYTES = 256 * 1024
 """How much of y, of the operand with the lanes, a pass over the tiles reads: what the second-level cache keeps."""
 
-BLOCKS_ALONE = 4
-"""An operand of more blocks is worth a kernel that only adds up; of fewer, what follows is rather done on its tiles."""
+BLOCK_TURNS = 256
+"""The fewest products that a pass adds to a sum: fetching and storing it again takes as long as two."""
+
+LONGEST = 4096
+"""The most products of a sum that is added up in one pass: of more, not even one panel of y stays in the cache."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +233,7 @@ def best_tile(rows: int, vectors: int, host: Host) -> tuple[int, int]:
 
 
 def block_length(summed: Sequence[int], lane: int, itemsize: int) -> int:
-    """How much of the first summed axis a pass over the tiles covers; 0 if all is added up in one pass.
+    """How much of the first summed axis a pass over the tiles covers, half of it at most; 0 if there is but one pass.
 
     A weight gradient of a convolution adds up over all places of all images: tile by tile it would read the images
     again and again from memory. What comes after the sum must then be another kernel's work.
@@ -239,18 +242,19 @@ def block_length(summed: Sequence[int], lane: int, itemsize: int) -> int:
         summed: sizes of the summed axes that are longer than 1.
         lane: size of the lanes' axis.
     """
-    if not summed:
+    if not stands_alone(summed):
         return 0
-    length = max(1, BLOCK_BYTES // (math.prod(summed[1:]) * lane * itemsize))
-    return length if 2 * length <= summed[0] else 0
+    inner = math.prod(summed[1:])
+    length = max(BLOCK_BYTES // (inner * lane * itemsize), BLOCK_TURNS // inner, 1)
+    return min(length, summed[0] // 2)
 
 
-def stands_alone(summed: Sequence[int], lane: int, itemsize: int) -> bool:
+def stands_alone(summed: Sequence[int]) -> bool:
     """Whether a product is stored as it is, so that it can be added up block by block.
 
     It then has a ``block_length``, also where neighbouring axes are merged.
     """
-    return math.prod(summed) * lane * itemsize > BLOCKS_ALONE * BLOCK_BYTES
+    return math.prod(summed) > LONGEST
 
 
 def _clips(x: Access, y: Access, summed: Sequence[int]) -> dict[int, Clip]:

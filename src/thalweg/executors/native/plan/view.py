@@ -14,6 +14,7 @@ from thalweg.ops import views as ops
 from thalweg.ops.shape import Reshape
 from thalweg.ops.views import Line
 from thalweg.passes.fuse import is_view
+from thalweg.state.layout import LINE_BYTES
 from thalweg.state.layout import strides as state_strides
 
 
@@ -62,14 +63,19 @@ def whole(buffer: Buffer) -> View:
 PAGE_BYTES = 4096
 """Rows a multiple of this apart fall into one set of the first cache."""
 
+APART_BYTES = 1024
+"""Shorter rows than this follow each other, so that sweeps go over all of them as over one."""
+
 
 def temporary(node: Node, *, even: bool = False) -> View:
-    """Memory of a stored value's own. Matrices have their rows apart like states where columns would collide.
+    """Memory of a stored value's own. Matrices of long rows have them apart like states where columns would collide, or
+    rows begin within lines.
 
     Arguments:
         even: the rows must follow each other.
     """
-    apart = node.rank == 2 and not even and dense_strides(node.shape)[0] * ITEMSIZE[node.dtype] % PAGE_BYTES == 0
+    row_bytes = node.shape[-1] * ITEMSIZE[node.dtype] if node.rank == 2 and not even else 0
+    apart = row_bytes >= APART_BYTES and (row_bytes % PAGE_BYTES == 0 or row_bytes % LINE_BYTES != 0)
     strides = state_strides(node.type) if apart else dense_strides(node.shape)
     label = f"{node.op.name} of {node.layer}" if node.layer else node.op.name
     return whole(Buffer(label, "temporary", node.type, strides))
