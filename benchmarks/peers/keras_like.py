@@ -27,8 +27,11 @@ def train_with(api: Any, task: Task, arrays: Arrays, clock: Clock) -> float:
     return float(accuracy)
 
 
-def infer_with(api: Any, task: Task, arrays: Arrays, clock: Clock) -> float:
-    """Predict or evaluate all training rows, again and again; finding the best batch size counts as set-up."""
+def infer_with(api: Any, task: Task, arrays: Arrays, clock: Clock, *, any_size: bool = False) -> float:
+    """Predict or evaluate all training rows, again and again.
+
+    Finding the best batch size counts as set-up; with ``any_size`` it makes no difference.
+    """
     api.utils.set_random_seed(task.seed)
     model = compiled_model(api, task.workload)
     x, y = arrays.x_train, arrays.y_train
@@ -38,7 +41,7 @@ def infer_with(api: Any, task: Task, arrays: Arrays, clock: Clock) -> float:
             return float(model.predict(x, batch_size=batch_size, verbose=0).mean())
         return float(model.evaluate(x, y, batch_size=batch_size, verbose=0)[0])
 
-    batch_size = quickest(once)
+    batch_size = task.workload.batch_size if any_size else quickest(once)
     clock.ready()
     for _ in range(task.epochs):
         clock.epoch(once(batch_size))

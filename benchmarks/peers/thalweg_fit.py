@@ -20,7 +20,7 @@ def train(task: Task, arrays: Arrays, clock: Clock) -> float:
 
 def infer(task: Task, arrays: Arrays, clock: Clock) -> float:
     """The same lines as for Keras."""
-    return infer_with(thalweg, task, arrays, clock)
+    return infer_with(thalweg, task, arrays, clock, any_size=True)
 
 
 def train_population(task: Task, arrays: Arrays, clock: Clock) -> float:
