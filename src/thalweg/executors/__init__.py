@@ -7,7 +7,7 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from thalweg.errors import ArgumentError, did_you_mean
+from thalweg.errors import ArgumentError, ExecutorError, did_you_mean
 from thalweg.executors import debug
 
 if TYPE_CHECKING:
@@ -46,21 +46,35 @@ def _slow(reason: str) -> Executor:
 
 
 def named(name: str) -> Executor:
-    """The executor of this name. Raises ArgumentError for an unknown one."""
+    """The executor of this name.
+
+    Raises: ArgumentError for an unknown one, ExecutorError if there is no memory to load it into.
+    """
     if name == "numpy":
         from thalweg.executors.numpy import NumpyExecutor
 
         return NumpyExecutor()
     if name == "native":
-        from thalweg.executors.native.executor import NativeExecutor  # the machinery of code generation
-
-        return NativeExecutor()
+        return _native()
     raise ArgumentError(
         "there is no executor of this name",
         expected=" or ".join(map(repr, NAMES)),
         got=repr(name),
         fix=did_you_mean(name, NAMES),
     )
+
+
+def _native() -> Executor:
+    try:
+        from thalweg.executors.native.executor import NativeExecutor  # the machinery of code generation
+    except ImportError as error:  # one of Python's own libraries could not be mapped
+        raise ExecutorError(
+            "the native executor cannot be loaded",
+            expected="memory to map it into, and a whole installation of Python and NumPy",
+            got=str(error),
+            fix="raise the limit if there is one (ulimit -v), or set THALWEG_EXECUTOR=numpy",
+        ) from error
+    return NativeExecutor()
 
 
 def meant(executor: Any) -> Executor:

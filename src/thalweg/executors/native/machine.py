@@ -17,7 +17,7 @@ from thalweg.errors import ArgumentError, ExecutorError
 from thalweg.executors.native.code.llvm import llvm_version
 from thalweg.executors.native.families import Identity, core_with, units
 from thalweg.executors.native.host import AVX2, AVX512, AVX512_BF16, NEON, SSE2, Core, Host
-from thalweg.executors.native.run import cache, measure
+from thalweg.executors.native.run import cache
 from thalweg.executors.native.scaling import BARRIER_SECONDS
 
 _AVX512_NEEDS = {"avx512f", "avx512bw", "avx512dq", "avx512vl"}
@@ -125,6 +125,8 @@ def core_of(host: Host) -> Source:
 
 def measured(host: Host) -> tuple[Core, str]:
     """What was measured of this machine, by whichever process was the first; where it is from."""
+    from thalweg.executors.native.run import measure  # code that processors which are known do without
+
     name = cache.key("core", repr(host), cpu_name(), llvm_version())
     content = cache.load(name)
     if content is not None:
@@ -144,7 +146,7 @@ def highest_clock(file: Path = Path("/sys/devices/system/cpu/cpu0/cpufreq/cpuinf
         kilohertz = int(file.read_text())
     except (OSError, ValueError):
         return None
-    return measure.nearest(kilohertz / 1e6, measure.CLOCKS) if kilohertz > 0 else None
+    return max(0.5, round(2 * kilohertz / 1e6) / 2) if kilohertz > 0 else None
 
 
 def cache_sizes(folder: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> dict[int, int]:
