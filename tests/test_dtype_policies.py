@@ -149,6 +149,11 @@ def test_a_network_learns_by_it():
     assert model.predict(x).dtype == np.float32
 
 
+def test_an_array_is_no_policy():
+    with pytest.raises(ArgumentError, match="argument 'dtype' does not fit its rule"):
+        layers.Dense(2, dtype=np.array([None, 1]))
+
+
 @pytest.mark.parametrize(
     ("bad", "says"),
     [

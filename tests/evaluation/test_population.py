@@ -88,7 +88,7 @@ def test_one_that_breaks_is_reported_after_the_others_have_ended():
 def test_bad_data_end_all_at_once():
     models = [nets.classifier(seed=i) for i in range(3)]
     with pytest.raises(ValueError, match="does not fit the model's input"):
-        fit_many(models, X, Y, each=[{}, {"x": X[:, :2]}, {}], epochs=10**6, verbose=0)
+        fit_many(models, X, Y, each=[{}, {"x": X[:, :2]}, {}], epochs=10**6, verbose=0, threads=3)
 
 
 def test_the_line(capsys):

@@ -622,7 +622,8 @@ class Layer(Registered):
 def _dtype_of(layer: Layer) -> Any:
     """The dtype of the layer's weights, and of the tensors that it works on."""
     policy = vars(layer).get("dtype")
-    return DTypePolicy(policy).variable_dtype if policy in dtype_policies.NAMES else policy
+    known = isinstance(policy, str) and policy in dtype_policies.NAMES
+    return DTypePolicy(policy).variable_dtype if known else policy
 
 
 def _set_policy(layer: Layer, given: Any) -> None:
