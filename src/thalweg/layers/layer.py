@@ -622,8 +622,9 @@ class Layer(Registered):
 def _dtype_of(layer: Layer) -> Any:
     """The dtype of the layer's weights, and of the tensors that it works on."""
     policy = vars(layer).get("dtype")
-    known = isinstance(policy, str) and policy in dtype_policies.NAMES
-    return DTypePolicy(policy).variable_dtype if known else policy
+    if isinstance(policy, str) and policy in dtype_policies.NAMES:
+        return DTypePolicy(policy).variable_dtype
+    return policy  # nothing yet, or what check_fields refuses
 
 
 def _set_policy(layer: Layer, given: Any) -> None:
