@@ -18,12 +18,12 @@ from thalweg.executors.native.code.addresses import BARRIER_SHIFT
 from thalweg.executors.native.code.llvm import Part, compile_object
 from thalweg.executors.native.code.step import barrier_function, target
 from thalweg.executors.native.machine import this_host
-from thalweg.executors.native.plan.cost import LINE_SECONDS, scaling
+from thalweg.executors.native.plan.cost import scaling
 from thalweg.executors.native.plan.plan import make_plan
 from thalweg.executors.native.run.chooser import candidates
 from thalweg.executors.native.run.loader import load, system_yield
 from thalweg.executors.native.run.team import run_on
-from thalweg.executors.native.scaling import BARRIER_SECONDS, POLL_SECONDS, Scaling
+from thalweg.executors.native.scaling import BARRIER_SECONDS, LINE_SECONDS, POLL_SECONDS, Scaling
 from thalweg.model.engine import step_graph
 
 ROUNDS = 2000

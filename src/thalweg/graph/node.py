@@ -115,6 +115,10 @@ class Node(Operators):
         """How many axes it has."""
         return len(self.type.shape)
 
+    def on(self, inputs: Nodes) -> Node:
+        """The same operation of the same layer on other inputs, of the same types; the node itself on its own."""
+        return self if inputs == self.inputs else Node(self.op, inputs, self.type, self.layer)
+
     def __repr__(self) -> str:
         made_by = f" of {self.layer}" if self.layer else ""
         return f"<{self.op.name} {self.type}{made_by}>"

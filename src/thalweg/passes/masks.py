@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 
-from thalweg.graph.node import Graph, Kind, Node, exact_scope
+from thalweg.graph.node import Graph, Kind, Node
 from thalweg.ops.broadcast import Broadcast, Reduction
 from thalweg.ops.elementwise import Less, Relu
 from thalweg.ops.leaf import Constant
@@ -30,8 +30,7 @@ def masks(graph: Graph, cheap: Callable[[Node], bool]) -> Graph:
             (x,) = node.inputs[1].inputs
             if _computed_again(x, stored, cheap):
                 inputs = (inputs[0], new[x])
-        with exact_scope(node.layer):
-            new[node] = node if inputs == node.inputs else Node(node.op, inputs, node.type, node.layer)
+        new[node] = node.on(inputs)
     return graph.rebuilt(new)
 
 

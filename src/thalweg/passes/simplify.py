@@ -47,7 +47,7 @@ def simplify(graph: Graph, supported: Callable[[type[Op]], bool]) -> Graph:
                 continue
             with exact_scope(node.layer):
                 inputs = tuple(done[x] for x in node.inputs)
-                current = node if inputs == node.inputs else Node(node.op, inputs, node.type, node.layer)
+                current = node.on(inputs)
                 better = _simpler(current)
                 if better is current and not supported(type(node.op)):
                     parts = node.op.decompose(*inputs)

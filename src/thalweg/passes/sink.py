@@ -60,7 +60,7 @@ class _Sinking:
             if groups:
                 axes = tuple(a for axis in node.op.axes for a in groups[axis])
                 return reshape(apply(type(node.op)(axes), inputs[0].inputs[0]), node.shape)
-        return node if inputs == node.inputs else Node(node.op, inputs, node.type, node.layer)
+        return node.on(inputs)
 
     def _repeated(self, x: Node) -> Groups | None:
         """For each axis those that it is merged of, if x is another shape of what is repeated within an axis."""

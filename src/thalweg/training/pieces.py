@@ -37,18 +37,18 @@ def piece_rows(graph: Graph, batch: int) -> int:
     rows = MOST_ROWS
     while rows > FEWEST_ROWS and any(rows * _row_bytes(node, batch) > NEAR_BYTES for node in nodes):
         rows //= 2
-    weights = [source(x).type for node in nodes for x in node.inputs]
+    weights = [_source(x).type for node in nodes for x in node.inputs]
     far = any(kind.nbytes > FAR_BYTES for kind in weights if kind.size % batch)
     return MOST_ROWS if far else rows
 
 
 def _row_bytes(node: Node, batch: int) -> int:
     """What an operation reads and makes of a row."""
-    kinds = [node.type, *(source(x).type for x in node.inputs)]
+    kinds = [node.type, *(_source(x).type for x in node.inputs)]
     return sum(kind.nbytes for kind in kinds if kind.size % batch == 0) // batch
 
 
-def source(node: Node) -> Node:
+def _source(node: Node) -> Node:
     """What a view is a view of."""
     while node.op.kind in (Kind.VIEW, Kind.WINDOW, Kind.MOVE):
         node = node.inputs[0]

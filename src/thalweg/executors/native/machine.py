@@ -18,7 +18,7 @@ from thalweg.executors.native.code.llvm import llvm_version
 from thalweg.executors.native.families import Identity, core_with, units
 from thalweg.executors.native.host import AVX2, AVX512, AVX512_BF16, NEON, SSE2, Core, Host
 from thalweg.executors.native.run import cache
-from thalweg.executors.native.scaling import BARRIER_SECONDS
+from thalweg.executors.native.scaling import BARRIER_SECONDS, LINE_SECONDS
 
 _AVX512_NEEDS = {"avx512f", "avx512bw", "avx512dq", "avx512vl"}
 _NEEDS = {
@@ -177,8 +177,6 @@ def _sysctl_cache(level: int) -> int:
 
 def facts() -> dict[str, str]:
     """What ``thalweg info`` shows of the machine."""
-    from thalweg.executors.native.plan.cost import LINE_SECONDS  # training loads the planner only to compile
-
     host = this_host()
     core, cycles, caches, clock = core_of(host)
     sizes = ", ".join(f"{size >> 10:,} KB" for size in (core.l1_bytes, core.l2_bytes, core.l3_bytes))

@@ -10,6 +10,9 @@ BARRIER_SECONDS = 0.6e-6
 POLL_SECONDS = 0.05e-6
 """What it costs more for every other thread: its number at the barrier has to come from its core's cache."""
 
+LINE_SECONDS = 12e-9
+"""What it costs to take a cache line over from another core: measured 9 ns to read, and some to write it again."""
+
 
 class Scaling(NamedTuple):
     """What makes up the time of a step.

@@ -8,13 +8,10 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.plan.buffer import Buffer
 from thalweg.executors.native.plan.nest import Nest
-from thalweg.executors.native.scaling import Scaling
+from thalweg.executors.native.scaling import LINE_SECONDS, Scaling
 
 TASK_SECONDS = 10e-9
 """What a task costs however little it does."""
-
-LINE_SECONDS = 12e-9
-"""What it costs to take a cache line over from another core: measured 9 ns to read, and some to write it again."""
 
 NEGLIGIBLE = 1e-3
 """The share of a step that may well take some times longer."""

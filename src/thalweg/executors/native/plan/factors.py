@@ -49,19 +49,15 @@ def with_rounded_factors(graph: Graph, pairs: bool) -> Graph:
         if node not in rounded:
             with exact_scope(node.layer):
                 seen = is_view(node)
-                rounded[node] = _like(node, (factor(node.inputs[0]),)) if seen else round_to_bfloat16(node)
+                rounded[node] = node.on((factor(node.inputs[0]),)) if seen else round_to_bfloat16(node)
         return rounded[node]
 
     for node in graph.nodes() if wanted else ():
         inputs = tuple(new[x] for x in node.inputs)
         if node in wanted:
             inputs = tuple(factor(x) for x in inputs)
-        new[node] = node if inputs == node.inputs else _like(node, inputs)
+        new[node] = node.on(inputs)
     return graph.rebuilt(new) if wanted else graph
-
-
-def _like(node: Node, inputs: tuple[Node, ...]) -> Node:
-    return Node(node.op, inputs, node.type, node.layer)
 
 
 class Pairs:

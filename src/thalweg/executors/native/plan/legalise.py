@@ -79,9 +79,8 @@ def legalise(graph: Graph, gather: bool, pairs: bool = False) -> Legal:
     new: dict[Node, Node] = {}
     for node in graph.nodes():
         inputs = tuple(new[x] for x in node.inputs)
-        same = node if inputs == node.inputs else Node(node.op, inputs, node.type, node.layer)
         with exact_scope(node.layer):
-            new[node] = work.legal(same)
+            new[node] = work.legal(node.on(inputs))
     graph = graph.rebuilt(new)
     return Legal(graph, frozenset(work.dense | _read_as_stored(graph, work.dense, gather)))
 

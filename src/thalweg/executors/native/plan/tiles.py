@@ -13,13 +13,11 @@ from itertools import pairwise
 
 from thalweg.executors.native.host import ITEMSIZE, Host
 from thalweg.executors.native.plan.nest import Access, Nest
+from thalweg.executors.native.plan.view import WAY_BYTES
 from thalweg.fields import dataclass
 
 FULL_HEIGHT = 12
 """Rows of an axis that are enough for high tiles."""
-
-WAY_BYTES = 4096
-"""Of rows so far apart, or a multiple of it, the first-level cache keeps only as many as it has ways."""
 
 WAYS = 8
 """Of a first-level cache, at least."""

@@ -60,8 +60,8 @@ def whole(buffer: Buffer) -> View:
     return View(buffer, 0, buffer.strides, 0 if buffer.gathered else None)
 
 
-PAGE_BYTES = 4096
-"""Rows a multiple of this apart fall into one set of the first cache."""
+WAY_BYTES = 4096
+"""Rows a multiple of this apart fall into one set of the first-level cache, which keeps as many as it has ways."""
 
 APART_BYTES = 1024
 """Shorter rows than this follow each other, so that sweeps go over all of them as over one."""
@@ -75,7 +75,7 @@ def temporary(node: Node, *, even: bool = False) -> View:
         even: the rows must follow each other.
     """
     row_bytes = node.shape[-1] * ITEMSIZE[node.dtype] if node.rank == 2 and not even else 0
-    apart = row_bytes >= APART_BYTES and (row_bytes % PAGE_BYTES == 0 or row_bytes % LINE_BYTES != 0)
+    apart = row_bytes >= APART_BYTES and (row_bytes % WAY_BYTES == 0 or row_bytes % LINE_BYTES != 0)
     strides = state_strides(node.type) if apart else dense_strides(node.shape)
     label = f"{node.op.name} of {node.layer}" if node.layer else node.op.name
     return whole(Buffer(label, "temporary", node.type, strides))

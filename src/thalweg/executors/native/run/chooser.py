@@ -84,6 +84,14 @@ class _Trial:
     def is_rivals_turn(self) -> bool:
         return len(self.theirs) < len(self.ours)
 
+    def took(self, step: float, seconds: float) -> None:
+        """A piece of whoever's turn it was: seconds of each of its steps, and of all."""
+        if self.is_rivals_turn:
+            self.theirs.append(step)
+            self.cost += seconds * max(0.0, 1 - self.ours[-1] / step)
+        else:
+            self.ours.append(step)
+
     def verdict(self, known: bool) -> bool | None:
         """Whether the rival is better; None if that is not clear yet.
 
@@ -127,13 +135,11 @@ class ThreadChooser:
 
     def next(self, steps: int) -> tuple[int, int]:
         """A number of threads, and how many of the next steps, of which there are ``steps``, it should run."""
-        trial = self._trial
-        threads = trial.rival if trial is not None and trial.is_rivals_turn else self.threads
-        arm = self._arms[threads]
+        arm = self._arms[self._turn]
         if not arm.measured:
-            return threads, 1
+            return self._turn, 1
         left = self._piece_seconds - self._seconds
-        return threads, max(1, min(steps, math.ceil(left / max(arm.seconds, 1e-9))))
+        return self._turn, max(1, min(steps, math.ceil(left / max(arm.seconds, 1e-9))))
 
     def took(self, steps: int, seconds: float) -> None:
         """What the steps that ``next`` asked for have taken, or the first of them."""
@@ -142,25 +148,23 @@ class ThreadChooser:
             arm.wait -= seconds
         self._steps += steps
         self._seconds += seconds
-        trial = self._trial
-        rival = trial is not None and trial.is_rivals_turn
-        arm = self._arms[trial.rival if trial is not None and rival else self.threads]
+        arm = self._arms[self._turn]
         if not arm.measured:
             self._measure(arm, seconds / steps)
         if self._seconds < self._piece_seconds:
             return
-        piece = self._seconds / self._steps
-        lasted = self._seconds
+        piece, lasted = self._seconds / self._steps, self._seconds
         self._steps, self._seconds = 0, 0.0
-        if trial is None:
+        if self._trial is None:
             self._settled(piece)
-        elif rival:
-            trial.theirs.append(piece)
-            trial.cost += lasted * max(0.0, 1 - trial.ours[-1] / piece)
-            self._judge(trial)
         else:
-            trial.ours.append(piece)
-            self._judge(trial)
+            self._trial.took(piece, lasted)
+            self._judge(self._trial)
+
+    @property
+    def _turn(self) -> int:
+        """The number of threads that runs the next steps."""
+        return self._trial.rival if self._trial is not None and self._trial.is_rivals_turn else self.threads
 
     @property
     def _piece_seconds(self) -> float:
