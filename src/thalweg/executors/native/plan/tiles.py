@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import pairwise
 
 from thalweg.executors.native.host import ITEMSIZE, Host
@@ -143,6 +144,21 @@ class Tiling:
     def clipped_by_row(self) -> int | None:
         """The summed axis of which a border clips more or less from row to row."""
         return next((d for d, clip in self.clips.items() if clip.place == self.row), None)
+
+    @cached_property
+    def fetched(self) -> tuple[Access, ...]:
+        """What is read after the sums of a tile, vector by vector, and at another place for each row."""
+        loads = [a for a in self.nest.loads.values() if a.buffer is not None and a.gathered is None]
+        return tuple(a for a in loads if a.strides[self.row] and a.strides[self.lane] == 1)
+
+    def fetches(self, height: int) -> bool:
+        """Whether a tile's sums are long enough to fetch meanwhile, row by row, what is read after the next one's.
+
+        Weights and an optimizer's slots come from the last cache or from memory. Rows of one tile lie far apart, which
+        no processor foresees, and what follows the sums is too much for it to begin with the next tile's.
+        """
+        first = next(iter(self.summed), None)
+        return bool(self.fetched) and first not in (None, *self.clips) and self.nest.dims[first].size >= height
 
     def shape(self, i: int) -> TileShape:
         """The shape of the tiles of part ``i`` of the rows."""
