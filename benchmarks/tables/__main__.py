@@ -46,9 +46,13 @@ def parse() -> argparse.Namespace:
 def run(given: argparse.Namespace) -> None:
     """The cheapest first; each result is a line of results.jsonl as soon as it is there."""
     results = given.folder / "results.jsonl"
-    there = {(r["model"], r["table"], r["split"]) for r in map(json.loads, results.open())} if results.exists() else set()
+    there = (
+        {(r["model"], r["table"], r["split"]) for r in map(json.loads, results.open())} if results.exists() else set()
+    )
     rows = {name: json.loads((given.folder / f"{name}.json").read_text())["rows"] for name in given.tables}
-    todo = [(m, t, s) for m in given.models for t in given.tables for s in range(given.splits) if (m, t, s) not in there]
+    todo = [
+        (m, t, s) for m in given.models for t in given.tables for s in range(given.splits) if (m, t, s) not in there
+    ]
     for model, table, split in sorted(todo, key=lambda job: COST[job[0]] * rows[job[1]] * (1 + job[2])):
         line = {"model": model, "table": table, "split": split, **one(given.folder, model, table, split, given.threads)}
         with results.open("a") as file:

@@ -139,7 +139,9 @@ class TestByHand:
 
     def test_weight_decay_by_a_schedule(self):
         """That of the first step is the schedule's at 0."""
-        values, _ = steps(SGD(0.5, weight_decay=schedules.PiecewiseConstantDecay([0], [0.25, 0.5])), [2.0], [[0.0], [0.0]])
+        values, _ = steps(
+            SGD(0.5, weight_decay=schedules.PiecewiseConstantDecay([0], [0.25, 0.5])), [2.0], [[0.0], [0.0]]
+        )
         np.testing.assert_allclose(values[:, 0], [2.0 * 0.875, 2.0 * 0.875 * 0.75])
 
     def test_lion_moves_by_the_rate(self):

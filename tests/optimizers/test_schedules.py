@@ -68,7 +68,9 @@ def test_log_cosine_cycles_rest_at_times_that_double():
 
 def test_flat_cosine_is_flat_and_then_falls_to_nothing():
     schedule = FlatCosine(0.4, 100, flat=0.2)
-    np.testing.assert_allclose([schedule(step) for step in (0, 20, 60, 100, 101)], [0.4, 0.4, 0.2, 0.0, 0.0], atol=1e-12)
+    np.testing.assert_allclose(
+        [schedule(step) for step in (0, 20, 60, 100, 101)], [0.4, 0.4, 0.2, 0.0, 0.0], atol=1e-12
+    )
 
 
 def test_one_cycle_stays_at_its_end():

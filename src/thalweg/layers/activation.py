@@ -17,7 +17,16 @@ from thalweg.layers.normalization import normal_axes, require_size
 from thalweg.layers.tracing import Parameter
 from thalweg.regularizers import L1L2, Penalty
 
-__all__ = ["Activation", "ActivityRegularization", "ELU", "LeakyReLU", "PReLU", "ParametricActivation", "ReLU", "Softmax"]
+__all__ = [
+    "Activation",
+    "ActivityRegularization",
+    "ELU",
+    "LeakyReLU",
+    "PReLU",
+    "ParametricActivation",
+    "ReLU",
+    "Softmax",
+]
 
 
 LEFT_OUT = -1e9

@@ -109,7 +109,7 @@ class PeriodicEmbedding(Layer):
         cosines = ops.cos(angle + ops.broadcast(self.phase.node, wide, (1, 2)))
         y = contract(cosines, self.kernel.node, (0, 1, 2), (1, 2, 3), (0, 1, 3))
         y = y + ops.broadcast(self.bias.node, y.shape, (1, 2))
-        joined = ops.concatenate([ops.reshape(x, (batch, features, 1)), y], axis=2)
+        joined = ops.concatenate((ops.reshape(x, (batch, features, 1)), y), axis=2)
         return ops.reshape(joined, (batch, features * (units + 1)))
 
 

@@ -13,6 +13,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.optimizers.optimizer import Optimizer, Slots, check_pattern, registry
+from thalweg.optimizers.schedules import Schedule
 
 __all__ = ["Muon"]
 

@@ -48,7 +48,7 @@ class Optimizer(Registered):
     Arguments:
         learning_rate: the size of a step: a number, or a Schedule. It becomes a state of the model, so that changing
             it compiles nothing; with a schedule each step computes that of the next one.
-        weight_decay: the decay's factor, or a Schedule of it; applies to every parameter, biases too, but for those left out by
+        weight_decay: the decay's factor, or a Schedule of it; for all parameters, biases too, but those left out by
             ``exclude_from_weight_decay``.
         clipnorm: every gradient g with a norm above it becomes ``g * clipnorm / norm(g)``, each parameter for itself.
         clipvalue: every number of a gradient is held in [-clipvalue, clipvalue].
