@@ -387,9 +387,9 @@ class Runner:
         goals = self.trainer("training", inputs).goals
         if goals is not None:
             y, sample_weight = (named(given, self.structure) for given in (y, sample_weight))
-            return data.prepare(inputs, x, y, sample_weight, goals)
+            return data.prepare(inputs, x, y, sample_weight, goals, self.structure.with_gaps)
         data.require_rows(inputs)
-        data.check_inputs(inputs, x)
+        data.check_inputs(inputs, x, self.structure.with_gaps)
         arrays, form = further_data(self._given(x), y, sample_weight)
         return inputs.beside(arrays, form)
 
