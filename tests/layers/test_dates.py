@@ -36,9 +36,7 @@ def turns(moment: datetime.datetime) -> dict[str, float]:
 def test_cycles_are_those_of_the_calendar():
     each = [turns(moment) for moment in MOMENTS.astype(datetime.datetime)]
     names = ("year", "month", "week", "day")
-    expected = [
-        [wave(2 * math.pi * one[name]) for name in names for wave in (math.sin, math.cos)] for one in each
-    ]
+    expected = [[wave(2 * math.pi * one[name]) for name in names for wave in (math.sin, math.cos)] for one in each]
     # float32 has seven digits of an angle of up to 6.3
     np.testing.assert_allclose(layers.DateCycles(names)(MICROSECONDS), expected, atol=1e-6)
 

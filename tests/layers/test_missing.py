@@ -30,7 +30,9 @@ def test_a_scale_of_zero_is_refused():
         layers.RobustScaling((0.0,), (0.0,))
 
 
-@pytest.mark.parametrize("layer", [layers.FillMissing((1.0,)), layers.RobustScaling((1.0,), (1.0,)), layers.MissingFlags((3,))])
+@pytest.mark.parametrize(
+    "layer", [layers.FillMissing((1.0,)), layers.RobustScaling((1.0,), (1.0,)), layers.MissingFlags((3,))]
+)
 def test_numbers_for_other_columns_are_refused(layer):
     with pytest.raises(ShapeError):
         layer(X)

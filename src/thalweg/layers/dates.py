@@ -46,7 +46,9 @@ class DaysSince(Layer):
 
     def call(self, x: Node, training: bool) -> Node:
         missing = ops.equal(x, NOT_A_TIME)
-        since = ops.select(missing, 0, x) - ops.broadcast(literal(np.array(self.origins, np.int64), "int64"), x.shape, (1,))
+        since = ops.select(missing, 0, x) - ops.broadcast(
+            literal(np.array(self.origins, np.int64), "int64"), x.shape, (1,)
+        )
         days = ops.cast(ops.cast(since, "float64") / DAY, self.compute_dtype)
         return ops.select(missing, math.nan, days)
 
@@ -64,7 +66,12 @@ class DateCycles(Layer):
     Source: Hinnant (2014), "chrono-compatible low-level date algorithms", civil_from_days.
     """
 
-    cycles: Annotated[tuple[Annotated[str, OneOf("year", "month", "week", "day")], ...], NotEmpty()] = ("year", "month", "week", "day")
+    cycles: Annotated[tuple[Annotated[str, OneOf("year", "month", "week", "day")], ...], NotEmpty()] = (
+        "year",
+        "month",
+        "week",
+        "day",
+    )
 
     def build(self, x: TensorType) -> None:
         require_moments(x)
@@ -85,7 +92,7 @@ class DateCycles(Layer):
 
 
 def _turns(day: Node, time: Node, cycle: str) -> Node:
-    """Which share of its cycle has passed. Arguments: whole days since 1970, and the share of the day that has passed."""
+    """Which share of its cycle has passed. Arguments: whole days since 1970, and the share of the last one."""
     if cycle == "day":
         return time
     if cycle == "week":
@@ -105,7 +112,7 @@ def require_moments(x: TensorType) -> None:
     if x.dtype != "int64":
         raise DTypeError(
             "the input holds no moments",
-            expected="int64, microseconds since the beginning of 1970: moments.astype('datetime64[us]').astype('int64')",
+            expected="int64, microseconds since 1970: moments.astype('datetime64[us]').astype('int64')",
             got=x.dtype,
             fix="declare the input with Input(shape, dtype='int64')",
         )

@@ -66,7 +66,7 @@ class Structure:
 
     @cached_property
     def with_gaps(self) -> frozenset[str]:
-        """The labels of inputs in which numbers may be missing (NaN): all layers that get them know what to do there."""
+        """The labels of inputs in which numbers may be missing: all layers that get them know what to do at NaN."""
         users: dict[Symbol, list[bool]] = {}
         for call in self.calls:
             for place, symbol in enumerate(call.inputs):

@@ -91,7 +91,8 @@ def schema_for(table: Table, targets: Targets, wanted: dict[str, str], rows: np.
     """See ``understand``."""
     own = targets.known if rows is None else rows
     part = table if len(own) == len(table) else table.take(own)
-    columns = tuple(_column(part, name, wanted.get(name)) for name in table.columns if name not in targets.names)
+    facts = part.all_facts([name for name in table.columns if name not in targets.names])
+    columns = tuple(_column(part, one, wanted.get(name)) for name, one in facts.items())
     numbers = _scales(part, targets)
     schema = Schema(columns, targets.names, targets.task, targets.classes, rows=len(part), **numbers)
     if not schema.used:
@@ -115,11 +116,11 @@ def _scales(part: Table, targets: Targets) -> dict[str, tuple[float, ...]]:
     return {name: tuple(numbers.tolist()) for name, numbers in found.items()}
 
 
-def _column(part: Table, name: str, wanted: str | None) -> Column:
+def _column(part: Table, facts: Facts, wanted: str | None) -> Column:
     """One column, of the training rows."""
-    facts = part.facts(name)
     kind, reason = _kind(facts) if wanted is None else (wanted, "as told")
-    base = {"name": name, "missing": facts.missing / max(facts.rows, 1), "distinct": facts.distinct, "reason": reason}
+    base = {"name": facts.name, "type": facts.type, "reason": reason, "distinct": facts.distinct}
+    base["missing"] = facts.missing / max(facts.rows, 1)
     if kind != "left out" and facts.distinct == 0:
         return Column(**{**base, "kind": "left out", "reason": "no value in any row"})
     if kind == "left out":
@@ -183,13 +184,7 @@ def _number(part: Table, facts: Facts, base: dict[str, Any]) -> Column:
     if facts.type == "boolean":
         return Column(kind="number", low=0.0, high=1.0, **base)
     quantiles = {share: float(value) for share, value in facts.quantiles.items()}
-    if not quantiles or not all(np.isfinite([float(facts.minimum), float(facts.maximum)])):
-        finite = _finite(part.values(facts.name).astype(np.float64))
-        if not len(finite):
-            return Column(**{**base, "kind": "left out", "reason": "no finite number in any row"})
-        low, high = float(finite.min()), float(finite.max())
-    else:
-        low, high = float(facts.minimum), float(facts.maximum)
+    low, high = float(facts.minimum), float(facts.maximum)
     center = quantiles[0.5]
     # What is left of a number far from 0 when it is cut to single precision is too little to tell rows apart.
     offset = center if max(abs(low), abs(high)) > 1e5 * _spread(quantiles, low, high) else 0.0
@@ -205,10 +200,6 @@ def _number(part: Table, facts: Facts, base: dict[str, Any]) -> Column:
     )
 
 
-def _finite(values: np.ndarray) -> np.ndarray:
-    return values[np.isfinite(values)]
-
-
 def _spread(quantiles: dict[float, float], low: float, high: float) -> float:
     """What counts as one step: the quartiles' distance, or half of the range, or 1."""
     quartiles = quantiles[0.75] - quantiles[0.25]
@@ -219,7 +210,7 @@ def _date(part: Table, facts: Facts, base: dict[str, Any]) -> Column:
     if facts.type != "date":
         raise _unreadable(part, facts, "date")
     values = part.values(facts.name)
-    moments = values[~np.isnat(values)].astype("datetime64[us]").astype(np.int64)
+    moments = values[~np.isnat(values)].astype(np.int64)
     origin = int(np.median(moments)) // DAY * DAY
     days = (moments - origin) / DAY
     quantiles = {share: float(np.quantile(days, share)) for share in (0.25, 0.5, 0.75)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -10,11 +11,12 @@ import numpy as np
 from thalweg import layers, ops
 from thalweg.data.tables.opening import open_table
 from thalweg.data.tables.table import Table
-from thalweg.errors import ArgumentError, DataError, NameNotFoundError, did_you_mean, listed
+from thalweg.errors import NameNotFoundError, did_you_mean, listed
 from thalweg.layers import Symbol
 from thalweg.model import Model
 from thalweg.model.description import bad_entry
 from thalweg.models import registry
+from thalweg.optimizers import SGD  # which keeps nothing beside the weights in the file
 from thalweg.record.history import History
 from thalweg.tables.features import DTYPES, inputs_of
 from thalweg.tables.schema import Schema
@@ -71,7 +73,7 @@ class TableModel(Model):
             return data
         if isinstance(data, Mapping) and not hasattr(data, "columns") and not any(map(_is_column, data.values())):
             data = [data]  # one row
-        return open_table(data)
+        return open_table(data, types=self.schema.types if isinstance(data, str | os.PathLike) else None)
 
     def labels(self, probabilities: np.ndarray) -> np.ndarray:
         """The most probable class of each row. Shapes: (rows, classes) -> (rows,)."""
@@ -111,7 +113,12 @@ class TableModel(Model):
     # What every model does
 
     def predict(
-        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
     ) -> Any:
         return super().predict(self._numbers_of(x), batch_size, verbose, steps, callbacks)
 
@@ -153,7 +160,12 @@ def combined(schema: Schema, members: Sequence[Model]) -> TableModel:
         # What no training row came near is no better guess than the extremes are: as RealMLP, arXiv:2407.04491.
         lows, highs = (np.array(ends, np.float32) for ends in (schema.lows, schema.highs))
         output = ops.minimum(ops.maximum(output, lows), highs)
-    return TableModel(inputs, output, schema=schema)
+    model = TableModel(inputs, output, schema=schema)
+    if schema.is_of_classes:
+        model.compile(SGD(), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    else:
+        model.compile(SGD(), "mean_squared_error", metrics=["root_mean_squared_error", "r2_score"])
+    return model
 
 
 def _is_column(value: Any) -> bool:

@@ -32,8 +32,9 @@ class Plan:
     """How networks for a table are made and trained.
 
     Arguments:
-        build: makes a compiled network from a seed and the first rows as ``fit`` gets them. Its inputs are those of the schema; it gives probabilities of
-            classes (rows, classes) for class numbers, or numbers (rows, targets) for targets of mean 0 and deviation 1.
+        build: makes a compiled network from a seed and the first rows as ``fit`` gets them. Its inputs are those of
+            the schema; it gives probabilities of classes (rows, classes) for class numbers, or numbers (rows, targets)
+            for targets of mean 0 and deviation 1.
         batch_size, epochs: of ``fit``.
         members: how many networks are trained; predictions are their mean.
         callbacks: makes the callbacks of one of them.

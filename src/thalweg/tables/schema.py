@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from thalweg.checks import Finite, In, NotEmpty, OneOf, WholeNumber, check_fields
 from thalweg.data.tables.encodings import UNSEEN, Codes, Encoding, Moment, Number
+from thalweg.data.tables.table import TYPES
 from thalweg.fields import dataclass
 from thalweg.model.description import entry
 from thalweg.table import Table, Tabular
@@ -34,6 +35,7 @@ class Column:
 
     Arguments:
         kind: what it is used as.
+        type: what it is in the table, as ``Table.types`` says.
         reason: in words: why so, where that is not plain; of a column that is left out, why.
         missing: the share of the training rows in which it has no value.
         distinct: how many different values it has.
@@ -49,6 +51,7 @@ class Column:
 
     name: str
     kind: Annotated[str, OneOf(*KINDS)]
+    type: Annotated[str, OneOf(*TYPES)] = "number"
     reason: str = ""
     missing: Annotated[float, In("[0, 1]")] = 0.0
     distinct: WholeNumber = 0
@@ -101,8 +104,8 @@ class Schema(Tabular):
         targets: the names of the columns that are to be told.
         task: "regression", "binary" or "multiclass" (of classes), "multitarget" (several numbers).
         classes: what a target of classes can be, in their order.
-        centers, scales, lows, highs: of each target that is a number the mean, the standard deviation and the extremes in
-            the training rows.
+        centers, scales, lows, highs: of each target that is a number the mean, the standard deviation and the extremes
+            in the training rows.
         rows: how many rows all of this was learned from.
     """
 
@@ -148,6 +151,11 @@ class Schema(Tabular):
     def places(self) -> dict[str, tuple[tuple[str, int], ...]]:
         """Column -> which places of which inputs it fills."""
         return {c.name: ((group, place),) for group, columns in self.groups.items() for place, c in enumerate(columns)}
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The type of each column that is used, for reading it again as in training."""
+        return {column.name: column.type for column in self.used}
 
     @property
     def is_of_classes(self) -> bool:

@@ -151,7 +151,9 @@ def _regression(table: Table, names: tuple[str, ...], task: str, reason: str) ->
     known = np.flatnonzero(np.isfinite(values).all(1))
     if not len(known):
         raise _nothing(f"no row has all of the targets {listed(names)}", f"{len(values)} rows, none of them complete")
-    constant = [n for n, low, high in zip(names, values[known].min(0), values[known].max(0), strict=True) if low == high]
+    constant = [
+        n for n, low, high in zip(names, values[known].min(0), values[known].max(0), strict=True) if low == high
+    ]
     if constant:
         raise _nothing(f"the target {constant[0]!r} is the same everywhere", f"{values[known[0]][0]:g} in all rows")
     return Targets(names, task, (), reason, known, len(table))

@@ -110,7 +110,12 @@ def train(
             network.executor = executors.meant(executor)
         arguments = {"x": x, "y": y, "validation_data": validation_data, "seed": own}
         jobs.append(Job(network, {**arguments, "batch_size": plan.batch_size, "epochs": plan.epochs}))
-    histories = run_jobs(jobs, watchers, cores.wanted(threads), verbose)
+    if len(jobs) == 1:
+        histories: list[Any] = [
+            networks[0].fit(**jobs[0].arguments, callbacks=watchers(), threads=threads, verbose=verbose)
+        ]
+    else:
+        histories = run_jobs(jobs, watchers, cores.wanted(threads), verbose)
     for outcome in histories:
         if isinstance(outcome, NonFiniteError):
             raise outcome

@@ -213,9 +213,7 @@ def by_label(value: Any, labels: Sequence[str], what: str) -> dict[str, Any]:
     )
 
 
-def prepare(
-    inputs: Rows, x: Any, y: Any, sample_weight: Any, goals: Goals, with_gaps: Collection[str] = ()
-) -> Rows:
+def prepare(inputs: Rows, x: Any, y: Any, sample_weight: Any, goals: Goals, with_gaps: Collection[str] = ()) -> Rows:
     """Everything that a step of training or evaluation takes.
 
     Arguments:
