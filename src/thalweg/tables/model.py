@@ -11,7 +11,6 @@ import numpy as np
 from thalweg import layers, ops
 from thalweg.data.tables.opening import open_table
 from thalweg.data.tables.table import Table
-from thalweg.errors import NameNotFoundError, did_you_mean, listed
 from thalweg.layers import Symbol
 from thalweg.model import Model
 from thalweg.model.description import bad_entry
@@ -19,6 +18,7 @@ from thalweg.models import registry
 from thalweg.optimizers import SGD  # which keeps nothing beside the weights in the file
 from thalweg.record.history import History
 from thalweg.tables.features import DTYPES, inputs_of
+from thalweg.tables.rows import RowReader, columns_missing, is_row, single_row
 from thalweg.tables.schema import Schema
 from thalweg.tables.targets import encoded_targets
 
@@ -39,6 +39,7 @@ class TableModel(Model):
 
     Attributes:
         schema: what is known of the columns.
+        histories: how the training of each of the networks went; none of a model from a file.
     """
 
     base_name: ClassVar[str] = "table_model"
@@ -46,6 +47,11 @@ class TableModel(Model):
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, *, schema: Schema) -> None:
         super().__init__(inputs, outputs, name)
         self.schema = schema
+
+    def _begin(self, name: str | None, trainable: bool) -> None:
+        super()._begin(name, trainable)
+        self._reader: RowReader | None = None
+        self.histories: list[History] = []
 
     # Raw rows
 
@@ -71,8 +77,8 @@ class TableModel(Model):
         """A table of this, if it is none yet."""
         if isinstance(data, Table):
             return data
-        if isinstance(data, Mapping) and not hasattr(data, "columns") and not any(map(_is_column, data.values())):
-            data = [data]  # one row
+        if isinstance(data, dict) and is_row(data):
+            data = [data]
         return open_table(data, types=self.schema.types if isinstance(data, str | os.PathLike) else None)
 
     def labels(self, probabilities: np.ndarray) -> np.ndarray:
@@ -120,7 +126,17 @@ class TableModel(Model):
         steps: int | None = None,
         callbacks: Any = None,
     ) -> Any:
+        if callbacks is None and (row := single_row(x)) is not None:
+            return self._predict_row(row)
         return super().predict(self._numbers_of(x), batch_size, verbose, steps, callbacks)
+
+    def _predict_row(self, row: Mapping[str, Any]) -> np.ndarray:
+        """What ``predict`` gives for one row, with nothing on the way."""
+        if self._reader is None:
+            self._reader = RowReader(self.schema, list(self.runner.structure.inputs))
+        arrays = self._reader.arrays(row)
+        one_row = self.runner.one_row
+        return (self.runner.single() if one_row is None else one_row).of(arrays)
 
     def evaluate(self, x: Any = None, y: Any = None, *arguments: Any, **options: Any) -> Any:
         """Loss and metrics; of raw data the targets are columns. Arguments as those of every model."""
@@ -168,16 +184,6 @@ def combined(schema: Schema, members: Sequence[Model]) -> TableModel:
     return model
 
 
-def _is_column(value: Any) -> bool:
-    return isinstance(value, list | tuple) or getattr(value, "ndim", 0) > 0 or hasattr(value, "to_numpy")
-
-
 def _require(table: Table, names: Sequence[str], what: str) -> None:
-    missing = [name for name in names if name not in table.types]
-    if missing:
-        raise NameNotFoundError(
-            f"{table.name} lacks {what} that the model was trained with: {missing[0]!r}",
-            expected=f"the columns {listed(names)}, in any order",
-            got=f"no {listed(missing)}; there are {listed(table.columns)}",
-            fix=did_you_mean(missing[0], table.columns),
-        )
+    if any(name not in table.types for name in names):
+        raise columns_missing(table.name, names, table.columns, what)

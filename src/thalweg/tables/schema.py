@@ -202,9 +202,10 @@ class Schema(Tabular):
     def from_dict(cls, given: Mapping[str, Any]) -> Schema:
         """The inverse of ``to_dict``. Raises ArgumentError that names what does not fit."""
         columns = given.get("columns") if isinstance(given, Mapping) else None
-        several = columns if isinstance(columns, list | tuple) else ()
-        made = tuple(entry(Column, one, f"column {number} of the schema") for number, one in enumerate(several))
-        return entry(cls, {**given, "columns": made}, "the schema")
+        if isinstance(columns, list | tuple):
+            made = tuple(entry(Column, one, f"column {number} of the schema") for number, one in enumerate(columns))
+            given = {**given, "columns": made}
+        return entry(cls, given, "the schema")
 
 
 def _described(column: Column) -> str:
