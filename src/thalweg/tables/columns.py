@@ -24,6 +24,8 @@ FEW_CATEGORIES = 20
 """Up to so many each has its place, of more only those that several rows have."""
 NEARLY_ALL = 0.9
 """A text that differs in so large a share of the rows names the row and says nothing of its kind."""
+DENSE = 1.5
+"""Whole numbers that are all different and lie so close count the rows, of which these may be a part."""
 WORDS, LETTERS = 5, 60
 """Texts longer than that on the average are sentences."""
 DAY = 86_400_000_000
@@ -165,7 +167,7 @@ def _kind_of_text(facts: Facts, present: int) -> tuple[str, str]:
 
 def _kind_of_integer(facts: Facts, present: int) -> tuple[str, str]:
     differs = facts.distinct == present and present > 2
-    counts_up = differs and facts.maximum - facts.minimum + 1 == present
+    counts_up = differs and facts.maximum - facts.minimum < DENSE * present
     if INDEX.match(facts.name) and differs:
         return "left out", "numbers the rows"
     if counts_up and present > FEW_CATEGORIES:
@@ -242,7 +244,8 @@ def _categories(part: Table, facts: Facts) -> tuple[Value, ...]:
             got=f"dates from {facts.minimum} to {facts.maximum}",
             fix="leave it out of categorical=",
         )
-    counts = part.counts(facts.name, MOST_CATEGORIES)
+    known = len(facts.frequent) >= min(facts.distinct, MOST_CATEGORIES)
+    counts = facts.frequent[:MOST_CATEGORIES] if known else part.counts(facts.name, MOST_CATEGORIES)
     if facts.distinct > FEW_CATEGORIES:
         counts = tuple((value, count) for value, count in counts if count > 1) or counts
     return tuple(value.item() if isinstance(value, np.generic) else value for value, _ in counts)

@@ -168,6 +168,8 @@ class TableModel(Model):
 def combined(schema: Schema, members: Sequence[Model]) -> TableModel:
     """One model of several networks that were trained for this schema: it gives their mean, in the targets' units."""
     inputs = inputs_of(schema)
+    for number, member in enumerate(members):
+        member.as_layer().name = f"network_{number}" if number else "network"
     given = [member(list(inputs.values()) if len(inputs) > 1 else next(iter(inputs.values()))) for member in members]
     output: Symbol = given[0] if len(given) == 1 else layers.Average()(given)
     if not schema.is_of_classes:
