@@ -218,6 +218,8 @@ OTHERWISE_PROVED = {
     "operation",  # against NumPy, in tests/layers/test_operation.py
     # against NumPy, in tests/layers/test_columns.py
     *("scale", "smoothclipping", "periodicembedding", "parametricactivation"),
+    *("fillmissing", "missingflags", "robustscaling"),  # against NumPy, in tests/layers/test_missing.py
+    *("datecycles", "dayssince", "onehotcolumns", "columnembedding"),  # in test_dates.py and test_categories.py there
 }
 
 
