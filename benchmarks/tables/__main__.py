@@ -20,7 +20,7 @@ from benchmarks.tables import scores
 from benchmarks.tables.public import PUBLIC, collect, parts
 from benchmarks.tables.rivals import RIVALS, Question
 
-COST = {"boosting": 1, "forest": 1, "sklearn_mlp": 2, "realmlp_td_s": 4, "realmlp_td": 12}
+COST = {"thalweg": 1, "boosting": 1, "forest": 1, "sklearn_mlp": 2, "realmlp_td_s": 4, "realmlp_td": 12}
 
 
 def main() -> None:

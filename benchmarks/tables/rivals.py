@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+TARGET = "the target"
+
 
 class Question(NamedTuple):
     """Frames of columns to train on and to predict, text where values are names; classes as places."""
@@ -18,6 +20,23 @@ class Question(NamedTuple):
     classes: int  # 0: numbers
     seed: int
     threads: int
+
+
+def thalweg(asked: Question) -> np.ndarray:
+    """``tables.train`` on the frame as it is."""
+    from thalweg.tables import train
+
+    names = [f"class {kind:04}" for kind in range(asked.classes)]
+    target = [names[kind] for kind in asked.target] if asked.classes else asked.target
+    frame = asked.train.assign(**{TARGET: target})
+    model = train(frame, TARGET, categorical=asked.text, seed=asked.seed, threads=asked.threads, verbose=0)
+    predicted = np.asarray(model.predict(asked.test, verbose=0))
+    if not asked.classes:
+        return predicted
+    places = [names.index(str(kind)) for kind in model.schema.classes]
+    probabilities = np.zeros((len(predicted), asked.classes))
+    probabilities[:, places] = predicted
+    return probabilities
 
 
 def realmlp(asked: Question, suffix: str) -> np.ndarray:
@@ -68,6 +87,7 @@ def boosting(asked: Question) -> np.ndarray:
 
 
 RIVALS: dict[str, Callable[[Question], np.ndarray]] = {
+    "thalweg": thalweg,
     "boosting": boosting,
     "forest": forest,
     "sklearn_mlp": sklearn_mlp,

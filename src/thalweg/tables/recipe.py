@@ -1,7 +1,18 @@
-"""Which network is trained for a table, and how: one that does well on most tables without being tuned."""
+"""Which network is trained for a table, and how: one that does well on most tables without being tuned.
+
+A multilayer perceptron after RealMLP-TD of Holzmüller, Grinsztajn & Steinwart (2024), arXiv:2407.04491: numbers by
+their median and quartiles, smoothly clipped, each with waves along it; a factor for each column in front; rates that fit
+the sizes of the weights; a schedule that comes to rest several times; dropout; weight decay that ends before training
+does; smoothed labels; the best epoch by validation.
+
+Differs, as measured with ``python -m benchmarks.tables``: half as wide, a quarter of the epochs or fewer, and several
+networks whose mean is the answer, each validated by other rows; without their parametric activations and weights that
+start from the data, which changed nothing.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -10,21 +21,31 @@ from thalweg import config, layers
 from thalweg.callbacks import Callback, EarlyStopping
 from thalweg.data.tables.encodings import UNSEEN
 from thalweg.fields import dataclass
+from thalweg.initializers import RandomNormal
 from thalweg.layers import Symbol
+from thalweg.losses import Loss, MeanSquaredError, SparseCategoricalCrossentropy
 from thalweg.model import Model
 from thalweg.optimizers import Adam
-from thalweg.tables.features import features
+from thalweg.optimizers.schedules import FlatCosine, LogCosineCycles
+from thalweg.tables.features import Features, features
 from thalweg.tables.schema import Schema
 
 __all__ = ["Plan", "plan"]
 
-UNITS = (256, 256, 256)
-EPOCHS = 100
-PATIENCE = 20
-MEMBERS = 1
+UNITS = (128, 128, 128)
+DROPOUT = 0.15
+LABEL_SMOOTHING = 0.1
+WEIGHT_DECAY = 0.02
+RATES = {"classes": 0.04, "numbers": 0.07}
+MEMBERS = 4
 ONE_HOT = 10
 """Categories of so many places at most become columns, others vectors."""
 EMBEDDING_UNITS = 8
+BATCH = 256
+"""At most so many rows make a step ..."""
+STEPS = 4
+"""... and at least so many steps an epoch, of small tables."""
+SMALLEST_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -32,19 +53,23 @@ class Plan:
     """How networks for a table are made and trained.
 
     Arguments:
-        build: makes a compiled network from a seed and the first rows as ``fit`` gets them. Its inputs are those of
-            the schema; it gives probabilities of classes (rows, classes) for class numbers, or numbers (rows, targets)
-            for targets of mean 0 and deviation 1.
+        build: makes a compiled network from a seed. Its inputs are those of the schema; it gives probabilities of
+            classes (rows, classes) for class numbers, or numbers (rows, targets) for targets of mean 0 and deviation 1.
         batch_size, epochs: of ``fit``.
         members: how many networks are trained; predictions are their mean.
-        callbacks: makes the callbacks of one of them.
+        callbacks: makes the callbacks of one of them, with validation or without.
     """
 
-    build: Callable[[int, dict[str, np.ndarray]], Model]
+    build: Callable[[int], Model]
     batch_size: int
     epochs: int
     members: int
     callbacks: Callable[[bool], Sequence[Callback]]
+
+    def filled(self, rows: np.ndarray, seed: int) -> np.ndarray:
+        """The rows, and a few of them once more, so that all steps are of one size and one program serves them all."""
+        missing = -len(rows) % self.batch_size
+        return np.concatenate([rows, np.random.default_rng(seed).choice(rows, missing, replace=missing > len(rows))])
 
 
 def plan(schema: Schema, rows: int, *, epochs: int | None = None, members: int | None = None) -> Plan:
@@ -53,32 +78,78 @@ def plan(schema: Schema, rows: int, *, epochs: int | None = None, members: int |
     Arguments:
         epochs, members: where the user says how many.
     """
-
-    def build(seed: int, sample: dict[str, np.ndarray]) -> Model:
-        return _network(schema, seed)
+    steps_an_epoch = math.ceil(rows / min(BATCH, max(rows // STEPS, SMALLEST_BATCH)))
+    batch_size = math.ceil(rows / steps_an_epoch)
+    lasting = epochs or epochs_for(rows)
+    steps = lasting * steps_an_epoch
 
     def callbacks(validates: bool) -> list[Callback]:
-        return [EarlyStopping(patience=PATIENCE, restore_best_weights=True)] if validates else []
+        best = "val_accuracy" if schema.is_of_classes else "val_loss"
+        return [EarlyStopping(best, patience=lasting, restore_best_weights=True)] if validates else []
 
-    batch_size = 256 if rows >= 4096 else 128 if rows >= 1024 else 32
-    return Plan(build, batch_size, epochs or EPOCHS, members or MEMBERS, callbacks)
+    return Plan(lambda seed: network(schema, seed, steps), batch_size, lasting, members or MEMBERS, callbacks)
 
 
-def _network(schema: Schema, seed: int) -> Model:
+def epochs_for(rows: int) -> int:
+    """Fewer for more rows, which have more steps in each."""
+    return round(min(max(6400 / math.sqrt(rows), 32), 96))
+
+
+def network(schema: Schema, seed: int, steps: int) -> Model:
+    """A compiled network that is to be trained for so many steps."""
     given = features(schema)
     with config.seeded(seed):
-        x = _joined(given.numbers, given.flags, *_of_categories(given.codes, given.sizes))
-        for units in UNITS:
-            x = layers.Dense(units, "relu", kernel_initializer="he_normal")(x)
-        last = layers.Dense(schema.outputs, "softmax" if schema.is_of_classes else None)
-        model = Model(given.inputs, last(x))
-    loss = "sparse_categorical_crossentropy" if schema.is_of_classes else "mean_squared_error"
-    model.compile(Adam(1e-3), loss)
+        x = layers.Scale(name="front")(_together(_waves(given.numbers), given.flags, *_of_categories(given)))
+        slower = [("front/", 6.0), ("waves/", 0.1), ("/bias$", 0.1)]
+        activation = "selu" if schema.is_of_classes else "mish"
+        for number, units in enumerate(UNITS):
+            x = _dense(x, units, f"hidden_{number}", activation, slower)
+            x = layers.Dropout(DROPOUT, name=f"dropout_{number}")(x)
+        last = _dense(x, schema.outputs, "last", "softmax" if schema.is_of_classes else None, slower)
+        model = Model(given.inputs, last, name="network")
+        model.compile(
+            _optimizer(schema, steps, slower), _loss(schema), metrics=["accuracy"] if schema.is_of_classes else []
+        )
     return model
 
 
-def _of_categories(codes: Symbol | None, sizes: tuple[int, ...]) -> list[Symbol]:
+def _optimizer(schema: Schema, steps: int, rates: list[tuple[str, float]]) -> Adam:
+    return Adam(
+        LogCosineCycles(RATES["classes" if schema.is_of_classes else "numbers"], steps),
+        beta_2=0.95,
+        epsilon=1e-8,
+        weight_decay=FlatCosine(WEIGHT_DECAY, steps),
+        decay_exclusions=("/bias$", "/phase$"),
+        learning_rate_factors=tuple(rates),
+    )
+
+
+def _loss(schema: Schema) -> Loss:
+    if not schema.is_of_classes:
+        return MeanSquaredError()
+    return SparseCategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
+
+
+def _waves(numbers: Symbol | None) -> Symbol | None:
+    return None if numbers is None else layers.PeriodicEmbedding(name="waves")(layers.SmoothClipping()(numbers))
+
+
+def _dense(x: Symbol, units: int, name: str, activation: str | None, rates: list[tuple[str, float]]) -> Symbol:
+    """A layer whose weights are as large, and learn as fast, as sums over so many inputs want.
+
+    The same as weights of deviation 1 behind a factor ``1 / sqrt(inputs)`` (the neural tangent parametrisation), for an
+    optimizer like Adam that moves every weight by the rate.
+    """
+    deviation = 1 / math.sqrt(x.shape[-1])
+    rates.append((f"{name}/kernel$", deviation))
+    last = name == "last"
+    kernel, bias = ("zeros", "zeros") if last else (RandomNormal(0.0, deviation), RandomNormal(0.0, 1.0))
+    return layers.Dense(units, activation, kernel_initializer=kernel, bias_initializer=bias, name=name)(x)
+
+
+def _of_categories(given: Features) -> list[Symbol]:
     """Columns with few categories as columns of 0 and 1, the others, which come after them, as vectors."""
+    codes, sizes = given.codes, given.sizes
     if codes is None:
         return []
     few = sum(size <= ONE_HOT for size in sizes)
@@ -88,11 +159,12 @@ def _of_categories(codes: Symbol | None, sizes: tuple[int, ...]) -> list[Symbol]
         parts.append(layers.OneHotColumns(sizes[:few], without=UNSEEN)(own))
     if few < len(sizes):
         own = codes[:, few:] if few else codes
-        parts.append(layers.ColumnEmbedding(sizes[few:], EMBEDDING_UNITS)(own))
+        make = layers.ColumnEmbedding(sizes[few:], EMBEDDING_UNITS, RandomNormal(0.0, 1.0))
+        parts.append(make(own))
     return parts
 
 
-def _joined(*parts: Symbol | None) -> Symbol:
+def _together(*parts: Symbol | None) -> Symbol:
     there = [part for part in parts if part is not None]
     joined: Symbol = there[0] if len(there) == 1 else layers.Concatenate()(there)
     return joined

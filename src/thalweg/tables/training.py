@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
@@ -26,10 +26,10 @@ from thalweg.training.time_limit import TimeLimit
 
 __all__ = ["train"]
 
-SAMPLE = 2048
-"""Rows that networks may look at when their weights get their first values."""
 FEWEST_ROWS = 4
 """Fewer rows cannot be trained on and validated by."""
+MOST_IN_TURN = 100_000
+"""In a table of more rows all networks are validated by the same ones: none lacks rows, and copies take memory."""
 
 
 @checked
@@ -63,8 +63,8 @@ def train(
         target: the column that is to be told; several columns of numbers for several targets.
         categorical, numeric, dates, ignore: columns that are to be used so, whatever they look like.
         task: "regression" or "classification", where the target leaves it open; "binary", "multiclass", "multitarget".
-        validation: the share of the rows by which the best epoch is found, or a table of such rows (anything that
-            ``data`` can be). 0: none; the last epoch stays.
+        validation: the share of the rows by which the best epoch of a network is found, other ones for each network;
+            or a table of such rows (anything that ``data`` can be). 0: none; the last epoch stays.
         group: a column; rows of one group are on one side of the split.
         time: a column; the validation rows are later than the others.
         epochs, members: how long, and how many networks whose predictions are averaged; chosen unless given.
@@ -83,37 +83,51 @@ def train(
     table = data if isinstance(data, Table) else open_table(data)
     targets = find_targets(table, target, task)
     wanted = told(table, categorical, numeric, dates, ignore)
-    chosen, held_out = split_rows(table, targets, validation, group, time, seed)
-    schema = schema_for(table, targets, wanted, chosen)
+    dealt, other = deal_rows(table, targets, validation, group, time, seed)
+    schema = schema_for(table, targets, wanted, targets.known)
     if verbose:
         for note in (*table.notes, *targets.notes):
             print(note)
         schema.show()
-    x, y = _arrays(schema, targets, table, chosen)
-    validation_data = None if held_out is None else _arrays(schema, targets, *held_out)
-    plan = recipe.plan(schema, len(chosen), epochs=epochs, members=members)
+    x, y = _arrays(schema, targets, table, targets.known)
+    validation_data = None if other is None else _arrays(schema, targets, other, None)
+    plan = recipe.plan(schema, len(dealt[0].train), epochs=epochs, members=members)
     seeds = np.random.SeedSequence(seed).generate_state(plan.members).tolist()
-    sample = {name: array[:SAMPLE] for name, array in x.items()}
-    networks = [plan.build(own, sample) for own in seeds]
+    networks = [plan.build(own) for own in seeds]
     rounds = -(-len(networks) // cores.wanted(threads))
+    validates = validation_data is not None or len(dealt[0].held_out) > 0
 
     def watchers() -> list[Any]:
-        made = [*plan.callbacks(validation_data is not None), *(callbacks() if callbacks is not None else ())]
+        made = [*plan.callbacks(validates), *(callbacks() if callbacks is not None else ())]
         if time_limit is not None:
             left = max(time_limit - (clock.monotonic() - began), 0.1)
             made.append(TimeLimit(left / rounds))
         return made
 
+    def rows_of(number: int) -> Callable[[], dict[str, Any]]:
+        """What a network is trained on and validated by, when its turn comes."""
+
+        def rows() -> dict[str, Any]:
+            part = dealt[number % len(dealt)]
+            own = plan.filled(part.train, seeds[number])
+            given = {"x": _of(x, own), "y": y[own]}
+            if validation_data is not None:
+                return {**given, "validation_data": validation_data}
+            held = part.held_out
+            return {**given, "validation_data": (_of(x, held), y[held])} if len(held) else given
+
+        return rows
+
     jobs = []
-    for network, own in zip(networks, seeds, strict=True):
+    for number, (network, own) in enumerate(zip(networks, seeds, strict=True)):
         if executor is not None:
             network.executor = executors.meant(executor)
-        arguments = {"x": x, "y": y, "validation_data": validation_data, "seed": own}
-        jobs.append(Job(network, {**arguments, "batch_size": plan.batch_size, "epochs": plan.epochs}))
+        arguments = {"seed": own, "batch_size": plan.batch_size, "epochs": plan.epochs}
+        jobs.append(Job(network, arguments, rows_of(number)))
     if len(jobs) == 1:
-        histories: list[Any] = [
-            networks[0].fit(**jobs[0].arguments, callbacks=watchers(), threads=threads, verbose=verbose)
-        ]
+        (job,) = jobs
+        given = {**job.arguments, **job.rows()}
+        histories: list[Any] = [job.model.fit(**given, callbacks=watchers(), threads=threads, verbose=verbose)]
     else:
         histories = run_jobs(jobs, watchers, cores.wanted(threads), verbose)
     for outcome in histories:
@@ -124,22 +138,27 @@ def train(
     return model
 
 
-HeldOut = tuple[Table, np.ndarray | None]
-"""A table, and those of its rows that are held out; None for all."""
+class Part(NamedTuple):
+    """Of the rows with a target, those that a network is trained on and those it is validated by."""
+
+    train: np.ndarray
+    held_out: np.ndarray
 
 
-def split_rows(
+def deal_rows(
     table: Table, targets: Targets, validation: Any, group: str | None, time: str | None, seed: int
-) -> tuple[np.ndarray, HeldOut | None]:
-    """The rows to train on, and those to find the best epoch by. Raises DataError if there are too few."""
-    known = targets.known
+) -> tuple[list[Part], Table | None]:
+    """Parts for the networks, in turn, and the table by which all are validated, where it is another one.
+
+    Raises DataError if there are too few rows.
+    """
+    known, none = targets.known, np.empty(0, np.int64)
     if isinstance(validation, bool) or not isinstance(validation, int | float):
         other = validation if isinstance(validation, Table) else open_table(validation)
-        return known, (other, None)
+        return [Part(np.arange(len(known)), none)], other
     share = check_value("train", "validation", Annotated[float, In("[0, 1)")], float(validation))
     if not share:
-        return known, None
-    held = max(1, round(len(known) * share))
+        return [Part(np.arange(len(known)), none)], None
     if len(known) < FEWEST_ROWS:
         raise DataError(
             "there are too few rows to learn from",
@@ -148,15 +167,19 @@ def split_rows(
             fix="pass more rows, or validation=0 to train on all of them",
         )
     require_columns(table, [name for name in (group, time) if name is not None], "train")
-    train, rest = splits.parts(
-        len(known),
-        (len(known) - held, held),
-        classes=_strata(table, targets),
-        groups=None if group is None else np.unique(_keys(table, group, known), return_inverse=True)[1],
-        time=None if time is None else _keys(table, time, known),
-        seed=seed,
-    )
-    return known[train], (table, known[rest])
+    classes = _strata(table, targets)
+    groups = None if group is None else np.unique(_keys(table, group, known), return_inverse=True)[1]
+    if time is None and share <= 0.5 and len(known) <= MOST_IN_TURN and round(1 / share) <= len(known):
+        dealt = splits.folds(len(known), round(1 / share), classes=classes, groups=groups, seed=seed)
+        return [Part(np.setdiff1d(np.arange(len(known)), held), held) for held in dealt if len(held)], None
+    held = max(1, round(len(known) * share))
+    moments = None if time is None else _keys(table, time, known)
+    sizes = (len(known) - held, held)
+    return [Part(*splits.parts(len(known), sizes, classes=classes, groups=groups, time=moments, seed=seed))], None
+
+
+def _of(x: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: array[rows] for name, array in x.items()}
 
 
 def _strata(table: Table, targets: Targets) -> np.ndarray | None:
