@@ -1,9 +1,9 @@
 """Which network is trained for a table, and how: one that does well on most tables without being tuned.
 
 A multilayer perceptron after RealMLP-TD of Holzmüller, Grinsztajn & Steinwart (2024), arXiv:2407.04491: numbers by
-their median and quartiles, smoothly clipped, each with waves along it; a factor for each column in front; rates that fit
-the sizes of the weights; a schedule that comes to rest several times; dropout; weight decay that ends before training
-does; smoothed labels; the best epoch by validation.
+their median and quartiles, smoothly clipped, each with waves along it; a factor for each column in front; rates that
+fit the sizes of the weights; a schedule that comes to rest several times; dropout; weight decay that ends before
+training does; smoothed labels; the best epoch by validation.
 
 Differs, as measured with ``python -m benchmarks.tables``: half as wide, a quarter of the epochs or fewer, and several
 networks whose mean is the answer, each validated by other rows; without their parametric activations and weights that
