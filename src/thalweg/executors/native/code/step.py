@@ -31,7 +31,7 @@ from thalweg.graph.node import Kind, Op
 SPINS = 100
 """Turns that a thread waits at a barrier before it lets others run; more starves a second job on the same core."""
 
-PART_CHARACTERS = 96 * 1024
+PART_CHARACTERS = 48 * 1024
 """About how much text goes into one part of a program: parts are compiled at the same time."""
 
 Writer = Tiles | Lookup | TransposedCopy | Sweep
