@@ -114,6 +114,22 @@ def test_a_single_disturbed_piece_decides_nothing(bad):
             break
 
 
+@pytest.mark.parametrize("step", [WIDE, DEEP], ids=["wide", "deep"])
+def test_threads_that_must_share_a_core_at_first_run_until_they_are_moved_apart(step):
+    """One thread is as quick until then; trials of a piece would never see more than that."""
+    machine = Machine(step, 2, crowded=0.04)
+    trace = run(machine, 1.0, {1: 1e-3})
+    assert machine.crowded == 0
+    assert trace.at(1.0) == 2
+    assert machine.lost <= 0.05 * machine.now
+
+
+def test_threads_that_share_a_core_for_good_cost_little():
+    machine = Machine(WIDE, 2, crowded=1e9)
+    run(machine)
+    assert machine.lost <= 0.03 * machine.now
+
+
 def test_long_steps_are_tried_only_when_that_has_been_paid_for():
     """A step of a third of a second on one thread would be a seventh of a run of two seconds."""
     machine = Machine(Step(0.33))
