@@ -56,10 +56,27 @@ PATIENCE_SECONDS = 0.25
 """How long more threads that are no better run on at most, if that costs nothing."""
 
 PATIENCE_COST = MORE_SHARE * 0.15
-"""What that may cost: it is paid for when they may be tried again anyway."""
+"""What that may cost: 0.15 s pay for it."""
 
 USUAL_PIECES = 5
 """How many of the last pieces say what is usual."""
+
+
+LEARNED_PROGRAMS = 256
+"""Of so many programs what was measured is kept: a process that compiles ever new ones does not grow by it."""
+
+_learned: dict[str, dict[int, float]] = {}
+
+
+def learned_of(key: str) -> dict[int, float]:
+    """What the steps of a program took on each number of threads, empty at first: for the next model that is alike.
+
+    It is forgotten when many others have been asked for since. One thread at a time may ask.
+    """
+    learned = _learned[key] = _learned.pop(key, {})
+    if len(_learned) > LEARNED_PROGRAMS:
+        del _learned[next(iter(_learned))]
+    return learned
 
 
 def candidates(most: int) -> list[int]:
