@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import nuisances
-from thalweg.data.tables import delimited
+from thalweg.data.tables import delimited, dialect
 from thalweg.data.tables.encodings import Codes, Number
 from thalweg.data.tables.opening import open_table
 from thalweg.errors import ArgumentError, DataError, FileFormatError, NameNotFoundError, StorageError
@@ -111,8 +111,14 @@ def test_dates_that_could_be_read_otherwise_are_said(read):
     assert "%d/%m/%Y would fit as well" in "\n".join(read("a\n01/02/2020\n").notes)
 
 
-MANY = 60_000
+MANY = 600
 """Rows that are more than what is looked at before a file is read."""
+
+
+@pytest.fixture
+def short_look(monkeypatch):
+    monkeypatch.setattr(dialect, "HEAD_BYTES", 1 << 9)
+    monkeypatch.setattr(dialect, "PIECE_BYTES", 1 << 5)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +135,7 @@ MANY = 60_000
         ("x", "é".encode("latin-1").decode("latin-1"), "text", ("x", "é")),
     ],
 )
-def test_what_comes_late_is_read_as_what_it_is(read, usual, odd, kind, values):
+def test_what_comes_late_is_read_as_what_it_is(read, usual, odd, kind, values, short_look):
     # In the third quarter: only the beginning, the middle and the end are looked at.
     rows = [f"{usual};a"] * MANY
     rows[MANY * 3 // 4] = f"{odd};b"
@@ -142,7 +148,7 @@ def test_what_comes_late_is_read_as_what_it_is(read, usual, odd, kind, values):
 
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize(("row", "got"), [("1,2,3", "3 in line"), ("1", "1 in line")])
-def test_rows_of_other_length_are_named(read, row, got, late):
+def test_rows_of_other_length_are_named(read, row, got, late, short_look):
     rows = ["1,2"] * (MANY if late else 4)
     rows[len(rows) * 3 // 4] = row
     line = len(rows) * 3 // 4 + 2

@@ -68,7 +68,9 @@ class _Stream(ctypes.Structure):
     )
 
 
-DTYPES = {b"f": np.dtype(np.float32), b"g": np.dtype(np.float64), b"i": np.dtype(np.int32), b"l": np.dtype(np.int64)}
+DTYPES: dict[bytes, np.dtype[Any]] = {
+    letter: np.dtype(name) for letter, name in ((b"f", "f4"), (b"g", "f8"), (b"i", "i4"), (b"l", "i8"))
+}
 """Arrow's letters for numbers."""
 
 

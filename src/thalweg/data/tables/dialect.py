@@ -1,4 +1,4 @@
-"""How a text file of a table is written, seen from pieces of it: encoding, delimiter, names, comments, length of rows."""
+"""How a text file of a table is written, seen from pieces of it: encoding, delimiter, names, comments, row lengths."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from thalweg.data.tables.missing import SPELLINGS
 from thalweg.errors import DataError, FileFormatError, StorageError
 from thalweg.fields import dataclass
 
-__all__ = ["Dialect", "Form", "Lines", "decoded", "look", "opened"]
+__all__ = ["Dialect", "Form", "Lines", "decoded", "look", "opened", "require_content"]
 
 HEAD_BYTES, PIECE_BYTES = 1 << 18, 1 << 15
 """How much is looked at: of the beginning, and at two places behind it."""
@@ -166,17 +166,27 @@ def look(path: Path, delimiter: str | None = None, encoding: str | None = None, 
     mixed = "\r" in text.replace("\r\n", "") or text.count("\r\n") not in (0, text.count("\n"))
     lines = _split(text)
     if not any(line.strip() for line in lines):
-        raise DataError(
-            f"there is nothing in {str(path)!r}",
-            expected="a line with the names of the columns, and a line for each row",
-            got="an empty file",
-            fix="check what wrote it",
-        )
+        raise _empty(path)
     form = _form(path, text, lines, delimiter)
     parsed, comments, width = _parsed(lines, form, cut=len(head) == HEAD_BYTES)
     more = [row for piece in pieces for row in _whole_rows(decoded(piece, encoding), form, width)]
     seen = _Seen(parsed, more, width, comments)
     return _dialect(seen, header, form, encoding, clean=not (mixed or doubtful))
+
+
+def require_content(path: Path) -> None:
+    """Raises DataError for an empty file."""
+    if not path.stat().st_size:
+        raise _empty(path)
+
+
+def _empty(path: Path) -> DataError:
+    return DataError(
+        f"there is nothing in {str(path)!r}",
+        expected="names of columns, and rows",
+        got="an empty file",
+        fix="check what wrote it",
+    )
 
 
 def _split(text: str) -> list[str]:

@@ -94,7 +94,7 @@ class Guess:
     note: str = ""
 
     def sql(self, column: str, value: str | None = None) -> str:
-        """The value in SQL. Arguments: the column's name there; what the reader gave, if it is not the column itself."""
+        """The value in SQL. Arguments: the column's name there; what the reader gave, if not that itself."""
         # Not by format: there are regular expressions in it.
         return self.expression.replace("{1}", column).replace("{0}", column if value is None else value)
 
@@ -116,6 +116,8 @@ def convention(columns: Sequence[Collection[str]], decimal: str | None, thousand
     if decimal is not None or thousands is not None:
         return Convention(decimal or ("," if thousands == "." else "."), thousands or "")
     for values in columns:
+        if all(map(_is_plain, values)) or not all(LIKE_A_NUMBER.fullmatch(value.strip()) for value in values):
+            continue
         for known in CONVENTIONS:
             if _all_written(known, values) and _proves(known, values):
                 return known

@@ -14,6 +14,7 @@ from thalweg.data.tables import queries
 from thalweg.data.tables.arrays import columns_of
 from thalweg.data.tables.database import connect, explained, file_name, temporary_folder
 from thalweg.data.tables.delimited import DelimitedFile
+from thalweg.data.tables.dialect import require_content
 from thalweg.data.tables.held import HeldTable
 from thalweg.data.tables.stored import DatabaseFile, FileColumn, Source, StoredTable
 from thalweg.data.tables.table import TYPES, Table
@@ -135,6 +136,7 @@ def _described(database: Any, path: Path, ending: str) -> DatabaseFile:
     if ending in PARQUET:
         reader = f"read_parquet({file})"
     elif ending in JSON:
+        require_content(path)
         reader = f"read_json({file}, sample_size = -1)"
     else:
         raise FileFormatError(

@@ -1,4 +1,4 @@
-"""Tables and answers to queries from SQLite and DuckDB files, taken out of them as files that are read like any other."""
+"""Tables and answers to queries from SQLite and DuckDB files, taken out as files that are read like any other."""
 
 from __future__ import annotations
 

@@ -185,10 +185,10 @@ class StoredTable(Table):
             answer = self.database.execute(f"select {expression} as it from data").fetchnumpy()["it"]
         return answer if isinstance(answer, np.ma.MaskedArray) else np.asarray(answer)
 
-    def query(self, what: Sequence[str], names: Sequence[str], rest: str = "") -> list[tuple[Any, ...]]:
+    def query(self, what: Sequence[str], names: Sequence[str], rest: str = "", every: int = 1) -> list[tuple[Any, ...]]:
         kinds = {"integer": "::bigint", "date": "::timestamp"}
         columns = [f"{self._place(name)}{kinds.get(self._kind(name), '')}" for name in names]
-        asked = f"select {', '.join(what)} from data {self._rows_only()} {rest}".format(*columns)
+        asked = f"select {', '.join(what)} from {self._rows_only(every)} {rest}".format(*columns)
         with self._lock, explained(self.name):
             answers: list[tuple[Any, ...]] = self.database.execute(asked).fetchall()
         return answers
@@ -196,17 +196,18 @@ class StoredTable(Table):
     def _place(self, name: str) -> str:
         return f"c{self.columns.index(name)}"
 
-    def _rows_only(self) -> str:
-        """The join that leaves these rows, each as often as it was taken."""
+    def _rows_only(self, every: int) -> str:
+        """What stands after ``from`` for these rows, each as often as it was taken, or for some of them."""
         if self.rows is None:
-            return ""
+            return "data" if every == 1 else f"(select * from data where rowid % {every} = 0)"
         if not self._subset:
             self._subset = f"rows_{next(_numbers)}"
             with self._lock:
                 self.database.register("given", {"row": self.rows})
                 self.database.execute(f"create table {self._subset} as select row from given")
                 self.database.unregister("given")
-        return f"join {self._subset} on data.rowid = {self._subset}.row"
+        some = self._subset if every == 1 else f"(select row from {self._subset} where rowid % {every} = 0)"
+        return f"(select data.* from data join {some} as taken on data.rowid = taken.row)"
 
 
 class _Collected:
