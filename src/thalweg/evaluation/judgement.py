@@ -83,8 +83,10 @@ class Judgement(Tabular):
 
     def __rich__(self) -> Any:
         from rich.console import Group  # only where something is drawn
+        from rich.text import Text
 
-        return Group(*self._printed(lambda table: table.__rich__()))
+        parts = self._printed(lambda table: table.__rich__())
+        return Group(*(Text(part) if isinstance(part, str) else part for part in parts))
 
     def show(self) -> None:
         """Print it: drawn on a terminal, else as plain text."""
@@ -93,7 +95,7 @@ class Judgement(Tabular):
         if sys.stdout is not None and sys.stdout.isatty():
             from rich.console import Console
 
-            Console().print(self, markup=False, highlight=False)
+            Console().print(self)
         else:
             print(self)
 
