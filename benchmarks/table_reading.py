@@ -14,10 +14,15 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks import nuisances
+
+if TYPE_CHECKING:  # what is measured imports it
+    from thalweg.data.tables.encodings import Encoding
+    from thalweg.data.tables.table import Table
 
 FLOAT_BYTES = 4
 
@@ -28,7 +33,7 @@ def made(path: Path, rows: int) -> None:
 
     random = np.random.default_rng(0)
     words = np.array([f"town {number}" for number in range(50)], object)
-    columns = {f"x{place}": np.round(random.normal(0, 100, rows), 4) for place in range(20)}
+    columns: dict[str, np.ndarray] = {f"x{place}": np.round(random.normal(0, 100, rows), 4) for place in range(20)}
     columns |= {f"k{place}": random.integers(0, 10 ** (place + 1), rows) for place in range(6)}
     columns |= {f"c{place}": words[random.integers(0, 50, rows)] for place in range(4)}
     write_table(path, columns)
@@ -76,7 +81,7 @@ def with_nuisances(path: Path) -> None:
     assert table.types == nuisances.TYPES, "each column is what it was"
 
 
-def _encodings(table):  # type: ignore[no-untyped-def]
+def _encodings(table: Table) -> list[Encoding]:
     from thalweg.data.tables.encodings import Codes, Number
 
     facts = table.all_facts()
@@ -93,7 +98,7 @@ def _types() -> dict[str, str]:
     return {f"{letter}{place}": kind for letter, (count, kind) in letters.items() for place in range(count)}
 
 
-def _known_encodings():  # type: ignore[no-untyped-def]
+def _known_encodings() -> list[Encoding]:
     from thalweg.data.tables.encodings import Codes, Number
 
     towns = tuple(f"town {number}" for number in range(50))
