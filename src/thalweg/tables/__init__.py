@@ -9,7 +9,10 @@ from thalweg.tables.schema import Column as Column
 from thalweg.tables.schema import Schema as Schema
 from thalweg.tables.training import train as train
 
-__all__ = ["Column", "Schema", "TableModel", "train", "understand"]
+train_table = train
+"""The same under a name that says at the top of the package what is trained."""
+
+__all__ = ["Column", "Schema", "TableModel", "train", "train_table", "understand"]
 
 if not TYPE_CHECKING:
     __getattr__ = absent.answers(__name__)
