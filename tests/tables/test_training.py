@@ -8,6 +8,8 @@ import thalweg
 from thalweg.data.tables.opening import open_table
 from thalweg.errors import DataError, NameNotFoundError
 from thalweg.tables import TableModel, train
+from thalweg.tables.targets import find_targets
+from thalweg.tables.training import deal_rows
 
 DATA = houses()
 
@@ -18,12 +20,12 @@ def without(data, *names):
 
 @pytest.fixture(scope="module")
 def regression():
-    return train(without(DATA, "kind"), "price", epochs=40, verbose=0)
+    return train(without(DATA, "kind"), "price", epochs=40, members=1, verbose=0)
 
 
 @pytest.fixture(scope="module")
 def classes():
-    return train(without(DATA, "price"), "kind", epochs=10, verbose=0)
+    return train(without(DATA, "price"), "kind", epochs=10, members=1, verbose=0)
 
 
 class TestTraining:
@@ -43,13 +45,13 @@ class TestTraining:
     def test_several_targets(self):
         data = without(DATA, "kind")
         data["rent"] = data["price"] / 300
-        model = train(data, ["price", "rent"], epochs=2, verbose=0)
+        model = train(data, ["price", "rent"], epochs=2, members=1, verbose=0)
         assert model.predict(data).shape == (300, 2)
         assert model.predict(data)[:, 0].mean() > 50 * model.predict(data)[:, 1].mean()
 
     def test_the_same_seed_gives_the_same_bits(self):
         first, second, other = (
-            train(without(DATA, "kind"), "price", epochs=2, seed=seed, verbose=0) for seed in (3, 3, 4)
+            train(without(DATA, "kind"), "price", epochs=2, seed=seed, members=1, verbose=0) for seed in (3, 3, 4)
         )
         np.testing.assert_array_equal(first.predict(DATA), second.predict(DATA))
         assert not np.array_equal(first.predict(DATA), other.predict(DATA))
@@ -62,45 +64,55 @@ class TestTraining:
     def test_it_prints_what_it_found(self, capsys):
         data = without(DATA, "kind")
         data["price"] = np.where(np.arange(300) < 5, np.nan, data["price"])
-        train(data, "price", epochs=1, verbose=2)
+        train(data, "price", epochs=1, members=1, verbose=2)
         printed = capsys.readouterr().out
         assert "5 of 300 rows are left out: their price is missing" in printed
         assert "target price: regression" in printed
 
     def test_ten_rows(self):
         data = {"a": np.arange(10.0), "y": np.arange(10.0) * 2}
-        assert np.isfinite(train(data, "y", epochs=2, verbose=0).predict(data)).all()
+        assert np.isfinite(train(data, "y", epochs=2, members=1, verbose=0).predict(data)).all()
 
     def test_three_rows_are_too_few(self):
         with pytest.raises(DataError, match="too few rows"):
-            train({"a": [1.0, 2.0, 5.0], "y": [1.5, 2.0, 3.0]}, "y", verbose=0)
+            train({"a": [1.0, 2.0, 5.0], "y": [1.5, 2.0, 3.0]}, "y", members=1, verbose=0)
 
     def test_a_class_seen_once(self):
         data = without(DATA, "price")
         data["kind"] = data["kind"].copy()
         data["kind"][7] = "odd"
-        model = train(data, "kind", epochs=1, verbose=0)
+        model = train(data, "kind", epochs=1, members=1, verbose=0)
         assert model.schema.classes == ("cheap", "dear", "odd")
 
     def test_groups_stay_together_and_time_goes_on(self):
-        from thalweg.tables.targets import find_targets
-        from thalweg.tables.training import split_rows
-
         table = open_table(DATA)
         targets = find_targets(table, "price")
-        chosen, (_, held_out) = split_rows(table, targets, 0.2, "zip_code", None, 0)
         zips = DATA["zip_code"]
-        assert not set(zips[chosen]) & set(zips[held_out])
-        chosen, (_, held_out) = split_rows(table, targets, 0.2, None, "sold", 0)
-        assert DATA["sold"][chosen].max() <= DATA["sold"][held_out].min()
+        for chosen, held_out in deal_rows(table, targets, 0.2, "zip_code", None, 0):
+            assert not set(zips[chosen]) & set(zips[held_out.rows])
+        ((chosen, held_out),) = deal_rows(table, targets, 0.2, None, "sold", 0)
+        assert DATA["sold"][chosen].max() <= DATA["sold"][held_out.rows].min()
+
+    def test_each_row_is_held_out_in_one_of_the_parts(self, monkeypatch):
+        """Of a table that is not too long; else all networks have the same part."""
+        table = open_table(DATA)
+        targets = find_targets(table, "kind")
+        parts = deal_rows(table, targets, 0.25, None, None, 0)
+        assert sorted(np.concatenate([part.held_out.rows for part in parts])) == list(range(300))
+        for chosen, held_out in parts:
+            assert sorted([*chosen, *held_out.rows]) == list(range(300))
+            assert abs((DATA["kind"][held_out.rows] == "dear").mean() - 0.5) < 0.02
+        monkeypatch.setattr("thalweg.tables.training.MOST_IN_TURN", 299)
+        ((chosen, held_out),) = deal_rows(table, targets, 0.25, None, None, 0)
+        assert (len(chosen), len(held_out.rows)) == (225, 75)
 
     def test_validation_by_a_table_of_its_own(self):
-        model = train(without(DATA, "kind"), "price", validation=houses(40, seed=5), epochs=1, verbose=0)
+        model = train(without(DATA, "kind"), "price", validation=houses(40, seed=5), epochs=1, members=1, verbose=0)
         assert "val_loss" in model.histories[0].history
         assert model.schema.rows == 300
 
     def test_no_validation(self):
-        model = train(without(DATA, "kind"), "price", validation=0, epochs=1, verbose=0)
+        model = train(without(DATA, "kind"), "price", validation=0, epochs=1, members=1, verbose=0)
         assert "val_loss" not in model.histories[0].history
 
 

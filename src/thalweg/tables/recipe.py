@@ -66,10 +66,10 @@ class Plan:
     members: int
     callbacks: Callable[[bool], Sequence[Callback]]
 
-    def filled(self, rows: np.ndarray, seed: int) -> np.ndarray:
+    def filled(self, rows: np.ndarray) -> np.ndarray:
         """The rows, and a few of them once more, so that all steps are of one size and one program serves them all."""
         missing = -len(rows) % self.batch_size
-        return np.concatenate([rows, np.random.default_rng(seed).choice(rows, missing, replace=missing > len(rows))])
+        return np.concatenate([rows, np.random.default_rng(len(rows)).choice(rows, missing)])
 
 
 def plan(schema: Schema, rows: int, *, epochs: int | None = None, members: int | None = None) -> Plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -16,8 +17,10 @@ from thalweg.data.tables.table import Table
 from thalweg.errors import DataError, NonFiniteError
 from thalweg.evaluation.population import Job, run_jobs
 from thalweg.executors.executor import Executor
+from thalweg.fields import dataclass
 from thalweg.tables import recipe
 from thalweg.tables.columns import schema_for, told
+from thalweg.tables.features import DTYPES
 from thalweg.tables.model import TableModel, combined
 from thalweg.tables.schema import Schema
 from thalweg.tables.targets import Targets, find_targets, require_columns
@@ -81,53 +84,37 @@ def train(
     """
     began, verbose = clock.monotonic(), check_verbose(verbose)
     table = data if isinstance(data, Table) else open_table(data)
+    len(table)  # only now a file is read, and the types of its columns are certain
     targets = find_targets(table, target, task)
     wanted = told(table, categorical, numeric, dates, ignore)
-    dealt, other = deal_rows(table, targets, validation, group, time, seed)
-    schema = schema_for(table, targets, wanted, targets.known)
+    parts = deal_rows(table, targets, validation, group, time, seed)
+    schema = schema_for(table, targets, wanted, parts[0].train if len(parts) == 1 else targets.known)
     if verbose:
         for note in (*table.notes, *targets.notes):
             print(note)
         schema.show()
-    x, y = _arrays(schema, targets, table, targets.known)
-    validation_data = None if other is None else _arrays(schema, targets, other, None)
-    plan = recipe.plan(schema, len(dealt[0].train), epochs=epochs, members=members)
+    plan = recipe.plan(schema, len(parts[0].train), epochs=epochs, members=members)
     seeds = np.random.SeedSequence(seed).generate_state(plan.members).tolist()
     networks = [plan.build(own) for own in seeds]
+    given = _given(schema, targets, table, parts, plan)
     rounds = -(-len(networks) // cores.wanted(threads))
-    validates = validation_data is not None or len(dealt[0].held_out) > 0
 
     def watchers() -> list[Any]:
-        made = [*plan.callbacks(validates), *(callbacks() if callbacks is not None else ())]
+        made = [*plan.callbacks(parts[0].held_out is not None), *(callbacks() if callbacks is not None else ())]
         if time_limit is not None:
             left = max(time_limit - (clock.monotonic() - began), 0.1)
             made.append(TimeLimit(left / rounds))
         return made
-
-    def rows_of(number: int) -> Callable[[], dict[str, Any]]:
-        """What a network is trained on and validated by, when its turn comes."""
-
-        def rows() -> dict[str, Any]:
-            part = dealt[number % len(dealt)]
-            own = plan.filled(part.train, seeds[number])
-            given = {"x": _of(x, own), "y": y[own]}
-            if validation_data is not None:
-                return {**given, "validation_data": validation_data}
-            held = part.held_out
-            return {**given, "validation_data": (_of(x, held), y[held])} if len(held) else given
-
-        return rows
 
     jobs = []
     for number, (network, own) in enumerate(zip(networks, seeds, strict=True)):
         if executor is not None:
             network.executor = executors.meant(executor)
         arguments = {"seed": own, "batch_size": plan.batch_size, "epochs": plan.epochs}
-        jobs.append(Job(network, arguments, rows_of(number)))
+        jobs.append(Job(network, arguments, partial(given, number)))
     if len(jobs) == 1:
-        (job,) = jobs
-        given = {**job.arguments, **job.rows()}
-        histories: list[Any] = [job.model.fit(**given, callbacks=watchers(), threads=threads, verbose=verbose)]
+        arguments = {**jobs[0].arguments, **jobs[0].rows()}
+        histories: list[Any] = [networks[0].fit(**arguments, callbacks=watchers(), threads=threads, verbose=verbose)]
     else:
         histories = run_jobs(jobs, watchers, cores.wanted(threads), verbose)
     for outcome in histories:
@@ -138,27 +125,33 @@ def train(
     return model
 
 
+@dataclass(frozen=True)
+class HeldOut:
+    """The rows of a table by which the best epoch is found, as an index."""
+
+    table: Table
+    rows: np.ndarray
+
+
 class Part(NamedTuple):
-    """Of the rows with a target, those that a network is trained on and those it is validated by."""
+    """The rows that a network is trained on, and those it is validated by."""
 
     train: np.ndarray
-    held_out: np.ndarray
+    held_out: HeldOut | None
 
 
 def deal_rows(
     table: Table, targets: Targets, validation: Any, group: str | None, time: str | None, seed: int
-) -> tuple[list[Part], Table | None]:
-    """Parts for the networks, in turn, and the table by which all are validated, where it is another one.
-
-    Raises DataError if there are too few rows.
-    """
-    known, none = targets.known, np.empty(0, np.int64)
+) -> list[Part]:
+    """Parts for the networks, which take them in turn. Raises DataError if there are too few rows."""
+    known = targets.known
     if isinstance(validation, bool) or not isinstance(validation, int | float):
         other = validation if isinstance(validation, Table) else open_table(validation)
-        return [Part(np.arange(len(known)), none)], other
+        y = targets.of(other)
+        return [Part(known, HeldOut(other, np.flatnonzero(y >= 0 if y.ndim == 1 else np.isfinite(y).all(1))))]
     share = check_value("train", "validation", Annotated[float, In("[0, 1)")], float(validation))
     if not share:
-        return [Part(np.arange(len(known)), none)], None
+        return [Part(known, None)]
     if len(known) < FEWEST_ROWS:
         raise DataError(
             "there are too few rows to learn from",
@@ -169,17 +162,18 @@ def deal_rows(
     require_columns(table, [name for name in (group, time) if name is not None], "train")
     classes = _strata(table, targets)
     groups = None if group is None else np.unique(_keys(table, group, known), return_inverse=True)[1]
-    if time is None and share <= 0.5 and len(known) <= MOST_IN_TURN and round(1 / share) <= len(known):
-        dealt = splits.folds(len(known), round(1 / share), classes=classes, groups=groups, seed=seed)
-        return [Part(np.setdiff1d(np.arange(len(known)), held), held) for held in dealt if len(held)], None
+    count = round(1 / share)
+    if time is None and 1 < count <= len(known) <= MOST_IN_TURN:
+        folds = splits.folds(len(known), count, classes=classes, groups=groups, seed=seed)
+        everything = np.arange(len(known))
+        pairs = [(np.setdiff1d(everything, held), held) for held in folds if 0 < len(held) < len(known)]
+        if pairs:
+            return [Part(known[train], HeldOut(table, known[held])) for train, held in pairs]
     held = max(1, round(len(known) * share))
     moments = None if time is None else _keys(table, time, known)
     sizes = (len(known) - held, held)
-    return [Part(*splits.parts(len(known), sizes, classes=classes, groups=groups, time=moments, seed=seed))], None
-
-
-def _of(x: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
-    return {name: array[rows] for name, array in x.items()}
+    train, rest = splits.parts(len(known), sizes, classes=classes, groups=groups, time=moments, seed=seed)
+    return [Part(known[train], HeldOut(table, known[rest]))]
 
 
 def _strata(table: Table, targets: Targets) -> np.ndarray | None:
@@ -198,14 +192,63 @@ def _keys(table: Table, name: str, rows: np.ndarray) -> np.ndarray:
     return np.array([("" if value is None else str(value)) for value in values]) if values.dtype == object else values
 
 
-def _arrays(schema: Schema, targets: Targets, table: Table, rows: np.ndarray | None) -> tuple[Any, np.ndarray]:
-    """Inputs and targets as a network of the plan takes them; rows without a target are left out."""
+def _given(
+    schema: Schema, targets: Targets, table: Table, parts: Sequence[Part], plan: recipe.Plan
+) -> Callable[[int], dict[str, Any]]:
+    """What ``fit`` gets of the network of a number: one and the same for all, or the rows whose turn it is."""
+    if len(parts) == 1:
+        (part,) = parts
+        (x, y), *rest = _arrays(schema, targets, table, plan.filled(part.train), part.held_out)
+        given = {"x": x, "y": y, "validation_data": rest[0] if rest else None}
+        return lambda number: given
+    known = targets.known
+    ((x, y),) = _arrays(schema, targets, table, known, None)
+
+    def rows(chosen: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        places = np.searchsorted(known, chosen)
+        return {name: array[places] for name, array in x.items()}, y[places]
+
+    def in_turn(number: int) -> dict[str, Any]:
+        part = parts[number % len(parts)]
+        own_x, own_y = rows(plan.filled(part.train))
+        held = None if part.held_out is None else rows(part.held_out.rows)
+        return {"x": own_x, "y": own_y, "validation_data": held}
+
+    return in_turn
+
+
+def _arrays(
+    schema: Schema, targets: Targets, table: Table, chosen: np.ndarray, held_out: HeldOut | None
+) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
+    """Inputs and targets of the rows to train on and of those held out, as a network of the plan takes them."""
+    if held_out is None:
+        parts, sides = encoded_parts(schema, table, [chosen]), [(table, chosen)]
+    else:
+        sides = [(table, chosen), (held_out.table, held_out.rows)]
+        if held_out.table is table:
+            parts = encoded_parts(schema, table, [chosen, held_out.rows])
+        else:
+            parts = [encoded_parts(schema, side, [rows])[0] for side, rows in sides]
+    return [(x, _told(schema, targets, *side)) for x, side in zip(parts, sides, strict=True)]
+
+
+def encoded_parts(schema: Schema, table: Table, parts: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """Inputs of several parts of a table. Each column is read once, and whole columns are there one at a time."""
+    arrays = [
+        {group: np.empty((len(rows), len(columns)), DTYPES[group]) for group, columns in schema.groups.items()}
+        for rows in parts
+    ]
+    for group, columns in schema.groups.items():
+        for place, column in enumerate(columns):
+            whole = table.encoded((column.encoding,))[group][:, 0]
+            for own, rows in zip(arrays, parts, strict=True):
+                own[group][:, place] = whole[rows]
+    return arrays
+
+
+def _told(schema: Schema, targets: Targets, table: Table, rows: np.ndarray) -> np.ndarray:
+    """The targets of some rows, numbers by the mean and the deviation of the training rows."""
     y = targets.of(table, rows)
-    known = y >= 0 if y.ndim == 1 else np.isfinite(y).all(1)
-    if not known.all():
-        rows = np.flatnonzero(known) if rows is None else rows[known]
-        y = y[known]
-    x = table.encoded(schema.encodings(), rows)
     if y.ndim == 2:
         y = ((y - np.array(schema.centers)) / np.array(schema.scales)).astype(np.float32)
-    return x, y
+    return y

@@ -4,35 +4,58 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from thalweg import cores
 from thalweg.errors import DataError, FileFormatError, InsufficientMemoryError, StorageError, ThalwegError
 
-__all__ = ["connect", "explained", "literal", "quoted"]
+__all__ = ["connect", "explained", "file_name", "limit_memory", "literal", "quoted", "temporary_folder"]
 
 
 def connect() -> Any:
-    """A database in memory that never downloads or loads anything, on as many threads as thalweg itself may use.
-
-    What does not fit goes to the system's folder for temporary files, not into the user's working folder.
-    """
+    """A database in memory that never downloads or loads anything, on as many threads as thalweg itself may use."""
     import duckdb
 
     with explained("the table"):
-        return duckdb.connect(
+        database = duckdb.connect(
             config={
                 "threads": int(cores.wanted(None)),
-                "temp_directory": os.path.join(tempfile.gettempdir(), f"thalweg-{os.getpid()}"),
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
                 "allow_community_extensions": "false",
                 "python_enable_replacements": "false",  # a name in a query is a table, never a variable of ours
             }
         )
+        database.execute("set TimeZone = 'UTC'")  # moments without a zone are taken as they stand
+        database.execute("set temp_directory = ''")  # not the user's working folder
+        return database
+
+
+def limit_memory(database: Any, limit_bytes: int) -> None:
+    """Let a database take so much, and what is more go to a folder of its own among the system's temporary files."""
+    database.execute(f"set temp_directory = {literal(str(temporary_folder(database)))}")
+    database.execute(f"set memory_limit = '{limit_bytes >> 20}MiB'")
+
+
+def temporary_folder(owner: object) -> Path:
+    """A new folder that is there as long as its owner. Raises StorageError."""
+    try:
+        folder = tempfile.mkdtemp(prefix="thalweg-")
+    except OSError as error:
+        raise StorageError(
+            "there is no room for temporary files",
+            expected="a folder for temporary files that may be written to",
+            got=error.strerror or str(error),
+            fix="make room, or set TMPDIR to a folder on another disk",
+        ) from error
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def quoted(name: str) -> str:
@@ -43,6 +66,16 @@ def quoted(name: str) -> str:
         "the ""best"" column"
     """
     return '"' + name.replace('"', '""') + '"'
+
+
+def file_name(path: str | os.PathLike[str]) -> str:
+    """A path in SQL that stands for this file alone, whatever is in its name: elsewhere ``*`` stands for any.
+
+    Example:
+        >>> print(file_name("/tmp/what*[1].csv"))
+        '/tmp/what[*][[]1].csv'
+    """
+    return literal(re.sub(r"([*?[])", r"[\1]", os.path.abspath(path)))
 
 
 def literal(value: str | float | bool | None) -> str:
