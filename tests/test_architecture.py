@@ -17,7 +17,7 @@ SOURCE = Path(__file__).parent.parent / "src"
 ORDER = (
     # the ground
     *("version", "errors", "advice", "absent", "fields", "spelling", "checks"),
-    *("registry", "dtype_policies", "config", "memory", "table", "plotting", "trees"),
+    *("registry", "dtype_policies", "config", "cores", "memory", "table", "plotting", "trees"),
     # numbers in files and in graphs
     *("data", "datasets", "graph", "ops", "backprop", "state"),
     # what a network is made of
@@ -57,7 +57,10 @@ ORDER = (
 INSIDE = {"executors.native": ("host", "families", "scaling", "plan", "code", "run", "machine", "explain", "executor")}
 
 # What `import thalweg` must not load: each takes longer than all of thalweg.
-HEAVY = ("llvmlite", "rich", "typer", "pandas", "matplotlib", "torch", "jax", "keras", "sklearn", "scipy", "onnx")
+HEAVY = (
+    *("llvmlite", "rich", "typer", "duckdb", "narwhals", "polars", "pyarrow", "pandas", "matplotlib"),
+    *("torch", "jax", "keras", "sklearn", "scipy", "onnx"),
+)
 
 
 def module_name(path: Path) -> str:

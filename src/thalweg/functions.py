@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import config, executors, ops
+from thalweg import config, cores, executors, ops
 from thalweg.backprop import gradients
 from thalweg.checks import check_value, checked
 from thalweg.data.arrays import as_array
 from thalweg.errors import ArgumentError, DTypeError, GraphError, ShapeError
-from thalweg.executors import threads as cores
 from thalweg.executors.executor import Executor, Program
 from thalweg.executors.explain import check_stage, explain
 from thalweg.fields import dataclass

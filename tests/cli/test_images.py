@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,9 +29,10 @@ def stripes(count, seed=0):
     return x, y
 
 
-def write(folder, x, y, names=("left", "right")):
+def write(folder, images, names=("left", "right")) -> Path:
     from PIL import Image
 
+    x, y = images
     for number, (image, label) in enumerate(zip(x, y, strict=True)):
         (folder / names[label]).mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(folder / names[label] / f"{number:03}.png")
@@ -43,7 +45,7 @@ FEW = ("--epochs", 6, "--batch-size", 10, "--learning-rate", 0.01, "--model", "m
 @pytest.fixture
 def photos(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return write(tmp_path / "photos", *stripes(60))
+    return write(tmp_path / "photos", stripes(60))
 
 
 @pytest.mark.needs("PIL")
@@ -78,7 +80,7 @@ class TestFolders:
     def test_other_pictures_are_judged_as_a_whole_by_the_names_of_their_classes(self, photos, tmp_path):
         call("train", "photos", *FEW)
         x, y = stripes(20, seed=1)
-        write(tmp_path / "more", x[y == 1], y[y == 1], ("unused", "right"))
+        write(tmp_path / "more", (x[y == 1], y[y == 1]), ("unused", "right"))
         judged = call("evaluate", "photos.thalweg", "more", "--json")
         assert judged.exit_code == 0, judged.output
         values = json.loads(judged.stdout)
@@ -87,7 +89,7 @@ class TestFolders:
 
     def test_classes_that_the_network_has_not_learned(self, photos, tmp_path):
         call("train", "photos", *FEW)
-        write(tmp_path / "more", *stripes(4), ("left", "middle"))
+        write(tmp_path / "more", stripes(4), ("left", "middle"))
         judged = call("evaluate", "photos.thalweg", "more")
         assert judged.exit_code == 1
         assert "'middle'" in judged.stderr
@@ -110,9 +112,9 @@ class TestFolders:
     def test_parts_of_their_own(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         x, y = stripes(40)
-        write(tmp_path / "p/train", x, y)
-        write(tmp_path / "p/test", x[:10], y[:10])
-        write(tmp_path / "p/test", x[:2], np.array([0, 0]), ("middle",))
+        write(tmp_path / "p/train", (x, y))
+        write(tmp_path / "p/test", (x[:10], y[:10]))
+        write(tmp_path / "p/test", (x[:2], np.array([0, 0])), ("middle",))
         trained = call("train", "p", *FEW)
         assert trained.exit_code == 0, trained.output
         lines = trained.stdout.splitlines()
@@ -124,7 +126,7 @@ class TestFolders:
     def test_copies_stay_on_one_side(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         x, y = stripes(20)
-        write(tmp_path / "p", np.concatenate([x, x, x[:1]]), np.concatenate([y, y, 1 - y[:1]]))
+        write(tmp_path / "p", (np.concatenate([x, x, x[:1]]), np.concatenate([y, y, 1 - y[:1]])))
         told = call("train", "p", *FEW).stdout.splitlines()
         assert told[0].endswith("2 classes")
         assert told[1] == "21 images are copies of others; copies stay on one side."
@@ -142,14 +144,14 @@ class TestFolders:
         assert call("evaluate", "photos.thalweg", "photos").stdout.startswith("12 images, those of them")
 
     def test_a_class_of_one_picture_is_trained_on(self, photos, tmp_path):
-        write(photos, *(part[:1] for part in stripes(1, seed=5)), ("rare",))
+        write(photos, stripes(1, seed=5), ("rare",))
         told = call("train", "photos", *FEW).stdout
         assert "1 classes have one image only, which is trained on and not judged: rare." in told
 
     @pytest.mark.parametrize("names", [("only", "only"), ("a", "b")])
     def test_too_little_to_learn_from(self, tmp_path, monkeypatch, names):
         monkeypatch.chdir(tmp_path)
-        write(tmp_path / "p", *stripes(2), names)
+        write(tmp_path / "p", stripes(2), names)
         result = call("train", "p")
         assert result.exit_code == 1
         assert ("one class only" if names[0] == "only" else "too few images") in result.stderr

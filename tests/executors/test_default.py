@@ -3,9 +3,8 @@ import threading
 
 import pytest
 
-from thalweg import executors
+from thalweg import cores, executors
 from thalweg.errors import ArgumentError
-from thalweg.executors import threads
 from thalweg.executors.native import executor as native
 from thalweg.executors.native.machine import this_host
 from thalweg.executors.native.run import cache
@@ -33,38 +32,38 @@ def test_without_llvmlite_numpy_runs_with_a_notice(monkeypatch):
 
 def test_threads_come_from_the_argument_then_the_environment(monkeypatch):
     monkeypatch.setenv("THALWEG_THREADS", "3")
-    assert threads.wanted(5) == 5
-    assert threads.wanted(None) == 3
+    assert cores.wanted(5) == 5
+    assert cores.wanted(None) == 3
     monkeypatch.setenv("THALWEG_THREADS", "none")
     with pytest.raises(ArgumentError, match="THALWEG_THREADS"):
-        threads.wanted(None)
+        cores.wanted(None)
     with pytest.raises(ArgumentError, match="threads"):
-        threads.wanted(0)
+        cores.wanted(0)
 
 
 def test_unless_somebody_says_how_many_the_executor_may_choose(monkeypatch):
     monkeypatch.delenv("THALWEG_THREADS", raising=False)
-    assert isinstance(threads.wanted(None), threads.AtMost)
-    assert threads.wanted(None) == threads.available()
-    assert isinstance(threads.wanted(threads.AtMost(2)), threads.AtMost)
-    assert not isinstance(threads.wanted(2), threads.AtMost)
+    assert isinstance(cores.wanted(None), cores.AtMost)
+    assert cores.wanted(None) == cores.available()
+    assert isinstance(cores.wanted(cores.AtMost(2)), cores.AtMost)
+    assert not isinstance(cores.wanted(2), cores.AtMost)
     monkeypatch.setenv("THALWEG_THREADS", "2")
-    assert not isinstance(threads.wanted(None), threads.AtMost)
+    assert not isinstance(cores.wanted(None), cores.AtMost)
 
 
 def test_more_threads_than_cores_are_allowed_and_said_once(monkeypatch, capsys):
-    threads._say_once.cache_clear()
-    many = threads.available() + 1
-    assert [threads.wanted(many), threads.wanted(many)] == [many, many]
+    cores._say_once.cache_clear()
+    many = cores.available() + 1
+    assert [cores.wanted(many), cores.wanted(many)] == [many, many]
     assert capsys.readouterr().err.count(f"{many} threads as told") == 1
-    threads.wanted(1)
+    cores.wanted(1)
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize(("quota", "cores"), [("max 100000", None), ("150000 100000", 2), ("50000 100000", 1)])
-def test_a_containers_quota_limits_the_threads(tmp_path, quota, cores):
+@pytest.mark.parametrize(("quota", "expected"), [("max 100000", None), ("150000 100000", 2), ("50000 100000", 1)])
+def test_a_containers_quota_limits_the_threads(tmp_path, quota, expected):
     (tmp_path / "cpu.max").write_text(quota)
-    assert threads._quota(tmp_path) == cores
+    assert cores._quota(tmp_path) == expected
 
 
 @pytest.mark.parametrize("given", ["zzz", "AVX2", "neon,sse2"])
@@ -78,9 +77,9 @@ def test_a_host_that_is_not_there_is_an_error(monkeypatch, given):
 def test_more_threads_than_any_machine_has(monkeypatch, given):
     monkeypatch.setenv("THALWEG_THREADS", given)
     with pytest.raises(ArgumentError, match="THALWEG_THREADS"):
-        threads.wanted(None)
+        cores.wanted(None)
     with pytest.raises(ArgumentError, match="threads"):
-        threads.wanted(int(given))
+        cores.wanted(int(given))
 
 
 def test_who_waits_long_for_the_compiler_is_told(monkeypatch, capsys):

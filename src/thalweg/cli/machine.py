@@ -7,8 +7,7 @@ import platform
 import sys
 
 import thalweg
-from thalweg import executors
-from thalweg.executors import threads as cores
+from thalweg import cores, executors
 
 
 def facts() -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.data.tables import NUMBERS, holds_text, is_column, is_table, table_numbers
+from thalweg.data.tables.frames import NUMBERS, holds_text, is_column, is_table, table_numbers
 from thalweg.errors import DataError, DTypeError
 
 BLOCK = 1 << 22

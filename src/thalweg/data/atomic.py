@@ -6,12 +6,13 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 
 from thalweg.data import opening
-from thalweg.errors import StorageError
+from thalweg.errors import StorageError, ThalwegError
 
-__all__ = ["remove_stale", "write", "write_own"]
+__all__ = ["remove_stale", "write", "write_own", "writing"]
 
 BytesLike = bytes | bytearray | memoryview
 
@@ -32,11 +33,22 @@ def write(path: str | os.PathLike[str], chunks: Iterable[BytesLike]) -> None:
     Raises:
         StorageError: if the directory is missing or not writable, the disk is full, or the path is not a plain file.
     """
+    with writing(path) as file:
+        file.writelines(chunks)
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """The file that becomes the new content, as ``write`` says, when the block ends; nothing changes if it fails.
+
+    Raises: StorageError, as ``write``; what is raised in the block, if it is one of thalweg's errors, as it is.
+    """
     target = os.path.realpath(os.fspath(path))
     mode = _mode_of(target)
     directory, name = os.path.split(target)
     remove_stale(directory, _prefix(name))
-    _replace(target, chunks, mode, durable=True)
+    with _replacing(target, mode, durable=True) as file:
+        yield file
     _flush_directory(directory)
 
 
@@ -47,7 +59,8 @@ def write_own(path: str | os.PathLike[str], chunks: Iterable[BytesLike]) -> None
 
     Raises: StorageError.
     """
-    _replace(os.fspath(path), chunks, 0o600, durable=False)
+    with _replacing(os.fspath(path), 0o600, durable=False) as file:
+        file.writelines(chunks)
 
 
 def remove_stale(directory: str | os.PathLike[str], prefix: str = ".") -> None:
@@ -80,17 +93,21 @@ def _mode_of(target: str) -> int | None:
     return stat.S_IMODE(mode)
 
 
-def _replace(target: str, chunks: Iterable[BytesLike], mode: int | None, *, durable: bool) -> None:
+@contextlib.contextmanager
+def _replacing(target: str, mode: int | None, *, durable: bool) -> Iterator[BinaryIO]:
     directory, name = os.path.split(target)
     temporary = ""
     try:
         descriptor, temporary = _create(directory, _prefix(name), mode)
         with open(descriptor, "wb") as file:
-            file.writelines(chunks)
+            yield file
             if durable:
                 file.flush()
                 os.fsync(descriptor)
         os.replace(temporary, target)
+    except ThalwegError:
+        _remove(temporary)
+        raise
     except OSError as error:
         _remove(temporary)
         raise _cannot_write(target, error.strerror or str(error)) from error

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from thalweg import memory
+from thalweg import cores, memory
 from thalweg.data import opening
 from thalweg.errors import DataError, MissingPackageError
 from thalweg.fields import dataclass
@@ -271,9 +271,8 @@ def _quiet(module: Any) -> Iterator[None]:
 
 def _each(items: Sequence[Any], work: Callable[[Any], T], progress: Progress | None) -> list[T]:
     """``work`` of each item, on as many threads as there are cores: Pillow decodes without Python's lock."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     results: list[T] = []
-    pool = ThreadPoolExecutor(cores)
+    pool = ThreadPoolExecutor(cores.available())
     try:
         with _quiet(pillow()):
             for result in pool.map(work, items):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.data.tables import labels
+from thalweg.data.tables.frames import labels
 from thalweg.errors import ArgumentError, DataError, ShapeError
 
 Index = np.ndarray

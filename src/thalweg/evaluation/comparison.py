@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import config, optimizers
+from thalweg import config, cores, optimizers
 from thalweg.checks import checked
 from thalweg.errors import ArgumentError
 from thalweg.evaluation.curves import draw
 from thalweg.evaluation.population import CallbackMaker, Job, built, check_independent, run_jobs
-from thalweg.executors import threads as cores
 from thalweg.fields import dataclass
 from thalweg.model import Model
 from thalweg.record.history import History

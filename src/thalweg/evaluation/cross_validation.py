@@ -7,14 +7,13 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from thalweg import config
+from thalweg import config, cores
 from thalweg.checks import Count, In, check_value, checked
 from thalweg.data import splits
 from thalweg.errors import ArgumentError, DataError
 from thalweg.evaluation.curves import draw
 from thalweg.evaluation.population import CallbackMaker, Job, built, run_jobs
 from thalweg.evaluation.split import SplitSeed, check_classes, common_rows, required_classes, take
-from thalweg.executors import threads as cores
 from thalweg.fields import dataclass
 from thalweg.model import Model
 from thalweg.record.history import History

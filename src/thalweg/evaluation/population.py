@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any
 
+from thalweg import cores
 from thalweg.checks import check_value, checked
+from thalweg.cores import AtMost
 from thalweg.errors import ArgumentError, NonFiniteError
-from thalweg.executors import threads as cores
-from thalweg.executors.threads import AtMost
 from thalweg.fields import dataclass
 from thalweg.layers.symbols import InputLayer
 from thalweg.model import Model

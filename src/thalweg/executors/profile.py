@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from thalweg.executors import threads as cores
+from thalweg import cores
 from thalweg.executors.executor import Arrays, Executor, ProfiledProgram, leaf_types
 from thalweg.executors.work import Timing, Work
 from thalweg.fields import dataclass

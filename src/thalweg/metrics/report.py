@@ -12,7 +12,7 @@ import numpy as np
 
 from thalweg.checks import OneOf, check_value, checked
 from thalweg.data.arrays import as_array, refuse_masked, require_finite
-from thalweg.data.tables import labels as labels_of
+from thalweg.data.tables.frames import labels as labels_of
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.metrics.metric import divide

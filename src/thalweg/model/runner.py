@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import executors, memory
+from thalweg import cores, executors, memory
 from thalweg.checks import Count, check_value
 from thalweg.data.source import Arrays, Rows
 from thalweg.errors import GraphError, InsufficientMemoryError
-from thalweg.executors import threads as cores
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType

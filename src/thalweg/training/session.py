@@ -12,10 +12,10 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from thalweg import cores
 from thalweg.checks import Count, In, OneOf, check_fields
 from thalweg.data.source import Arrays, Source
 from thalweg.errors import NonFiniteError
-from thalweg.executors import threads as cores
 from thalweg.fields import dataclass
 from thalweg.record.events import (
     EpochBegun,

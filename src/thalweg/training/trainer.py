@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import statistics
+from thalweg import cores, statistics
 from thalweg.data.source import Arrays, Rows, Source, Weights, weights_among
 from thalweg.errors import ArgumentError
-from thalweg.executors import threads as cores
 from thalweg.executors.executor import Program
 from thalweg.metrics.metric import Metric
 from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE, Optimizer

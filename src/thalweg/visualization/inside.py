@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from thalweg import cores
 from thalweg.checks import checked
 from thalweg.data.source import Arrays, Rows
 from thalweg.errors import ArgumentError, ShapeError, did_you_mean
-from thalweg.executors import threads as cores
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.layers.connecting import OF_BATCH, without_batch

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 import numpy as np
 
 from thalweg import memory
+from thalweg.cores import AtMost
 from thalweg.errors import OUR_FAULT, ExecutorError
 from thalweg.executors import debug, forks
 from thalweg.executors.executor import (
@@ -35,7 +36,6 @@ from thalweg.executors.native.run.chooser import ThreadChooser, candidates
 from thalweg.executors.native.run.loader import load, system_yield
 from thalweg.executors.native.run.team import LOOK_SECONDS, run_apart, run_on
 from thalweg.executors.native.scaling import Scaling
-from thalweg.executors.threads import AtMost
 from thalweg.executors.work import Timing, Work
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph

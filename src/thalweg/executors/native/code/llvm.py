@@ -11,8 +11,9 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
+from thalweg import cores
 from thalweg.errors import ExecutorError
-from thalweg.executors import forks, threads
+from thalweg.executors import forks
 from thalweg.executors.native.host import Host
 
 _lock = threading.Lock()
@@ -88,7 +89,7 @@ def compile_parts(parts: Iterable[Part], host: Host) -> list[bytes]:
     with forks.compiling():
         try:
             with contextlib.suppress(RuntimeError, MemoryError):  # no more threads: fewer will do
-                for _ in range(threads.available()):
+                for _ in range(cores.available()):
                     thread = threading.Thread(target=work, name="thalweg-compile")
                     thread.start()
                     crew.append(thread)

@@ -22,6 +22,8 @@ NUMBERS = "fiub"
 
 def is_table(value: Any) -> bool:
     """Whether it has columns that can be had by name."""
+    if hasattr(value, "collect_schema") and hasattr(value, "collect"):  # a lazy one: asking for names costs, and warns
+        return True
     named = hasattr(value, "columns") and (hasattr(value, "dtypes") or hasattr(value, "column_names"))
     return named and hasattr(value, "__getitem__")
 

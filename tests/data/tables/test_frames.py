@@ -8,7 +8,7 @@ from tests import nets
 
 from thalweg import cross_validate, errors, metrics, train_validation_test_split
 from thalweg.data.arrays import as_array
-from thalweg.data.tables import labels
+from thalweg.data.tables.frames import labels
 
 PANDAS = {
     "Int64": "pd.Series([1, 2, 3], dtype='Int64')",

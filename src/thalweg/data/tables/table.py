@@ -1,0 +1,187 @@
+"""Rows with named columns: what is in them, their raw values, and their values as numbers.
+
+A table from a file lies in a database in memory, one from a frame in the frame's own arrays; both answer the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+import numpy as np
+
+from thalweg.checks import In, check_value
+from thalweg.data.tables import facts as fact_finding
+from thalweg.data.tables.encodings import Encoding
+from thalweg.data.tables.facts import Facts
+from thalweg.errors import DataError, NameNotFoundError, did_you_mean, listed
+
+__all__ = ["TYPES", "Rows", "Table"]
+
+TYPES = ("number", "integer", "boolean", "date", "text")
+"""What a column can be."""
+Rows = slice | np.ndarray | Sequence[int]
+_Size = Annotated[int, In("[1, inf)")]
+
+
+class Table:
+    """A table with named columns of one type each, made by ``open_table``. A subclass says where the values are.
+
+    ``types`` has a word for each column: ``"number"``, ``"integer"``, ``"boolean"``, ``"date"`` or ``"text"``.
+    ``notes`` has a sentence for each thing that was mended in reading.
+    """
+
+    def __init__(self, name: str, types: Mapping[str, str], notes: Sequence[str] = (), rows: Any = None) -> None:
+        self.name = name
+        self.columns = tuple(types)
+        self.types = dict(types)
+        self.notes = tuple(notes)
+        self.rows = rows
+        """Which rows of what was opened these are, as an index; None for all of them."""
+        self._facts: dict[str, Facts] = {}
+
+    def __repr__(self) -> str:
+        return f"<table {self.name!r}: {len(self):,} rows, {len(self.columns):,} columns>"
+
+    def __len__(self) -> int:
+        return self.height() if self.rows is None else len(self.rows)
+
+    # What a subclass says.
+
+    def height(self) -> int:
+        """Rows of all that was opened."""
+        raise NotImplementedError(f"{type(self).__name__} has no height()")
+
+    def raw(self, name: str) -> np.ndarray:
+        """A column of all that was opened, as ``values`` describes it."""
+        raise NotImplementedError(f"{type(self).__name__} has no raw()")
+
+    def encoded_column(self, encoding: Encoding) -> np.ndarray:
+        """A column of all that was opened, as numbers."""
+        raise NotImplementedError(f"{type(self).__name__} has no encoded_column()")
+
+    def chosen(self, rows: np.ndarray) -> Table:
+        """The same with other ``rows``, which count in all that was opened."""
+        raise NotImplementedError(f"{type(self).__name__} has no chosen()")
+
+    def query(self, what: Sequence[str], names: Sequence[str], rest: str = "") -> list[tuple[Any, ...]]:
+        """Answers of the database about these rows.
+
+        Arguments:
+            what: SQL expressions in which ``{0}`` stands for the first of the names, and so on.
+            rest: what comes after the ``from``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no query()")
+
+    # What all can do.
+
+    def require(self, name: str) -> str:
+        """The name, if there is such a column. Raises NameNotFoundError with the nearest names."""
+        if name not in self.types:
+            raise NameNotFoundError(
+                f"{self.name} has no column {name!r}",
+                expected=f"one of {listed(self.columns)}",
+                got=repr(name),
+                fix=did_you_mean(name, self.columns),
+            )
+        return name
+
+    def values(self, name: str, rows: Rows | None = None) -> np.ndarray:
+        """The raw values of one column.
+
+        Shapes: (rows,): float64 for numbers, int64 for whole numbers (float64 where some are missing), bool for truth
+        values (objects where some are missing), datetime64[us], objects for text. Missing are NaN, NaT and None.
+        """
+        return self._of_rows(self.raw(self.require(name)), rows)
+
+    def encoded(self, encodings: Sequence[Encoding], rows: Rows | None = None) -> dict[str, np.ndarray]:
+        """Columns as numbers: group -> (rows, columns of the group), in the order of the encodings.
+
+        The groups are those of the encodings: ``"numbers"`` float32, ``"codes"`` int32, ``"moments"`` int64.
+        """
+        groups: dict[str, list[Encoding]] = {}
+        for encoding in encodings:
+            self.require(encoding.column)
+            groups.setdefault(encoding.group, []).append(encoding)
+        height = (
+            len(range(*rows.indices(len(self)))) if isinstance(rows, slice) else len(self if rows is None else rows)
+        )
+        arrays = {}
+        for group, several in groups.items():
+            arrays[group] = np.empty((height, len(several)), several[0].dtype)
+            for place, encoding in enumerate(several):
+                arrays[group][:, place] = self._of_rows(self.encoded_column(encoding), rows)
+        return arrays
+
+    def chunks(self, encodings: Sequence[Encoding], size: int = 65536) -> Iterator[dict[str, np.ndarray]]:
+        """What ``encoded`` gives, of so many rows at a time, in the order of the rows."""
+        check_value("chunks", "size", _Size, size)
+        for start in range(0, len(self), size):
+            yield self.encoded(encodings, slice(start, start + size))
+
+    def take(self, rows: Rows) -> Table:
+        """A table of some rows, in the order of the index. Nothing is copied."""
+        if isinstance(rows, slice):
+            rows = np.arange(len(self))[rows]
+        index = np.asarray(rows)
+        if index.dtype == bool:
+            index = np.flatnonzero(index)
+        index = index.astype(np.int64)
+        if len(index) and not (index.min() >= 0 and index.max() < len(self)):
+            raise DataError(
+                f"{self.name} has no such rows",
+                expected=f"row numbers from 0 to {len(self) - 1}",
+                got=f"{index.min()} to {index.max()}",
+                fix="take rows that are there",
+            )
+        return self.chosen(index if self.rows is None else self.rows[index])
+
+    def facts(self, name: str) -> Facts:
+        """What is in a column: counts, extremes, quantiles, the most frequent values. Worked out once."""
+        self.require(name)
+        return self._facts[name] if name in self._facts else self.all_facts()[name]
+
+    def all_facts(self, names: Sequence[str] | None = None) -> dict[str, Facts]:
+        """Name -> what is in the column, of several or of all columns, found out in one pass."""
+        wanted = self.columns if names is None else [self.require(name) for name in names]
+        self._facts |= fact_finding.find(self, [name for name in wanted if name not in self._facts])
+        return {name: self._facts[name] for name in wanted}
+
+    def counts(self, name: str, limit: int | None = None) -> tuple[tuple[Any, int], ...]:
+        """Each value that is there and how often, the most frequent first; equally frequent ones by their order."""
+        return fact_finding.counts(self, self.require(name), limit)
+
+    def hashes(self, names: Sequence[str] | None = None) -> np.ndarray:
+        """A number for each row: equal where all values are equal. Shapes: (rows,) uint64."""
+        total = np.zeros(len(self), np.uint64)
+        for name in self.columns if names is None else names:
+            # Mixed with an odd factor between columns, so that exchanged values do not give the same.
+            total = total * np.uint64(0x9E3779B97F4A7C15) + _hashed(self.values(name))
+        return total
+
+    def _of_rows(self, whole: np.ndarray, rows: Rows | None) -> np.ndarray:
+        own = whole if self.rows is None else whole[self.rows]
+        return own if rows is None else own[rows]
+
+
+def _hashed(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "O":
+        # Python's own hash of text differs from one process to the next.
+        import zlib
+
+        known: dict[Any, int] = {}
+        for value in values:
+            if value not in known:
+                text = repr(value).encode("utf-8", "surrogatepass")
+                known[value] = zlib.crc32(text) << 32 | zlib.adler32(text)
+        bits = np.fromiter(map(known.__getitem__, values), np.uint64, len(values))
+    elif values.dtype.kind == "M":
+        bits = values.astype(np.int64).view(np.uint64)
+    else:
+        numbers = values.astype(np.float64) + 0.0  # -0.0 equals 0.0
+        numbers[np.isnan(numbers)] = np.nan  # one of all NaNs
+        bits = numbers.view(np.uint64)
+    with np.errstate(over="ignore"):
+        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))

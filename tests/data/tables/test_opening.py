@@ -1,0 +1,149 @@
+"""From a path, a frame or arrays to a table: the same answers for the same rows, whatever they come from."""
+
+import datetime
+import importlib
+import json
+
+import numpy as np
+import pytest
+
+from thalweg.data.tables.opening import open_table
+from thalweg.data.tables.writing import write_table
+from thalweg.errors import DataError, DTypeError, NameNotFoundError, ShapeError, StorageError
+
+CSV = """zip,when,flag,size,count,town
+01234,31/12/2020,true,1.5,7,Ulm
+02345,01/02/2020,false,NA,,"the ""old"", town"
+,01/02/2020,false,-3e2,9,
+"""
+TYPES = {"zip": "text", "when": "date", "flag": "boolean", "size": "number", "count": "integer", "town": "text"}
+DATES = np.array(["2020-12-31", "2020-02-01", "2020-02-01"], "datetime64[us]")
+VALUES = {
+    "zip": np.array(["01234", "02345", None], object),
+    "when": DATES,
+    "flag": np.array([True, False, False]),
+    "size": np.array([1.5, np.nan, -300]),
+    "count": np.array([7, np.nan, 9]),
+    "town": np.array(["Ulm", 'the "old", town', None], object),
+}
+ROWS = [
+    {"zip": "01234", "when": DATES[0].item(), "flag": True, "size": 1.5, "count": 7, "town": "Ulm"},
+    {"zip": "02345", "when": DATES[1].item(), "flag": False, "size": None, "count": None, "town": 'the "old", town'},
+    {"zip": None, "when": DATES[2].item(), "flag": False, "size": -300.0, "count": 9, "town": None},
+]
+
+
+def as_file(tmp_path, ending):
+    path = tmp_path / f"rows{ending}"
+    if ending in (".csv", ".csv.gz"):
+        data = CSV.encode()
+        path.write_bytes(importlib.import_module("gzip").compress(data) if ending.endswith("gz") else data)
+    elif ending == ".jsonl":
+        path.write_text("".join(json.dumps(row | {"when": str(row["when"])}) + "\n" for row in ROWS))
+    else:
+        write_table(path, whole_numbers(VALUES))
+    return path
+
+
+def whole_numbers(values):
+    return values | {"count": np.ma.masked_array([7, 0, 9], [False, True, False])}
+
+
+def assert_the_rows(table):
+    assert table.types == TYPES
+    assert len(table) == 3
+    for name, expected in VALUES.items():
+        assert table.values(name).dtype == expected.dtype, name
+        np.testing.assert_array_equal(table.values(name), expected, err_msg=name)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".tsv", ".jsonl", ".parquet"])
+def test_files_of_every_format_give_the_same_table(tmp_path, ending):
+    assert_the_rows(open_table(as_file(tmp_path, ending)))
+
+
+LISTS = {name: [row[name] for row in ROWS] for name in VALUES}
+
+
+@pytest.mark.parametrize("source", [whole_numbers(VALUES), ROWS, LISTS], ids=["arrays", "rows", "lists"])
+def test_mappings_and_rows_give_the_same_table(source):
+    assert_the_rows(open_table(source))
+
+
+FRAMES = {
+    "pandas": "DataFrame(source)",
+    "polars": "DataFrame(source)",
+    "polars, lazy": "LazyFrame(source)",
+    "pyarrow": "table(source)",
+}
+
+
+@pytest.mark.parametrize("how", [pytest.param(how, marks=pytest.mark.needs(how.split(",")[0])) for how in FRAMES])
+def test_frames_give_the_same_table(how):
+    package = importlib.import_module(how.split(",")[0])
+    source = dict(LISTS)
+    if how == "pandas":
+        source |= {"count": package.array([7, None, 9], "Int64")}
+    frame = eval(f"package.{FRAMES[how]}", {"package": package, "source": source})
+    assert_the_rows(open_table(frame))
+
+
+def test_arrays_of_numbers_and_of_records():
+    table = open_table(np.arange(6.0).reshape(3, 2))
+    assert table.types == {"x0": "number", "x1": "number"}
+    np.testing.assert_array_equal(table.values("x1"), [1, 3, 5])
+    records = np.array([(1, "a"), (2, "b")], [("n", "i4"), ("t", "U1")])
+    assert open_table(records).types == {"n": "integer", "t": "text"}
+
+
+def test_a_table_is_read_in_any_order_and_by_parts(tmp_path):
+    for table in (open_table(as_file(tmp_path, ".csv")), open_table(VALUES)):
+        part = table.take([2, 0, 0])
+        assert part.values("size").tolist() == [-300, 1.5, 1.5]
+        assert part.take([1]).values("zip").tolist() == ["01234"]
+        assert table.values("size", slice(2, None)).tolist() == [-300]
+        assert part.facts("size").distinct == 2
+        assert part.facts("size").mean == pytest.approx((-300 + 1.5 + 1.5) / 3)
+        assert part.counts("size") == ((1.5, 2), (-300, 1))
+
+
+def test_facts_are_the_same_from_a_file_and_from_arrays(tmp_path):
+    file, arrays = open_table(as_file(tmp_path, ".csv")), open_table(whole_numbers(VALUES))
+    for name in VALUES:
+        assert file.facts(name) == arrays.facts(name), name
+    facts = file.facts("when")
+    assert (facts.rows, facts.missing, facts.distinct) == (3, 0, 2)
+    assert (facts.minimum, facts.maximum) == (datetime.datetime(2020, 2, 1), datetime.datetime(2020, 12, 31))
+    assert facts.frequent == ((datetime.datetime(2020, 2, 1), 2), (datetime.datetime(2020, 12, 31), 1))
+    assert facts.quantiles[0.5] == datetime.datetime(2020, 2, 1)
+    assert file.facts("size").quantiles[0.5] == pytest.approx((1.5 - 300) / 2)
+
+
+def test_infinite_numbers_count_as_missing():
+    facts = open_table({"a": [np.inf, -np.inf, np.nan, 1.0, 3.0]}).facts("a")
+    assert (facts.missing, facts.infinite, facts.distinct, facts.maximum, facts.mean) == (3, 2, 2, 3.0, 2.0)
+
+
+def test_equal_rows_have_equal_hashes_whatever_they_come_from(tmp_path):
+    table = open_table(as_file(tmp_path, ".csv"))
+    assert len(set(table.hashes())) == 3
+    np.testing.assert_array_equal(table.take([1, 1, 0]).hashes(), table.hashes()[[1, 1, 0]])
+    np.testing.assert_array_equal(table.hashes(), open_table(whole_numbers(VALUES)).hashes())
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "match"),
+    [
+        (lambda folder: open_table(folder / "none.csv"), StorageError, "cannot read"),
+        (lambda folder: open_table(folder), StorageError, "folder"),
+        (lambda folder: open_table({"a": [1, 2], "b": [1]}), ShapeError, "length"),
+        (lambda folder: open_table({"a": [1, object()]}), DTypeError, "'a'"),
+        (lambda folder: open_table(7), DTypeError, "no table"),
+        (lambda folder: open_table({"a": [1]}).values("b"), NameNotFoundError, "'b'"),
+        (lambda folder: open_table({"a": [1]}).take([1]), DataError, "rows"),
+    ],
+)
+def test_what_is_no_table_is_refused_in_four_parts(tmp_path, make, kind, match):
+    with pytest.raises(kind, match=match) as caught:
+        make(tmp_path)
+    assert all((caught.value.expected, caught.value.got, caught.value.fix))
