@@ -38,7 +38,7 @@ def gradcheck(
     """Compare a model's gradients with differences of its loss, in float64. Exit code 1 if one is wrong."""
     net = thalweg.load_model(model)
     if data is not None:
-        x, y = (part[:rows] for part in kinds.load(data).cut().train)
+        x, y = (part[:rows] for part in kinds.images_of(data).cut().train)
     else:
         x, y = numdiff.random_data(net, rows, seed)
     check = numdiff.check_gradients(
@@ -80,7 +80,7 @@ def profile(
     net = networks.named_or_saved(model)
     networks.choose_executor(net, executor)
     if data is not None or model in kinds.DATASETS:
-        x, y = kinds.load(data or model).cut().train
+        x, y = kinds.images_of(data or model).cut().train
     else:
         x, y = numdiff.random_data(net, 4 * (batch_size or 128), seed=0)
     typer.echo(str(net.profile(x, y, batch_size, what=what, threads=threads, seconds=seconds)))

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 import thalweg
 from thalweg.cli import data as kinds
-from thalweg.cli import images, networks
+from thalweg.cli import images, networks, tables
+from thalweg.cli.data import no_images
 from thalweg.cli.kept import kept
-from thalweg.cli.options import Config, Data, ExecutorName, Json, ModelFile, Quiet
+from thalweg.cli.options import Config, Data, ExecutorName, Json, ModelFile, Quiet, Report
 from thalweg.cli.reporting import Teller, reports_errors
+from thalweg.data.tables.table import Table
+from thalweg.tables import TableModel
 
 
 @reports_errors
 def evaluate(
     model: ModelFile,
     data: Data,
+    report: Report = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="Of a table of images: their classes.", show_default="the one that is left"
+        ),
+    ] = None,
     executor: ExecutorName = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -23,6 +37,10 @@ def evaluate(
     teller = Teller(quiet, json)
     net = thalweg.load_model(model)
     networks.choose_executor(net, executor)
-    known = kept(model)
-    loaded = kinds.load(data, images.form(net), teller.progress("Reading pictures"))
-    images.evaluate(net, known, loaded, teller)
+    if isinstance(net, TableModel):
+        tables.evaluate(net, str(model), tables.Kept.read(model), data, report, teller)
+        return
+    loaded = kinds.load(data, images.form(net), teller.progress("Reading pictures"), [target] if target else None)
+    if isinstance(loaded, Table):
+        raise no_images(data)
+    images.evaluate(net, kept(model), loaded, str(model), report, teller)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import callbacks
+from thalweg import callbacks, evaluation
 from thalweg.cli import kept, networks
 from thalweg.cli.data import Images, Part, Pile
 from thalweg.cli.kept import Kept
+from thalweg.cli.options import Common
 from thalweg.cli.reporting import Teller
-from thalweg.data import atomic, image_files, pictures
+from thalweg.data import image_files, pictures
+from thalweg.data.tables.writing import write_table
 from thalweg.errors import DataError, listed
+from thalweg.evaluation import Judgement
 from thalweg.fields import dataclass
 from thalweg.model import Model
 
@@ -40,12 +41,7 @@ class Options:
 def train(
     data: Images,
     options: Options,
-    *,
-    output: Path,
-    epochs: int | None,
-    time_limit: float | None,
-    threads: int | None,
-    executor: str | None,
+    common: Common,
     teller: Teller,
 ) -> bool:
     """Train a network, save it, and say how good it is. False if Ctrl-C has ended the training.
@@ -63,21 +59,24 @@ def train(
     net.compile(
         networks.optimizer(options.optimizer or "adam", options.learning_rate), networks.LOSS, metrics=["accuracy"]
     )
-    networks.choose_executor(net, executor)
+    networks.choose_executor(net, common.executor)
     history = net.fit(
         *data.train,
         batch_size=options.batch_size or 128,
-        epochs=EPOCHS if epochs is None else epochs,
-        callbacks=[callbacks.TimeLimit(time_limit)] if time_limit else None,
-        threads=threads,
+        epochs=EPOCHS if common.epochs is None else common.epochs,
+        callbacks=[callbacks.TimeLimit(common.time_limit)] if common.time_limit else None,
+        threads=common.threads,
         verbose=teller.verbose,
     )
-    net.save(output)
-    kept.keep(output, data)
+    net.save(common.output)
+    kept.keep(common.output, data)
+    if common.report is not None:
+        judgement(net, data.test, data.class_names, data.test_names, str(common.output)).write(common.report)
+        teller.say(f"The report is in {common.report}.")
     results = scores(net, data.test)
     teller.result(
-        f"Test accuracy {results['accuracy']:.4f}, loss {results['loss']:.4f}; saved to {output}",
-        {"model": str(output), "test": results, "rows": len(data.test[0]), "epochs": len(history.epoch)},
+        f"Test accuracy {results['accuracy']:.4f}, loss {results['loss']:.4f}; saved to {common.output}",
+        {"model": str(common.output), "test": results, "rows": len(data.test[0]), "epochs": len(history.epoch)},
     )
     return history.stopped_by != "user"
 
@@ -99,18 +98,37 @@ def form(net: Model) -> pictures.Form | None:
     return None
 
 
-def evaluate(net: Model, known: Kept, data: Images | Pile, teller: Teller) -> None:
+def judgement(
+    net: Model, part: Part, classes: Sequence[str], names: Sequence[str], name: str, notes: Sequence[str] = ()
+) -> Judgement:
+    """All that can be said of a network by images that it has not seen."""
+    return evaluation.judge_predictions(
+        part[1],
+        net.predict(part[0], verbose=0),
+        classes=list(classes),
+        columns={"image": np.array(names, object)} if names else None,
+        name=name,
+        notes=notes,
+    )
+
+
+def evaluate(net: Model, known: Kept, data: Images | Pile, name: str, report: Path | None, teller: Teller) -> None:
     """Say how good a network is on the images that it was not trained on.
 
     Raises: DataError if the images have classes that the network has not.
     """
     held = isinstance(data, Pile) and data.digest() == known.digest
-    x, y = data.cut().test if held or isinstance(data, Images) else (data.x, data.y)
-    teller.say(f"{len(x):,} images" + (", those of them that train held out" if held else ""))
-    results = scores(net, (x, _renumbered(y, data, known)))
-    teller.result(
-        "\n".join(f"{name}: {value:.4f}" for name, value in results.items()), {**results, "rows": len(x), "held": held}
-    )
+    if isinstance(data, Pile) and not held:
+        x, y, names = data.x, data.y, data.names
+    else:
+        cut = data.cut()
+        (x, y), names = cut.test, cut.test_names
+    notes = [f"{len(x):,} images" + (", those of them that train held out" if held else "") + "."]
+    part = x, _renumbered(y, data, known)
+    found = judgement(net, part, known.classes or data.class_names, names, f"{name} on {data.name}", notes)
+    if report is not None:
+        found.write(report)
+    teller.show(found, held=held)
 
 
 def _renumbered(y: np.ndarray, data: Images | Pile, known: Kept) -> np.ndarray:
@@ -142,7 +160,9 @@ def predict(net: Model, known: Kept, files: Sequence[Path], invert: bool, output
     probabilities = net.predict(x, verbose=0)
     names = [known.class_name(number) for number in range(probabilities.shape[1])]
     if output is not None:
-        write(output, read.names, names, probabilities)
+        columns = {f"probability_{name}": probabilities[:, number] for number, name in enumerate(names)}
+        seen = np.array(names, object)[probabilities.argmax(1)]
+        write_table(output, {"image": np.array(read.names, object), "prediction": seen, **columns})
         if output != "-":
             teller.result(f"{len(probabilities):,} predictions written to {output}", {"rows": len(probabilities)})
         return
@@ -167,16 +187,3 @@ def table(images: Sequence[str], names: Sequence[str], probabilities: np.ndarray
         next_one = f"{names[second]} ({row[second]:.4f})"
         lines.append(f"{image:<{width}}  {names[first]:<{most}}  {row[first]:>11.4f}  {next_one}")
     return "\n".join(lines)
-
-
-def write(output: str, images: Sequence[str], names: Sequence[str], probabilities: np.ndarray) -> None:
-    """A CSV file with a row for each image: its name, ``prediction``, and ``probability_<class>`` of each class."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["image", "prediction", *(f"probability_{name}" for name in names)])
-    for image, row in zip(images, probabilities, strict=True):
-        writer.writerow([image, names[int(row.argmax())], *(f"{value:.6g}" for value in row)])
-    if output == "-":
-        sys.stdout.write(text.getvalue())
-    else:
-        atomic.write(output, [text.getvalue().encode()])

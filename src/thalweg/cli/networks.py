@@ -11,7 +11,7 @@ import numpy as np
 
 import thalweg
 from thalweg import executors, models, optimizers
-from thalweg.cli.data import DATASETS, Images, load
+from thalweg.cli.data import DATASETS, Images, images_of
 from thalweg.errors import ArgumentError, NameNotFoundError, did_you_mean
 from thalweg.model import Model
 
@@ -69,7 +69,7 @@ def named_or_saved(name: str) -> Model:
     """The model in this file, or the one that train makes of the data set of this name, as it is at its beginning."""
     if name not in DATASETS:
         return thalweg.load_model(Path(name))
-    net = network(DEFAULTS[name], load(name).cut())
+    net = network(DEFAULTS[name], images_of(name).cut())
     net.compile("adam", LOSS, metrics=["accuracy"])
     return net
 

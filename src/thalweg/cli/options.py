@@ -11,6 +11,7 @@ import typer
 
 from thalweg.data.numpy_files import reading
 from thalweg.errors import ArgumentError, FileFormatError, NameNotFoundError, did_you_mean
+from thalweg.fields import dataclass
 
 LATER = ("config", "help")
 """Options that a configuration file cannot have: they are read before it."""
@@ -119,6 +120,24 @@ def pixels(text: str) -> tuple[int, int]:
     return height, width
 
 
+@dataclass(frozen=True)
+class Common:
+    """Options of every training; None where the default is meant.
+
+    Attributes:
+        output: the model's file.
+        time_limit: seconds.
+        report: the file of a page about the model; no page unless given.
+    """
+
+    output: Path
+    epochs: int | None = None
+    time_limit: float | None = None
+    threads: int | None = None
+    executor: str | None = None
+    report: Path | None = None
+
+
 Data = Annotated[
     str,
     typer.Argument(
@@ -130,6 +149,10 @@ Data = Annotated[
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that train wrote.")]
 Threads = Annotated[int | None, typer.Option(help="Exactly so many.", show_default="as many as are quickest")]
 ExecutorName = Annotated[str | None, typer.Option("--executor", help="native or numpy.", show_default="native")]
+Report = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.html", help="Write a page with pictures about the model.", show_default="none"),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result and errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Config = Annotated[

@@ -7,13 +7,22 @@ import json
 import os
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import typer
 
 from thalweg.cli.codes import FAILED, INTERRUPTED, MISUSED
 from thalweg.errors import ArgumentError, NameNotFoundError, StorageError, ThalwegError
 from thalweg.training.progress import Counter
+
+
+class Shown(Protocol):
+    """What can be printed as text or drawn, and given as names with values."""
+
+    def show(self) -> None: ...
+
+    def to_dict(self) -> dict[str, Any]: ...
+
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -89,6 +98,13 @@ class Teller:
         if text and not self.silent:
             with contextlib.suppress(OSError):
                 typer.echo(text)
+
+    def show(self, found: Shown, **further: Any) -> None:
+        """A result that draws itself on a terminal. Raises OSError."""
+        if self.as_json:
+            self.result("", {**found.to_dict(), **further})
+        else:
+            found.show()
 
     def result(self, text: str, values: dict[str, Any]) -> None:
         """What the command was called for, in words and as names with values. Raises OSError."""

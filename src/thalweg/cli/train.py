@@ -10,24 +10,32 @@ import typer
 
 from thalweg import utils
 from thalweg.cli import data as kinds
-from thalweg.cli import images
+from thalweg.cli import images, tables
 from thalweg.cli.codes import INTERRUPTED
-from thalweg.cli.options import Config, Data, ExecutorName, Json, Quiet, Threads, pixels, seconds
+from thalweg.cli.options import Common, Config, Data, ExecutorName, Json, Quiet, Report, Threads, pixels, seconds
 from thalweg.cli.reporting import Teller, reports_errors
-from thalweg.errors import StorageError
+from thalweg.data.tables.table import Table
+from thalweg.errors import ArgumentError, StorageError
 
-IMAGES = "Images"
-"""A heading among the options in ``--help``."""
+IMAGES, TABLES = "Images", "Tables"
+"""Headings among the options in ``--help``."""
+
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN", help="Use it so.", show_default="by what is in it", rich_help_panel=TABLES),
+]
 
 
 @reports_errors
 def train(
     data: Data,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the data.", show_default="8 for images")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the data.", show_default="8 for images, of tables as many as help")
+    ] = None,
     time_limit: Annotated[
         str | None, typer.Option(metavar="TIME", help="Train no longer: 60s, 5m, 1h30m.", show_default="none")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same model.")] = 0,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="The file to write.", show_default="digits.thalweg, or named after DATA"),
@@ -37,6 +45,48 @@ def train(
     quiet: Quiet = False,
     json: Json = False,
     config: Config = None,
+    report: Report = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN", help="To be told; again for several.", show_default="none", rich_help_panel=TABLES
+        ),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="regression or classification.", show_default="by the target", rich_help_panel=TABLES),
+    ] = None,
+    categorical: Columns = None,
+    numeric: Columns = None,
+    dates: Columns = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="Leave it out.", show_default="by what is in it", rich_help_panel=TABLES),
+    ] = None,
+    test: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE | FILE", help="To judge by.", show_default="0.2 of the rows", rich_help_panel=TABLES
+        ),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="Hold whole groups of rows out.", show_default="none", rich_help_panel=TABLES
+        ),
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Hold the latest rows out.", show_default="none", rich_help_panel=TABLES),
+    ] = None,
+    members: Annotated[
+        int | None,
+        typer.Option(help="Networks whose mean is taken.", show_default="by the rows", rich_help_panel=TABLES),
+    ] = None,
+    baselines: Annotated[
+        bool,
+        typer.Option("--baselines", help="Set simpler models of scikit-learn beside it.", rich_help_panel=TABLES),
+    ] = False,
     model: Annotated[
         str | None,
         typer.Option(
@@ -91,21 +141,35 @@ def train(
     output = output or Path("digits.thalweg" if data == "mnist" else f"{_stem(data)}.thalweg")
     _require_writable(output)
     limit = None if time_limit is None else seconds(time_limit)
+    if report is not None:
+        _require_writable(report)
     utils.set_random_seed(seed)
-    loaded = kinds.load(data, None if size is None else pixels(size), teller.progress("Reading pictures"))
-    options = images.Options(model, units, activation, dropout, optimizer, learning_rate, batch_size)
-    finished = images.train(
-        loaded.cut(),
-        options,
-        output=output,
-        epochs=epochs,
-        time_limit=limit,
-        threads=threads,
-        executor=executor,
-        teller=teller,
+    of_images = images.Options(model, units, activation, dropout, optimizer, learning_rate, batch_size)
+    of_tables = tables.Options(
+        target, categorical, numeric, dates, ignore, task, group, time, test, baselines or None, members
     )
+    common = Common(output, epochs, limit, threads, executor, report)
+    loaded = kinds.load(data, None if size is None else pixels(size), teller.progress("Reading pictures"), target)
+    if isinstance(loaded, Table):
+        _refuse(of_images, "a table")
+        finished = tables.train(loaded, of_tables, common, seed, teller)
+    else:
+        _refuse(of_tables, "images", but=("target",) if kinds.is_table(data) else ())
+        finished = images.train(loaded.cut(), of_images, common, teller)
     if not finished:
         raise typer.Exit(INTERRUPTED)
+
+
+def _refuse(options: images.Options | tables.Options, what: str, but: tuple[str, ...] = ()) -> None:
+    """Raise ArgumentError for options that have no meaning for these data."""
+    given = [f"--{name.replace('_', '-')}" for name, value in vars(options).items() if value and name not in but]
+    if given:
+        raise ArgumentError(
+            f"DATA is {what}, for which some of these options have no meaning",
+            expected=f"options for {what}: see --help",
+            got=", ".join(given),
+            fix="leave them out",
+        )
 
 
 def _stem(data: str) -> str:
@@ -123,5 +187,5 @@ def _require_writable(path: Path) -> None:
             f"cannot write {str(path)!r}",
             expected="a file name in an existing, writable folder",
             got=reason if path.is_dir() else f"{reason} at {str(folder)!r}",
-            fix="choose another file with --output",
+            fix="choose another file",
         )
