@@ -49,7 +49,8 @@ def train(
     Raises: ThalwegError; OSError if the result cannot be told.
     """
     if data.name not in networks.DEFAULTS:
-        teller.say(data.told())
+        for sentence in data.told():
+            teller.note(sentence)
     kind = options.model or networks.default(data)
     net = networks.network(
         kind, data, units=options.units or None, activation=options.activation, dropout=options.dropout

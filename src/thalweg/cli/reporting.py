@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
+import sys
+import textwrap
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
@@ -14,6 +17,9 @@ import typer
 from thalweg.cli.codes import FAILED, INTERRUPTED, MISUSED
 from thalweg.errors import ArgumentError, NameNotFoundError, StorageError, ThalwegError
 from thalweg.training.progress import Counter
+
+MOST_COLUMNS = 100
+"""Of a terminal that sentences use: longer lines are hard to read."""
 
 
 class Shown(Protocol):
@@ -98,6 +104,11 @@ class Teller:
         if text and not self.silent:
             with contextlib.suppress(OSError):
                 typer.echo(text)
+
+    def note(self, sentence: str) -> None:
+        """A sentence on the way; on a terminal in lines that fit it."""
+        wide = sys.stdout is None or not sys.stdout.isatty()
+        self.say(sentence if wide else textwrap.fill(sentence, min(shutil.get_terminal_size().columns, MOST_COLUMNS)))
 
     def show(self, found: Shown, **further: Any) -> None:
         """A result that draws itself on a terminal. Raises OSError."""

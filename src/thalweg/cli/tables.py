@@ -106,7 +106,7 @@ def train(
         trained_on, judged_by, rows = table, other, None
         sentences = [f"Judged by the {len(other):,} rows of {other.name}.", *_equal_rows(table, other)]
     for sentence in sentences:
-        teller.say(sentence)
+        teller.note(sentence)
     began = clock.monotonic()
     model = tables.train(
         trained_on,
@@ -138,7 +138,9 @@ def train(
         judgement = judgement.with_sections(_baselines(model, trained_on, judged_by, seconds, common))
     for section in judgement.sections:
         if section.key in ("scores", "baselines"):
-            teller.say("\n".join([str(section.table()), *section.sentences()]))
+            teller.say(str(section.table()))
+            for sentence in section.sentences():
+                teller.note(sentence)
     _write_report(judgement, report, teller)
     first, score = next(iter(judgement.scores.items()))
     teller.result(

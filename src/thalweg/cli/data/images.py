@@ -51,12 +51,12 @@ class Images:
         """Of a network's input: bytes stay bytes."""
         return "uint8" if self.train[0].dtype == np.uint8 else None
 
-    def told(self) -> str:
-        """Their numbers and what else there is to say, a line each."""
+    def told(self) -> list[str]:
+        """Their numbers and what else there is to say, in sentences."""
         held = " (a fifth)" if self.digest else ""
         sizes = " x ".join(map(str, self.shape))
         counts = f"{len(self.train[0]):,} images of {sizes} to train on, {len(self.test[0]):,}{held} to judge by"
-        return "\n".join([f"{counts}; {len(self.class_names)} classes", *self.notes])
+        return [f"{counts}; {len(self.class_names)} classes", *self.notes]
 
     def cut(self) -> Images:
         """In two parts, as they are."""
