@@ -19,6 +19,8 @@ from thalweg.evaluation.judgement import Judgement as Judgement
 from thalweg.evaluation.judgement import judge as judge
 from thalweg.evaluation.judgement import judge_predictions as judge_predictions
 from thalweg.evaluation.population import fit_many as fit_many
+from thalweg.evaluation.simpler import Baselines as Baselines
+from thalweg.evaluation.simpler import baselines as baselines
 from thalweg.evaluation.split import FoldNotice as FoldNotice
 from thalweg.evaluation.split import Split as Split
 from thalweg.evaluation.split import train_validation_test_split as train_validation_test_split

@@ -9,7 +9,7 @@ import numpy as np
 
 from thalweg.checks import checked
 from thalweg.data.arrays import as_array, require_finite
-from thalweg.data.tables import labels
+from thalweg.data.tables.frames import labels
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.fields import dataclass
 

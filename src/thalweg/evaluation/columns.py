@@ -14,7 +14,7 @@ import numpy as np
 
 from thalweg.checks import checked
 from thalweg.data.arrays import as_array
-from thalweg.data.tables import is_table
+from thalweg.data.tables.frames import is_table
 from thalweg.errors import ArgumentError, NameNotFoundError, ShapeError, did_you_mean
 from thalweg.fields import dataclass
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
 
 import numpy as np
 
 from thalweg.checks import In, checked
 from thalweg.data import splits
-from thalweg.data.tables import labels
-from thalweg.errors import ArgumentError, DataError, NameNotFoundError, did_you_mean
+from thalweg.data.tables.frames import labels
+from thalweg.data.tables.opening import open_table
+from thalweg.data.tables.table import Table
+from thalweg.errors import ArgumentError, DataError
 from thalweg.evaluation.split import SplitSeed
 from thalweg.fields import dataclass
 
@@ -19,21 +21,6 @@ TENTHS = 10
 
 MOST_CLASSES = 0.1
 """Whole numbers are classes if there are at most so many different ones for each row."""
-
-
-MISSING = 1
-"""The bits of what is not there; no number has them that anybody writes into a table (5e-324)."""
-
-
-class Rows(Protocol):
-    """A table, as far as it takes to cut it."""
-
-    @property
-    def columns(self) -> Sequence[str]: ...
-
-    def __len__(self) -> int: ...
-
-    def values(self, name: str) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -62,28 +49,6 @@ class HeldOut:
         return [first, *self.notes, *duplicate_sentences(len(self.duplicates), held)]
 
 
-@dataclass(frozen=True)
-class _Mapping:
-    """A mapping of arrays as a table."""
-
-    arrays: Mapping[str, Any]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return tuple(self.arrays)
-
-    def __len__(self) -> int:
-        return len(next(iter(self.arrays.values())))
-
-    def values(self, name: str) -> np.ndarray:
-        return np.asarray(self.arrays[name])
-
-
-def as_rows(table: Any) -> Rows:
-    """A table as it is; a mapping of arrays as one."""
-    return _Mapping(table) if isinstance(table, Mapping) else table
-
-
 @checked
 def hold_out(
     table: Any,
@@ -98,7 +63,7 @@ def hold_out(
     """Choose the rows to judge by: of each class and each tenth of a target of numbers the same share.
 
     Arguments:
-        table: a Table or a mapping of arrays.
+        table: a Table, or what ``open_table`` opens.
         target: a column, or several.
         share: of the rows that have a target.
         group: a column; rows of one group stay together.
@@ -109,16 +74,10 @@ def hold_out(
     Raises: NameNotFoundError for a column that is not there; ArgumentError for group and time together; DataError if a
         part would be empty, or a group or time is missing.
     """
-    table = as_rows(table)
+    table = opened(table)
     targets = (target,) if isinstance(target, str) else tuple(target)
     for name in (*targets, *filter(None, (group, time))):
-        if name not in table.columns:
-            raise NameNotFoundError(
-                "there is no such column",
-                expected=f"one of the {len(table.columns)} columns",
-                got=repr(name),
-                fix=did_you_mean(name, table.columns),
-            )
+        table.require(name)
     if group is not None and time is not None:
         raise ArgumentError(
             "group and time are given both",
@@ -145,7 +104,7 @@ def hold_out(
     elif time is not None:
         moments = _present(table, time, known, "time")
         parts = splits.parts(len(known), sizes, time=moments, seed=seed)
-        how = f"the latest by {time!r}" + (f", from {moments[parts[1]].min()} on" if len(parts[1]) else "")
+        how = f"the latest by {time!r}" + (f", from {_written(moments[parts[1]].min())} on" if len(parts[1]) else "")
     else:
         classes, by = _bins(values[0][known]) if stratify and len(targets) == 1 else (None, "")
         parts = splits.parts(len(known), sizes, classes=classes, seed=seed)
@@ -162,8 +121,14 @@ def hold_out(
             got=f"{len(train)} rows to train on, {len(test)} to judge by",
             fix="use another share; rows of one time or group stay together",
         )
-    both = fingerprints(table)
+    both = table.hashes()
     return HeldOut(train, test, how, seed, test[np.isin(both[test], both[train])], tuple(notes))
+
+
+def _written(moment: Any) -> str:
+    """A number, or a date without the hours where they are 0."""
+    text = str(moment.astype("M8[s]")) if isinstance(moment, np.datetime64) else str(moment)
+    return text.removesuffix("T00:00:00").replace("T", " ")
 
 
 def held_count(rows: int, share: float) -> int:
@@ -176,11 +141,16 @@ def duplicates(train: Any, test: Any) -> np.ndarray:
 
     Shapes: -> (duplicates,) numbers of rows, rising.
     """
-    train, test = as_rows(train), as_rows(test)
-    shared = [name for name in train.columns if name in set(test.columns)]
+    train, test = opened(train), opened(test)
+    shared = [name for name in train.columns if name in test.types]
     if not shared:
         return np.empty(0, np.int64)
-    return np.flatnonzero(np.isin(fingerprints(test, shared), fingerprints(train, shared)))
+    return np.flatnonzero(np.isin(test.hashes(shared), train.hashes(shared)))
+
+
+def opened(source: Any) -> Table:
+    """A table as it is, and what ``open_table`` opens as one."""
+    return source if isinstance(source, Table) else open_table(source)
 
 
 def duplicate_sentences(count: int, held: int) -> Iterator[str]:
@@ -192,63 +162,17 @@ def duplicate_sentences(count: int, held: int) -> Iterator[str]:
         )
 
 
-def fingerprints(table: Any, names: Sequence[str] | None = None) -> np.ndarray:
-    """64 bits for each row, the same for equal rows. Shapes: -> (rows,) uint64.
-
-    Two different rows of n are taken for equal with a probability of about n^2 / 2^65.
-    """
-    table = as_rows(table)
-    total = np.zeros(len(table), np.uint64)
-    for name in table.columns if names is None else names:
-        # What is added for a column depends on its name, so that the order of the columns does not matter.
-        total += _mixed(_bits(table.values(name)) ^ _bits(np.array([name], object))[0])
-    return total
-
-
-def _bits(values: np.ndarray) -> np.ndarray:
-    """64 bits for each value, equal for equal values: 1 and 1.0, and everything that is missing."""
-    if values.dtype.kind in "fiub":
-        number = values.astype(np.float64)
-        found: np.ndarray = np.where(number == 0, 0.0, number).view(np.uint64)  # -0.0 is 0.0
-        found[np.isnan(number)] = MISSING
-        return found
-    if values.dtype.kind in "mM":
-        moments: np.ndarray = values.astype(f"{values.dtype.kind}8[us]").view(np.uint64)
-        moments[np.isnat(values)] = MISSING
-        return moments
-    import hashlib  # only for text
-
-    def digest(value: Any) -> int:
-        if value is None or value != value:
-            return MISSING
-        return int.from_bytes(hashlib.blake2b(str(value).encode("utf-8", "surrogatepass"), digest_size=8).digest())
-
-    known = {value: digest(value) for value in set(values.tolist())}
-    return np.array([known[value] for value in values.tolist()], np.uint64)
-
-
-def _mixed(x: np.ndarray) -> np.ndarray:
-    """Steele, Lea & Flood (2014), OOPSLA, the finalizer of SplitMix64: every bit depends on all."""
-    with np.errstate(over="ignore"):
-        x = x + np.uint64(0x9E3779B97F4A7C15)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        bits: np.ndarray = x ^ (x >> np.uint64(31))
-    return bits
-
-
 def missing(values: np.ndarray) -> np.ndarray:
     """Where there is no value. Shapes: (n,) -> (n,) bool."""
-    if values.dtype.kind == "f":
-        return np.isnan(values)
-    if values.dtype.kind in "mM":
-        return np.isnat(values)
+    if values.dtype.kind in "fmM":
+        gone: np.ndarray = np.isnan(values) if values.dtype.kind == "f" else np.isnat(values)
+        return gone
     if values.dtype.kind == "O":
         return np.array([value is None or value != value for value in values.tolist()], bool)
     return np.zeros(len(values), bool)
 
 
-def _present(table: Rows, name: str, known: np.ndarray, what: str) -> np.ndarray:
+def _present(table: Table, name: str, known: np.ndarray, what: str) -> np.ndarray:
     """The values of a column that may not be missing. Raises DataError."""
     values = table.values(name)[known]
     gone = np.flatnonzero(missing(values))
@@ -259,7 +183,13 @@ def _present(table: Rows, name: str, known: np.ndarray, what: str) -> np.ndarray
             got=f"none in row {known[gone[0]]}; {len(gone)} such in all",
             fix="leave these rows out, or give them a value of their own",
         )
-    return values.astype(np.str_) if values.dtype.kind == "O" else values
+    return as_text(values)
+
+
+def as_text(values: np.ndarray) -> np.ndarray:
+    """Objects as text, so that they can be told apart and put in order; other values as they are."""
+    text: np.ndarray = values.astype(np.str_) if values.dtype.kind == "O" else values
+    return text
 
 
 def _bins(target: np.ndarray) -> tuple[np.ndarray, str]:

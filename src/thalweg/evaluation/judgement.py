@@ -10,12 +10,13 @@ import numpy as np
 from thalweg.checks import FilePath, checked
 from thalweg.data import atomic
 from thalweg.errors import NameNotFoundError, did_you_mean
-from thalweg.evaluation import page
+from thalweg.evaluation import of_tables, page
 from thalweg.evaluation.answers import Answers, answers
 from thalweg.evaluation.bootstrap import Score
 from thalweg.evaluation.columns import Columns, Predict, columns_of
 from thalweg.evaluation.conformal import Conformal
 from thalweg.evaluation.dependence import Dependences, dependence_of
+from thalweg.evaluation.holdout import as_text
 from thalweg.evaluation.importance import importance_of, predictor
 from thalweg.evaluation.scores import constant, of_classes, of_numbers, scores
 from thalweg.evaluation.section import WIDTH, Section, plain
@@ -222,7 +223,7 @@ def _sections(
 def judge(
     model: Any,
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     classes: Any = None,
     targets: Any = None,
@@ -232,29 +233,55 @@ def judge(
     importance: bool = True,
     dependence: int = 6,
     name: str | None = None,
+    rows: Any = None,
     notes: Sequence[str] = (),
+    conformal: Conformal | None = None,
     seed: int = 0,
 ) -> Judgement:
     """Judge a model by rows that it was not trained on: scores, curves, calibration, worst mistakes, columns.
 
     Arguments:
-        model: has ``predict``, or is a function from inputs to predictions.
+        model: has ``predict``, or is a function from inputs to predictions; or takes tables, as a TableModel does.
         x: an array (rows, columns), a table of numbers, or a mapping of arrays, as the model takes it. Of other
-            shapes, images say, columns have no meaning and are left out.
-        y, classes, targets, by, groups, name, notes, seed: as for ``judge_predictions``.
+            shapes, images say, columns have no meaning and are left out. For a model that takes tables: raw rows, with
+            their targets; rows without are left out.
+        y, classes, targets: as for ``judge_predictions``; a model that takes tables knows them.
         names: of the columns of one array.
+        by: a column: the scores of each of its values.
+        groups: one value per row, of a table also the name of its column: as for ``judge_predictions``.
         importance: whether to measure what each column is worth to the model.
         dependence: of so many columns it is shown how the predictions go with them, the most important first.
+        name, rows, notes, conformal, seed: as for ``judge_predictions``.
 
-    Raises: as ``judge_predictions``.
+    Raises: as ``judge_predictions``, and what the model raises for such rows.
     """
     predict = predictor(model)
-    columns = columns_of(x, names)
-    known = answers(y, predict(columns.inputs), classes=classes, targets=targets)
-    shown = {column: columns.shown(column) for column in columns.places}
     called = getattr(model, "name", "model") if name is None else name
     asked = Asked(by, importance, dependence, seed)
-    return judged(predict, columns, known, shown, asked, name=called, notes=notes, groups=groups)
+    shown: Mapping[str, np.ndarray]
+    if y is None and isinstance(model, of_tables.TakesTables):
+        own = of_tables.rows_of(model, predict, x)
+        if isinstance(groups, str):
+            groups = as_text(own.table.values(own.table.require(groups)))
+        numbers = own.rows if rows is None else np.asarray(rows)[own.rows]
+        columns, known, shown, notes = own.columns, own.known, own.shown, (*notes, *own.notes)
+    else:
+        columns = columns_of(x, names)
+        known = answers(y, predict(columns.inputs), classes=classes, targets=targets)
+        shown = {column: columns.shown(column) for column in columns.places}
+        numbers = rows
+    return judged(
+        predict,
+        columns,
+        known,
+        shown,
+        asked,
+        name=called,
+        rows=numbers,
+        notes=notes,
+        groups=groups,
+        conformal=conformal,
+    )
 
 
 @dataclass(frozen=True)
@@ -265,6 +292,23 @@ class Asked:
     importance: bool = True
     dependence: int = 6
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class Ordered(Mapping[str, Any]):
+    """A mapping in another order, which still reads only what is asked for."""
+
+    values_by_name: Mapping[str, Any]
+    order: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values_by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.order)
+
+    def __len__(self) -> int:
+        return len(self.order)
 
 
 def judged(
@@ -311,7 +355,7 @@ def judged(
         known.said,
         classes=known.classes,
         targets=known.targets,
-        columns={column: shown[column] for column in order},
+        columns=Ordered(shown, tuple(order)),
         by=asked.by,
         groups=groups,
         rows=rows,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,6 +29,9 @@ MOST_POINTS = 200
 
 MOST_DOTS = 1000
 """Of rows drawn one by one."""
+
+MOST_COLUMNS = 30
+"""Of a row that is shown."""
 
 MOST_CLASSES = 20
 """In a confusion matrix that is drawn or printed whole; of more the most frequent confusions are named."""
@@ -507,17 +510,15 @@ class Worst(Section):
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return "" if value != value else f"{value:.6g}"
-    return "" if value is None else str(value)
+    return "" if value is None else str(value).removesuffix(" 00:00:00")
 
 
-def worst(
-    answers: Answers, numbers: np.ndarray, columns: Mapping[str, np.ndarray] | Any = None, most: int = 10
-) -> Worst:
+def worst(answers: Answers, numbers: np.ndarray, columns: Mapping[str, Any] | None = None, most: int = 10) -> Worst:
     """The rows of the largest losses; of classes only those that were answered wrongly.
 
     Arguments:
         numbers: which rows these are in their table.
-        columns: name -> values of the rows judged.
+        columns: name -> values of the rows judged; the first are shown.
     """
     losses = answers.losses()
     order = np.argsort(-losses, kind="stable")
@@ -534,7 +535,8 @@ def worst(
         off = (answers.said - answers.truth)[order]
         spread = np.maximum(answers.truth.std(0), np.finfo(float).tiny)
         chances, errors = np.empty(0), off[np.arange(len(off)), np.argmax(np.abs(off) / spread, axis=1)]
-    own = {} if columns is None else {name: np.asarray(columns[name])[order].tolist() for name in columns}
+    shown = islice(columns or (), MOST_COLUMNS)
+    own = {name: np.asarray(columns[name])[order].tolist() for name in shown} if columns else {}
     values = tuple(zip(*own.values(), strict=True)) if own else ()
     return Worst(numbers[order], tuple(targets), tuple(said), chances, errors, tuple(own), values)
 
