@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from tests.tables.houses import houses
 
-from thalweg.data.tables.opening import open_table
 from thalweg.errors import ArgumentError, DataError, NameNotFoundError
 from thalweg.tables import Schema, understand
 
 
 def schema(columns, target, **options):
-    return understand(open_table(columns), target, **options)
+    return understand(columns, target, **options)
 
 
 def one(values, name="a", **options):

@@ -88,11 +88,11 @@ class TestTraining:
 
         table = open_table(DATA)
         targets = find_targets(table, "price")
-        chosen, (_, held_out) = split_rows(table, targets, 0.2, "zip_code", None, 0)
+        chosen, held_out = split_rows(table, targets, 0.2, "zip_code", None, 0)
         zips = DATA["zip_code"]
-        assert not set(zips[chosen]) & set(zips[held_out])
-        chosen, (_, held_out) = split_rows(table, targets, 0.2, None, "sold", 0)
-        assert DATA["sold"][chosen].max() <= DATA["sold"][held_out].min()
+        assert not set(zips[chosen]) & set(zips[held_out.rows])
+        chosen, held_out = split_rows(table, targets, 0.2, None, "sold", 0)
+        assert DATA["sold"][chosen].max() <= DATA["sold"][held_out.rows].min()
 
     def test_validation_by_a_table_of_its_own(self):
         model = train(without(DATA, "kind"), "price", validation=houses(40, seed=5), epochs=1, verbose=0)

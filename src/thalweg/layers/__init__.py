@@ -8,6 +8,7 @@ from thalweg import absent
 from thalweg.layers.activation import *
 from thalweg.layers.augmentation import *
 from thalweg.layers.categories import *
+from thalweg.layers.columns import *
 from thalweg.layers.convolution import *
 from thalweg.layers.dates import *
 from thalweg.layers.dense import *

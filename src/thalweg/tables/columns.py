@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from thalweg.data.tables.facts import Facts
+from thalweg.data.tables.opening import open_table
 from thalweg.data.tables.table import Table
 from thalweg.errors import ArgumentError, DataError, listed
 from thalweg.tables.schema import Column, Schema, Value
@@ -24,6 +26,8 @@ FEW_CATEGORIES = 20
 """Up to so many each has its place, of more only those that several rows have."""
 NEARLY_ALL = 0.9
 """A text that differs in so large a share of the rows names the row and says nothing of its kind."""
+DENSE = 1.5
+"""Whole numbers that are all different and lie so close count the rows, of which these may be a part."""
 WORDS, LETTERS = 5, 60
 """Texts longer than that on the average are sentences."""
 DAY = 86_400_000_000
@@ -38,7 +42,7 @@ INDEX = re.compile(r"^(id|index|idx|rownames|row|row_?(number|id|index)|no|nr|un
 
 
 def understand(
-    table: Table,
+    data: Any,
     target: str | Sequence[str],
     *,
     categorical: Sequence[str] = (),
@@ -51,6 +55,7 @@ def understand(
     """What each column is used as, and what the task is.
 
     Arguments:
+        data: a table, or anything that ``open_table`` makes one of.
         target: the column that is to be told; several numbers for several targets.
         categorical, numeric, dates, ignore: columns that are to be used so, whatever they look like.
         task: see ``train``; found out from the target unless given.
@@ -59,6 +64,7 @@ def understand(
     Raises: NameNotFoundError for a column that is not there; ArgumentError for one that is named twice; DataError for
         a target that nothing can be learned of, and where no column is left.
     """
+    table = data if isinstance(data, Table) else open_table(data)
     return schema_for(table, find_targets(table, target, task), told(table, categorical, numeric, dates, ignore), rows)
 
 
@@ -119,17 +125,15 @@ def _scales(part: Table, targets: Targets) -> dict[str, tuple[float, ...]]:
 def _column(part: Table, facts: Facts, wanted: str | None) -> Column:
     """One column, of the training rows."""
     kind, reason = _kind(facts) if wanted is None else (wanted, "as told")
-    base = {"name": facts.name, "type": facts.type, "reason": reason, "distinct": facts.distinct}
-    base["missing"] = facts.missing / max(facts.rows, 1)
     if kind != "left out" and facts.distinct == 0:
-        return Column(**{**base, "kind": "left out", "reason": "no value in any row"})
-    if kind == "left out":
-        return Column(kind=kind, **base)
+        kind, reason = "left out", "no value in any row"
+    share = facts.missing / max(facts.rows, 1)
+    column = Column(facts.name, kind, facts.type, reason, missing=share, distinct=facts.distinct)
     if kind == "number":
-        return _number(part, facts, base)
+        return _number(part, facts, column)
     if kind == "date":
-        return _date(part, facts, base)
-    return Column(kind=kind, categories=_categories(part, facts), **base)
+        return _date(part, facts, column)
+    return column if kind == "left out" else replace(column, categories=_categories(part, facts))
 
 
 def _kind(facts: Facts) -> tuple[str, str]:
@@ -165,7 +169,7 @@ def _kind_of_text(facts: Facts, present: int) -> tuple[str, str]:
 
 def _kind_of_integer(facts: Facts, present: int) -> tuple[str, str]:
     differs = facts.distinct == present and present > 2
-    counts_up = differs and facts.maximum - facts.minimum + 1 == present
+    counts_up = differs and facts.maximum - facts.minimum < DENSE * present
     if INDEX.match(facts.name) and differs:
         return "left out", "numbers the rows"
     if counts_up and present > FEW_CATEGORIES:
@@ -178,25 +182,24 @@ def _kind_of_integer(facts: Facts, present: int) -> tuple[str, str]:
     return "number", ""
 
 
-def _number(part: Table, facts: Facts, base: dict[str, Any]) -> Column:
+def _number(part: Table, facts: Facts, column: Column) -> Column:
     if facts.type not in ("number", "integer", "boolean"):
         raise _unreadable(part, facts, "number")
     if facts.type == "boolean":
-        return Column(kind="number", low=0.0, high=1.0, **base)
+        return replace(column, low=0.0, high=1.0)
     quantiles = {share: float(value) for share, value in facts.quantiles.items()}
     low, high = float(facts.minimum), float(facts.maximum)
     center = quantiles[0.5]
     # What is left of a number far from 0 when it is cut to single precision is too little to tell rows apart.
     offset = center if max(abs(low), abs(high)) > 1e5 * _spread(quantiles, low, high) else 0.0
-    return Column(
-        kind="number",
+    return replace(
+        column,
         center=center,
         scale=_spread(quantiles, low, high),
         low=low,
         high=high,
         quantiles=tuple(quantiles.items()),
         offset=offset,
-        **base,
     )
 
 
@@ -206,7 +209,7 @@ def _spread(quantiles: dict[float, float], low: float, high: float) -> float:
     return quartiles or (high - low) / 2 or 1.0
 
 
-def _date(part: Table, facts: Facts, base: dict[str, Any]) -> Column:
+def _date(part: Table, facts: Facts, column: Column) -> Column:
     if facts.type != "date":
         raise _unreadable(part, facts, "date")
     values = part.values(facts.name)
@@ -218,8 +221,8 @@ def _date(part: Table, facts: Facts, base: dict[str, Any]) -> Column:
     cycles = [cycle for cycle, span in CYCLES if high - low >= span]
     if (moments % DAY).any():
         cycles.append("day")
-    return Column(
-        kind="date",
+    return replace(
+        column,
         center=quantiles[0.5],
         scale=_spread(quantiles, low, high),
         low=low,
@@ -227,7 +230,6 @@ def _date(part: Table, facts: Facts, base: dict[str, Any]) -> Column:
         quantiles=tuple(quantiles.items()),
         origin=origin,
         cycles=tuple(cycles),
-        **base,
     )
 
 
@@ -242,7 +244,8 @@ def _categories(part: Table, facts: Facts) -> tuple[Value, ...]:
             got=f"dates from {facts.minimum} to {facts.maximum}",
             fix="leave it out of categorical=",
         )
-    counts = part.counts(facts.name, MOST_CATEGORIES)
+    known = len(facts.frequent) >= min(facts.distinct, MOST_CATEGORIES)
+    counts = facts.frequent[:MOST_CATEGORIES] if known else part.counts(facts.name, MOST_CATEGORIES)
     if facts.distinct > FEW_CATEGORIES:
         counts = tuple((value, count) for value, count in counts if count > 1) or counts
     return tuple(value.item() if isinstance(value, np.generic) else value for value, _ in counts)

@@ -85,7 +85,8 @@ class TableModel(Model):
         """The most probable class of each row. Shapes: (rows, classes) -> (rows,)."""
         classes = self.schema.classes
         kind = None if len({type(one) for one in classes}) == 1 else object
-        return np.array(classes, kind)[probabilities.argmax(1)]
+        named: np.ndarray = np.array(classes, kind)[probabilities.argmax(1)]
+        return named
 
     def _require_columns(self, table: Table) -> None:
         _require(table, [column.name for column in self.schema.used], "a column")
@@ -168,20 +169,28 @@ class TableModel(Model):
 def combined(schema: Schema, members: Sequence[Model]) -> TableModel:
     """One model of several networks that were trained for this schema: it gives their mean, in the targets' units."""
     inputs = inputs_of(schema)
+    for number, member in enumerate(members):
+        member.as_layer().name = f"network_{number}" if number else "network"
     given = [member(list(inputs.values()) if len(inputs) > 1 else next(iter(inputs.values()))) for member in members]
     output: Symbol = given[0] if len(given) == 1 else layers.Average()(given)
     if not schema.is_of_classes:
         variances = tuple(scale**2 for scale in schema.scales)
         output = layers.Normalization(mean=schema.centers, variance=variances, invert=True)(output)
         # What no training row came near is no better guess than the extremes are: as RealMLP, arXiv:2407.04491.
-        lows, highs = (np.array(ends, np.float32) for ends in (schema.lows, schema.highs))
-        output = ops.minimum(ops.maximum(output, lows), highs)
+        output = limited(output, schema.lows, schema.highs)
     model = TableModel(inputs, output, schema=schema)
     if schema.is_of_classes:
         model.compile(SGD(), "sparse_categorical_crossentropy", metrics=["accuracy"])
     else:
         model.compile(SGD(), "mean_squared_error", metrics=["root_mean_squared_error", "r2_score"])
     return model
+
+
+def limited(x: Any, lows: Sequence[float], highs: Sequence[float]) -> Symbol:
+    """Each column held between its ends."""
+    low, high = (np.array(ends, np.float32) for ends in (lows, highs))
+    held: Any = ops.minimum(ops.maximum(x, low), high)  # type: ignore[arg-type]  # on symbols these are layers
+    return held  # type: ignore[no-any-return]
 
 
 def _require(table: Table, names: Sequence[str], what: str) -> None:

@@ -71,7 +71,7 @@ def _network(schema: Schema, seed: int) -> Model:
         for units in UNITS:
             x = layers.Dense(units, "relu", kernel_initializer="he_normal")(x)
         last = layers.Dense(schema.outputs, "softmax" if schema.is_of_classes else None)
-        model = Model(given.inputs, last(x), name="network")
+        model = Model(given.inputs, last(x))
     loss = "sparse_categorical_crossentropy" if schema.is_of_classes else "mean_squared_error"
     model.compile(Adam(1e-3), loss)
     return model

@@ -196,7 +196,7 @@ class Schema(Tabular):
 
     def to_dict(self) -> dict[str, Any]:
         """The whole in JSON types."""
-        return dataclasses.asdict(self)  # type: ignore[call-overload,no-any-return]
+        return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Schema:

@@ -9,6 +9,7 @@ import numpy as np
 
 from thalweg.checks import OneOf
 from thalweg.data.tables.encodings import MISSING, UNSEEN, Codes
+from thalweg.data.tables.facts import Facts
 from thalweg.data.tables.table import Rows, Table
 from thalweg.errors import ArgumentError, DataError, NameNotFoundError, did_you_mean, listed
 from thalweg.fields import dataclass
@@ -144,7 +145,7 @@ def _regression(table: Table, names: tuple[str, ...], task: str, reason: str) ->
             raise DataError(
                 f"the target {name!r} is no number",
                 expected="numbers, for regression and for several targets",
-                got=f"a column of type {table.types[name]}, for example {table.facts(name).minimum!r:.60}",
+                got=f"a column of type {table.types[name]}, for example {facts_of(table, name).minimum!r:.60}",
                 fix="train one model for each target, or choose task='classification'",
             )
     values = encoded_targets(table, names, ())
@@ -160,7 +161,7 @@ def _regression(table: Table, names: tuple[str, ...], task: str, reason: str) ->
 
 
 def _require_values(table: Table, name: str) -> None:
-    facts = table.facts(name)
+    facts = facts_of(table, name)
     if facts.distinct == 0:
         raise _nothing(f"the target {name!r} is missing everywhere", f"{facts.rows:,} rows, none with a value")
     if facts.distinct == 1:
@@ -175,7 +176,7 @@ def _require_values(table: Table, name: str) -> None:
 
 
 def _task_of(table: Table, name: str) -> tuple[str, str]:
-    facts = table.facts(name)
+    facts = facts_of(table, name)
     if facts.type == "boolean":
         return "binary", "true or false"
     if facts.type == "text":
@@ -193,7 +194,7 @@ def _task_of(table: Table, name: str) -> tuple[str, str]:
 
 
 def _classes(table: Table, name: str) -> tuple[Value, ...]:
-    facts = table.facts(name)
+    facts = facts_of(table, name)
     present = facts.rows - facts.missing
     if facts.distinct > max(2, present // 2) or facts.distinct > MOST_TEXTS:
         raise DataError(
@@ -202,7 +203,8 @@ def _classes(table: Table, name: str) -> tuple[Value, ...]:
             got=f"{facts.distinct:,} different values in {present:,} rows, for example {facts.minimum!r:.60}",
             fix="choose another target, or task='regression' if these are numbers",
         )
-    return tuple(sorted(_plain(value) for value, _ in table.counts(name)))
+    counts = facts.frequent if len(facts.frequent) == facts.distinct else table.counts(name)
+    return tuple(sorted(_plain(value) for value, _ in counts))
 
 
 def _plain(value: Any) -> Value:
@@ -227,6 +229,11 @@ def _unfit_task(task: str, got: str) -> DataError:
         got=got,
         fix="leave task out: it is found out from the target",
     )
+
+
+def facts_of(table: Table, name: str) -> Facts:
+    """What is in one column; those of the others are not asked for."""
+    return table.all_facts([name])[name]
 
 
 def require_columns(table: Table, names: Sequence[str], what: str) -> None:

@@ -16,8 +16,10 @@ from thalweg.data.tables.table import Table
 from thalweg.errors import DataError, NonFiniteError
 from thalweg.evaluation.population import Job, run_jobs
 from thalweg.executors.executor import Executor
+from thalweg.fields import dataclass
 from thalweg.tables import recipe
 from thalweg.tables.columns import schema_for, told
+from thalweg.tables.features import DTYPES
 from thalweg.tables.model import TableModel, combined
 from thalweg.tables.schema import Schema
 from thalweg.tables.targets import Targets, find_targets, require_columns
@@ -81,6 +83,7 @@ def train(
     """
     began, verbose = clock.monotonic(), check_verbose(verbose)
     table = data if isinstance(data, Table) else open_table(data)
+    len(table)  # only now a file is read, and the types of its columns are certain
     targets = find_targets(table, target, task)
     wanted = told(table, categorical, numeric, dates, ignore)
     chosen, held_out = split_rows(table, targets, validation, group, time, seed)
@@ -89,8 +92,8 @@ def train(
         for note in (*table.notes, *targets.notes):
             print(note)
         schema.show()
-    x, y = _arrays(schema, targets, table, chosen)
-    validation_data = None if held_out is None else _arrays(schema, targets, *held_out)
+    (x, y), *rest = _arrays(schema, targets, table, chosen, held_out)
+    validation_data = rest[0] if rest else None
     plan = recipe.plan(schema, len(chosen), epochs=epochs, members=members)
     seeds = np.random.SeedSequence(seed).generate_state(plan.members).tolist()
     sample = {name: array[:SAMPLE] for name, array in x.items()}
@@ -124,8 +127,12 @@ def train(
     return model
 
 
-HeldOut = tuple[Table, np.ndarray | None]
-"""A table, and those of its rows that are held out; None for all."""
+@dataclass(frozen=True)
+class HeldOut:
+    """The rows of a table by which the best epoch is found, as an index."""
+
+    table: Table
+    rows: np.ndarray
 
 
 def split_rows(
@@ -135,7 +142,8 @@ def split_rows(
     known = targets.known
     if isinstance(validation, bool) or not isinstance(validation, int | float):
         other = validation if isinstance(validation, Table) else open_table(validation)
-        return known, (other, None)
+        y = targets.of(other)
+        return known, HeldOut(other, np.flatnonzero(y >= 0 if y.ndim == 1 else np.isfinite(y).all(1)))
     share = check_value("train", "validation", Annotated[float, In("[0, 1)")], float(validation))
     if not share:
         return known, None
@@ -156,7 +164,7 @@ def split_rows(
         time=None if time is None else _keys(table, time, known),
         seed=seed,
     )
-    return known[train], (table, known[rest])
+    return known[train], HeldOut(table, known[rest])
 
 
 def _strata(table: Table, targets: Targets) -> np.ndarray | None:
@@ -175,14 +183,38 @@ def _keys(table: Table, name: str, rows: np.ndarray) -> np.ndarray:
     return np.array([("" if value is None else str(value)) for value in values]) if values.dtype == object else values
 
 
-def _arrays(schema: Schema, targets: Targets, table: Table, rows: np.ndarray | None) -> tuple[Any, np.ndarray]:
-    """Inputs and targets as a network of the plan takes them; rows without a target are left out."""
+def _arrays(
+    schema: Schema, targets: Targets, table: Table, chosen: np.ndarray, held_out: HeldOut | None
+) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
+    """Inputs and targets of the rows to train on and of those held out, as a network of the plan takes them."""
+    if held_out is None:
+        parts, sides = encoded_parts(schema, table, [chosen]), [(table, chosen)]
+    else:
+        sides = [(table, chosen), (held_out.table, held_out.rows)]
+        if held_out.table is table:
+            parts = encoded_parts(schema, table, [chosen, held_out.rows])
+        else:
+            parts = [encoded_parts(schema, side, [rows])[0] for side, rows in sides]
+    return [(x, _told(schema, targets, *side)) for x, side in zip(parts, sides, strict=True)]
+
+
+def encoded_parts(schema: Schema, table: Table, parts: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """Inputs of several parts of a table. Each column is read once, and whole columns are there one at a time."""
+    arrays = [
+        {group: np.empty((len(rows), len(columns)), DTYPES[group]) for group, columns in schema.groups.items()}
+        for rows in parts
+    ]
+    for group, columns in schema.groups.items():
+        for place, column in enumerate(columns):
+            whole = table.encoded((column.encoding,))[group][:, 0]
+            for own, rows in zip(arrays, parts, strict=True):
+                own[group][:, place] = whole[rows]
+    return arrays
+
+
+def _told(schema: Schema, targets: Targets, table: Table, rows: np.ndarray) -> np.ndarray:
+    """The targets of some rows, numbers by the mean and the deviation of the training rows."""
     y = targets.of(table, rows)
-    known = y >= 0 if y.ndim == 1 else np.isfinite(y).all(1)
-    if not known.all():
-        rows = np.flatnonzero(known) if rows is None else rows[known]
-        y = y[known]
-    x = table.encoded(schema.encodings(), rows)
     if y.ndim == 2:
         y = ((y - np.array(schema.centers)) / np.array(schema.scales)).astype(np.float32)
-    return x, y
+    return y
