@@ -74,8 +74,8 @@ def _pixels(table: Table, target: str | None, size: tuple[int, int] | pictures.F
     numbers = [name for name in table.columns if name != target and table.types[name] in ("integer", "number")]
     if size is None:
         numbers = [name for name in numbers if PIXEL.fullmatch(name)]
-        others = len(table.columns) - len(numbers)
-        return numbers if others == 1 and len(numbers) >= FEWEST_PIXELS and _shape(len(numbers), None) else []
+        beside = len(table.columns) - len(numbers)
+        return numbers if beside == 1 and len(numbers) >= FEWEST_PIXELS and _shape(len(numbers), None) else []
     others = [name for name in table.columns if name not in numbers and name != target]
     if target is None and not others:  # the target is a number too
         guess = next((name for name in numbers if not PIXEL.fullmatch(name)), numbers[0])
