@@ -53,5 +53,6 @@ from thalweg.regularizers import Regularizer as Regularizer
 from thalweg.steps import GradientTape as GradientTape
 from thalweg.steps import gradients as gradients
 from thalweg.tables import TableModel as TableModel
+from thalweg.tables import train_table as train_table
 from thalweg.version import __version__ as __version__
 from thalweg.version import version as version

@@ -157,7 +157,7 @@ def _kind(facts: Facts) -> tuple[str, str]:
 def _kind_of_text(facts: Facts, present: int) -> tuple[str, str]:
     if facts.distinct == present:
         return "left out", "text that differs in every row"
-    texts = [str(value) for value, _ in facts.frequent]
+    texts = [str(value) for value, _ in facts.frequent] or [facts.minimum, facts.maximum]
     words = sum(len(text.split()) for text in texts) / len(texts)
     letters = sum(map(len, texts)) / len(texts)
     if facts.distinct > max(FEW_CATEGORIES, 0.2 * present) and (words > WORDS or letters > LETTERS):

@@ -32,7 +32,7 @@ class Plan:
     """How networks for a table are made and trained.
 
     Arguments:
-        build: makes a compiled network from a seed and the first rows as ``fit`` gets them. Its inputs are those of
+        build: makes a compiled network from a seed and some rows as ``fit`` gets them. Its inputs are those of
             the schema; it gives probabilities of classes (rows, classes) for class numbers, or numbers (rows, targets)
             for targets of mean 0 and deviation 1.
         batch_size, epochs: of ``fit``.

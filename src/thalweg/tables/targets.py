@@ -185,7 +185,7 @@ def _task_of(table: Table, name: str) -> tuple[str, str]:
         return "binary", "two values"
     values = [value for value, _ in facts.frequent]
     low, high = facts.minimum, facts.maximum
-    whole = facts.distinct <= len(values) and all(float(value).is_integer() for value in values)
+    whole = 0 < facts.distinct <= len(values) and all(float(value).is_integer() for value in values)
     present = facts.rows - facts.missing
     in_a_row = whole and low in (0, 1) and high - low + 1 == facts.distinct
     if in_a_row and facts.distinct <= MOST_CLASSES and present >= ROWS_A_CLASS * facts.distinct:

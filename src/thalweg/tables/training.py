@@ -96,7 +96,8 @@ def train(
     validation_data = rest[0] if rest else None
     plan = recipe.plan(schema, len(chosen), epochs=epochs, members=members)
     seeds = np.random.SeedSequence(seed).generate_state(plan.members).tolist()
-    sample = {name: array[:SAMPLE] for name, array in x.items()}
+    some = np.linspace(0, len(chosen) - 1, min(SAMPLE, len(chosen))).astype(np.int64)
+    sample = {name: array[some] for name, array in x.items()}
     networks = [plan.build(own, sample) for own in seeds]
     rounds = -(-len(networks) // cores.wanted(threads))
 
