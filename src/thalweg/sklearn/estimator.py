@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from numbers import Number
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -207,7 +208,9 @@ class MultilayerPerceptron(BaseEstimator):
         self.n_iter_ = self.t_ = 0
         self.n_layers_ = len(described.units)
         self.out_activation_ = described.out_activation
-        self.validation_scores_ = self.best_validation_score_ = self.validation_loss_curve_ = None
+        self.validation_scores_: list[float] | None = None
+        self.validation_loss_curve_: list[float] | None = None
+        self.best_validation_score_: float | None = None
         if self.solver != "lbfgs":
             self.loss_curve_: list[float] = []
             self.no_improvement_count_ = 0
@@ -468,7 +471,7 @@ def _sample_weight(given: Any, X: Any) -> np.ndarray | None:
     """A weight for each row; None for none. Raises ValueError."""
     if given is None:
         return None
-    if np.ndim(given) == 0:
+    if isinstance(given, Number):
         given = np.full(X.shape[0], given, np.float64)
     weights = check_array(given, ensure_2d=False, dtype=(np.float64, np.float32), input_name="sample_weight")
     if weights.shape != (X.shape[0],):
@@ -477,5 +480,12 @@ def _sample_weight(given: Any, X: Any) -> np.ndarray | None:
             expected=f"shape {(X.shape[0],)}",
             got=f"shape {weights.shape}",
             fix="pass one weight for each row",
+        )
+    if not weights.any():
+        raise DataError(
+            "Sample weights must contain at least one non-zero number.",
+            expected="a row that counts",
+            got="only zeros",
+            fix="leave sample_weight out, or give some rows a weight",
         )
     return weights

@@ -182,7 +182,7 @@ class Kit:
             lambda: evaluation_step(self.design, objective, batch, filled, weighted),
         )
 
-    def _program(self, key: Hashable, build: Callable[[], Step]) -> Program:
+    def _program(self, key: tuple[Hashable, ...], build: Callable[[], Step]) -> Program:
         program = self._found.get(key)
         if program is None:
             program = self._found[key] = self.programs.program((FIT, *key), build)

@@ -77,8 +77,6 @@ class Descent:
         e = self.estimator
         order = np.arange(self.rows)
         e.n_iter_ = 0
-        if e.early_stopping and math.isfinite(e.best_validation_score_):  # by an earlier fit: with these weights
-            self.best = self.state.snapshot(self.state.names(PARAMETERS))
         self.watchers.begin(epochs, -(-self.rows // self.batch), self.state)
         try:
             for epoch in range(epochs):

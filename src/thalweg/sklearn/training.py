@@ -170,7 +170,7 @@ def descend(valley: Valley, max_iter: int, max_fun: int, tol: float, verbose: bo
     """
     from scipy.optimize import minimize
 
-    best = valley.place()
+    best, iteration = valley.place(), 0
 
     def told(intermediate_result: Any) -> None:
         nonlocal best, iteration
@@ -178,7 +178,6 @@ def descend(valley: Valley, max_iter: int, max_fun: int, tol: float, verbose: bo
         if verbose:
             print(f"Iteration {iteration}, loss = {intermediate_result.fun:.8f}")
 
-    iteration = 0
     try:
         result = minimize(
             valley,
