@@ -56,6 +56,11 @@ class Run(NamedTuple):
         seconds = self.result["epoch_seconds"]
         return float(statistics.median(seconds[1:] or seconds))
 
+    @property
+    def steps_by_threads(self) -> dict[int, int]:
+        """How many steps a peer that chooses ran on each number of threads; empty for others."""
+        return {int(threads): steps for threads, steps in self.result.get("steps_by_threads", {}).items()}
+
     def as_json(self) -> dict[str, Any]:
         """All raw figures."""
         outside = {"wall_seconds": self.wall_seconds, "foreign_seconds": self.foreign_seconds}
@@ -164,9 +169,11 @@ def environment(cache: Path) -> dict[str, str]:
 def describe(run: Run) -> str:
     """One line of progress."""
     foreign = "?" if run.foreign_seconds is None else f"{run.foreign_seconds:.2f}"
+    threads = ", ".join(f"{steps} on {threads}" for threads, steps in sorted(run.steps_by_threads.items()))
     return (
         f"{run.job.workload.name} {run.job.peer.name} ({run.job.cache}): {run.epoch_seconds:.4f} s/epoch, "
         f"{run.wall_seconds:.2f} s in all, accuracy {run.result['accuracy']:.4f}, foreign CPU {foreign} s"
+        + (f", steps by threads: {threads}" if threads else "")
     )
 
 

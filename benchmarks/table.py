@@ -1,7 +1,8 @@
 """Runs to figures, figures to Markdown."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from benchmarks.limit import Limit
@@ -22,6 +23,7 @@ class Figures(NamedTuple):
     wall_seconds: float
     peak_bytes: float
     accuracy: float
+    steps_by_threads: dict[int, int]  # of all these runs together; empty for peers that do not choose
     disturbed_runs: int
     runs: int
 
@@ -59,6 +61,7 @@ def medians(runs: Sequence[Run]) -> Figures:
         wall_seconds=median(lambda run: run.wall_seconds),
         peak_bytes=median(lambda run: run.result["peak_bytes"]),
         accuracy=median(lambda run: run.result["accuracy"]),
+        steps_by_threads=sum((Counter(run.steps_by_threads) for run in counted), Counter()),
         disturbed_runs=sum(run.disturbed for run in runs),
         runs=len(runs),
     )
@@ -145,6 +148,7 @@ def epoch_table(figures: Sequence[Figures], limit: Limit) -> str:
         "peak MB",
         "accuracy",
         "share of FLOP limit",
+        "threads",
     )
     rows = [
         (
@@ -156,10 +160,17 @@ def epoch_table(figures: Sequence[Figures], limit: Limit) -> str:
             f"{entry.peak_bytes / 1e6:.0f}",
             f"{entry.accuracy:.4f}",
             f"{100 * limit.epoch_seconds(entry.workload) / entry.epoch_seconds:.0f} %",
+            threads_taken(entry.steps_by_threads),
         )
         for entry in figures
     ]
     return markdown(header, rows)
+
+
+def threads_taken(steps: Mapping[int, int]) -> str:
+    """Which numbers of threads were chosen for which share of the steps: "2: 99.4 %, 1: 0.6 %"."""
+    most_first = sorted(steps.items(), key=lambda item: -item[1])
+    return ", ".join(f"{threads}: {100 * count / sum(steps.values()):.1f} %" for threads, count in most_first) or "-"
 
 
 def process_table(figures: Sequence[Figures], limit: Limit) -> str:

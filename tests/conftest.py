@@ -4,6 +4,7 @@ import importlib.util
 import os
 import signal
 import tempfile
+from dataclasses import replace
 
 import pytest
 
@@ -15,12 +16,16 @@ from thalweg.executors.numpy import NumpyExecutor
 
 
 def all_executors() -> dict[str, Executor]:
-    """Every executor that can run here, by name; the numpy one is what the others are compared with."""
-    narrower = executable_hosts()[1:]  # the first is what NativeExecutor() takes
+    """Every executor that can run here, by name; the numpy one is what the others are compared with.
+
+    The checked one is told of no first-level cache: it fetches ahead in small programs too.
+    """
+    widest, *narrower = executable_hosts()  # the first is what NativeExecutor() takes
+    fetching = replace(widest, core=replace(widest.core, l1_bytes=0))
     return {
         "numpy": NumpyExecutor(),
         "native": NativeExecutor(),
-        "checked": NativeExecutor(checked=True),
+        "checked": NativeExecutor(checked=True, host=fetching),
         **{f"native-{host.name}": NativeExecutor(host=host) for host in narrower},
     }
 

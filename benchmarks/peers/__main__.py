@@ -76,6 +76,7 @@ def run(task: Task) -> dict[str, Any]:
         "first_epoch_seconds": clock.epoch_seconds[0],
         "epoch_seconds": clock.epoch_seconds,
         "losses": clock.losses,
+        "steps_by_threads": clock.steps,
         "accuracy": float(accuracy),
         "peak_bytes": peak_bytes(),
         "versions": {

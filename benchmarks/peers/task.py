@@ -28,6 +28,8 @@ class Clock:
         self.setup_seconds = 0.0
         self.epoch_seconds: list[float] = []
         self.losses: list[float] = []
+        self.steps: dict[int, int] = {}
+        """Of a peer that chooses how many threads it takes: how many steps were run on each number."""
         self._since = perf_counter()
 
     def _lap(self) -> float:

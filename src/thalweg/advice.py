@@ -306,7 +306,7 @@ ATTRIBUTES: Mapping[str, str] = {
     "jax_state_sync": "there is nothing to bring together: the state is always the model's",
     "rematerialized_call": "activations are kept where they are needed; a smaller batch_size needs less memory",
     "symbolic_call": "call it on what Input gives",
-    "input_dtype": "layer.dtype; a layer computes in one dtype",
-    "variable_dtype": "layer.dtype; a layer computes in one dtype",
+    "input_dtype": "layer.dtype; layer.dtype_policy says whether factors of products are shorter",
+    "variable_dtype": "layer.dtype; layer.dtype_policy says whether factors of products are shorter",
 }
 """What stands in for attributes and methods of Keras's objects, today's and older ones. The first pattern counts."""

@@ -9,7 +9,7 @@ from benchmarks.limit import Bandwidth, Limit
 from benchmarks.peers import PEERS
 from benchmarks.peers.quickest import quickest
 from benchmarks.peers.task import Clock
-from benchmarks.runner import Job, Run
+from benchmarks.runner import Job, Run, describe
 from benchmarks.table import heading, number, report, sizes, summarize
 from benchmarks.workloads import ADAM, SETTINGS, WORKLOADS, Source, Workload, rates
 
@@ -161,13 +161,21 @@ def test_the_first_epoch_is_no_part_of_the_steady_figure():
     assert run_of("thalweg", epoch_seconds=[9.0]).epoch_seconds == 9.0
 
 
+def test_the_table_says_which_numbers_of_threads_were_chosen():
+    """Steps of all undisturbed runs together; JSON has the numbers as words."""
+    runs = [run_of("thalweg", steps_by_threads=steps) for steps in ({"1": 10, "2": 290}, {"2": 100})]
+    runs.append(run_of("thalweg", steps_by_threads={"1": 900}, disturbed=True))
+    assert "| 2: 97.5 %, 1: 2.5 % |" in report(summarize(runs), LIMIT)
+    assert describe(runs[0]).endswith("steps by threads: 10 on 1, 290 on 2")
+
+
 def test_table_has_medians_ratios_and_limit():
     runs = [run_of("numpy_plain", epoch_seconds=[9, s]) for s in (600.0, 200.0, 400.0)]
     runs.append(run_of("thalweg", epoch_seconds=[150.0, 200.0], disturbed=True))
     text = report(summarize(runs), LIMIT)
     assert "### mnist_mlp: 784-512-10, batch 128, adam, 60,000 rows" in text
     assert "98.18 GFLOP = 98.2 s" in text
-    assert "| thalweg | 200 | 1.00 | 150 | 0.100 | 200 | 0.9800 | 49 % |" in text
+    assert "| thalweg | 200 | 1.00 | 150 | 0.100 | 200 | 0.9800 | 49 % | - |" in text
     assert "| NumPy, hand-written | 400 | 2.00 | 9.50 | 0.100 | 200 | 0.9800 | 25 % |" in text
     assert text.index("| thalweg") < text.index("| NumPy")
     assert "1 of 1 runs of thalweg were disturbed" in text

@@ -151,6 +151,16 @@ class TestProbabilitiesThatAreZeroAndOne:
             for array in value_and_slope(SparseCategoricalFocalCrossentropy(), np.array(y, np.int32), self.right):
                 assert np.isfinite(array).all()
 
+    @pytest.mark.parametrize("logits", [True, False])
+    def test_smoothed_class_numbers_are_smoothed_one_hot_vectors(self, logits):
+        y, random = np.array([2, 0], np.int32), np.random.default_rng(0).normal(size=(2, 3)).astype("f4")
+        predictions = random if logits else np.exp(random) / np.exp(random).sum(1, keepdims=True)
+        arguments = {"from_logits": logits, "label_smoothing": 0.3}
+        ours = value_and_slope(losses.SparseCategoricalCrossentropy(**arguments), y, predictions)
+        same = value_and_slope(losses.CategoricalCrossentropy(**arguments), np.eye(3, dtype="f4")[y], predictions)
+        for one, other in zip(ours, same, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
     @pytest.mark.parametrize("loss", [losses.CategoricalCrossentropy(), CategoricalFocalCrossentropy(alpha=1.0)])
     def test_a_row_of_zeros(self, loss):
         value, slope = value_and_slope(loss, np.eye(2, dtype="f4"), np.zeros((2, 2), "f4"))

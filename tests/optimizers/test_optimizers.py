@@ -129,6 +129,21 @@ class TestByHand:
         values, _ = steps(AdamW(0.5, 0.25), [2.0], [[0.0]])
         np.testing.assert_allclose(values[0], [2.0 - 0.5 * 0.25 * 2.0])
 
+    def test_learning_rate_factors_are_for_the_update_and_the_first_that_fits_counts(self):
+        """A step of SGD is the rate times the factor times the gradient; decay takes no part."""
+        fast = SGD(0.5, learning_rate_factors=(("nothing", 7.0), ("^w$", 4.0), ("w", 9.0)), weight_decay=0.25)
+        values, _ = steps(fast, [2.0], [[0.125]])
+        np.testing.assert_allclose(values[0], [2.0 - 0.5 * 0.25 * 2.0 - 0.5 * 4.0 * 0.125])
+        still, _ = steps(SGD(0.5, learning_rate_factors=(("w", 0.0),)), [2.0], [[1.0]])
+        np.testing.assert_allclose(still[0], [2.0])
+
+    def test_weight_decay_by_a_schedule(self):
+        """That of the first step is the schedule's at 0."""
+        values, _ = steps(
+            SGD(0.5, weight_decay=schedules.PiecewiseConstantDecay([0], [0.25, 0.5])), [2.0], [[0.0], [0.0]]
+        )
+        np.testing.assert_allclose(values[:, 0], [2.0 * 0.875, 2.0 * 0.875 * 0.75])
+
     def test_lion_moves_by_the_rate(self):
         values, state = steps(Lion(0.25, beta_1=0.5, beta_2=0.75), [0.0, 0.0], [[4.0, -0.1], [-5.0, 0.0]])
         np.testing.assert_allclose(values, [[-0.25, 0.25], [0.0, 0.5]])

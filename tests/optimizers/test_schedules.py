@@ -11,7 +11,9 @@ from thalweg.optimizers.schedules import (
     ConstantRate,
     CosineDecay,
     CosineDecayRestarts,
+    FlatCosine,
     LinearWarmup,
+    LogCosineCycles,
     OneCycle,
     PiecewiseConstantDecay,
     PolynomialDecay,
@@ -54,6 +56,21 @@ def test_warmup_leads_into_the_other_schedule():
     schedule = LinearWarmup(PolynomialDecay(0.4, 10, end_learning_rate=0.0), warmup_steps=4, start=0.2)
     np.testing.assert_allclose([schedule(step) for step in (0, 2, 4, 9, 14)], [0.2, 0.3, 0.4, 0.2, 0.0], atol=1e-15)
     assert LinearWarmup(0.4, warmup_steps=4)(100) == 0.4
+
+
+def test_log_cosine_cycles_rest_at_times_that_double():
+    """With 3 cycles at 0, 1/7, 3/7 and 1 of the steps, at the top in between; and 0 for ever after."""
+    schedule = LogCosineCycles(0.5, 70, cycles=3)
+    np.testing.assert_allclose([schedule(step) for step in (0, 10, 30, 70, 700)], 0.0, atol=1e-12)
+    tops = [(2**turns - 1) * 10 for turns in (0.5, 1.5, 2.5)]
+    np.testing.assert_allclose([schedule(step) for step in tops], 0.5)
+
+
+def test_flat_cosine_is_flat_and_then_falls_to_nothing():
+    schedule = FlatCosine(0.4, 100, flat=0.2)
+    np.testing.assert_allclose(
+        [schedule(step) for step in (0, 20, 60, 100, 101)], [0.4, 0.4, 0.2, 0.0, 0.0], atol=1e-12
+    )
 
 
 def test_one_cycle_stays_at_its_end():

@@ -148,7 +148,9 @@ def test_predictions_before_a_fit_are_refused():
 
 
 def test_an_activation_and_a_dropout_for_each_layer():
-    made = classifier(hidden_layer_sizes=(8, 6), activation=("gelu", "tanh"), dropout=(0.5, 0.0), max_iter=60, learning_rate_init=0.02)
+    made = classifier(
+        hidden_layer_sizes=(8, 6), activation=("gelu", "tanh"), dropout=(0.5, 0.0), max_iter=60, learning_rate_init=0.02
+    )
     made.fit(ROWS, CLASSES)
     assert made.score(ROWS, CLASSES) > 0.8
     names = [layer.name for layer in made.to_model().layers]

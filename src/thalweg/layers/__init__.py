@@ -7,6 +7,7 @@ import thalweg.layers.eager  # and for arrays
 from thalweg import absent
 from thalweg.layers.activation import *
 from thalweg.layers.augmentation import *
+from thalweg.layers.columns import *
 from thalweg.layers.convolution import *
 from thalweg.layers.dense import *
 from thalweg.layers.distributed import *

@@ -17,7 +17,16 @@ from thalweg.layers.normalization import normal_axes, require_size
 from thalweg.layers.tracing import Parameter
 from thalweg.regularizers import L1L2, Penalty
 
-__all__ = ["Activation", "ActivityRegularization", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
+__all__ = [
+    "Activation",
+    "ActivityRegularization",
+    "ELU",
+    "LeakyReLU",
+    "PReLU",
+    "ParametricActivation",
+    "ReLU",
+    "Softmax",
+]
 
 
 LEFT_OUT = -1e9
@@ -170,6 +179,40 @@ class PReLU(Layer):
                 fix="use a PReLU of its own for each shape",
             )
         return ops.relu(x) - self.alpha.node * ops.relu(-x)
+
+
+@registry.register("parametric_activation")
+@dataclass(eq=False)
+class ParametricActivation(Layer):
+    """``x + alpha * (activation(x) - x)``, where each feature is trained how far it is bent: at 0 it is a line.
+
+    Shapes: x (batch, ..., features) -> the same; alpha (features,).
+
+    Source: Holzmüller, Grinsztajn & Steinwart (2024), arXiv:2407.04491, section 3 ("parametric activations").
+    """
+
+    supports_masking: ClassVar[bool] = True
+    activation: str | activations.Activation
+    alpha_initializer: str | Filling = "ones"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_activation(self.activation)
+
+    def build(self, x: TensorType) -> None:
+        if x.rank < 2:
+            raise ShapeError(
+                "the input has no features",
+                expected="(batch, ..., features)",
+                got=str(("batch", *x.shape[1:])),
+                fix="use Activation, which has no parameters, for one number per sample",
+            )
+        self.alpha = self.parameter("alpha", (x.shape[-1],), self.alpha_initializer)
+
+    def call(self, x: Node, training: bool) -> Node:
+        require_size(x.type, {x.rank - 1: self.alpha.shape[0]})
+        bent = activate(self.activation, x, training)
+        return x + ops.broadcast(self.alpha.node, x.shape, (x.rank - 1,)) * (bent - x)
 
 
 @registry.register("elu")

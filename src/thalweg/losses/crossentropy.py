@@ -202,12 +202,14 @@ class SparseCategoricalCrossentropy(OverClasses):
         from_logits: whether predictions are logits, the input of a softmax, instead of probabilities.
         ignore_class: a class number that marks targets to be left out; they do not count in means either.
         axis: of the classes.
+        label_smoothing: as in ``CategoricalCrossentropy``.
     """
 
     argument_order: ClassVar[tuple[str, ...]] = ("from_logits", "ignore_class", "reduction", "axis", "name")
     from_logits: bool = False
     ignore_class: int | None = None
     axis: int = -1
+    label_smoothing: Annotated[float, In("[0, 1]")] = field(default=0.0, kw_only=True)
     sparse: ClassVar[bool] = True
 
     def target_type(self, output: TensorType) -> TensorType:
@@ -228,6 +230,8 @@ class SparseCategoricalCrossentropy(OverClasses):
         axis = normal_axis(self.axis, y_pred.shape)
         scores, log_total = self.scores(y_pred, axis)
         score = ops.reduce_sum(ops.select(self.right(y_true, y_pred, axis), scores, 0.0), axis)
+        if self.label_smoothing:
+            score = score * (1 - self.label_smoothing) + ops.reduce_mean(scores, axis) * self.label_smoothing
         values = -score if log_total is None else log_total - score
         counted = self.counted(y_true)
         return values if counted is None else ops.select(counted, values, 0.0)
@@ -272,6 +276,7 @@ class CategoricalGeneralizedCrossEntropy(SparseCategoricalCrossentropy):
     from_logits: bool = field(default=False, init=False)
     ignore_class: int | None = field(default=None, init=False)
     axis: int = field(default=-1, init=False)
+    label_smoothing: float = field(default=0.0, init=False)
     q: Annotated[float, In("(0, 1)")] = 0.5
 
     def per_sample(self, y_true: Node, y_pred: Node) -> Node:

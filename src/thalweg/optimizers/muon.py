@@ -13,6 +13,7 @@ from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
 from thalweg.optimizers.optimizer import Optimizer, Slots, check_pattern, registry
+from thalweg.optimizers.schedules import Schedule
 
 __all__ = ["Muon"]
 
@@ -74,7 +75,7 @@ class Muon(Optimizer):
     def slots(self, parameter: TensorType, path: str) -> tuple[str, ...]:
         return ("momentum", "velocity") if self.is_for_adam(parameter, path) else ("momentum",)
 
-    def decay(self, parameter: TensorType, path: str) -> float | None:
+    def decay(self, parameter: TensorType, path: str) -> float | Schedule | None:
         return self.adam_weight_decay if self.is_for_adam(parameter, path) else self.weight_decay
 
     def update(

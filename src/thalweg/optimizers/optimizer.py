@@ -48,7 +48,7 @@ class Optimizer(Registered):
     Arguments:
         learning_rate: the size of a step: a number, or a Schedule. It becomes a state of the model, so that changing
             it compiles nothing; with a schedule each step computes that of the next one.
-        weight_decay: the decay's factor; applies to every parameter, biases too, but for those left out by
+        weight_decay: the decay's factor, or a Schedule of it; for all parameters, biases too, but those left out by
             ``exclude_from_weight_decay``.
         clipnorm: every gradient g with a norm above it becomes ``g * clipnorm / norm(g)``, each parameter for itself.
         clipvalue: every number of a gradient is held in [-clipvalue, clipvalue].
@@ -60,11 +60,13 @@ class Optimizer(Registered):
         gradient_accumulation_steps: parameters change only after every so many batches, by the mean of the gradients
             of these.
         decay_exclusions: regular expressions; parameters in whose path ("dense_1/bias") one is found do not decay.
+        learning_rate_factors: pairs of a regular expression and a factor; a parameter in whose path one is found learns
+            so many times as fast, by the first that fits. Decay stays as it is.
         loss_scale_factor: accepted: gradients are float32 or float64, in which scaling by it changes nothing.
     """
 
     learning_rate: RateOrSchedule = field(default=0.001, kw_only=False)
-    weight_decay: Annotated[float, In("[0, inf)")] | None = None
+    weight_decay: Annotated[float, In("[0, inf)")] | Schedule | None = None
     clipnorm: Annotated[float, In("(0, inf)")] | None = None
     clipvalue: Annotated[float, In("(0, inf)")] | None = None
     global_clipnorm: Annotated[float, In("(0, inf)")] | None = None
@@ -74,6 +76,7 @@ class Optimizer(Registered):
     loss_scale_factor: Annotated[float, In("(0, inf)")] | None = None
     gradient_accumulation_steps: Annotated[int, In("[2, inf)")] | None = None
     decay_exclusions: tuple[str, ...] = ()
+    learning_rate_factors: tuple[tuple[str, Annotated[float, In("[0, inf)")]], ...] = ()
     name: str | None = None
 
     @classmethod
@@ -111,6 +114,8 @@ class Optimizer(Registered):
             )
         for pattern in self.decay_exclusions:
             check_pattern(self, "decay_exclusions", pattern)
+        for pattern, _ in self.learning_rate_factors:
+            check_pattern(self, "learning_rate_factors", pattern)
         if self.name is None:
             object.__setattr__(self, "name", self._default_name())
 
@@ -180,7 +185,7 @@ class Optimizer(Registered):
         """The number that fills a slot at first."""
         return 0.0
 
-    def decay(self, parameter: TensorType, path: str) -> float | None:
+    def decay(self, parameter: TensorType, path: str) -> float | Schedule | None:
         """The factor of the parameter's decay, its exclusions aside."""
         return self.weight_decay
 
@@ -279,14 +284,18 @@ class Optimizer(Registered):
     ) -> dict[str, Node]:
         """The parameter and its slots after the step; as they were, where the step is not ``due``."""
         decay = self._decay(w.type, path)
-        decayed = w if not decay else w - w * (rate * decay)
-        moved, new_slots = self.update(decayed, g, t, rate, **slots)
+        if isinstance(decay, Schedule):
+            decayed = w - w * (rate * ops.cast(decay.rate(t - 1.0), w.dtype))
+        else:
+            decayed = w if not decay else w - w * (rate * decay)
+        factor = next((f for pattern, f in self.learning_rate_factors if re.search(pattern, path)), 1.0)
+        moved, new_slots = self.update(decayed, g, t, rate if factor == 1.0 else rate * factor, **slots)
         assert new_slots.keys() == slots.keys(), f"{self}: update gives {set(new_slots)} for {set(slots)}"
         before = {parameter_state(path): w} | {slot_state(path, slot): node for slot, node in slots.items()}
         after = {parameter_state(path): moved} | {slot_state(path, slot): node for slot, node in new_slots.items()}
         return after if due is None else {name: ops.select(due, node, before[name]) for name, node in after.items()}
 
-    def _decay(self, parameter: TensorType, path: str) -> float | None:
+    def _decay(self, parameter: TensorType, path: str) -> float | Schedule | None:
         excluded = any(re.search(pattern, path) for pattern in self.decay_exclusions)
         return None if excluded else self.decay(parameter, path)
 

@@ -243,6 +243,48 @@ class CosineDecayRestarts(Schedule):
         return (self.t_mul**restart - 1.0) / (self.t_mul - 1.0)
 
 
+@registry.register("log_cosine_cycles")
+@dataclass(frozen=True)
+class LogCosineCycles(Schedule):
+    """Whole waves from 0 up to the rate and down to 0 again, each twice as long as the one before.
+
+    ``learning_rate * (1 - cos(2 pi log2(1 + (2^cycles - 1) * share))) / 2`` with ``share = step / total_steps``. It
+    comes to rest several times on the way, and last at the end: good places for the best epoch by validation.
+
+    Source: Holzmüller, Grinsztajn & Steinwart (2024), arXiv:2407.04491, equation 2 ("coslog4" for 4 cycles).
+    """
+
+    learning_rate: Rate
+    total_steps: Steps
+    cycles: Annotated[int, In("[1, 30]")] = 4
+
+    def rate(self, step: Node) -> Node:
+        share = ops.minimum(step / self.total_steps, 1.0)
+        turns = ops.log(share * (2.0**self.cycles - 1.0) + 1.0) / math.log(2.0)
+        return (1.0 - ops.cos(turns * (2.0 * math.pi))) * (0.5 * self.learning_rate)
+
+
+@registry.register("flat_cosine")
+@dataclass(frozen=True)
+class FlatCosine(Schedule):
+    """The same rate for a share of the steps, then half a wave down to 0 at ``total_steps``.
+
+    Arguments:
+        flat: that share.
+
+    Source: Holzmüller, Grinsztajn & Steinwart (2024), arXiv:2407.04491, section 3 ("flat_cos", there for dropout and
+    weight decay), after Wright's flat and cosine annealing of fastai.
+    """
+
+    learning_rate: Rate
+    total_steps: Steps
+    flat: Annotated[float, In("[0, 1)")] = 0.5
+
+    def rate(self, step: Node) -> Node:
+        share = (step / self.total_steps - self.flat) / (1.0 - self.flat)
+        return _half_wave(ops.clip(share, 0.0, 1.0)) * self.learning_rate
+
+
 @registry.register("linear_warmup")
 @dataclass(frozen=True)
 class LinearWarmup(Schedule):

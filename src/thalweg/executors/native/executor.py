@@ -31,7 +31,7 @@ from thalweg.executors.native.code.stamps import CLOCK, row_length
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.machine import cpu_features, cpu_name, this_host
 from thalweg.executors.native.run import cache
-from thalweg.executors.native.run.chooser import ThreadChooser, candidates
+from thalweg.executors.native.run.chooser import ThreadChooser, candidates, learned_of
 from thalweg.executors.native.run.loader import load, system_yield
 from thalweg.executors.native.run.team import LOOK_SECONDS, run_apart, run_on
 from thalweg.executors.native.scaling import Scaling
@@ -77,7 +77,8 @@ class NativeExecutor:
                     content = _compiled(graph, host, gather, self.checked, phases)
                 cache.save(key, content.to_bytes())
                 phases.done("saved")
-        program = NativeProgram(graph, content, gather, self.checked, _learned.setdefault(key, {}))
+            learned = learned_of(key)
+        program = NativeProgram(graph, content, gather, self.checked, learned)
         phases.done("loaded")
         debug.report(self, graph, gather=gather, phases=phases)
         return program
@@ -192,9 +193,6 @@ def _content(plan: Plan, host: Host, objects: Sequence[bytes]) -> Content:
 
     return Content(plan.arena_bytes, scaling(plan.stages, host), objects)
 
-
-_learned: dict[str, dict[int, float]] = {}
-"""By the key of a program, what its steps have taken on each number of threads: for the next model that is alike."""
 
 SMALL_SECONDS = 5e-6
 """Steps predicted to be shorter stay on one thread unless told otherwise: the barriers alone take longer."""
@@ -343,7 +341,7 @@ class NativeProgram:
 
     def _run_steps(self, threads: int, steps: int, kept: Sequence[np.ndarray]) -> None:
         """Arguments: kept: what the addresses in the table belong to; not to be given back before this returns."""
-        if self._can_share(threads, steps):
+        if self._should_share(threads, steps) and self._add_arenas(threads):
             self._share(threads, steps)
             return
         if not isinstance(threads, AtMost) or threads == 1:
@@ -362,12 +360,14 @@ class NativeProgram:
             chooser.took(some, self._timed(team, done, done + some))
             done += some
 
-    def _can_share(self, threads: int, steps: int) -> bool:
-        """Whether threads may take whole steps, if that pays, and there is an arena for each, or memory for more."""
+    def _should_share(self, threads: int, steps: int) -> bool:
+        """Whether threads may take whole steps, and it pays."""
         if not self._independent or min(threads, steps) < 2:
             return False
-        if isinstance(threads, AtMost) and steps * self._scaling.work_seconds < SHARED_SECONDS:
-            return False
+        return not isinstance(threads, AtMost) or steps * self._scaling.work_seconds >= SHARED_SECONDS
+
+    def _add_arenas(self, threads: int) -> bool:
+        """Makes one for each thread; False if there is no memory for so many."""
         size, missing = self._arenas[0].size, threads - len(self._arenas)
         with suppress(MemoryError):
             memory.require(missing * size, "what steps keep on their way", lambda: "an arena for each thread")

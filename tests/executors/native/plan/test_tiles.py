@@ -24,7 +24,7 @@ from thalweg.executors.native.plan.tiles import (
     tiling_of,
 )
 from thalweg.graph.node import Graph
-from thalweg.ops import convolve, input_node, state_node
+from thalweg.ops import convolve, input_node, state_node, transpose
 
 HOSTS = [AVX512, AVX2, SSE2, NEON]
 SIZES = st.integers(1, 3000)
@@ -107,6 +107,28 @@ def test_only_the_tiles_at_the_edge_leave_something_out():
     assert all(shape.turns == (Turns(0, 3, 0, shape.height),) for shape in middle)
     assert first.turns == (Turns(0, 1, 1, first.height), Turns(1, 3, 0, first.height))
     assert last.turns == (Turns(0, 2, 0, last.height), Turns(2, 3, 0, last.height - 1))
+
+
+def momentum(batch: int, units: int) -> Graph:
+    """A layer's weights and their velocity, moved by the gradient."""
+    x, g = input_node("x", (batch, units)), input_node("g", (batch, units))
+    weights, velocity = state_node("weights", (units, units)), state_node("velocity", (units, units))
+    moved = velocity * 0.9 - transpose(x) @ g
+    return Graph({}, {"velocity": moved, "weights": weights + moved})
+
+
+def test_what_follows_the_sums_is_fetched_where_it_is_more_than_the_first_cache_holds():
+    (large,), (small,) = (tilings(momentum(64, units), AVX512) for units in (128, 48))
+    labels = {access.buffer.label for access in large.fetched if access.buffer is not None}
+    assert labels == {"weights", "velocity"}
+    assert small.fetched == ()
+
+
+def test_nothing_is_fetched_during_sums_that_are_shorter_than_a_tile_is_high():
+    (few,), (many,) = (tilings(momentum(batch, 128), AVX512) for batch in (3, 64))
+    assert few.fetched
+    assert not few.fetches(4)
+    assert many.fetches(4)
 
 
 def test_without_borders_a_shape_is_a_height():

@@ -13,6 +13,9 @@ STARVED = 2.2
 """How much longer a step takes with one thread more than there are free cores: the late thread has half a core, and
 the others wait for it; a little more is lost in between."""
 
+CROWDED = 1.05
+"""How much longer than on one thread a step takes on several that share a core."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -48,20 +51,27 @@ class Period:
 
 @dataclass
 class Machine:
-    """Runs steps. ``noise`` is the deviation of a piece's logarithm; one piece in ``outliers`` takes twice as long."""
+    """Runs steps. ``noise`` is the deviation of a piece's logarithm; one piece in ``outliers`` takes twice as long.
+
+    ``crowded``: seconds that several threads run on end before the system gives each a core; until then they share one.
+    """
 
     step: Step
     cores: int = 2
     periods: Sequence[Period] = (Period(0.0),)
     noise: float = 0.0
     outliers: int = 0
+    crowded: float = 0.0
     entry: float = 50e-6  # of a call on several threads
     now: float = 0.0
+    together: float = 0.0  # seconds that several threads have run on end
     lost: float = 0.0  # seconds more than on the best number of threads, noise aside
     random: random.Random = field(default_factory=lambda: random.Random(0))
 
     def step_seconds(self, threads: int, at: float) -> float:
         period = [period for period in self.periods if period.start <= at][-1]
+        if threads > 1 and self.crowded > 0:
+            return CROWDED * self.step.seconds(1, period.memory)
         starved = threads > self.cores - period.taken
         return self.step.seconds(threads, period.memory) * (STARVED if starved else 1.0)
 
@@ -85,6 +95,9 @@ class Machine:
             self.lost += some * (seconds - self.step_seconds(self.best(self.now), self.now))
             self.now += some * factor * seconds
             steps -= some
+        self.together = self.together + self.now - began if threads > 1 else 0.0
+        if self.together >= self.crowded:
+            self.crowded = 0.0
         return self.now - began
 
     def predicted(self, wrong: Mapping[int, float] | None = None) -> dict[int, float]:

@@ -5,7 +5,7 @@ import itertools
 import pytest
 from tests.executors.native.run.machine import Machine, Period, Step, simulate
 
-from thalweg.executors.native.run.chooser import ThreadChooser, candidates
+from thalweg.executors.native.run.chooser import LEARNED_PROGRAMS, ThreadChooser, candidates, learned_of
 
 WIDE = Step(2.4e-3, barriers=7)  # 784-512-10
 DEEP = Step(0.33e-3, barriers=40, barrier=1e-6)  # 20 x 64
@@ -114,6 +114,22 @@ def test_a_single_disturbed_piece_decides_nothing(bad):
             break
 
 
+@pytest.mark.parametrize("step", [WIDE, DEEP], ids=["wide", "deep"])
+def test_threads_that_must_share_a_core_at_first_run_until_they_are_moved_apart(step):
+    """One thread is as quick until then; trials of a piece would never see more than that."""
+    machine = Machine(step, 2, crowded=0.04)
+    trace = run(machine, 1.0, {1: 1e-3})
+    assert machine.crowded == 0
+    assert trace.at(1.0) == 2
+    assert machine.lost <= 0.05 * machine.now
+
+
+def test_threads_that_share_a_core_for_good_cost_little():
+    machine = Machine(WIDE, 2, crowded=1e9)
+    run(machine)
+    assert machine.lost <= 0.03 * machine.now
+
+
 def test_long_steps_are_tried_only_when_that_has_been_paid_for():
     """A step of a third of a second on one thread would be a seventh of a run of two seconds."""
     machine = Machine(Step(0.33))
@@ -127,6 +143,17 @@ def test_what_was_learned_is_kept():
     simulate(machine, ThreadChooser(machine.predicted({1: 1e-3}), learned), 0.2)
     assert ThreadChooser(machine.predicted({1: 1e-3})).threads == 1
     assert ThreadChooser(machine.predicted({1: 1e-3}), learned).threads == 2
+
+
+def test_of_many_programs_what_was_learned_first_is_forgotten():
+    kept = learned_of("some")
+    kept[2] = 0.5
+    for other in range(LEARNED_PROGRAMS - 1):
+        learned_of(f"other {other}")
+    assert learned_of("some") is kept  # and now it is the newest
+    for other in range(LEARNED_PROGRAMS):
+        learned_of(f"another {other}")
+    assert learned_of("some") == {}
 
 
 def test_steps_that_come_one_by_one_are_measured_too():

@@ -21,9 +21,11 @@ from collections.abc import Sequence
 from thalweg.executors.native.code.bfloat import add_pairs, add_product, with_zeros_for_denormals
 from thalweg.executors.native.code.builder import Builder, Module, Pointer, Value, vector_type
 from thalweg.executors.native.code.evaluate import Lanes, Place, Values
+from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.nest import Nest
 from thalweg.executors.native.plan.tiles import Clip, Split, TileShape, tiling_of
 from thalweg.ops.contraction import Contraction, PairContraction
+from thalweg.state.layout import LINE_BYTES
 
 UNROLLED_EPILOGUE = 160
 """The most operations after a tile that are written out for each of its vectors; more go in a loop over its rows."""
@@ -152,7 +154,8 @@ class Tiles:
         place.pointer(self.x), place.pointer(self.y)
         if self.cut.block:
             sums = self._so_far(place, height, sums)
-        sums = self._products(place, self.cut.summed, shape, range(height), sums)
+        following = self._following(build, height, counts) if self.cut.fetches(height) else None
+        sums = self._products(place, self.cut.summed, shape, range(height), sums, following)
         vectors = len(counts)
         self._epilogue(place, [sums[r * vectors : (r + 1) * vectors] for r in range(height)])
 
@@ -164,8 +167,42 @@ class Tiles:
         before = [x for r in range(height) for x in place.moved({self.cut.row: build.index(r)}).load(access)]
         return [build.select(begun, x, zero) for x, zero in zip(before, zeros, strict=True)]
 
-    def _products(self, place: Place, axes: Sequence[int], shape: TileShape, rows: range, sums: Values) -> Values:
-        """The sums over the summed axes ``axes``, as nested loops."""
+    def _following(self, build: Builder, height: int, counts: tuple[int, ...]) -> Place:
+        """Where the next tile begins: below this one or, after the last, at the top of the next panel."""
+        row, lane = Value("%row", "int64"), Value("%lane", "int64")
+        below, beside = build.i_add(row, build.index(height)), build.i_add(lane, build.index(self.width * len(counts)))
+        inside = build.i_less(below, build.index(self.nest.dims[self.cut.row].size))
+        moves = {d: Value(f"%outer{d}", "int64") for d in self.cut.outer}
+        moves[self.cut.row] = build.select(inside, below, build.index(0))
+        moves[self.cut.lane] = build.select(inside, lane, beside)
+        place = Place(build, self.nest).moved(moves, Lanes(self.cut.lane, self.width, counts))
+        for access in self.cut.fetched:  # outside of the loop over its rows
+            place.pointer(access)
+        return place
+
+    def _fetch(self, place: Place) -> None:
+        """Asks for the lines of a row of a tile that are read after its sums."""
+        build, lanes = place.build, place.lanes
+        assert lanes is not None, "a tile has lanes"
+        for access in self.cut.fetched:
+            at = place.pointer(access)
+            for start in range(0, len(lanes.counts) * self.width, LINE_BYTES // ITEMSIZE[access.dtype]):
+                build.prefetch(build.offset(at, start, access.dtype), near=False)
+
+    def _products(
+        self,
+        place: Place,
+        axes: Sequence[int],
+        shape: TileShape,
+        rows: range,
+        sums: Values,
+        following: Place | None = None,
+    ) -> Values:
+        """The sums over the summed axes ``axes``, as nested loops.
+
+        Arguments:
+            following: the next tile, of which the outermost loop fetches row by row what is read after its sums.
+        """
         build = place.build
         if not axes:
             return self._multiply_add(place, rows, sums)
@@ -184,7 +221,16 @@ class Tiles:
             blocked = bool(self.cut.block) and axis == self.cut.summed[0]
             begin = Value("%first", "int64") if blocked else build.index(0)
             end = Value("%last", "int64") if blocked else build.index(size)
-            return turns(begin, end, rows, sums, nonempty=True)
+            if following is None:
+                return turns(begin, end, rows, sums, nonempty=True)
+            parts = Split(size, len(rows))
+
+            def some_turns(r: Value, carried: Values) -> Values:
+                self._fetch(following.moved({self.cut.row: r}, opaque=True))
+                begin, end = (_start(build, parts, i) for i in (r, build.i_add(r, build.index(1))))
+                return turns(begin, end, rows, carried, nonempty=True)
+
+            return build.loop(build.index(0), build.index(len(rows)), 1, sums, some_turns, nonempty=True)
         if clip.place != self.cut.row:
             i = build.index(0) if clip.place is None else Value(f"%outer{clip.place}", "int64")
             return turns(*_bounds(build, clip, i, size), rows, sums, nonempty=False)

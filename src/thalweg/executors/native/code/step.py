@@ -34,6 +34,9 @@ SPINS = 100
 PART_CHARACTERS = 96 * 1024
 """About how much text goes into one part of a program: parts are compiled at the same time."""
 
+SHORT_PARTS = 4
+"""So many parts at first are half as long, so that the cores share a small network's code evenly."""
+
 Writer = Tiles | Lookup | TransposedCopy | Sweep
 
 
@@ -66,19 +69,22 @@ def generate(
         part_characters: a part that is longer is ended; PART_CHARACTERS unless given.
     """
     module = Module(host, checked)
-    most = PART_CHARACTERS if part_characters is None else part_characters
+    longest = PART_CHARACTERS if part_characters is None else part_characters
     alike = [[signature(nest) for nest in stage] for stage in plan.stages]
     tasks = dict(zip(chain(*alike), chain(*plan.stages), strict=True))
     quick = _quick(plan, alike, host)
     written: dict[Hashable, TaskCall] = {}
+    taken = 0
     # Those last that the function which calls them can share a part with.
     for key in sorted(tasks, key=lambda key: (key in quick) == (RUN in quick)):
+        most = longest if taken >= SHORT_PARTS else longest // 2
         if len(module) > most or (len(module) and module.optimized == (key in quick)):
+            taken += 1
             yield module.part()
         module.optimized = key not in quick
         written[key] = call_of(tasks[key], module)
     # The calls of many tasks take as long to compile as a part.
-    if len(module) > most / 2 or (len(module) and module.optimized == (RUN in quick)):
+    if len(module) > longest / 2 or (len(module) and module.optimized == (RUN in quick)):
         yield module.part()
     module.optimized = RUN not in quick
     calls = [

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 
-from thalweg.executors.native.code.builder import Builder, Module, Value
+from thalweg.executors.native.code.builder import Builder, Module, Pointer, Value
 from thalweg.executors.native.code.evaluate import Place, Values
 from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.nest import Nest
+
+AHEAD = 2
+"""So many blocks before a line is written it is asked for."""
 
 
 class TransposedCopy:
@@ -106,10 +109,23 @@ def _block(module: Module, dtype: str, rows: int, columns: int) -> Builder:
         lines[i] = build.load(at, dtype, width, rows)
         at = build.offset(at, Value("%from", "int64"), dtype) if i + 1 < columns else at
     at = build.parameter("target")
+    _fetch(build, at, dtype, rows)
     for i, line in enumerate(transposed(build, lines)[:rows]):
         build.store(at, line, columns)
         at = build.offset(at, Value("%to", "int64"), dtype) if i + 1 < rows else at
     return build
+
+
+def _fetch(build: Builder, at: Pointer, dtype: str, rows: int) -> None:
+    """Asks for the lines of a later block of the same run: no processor foresees lines that far apart.
+
+    The source's follow each other, which it does foresee.
+    """
+    to = Value("%to", "int64")
+    at = build.offset(at, build.i_multiply(to, AHEAD * build.host.lanes(dtype)), dtype)
+    for i in range(rows):
+        build.prefetch(at, near=False)
+        at = build.offset(at, to, dtype) if i + 1 < rows else at
 
 
 def transposed(build: Builder, lines: Values) -> Values:

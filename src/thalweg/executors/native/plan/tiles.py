@@ -118,6 +118,7 @@ class Tiling:
         rows, panels: how the rows and the vectors are split.
         clips: the summed axes that borders clip.
         block: how much of the first summed axis a pass over the tiles covers; 0 for all of it.
+        fetched: what is read after the sums and comes from beyond the first cache.
     """
 
     nest: Nest
@@ -133,6 +134,7 @@ class Tiling:
     panels: Split
     clips: Mapping[int, Clip]
     block: int
+    fetched: tuple[Access, ...]
 
     @property
     def units(self) -> int:
@@ -143,6 +145,16 @@ class Tiling:
     def clipped_by_row(self) -> int | None:
         """The summed axis of which a border clips more or less from row to row."""
         return next((d for d, clip in self.clips.items() if clip.place == self.row), None)
+
+    def fetches(self, height: int) -> bool:
+        """Whether a tile's sums are long enough to fetch meanwhile, row by row, what is read after the next one's.
+
+        Weights and an optimizer's slots come from the last cache or from memory. Rows of one tile lie far apart, which
+        no processor foresees, and what follows the sums is too much for it to begin with the next tile's.
+        """
+        if not self.fetched or not self.summed or self.summed[0] in self.clips:
+            return False
+        return self.nest.dims[self.summed[0]].size >= height
 
     def shape(self, i: int) -> TileShape:
         """The shape of the tiles of part ``i`` of the rows."""
@@ -189,7 +201,18 @@ def tiling_of(nest: Nest, host: Host) -> Tiling:
         panels=Split.at_most(vectors, wide),
         clips=clips,
         block=block_length(sizes, nest.dims[lane].size, ITEMSIZE[y.dtype]) if alone else 0,
+        fetched=_fetched(nest, row, lane, host),
     )
+
+
+def _fetched(nest: Nest, row: int, lane: int, host: Host) -> tuple[Access, ...]:
+    """What is read after the sums vector by vector, at another place for each row, if it is more than the first cache
+    holds.
+    """
+    loads = [a for a in nest.loads.values() if a.buffer is not None and a.gathered is None]
+    loads = [a for a in loads if a.strides[row] and a.strides[lane] == 1]
+    some_bytes = sum(a.buffer.nbytes for a in loads if a.buffer is not None)
+    return tuple(loads) if some_bytes > host.core.l1_bytes else ()
 
 
 def _rows_cached(x: Access, axis: int) -> int:

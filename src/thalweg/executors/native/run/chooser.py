@@ -11,6 +11,9 @@ two is clearly quicker.
   are looked at again at once when those change, and seldom otherwise.
 - A trial costs what its pieces take longer than they would have on the chosen number. Trials are made as often as a
   small share of the time pays for.
+- Threads that slept may have to share a core at first, until the system has moved them apart (the system of a virtual
+  machine's host moves its cores in the same way, which nobody sees from inside). It moves what runs long, not what runs
+  for a piece now and then: so more threads that are not better run on as long as that costs little.
 """
 
 from __future__ import annotations
@@ -49,8 +52,31 @@ MOST_SLOWER = 3.0
 REST_SECONDS = 0.1
 """Between two trials of the same number, however little they cost."""
 
+PATIENCE_SECONDS = 0.25
+"""How long more threads that are no better run on at most, if that costs nothing."""
+
+PATIENCE_COST = MORE_SHARE * 0.15
+"""What that may cost: 0.15 s pay for it."""
+
 USUAL_PIECES = 5
 """How many of the last pieces say what is usual."""
+
+
+LEARNED_PROGRAMS = 256
+"""Of so many programs what was measured is kept: a process that compiles ever new ones does not grow by it."""
+
+_learned: dict[str, dict[int, float]] = {}
+
+
+def learned_of(key: str) -> dict[int, float]:
+    """What the steps of a program took on each number of threads, empty at first: for the next model that is alike.
+
+    It is forgotten when many others have been asked for since. One thread at a time may ask.
+    """
+    learned = _learned[key] = _learned.pop(key, {})
+    if len(_learned) > LEARNED_PROGRAMS:
+        del _learned[next(iter(_learned))]
+    return learned
 
 
 def candidates(most: int) -> list[int]:
@@ -79,18 +105,40 @@ class _Trial:
         self.rival = rival
         self.ours, self.theirs = ours, list[float]()
         self.cost = 0.0
+        self.waited = False  # whether the rival has been given time to find cores
+        self._patience = 0.0  # seconds of it that are left
 
     @property
     def is_rivals_turn(self) -> bool:
-        return len(self.theirs) < len(self.ours)
+        return len(self.theirs) < len(self.ours) or self.is_waiting
 
     def took(self, step: float, seconds: float) -> None:
         """A piece of whoever's turn it was: seconds of each of its steps, and of all."""
-        if self.is_rivals_turn:
-            self.theirs.append(step)
-            self.cost += seconds * max(0.0, 1 - self.ours[-1] / step)
-        else:
+        if not self.is_rivals_turn:
             self.ours.append(step)
+            return
+        self.cost += seconds * max(0.0, 1 - self.ours[-1] / step)
+        if not self.is_waiting:
+            self.theirs.append(step)
+        elif step < BETTER * self.ours[-1]:  # now they have cores of their own: compared anew
+            self.ours, self.theirs, self._patience = self.ours[-1:], [step], 0.0
+        else:
+            self._patience = self._patience - seconds if self.cost < PATIENCE_COST else 0.0
+
+    @property
+    def is_waiting(self) -> bool:
+        return self._patience > 0
+
+    def wait(self) -> bool:
+        """Have the rival run on, in case that its threads find cores of their own; whether it may.
+
+        It may once, if it looks as if they shared a core: as quick as fewer threads. Where another program keeps a core
+        for itself they are much slower.
+        """
+        if self.waited or self.cost >= PATIENCE_COST or min(self.theirs) > SHIFTED * self.ours[-1]:
+            return False
+        self.waited, self._patience = True, PATIENCE_SECONDS
+        return True
 
     def verdict(self, known: bool) -> bool | None:
         """Whether the rival is better; None if that is not clear yet.
@@ -232,9 +280,11 @@ class ThreadChooser:
 
     def _judge(self, trial: _Trial) -> None:
         """After each piece of a trial."""
+        if trial.is_waiting:
+            return
         rival = self._arms[trial.rival]
         better = trial.verdict(rival.known)
-        if better is None:
+        if better is None or (not better and trial.rival > self.threads and trial.wait()):
             return
         chosen = self._arms[self.threads]
         rival.seconds, chosen.seconds = median(trial.theirs), median(trial.ours)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from thalweg.errors import ExecutorError
+from thalweg.executors.native.run.seats import Seats
 
 Work = Callable[[int], None]
 
@@ -87,14 +88,24 @@ for members that are waiting at the other's."""
 
 
 def run_on(threads: int, work: Work) -> None:
-    """Calls ``work(0)`` here and ``work(1)`` ... on other threads at the same time; returns when all are done."""
+    """Calls ``work(0)`` here and ``work(1)`` ... on other threads at the same time; returns when all are done.
+
+    Each begins on a core of its own, if there are so many.
+    """
     if threads == 1:
         work(0)
         return
     team = _team(threads - 1)
+    seats = Seats()
+    seats.take()
+
+    def seated(number: int) -> None:
+        seats.take()
+        work(number)
+
     try:
         for number in range(1, threads):
-            team.ask(work, number)
+            team.ask(seated, number)
         try:
             work(0)
         finally:
