@@ -9,7 +9,7 @@ import argparse
 import statistics
 import warnings
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -21,8 +21,6 @@ from sklearn.preprocessing import scale
 
 import thalweg.sklearn as ours
 from benchmarks.table import markdown
-
-Fit = Callable[[Any], Any]
 
 
 class Case(NamedTuple):
@@ -100,10 +98,9 @@ def main() -> None:
         if given.only not in case.name:
             continue
         own = {"threads": given.threads}
-        first, _ = timed(lambda case=case, own=own: case.run(ours, own))
+        first, _ = timed(partial(case.run, ours, own))
         pairs = [
-            (timed(lambda case=case: case.run(theirs, {})), timed(lambda case=case, own=own: case.run(ours, own)))
-            for _ in range(given.rounds)
+            (timed(partial(case.run, theirs, {})), timed(partial(case.run, ours, own))) for _ in range(given.rounds)
         ]
         seconds = [statistics.median(pair[side][0] for pair in pairs) for side in (0, 1)]
         (_, a), (_, b) = pairs[-1]

@@ -28,7 +28,7 @@ class Example(NamedTuple):
     output: str | None  # what the page says that it prints; "..." stands for anything
 
 
-NEEDS = {"docs/sklearn.md": [("sklearn", "pandas")]}
+NEEDS = {"docs/sklearn.md": ("sklearn",)}
 """What the examples of a page need beside thalweg."""
 
 
@@ -50,7 +50,7 @@ def examples() -> list:
             id=group[0].name,
             marks=[
                 *([pytest.mark.slow] if any(".fit(" in example.code for example in group) else []),
-                *(pytest.mark.needs(*packages) for packages in NEEDS.get(group[0].name.partition(":")[0], ())),
+                *(pytest.mark.needs(package) for package in NEEDS.get(group[0].name.partition(":")[0], ())),
             ],
         )
         for group in groups

@@ -95,10 +95,10 @@ class Descent:
                         f"Stochastic Optimizer: Maximum iterations ({epochs}) reached and the optimization hasn't "
                         "converged yet.",
                         ConvergenceWarning,
-                        stacklevel=4,
+                        stacklevel=5,
                     )
         except (KeyboardInterrupt, Stop):
-            warnings.warn("Training interrupted by user.", stacklevel=4)
+            warnings.warn("Training interrupted by user.", stacklevel=5)
         if self.best is not None:
             self.state.restore(self.best)
         self.watchers.end()
