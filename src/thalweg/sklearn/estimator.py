@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from numbers import Number
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -35,7 +36,6 @@ from thalweg.training.interrupt import interruptible
 Share = Annotated[float, In("[0, 1)")]
 
 RULES: dict[str, Any] = {
-    "activation": Any,
     "solver": Literal["lbfgs", "sgd", "adam"],
     "alpha": Annotated[float, In("[0, inf)")],
     "batch_size": Literal["auto"] | Count,
@@ -147,7 +147,11 @@ class MultilayerPerceptron(BaseEstimator):
         """Raises ArgumentError for the first that does not fit."""
         owner = type(self).__name__
         for name, rule in RULES.items():
-            check_value(owner, name, rule, getattr(self, name))
+            value = getattr(self, name)
+            try:
+                _fits(owner, name, type(value), value)
+            except TypeError:  # what cannot be hashed fits none of the rules
+                check_value(owner, name, rule, value)
         if self.early_stopping and incremental:
             raise ArgumentError(
                 "partial_fit does not support early_stopping=True",
@@ -451,6 +455,16 @@ class MultilayerPerceptron(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+@lru_cache(1024)
+def _fits(owner: str, name: str, kind: type, value: Any) -> None:
+    """Raises ArgumentError for a value that does not fit. Kept, because searches fit thousands of times.
+
+    Arguments:
+        kind: the value's class: True is no 1.
+    """
+    check_value(owner, name, RULES[name], value)
 
 
 def check_solver(estimator: Any) -> bool:

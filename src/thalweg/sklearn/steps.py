@@ -6,6 +6,7 @@ that hundreds of small fits compile once.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Hashable
 from dataclasses import field
 from functools import lru_cache
@@ -192,16 +193,22 @@ class Kit:
 
 def kit(design: Design, objective: Objective | None = None, rule: Optimizer | None = None) -> Kit:
     """The programs for these, made once in a process; where a part of them cannot be told from others, anew."""
-    executor = executors.default()
+    executor = _executor(os.environ.get(executors.ENVIRONMENT))
     try:
-        return _kept(design, objective, rule, executor.name)
+        return _kept(design, objective, rule, executor)
     except TypeError:  # a loss or an activation that cannot be hashed
         return _new(design, objective, rule, executor)
 
 
 @lru_cache(KEPT)
-def _kept(design: Design, objective: Objective | None, rule: Optimizer | None, executor: str) -> Kit:
-    return _new(design, objective, rule, executors.named(executor))
+def _kept(design: Design, objective: Objective | None, rule: Optimizer | None, executor: Executor) -> Kit:
+    return _new(design, objective, rule, executor)
+
+
+@lru_cache
+def _executor(chosen: str | None) -> Executor:
+    """The default one, which the environment chooses; to find out anew takes as long as a few small epochs."""
+    return executors.default()
 
 
 def _new(design: Design, objective: Objective | None, rule: Optimizer | None, executor: Executor) -> Kit:
