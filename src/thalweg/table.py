@@ -38,12 +38,13 @@ class Table:
 
     def __rich__(self) -> Any:
         from rich.table import Table as RichTable  # only where something is drawn
+        from rich.text import Text  # brackets in a user's names are no markup
 
-        table = RichTable(title=self.title or None)
+        table = RichTable(title=Text(self.title) if self.title else None)
         for number, name in enumerate(self.header):
-            table.add_column(name, justify="left" if number < self.left else "right")
+            table.add_column(Text(name), justify="left" if number < self.left else "right")
         for row in self.rows:
-            table.add_row(*row)
+            table.add_row(*map(Text, row))
         return table
 
     def show(self) -> None:

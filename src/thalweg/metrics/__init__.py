@@ -27,6 +27,7 @@ from thalweg.metrics.regression import *
 from thalweg.metrics.report import *
 from thalweg.metrics.resolve import get as get
 from thalweg.metrics.resolve import resolve as resolve
+from thalweg.metrics.thresholds import *
 from thalweg.ops.literal import plain_array
 from thalweg.ops.reference import on_arrays
 

@@ -1,4 +1,4 @@
-"""What a classifier gets right, class by class: tables and plots of finished predictions, and exact areas.
+"""What a classifier gets right, class by class: tables and plots of finished predictions.
 
 These take arrays; the metrics of ``compile`` are counted while a model runs.
 """
@@ -11,21 +11,20 @@ from typing import Annotated, Any
 import numpy as np
 
 from thalweg.checks import OneOf, check_value, checked
-from thalweg.data.arrays import as_array, refuse_masked, require_finite
+from thalweg.data.arrays import as_array, refuse_masked
 from thalweg.data.tables.frames import labels as labels_of
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.fields import dataclass
 from thalweg.metrics.metric import divide
+from thalweg.metrics.thresholds import row_weights
 from thalweg.plotting import axes
 from thalweg.table import Table, Tabular
 
 __all__ = [
     "ClassificationReport",
     "ConfusionTable",
-    "average_precision_score",
     "classification_report",
     "confusion_matrix",
-    "roc_auc_score",
 ]
 
 
@@ -178,7 +177,7 @@ def confusion_matrix(
             fix="pass what model.predict gives for a layer of one unit per class",
         )
     known, names = _labels(true, said, labels)
-    weight = _weights(sample_weight, len(true))
+    weight = row_weights(sample_weight, len(true))
     if weight.shape != true.shape:
         raise ShapeError(
             "confusion_matrix: the sample weights do not fit the targets",
@@ -244,59 +243,6 @@ def classification_report(
     )
 
 
-def roc_auc_score(y_true: Any, y_score: Any, sample_weight: Any = None) -> float:
-    """The exact area under the ROC curve: how likely a positive is rated above a negative, ties counted half.
-
-    Shapes: y_true (n,) 0 or 1, y_score (n,), the larger the more likely 1; both may have a last axis of size 1.
-    Raises: DataError if there is only one class.
-    """
-    positives, negatives = _steps(y_true, y_score, sample_weight)
-    hits = np.concatenate([[0.0], np.cumsum(positives)])
-    return float((negatives * (hits[:-1] + hits[1:]) / 2).sum() / (positives.sum() * negatives.sum()))
-
-
-def average_precision_score(y_true: Any, y_score: Any, sample_weight: Any = None) -> float:
-    """The exact area under the PR curve, ``sum((R_i - R_(i-1)) * P_i)`` over the falling thresholds i.
-
-    Shapes and errors: as ``roc_auc_score``.
-    """
-    positives, negatives = _steps(y_true, y_score, sample_weight)
-    precision = divide(np.cumsum(positives), np.cumsum(positives + negatives))
-    return float((positives * precision).sum() / positives.sum())
-
-
-def _steps(y_true: Any, y_score: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The weight of positives and negatives at each distinct score, the highest first."""
-    true = as_array(y_true, "y_true").astype(np.float64).reshape(-1)
-    score = as_array(y_score, "y_score").astype(np.float64).reshape(-1)
-    weight = _weights(sample_weight, len(true))
-    if not true.shape == score.shape == weight.shape:
-        raise ShapeError(
-            "the arrays do not have equally many rows",
-            expected="one score (and weight) for each target",
-            got=f"{len(true)} targets, {len(score)} scores, {len(weight)} weights",
-            fix="pass the scores of one class; for several classes, call it for each",
-        )
-    if not np.isin(true, (0, 1)).all() or not np.isfinite(score).all():
-        raise DataError(
-            "an area under a curve needs targets of 0 and 1, and scores that are finite",
-            expected="0 or 1, and finite numbers",
-            got=f"targets {np.unique(true)[:5].tolist()}, {int((~np.isfinite(score)).sum())} scores not finite",
-            fix="pass y == c for class c, and the scores of that class",
-        )
-    _, place = np.unique(-score, return_inverse=True)
-    positives = np.bincount(place, weight * true)
-    negatives = np.bincount(place, weight * (1 - true))
-    if not positives.sum() or not negatives.sum():
-        raise DataError(
-            "there is no curve for one class alone",
-            expected="targets of both classes, with weights above 0",
-            got=f"only {int(positives.sum() > 0)}",
-            fix="use more rows, or a stratified split",
-        )
-    return positives, negatives
-
-
 def _classes(y: Any, threshold: float, name: str) -> np.ndarray:
     refuse_masked(y, name)
     array = labels_of(y, name)
@@ -317,22 +263,6 @@ def _classes(y: Any, threshold: float, name: str) -> np.ndarray:
     if name == "y_pred" and not np.array_equal(flat, np.rint(flat)):
         return (flat > threshold).astype(np.int64)
     return flat.astype(np.int64) if np.array_equal(flat, np.rint(flat)) else flat
-
-
-def _weights(sample_weight: Any, rows: int) -> np.ndarray:
-    """A weight for each row. Raises DTypeError or DataError for what are no numbers, negative or not finite."""
-    if sample_weight is None:
-        return np.ones(rows)
-    weight = as_array(sample_weight, "sample_weight").astype(np.float64).reshape(-1)
-    require_finite(weight, "sample_weight")
-    if weight.size and weight.min() < 0:
-        raise DataError(
-            "a sample weight is negative",
-            expected="numbers from 0 on",
-            got=f"{weight.min()} in row {int(weight.argmin())}",
-            fix="use 0 for samples that should not count",
-        )
-    return weight
 
 
 def _is_one_score(y_pred: Any) -> bool:

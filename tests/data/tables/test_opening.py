@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from thalweg.data.tables import facts as fact_finding
 from thalweg.data.tables.opening import open_table
 from thalweg.data.tables.writing import write_table
 from thalweg.errors import DataError, DTypeError, NameNotFoundError, ShapeError, StorageError
@@ -122,6 +123,29 @@ def test_facts_are_the_same_from_a_file_and_from_arrays(tmp_path):
 def test_infinite_numbers_count_as_missing():
     facts = open_table({"a": [np.inf, -np.inf, np.nan, 1.0, 3.0]}).facts("a")
     assert (facts.missing, facts.infinite, facts.distinct, facts.maximum, facts.mean) == (3, 2, 2, 3.0, 2.0)
+
+
+def test_facts_of_more_rows_than_are_counted_one_by_one():
+    random = np.random.default_rng(0)
+    columns = {
+        "id": np.arange(50_000),
+        "name": np.char.add("n", np.arange(50_000).astype(str)).astype(object),
+        "noise": random.normal(size=50_000),
+        "few": random.integers(0, 7, 50_000),
+    }
+    facts = open_table(columns).all_facts()
+    assert {name: facts[name].distinct for name in ("id", "name", "few")} == {"id": 50_000, "name": 50_000, "few": 7}
+    assert facts["noise"].distinct == pytest.approx(50_000, rel=0.1)
+    assert len(facts["few"].frequent) == 7
+    assert facts["id"].frequent == facts["noise"].frequent == ()
+    assert facts["noise"].quantiles[0.5] == pytest.approx(np.median(columns["noise"]))
+
+
+def test_quantiles_of_many_rows_are_those_of_some(monkeypatch):
+    monkeypatch.setattr(fact_finding, "SAMPLE_ROWS", 100)
+    for table in (open_table({"a": np.arange(1000.0)}), open_table({"a": np.arange(2000.0)}).take(slice(1000))):
+        assert table.facts("a").quantiles[0.5] == np.median(np.arange(0, 1000, 10))
+        assert table.facts("a").maximum == 999
 
 
 def test_equal_rows_have_equal_hashes_whatever_they_come_from(tmp_path):

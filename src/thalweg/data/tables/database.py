@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from thalweg import cores
 from thalweg.errors import DataError, FileFormatError, InsufficientMemoryError, StorageError, ThalwegError
 
-__all__ = ["connect", "explained", "literal", "quoted"]
+__all__ = ["connect", "explained", "file_name", "literal", "quoted", "temporary_folder"]
 
 
 def connect() -> Any:
@@ -23,7 +26,7 @@ def connect() -> Any:
     import duckdb
 
     with explained("the table"):
-        return duckdb.connect(
+        database = duckdb.connect(
             config={
                 "threads": int(cores.wanted(None)),
                 "temp_directory": os.path.join(tempfile.gettempdir(), f"thalweg-{os.getpid()}"),
@@ -33,6 +36,23 @@ def connect() -> Any:
                 "python_enable_replacements": "false",  # a name in a query is a table, never a variable of ours
             }
         )
+        database.execute("set TimeZone = 'UTC'")  # moments without a zone are taken as they stand
+        return database
+
+
+def temporary_folder(owner: object) -> Path:
+    """A new folder that is there as long as its owner. Raises StorageError."""
+    try:
+        folder = tempfile.mkdtemp(prefix="thalweg-")
+    except OSError as error:
+        raise StorageError(
+            "there is no room for temporary files",
+            expected="a folder for temporary files that may be written to",
+            got=error.strerror or str(error),
+            fix="make room, or set TMPDIR to a folder on another disk",
+        ) from error
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def quoted(name: str) -> str:
@@ -43,6 +63,16 @@ def quoted(name: str) -> str:
         "the ""best"" column"
     """
     return '"' + name.replace('"', '""') + '"'
+
+
+def file_name(path: str | os.PathLike[str]) -> str:
+    """A path in SQL that stands for this file alone, whatever is in its name: elsewhere ``*`` stands for any.
+
+    Example:
+        >>> print(file_name("/tmp/what*[1].csv"))
+        '/tmp/what[*][[]1].csv'
+    """
+    return literal(re.sub(r"([*?[])", r"[\1]", os.path.abspath(path)))
 
 
 def literal(value: str | float | bool | None) -> str:

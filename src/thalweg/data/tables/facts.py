@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from thalweg.fields import dataclass
@@ -12,8 +12,14 @@ __all__ = ["QUANTILES", "Facts", "counts", "find"]
 QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 FREQUENT = {"text": 1000, "integer": 1000, "boolean": 2, "number": 20, "date": 20}
 """Type -> so many of the most frequent values are kept."""
+COUNTED = {"text": 20_000, "integer": 20_000, "boolean": 2, "number": 1000, "date": 1000}
+"""Type -> up to so many different values each of them is counted."""
 AT_ONCE = 50
 """Columns in one query: what it holds at a time is in proportion to that."""
+SAMPLE_ROWS = 100_000
+"""Quantiles are those of about so many rows, evenly spaced: a share then is right to a third of a percent or better."""
+NEARLY_ALL = 0.8
+"""From this share of different values on it is asked whether all differ, as in a column of names for rows."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +30,12 @@ class Facts:
         type: as in ``Table.types``.
         missing: how many of the rows have no value, or an infinite one.
         infinite: how many of them are infinite.
-        distinct: how many different values there are, missing ones not counted.
+        distinct: how many different values there are, without missing ones. More than ``COUNTED`` it is
+            right to some percent, and as many as there are values only if really all differ.
         minimum, maximum: None where all are missing.
-        mean, deviation: of numbers; None for others.
+        mean: of numbers; None for others.
         quantiles: share -> value, of numbers and dates; empty for others.
-        frequent: the most frequent values and how often each is there.
+        frequent: the most frequent values and how often each is there; none if ``distinct`` is above ``COUNTED``.
     """
 
     name: str
@@ -40,7 +47,6 @@ class Facts:
     minimum: Any
     maximum: Any
     mean: float | None
-    deviation: float | None
     quantiles: Mapping[float, Any]
     frequent: tuple[tuple[Any, int], ...]
 
@@ -53,62 +59,85 @@ class Asked(Protocol):
 
     def __len__(self) -> int: ...
 
-    def query(self, what: Sequence[str], names: Sequence[str], rest: str = "") -> list[tuple[Any, ...]]: ...
+    def query(
+        self, what: Sequence[str], names: Sequence[str], rest: str = "", every: int = 1
+    ) -> list[tuple[Any, ...]]: ...
 
 
 def find(table: Asked, names: Sequence[str]) -> dict[str, Facts]:
     """Name -> facts."""
+    every = max(1, len(table) // SAMPLE_ROWS)
     found = {}
     for start in range(0, len(names), AT_ONCE):
         some = names[start : start + AT_ONCE]
-        asked = [list(_questions(f"{{{place}}}", table.types[name])) for place, name in enumerate(some)]
-        (row,) = table.query([one for questions in asked for one in questions], some)
-        answers = iter(row)
-        for name, questions in zip(some, asked, strict=True):
-            found[name] = _facts(table, name, [next(answers) for _ in questions])
+        counted = _asked(table, some, _counts)
+        quantiles = _asked(table, some, _quantiles, every)
+        for name in some:
+            found[name] = _facts(table, name, counted[name], quantiles[name])
     return found
 
 
-def _questions(column: str, kind: str) -> Iterator[str]:
+def _asked(
+    table: Asked, names: Sequence[str], questions: Callable[[str, str], Iterator[str]], every: int = 1
+) -> dict[str, list[Any]]:
+    """Name -> the answers to the questions about its column, all columns at once."""
+    asked = {name: list(questions(f"{{{place}}}", table.types[name])) for place, name in enumerate(names)}
+    several = [one for each in asked.values() for one in each]
+    answers = iter(table.query(several, names, every=every)[0] if several else ())
+    return {name: [next(answers) for _ in each] for name, each in asked.items()}
+
+
+def _counts(column: str, kind: str) -> Iterator[str]:
     yield f"count({column})"
+    finite = f"(case when isfinite({column}) then {column} end)" if kind == "number" else column
+    yield from (f"{what}({finite})" for what in ("count", "min", "max", "approx_count_distinct"))
+    if kind in ("number", "integer"):
+        yield f"avg({finite})"
+
+
+def _quantiles(column: str, kind: str) -> Iterator[str]:
     shares = ", ".join(map(str, QUANTILES))
     if kind in ("number", "integer"):
-        finite = column if kind == "integer" else f"(case when isfinite({column}) then {column} end)"
-        yield from (f"{what}({finite})" for what in ("count", "min", "max"))
-        yield f"count(distinct {finite})"
-        yield f"quantile_cont({finite}::double, [{shares}])"
-        yield f"avg({finite})"
-        yield f"stddev_pop({finite})"
-    else:
-        yield from (f"{what}({column})" for what in ("count", "min", "max"))
-        yield f"count(distinct {column})"
-        if kind == "date":
-            yield f"quantile_disc({column}, [{shares}])"
+        finite = f"case when isfinite({column}::double) then {column}::double end"
+        yield f"quantile_cont({finite}, [{shares}])"
+    elif kind == "date":
+        yield f"quantile_disc({column}, [{shares}])"
 
 
-def _facts(table: Asked, name: str, answers: list[Any]) -> Facts:
-    present, finite, minimum, maximum, distinct, *others = answers
-    quantiles, mean, deviation = (*others, None, None, None)[:3]
+def _facts(table: Asked, name: str, counted: list[Any], quantiles: list[Any]) -> Facts:
+    present, finite, minimum, maximum, distinct, *mean = counted
     kind = table.types[name]
+    frequent: tuple[tuple[Any, int], ...] = ()
+    # The estimate is off by a few percent.
+    if distinct <= 1.2 * COUNTED[kind]:
+        frequent, distinct = _frequent(table, name, FREQUENT[kind])
+    elif distinct >= NEARLY_ALL * finite and kind != "number":
+        distinct = table.query(["count(distinct {0})"], [name])[0][0]
     return Facts(
         name,
         kind,
         len(table),
         len(table) - finite,
         present - finite,
-        distinct,
+        min(distinct, finite),
         minimum,
         maximum,
-        mean,
-        deviation,
-        dict(zip(QUANTILES, quantiles or (), strict=False)),
-        counts(table, name, FREQUENT[kind]),
+        mean[0] if mean else None,
+        dict(zip(QUANTILES, (quantiles and quantiles[0]) or (), strict=False)),
+        frequent,
     )
+
+
+def _frequent(table: Asked, name: str, limit: int | None) -> tuple[tuple[tuple[Any, int], ...], int]:
+    """The most frequent values with their counts, equally frequent ones by their order, and how many there are."""
+    present = "isfinite({0})" if table.types[name] == "number" else "{0} is not null"
+    rest = f"where {present} group by {{0}} order by count(*) desc, {{0}}"
+    if limit is not None:
+        rest += f" limit {limit}"
+    rows = table.query(["{0}", "count(*)", "count(*) over ()"], [name], rest)
+    return tuple((value, count) for value, count, _ in rows), rows[0][2] if rows else 0
 
 
 def counts(table: Asked, name: str, limit: int | None) -> tuple[tuple[Any, int], ...]:
     """Each value that is there and how often, the most frequent first; equally frequent ones by their order."""
-    rest = "where {0} is not null group by {0} order by count(*) desc, {0}"
-    if limit is not None:
-        rest += f" limit {limit}"
-    return tuple((value, count) for value, count in table.query(["{0}", "count(*)"], [name], rest))
+    return _frequent(table, name, limit)[0]

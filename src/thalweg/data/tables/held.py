@@ -42,8 +42,8 @@ class HeldTable(Table):
     def encoded_column(self, encoding: Encoding) -> np.ndarray:
         return encoding.array(self.arrays[encoding.column])
 
-    def query(self, what: Sequence[str], names: Sequence[str], rest: str = "") -> list[tuple[Any, ...]]:
-        columns = {f"c{place}": self.values(name) for place, name in enumerate(names)}
+    def query(self, what: Sequence[str], names: Sequence[str], rest: str = "", every: int = 1) -> list[tuple[Any, ...]]:
+        columns = {f"c{place}": self.values(name)[::every] for place, name in enumerate(names)}
         with explained(self.name):
             database = connect()
             try:

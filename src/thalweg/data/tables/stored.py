@@ -1,107 +1,143 @@
-"""A table that lies in a database of its own, as a file was read into it."""
+"""A table that the database reads from a file: into a table of its own when something is asked of it."""
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
+from thalweg.data.tables import arrow
 from thalweg.data.tables.database import explained, quoted
 from thalweg.data.tables.encodings import Encoding
 from thalweg.data.tables.table import Table
+from thalweg.errors import ThalwegError
 from thalweg.fields import dataclass
 
-__all__ = ["Column", "Reading", "StoredTable", "type_of"]
+__all__ = ["DatabaseFile", "FileColumn", "Source", "StoredTable"]
 
 _TYPES = {
-    "BOOLEAN": "boolean",
-    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"), "integer"),
-    **dict.fromkeys(("FLOAT", "DOUBLE"), "number"),
-    **dict.fromkeys(("DATE", "TIMESTAMP"), "date"),
-    "VARCHAR": "text",
+    "BOOLEAN": ("boolean", "boolean"),
+    **dict.fromkeys(
+        ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"), ("bigint", "integer")
+    ),
+    **dict.fromkeys(("FLOAT", "DOUBLE", "DECIMAL"), ("double", "number")),
+    **dict.fromkeys(
+        ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"),
+        ("timestamp", "date"),
+    ),
 }
-"""What is kept as it is read."""
-_CAST = {
-    "DECIMAL": ("double", "number"),
-    "TIMESTAMP_S": ("timestamp", "date"),
-    "TIMESTAMP_MS": ("timestamp", "date"),
-    "TIMESTAMP_NS": ("timestamp", "date"),
-    "TIMESTAMP WITH TIME ZONE": ("timestamp", "date"),
-}
-"""What is turned into something else. Numbers beyond 64 bits, times of day, lists and the like become text."""
+"""The database's type -> what it is kept as, and the word for it. All other (large numbers, lists ...) becomes text."""
 
 
-def type_of(database_type: str) -> str:
-    """The type, as in ``Table.types``, for one of the database."""
-    return _TYPES.get(database_type) or _cast(database_type)[1]
+class Source(Protocol):
+    """A file that the database can read."""
 
+    @property
+    def types(self) -> Mapping[str, str]:
+        """Name -> type, as far as it is known before all is read."""
 
-def _cast(database_type: str) -> tuple[str, str]:
-    return _CAST.get(database_type.partition("(")[0], ("varchar", "text"))
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was mended so far."""
+
+    def load(self, database: Any) -> Mapping[str, str]:
+        """Make the table ``data`` of the columns c0, c1 ...; gives name -> type."""
+
+    def select(self, names: Iterable[str] | None = None) -> str:
+        """The query for columns, as c0, c1 ... by their places in the file."""
+
+    def misfit(self, error: Exception) -> ThalwegError:
+        """The error for what the database said when it read such a query."""
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of a file: its name and type there, and what it is called here."""
+class FileColumn:
+    """A column of a file that says itself what is in it."""
 
-    there: str
-    database_type: str
     name: str
+    database_type: str
+
+    def _kept(self) -> tuple[str, str]:
+        return _TYPES.get(self.database_type.partition("(")[0], ("varchar", "text"))
+
+    def kind(self) -> str:
+        """As in ``Table.types``."""
+        return self._kept()[1]
 
     def sql(self) -> str:
-        """As it is kept. Where nothing is to do there is no cast: a reader of CSV would take it as its own type."""
-        if self.database_type in _TYPES:
-            return quoted(self.there)
-        return f"{quoted(self.there)}::{_cast(self.database_type)[0]}"
+        """As it is kept."""
+        return f"{quoted(self.name)}::{self._kept()[0]}"
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How a file is read by the database: what stands after ``from``, and the columns that this has."""
+class DatabaseFile:
+    """A file that says itself what is in it, Parquet for one. Arguments: what stands after ``from`` to read it."""
 
-    source: str
-    columns: tuple[Column, ...]
+    notes: Sequence[str] = ()
 
-    def types(self) -> dict[str, str]:
-        """Name -> type of each column."""
-        return {column.name: type_of(column.database_type) for column in self.columns}
+    def __init__(self, what: str, reader: str, columns: Sequence[FileColumn]) -> None:
+        self.what = what
+        self.reader = reader
+        self.columns = {column.name: column for column in columns}
+        self.types = {column.name: column.kind() for column in columns}
 
-    def select(self) -> str:
-        """The query for all columns as c0, c1 ...: so no name of a user's is in any other query."""
-        wanted = ", ".join(f"{column.sql()} as c{place}" for place, column in enumerate(self.columns))
-        return f"select {wanted} from {self.source}"
+    def load(self, database: Any) -> Mapping[str, str]:
+        with explained(self.what):
+            database.execute(f"create table data as {self.select()}")
+        return self.types
+
+    def select(self, names: Iterable[str] | None = None) -> str:
+        places = {name: place for place, name in enumerate(self.columns)}
+        wanted = ", ".join(
+            f"{self.columns[name].sql()} as c{places[name]}" for name in (places if names is None else names)
+        )
+        return f"select {wanted} from {self.reader}"
+
+    def misfit(self, error: Exception) -> ThalwegError:
+        import duckdb
+
+        try:
+            with explained(self.what):
+                raise duckdb.Error(str(error))
+        except ThalwegError as explanation:
+            return explanation
+
+
+_numbers = itertools.count()
 
 
 class StoredTable(Table):
-    """Rows in the database; read when something is first asked of them."""
+    """Rows in the database."""
 
-    def __init__(self, name: str, database: Any, reading: Reading, notes: Sequence[str] = (), rows: Any = None) -> None:
-        super().__init__(name, reading.types(), notes, rows)
+    def __init__(self, name: str, database: Any, source: Source, rows: Any = None) -> None:
+        super().__init__(name, source.types, source.notes, rows)
         self.database = database
-        self.reading = reading
+        self.source = source
         self._lock = threading.Lock()  # one connection answers one question at a time
         self._height: int | None = None
         self._subset = ""
 
     def chosen(self, rows: np.ndarray) -> Table:
-        self.height()
-        other = StoredTable(self.name, self.database, self.reading, self.notes, rows)
-        other._lock, other._height = self._lock, self._height
+        height = self.height()
+        other = StoredTable(self.name, self.database, self.source, rows)
+        other.types, other.notes, other._lock, other._height = self.types, self.notes, self._lock, height
         return other
 
     def height(self) -> int:
         with self._lock:
             if self._height is None:
                 with explained(self.name):
-                    self.database.execute(f"create table data as {self.reading.select()}")
+                    self.types = dict(self.source.load(self.database))
+                    self.notes = tuple(self.source.notes)
                     self._height = self.database.execute("select count(*) from data").fetchone()[0]
             return self._height
 
     def raw(self, name: str) -> np.ndarray:
-        kind = self.types[name]
-        values = self._column(f"c{self.columns.index(name)}")
+        kind = self._kind(name)
+        cast = {"integer": "::bigint", "date": "::timestamp"}.get(kind, "")
+        values = self._column(f"{self._place(name)}{cast}")
         if not isinstance(values, np.ma.MaskedArray):
             return values
         missing = np.ma.getmaskarray(values)
@@ -117,8 +153,31 @@ class StoredTable(Table):
         return whole
 
     def encoded_column(self, encoding: Encoding) -> np.ndarray:
-        place = self.columns.index(encoding.column)
-        return np.asarray(self._column(encoding.sql(f"c{place}", self.types[encoding.column])))
+        kind = self._kind(encoding.column)
+        return np.asarray(self._column(encoding.sql(self._place(encoding.column), kind)))
+
+    def chunks(self, encodings: Sequence[Encoding], size: int = 65536) -> Iterator[dict[str, np.ndarray]]:
+        if self.rows is not None:
+            yield from super().chunks(encodings, size)
+            return
+        import duckdb
+
+        for encoding in encodings:
+            self.require(encoding.column)
+        asked = ", ".join(e.sql(self._place(e.column), self.types[e.column]) for e in encodings)
+        names = dict.fromkeys(encoding.column for encoding in encodings)
+        source = "data" if self._height is not None else f"({self.source.select(names)})"
+        collected = _Collected(encodings, size)
+        try:
+            for columns in arrow.pieces(self.database, f"select {asked} from {source}"):
+                yield from collected.add(columns)
+        except (arrow.StreamError, duckdb.Error) as error:
+            raise self.source.misfit(error) from error
+        yield from collected.rest()
+
+    def _kind(self, name: str) -> str:
+        self.height()  # only then the type is certain
+        return self.types[name]
 
     def _column(self, expression: str) -> np.ndarray:
         self.height()
@@ -126,36 +185,60 @@ class StoredTable(Table):
             answer = self.database.execute(f"select {expression} as it from data").fetchnumpy()["it"]
         return answer if isinstance(answer, np.ma.MaskedArray) else np.asarray(answer)
 
-    def query(self, what: Sequence[str], names: Sequence[str], rest: str = "") -> list[tuple[Any, ...]]:
-        self.height()
-        columns = [self._place(name) for name in names]
-        asked = f"select {', '.join(what)} from data {self._rows_only()} {rest}".format(*columns)
+    def query(self, what: Sequence[str], names: Sequence[str], rest: str = "", every: int = 1) -> list[tuple[Any, ...]]:
+        kinds = {"integer": "::bigint", "date": "::timestamp"}
+        columns = [f"{self._place(name)}{kinds.get(self._kind(name), '')}" for name in names]
+        asked = f"select {', '.join(what)} from {self._rows_only(every)} {rest}".format(*columns)
         with self._lock, explained(self.name):
             answers: list[tuple[Any, ...]] = self.database.execute(asked).fetchall()
         return answers
 
     def _place(self, name: str) -> str:
-        """The column in SQL. Days are moments too, as they are in frames."""
-        column = f"c{self.columns.index(name)}"
-        return f"{column}::timestamp" if self.types[name] == "date" else column
+        return f"c{self.columns.index(name)}"
 
-    def _rows_only(self) -> str:
-        """The join that leaves these rows, each as often as it was taken."""
+    def _rows_only(self, every: int) -> str:
+        """What stands after ``from`` for these rows, each as often as it was taken, or for some of them."""
         if self.rows is None:
-            return ""
+            return "data" if every == 1 else f"(select * from data where rowid % {every} = 0)"
         if not self._subset:
             self._subset = f"rows_{next(_numbers)}"
             with self._lock:
                 self.database.register("given", {"row": self.rows})
                 self.database.execute(f"create table {self._subset} as select row from given")
                 self.database.unregister("given")
-        return f"join {self._subset} on data.rowid = {self._subset}.row"
+        some = self._subset if every == 1 else f"(select row from {self._subset} where rowid % {every} = 0)"
+        return f"(select data.* from data join {some} as taken on data.rowid = taken.row)"
 
 
-def _counted() -> Iterator[int]:
-    from itertools import count
+class _Collected:
+    """Pieces of any length made into pieces of one length."""
 
-    return count()
+    def __init__(self, encodings: Sequence[Encoding], size: int) -> None:
+        self.encodings = encodings
+        self.size = size
+        self.filled = 0
+        self.arrays = self._empty()
 
+    def _empty(self) -> dict[str, np.ndarray]:
+        groups: dict[str, list[Encoding]] = {}
+        for encoding in self.encodings:
+            groups.setdefault(encoding.group, []).append(encoding)
+        self.places = [(e.group, groups[e.group].index(e)) for e in self.encodings]
+        return {group: np.empty((self.size, len(several)), several[0].dtype) for group, several in groups.items()}
 
-_numbers = _counted()
+    def add(self, columns: Sequence[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+        """Those that have become full."""
+        start, height = 0, len(columns[0])
+        while start < height:
+            count = min(height - start, self.size - self.filled)
+            for (group, place), column in zip(self.places, columns, strict=True):
+                self.arrays[group][self.filled : self.filled + count, place] = column[start : start + count]
+            start, self.filled = start + count, self.filled + count
+            if self.filled == self.size:
+                yield self.arrays
+                self.arrays, self.filled = self._empty(), 0
+
+    def rest(self) -> Iterator[dict[str, np.ndarray]]:
+        """The last one, which may be shorter."""
+        if self.filled:
+            yield {group: array[: self.filled] for group, array in self.arrays.items()}

@@ -64,12 +64,13 @@ class Table:
         """The same with other ``rows``, which count in all that was opened."""
         raise NotImplementedError(f"{type(self).__name__} has no chosen()")
 
-    def query(self, what: Sequence[str], names: Sequence[str], rest: str = "") -> list[tuple[Any, ...]]:
+    def query(self, what: Sequence[str], names: Sequence[str], rest: str = "", every: int = 1) -> list[tuple[Any, ...]]:
         """Answers of the database about these rows.
 
         Arguments:
             what: SQL expressions in which ``{0}`` stands for the first of the names, and so on.
             rest: what comes after the ``from``.
+            every: only each so-manyth row, from the first on.
         """
         raise NotImplementedError(f"{type(self).__name__} has no query()")
 

@@ -124,11 +124,9 @@ def test_what_follows_the_sums_is_fetched_where_it_is_more_than_the_first_cache_
     assert small.fetched == ()
 
 
-def test_nothing_is_fetched_during_sums_that_are_shorter_than_a_tile_is_high():
-    (few,), (many,) = (tilings(momentum(batch, 128), AVX512) for batch in (3, 64))
-    assert few.fetched
-    assert not few.fetches(4)
-    assert many.fetches(4)
+def test_short_sums_fetch_several_rows_at_a_time():
+    few, many, small = (tilings(momentum(*sizes), AVX512)[0] for sizes in ((3, 128), (64, 128), (64, 48)))
+    assert [cut.fetching_parts(4) for cut in (few, many, small)] == [3, 4, 0]
 
 
 def test_without_borders_a_shape_is_a_height():

@@ -16,6 +16,7 @@ Source: Goto & van de Geijn (2008), "Anatomy of high-performance matrix multipli
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from thalweg.executors.native.code.bfloat import add_pairs, add_product, with_zeros_for_denormals
@@ -154,7 +155,7 @@ class Tiles:
         place.pointer(self.x), place.pointer(self.y)
         if self.cut.block:
             sums = self._so_far(place, height, sums)
-        following = self._following(build, height, counts) if self.cut.fetches(height) else None
+        following = self._following(build, height, counts) if self.cut.fetching_parts(height) else None
         sums = self._products(place, self.cut.summed, shape, range(height), sums, following)
         vectors = len(counts)
         self._epilogue(place, [sums[r * vectors : (r + 1) * vectors] for r in range(height)])
@@ -201,7 +202,7 @@ class Tiles:
         """The sums over the summed axes ``axes``, as nested loops.
 
         Arguments:
-            following: the next tile, of which the outermost loop fetches row by row what is read after its sums.
+            following: the next tile, of which the outermost loop fetches what is read after its sums.
         """
         build = place.build
         if not axes:
@@ -223,14 +224,17 @@ class Tiles:
             end = Value("%last", "int64") if blocked else build.index(size)
             if following is None:
                 return turns(begin, end, rows, sums, nonempty=True)
-            parts = Split(size, len(rows))
+            parts = Split(size, self.cut.fetching_parts(len(rows)))
+            of_each = math.ceil(len(rows) / parts.count)
 
-            def some_turns(r: Value, carried: Values) -> Values:
-                self._fetch(following.moved({self.cut.row: r}, opaque=True))
-                begin, end = (_start(build, parts, i) for i in (r, build.i_add(r, build.index(1))))
+            def some_turns(part: Value, carried: Values) -> Values:
+                fetched = following.moved({self.cut.row: build.i_multiply(part, of_each)}, opaque=True)
+                for r in range(of_each):
+                    self._fetch(fetched.moved({self.cut.row: build.index(r)}))
+                begin, end = (_start(build, parts, i) for i in (part, build.i_add(part, build.index(1))))
                 return turns(begin, end, rows, carried, nonempty=True)
 
-            return build.loop(build.index(0), build.index(len(rows)), 1, sums, some_turns, nonempty=True)
+            return build.loop(build.index(0), build.index(parts.count), 1, sums, some_turns, nonempty=True)
         if clip.place != self.cut.row:
             i = build.index(0) if clip.place is None else Value(f"%outer{clip.place}", "int64")
             return turns(*_bounds(build, clip, i, size), rows, sums, nonempty=False)

@@ -146,15 +146,15 @@ class Tiling:
         """The summed axis of which a border clips more or less from row to row."""
         return next((d for d, clip in self.clips.items() if clip.place == self.row), None)
 
-    def fetches(self, height: int) -> bool:
-        """Whether a tile's sums are long enough to fetch meanwhile, row by row, what is read after the next one's.
+    def fetching_parts(self, height: int) -> int:
+        """In how many parts of the loop over a tile's sums some rows are fetched of what is read after the next one's.
 
         Weights and an optimizer's slots come from the last cache or from memory. Rows of one tile lie far apart, which
         no processor foresees, and what follows the sums is too much for it to begin with the next tile's.
         """
         if not self.fetched or not self.summed or self.summed[0] in self.clips:
-            return False
-        return self.nest.dims[self.summed[0]].size >= height
+            return 0
+        return min(self.nest.dims[self.summed[0]].size, height)
 
     def shape(self, i: int) -> TileShape:
         """The shape of the tiles of part ``i`` of the rows."""
