@@ -147,9 +147,10 @@ class MultilayerPerceptron(BaseEstimator):
         """Raises ArgumentError for the first that does not fit."""
         owner = type(self).__name__
         for name, rule in RULES.items():
-            value = getattr(self, name)
+            value: Any = getattr(self, name)
+            kind: Any = type(value)
             try:
-                _fits(owner, name, type(value), value)
+                _fits(owner, name, kind, value)
             except TypeError:  # what cannot be hashed fits none of the rules
                 check_value(owner, name, rule, value)
         if self.early_stopping and incremental:

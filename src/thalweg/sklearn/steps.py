@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Hashable
 from dataclasses import field
 from functools import lru_cache
+from typing import Any
 
 from thalweg import executors, ops
 from thalweg.backprop import gradients
@@ -193,7 +194,7 @@ class Kit:
 
 def kit(design: Design, objective: Objective | None = None, rule: Optimizer | None = None) -> Kit:
     """The programs for these, made once in a process; where a part of them cannot be told from others, anew."""
-    executor = _executor(os.environ.get(executors.ENVIRONMENT))
+    executor: Any = _executor(os.environ.get(executors.ENVIRONMENT))
     try:
         return _kept(design, objective, rule, executor)
     except TypeError:  # a loss or an activation that cannot be hashed
