@@ -35,10 +35,11 @@ ORDER = (
     # one step, and what runs it
     *("statistics", "steps", "passes", "executors", "functions"),
     # training
-    *("record", "training", "callbacks", "files", "model", "models", "tables"),
+    *("record", "training", "callbacks", "files", "model", "models"),
     # looking at models
     *(
         "evaluation",
+        "tables",
         "numdiff",
         "search",
         "diagnosis",

@@ -615,6 +615,10 @@ class Layer(Registered):
     def require_ready(self) -> None:
         """Raise what keeps a layer that has its parameters from running: something that it should have learned."""
 
+    def takes_missing(self, place: int) -> bool:
+        """Whether an input, by its place among them, may have gaps (NaN), because the layer knows what to do there."""
+        return False
+
     def check_symbols(self, inputs: Sequence[Any]) -> None:
         """Raise what can be said of the symbols that the layer is called on, before anything is worked out."""
 
