@@ -136,7 +136,7 @@ ADVICE = (
     Advice(
         "wrappers for scikit-learn",
         "wrappers*",
-        "out of scope for now; thalweg.cross_validate, compare and fit_many do what they are wrapped for",
+        "use thalweg.sklearn.MLPClassifier and MLPRegressor (docs/sklearn.md), or thalweg.cross_validate and compare",
     ),
     Advice(
         "nested structures",
