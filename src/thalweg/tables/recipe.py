@@ -140,11 +140,13 @@ def _dense(x: Symbol, units: int, name: str, activation: str | None, rates: list
     The same as weights of deviation 1 behind a factor ``1 / sqrt(inputs)`` (the neural tangent parametrisation), for an
     optimizer like Adam that moves every weight by the rate.
     """
-    deviation = 1 / math.sqrt(x.shape[-1])
+    deviation = 1 / math.sqrt(x.shape[-1] or 1)
     rates.append((f"{name}/kernel$", deviation))
     last = name == "last"
     kernel, bias = ("zeros", "zeros") if last else (RandomNormal(0.0, deviation), RandomNormal(0.0, 1.0))
-    return layers.Dense(units, activation, kernel_initializer=kernel, bias_initializer=bias, name=name)(x)
+    layer = layers.Dense(units, activation, kernel_initializer=kernel, bias_initializer=bias, name=name)
+    y: Symbol = layer(x)
+    return y
 
 
 def _of_categories(given: Features) -> list[Symbol]:
