@@ -15,7 +15,7 @@ from thalweg.errors import ArgumentError, MissingPackageError, NameNotFoundError
 from thalweg.evaluation.answers import Answers, answers
 from thalweg.evaluation.bootstrap import LEVEL, Score, drawn, draws, number
 from thalweg.evaluation.scores import of_classes, of_numbers, scores
-from thalweg.evaluation.section import Section, short
+from thalweg.evaluation.section import Section, fitted, short
 from thalweg.fields import dataclass
 from thalweg.plotting import axes
 from thalweg.table import Table
@@ -81,6 +81,8 @@ class Baselines(Section):
             for one in self.entrants
         ]
         head = ["model", self.score, "95 %", "network's lead", "seconds", "size"]
+        if fitted(head, rows) < len(head):  # the interval of the lead is what decides
+            head, rows = head[:2] + head[3:], [row[:2] + row[3:] for row in rows]
         return Table(f"on the same {self.rows} rows", head, rows)
 
     @property
