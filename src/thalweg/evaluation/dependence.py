@@ -89,7 +89,7 @@ class Dependence(Tabular):
         ranges = self.mean.max(0) - self.mean.min(0)
         output = int(np.argmax(ranges))
         chosen = np.unique(np.linspace(0, len(self.values) - 1, points).round().astype(np.int64))
-        cells = [f"{_value(self.values[at], 7)}: {self.mean[at, output]:.3g}" for at in chosen.tolist()]
+        cells = [f"{_value(self.values[at], 7)}: {_value(float(self.mean[at, output]), 7)}" for at in chosen.tolist()]
         return [short(self.outputs[output], 12), *cells, *[""] * (points - len(cells))]
 
 
@@ -118,7 +118,9 @@ class Dependences(Section):
 
 
 def _value(value: Any, width: int) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else short(value, width)
+    if not isinstance(value, float):
+        return short(value, width)
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.3g}"
 
 
 @checked

@@ -71,11 +71,11 @@ class Baselines(Section):
     def table(self) -> Table:
         rows = [
             [
-                short(one.name, 24),
+                short(one.name, 20),
                 number(one.scores[self.score].value),
                 one.scores[self.score].interval,
                 one.lead.interval,
-                "-" if np.isnan(one.seconds) else f"{one.seconds:.3g}",
+                "-" if np.isnan(one.seconds) else f"{one.seconds:.0f}" if one.seconds >= 100 else f"{one.seconds:.3g}",
                 "-" if np.isnan(one.size) else _bytes(one.size),
             ]
             for one in self.entrants
@@ -100,9 +100,10 @@ class Baselines(Section):
             if one.lead.high < 0:
                 said.append(f"A simpler model does better: {one.name}. Use it.")
             else:
+                gap = f"{number(one.lead.value)}, {one.lead.interval}, in its {self.score}"
                 said.append(
-                    f"A simpler model does as well, as far as {self.rows} rows can show: {one.name}. The network leads "
-                    f"by {number(one.lead.value)} in {self.score}, {one.lead.interval}, which chance explains."
+                    f"A simpler model does as well, as far as {self.rows} rows can show: {one.name}. "
+                    f"The network's lead of {gap}, may be chance."
                 )
         return said
 
@@ -125,11 +126,11 @@ class Baselines(Section):
 
 
 def _bytes(size: float) -> str:
-    for unit in ("B", "kB", "MB"):
+    for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.3g} {unit}"
         size /= 1000
-    return f"{size:.3g} GB"
+    return f"{size:.3g} TB"
 
 
 @dataclass(frozen=True)
