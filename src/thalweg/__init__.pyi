@@ -21,6 +21,8 @@ from thalweg import optimizers as optimizers
 from thalweg import random as random
 from thalweg import regularizers as regularizers
 from thalweg import saving as saving
+from thalweg import sklearn as sklearn
+from thalweg import tables as tables
 from thalweg import utils as utils
 from thalweg import visualization as visualization
 from thalweg.backend import KerasTensor as KerasTensor
@@ -51,5 +53,7 @@ from thalweg.optimizers import Optimizer as Optimizer
 from thalweg.regularizers import Regularizer as Regularizer
 from thalweg.steps import GradientTape as GradientTape
 from thalweg.steps import gradients as gradients
+from thalweg.tables import TableModel as TableModel
+from thalweg.tables import train_table as train_table
 from thalweg.version import __version__ as __version__
 from thalweg.version import version as version

@@ -17,13 +17,17 @@ LAYERS: dict[str, Any] = {
     "batch_normalization": (layers.BatchNormalization, (3, 5), "float32"),
     "center_crop": (lambda: layers.CenterCrop(2, 4), (4, 3, 2), "float32"),
     "category_encoding": (lambda: layers.CategoryEncoding(5), (3,), "int32"),
+    "column_embedding": (lambda: layers.ColumnEmbedding((5, 5, 6), 2), (3,), "int32"),
     "concatenate": (lambda: layers.Concatenate(1), [(2, 3), (4, 3)], "float32"),
+    "date_cycles": (layers.DateCycles, (2,), "int64"),
+    "days_since": (lambda: layers.DaysSince((0, -86_400_000_000)), (2,), "int64"),
     "dense": (lambda: layers.Dense(3, "tanh"), (5,), "float32"),
     "discretization": (lambda: layers.Discretization((-0.5, 0.5)), (5,), "float32"),
     "dot": (lambda: layers.Dot((1, 2), normalize=True), [(3, 2), (4, 3)], "float32"),
     "dropout": (lambda: layers.Dropout(0.3, seed=1), (5,), "float32"),
     "elu": (lambda: layers.ELU(0.5), (5,), "float32"),
     "embedding": (lambda: layers.Embedding(5, 3), (4,), "int32"),
+    "fill_missing": (lambda: layers.FillMissing((0.5, -1.0)), (2,), "float32"),
     "flatten": (lambda: layers.Flatten(), (2, 3), "float32"),
     "leaky_re_lu": (lambda: layers.LeakyReLU(0.1), (5,), "float32"),
     "p_re_lu": (lambda: layers.PReLU("ones", shared_axes=1), (3, 5), "float32"),
@@ -34,6 +38,7 @@ LAYERS: dict[str, Any] = {
     "lambda": (lambda: layers.Lambda(ops.square), (5,), "float32"),
     "layer_normalization": (layers.LayerNormalization, (3, 5), "float32"),
     "masking": (layers.Masking, (3, 2), "float32"),
+    "missing_flags": (lambda: layers.MissingFlags((0, 2, 3)), (5,), "float32"),
     "maximum": (layers.Maximum, [(2, 3), (2, 3)], "float32"),
     "minimum": (layers.Minimum, [(2, 3), (2, 3)], "float32"),
     "model": (
@@ -43,6 +48,7 @@ LAYERS: dict[str, Any] = {
     ),
     "multiply": (layers.Multiply, [(2, 3), (2, 1)], "float32"),
     "normalization": (lambda: layers.Normalization(mean=1.0, variance=4.0), (3, 5), "float32"),
+    "one_hot_columns": (lambda: layers.OneHotColumns((5, 5, 6), without=1), (3,), "int32"),
     "operation": (
         lambda: layers.Operation(ops.multiply, ({"symbol": 0}, {"array": [1.0, 2.0, 3.0], "dtype": "float32"})),
         (2, 3),
@@ -72,6 +78,7 @@ LAYERS: dict[str, Any] = {
     "rescaling": (lambda: layers.Rescaling(0.5, 1.0), (5,), "uint8"),
     "reshape": (lambda: layers.Reshape((3, -1)), (2, 3), "float32"),
     "rms_normalization": (layers.RMSNormalization, (3, 5), "float32"),
+    "robust_scaling": (lambda: layers.RobustScaling((0.5, -1.0), (2.0, 0.25)), (2,), "float32"),
     "scale": (lambda: layers.Scale("random_normal"), (3, 5), "float32"),
     "smooth_clipping": (lambda: layers.SmoothClipping(0.5), (5,), "float32"),
     "softmax": (lambda: layers.Softmax(), (5,), "float32"),
@@ -116,7 +123,7 @@ LAYERS: dict[str, Any] = {
 }
 
 # Layers whose results are steps, or numbers of classes: their gradient is 0 or missing.
-WITHOUT_GRADIENT = ("category_encoding", "discretization")
+WITHOUT_GRADIENT = ("category_encoding", "discretization", "missing_flags", "one_hot_columns")
 
 _RNG = np.random.RandomState(0)
 _PROBABILITIES = np.array([[0.2, 0.5, 0.3], [0.1, 0.1, 0.8], [0.9, 0.05, 0.05]])

@@ -7,8 +7,10 @@ import thalweg.layers.eager  # and for arrays
 from thalweg import absent
 from thalweg.layers.activation import *
 from thalweg.layers.augmentation import *
+from thalweg.layers.categories import *
 from thalweg.layers.columns import *
 from thalweg.layers.convolution import *
+from thalweg.layers.dates import *
 from thalweg.layers.dense import *
 from thalweg.layers.distributed import *
 from thalweg.layers.dropout import *
@@ -20,6 +22,7 @@ from thalweg.layers.layer import registry as registry
 from thalweg.layers.lookup import *
 from thalweg.layers.masking import *
 from thalweg.layers.merging import *
+from thalweg.layers.missing import *
 from thalweg.layers.mixing import *
 from thalweg.layers.nested import *
 from thalweg.layers.noise import *

@@ -65,6 +65,10 @@ class Nested(Layer):
     def build(self, *types: TensorType) -> None:
         self.model.build_on(types)
 
+    def takes_missing(self, place: int) -> bool:
+        structure = self.model.runner.structure
+        return list(structure.inputs)[place] in structure.with_gaps
+
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         """None but those that its layers give."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +22,8 @@ Model = Any
 
 NAMED = "named"
 """In descriptions: whether the name was given, so that the model keeps it as a layer of others; yes unless said."""
+LATER = {"TableModel": "thalweg.tables"}
+"""Classes of models that stand further down, and are loaded when a file names them: name -> module."""
 OWN_STEPS = "own_steps"
 """In descriptions: that the class of the model says itself what a step does, and cannot be left out."""
 
@@ -100,6 +103,8 @@ def class_name(cls: type[Model]) -> str:
 
 
 def _class(name: str, described: bool) -> Model:
+    if name in LATER:
+        importlib.import_module(LATER[name])
     try:
         return registry.find(name)
     except NameNotFoundError as error:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import cores, executors
+from thalweg import cores, executors, memory
 from thalweg.checks import Count, check_value
 from thalweg.data.source import Arrays, Rows
 from thalweg.errors import GraphError, InsufficientMemoryError
@@ -28,7 +28,7 @@ from thalweg.model.compiled import Compiled, Trained, named
 from thalweg.model.forms import Form, Forms, Shapes
 from thalweg.model.structure import Structure
 from thalweg.model.turns import Turns
-from thalweg.state import Snapshot, State, memory
+from thalweg.state import Snapshot, State
 from thalweg.state.names import (
     EPOCH_STATE,
     EVALUATION,
@@ -386,9 +386,9 @@ class Runner:
         goals = self.trainer("training", inputs).goals
         if goals is not None:
             y, sample_weight = (named(given, self.structure) for given in (y, sample_weight))
-            return data.prepare(inputs, x, y, sample_weight, goals)
+            return data.prepare(inputs, x, y, sample_weight, goals, self.structure.with_gaps)
         data.require_rows(inputs)
-        data.check_inputs(inputs, x)
+        data.check_inputs(inputs, x, self.structure.with_gaps)
         arrays, form = further_data(self._given(x), y, sample_weight)
         return inputs.beside(arrays, form)
 
@@ -447,11 +447,17 @@ class Runner:
             form.trainer = Trainer(form.net, goals, compiled.rule, programs, own)
         return form.trainer
 
-    def _prediction(self, rows: Rows, training: bool) -> Prediction:
+    def _prediction(self, rows: Rows | None, training: bool) -> Prediction:
         form = self.form(rows)
         if training not in form.predictions:
             form.predictions[training] = Prediction(form.net, self.programs(rows), training)
         return form.predictions[training]
+
+    def single(self) -> OneRow:
+        """The short way for a single row of a model of one output without open axes; made when first asked for."""
+        if self.one_row is None:
+            self.one_row = OneRow(self._prediction(None, training=False))
+        return self.one_row
 
     def predict_itself(self, x: Any, rows: Rows, batch: int, verbose: int | str, watchers: CallbackList) -> Any:
         """What ``predict_step`` of the model gives."""

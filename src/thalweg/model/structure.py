@@ -64,6 +64,18 @@ class Structure:
         bare = not self.named_outputs and self.outputs_form is None
         return bare and len(self.inputs) == len(self.outputs) == 1
 
+    @cached_property
+    def with_gaps(self) -> frozenset[str]:
+        """The labels of inputs in which numbers may be missing: all layers that get them know what to do at NaN."""
+        users: dict[Symbol, list[bool]] = {}
+        for call in self.calls:
+            for place, symbol in enumerate(call.inputs):
+                users.setdefault(symbol, []).append(call.layer.takes_missing(place))
+        given = set(self.outputs.values())
+        return frozenset(
+            label for label, symbol in self.inputs.items() if symbol not in given and all(users.get(symbol, [False]))
+        )
+
     def input_types(self, shapes: Mapping[str, Shape] | None = None) -> dict[str, TensorType]:
         """By label, for some batch size.
 

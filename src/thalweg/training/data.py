@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -84,11 +84,17 @@ def opened(x: Any, entries: Entries) -> dict[str, Symbol] | None:
     return None if list(wider.values()) == list(entries.values()) else wider
 
 
-def check_inputs(rows: Rows, x: Any) -> None:
-    """Raise DataError at a NaN or infinity. Apart from :func:`prepare_inputs`: prediction takes whatever it gets."""
+def check_inputs(rows: Rows, x: Any, with_gaps: Collection[str] = ()) -> None:
+    """Raise DataError at a NaN or infinity. Apart from :func:`prepare_inputs`: prediction takes whatever it gets.
+
+    Arguments:
+        with_gaps: labels of inputs whose layers know what to do there.
+    """
     seen = 0
     for chunk in rows.chunks(None, 0, rows.count, 1):
         for label, array in chunk.arrays.items():
+            if label in with_gaps:
+                continue
             require_finite(array, label, getattr(x, "columns", None), first_row=seen)
         seen += len(chunk.index)
 
@@ -207,18 +213,19 @@ def by_label(value: Any, labels: Sequence[str], what: str) -> dict[str, Any]:
     )
 
 
-def prepare(inputs: Rows, x: Any, y: Any, sample_weight: Any, goals: Goals) -> Rows:
+def prepare(inputs: Rows, x: Any, y: Any, sample_weight: Any, goals: Goals, with_gaps: Collection[str] = ()) -> Rows:
     """Everything that a step of training or evaluation takes.
 
     Arguments:
         inputs: what ``prepare_inputs`` made of ``x``.
         y: shaped like ``x`` for a model of several outputs.
         sample_weight: one number per sample, or one such array per output.
+        with_gaps: as for ``check_inputs``.
 
     Raises: ShapeError, DTypeError, DataError or ArgumentError, before anything has run.
     """
     require_rows(inputs)
-    check_inputs(inputs, x)
+    check_inputs(inputs, x, with_gaps)
     targets = _prepare_targets(_wanted(y, goals), goals.outputs)
     weights = _prepare_weights(_wanted(sample_weight, goals), targets, goals.outputs)
     return inputs.beside({**targets, **weights})

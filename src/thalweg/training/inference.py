@@ -206,6 +206,12 @@ class Prediction:
         """Rows of a piece where they do not matter to each other; None where they do."""
         return prediction_rows(self.net, self.training)
 
+    def on(self, state: State) -> Prediction:
+        """The same by another state, which has the same parameters."""
+        other = Prediction(self.net, self.programs.on(state), self.training)
+        other.piece = self.piece
+        return other
+
     def size(self, batch: int, count: int) -> int:
         """Rows of a piece, if the user asks for ``batch`` and there are ``count``."""
         return min(batch, count) if self.piece is None else self.piece
@@ -291,14 +297,16 @@ class Prediction:
 
 
 class OneRow:
-    """The prediction of a single row of a model with one input and one output, with nothing on the way.
+    """The prediction of a single row of a model with one output, with nothing on the way.
 
     What every call would look up again is looked up here once.
     """
 
     def __init__(self, prediction: Prediction) -> None:
-        ((self.label, kind),) = prediction.net.inputs.items()
+        inputs = prediction.net.inputs
         ((name, out),) = prediction.net.outputs.items()
+        (self.label, kind), *others = inputs.items()
+        self.alone = not others
         self.shape = (1, *kind.shape[1:])
         self.dtype = np.dtype(kind.dtype)
         self.out_label = prediction_label(name)
@@ -308,12 +316,22 @@ class OneRow:
         self.state = prediction.programs.state.memory
 
     def takes(self, x: object) -> bool:
-        """Whether ``x`` is such a row, in the form in which the program takes it."""
-        return type(x) is np.ndarray and x.shape == self.shape and x.dtype == self.dtype and x.flags.c_contiguous
+        """Whether ``x`` is such a row, in the form in which the program takes it; never for several inputs."""
+        return (
+            type(x) is np.ndarray
+            and x.shape == self.shape
+            and x.dtype == self.dtype
+            and x.flags.c_contiguous
+            and self.alone
+        )
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
+        return self.of({self.label: x})
+
+    def of(self, arrays: Arrays) -> np.ndarray:
+        """The prediction for an array for each input, by label, in the form in which the program takes them."""
         result = np.empty(self.out_shape, self.out_dtype)
-        self.run(self.state, {self.label: x}, None, {self.out_label: result}, 1)
+        self.run(self.state, arrays, None, {self.out_label: result}, 1)
         return result
 
 

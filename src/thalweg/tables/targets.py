@@ -1,0 +1,248 @@
+"""What is to be told: which task the columns of the target make, its classes or its scale, and the targets of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from thalweg.checks import OneOf
+from thalweg.data.tables.encodings import MISSING, UNSEEN, Codes
+from thalweg.data.tables.facts import Facts
+from thalweg.data.tables.table import Rows, Table
+from thalweg.errors import ArgumentError, DataError, NameNotFoundError, did_you_mean, listed
+from thalweg.fields import dataclass
+from thalweg.tables.schema import CLASSES, TASKS, Value
+
+__all__ = ["Targets", "find_targets", "require_columns"]
+
+ASKED_FOR = (*TASKS, "classification")
+"""The tasks that a user can ask for; "classification" is whichever of the two with classes fits."""
+MOST_CLASSES = 20
+"""So many whole numbers from 0 or 1 on, without a gap, are classes rather than amounts, unless somebody says so."""
+ROWS_A_CLASS = 5
+"""If there are as many rows of each on the average."""
+MOST_TEXTS = 1000
+"""More names than that are no classes that could be learned."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The columns that are to be told, and what they are.
+
+    Arguments:
+        reason: why the task is what it is, for people.
+        known: the rows in which no target is missing, as an index.
+        rows: how many there are in all.
+    """
+
+    names: tuple[str, ...]
+    task: str
+    classes: tuple[Value, ...]
+    reason: str
+    known: np.ndarray
+    rows: int
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of rows that do not count."""
+        lost = self.rows - len(self.known)
+        if not lost:
+            return ()
+        return (f"{lost:,} of {self.rows:,} rows are left out: their {' or '.join(self.names)} is missing",)
+
+    def of(self, table: Table, rows: Rows | None = None) -> np.ndarray:
+        """The targets of some rows: class numbers (rows,) int32, or (rows, targets) float64 in their own units.
+
+        Raises: DataError for a class that was not there in training, or numbers that are missing or infinite.
+        """
+        return encoded_targets(table, self.names, self.classes, rows)
+
+
+def encoded_targets(
+    table: Table, names: Sequence[str], classes: Sequence[Value], rows: Rows | None = None
+) -> np.ndarray:
+    """See ``Targets.of``. Of a class that is missing the number is -1."""
+    if not classes:
+        return np.stack([_numbers(table, name, rows) for name in names], axis=1)
+    (name,) = names
+    codes = table.encoded((Codes(name, tuple(classes)),), rows)["codes"][:, 0]
+    strange = np.flatnonzero(codes == UNSEEN)
+    if len(strange):
+        value = table.values(name, rows)[strange[0]]
+        raise DataError(
+            f"the target {name!r} has a class that was not there in training",
+            expected=f"one of {listed(map(str, classes))}",
+            got=f"{value!r} in row {strange[0]}" + (f", and {len(strange) - 1} more" if len(strange) > 1 else ""),
+            fix="leave these rows out, or train again with them",
+        )
+    return np.where(codes == MISSING, -1, codes - UNSEEN - 1).astype(np.int32)
+
+
+def _numbers(table: Table, name: str, rows: Rows | None) -> np.ndarray:
+    values = table.values(name, rows)
+    if values.dtype.kind not in "fiub":
+        raise DataError(
+            f"the target {name!r} is no number",
+            expected="numbers, as in training",
+            got=f"a column of type {table.types[name]}",
+            fix="pass the column as numbers",
+        )
+    numbers = values.astype(np.float64)
+    numbers[np.isinf(numbers)] = np.nan
+    return numbers
+
+
+def find_targets(table: Table, target: str | Sequence[str], task: str | None = None) -> Targets:
+    """The task that these columns make, from what is in them.
+
+    Arguments:
+        task: "regression", "classification", "binary", "multiclass" or "multitarget", where that is to be said.
+
+    Raises: NameNotFoundError for a column that is not there; DataError for a target that nothing can be learned of.
+    """
+    names = (target,) if isinstance(target, str) else tuple(target)
+    if task is not None and task not in ASKED_FOR:
+        raise ArgumentError(
+            "train: argument 'task' does not fit its rule",
+            expected=OneOf(*ASKED_FOR).describe("a string"),
+            got=repr(task),
+            fix=did_you_mean(str(task), ASKED_FOR),
+        )
+    if not names or len(set(names)) < len(names):
+        raise ArgumentError(
+            "train: argument 'target' does not fit its rule",
+            expected="the name of a column, or several different ones",
+            got=repr(target),
+            fix="name the column that is to be told",
+        )
+    require_columns(table, names, "target")
+    for name in names:
+        _require_values(table, name)
+    if len(names) > 1:
+        return _several(table, names, task)
+    (name,) = names
+    kind, reason = _task_of(table, name) if task is None else (task, "as told")
+    if kind == "regression" or kind == "multitarget":
+        return _regression(table, names, "regression", reason)
+    classes = _classes(table, name)
+    if kind in CLASSES and (kind == "binary") != (len(classes) == 2):
+        raise _unfit_task(kind, f"{len(classes)} classes in {name!r}")
+    known = np.flatnonzero(table.encoded((Codes(name, classes),))["codes"][:, 0] != MISSING)
+    return Targets(names, "binary" if len(classes) == 2 else "multiclass", classes, reason, known, len(table))
+
+
+def _several(table: Table, names: tuple[str, ...], task: str | None) -> Targets:
+    if task not in (None, "multitarget", "regression"):
+        raise _unfit_task(str(task), f"{len(names)} targets")
+    return _regression(table, names, "multitarget", "several targets")
+
+
+def _regression(table: Table, names: tuple[str, ...], task: str, reason: str) -> Targets:
+    for name in names:
+        if table.types[name] not in ("number", "integer", "boolean"):
+            raise DataError(
+                f"the target {name!r} is no number",
+                expected="numbers, for regression and for several targets",
+                got=f"a column of type {table.types[name]}, for example {facts_of(table, name).minimum!r:.60}",
+                fix="train one model for each target, or choose task='classification'",
+            )
+    values = encoded_targets(table, names, ())
+    known = np.flatnonzero(np.isfinite(values).all(1))
+    if not len(known):
+        raise _nothing(f"no row has all of the targets {listed(names)}", f"{len(values)} rows, none of them complete")
+    constant = [
+        n for n, low, high in zip(names, values[known].min(0), values[known].max(0), strict=True) if low == high
+    ]
+    if constant:
+        raise _nothing(f"the target {constant[0]!r} is the same everywhere", f"{values[known[0]][0]:g} in all rows")
+    return Targets(names, task, (), reason, known, len(table))
+
+
+def _require_values(table: Table, name: str) -> None:
+    facts = facts_of(table, name)
+    if facts.distinct == 0:
+        raise _nothing(f"the target {name!r} is missing everywhere", f"{facts.rows:,} rows, none with a value")
+    if facts.distinct == 1:
+        raise _nothing(f"the target {name!r} is the same everywhere", f"{facts.minimum!r} in all rows that have one")
+    if facts.type == "date":
+        raise DataError(
+            f"the target {name!r} is a date",
+            expected="numbers or classes",
+            got=f"dates from {facts.minimum} to {facts.maximum}",
+            fix="make a column of how many days it is after another date, and tell that",
+        )
+
+
+def _task_of(table: Table, name: str) -> tuple[str, str]:
+    facts = facts_of(table, name)
+    if facts.type == "boolean":
+        return "binary", "true or false"
+    if facts.type == "text":
+        return "classification", "text"
+    if facts.distinct == 2:
+        return "binary", "two values"
+    values = [value for value, _ in facts.frequent]
+    low, high = facts.minimum, facts.maximum
+    whole = 0 < facts.distinct <= len(values) and all(float(value).is_integer() for value in values)
+    present = facts.rows - facts.missing
+    in_a_row = whole and low in (0, 1) and high - low + 1 == facts.distinct
+    if in_a_row and facts.distinct <= MOST_CLASSES and present >= ROWS_A_CLASS * facts.distinct:
+        return "multiclass", f"the whole numbers from {low:g} to {high:g}; task='regression' takes them as amounts"
+    return "regression", "numbers"
+
+
+def _classes(table: Table, name: str) -> tuple[Value, ...]:
+    facts = facts_of(table, name)
+    present = facts.rows - facts.missing
+    if facts.distinct > max(2, present // 2) or facts.distinct > MOST_TEXTS:
+        raise DataError(
+            f"the target {name!r} has too many classes to learn",
+            expected=f"classes that several rows have, at most {MOST_TEXTS}",
+            got=f"{facts.distinct:,} different values in {present:,} rows, for example {facts.minimum!r:.60}",
+            fix="choose another target, or task='regression' if these are numbers",
+        )
+    counts = facts.frequent if len(facts.frequent) == facts.distinct else table.counts(name)
+    return tuple(sorted(_plain(value) for value, _ in counts))
+
+
+def _plain(value: Any) -> Value:
+    """As JSON knows it."""
+    plain: Value = value.item() if isinstance(value, np.generic) else value
+    return int(plain) if isinstance(plain, float) and plain.is_integer() else plain
+
+
+def _nothing(problem: str, got: str) -> DataError:
+    return DataError(
+        problem,
+        expected="a target with at least two different values",
+        got=got,
+        fix="choose another target, or check how the table was made",
+    )
+
+
+def _unfit_task(task: str, got: str) -> DataError:
+    return DataError(
+        f"the target does not fit the task {task!r}",
+        expected="two classes for 'binary', more for 'multiclass', numbers for several targets",
+        got=got,
+        fix="leave task out: it is found out from the target",
+    )
+
+
+def facts_of(table: Table, name: str) -> Facts:
+    """What is in one column; those of the others are not asked for."""
+    return table.all_facts([name])[name]
+
+
+def require_columns(table: Table, names: Sequence[str], what: str) -> None:
+    """Raise NameNotFoundError, with the nearest names, for a column that is not there."""
+    for name in names:
+        if name not in table.types:
+            raise NameNotFoundError(
+                f"{what}: {table.name} has no column {name!r}",
+                expected=f"one of {listed(table.columns)}",
+                got=repr(name),
+                fix=did_you_mean(name, table.columns),
+            )

@@ -1,0 +1,221 @@
+"""From a table to a trained model: understand the columns, hold some rows out, train, keep the best epoch."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import numpy as np
+
+from thalweg import cores, executors
+from thalweg.checks import Count, In, check_value, checked
+from thalweg.data import splits
+from thalweg.data.tables.opening import open_table
+from thalweg.data.tables.table import Table
+from thalweg.errors import DataError, NonFiniteError
+from thalweg.evaluation.population import Job, run_jobs
+from thalweg.executors.executor import Executor
+from thalweg.fields import dataclass
+from thalweg.tables import recipe
+from thalweg.tables.columns import schema_for, told
+from thalweg.tables.features import DTYPES
+from thalweg.tables.model import TableModel, combined
+from thalweg.tables.schema import Schema
+from thalweg.tables.targets import Targets, find_targets, require_columns
+from thalweg.training.progress import check_verbose
+from thalweg.training.time_limit import TimeLimit
+
+__all__ = ["train"]
+
+SAMPLE = 2048
+"""Rows that networks may look at when their weights get their first values."""
+FEWEST_ROWS = 4
+"""Fewer rows cannot be trained on and validated by."""
+
+
+@checked
+def train(
+    data: Any,
+    target: str | Sequence[str],
+    *,
+    categorical: Sequence[str] = (),
+    numeric: Sequence[str] = (),
+    dates: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    task: str | None = None,
+    validation: Any = 0.2,
+    group: str | None = None,
+    time: str | None = None,
+    epochs: Count | None = None,
+    time_limit: Annotated[float, In("(0, inf)")] | None = None,
+    members: Count | None = None,
+    seed: Annotated[int, In("[0, 4294967296)")] = 0,
+    threads: Count | None = None,
+    callbacks: Any = None,
+    verbose: bool | int | str = "auto",
+    executor: Executor | str | None = None,
+) -> TableModel:
+    """A model that tells one column of a table, or several, from the others.
+
+    Everything that is found out of the columns is printed first, in one table, and can be said instead.
+
+    Arguments:
+        data: a path, a data frame, a mapping from names to columns, a list of rows, or an open table.
+        target: the column that is to be told; several columns of numbers for several targets.
+        categorical, numeric, dates, ignore: columns that are to be used so, whatever they look like.
+        task: "regression" or "classification", where the target leaves it open; "binary", "multiclass", "multitarget".
+        validation: the share of the rows by which the best epoch is found, or a table of such rows (anything that
+            ``data`` can be). 0: none; the last epoch stays.
+        group: a column; rows of one group are on one side of the split.
+        time: a column; the validation rows are later than the others.
+        epochs, members: how long, and how many networks whose predictions are averaged; chosen unless given.
+        time_limit: seconds after which training ends, with what is best then.
+        threads: of all networks together.
+        callbacks: a function that makes further callbacks for one network.
+
+    Returns: the model; ``model.schema`` says what was found out, ``model.histories`` how training went.
+
+    Raises: NameNotFoundError for a column that is not there; DataError for a target that nothing can be learned of;
+        what opening a table raises.
+
+    Example: ``train("houses.csv", "price").save("houses.thalweg")``
+    """
+    began, verbose = clock.monotonic(), check_verbose(verbose)
+    table = data if isinstance(data, Table) else open_table(data)
+    len(table)  # only now a file is read, and the types of its columns are certain
+    targets = find_targets(table, target, task)
+    wanted = told(table, categorical, numeric, dates, ignore)
+    chosen, held_out = split_rows(table, targets, validation, group, time, seed)
+    schema = schema_for(table, targets, wanted, chosen)
+    if verbose:
+        for note in (*table.notes, *targets.notes):
+            print(note)
+        schema.show()
+    (x, y), *rest = _arrays(schema, targets, table, chosen, held_out)
+    validation_data = rest[0] if rest else None
+    plan = recipe.plan(schema, len(chosen), epochs=epochs, members=members)
+    seeds = np.random.SeedSequence(seed).generate_state(plan.members).tolist()
+    some = np.linspace(0, len(chosen) - 1, min(SAMPLE, len(chosen))).astype(np.int64)
+    sample = {name: array[some] for name, array in x.items()}
+    networks = [plan.build(own, sample) for own in seeds]
+    rounds = -(-len(networks) // cores.wanted(threads))
+
+    def watchers() -> list[Any]:
+        made = [*plan.callbacks(validation_data is not None), *(callbacks() if callbacks is not None else ())]
+        if time_limit is not None:
+            left = max(time_limit - (clock.monotonic() - began), 0.1)
+            made.append(TimeLimit(left / rounds))
+        return made
+
+    jobs = []
+    for network, own in zip(networks, seeds, strict=True):
+        if executor is not None:
+            network.executor = executors.meant(executor)
+        arguments = {"x": x, "y": y, "validation_data": validation_data, "seed": own}
+        jobs.append(Job(network, {**arguments, "batch_size": plan.batch_size, "epochs": plan.epochs}))
+    if len(jobs) == 1:
+        histories: list[Any] = [
+            networks[0].fit(**jobs[0].arguments, callbacks=watchers(), threads=threads, verbose=verbose)
+        ]
+    else:
+        histories = run_jobs(jobs, watchers, cores.wanted(threads), verbose)
+    for outcome in histories:
+        if isinstance(outcome, NonFiniteError):
+            raise outcome
+    model = combined(schema, networks)
+    model.histories = histories
+    return model
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The rows of a table by which the best epoch is found, as an index."""
+
+    table: Table
+    rows: np.ndarray
+
+
+def split_rows(
+    table: Table, targets: Targets, validation: Any, group: str | None, time: str | None, seed: int
+) -> tuple[np.ndarray, HeldOut | None]:
+    """The rows to train on, and those to find the best epoch by. Raises DataError if there are too few."""
+    known = targets.known
+    if isinstance(validation, bool) or not isinstance(validation, int | float):
+        other = validation if isinstance(validation, Table) else open_table(validation)
+        y = targets.of(other)
+        return known, HeldOut(other, np.flatnonzero(y >= 0 if y.ndim == 1 else np.isfinite(y).all(1)))
+    share = check_value("train", "validation", Annotated[float, In("[0, 1)")], float(validation))
+    if not share:
+        return known, None
+    held = max(1, round(len(known) * share))
+    if len(known) < FEWEST_ROWS:
+        raise DataError(
+            "there are too few rows to learn from",
+            expected=f"at least {FEWEST_ROWS} rows with a target",
+            got=f"{len(known)}",
+            fix="pass more rows, or validation=0 to train on all of them",
+        )
+    require_columns(table, [name for name in (group, time) if name is not None], "train")
+    train, rest = splits.parts(
+        len(known),
+        (len(known) - held, held),
+        classes=_strata(table, targets),
+        groups=None if group is None else np.unique(_keys(table, group, known), return_inverse=True)[1],
+        time=None if time is None else _keys(table, time, known),
+        seed=seed,
+    )
+    return known[train], HeldOut(table, known[rest])
+
+
+def _strata(table: Table, targets: Targets) -> np.ndarray | None:
+    """Classes, or tenths of the only target: each side of a split gets its share of them."""
+    y = targets.of(table, targets.known)
+    if targets.classes:
+        return y
+    if y.shape[1] > 1:
+        return None
+    return np.searchsorted(np.quantile(y[:, 0], np.linspace(0.1, 0.9, 9)), y[:, 0])
+
+
+def _keys(table: Table, name: str, rows: np.ndarray) -> np.ndarray:
+    """Values that can be compared with each other; missing ones first."""
+    values = table.values(name, rows)
+    return np.array([("" if value is None else str(value)) for value in values]) if values.dtype == object else values
+
+
+def _arrays(
+    schema: Schema, targets: Targets, table: Table, chosen: np.ndarray, held_out: HeldOut | None
+) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
+    """Inputs and targets of the rows to train on and of those held out, as a network of the plan takes them."""
+    if held_out is None:
+        parts, sides = encoded_parts(schema, table, [chosen]), [(table, chosen)]
+    else:
+        sides = [(table, chosen), (held_out.table, held_out.rows)]
+        if held_out.table is table:
+            parts = encoded_parts(schema, table, [chosen, held_out.rows])
+        else:
+            parts = [encoded_parts(schema, side, [rows])[0] for side, rows in sides]
+    return [(x, _told(schema, targets, *side)) for x, side in zip(parts, sides, strict=True)]
+
+
+def encoded_parts(schema: Schema, table: Table, parts: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """Inputs of several parts of a table. Each column is read once, and whole columns are there one at a time."""
+    arrays = [
+        {group: np.empty((len(rows), len(columns)), DTYPES[group]) for group, columns in schema.groups.items()}
+        for rows in parts
+    ]
+    for group, columns in schema.groups.items():
+        for place, column in enumerate(columns):
+            whole = table.encoded((column.encoding,))[group][:, 0]
+            for own, rows in zip(arrays, parts, strict=True):
+                own[group][:, place] = whole[rows]
+    return arrays
+
+
+def _told(schema: Schema, targets: Targets, table: Table, rows: np.ndarray) -> np.ndarray:
+    """The targets of some rows, numbers by the mean and the deviation of the training rows."""
+    y = targets.of(table, rows)
+    if y.ndim == 2:
+        y = ((y - np.array(schema.centers)) / np.array(schema.scales)).astype(np.float32)
+    return y

@@ -1,0 +1,190 @@
+"""From a table to a model, to a file and back, to predictions of raw rows."""
+
+import numpy as np
+import pytest
+from tests.tables.houses import houses
+
+import thalweg
+from thalweg.data.tables.opening import open_table
+from thalweg.errors import DataError, NameNotFoundError
+from thalweg.tables import TableModel, train
+
+DATA = houses()
+
+
+def without(data, *names):
+    return {name: values for name, values in data.items() if name not in names}
+
+
+@pytest.fixture(scope="module")
+def regression():
+    return train(without(DATA, "kind"), "price", epochs=40, verbose=0)
+
+
+@pytest.fixture(scope="module")
+def classes():
+    return train(without(DATA, "price"), "kind", epochs=10, verbose=0)
+
+
+class TestTraining:
+    def test_numbers_are_told_in_their_own_units(self, regression):
+        new = houses(seed=1)
+        told = regression.predict(new)
+        assert told.shape == (300, 1)
+        assert np.corrcoef(told[:, 0], new["price"])[0, 1] > 0.9
+
+    def test_classes_are_told_by_their_probabilities(self, classes):
+        new = houses(seed=1)
+        told = classes.predict(new)
+        np.testing.assert_allclose(told.sum(1), 1.0, rtol=1e-6)
+        assert classes.schema.classes == ("cheap", "dear")
+        assert (classes.labels(told) == new["kind"]).mean() > 0.8
+
+    def test_several_targets(self):
+        data = without(DATA, "kind")
+        data["rent"] = data["price"] / 300
+        model = train(data, ["price", "rent"], epochs=2, verbose=0)
+        assert model.predict(data).shape == (300, 2)
+        assert model.predict(data)[:, 0].mean() > 50 * model.predict(data)[:, 1].mean()
+
+    def test_the_same_seed_gives_the_same_bits(self):
+        first, second, other = (
+            train(without(DATA, "kind"), "price", epochs=2, seed=seed, verbose=0) for seed in (3, 3, 4)
+        )
+        np.testing.assert_array_equal(first.predict(DATA), second.predict(DATA))
+        assert not np.array_equal(first.predict(DATA), other.predict(DATA))
+
+    def test_members_are_averaged(self):
+        model = train(without(DATA, "price"), "kind", epochs=2, members=3, verbose=0)
+        assert len(model.histories) == 3
+        np.testing.assert_allclose(model.predict(DATA).sum(1), 1.0, rtol=1e-6)
+
+    def test_it_prints_what_it_found(self, capsys):
+        data = without(DATA, "kind")
+        data["price"] = np.where(np.arange(300) < 5, np.nan, data["price"])
+        train(data, "price", epochs=1, verbose=2)
+        printed = capsys.readouterr().out
+        assert "5 of 300 rows are left out: their price is missing" in printed
+        assert "target price: regression" in printed
+
+    def test_ten_rows(self):
+        data = {"a": np.arange(10.0), "y": np.arange(10.0) * 2}
+        assert np.isfinite(train(data, "y", epochs=2, verbose=0).predict(data)).all()
+
+    def test_three_rows_are_too_few(self):
+        with pytest.raises(DataError, match="too few rows"):
+            train({"a": [1.0, 2.0, 5.0], "y": [1.5, 2.0, 3.0]}, "y", verbose=0)
+
+    def test_a_class_seen_once(self):
+        data = without(DATA, "price")
+        data["kind"] = data["kind"].copy()
+        data["kind"][7] = "odd"
+        model = train(data, "kind", epochs=1, verbose=0)
+        assert model.schema.classes == ("cheap", "dear", "odd")
+
+    def test_groups_stay_together_and_time_goes_on(self):
+        from thalweg.tables.targets import find_targets
+        from thalweg.tables.training import split_rows
+
+        table = open_table(DATA)
+        targets = find_targets(table, "price")
+        chosen, held_out = split_rows(table, targets, 0.2, "zip_code", None, 0)
+        zips = DATA["zip_code"]
+        assert not set(zips[chosen]) & set(zips[held_out.rows])
+        chosen, held_out = split_rows(table, targets, 0.2, None, "sold", 0)
+        assert DATA["sold"][chosen].max() <= DATA["sold"][held_out.rows].min()
+
+    def test_validation_by_a_table_of_its_own(self):
+        model = train(without(DATA, "kind"), "price", validation=houses(40, seed=5), epochs=1, verbose=0)
+        assert "val_loss" in model.histories[0].history
+        assert model.schema.rows == 300
+
+    def test_no_validation(self):
+        model = train(without(DATA, "kind"), "price", validation=0, epochs=1, verbose=0)
+        assert "val_loss" not in model.histories[0].history
+
+
+class TestRawRows:
+    def test_columns_are_found_by_name(self, regression):
+        turned = dict(reversed(list(DATA.items())))
+        turned["more"] = np.arange(300)
+        np.testing.assert_array_equal(regression.predict(turned), regression.predict(DATA))
+
+    def test_one_row(self, regression):
+        row = {name: values[5] for name, values in DATA.items()}
+        expected = regression.predict(DATA)[5:6]
+        np.testing.assert_allclose(regression.predict(row), expected, rtol=1e-5)
+        np.testing.assert_allclose(regression.predict([row, row]), [expected[0]] * 2, rtol=1e-5)
+
+    def test_a_frame(self, regression):
+        pandas = pytest.importorskip("pandas")
+        np.testing.assert_array_equal(regression.predict(pandas.DataFrame(DATA)), regression.predict(DATA))
+
+    def test_a_file(self, regression, tmp_path):
+        from thalweg.data.tables.writing import write_table
+
+        write_table(tmp_path / "new.csv", DATA)
+        np.testing.assert_array_equal(regression.predict(tmp_path / "new.csv"), regression.predict(DATA))
+
+    def test_encoded_arrays(self, regression):
+        encoded = regression.encode(DATA)
+        assert {name: (array.shape, array.dtype.name) for name, array in encoded.items()} == {
+            "numbers": ((300, 2), "float32"),
+            "moments": ((300, 1), "int64"),
+            "codes": ((300, 3), "int32"),
+        }
+        np.testing.assert_array_equal(regression.predict(encoded), regression.predict(DATA))
+
+    def test_places_say_where_a_column_went(self, regression):
+        encoded = regression.encode(DATA)
+        ((group, place),) = regression.schema.places["rooms"]
+        np.testing.assert_array_equal(encoded[group][:, place], DATA["rooms"])
+
+    def test_what_was_never_seen_is_no_error(self, regression):
+        new = {**DATA, "town": np.full(300, "Atlantis", object), "size": np.full(300, np.nan)}
+        assert np.isfinite(regression.predict(new)).all()
+
+    def test_infinite_numbers_count_as_missing(self, regression):
+        gone, endless = ({**DATA, "size": np.full(300, value)} for value in (np.nan, np.inf))
+        np.testing.assert_array_equal(regression.predict(endless), regression.predict(gone))
+
+    def test_a_missing_column_is_named(self, regression):
+        with pytest.raises(NameNotFoundError, match="'rooms'"):
+            regression.predict(without(DATA, "rooms"))
+
+    def test_another_type_is_named(self, regression):
+        with pytest.raises(DataError, match="'rooms'"):
+            regression.predict({**DATA, "rooms": np.full(300, "four", object)})
+
+    def test_a_new_class_is_an_error_where_it_is_to_be_compared(self, classes):
+        with pytest.raises(DataError, match="'castle'"):
+            classes.evaluate({**DATA, "kind": np.full(300, "castle", object)}, verbose=0)
+
+    def test_evaluate_takes_the_target_from_the_table(self, classes):
+        loss, accuracy = classes.evaluate(DATA, verbose=0)
+        assert accuracy == pytest.approx((classes.labels(classes.predict(DATA)) == DATA["kind"]).mean())
+        assert loss > 0
+
+    def test_and_trains_on(self, classes, tmp_path):
+        classes.save(tmp_path / "m.thalweg")
+        again = thalweg.load_model(tmp_path / "m.thalweg")
+        before = again.evaluate(DATA, verbose=0)[0]
+        again.fit(DATA, epochs=1, verbose=0)
+        assert again.evaluate(DATA, verbose=0)[0] != before
+
+
+class TestFiles:
+    def test_the_same_bits_after_saving_and_loading(self, regression, classes, tmp_path):
+        for model in (regression, classes):
+            model.save(tmp_path / "m.thalweg")
+            again = thalweg.load_model(tmp_path / "m.thalweg")
+            assert isinstance(again, TableModel)
+            assert again.schema == model.schema
+            np.testing.assert_array_equal(again.predict(DATA), model.predict(DATA))
+
+    def test_copies_and_pickles_too(self, classes):
+        import copy
+        import pickle
+
+        for again in (copy.deepcopy(classes), pickle.loads(pickle.dumps(classes))):
+            np.testing.assert_array_equal(again.predict(DATA), classes.predict(DATA))
