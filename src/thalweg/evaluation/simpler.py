@@ -96,15 +96,14 @@ class Baselines(Section):
             said.append(f"The simpler models were trained on {self.trained_on} of the {self.of} rows.")
         if not self.as_good:
             said.append(f"The network is better than each simpler model here ({self.score}, paired, 95 %).")
-        for one in self.as_good[:1]:
-            if one.lead.high < 0:
-                said.append(f"A simpler model does better: {one.name}. Use it.")
-            else:
-                gap = f"{number(one.lead.value)}, {one.lead.interval}, in its {self.score}"
-                said.append(
-                    f"A simpler model does as well, as far as {self.rows} rows can show: {one.name}. "
-                    f"The network's lead of {gap}, may be chance."
-                )
+        better = [one.name for one in self.entrants[1:] if one.lead.high < 0]
+        if better:
+            said.append(f"Better than the network: {' and '.join(better)} ({self.score}, paired, 95 %).")
+        for one in [one for one in self.as_good if one.name not in better][:1]:
+            said.append(
+                f"A simpler model does as well, as far as {self.rows} rows can show: {one.name}. "
+                f"The difference in {self.score}, {number(one.lead.value)} {one.lead.interval}, may be chance."
+            )
         return said
 
     def plot(self, ax: Any = None) -> Any:
@@ -220,7 +219,7 @@ def baselines(
     entrants = [network]
     for name, model in models(inputs, known, threads, seed):
         begin = time.perf_counter()
-        _fit(model, inputs.take(rows), taught.truth[rows])
+        _fit(model, inputs.take(rows), taught.truth[rows], threads)
         took = time.perf_counter() - begin
         own = Answers(known.truth, _said(model, held, known), known.classes, known.targets)
         lead = _lead(known, own, names.index(by), -1 if by.startswith(FALLING) else 1, seed)
@@ -282,8 +281,10 @@ def models(inputs: Features, known: Answers, threads: int | None, seed: int) -> 
         yield "random forest", RandomForestRegressor(**forest)
 
 
-def _fit(model: Any, inputs: Features, truth: np.ndarray) -> None:
-    with warnings.catch_warnings():
+def _fit(model: Any, inputs: Features, truth: np.ndarray, threads: int | None) -> None:
+    from threadpoolctl import threadpool_limits  # scikit-learn brings it
+
+    with warnings.catch_warnings(), threadpool_limits(threads):
         warnings.simplefilter("ignore")  # about convergence, or columns without a value: what comes out is judged
         model.fit(inputs.all, truth[:, 0] if truth.ndim == 2 and truth.shape[1] == 1 else truth)
 
