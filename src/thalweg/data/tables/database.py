@@ -15,21 +15,17 @@ from typing import Any
 from thalweg import cores
 from thalweg.errors import DataError, FileFormatError, InsufficientMemoryError, StorageError, ThalwegError
 
-__all__ = ["connect", "explained", "file_name", "literal", "quoted", "temporary_folder"]
+__all__ = ["connect", "explained", "file_name", "limit_memory", "literal", "quoted", "temporary_folder"]
 
 
 def connect() -> Any:
-    """A database in memory that never downloads or loads anything, on as many threads as thalweg itself may use.
-
-    What does not fit goes to the system's folder for temporary files, not into the user's working folder.
-    """
+    """A database in memory that never downloads or loads anything, on as many threads as thalweg itself may use."""
     import duckdb
 
     with explained("the table"):
         database = duckdb.connect(
             config={
                 "threads": int(cores.wanted(None)),
-                "temp_directory": os.path.join(tempfile.gettempdir(), f"thalweg-{os.getpid()}"),
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
                 "allow_community_extensions": "false",
@@ -37,7 +33,14 @@ def connect() -> Any:
             }
         )
         database.execute("set TimeZone = 'UTC'")  # moments without a zone are taken as they stand
+        database.execute("set temp_directory = ''")  # not the user's working folder
         return database
+
+
+def limit_memory(database: Any, limit_bytes: int) -> None:
+    """Let a database take so much, and what is more go to a folder of its own among the system's temporary files."""
+    database.execute(f"set temp_directory = {literal(str(temporary_folder(database)))}")
+    database.execute(f"set memory_limit = '{limit_bytes >> 20}MiB'")
 
 
 def temporary_folder(owner: object) -> Path:

@@ -90,7 +90,7 @@ class Number(Encoding):
     def sql(self, expression: str, kind: str) -> str:
         if kind not in ("number", "integer", "boolean"):
             raise self.unfit(f"a column of type {kind}", "numbers")
-        value = f"{expression}::double" if kind == "number" else f"{expression}::bigint::double"
+        value = f"{expression}::double"
         if self.offset:
             value = f"({value} - {literal(float(self.offset))})"
         # To DuckDB NaN is above all numbers, and no value is not below.

@@ -16,7 +16,7 @@ COUNTED = {"text": 20_000, "integer": 20_000, "boolean": 2, "number": 1000, "dat
 """Type -> up to so many different values each of them is counted."""
 AT_ONCE = 50
 """Columns in one query: what it holds at a time is in proportion to that."""
-SAMPLE_ROWS = 100_000
+SAMPLE_ROWS = 50_000
 """Quantiles are those of about so many rows, evenly spaced: a share then is right to a third of a percent or better."""
 NEARLY_ALL = 0.8
 """From this share of different values on it is asked whether all differ, as in a column of names for rows."""

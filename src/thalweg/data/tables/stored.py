@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from thalweg.data.tables import arrow
 from thalweg.data.tables.database import explained, quoted
 from thalweg.data.tables.encodings import Encoding
-from thalweg.data.tables.table import Table
+from thalweg.data.tables.table import Table, grouped, places
 from thalweg.errors import ThalwegError
 from thalweg.fields import dataclass
 
@@ -105,6 +105,7 @@ class DatabaseFile:
             return explanation
 
 
+T = TypeVar("T")
 _numbers = itertools.count()
 
 
@@ -129,10 +130,20 @@ class StoredTable(Table):
         with self._lock:
             if self._height is None:
                 with explained(self.name):
-                    self.types = dict(self.source.load(self.database))
+                    self.types = dict(self._asked(lambda: self.source.load(self.database)))
                     self.notes = tuple(self.source.notes)
                     self._height = self.database.execute("select count(*) from data").fetchone()[0]
             return self._height
+
+    def _asked(self, ask: Callable[[], T]) -> T:
+        """The answer, with all memory that there is if it does not come with less."""
+        import duckdb
+
+        try:
+            return ask()
+        except duckdb.OutOfMemoryException:
+            self.database.execute("reset memory_limit")
+            return ask()
 
     def raw(self, name: str) -> np.ndarray:
         kind = self._kind(name)
@@ -152,28 +163,44 @@ class StoredTable(Table):
             whole[missing] = None
         return whole
 
-    def encoded_column(self, encoding: Encoding) -> np.ndarray:
-        kind = self._kind(encoding.column)
-        return np.asarray(self._column(encoding.sql(self._place(encoding.column), kind)))
+    def fill(self, arrays: Mapping[str, np.ndarray], encodings: Sequence[Encoding], index: np.ndarray | None) -> None:
+        # All columns in one pass, a piece of rows at a time: one by one each would write with long strides.
+        order = None if index is None or bool(np.all(index[1:] >= index[:-1])) else np.argsort(index, kind="stable")
+        wanted = index if index is None or order is None else index[order]
+        start = 0
+        for columns in self._pieces(encodings):
+            end = start + len(columns[0])
+            first, last = (start, end) if wanted is None else np.searchsorted(wanted, (start, end))
+            here = None if wanted is None else wanted[first:last] - start
+            there = slice(first, last) if order is None else order[first:last]
+            for (group, place), column in zip(places(encodings), columns, strict=True):
+                arrays[group][there, place] = column if here is None else column[here]
+            start = end
 
     def chunks(self, encodings: Sequence[Encoding], size: int = 65536) -> Iterator[dict[str, np.ndarray]]:
         if self.rows is not None:
             yield from super().chunks(encodings, size)
             return
-        import duckdb
-
         for encoding in encodings:
             self.require(encoding.column)
+        collected = _Collected(encodings, size)
+        for columns in self._pieces(encodings):
+            yield from collected.add(columns)
+        yield from collected.rest()
+
+    def _pieces(self, encodings: Sequence[Encoding]) -> Iterator[list[np.ndarray]]:
+        """Columns as numbers, a piece of all rows at a time; from the file, if the database has not read it yet."""
+        import duckdb
+
+        if not encodings:
+            return
         asked = ", ".join(e.sql(self._place(e.column), self.types[e.column]) for e in encodings)
         names = dict.fromkeys(encoding.column for encoding in encodings)
         source = "data" if self._height is not None else f"({self.source.select(names)})"
-        collected = _Collected(encodings, size)
         try:
-            for columns in arrow.pieces(self.database, f"select {asked} from {source}"):
-                yield from collected.add(columns)
+            yield from arrow.pieces(self.database, f"select {asked} from {source}")
         except (arrow.StreamError, duckdb.Error) as error:
             raise self.source.misfit(error) from error
-        yield from collected.rest()
 
     def _kind(self, name: str) -> str:
         self.height()  # only then the type is certain
@@ -182,7 +209,8 @@ class StoredTable(Table):
     def _column(self, expression: str) -> np.ndarray:
         self.height()
         with self._lock, explained(self.name):
-            answer = self.database.execute(f"select {expression} as it from data").fetchnumpy()["it"]
+            asked = f"select {expression} as it from data"
+            answer = self._asked(lambda: self.database.execute(asked).fetchnumpy()["it"])
         return answer if isinstance(answer, np.ma.MaskedArray) else np.asarray(answer)
 
     def query(self, what: Sequence[str], names: Sequence[str], rest: str = "", every: int = 1) -> list[tuple[Any, ...]]:
@@ -190,7 +218,7 @@ class StoredTable(Table):
         columns = [f"{self._place(name)}{kinds.get(self._kind(name), '')}" for name in names]
         asked = f"select {', '.join(what)} from {self._rows_only(every)} {rest}".format(*columns)
         with self._lock, explained(self.name):
-            answers: list[tuple[Any, ...]] = self.database.execute(asked).fetchall()
+            answers: list[tuple[Any, ...]] = self._asked(lambda: self.database.execute(asked).fetchall())
         return answers
 
     def _place(self, name: str) -> str:
@@ -215,16 +243,10 @@ class _Collected:
 
     def __init__(self, encodings: Sequence[Encoding], size: int) -> None:
         self.encodings = encodings
+        self.places = places(encodings)
         self.size = size
         self.filled = 0
-        self.arrays = self._empty()
-
-    def _empty(self) -> dict[str, np.ndarray]:
-        groups: dict[str, list[Encoding]] = {}
-        for encoding in self.encodings:
-            groups.setdefault(encoding.group, []).append(encoding)
-        self.places = [(e.group, groups[e.group].index(e)) for e in self.encodings]
-        return {group: np.empty((self.size, len(several)), several[0].dtype) for group, several in groups.items()}
+        self.arrays = grouped(encodings, size)
 
     def add(self, columns: Sequence[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
         """Those that have become full."""
@@ -236,7 +258,7 @@ class _Collected:
             start, self.filled = start + count, self.filled + count
             if self.filled == self.size:
                 yield self.arrays
-                self.arrays, self.filled = self._empty(), 0
+                self.arrays, self.filled = grouped(self.encodings, self.size), 0
 
     def rest(self) -> Iterator[dict[str, np.ndarray]]:
         """The last one, which may be shorter."""

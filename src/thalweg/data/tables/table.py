@@ -16,7 +16,7 @@ from thalweg.data.tables.encodings import Encoding
 from thalweg.data.tables.facts import Facts
 from thalweg.errors import DataError, NameNotFoundError, did_you_mean, listed
 
-__all__ = ["TYPES", "Rows", "Table"]
+__all__ = ["TYPES", "Rows", "Table", "grouped", "places"]
 
 TYPES = ("number", "integer", "boolean", "date", "text")
 """What a column can be."""
@@ -56,9 +56,9 @@ class Table:
         """A column of all that was opened, as ``values`` describes it."""
         raise NotImplementedError(f"{type(self).__name__} has no raw()")
 
-    def encoded_column(self, encoding: Encoding) -> np.ndarray:
-        """A column of all that was opened, as numbers."""
-        raise NotImplementedError(f"{type(self).__name__} has no encoded_column()")
+    def fill(self, arrays: Mapping[str, np.ndarray], encodings: Sequence[Encoding], index: np.ndarray | None) -> None:
+        """Put columns as numbers into what ``grouped`` gives. Arguments: which rows of all that was opened."""
+        raise NotImplementedError(f"{type(self).__name__} has no fill()")
 
     def chosen(self, rows: np.ndarray) -> Table:
         """The same with other ``rows``, which count in all that was opened."""
@@ -93,25 +93,20 @@ class Table:
         Shapes: (rows,): float64 for numbers, int64 for whole numbers (float64 where some are missing), bool for truth
         values (objects where some are missing), datetime64[us], objects for text. Missing are NaN, NaT and None.
         """
-        return self._of_rows(self.raw(self.require(name)), rows)
+        whole = self.raw(self.require(name))
+        index = self._index(rows)
+        return whole if index is None else whole[index]
 
     def encoded(self, encodings: Sequence[Encoding], rows: Rows | None = None) -> dict[str, np.ndarray]:
         """Columns as numbers: group -> (rows, columns of the group), in the order of the encodings.
 
         The groups are those of the encodings: ``"numbers"`` float32, ``"codes"`` int32, ``"moments"`` int64.
         """
-        groups: dict[str, list[Encoding]] = {}
         for encoding in encodings:
             self.require(encoding.column)
-            groups.setdefault(encoding.group, []).append(encoding)
-        height = (
-            len(range(*rows.indices(len(self)))) if isinstance(rows, slice) else len(self if rows is None else rows)
-        )
-        arrays = {}
-        for group, several in groups.items():
-            arrays[group] = np.empty((height, len(several)), several[0].dtype)
-            for place, encoding in enumerate(several):
-                arrays[group][:, place] = self._of_rows(self.encoded_column(encoding), rows)
+        index = self._index(rows)
+        arrays = grouped(encodings, self.height() if index is None else len(index))
+        self.fill(arrays, encodings, index)
         return arrays
 
     def chunks(self, encodings: Sequence[Encoding], size: int = 65536) -> Iterator[dict[str, np.ndarray]]:
@@ -160,9 +155,31 @@ class Table:
             total = total * np.uint64(0x9E3779B97F4A7C15) + _hashed(self.values(name))
         return total
 
-    def _of_rows(self, whole: np.ndarray, rows: Rows | None) -> np.ndarray:
-        own = whole if self.rows is None else whole[self.rows]
-        return own if rows is None else own[rows]
+    def _index(self, rows: Rows | None) -> np.ndarray | None:
+        """Which rows of all that was opened these are; None for all of them."""
+        if rows is None:
+            return None if self.rows is None else np.asarray(self.rows)
+        own = np.arange(self.height()) if self.rows is None else np.asarray(self.rows)
+        return np.asarray(own[rows])
+
+
+def grouped(encodings: Sequence[Encoding], height: int) -> dict[str, np.ndarray]:
+    """Group -> room for its columns, in the order of the encodings. Shapes: (height, encodings of the group)."""
+    several: dict[str, list[Encoding]] = {}
+    for encoding in encodings:
+        several.setdefault(encoding.group, []).append(encoding)
+    return {group: np.empty((height, len(own)), own[0].dtype) for group, own in several.items()}
+
+
+def places(encodings: Sequence[Encoding]) -> list[tuple[str, int]]:
+    """For each encoding the group and the column in it."""
+    counted: dict[str, int] = {}
+    found = []
+    for encoding in encodings:
+        place = counted.get(encoding.group, 0)
+        found.append((encoding.group, place))
+        counted[encoding.group] = place + 1
+    return found
 
 
 def _hashed(values: np.ndarray) -> np.ndarray:

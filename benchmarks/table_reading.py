@@ -1,0 +1,160 @@
+"""How fast a CSV becomes numbers, beside DuckDB that only reads it, and how fast predictions pass from CSV to CSV.
+
+``python -m benchmarks.table_reading [--rows 1000000]``; of 30 columns 20 are decimal numbers, 6 whole ones, 4 text.
+Each figure is of a process of its own, with all imports but NumPy's; the peak is that of the whole process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks import nuisances
+
+if TYPE_CHECKING:  # what is measured imports it
+    from thalweg.data.tables.encodings import Encoding
+    from thalweg.data.tables.table import Table
+
+FLOAT_BYTES = 4
+
+
+def made(path: Path, rows: int) -> None:
+    """Write the table."""
+    from thalweg.data.tables.writing import write_table
+
+    random = np.random.default_rng(0)
+    words = np.array([f"town {number}" for number in range(50)], object)
+    columns: dict[str, np.ndarray] = {f"x{place}": np.round(random.normal(0, 100, rows), 4) for place in range(20)}
+    columns |= {f"k{place}": random.integers(0, 10 ** (place + 1), rows) for place in range(6)}
+    columns |= {f"c{place}": words[random.integers(0, 50, rows)] for place in range(4)}
+    write_table(path, columns)
+
+
+def duckdb_alone(path: Path) -> None:
+    """DuckDB reads the file into a table in memory, on as many threads as there are cores."""
+    import duckdb
+
+    duckdb.connect().execute("create table data as select * from read_csv(?)", [str(path)])
+
+
+def opened(path: Path) -> None:
+    """The table is opened: all of it is read, and its types are certain."""
+    from thalweg.data.tables.opening import open_table
+
+    len(open_table(path))
+
+
+def encoded(path: Path) -> None:
+    """Opened, facts about each column found, all of it as float32 numbers and int32 codes."""
+    from thalweg.data.tables.opening import open_table
+
+    table = open_table(path)
+    table.encoded(_encodings(table))
+
+
+def predicted(path: Path) -> None:
+    """Read a piece at a time with known types, summed up instead of predicted, written as one column."""
+    from thalweg.data.tables.opening import open_table
+    from thalweg.data.tables.writing import TableWriter
+
+    types = _types()
+    table = open_table(path, types=types)
+    with TableWriter(path.with_suffix(".out.csv")) as writer:
+        for piece in table.chunks(_known_encodings()):
+            writer.write({"prediction": piece["numbers"].sum(axis=1)})
+
+
+def with_nuisances(path: Path) -> None:
+    """A file with every nuisance at once, which is written anew before it is read."""
+    from thalweg.data.tables.opening import open_table
+
+    table = open_table(path.with_name("nuisances.csv"))
+    assert table.types == nuisances.TYPES, "each column is what it was"
+
+
+def _encodings(table: Table) -> list[Encoding]:
+    from thalweg.data.tables.encodings import Codes, Number
+
+    facts = table.all_facts()
+    return [
+        Codes(name, tuple(value for value, _ in facts[name].frequent))
+        if kind == "text"
+        else Number(name, facts[name].quantiles[0.5])
+        for name, kind in table.types.items()
+    ]
+
+
+def _types() -> dict[str, str]:
+    letters = {"x": (20, "number"), "k": (6, "integer"), "c": (4, "text")}
+    return {f"{letter}{place}": kind for letter, (count, kind) in letters.items() for place in range(count)}
+
+
+def _known_encodings() -> list[Encoding]:
+    from thalweg.data.tables.encodings import Codes, Number
+
+    towns = tuple(f"town {number}" for number in range(50))
+    return [Codes(name, towns) if kind == "text" else Number(name, 0.5) for name, kind in _types().items()]
+
+
+JOBS: dict[str, Callable[[Path], None]] = {
+    job.__name__: job for job in (duckdb_alone, opened, encoded, predicted, with_nuisances)
+}
+
+
+def measured(name: str, path: Path, tries: int) -> tuple[float, float, float]:
+    """Least seconds, of the processor too, and most bytes, of several processes."""
+    command = [sys.executable, "-m", "benchmarks.table_reading", "--job", name, str(path)]
+    outputs = [subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(tries)]
+    wall, processor, peak = zip(*(map(float, output.split()) for output in outputs), strict=True)
+    return min(wall), min(processor), max(peak)
+
+
+def run(name: str, path: Path) -> None:
+    """One job in this process; prints what it took."""
+    start, start_processor = perf_counter(), process_time()
+    JOBS[name](path)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(perf_counter() - start, process_time() - start_processor, peak)
+
+
+def main() -> None:
+    """Print the table of all jobs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--tries", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="keep the files here, and take them from here")
+    parser.add_argument("--only", nargs="+", choices=JOBS)
+    parser.add_argument("--job", nargs=2, metavar=("NAME", "FILE"))
+    options = parser.parse_args()
+    if options.job:
+        run(options.job[0], Path(options.job[1]))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(options.folder or temporary) / f"table_{options.rows}.csv"
+        if not path.exists():
+            made(path, options.rows)
+            with open(path.with_name("nuisances.csv"), "wb") as file:
+                file.writelines(nuisances.lines(nuisances.columns(options.rows)))
+        print(f"{options.rows:,} rows x {len(_types())} columns, {path.stat().st_size / 1e6:.0f} MB of CSV")
+        print(f"{'':16}{'seconds':>9}{'of CPU':>9}{'to DuckDB':>11}{'rows/s':>12}{'peak MB':>9}")
+        alone = None
+        for name in options.only or JOBS:
+            wall, processor, peak = measured(name, path, options.tries)
+            alone = alone or wall
+            rate = options.rows / wall
+            print(f"{name:16}{wall:9.2f}{processor:9.2f}{wall / alone:11.2f}{rate:12,.0f}{peak / 1e6:9.0f}", flush=True)
+        limit = 1.5 * options.rows * len(_types()) * FLOAT_BYTES + 300e6
+        print(f"bars: encoded at most 1.5 times DuckDB and {limit / 1e6:.0f} MB; predicted at least 200,000 rows/s")
+
+
+if __name__ == "__main__":
+    main()
