@@ -98,11 +98,17 @@ def open_table(
         )
     else:
         opened = _described(database, path, ending)
-    limit_memory(database, LEAST_BYTES + path.stat().st_size // 4 + COLUMN_BYTES * len(opened.types))
+    limit_memory(database, LEAST_BYTES + _unpacked_bytes(path) // 4 + COLUMN_BYTES * len(opened.types))
     table = StoredTable(name or called, database, opened)
     if ending not in PARQUET and not types:
         table.height()  # what is in text is certain only when all has been seen
     return table
+
+
+def _unpacked_bytes(path: Path) -> int:
+    """About how many a file has, or would have as text."""
+    packed = {".gz": 5, ".parquet": 3, ".pq": 3}
+    return path.stat().st_size * packed.get(path.suffix.lower(), 1)
 
 
 def require_file(path: Path) -> None:
