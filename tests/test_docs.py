@@ -28,6 +28,10 @@ class Example(NamedTuple):
     output: str | None  # what the page says that it prints; "..." stands for anything
 
 
+NEEDS = {"docs/sklearn.md": ("sklearn",)}
+"""What the examples of a page need beside thalweg."""
+
+
 def examples() -> list:
     """One parameter per example and those that go on with it; slow if they train."""
     groups: list[list[Example]] = []
@@ -44,7 +48,10 @@ def examples() -> list:
         pytest.param(
             group,
             id=group[0].name,
-            marks=[pytest.mark.slow] if any(".fit(" in example.code for example in group) else [],
+            marks=[
+                *([pytest.mark.slow] if any(".fit(" in example.code for example in group) else []),
+                *(pytest.mark.needs(package) for package in NEEDS.get(group[0].name.partition(":")[0], ())),
+            ],
         )
         for group in groups
     ]

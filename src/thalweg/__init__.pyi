@@ -21,6 +21,7 @@ from thalweg import optimizers as optimizers
 from thalweg import random as random
 from thalweg import regularizers as regularizers
 from thalweg import saving as saving
+from thalweg import sklearn as sklearn
 from thalweg import tables as tables
 from thalweg import utils as utils
 from thalweg import visualization as visualization

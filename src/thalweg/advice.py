@@ -113,7 +113,8 @@ ADVICE = (
         "readers of folders, texts and streams",
         "*dataset_from_* utils.PyDataset utils.Sequence *ImageDataGenerator *TimeseriesGenerator *Iterator "
         "utils.split_dataset",
-        "fit takes arrays, also mapped from files (np.load(path, mmap_mode='r')): read the files into one first; "
+        "fit takes arrays, also mapped from files (np.load(path, mmap_mode='r')), and "
+        "utils.image_dataset_from_directory makes them of a folder of pictures; "
         "train_validation_test_split divides them, the layers Random... augment images",
     ),
     Advice(
@@ -135,7 +136,7 @@ ADVICE = (
     Advice(
         "wrappers for scikit-learn",
         "wrappers*",
-        "out of scope for now; thalweg.cross_validate, compare and fit_many do what they are wrapped for",
+        "use thalweg.sklearn.MLPClassifier and MLPRegressor (docs/sklearn.md), or thalweg.cross_validate and compare",
     ),
     Advice(
         "nested structures",

@@ -206,6 +206,12 @@ class Prediction:
         """Rows of a piece where they do not matter to each other; None where they do."""
         return prediction_rows(self.net, self.training)
 
+    def on(self, state: State) -> Prediction:
+        """The same by another state, which has the same parameters."""
+        other = Prediction(self.net, self.programs.on(state), self.training)
+        other.piece = self.piece
+        return other
+
     def size(self, batch: int, count: int) -> int:
         """Rows of a piece, if the user asks for ``batch`` and there are ``count``."""
         return min(batch, count) if self.piece is None else self.piece

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 from thalweg.executors.executor import Executor, Program, leaf_types
@@ -48,6 +48,12 @@ class Programs:
         """Give the states the shapes that these programs take: other programs may have wanted other running sums."""
         for name, kind in self._states.items():
             self.state.add(name, kind, self.starts.get(name, 0))
+
+    def on(self, state: State) -> Programs:
+        """These programs, and those that either will make, on another state, which has the same parameters."""
+        other = replace(self, state=state)
+        other.claim_states()
+        return other
 
     def _compiled(self, key: Hashable, build: Callable[[], Step], gather: bool) -> Program:
         began = time.perf_counter()

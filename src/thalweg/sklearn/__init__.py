@@ -1,0 +1,39 @@
+"""Estimators for scikit-learn: its multilayer perceptrons under their own names, defaults and mathematics.
+
+scikit-learn is an extra. What is named here is loaded when it is first used, so that the package can be looked at
+without it.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from thalweg.absent import answers
+from thalweg.errors import MissingPackageError
+
+if TYPE_CHECKING:
+    from thalweg.sklearn.classifier import MLPClassifier as MLPClassifier
+    from thalweg.sklearn.regressor import MLPRegressor as MLPRegressor
+
+_HOMES = {"MLPClassifier": "classifier", "MLPRegressor": "regressor"}
+
+__all__ = ["MLPClassifier", "MLPRegressor"]
+
+
+def __getattr__(name: str) -> Any:
+    """Raises MissingPackageError without scikit-learn."""
+    if name not in _HOMES:
+        return answers(__name__)(name)
+    try:
+        import sklearn
+    except ImportError as error:
+        raise MissingPackageError(
+            f"thalweg.sklearn.{name} needs the package scikit-learn",
+            expected="scikit-learn 1.6 or later",
+            got=str(error),
+            fix="pip install 'thalweg[sklearn]'",
+        ) from error
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
