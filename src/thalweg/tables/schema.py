@@ -44,7 +44,8 @@ class Column:
         low, high: the extremes. Of dates in days from ``origin``.
         quantiles: share -> value of numbers.
         offset: what is taken from a number while it is in double precision, as ``Number`` says.
-        origin: microseconds since the beginning of 1970 from which the days of dates are counted.
+        origin: microseconds since the beginning of 1970 from which the days of dates are counted: the beginning of the
+            year in the middle.
         cycles: in which a date stands somewhere, see ``layers.DateCycles``.
         categories: that have a place of their own, in order of frequency.
     """

@@ -167,13 +167,21 @@ def deal_rows(
         folds = splits.folds(len(known), count, classes=classes, groups=groups, seed=seed)
         everything = np.arange(len(known))
         pairs = [(np.setdiff1d(everything, held), held) for held in folds if 0 < len(held) < len(known)]
-        if pairs:
-            return [Part(known[train], HeldOut(table, known[held])) for train, held in pairs]
-    held = max(1, round(len(known) * share))
-    moments = None if time is None else _keys(table, time, known)
-    sizes = (len(known) - held, held)
-    train, rest = splits.parts(len(known), sizes, classes=classes, groups=groups, time=moments, seed=seed)
-    return [Part(known[train], HeldOut(table, known[rest]))]
+    else:
+        held = max(1, round(len(known) * share))
+        moments = None if time is None else _keys(table, time, known)
+        sizes = (len(known) - held, held)
+        train, rest = splits.parts(len(known), sizes, classes=classes, groups=groups, time=moments, seed=seed)
+        pairs = [(train, rest)]
+    if targets.classes and classes is not None and group is None and time is None:
+        pairs = [_with_every_class(*pair, classes) for pair in pairs]
+    return [Part(known[train], HeldOut(table, known[rest]) if len(rest) else None) for train, rest in pairs]
+
+
+def _with_every_class(train: np.ndarray, rest: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The two sides, with all rows of a class that only those held out have on the other one."""
+    alone = ~np.isin(classes[rest], classes[train])
+    return np.sort(np.concatenate([train, rest[alone]])), rest[~alone]
 
 
 def _strata(table: Table, targets: Targets) -> np.ndarray | None:
