@@ -43,12 +43,16 @@ def mnist() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     return x.reshape(len(x), -1).astype(np.float32) / 255, y
 
 
-def mnist_case(dtype: str, iterations: int, **options: Any) -> Callable[[Any, dict[str, Any]], Any]:
-    """The networks of ``bench_mnist.py``."""
+def mnist_case(
+    dtype: str, iterations: int, thalwegs: str | None = None, **options: Any
+) -> Callable[[Any, dict[str, Any]], Any]:
+    """The networks of ``bench_mnist.py``; ``thalwegs`` is what ``dtype=`` of ours says."""
 
     def run(module: Any, own: dict[str, Any]) -> Any:
         x, y = mnist()
         fixed = {"hidden_layer_sizes": (100, 100), "alpha": 1e-4, "tol": 1e-4, "random_state": 1}
+        if module is ours:
+            own = {**own, "dtype": thalwegs}
         return module.MLPClassifier(**fixed, **options, **own, max_iter=iterations).fit(x.astype(dtype), y)
 
     return run
@@ -76,6 +80,8 @@ def search_case(module: Any, own: dict[str, Any]) -> Any:
 CASES = [
     Case("MNIST 784-100-100-10, adam, float32", mnist_case("float32", 5)),
     Case("MNIST 784-100-100-10, sgd, float32", mnist_case("float32", 5, solver="sgd", learning_rate_init=0.2)),
+    Case("MNIST 784-100-100-10, adam, float32 and mixed_bfloat16", mnist_case("float32", 5, "mixed_bfloat16")),
+    Case("MNIST 784-100-100-10, adam, float64 and float32", mnist_case("float64", 5, "float32")),
     Case("MNIST 784-100-100-10, adam, float64", mnist_case("float64", 5)),
     Case("digits 64-100-10, adam, until it stops", small_case(load_digits, "MLPClassifier")),
     Case("iris 4-100-3, adam, until it stops", small_case(load_iris, "MLPClassifier", max_iter=1000)),

@@ -250,6 +250,14 @@ def test_the_network_as_a_model_predicts_the_same_and_can_be_saved(tmp_path):
 def test_dtype_can_be_chosen():
     made = regressor(dtype="float32").fit(ROWS, NUMBERS)
     assert made.predict(ROWS).dtype == made.coefs_[0].dtype == np.float32
+    rounded = regressor(dtype="mixed_bfloat16").fit(ROWS, NUMBERS)
+    assert rounded.coefs_[0].dtype == np.float32
+    assert rounded.loss_curve_ == pytest.approx(made.loss_curve_, rel=0.01)
+    assert rounded.loss_curve_ != made.loss_curve_
+    again = pickle.loads(pickle.dumps(rounded)).predict(ROWS)
+    assert (
+        again.tolist() == rounded.predict(ROWS).tolist() == rounded.to_model().predict(ROWS, verbose=0)[:, 0].tolist()
+    )
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
