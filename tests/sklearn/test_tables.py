@@ -44,7 +44,9 @@ def regressor(**options):
 @pytest.mark.parametrize("kind", [TableClassifier, TableRegressor])
 def test_all_checks_of_scikit_learn_pass(kind):
     warnings.simplefilter("ignore")
-    results = check_estimator(kind(members=1, epochs=20), on_skip=None, on_fail=None)
+    rounding = {"check_methods_subset_invariance": "asks for 1e-7, and predictions are float32: docs/sklearn.md"}
+    estimator = kind(members=1, epochs=20)
+    results = check_estimator(estimator, on_skip=None, on_fail=None, expected_failed_checks=rounding)
     failed = [(result["check_name"], result["exception"]) for result in results if result["status"] == "failed"]
     assert failed == []
     assert len(results) > 40
@@ -74,6 +76,13 @@ def test_another_library_of_frames_gives_the_same():
     x = frame()
     made = regressor().fit(x, NUMBERS)
     np.testing.assert_array_equal(made.predict(pl.from_pandas(x)), made.predict(x))
+
+
+def test_a_row_alone_differs_by_rounding_at_most():
+    x = frame()[:20]
+    made = regressor(epochs=2).fit(frame(), NUMBERS)
+    alone = np.concatenate([made.predict(x[i : i + 1]) for i in range(20)])
+    assert alone == pytest.approx(made.predict(x), rel=1e-5, abs=1e-5)
 
 
 def test_several_targets_arrays_and_column_names_that_are_numbers():
