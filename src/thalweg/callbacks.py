@@ -17,6 +17,7 @@ from thalweg.training.monitors import EarlyStopping as EarlyStopping
 from thalweg.training.monitors import ModelCheckpoint as ModelCheckpoint
 from thalweg.training.monitors import ReduceLROnPlateau as ReduceLROnPlateau
 from thalweg.training.tensorboard import TensorBoard as TensorBoard
+from thalweg.training.time_limit import TimeLimit as TimeLimit
 
 if not TYPE_CHECKING:
     __getattr__ = absent.answers(__name__)

@@ -73,7 +73,7 @@ def test_profile_takes_a_file(saved, digits, data):
 )
 def test_bad_options_are_errors_in_four_parts(digits, arguments, said):
     found = call(*arguments)
-    assert found.exit_code == 1
+    assert found.exit_code == (1 if "no such file" in arguments or "numpy" in arguments else 2)
     assert found.stdout == ""
     assert found.stderr.startswith("Error: ")
     assert said in found.stderr
@@ -84,6 +84,6 @@ def test_a_level_of_debugging_that_does_not_exist_is_an_error_line(digits, monke
     monkeypatch.setenv("THALWEG_DEBUG", "abc")
     for command in ("explain", "profile", "train"):
         found = call(command, "mnist")
-        assert found.exit_code == 1
+        assert found.exit_code == 2
         assert "THALWEG_DEBUG" in found.stderr
         assert "Traceback" not in found.stderr

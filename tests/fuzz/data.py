@@ -16,7 +16,8 @@ import numpy as np
 from tests.fuzz import edits
 from tests.fuzz.running import Outcome, tried
 
-from thalweg.cli import data, images
+from thalweg.cli import data
+from thalweg.data import image_files
 
 SHAPE = (8, 8, 1)
 _PIXELS = (np.arange(64 * 12).reshape(12, 8, 8) * 37 % 256).astype(np.uint8)
@@ -72,8 +73,8 @@ def run(case: str) -> Outcome:
     path = Path(name)
     path.write_bytes(edits.applied(whole, changes))
     if path.suffix == ".npz":
-        return tried(lambda: data.load(name))
-    return tried(lambda: images.read_all([path], (8, 8) if "idx" in name else SHAPE))
+        return tried(lambda: data.load(name).cut())
+    return tried(lambda: image_files.read_all([path], (8, 8) if "idx" in name else SHAPE))
 
 
 def smaller(case: str) -> Iterator[str]:

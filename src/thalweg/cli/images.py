@@ -1,119 +1,190 @@
-"""Image files for ``thalweg predict``: pictures, arrays of NumPy, idx files."""
+"""What train, evaluate and predict do with images."""
 
 from __future__ import annotations
 
-import gzip
-import warnings
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from thalweg.data import idx, numpy_files
-from thalweg.data.numpy_files import reading
-from thalweg.errors import FileFormatError, MissingPackageError, ShapeError
+from thalweg import callbacks, evaluation
+from thalweg.cli import kept, networks
+from thalweg.cli.data import Images, Part, Pile
+from thalweg.cli.kept import Kept
+from thalweg.cli.options import Common
+from thalweg.cli.reporting import Teller
+from thalweg.data import image_files, pictures
+from thalweg.data.tables.writing import write_table
+from thalweg.errors import DataError, listed
+from thalweg.evaluation import Judgement
+from thalweg.fields import dataclass
+from thalweg.model import Model
 
-LIMIT_BYTES = 1 << 30
-"""What a packed file of images may unpack to."""
+EPOCHS = 8
 
 
-Shape = tuple[int | None, ...]
-"""Of an image as the model takes it; None where any size will do."""
+@dataclass(frozen=True)
+class Options:
+    """Of a training, as ``thalweg train`` has them; None where the default is meant."""
+
+    model: str | None = None
+    units: list[int] | None = None
+    activation: str | None = None
+    dropout: float | None = None
+    optimizer: str | None = None
+    learning_rate: float | None = None
+    batch_size: int | None = None
 
 
-def read_all(files: Sequence[Path], shape: Shape) -> tuple[list[str], np.ndarray]:
-    """The images of all files with a name for each, ``file`` or ``file[3]``.
+def train(
+    data: Images,
+    options: Options,
+    common: Common,
+    teller: Teller,
+) -> bool:
+    """Train a network, save it, and say how good it is. False if Ctrl-C has ended the training.
 
-    Arguments:
-        shape: of one image, as the model takes it: (height, width) or (height, width, channels).
-
-    Raises: StorageError, FileFormatError or ShapeError naming the file; MissingPackageError without Pillow.
+    Raises: ThalwegError; OSError if the result cannot be told.
     """
-    names: list[str] = []
-    parts = []
-    for file in files:
-        images = _read(file, shape)
-        names += [str(file)] if len(images) == 1 else [f"{file}[{i}]" for i in range(len(images))]
-        parts.append(images)
-    sizes = {images.shape[1:] for images in parts}
-    if len(sizes) > 1:
-        raise ShapeError(
-            "the images have several sizes",
-            expected="one size in one call, because the model is compiled for each",
-            got=" and ".join(map(str, sorted(sizes))),
-            fix="call predict for the images of each size",
-        )
-    return names, np.concatenate(parts)
+    if data.name not in networks.DEFAULTS:
+        for sentence in data.told():
+            teller.note(sentence)
+    kind = options.model or networks.default(data)
+    net = networks.network(
+        kind, data, units=options.units or None, activation=options.activation, dropout=options.dropout
+    )
+    chosen = "" if options.model else f"; --model takes {networks.others(kind)}"
+    teller.say(f"Network: {kind}, {net.count_params():,} weights{chosen}")
+    net.compile(
+        networks.optimizer(options.optimizer or "adam", options.learning_rate), networks.LOSS, metrics=["accuracy"]
+    )
+    networks.choose_executor(net, common.executor)
+    history = net.fit(
+        *data.train,
+        batch_size=options.batch_size or 128,
+        epochs=EPOCHS if common.epochs is None else common.epochs,
+        callbacks=[callbacks.TimeLimit(common.time_limit)] if common.time_limit else None,
+        threads=common.threads,
+        verbose=teller.verbose,
+    )
+    net.save(common.output)
+    kept.keep(common.output, data)
+    if common.report is not None:
+        judgement(net, data.test, data.class_names, data.test_names, str(common.output)).write(common.report)
+        teller.say(f"The report is in {common.report}.")
+    results = scores(net, data.test)
+    teller.result(
+        f"Test accuracy {results['accuracy']:.4f}, loss {results['loss']:.4f}; saved to {common.output}",
+        {"model": str(common.output), "test": results, "rows": len(data.test[0]), "epochs": len(history.epoch)},
+    )
+    return history.stopped_by != "user"
 
 
-def _read(file: Path, shape: Shape) -> np.ndarray:
-    """(images, *shape) from one file."""
-    name = file.name.lower()
-    if name.endswith(".npy"):
-        return _fitting(numpy_files.read_array(file), shape, file)
-    if name.removesuffix(".gz").endswith(("-ubyte", ".idx")):
-        return _fitting(idx.decode(_content(file), file.name), shape, file)
-    return _picture(file, shape)
+def scores(net: Model, part: Part) -> dict[str, Any]:
+    """Loss and metrics by their names."""
+    results = net.evaluate(*part, verbose=0, return_dict=True)
+    assert isinstance(results, dict), "return_dict"
+    return results
 
 
-def _content(file: Path) -> bytes:
-    """The bytes of an idx file, unpacked if it is packed."""
-    with reading(file, "a whole gzip file" if file.suffix == ".gz" else "a file"), open(file, "rb") as stream:
-        if file.suffix != ".gz":
-            return stream.read()
-        with gzip.GzipFile(fileobj=stream) as packed:
-            content = packed.read(LIMIT_BYTES + 1)
-    if len(content) > LIMIT_BYTES:
-        raise FileFormatError(
-            f"{str(file)!r} is very large when unpacked",
-            expected=f"at most {LIMIT_BYTES:,} bytes",
-            got="more",
-            fix="unpack it, and cut it into parts",
-        )
-    return content
+def form(net: Model) -> pictures.Form | None:
+    """What pictures are brought to for a network; None if it leaves that open, or takes no images."""
+    match net.inputs[0].shape[1:]:
+        case (int(height), int(width)):
+            return pictures.Form(height, width, channels=1)
+        case (int(height), int(width), int(channels)):
+            return pictures.Form(height, width, channels)
+    return None
 
 
-def _fitting(array: np.ndarray, shape: Shape, file: Path) -> np.ndarray:
-    """One image or many as many."""
-    if _fits(array.shape, shape):
-        return array[None]
-    if _fits(array.shape[1:], shape) and len(array):
-        return array
-    raise ShapeError(
-        f"the array in {str(file)!r} is no image for this model",
-        expected=f"{shape}, or (images, {', '.join(map(str, shape))})",
-        got=str(array.shape),
-        fix="resize the images first",
+def judgement(
+    net: Model, part: Part, classes: Sequence[str], names: Sequence[str], name: str, notes: Sequence[str] = ()
+) -> Judgement:
+    """All that can be said of a network by images that it has not seen."""
+    return evaluation.judge_predictions(
+        part[1],
+        net.predict(part[0], verbose=0),
+        classes=list(classes),
+        columns={"image": np.array(names, object)} if names else None,
+        name=name,
+        notes=notes,
     )
 
 
-def _fits(given: tuple[int, ...], shape: Shape) -> bool:
-    return len(given) == len(shape) and all(n in (None, m) for n, m in zip(shape, given, strict=True))
+def evaluate(net: Model, known: Kept, data: Images | Pile, name: str, report: Path | None, teller: Teller) -> None:
+    """Say how good a network is on the images that it was not trained on.
+
+    Raises: DataError if the images have classes that the network has not.
+    """
+    held = isinstance(data, Pile) and data.digest() == known.digest
+    if isinstance(data, Pile) and not held:
+        x, y, names = data.x, data.y, data.names
+    else:
+        cut = data.cut()
+        (x, y), names = cut.test, cut.test_names
+    notes = [f"{len(x):,} images" + (", those of them that train held out" if held else "") + "."]
+    part = x, _renumbered(y, data, known)
+    found = judgement(net, part, known.classes or data.class_names, names, f"{name} on {data.name}", notes)
+    if report is not None:
+        found.write(report)
+    teller.show(found, held=held)
 
 
-def _picture(file: Path, shape: Shape) -> np.ndarray:
-    """A picture in the model's number of channels, scaled to its size where it has one and the picture another."""
-    try:
-        from PIL import Image  # an extra: only pictures need it
-    except ImportError as error:
-        raise MissingPackageError(
-            f"reading {file.name!r} needs the package Pillow",
-            expected="Pillow, or a .npy or idx file, which are read without it",
-            got="Pillow is not installed",
-            fix="pip install 'thalweg[images]'",
-        ) from error
-    if len(shape) not in (2, 3):
-        raise ShapeError(
-            "this model takes no images",
-            expected="an input of shape (height, width) or (height, width, channels)",
-            got=f"an input of shape {shape}",
-            fix="pass the data as a .npy file",
+def _renumbered(y: np.ndarray, data: Images | Pile, known: Kept) -> np.ndarray:
+    """The classes as the network counts them, by their names."""
+    if not known.classes or data.class_names == known.classes:
+        return y
+    present = [data.class_names[number] for number in np.unique(y)]
+    strange = [name for name in present if name not in known.classes]
+    if strange:
+        raise DataError(
+            "the network has not learned some of these classes",
+            expected=listed(known.classes),
+            got=listed(strange),
+            fix="leave their images out, or train with them",
         )
-    mode = "RGB" if shape[2:] == (3,) else "L"
-    with reading(file, "a picture that Pillow can read, a .npy or an idx file"), warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(file) as image:
-            width, height = image.size
-            size = (shape[1] or width, shape[0] or height)
-            pixels = np.asarray(image.convert(mode).resize(size))
-    return pixels.reshape(1, *pixels.shape[:2], *shape[2:])
+    places = [known.classes.index(name) if name in known.classes else 0 for name in data.class_names]
+    return np.asarray(np.array(places)[y])
+
+
+def predict(net: Model, known: Kept, files: Sequence[Path], invert: bool, output: str | None, teller: Teller) -> None:
+    """Say what the network sees in images. Raises ThalwegError; OSError if that cannot be written."""
+    read = image_files.read_all(files, net.inputs[0].shape[1:], teller.progress("Reading"))
+    x = known.fitted(read.images)
+    if invert:
+        x = (255 if x.dtype == np.uint8 else known.full) - x
+    for told in (read.told, known.told(read.names, x)):
+        if told:
+            print(told, file=sys.stderr)
+    probabilities = net.predict(x, verbose=0)
+    names = [known.class_name(number) for number in range(probabilities.shape[1])]
+    if output is not None:
+        columns = {f"probability_{name}": probabilities[:, number] for number, name in enumerate(names)}
+        seen = np.array(names, object)[probabilities.argmax(1)]
+        write_table(output, {"image": np.array(read.names, object), "prediction": seen, **columns})
+        if output != "-":
+            teller.result(f"{len(probabilities):,} predictions written to {output}", {"rows": len(probabilities)})
+        return
+    teller.result(
+        table(read.names, names, probabilities),
+        {
+            "predictions": [
+                {"image": image, "prediction": names[int(row.argmax())], "probability": float(row.max())}
+                for image, row in zip(read.names, probabilities, strict=True)
+            ]
+        },
+    )
+
+
+def table(images: Sequence[str], names: Sequence[str], probabilities: np.ndarray) -> str:
+    """A line for each image: its class, how sure that is, and the next class."""
+    width = max(len("Image"), *map(len, images))
+    most = max(len("Class"), *map(len, names))
+    lines = [f"{'Image':<{width}}  {'Class':<{most}}  Probability  Next"]
+    for image, row in zip(images, probabilities, strict=True):
+        first, second = np.argsort(row)[::-1][:2] if len(row) > 1 else (0, 0)
+        next_one = f"{names[second]} ({row[second]:.4f})"
+        lines.append(f"{image:<{width}}  {names[first]:<{most}}  {row[first]:>11.4f}  {next_one}")
+    return "\n".join(lines)

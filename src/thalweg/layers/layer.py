@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from thalweg import config, constraints, dtype_policies, initializers, ops, regularizers
+from thalweg import config, constraints, dtype_policies, initializers, memory, ops, regularizers
 from thalweg.checks import Count, OneOf, WholeNumber, check_fields, check_value, checked
 from thalweg.data.arrays import as_array, require_finite
 from thalweg.dtype_policies import DTypePolicy
@@ -52,7 +52,6 @@ from thalweg.layers.variable import Variable
 from thalweg.ops.contraction import products_in
 from thalweg.registry import NOT_DESCRIBED, Registered, Registry
 from thalweg.spelling import MADE_WITH
-from thalweg.state import memory
 from thalweg.state.names import SEED_STATE, STEP_STATE
 from thalweg.trees import TreeForm, flatten, unflatten
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import cores, executors
+from thalweg import cores, executors, memory
 from thalweg.checks import Count, check_value
 from thalweg.data.source import Arrays, Rows
 from thalweg.errors import GraphError, InsufficientMemoryError
@@ -28,7 +28,7 @@ from thalweg.model.compiled import Compiled, Trained, named
 from thalweg.model.forms import Form, Forms, Shapes
 from thalweg.model.structure import Structure
 from thalweg.model.turns import Turns
-from thalweg.state import Snapshot, State, memory
+from thalweg.state import Snapshot, State
 from thalweg.state.names import (
     EPOCH_STATE,
     EVALUATION,

@@ -24,6 +24,10 @@ QUIET_SECONDS = 0.5
 """Evaluation and prediction shorter than this show no bar."""
 
 
+CERTAIN_SECONDS = 1.0
+"""Of training, before it is said how long the rest takes."""
+
+
 class Screen(Protocol):
     """Where lines go."""
 
@@ -159,8 +163,9 @@ class Progress:
         self.shown = range(first_epoch, epochs) if verbose == 2 else _shown(first_epoch, epochs)
         self.epochs = epochs
         self.steps = steps
-        self.epoch = first_epoch
+        self.epoch = self.first_epoch = first_epoch
         self.began = 0.0
+        self.began_training: float | None = None
         self.next_redraw = 0.0
 
     def hear(self, event: Event) -> None:
@@ -178,6 +183,7 @@ class Progress:
         """Starts the clock of an epoch."""
         self.epoch = epoch
         self.began = time.perf_counter()
+        self.began_training = self.began_training or self.began
 
     def wants_redraw(self) -> bool:
         """Whether it is time to call :meth:`redraw`; asked after every call of the program, so it must cost nothing."""
@@ -188,7 +194,7 @@ class Progress:
         if self.screen is not None:
             now = time.perf_counter()
             self.next_redraw = now + REDRAW_SECONDS
-            self.screen.redraw(self._line(done, logs, now - self.began))
+            self.screen.redraw(self._line(done, logs, now - self.began, self._left(done, now)))
 
     def end_epoch(self, logs: Mapping[str, Any]) -> None:
         """Show the finished epoch. The line stays, for at most 50 epochs spread over the whole."""
@@ -206,9 +212,18 @@ class Progress:
         if self.screen is not None:
             self.screen.close()
 
-    def _line(self, done: int, logs: Mapping[str, Any], seconds: float) -> str:
+    def _left(self, done: int, now: float) -> str:
+        """How long the training goes on if it goes on like this; nothing as long as that is a guess."""
+        spent = now - (self.began_training or now)
+        steps = (self.epoch - self.first_epoch) * self.steps + done
+        if spent < CERTAIN_SECONDS or not steps:
+            return ""
+        every = (self.epochs - self.first_epoch) * self.steps
+        return f"  {duration(spent / steps * (every - steps))} left"
+
+    def _line(self, done: int, logs: Mapping[str, Any], seconds: float, left: str = "") -> str:
         head = f"Epoch {self.epoch + 1:>{len(str(self.epochs))}}/{self.epochs}"
-        return _line(head, done, self.steps, seconds, logs)
+        return _line(head, done, self.steps, seconds, logs, left)
 
 
 class Counter:
@@ -226,7 +241,8 @@ class Counter:
         now = time.perf_counter()
         if self.screen is not None and now >= self.next_redraw:
             self.next_redraw = now + REDRAW_SECONDS
-            self.screen.redraw(_line(self.what, done, self.steps, now - self.began, {}))
+            left = f"  {duration((now - self.began) / done * (self.steps - done))} left" if done else ""
+            self.screen.redraw(_line(self.what, done, self.steps, now - self.began, {}, left))
 
     def finish(self, logs: Mapping[str, Any] | None = None) -> None:
         """Close with a line of results, if there are any."""
@@ -251,11 +267,23 @@ def _shown(first: int, epochs: int) -> frozenset[int]:
     return frozenset(first + (line * count) // MOST_LINES - 1 for line in range(1, MOST_LINES + 1))
 
 
-def _line(head: str, done: int, steps: int, seconds: float, logs: Mapping[str, Any]) -> str:
+def duration(seconds: float) -> str:
+    """Seconds for people.
+
+    Example:
+        >>> duration(4.2), duration(125), duration(7300)
+        ('4s', '2m 5s', '2h 1m')
+    """
+    whole = round(seconds)
+    minutes, hours = whole // 60, whole // 3600
+    return f"{whole}s" if not minutes else f"{minutes}m {whole % 60}s" if not hours else f"{hours}h {minutes % 60}m"
+
+
+def _line(head: str, done: int, steps: int, seconds: float, logs: Mapping[str, Any], left: str = "") -> str:
     values = "  ".join(f"{name}: {_number(value)}" for name, value in logs.items())
     state = f"{seconds:.1f}s" if done == steps else f"{done}/{steps}  {seconds:.1f}s"
     bar = "" if done == steps else f"  {_bar(done / max(steps, 1))}"
-    return f"{head}{bar}  {state}" + (f"  {values}" if values else "")
+    return f"{head}{bar}  {state}{left}" + (f"  {values}" if values else "")
 
 
 def _bar(share: float, width: int = 20) -> str:

@@ -22,6 +22,7 @@ from thalweg.utils.arrays import normalize as normalize
 from thalweg.utils.arrays import pad_sequences as pad_sequences
 from thalweg.utils.arrays import to_categorical as to_categorical
 from thalweg.utils.files import get_file as get_file
+from thalweg.utils.folders import image_dataset_from_directory as image_dataset_from_directory
 from thalweg.utils.images import array_to_img as array_to_img
 from thalweg.utils.images import img_to_array as img_to_array
 from thalweg.utils.images import load_img as load_img

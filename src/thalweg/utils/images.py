@@ -10,7 +10,8 @@ import numpy as np
 from thalweg import config
 from thalweg.checks import FilePath, In, OneOf, checked
 from thalweg.data.arrays import as_array, converted
-from thalweg.errors import MissingPackageError, ShapeError, StorageError
+from thalweg.data.pictures import middle, pillow
+from thalweg.errors import ShapeError, StorageError
 
 MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 Image = Any
@@ -37,13 +38,13 @@ def load_img(
 
     Raises: StorageError if the file cannot be read as a picture; MissingPackageError without Pillow.
     """
-    pillow = _pillow()
+    module = pillow()
     mode = MODES[color_mode]
     try:
         with open(path, "rb") as file:
-            image = pillow.open(file)
+            image = module.open(file)
             image.load()
-    except (OSError, ValueError, SyntaxError, pillow.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, module.DecompressionBombError) as error:
         raise StorageError(
             f"{os.fspath(path)!r} cannot be read as a picture",
             expected="a file of PNG, JPEG or another format that Pillow knows",
@@ -57,16 +58,8 @@ def load_img(
     height, width = target_size
     if image.size == (width, height):
         return image
-    box = _middle(image.width, image.height, width, height) if keep_aspect_ratio else None
-    return image.resize((width, height), getattr(pillow.Resampling, interpolation.upper()), box=box)
-
-
-def _middle(width: int, height: int, wanted_width: int, wanted_height: int) -> tuple[int, int, int, int]:
-    """The largest box of the wanted ratio in the middle of a picture."""
-    cut_width = min(width, height * wanted_width // wanted_height)
-    cut_height = min(height, width * wanted_height // wanted_width)
-    left, top = (width - cut_width) // 2, (height - cut_height) // 2
-    return left, top, left + cut_width, top + cut_height
+    box = middle(image.width, image.height, width, height) if keep_aspect_ratio else None
+    return image.resize((width, height), getattr(module.Resampling, interpolation.upper()), box=box)
 
 
 @checked
@@ -96,7 +89,7 @@ def array_to_img(x: Any, data_format: Format = None, scale: bool = True, dtype: 
 
     Raises: ShapeError for another shape; MissingPackageError without Pillow.
     """
-    pillow = _pillow()
+    module = pillow()
     array = as_array(x, "x").astype(dtype or config.floatx())
     if array.ndim != 3:
         raise _no_picture("array_to_img", array.shape)
@@ -109,9 +102,9 @@ def array_to_img(x: Any, data_format: Format = None, scale: bool = True, dtype: 
         largest = array.max()
         array = array / largest * 255 if largest else array
     if array.shape[2] > 1:
-        return pillow.fromarray(array.astype("uint8"))
+        return module.fromarray(array.astype("uint8"))
     flat = array[:, :, 0]
-    return pillow.fromarray(flat.astype("int32" if flat.max(initial=0) > 255 else "uint8"))
+    return module.fromarray(flat.astype("int32" if flat.max(initial=0) > 255 else "uint8"))
 
 
 @checked
@@ -154,16 +147,3 @@ def _no_picture(owner: str, shape: tuple[int, ...]) -> ShapeError:
         got=str(shape),
         fix="take one picture of a batch, x[0]; a grey one without channels is x[..., None]",
     )
-
-
-def _pillow() -> Any:
-    try:
-        from PIL import Image as pillow
-    except ImportError as error:
-        raise MissingPackageError(
-            "pictures need Pillow, which is not installed",
-            expected="the package pillow",
-            got=str(error),
-            fix="pip install 'thalweg[images]'",
-        ) from error
-    return pillow

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
+from thalweg import memory
 from thalweg.cores import AtMost
 from thalweg.errors import OUR_FAULT, ExecutorError
 from thalweg.executors import debug, forks
@@ -41,7 +42,6 @@ from thalweg.graph.node import Graph
 from thalweg.graph.text import to_text
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
-from thalweg.state import memory
 from thalweg.state.layout import strides
 
 if TYPE_CHECKING:

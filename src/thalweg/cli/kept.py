@@ -1,4 +1,4 @@
-"""How bright the images were that a network was trained on, kept in its file: pictures turned round are noticed by it.
+"""What a network's file knows of the images that it was trained on: their classes' names, and how bright they were.
 
 A network that learned white digits on black sees something in a black digit on white paper too, often with certainty.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thalweg.cli.data import Images
 from thalweg.data import safetensors
 from thalweg.fields import dataclass
 
@@ -21,26 +22,36 @@ DARK, BRIGHT = 0.4, 0.6
 """Shares of the highest value: photographs of scenes lie between, drawings and writing beyond."""
 
 
-def keep(path: Path, images: np.ndarray) -> None:
-    """Write into the model's file how bright these images are on average, and what full brightness is."""
-    highest = 255.0 if images.dtype == np.uint8 else float(images.max(initial=0.0))
+def keep(path: Path, data: Images) -> None:
+    """Write into the model's file what there is to know of these images."""
+    x = data.train[0]
+    highest = 255.0 if x.dtype == np.uint8 else float(x.max(initial=0.0))
     full = next((usual for usual in (1.0, 255.0) if highest <= usual), highest)
-    mean = float(images.mean(dtype=np.float64)) / full
+    mean = round(float(x.mean(dtype=np.float64)) / full, 4)
+    known = {"mean": mean, "full": full, "classes": data.class_names, "digest": data.digest}
     arrays, strings = safetensors.read(path)
-    safetensors.write(path, arrays, {**strings, KEY: json.dumps({"mean": round(mean, 4), "full": full})})
+    safetensors.write(path, arrays, {**strings, KEY: json.dumps(known)})
 
 
 @dataclass(frozen=True)
-class Brightness:
+class Kept:
     """Of the images of a training.
 
     Attributes:
         mean: on average, as a share of the highest value.
         full: the highest value.
+        classes: the names of the classes; empty where nothing is known.
+        digest: of the images of which some were held out.
     """
 
     mean: float = 0.5
     full: float = 255.0
+    classes: tuple[str, ...] = ()
+    digest: str = ""
+
+    def class_name(self, number: int) -> str:
+        """Of a class; its number where it has none."""
+        return self.classes[number] if number < len(self.classes) else str(number)
 
     def fitted(self, images: np.ndarray) -> np.ndarray:
         """Images of bytes as numbers up to the highest value that the network was trained on."""
@@ -65,11 +76,12 @@ class Brightness:
         )
 
 
-def kept(path: Path) -> Brightness:
+def kept(path: Path) -> Kept:
     """What ``keep`` wrote into a model's file; of other files nothing is known, and nothing is noticed."""
     _, strings = safetensors.read(path)
     try:
         known = json.loads(strings.get(KEY, "{}"))
-        return Brightness(float(known["mean"]), float(known["full"]))
-    except (ValueError, TypeError, KeyError):
-        return Brightness()
+        classes = tuple(str(name) for name in known.get("classes", ()))
+        return Kept(float(known["mean"]), float(known["full"]), classes, str(known.get("digest", "")))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return Kept()

@@ -1,4 +1,4 @@
-"""state/memory.py: what is asked for is held against what the machine, the container and ulimit leave."""
+"""memory.py: what is asked for is held against what the machine, the container and ulimit leave."""
 
 import os
 import subprocess
@@ -10,10 +10,9 @@ import pytest
 from tests import nets
 
 import thalweg
-from thalweg import Input, Sequential, executors, layers
+from thalweg import Input, Sequential, executors, layers, memory
 from thalweg.errors import ExecutorError, InsufficientMemoryError
 from thalweg.executors.native.executor import NativeExecutor
-from thalweg.state import memory
 
 MB = 1 << 20
 

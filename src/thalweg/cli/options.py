@@ -1,0 +1,168 @@
+"""Options that several commands have, and how their words are read."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from thalweg.data.numpy_files import reading
+from thalweg.errors import ArgumentError, FileFormatError, NameNotFoundError, did_you_mean
+from thalweg.fields import dataclass
+
+LATER = ("config", "help")
+"""Options that a configuration file cannot have: they are read before it."""
+
+
+def _configured(context: typer.Context, file: Path | None) -> Path | None:
+    """Take what the file says as the options' defaults. Called before the other options are looked at."""
+    if file is None or context.resilient_parsing:
+        return file
+    try:
+        context.default_map = {**(context.default_map or {}), **configuration(file, _names(context))}
+    except (ArgumentError, NameNotFoundError) as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(2) from None
+    except Exception as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1) from None
+    return file
+
+
+def configuration(file: Path, names: dict[str, bool]) -> dict[str, Any]:
+    """The options in a TOML file, as typer takes them.
+
+    Arguments:
+        names: of the options, with ``_`` for ``-``, and whether each may be given more than once.
+
+    Raises: StorageError, FileFormatError, NameNotFoundError or ArgumentError naming the file.
+    """
+    with reading(file, "a TOML file: lines like epochs = 20"):
+        try:
+            given = tomllib.loads(file.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise FileFormatError(
+                f"{str(file)!r} is no TOML",
+                expected='lines like epochs = 20, target = "price" or ignore = ["id"]',
+                got=str(error),
+                fix="mend the line; text stands in quotes",
+            ) from None
+    found = {}
+    for name, value in given.items():
+        key = name.replace("-", "_")
+        if key not in names or key in LATER:
+            raise NameNotFoundError(
+                f"{str(file)!r}: this command has no option {name!r}",
+                expected=", ".join(option.replace("_", "-") for option in names if option not in LATER),
+                got=name,
+                fix=did_you_mean(name, [option.replace("_", "-") for option in names]),
+            )
+        if isinstance(value, dict):
+            raise ArgumentError(
+                f"{str(file)!r}: {name!r} is a table of options",
+                expected="options without a heading, a line each",
+                got=f"[{name}]",
+                fix="leave the heading out",
+            )
+        found[key] = (value if isinstance(value, list) else [value]) if names[key] else value
+    return found
+
+
+def _names(context: typer.Context) -> dict[str, bool]:
+    return {
+        str(parameter.name): bool(getattr(parameter, "multiple", False)) or parameter.nargs == -1
+        for parameter in context.command.params
+    }
+
+
+def seconds(text: str) -> float:
+    """How long: ``90``, ``90s``, ``1.5m``, ``1h30m``. Raises ArgumentError.
+
+    Example:
+        >>> seconds("60s"), seconds("1h30m"), seconds("2")
+        (60.0, 5400.0, 2.0)
+    """
+    parts = re.fullmatch(r"(?:(\d+\.?\d*)h)?(?:(\d+\.?\d*)m(?:in)?)?(?:(\d+\.?\d*)s?)?", text.strip().lower())
+    total = (
+        0.0
+        if parts is None
+        else sum(float(part or 0) * unit for part, unit in zip(parts.groups(), (3600, 60, 1), strict=True))
+    )
+    if total <= 0:
+        raise ArgumentError(
+            "--time-limit is no length of time",
+            expected="90s, 5m or 1h30m",
+            got=repr(text),
+            fix="write --time-limit 60s",
+        )
+    return total
+
+
+def pixels(text: str) -> tuple[int, int]:
+    """Height and width: ``64`` or ``48x64``. Raises ArgumentError.
+
+    Example:
+        >>> pixels("64"), pixels("48x64")
+        ((64, 64), (48, 64))
+    """
+    found = re.fullmatch(r"(\d+)(?:\s*[x×]\s*(\d+))?", text.strip().lower())
+    height, width = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    if min(height, width) < 1:
+        raise ArgumentError(
+            "--size is no size of pictures",
+            expected="64, or 48x64 for height and width",
+            got=repr(text),
+            fix="write --size 64",
+        )
+    return height, width
+
+
+@dataclass(frozen=True)
+class Common:
+    """Options of every training; None where the default is meant.
+
+    Attributes:
+        output: the model's file.
+        time_limit: seconds.
+        report: the file of a page about the model; no page unless given.
+    """
+
+    output: Path
+    epochs: int | None = None
+    time_limit: float | None = None
+    threads: int | None = None
+    executor: str | None = None
+    report: Path | None = None
+
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A table (.csv, .parquet ...), a folder of pictures with one folder for each class, "
+        "a .npz or idx file of images, or mnist.",
+    ),
+]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that train wrote.")]
+Threads = Annotated[int | None, typer.Option(help="Exactly so many.", show_default="as many as are quickest")]
+ExecutorName = Annotated[str | None, typer.Option("--executor", help="native or numpy.", show_default="native")]
+Report = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.html", help="Write a page with pictures about the model.", show_default="none"),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result and errors only.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE.toml",
+        help="A file of options by the same names: epochs = 20.",
+        show_default="none",
+        is_eager=True,
+        callback=_configured,
+    ),
+]

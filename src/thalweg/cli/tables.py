@@ -1,0 +1,319 @@
+"""What train, evaluate and predict do with tables."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time as clock
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thalweg import evaluation, tables
+from thalweg.cli.options import Common
+from thalweg.cli.reporting import Teller
+from thalweg.data import safetensors
+from thalweg.data.tables.opening import open_table
+from thalweg.data.tables.table import Table
+from thalweg.data.tables.writing import TableWriter
+from thalweg.errors import ArgumentError, DataError
+from thalweg.evaluation import Conformal, HeldOut, Judgement
+from thalweg.fields import dataclass
+from thalweg.tables import TableModel
+from thalweg.tables.targets import find_targets
+
+KEY = "thalweg.table"
+"""Among the strings of a model's file."""
+
+SHARE = 0.2
+"""Held out to judge by."""
+
+CHUNK = 65_536
+"""Rows that are predicted at a time."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Of a training, as ``thalweg train`` has them; None where the default is meant."""
+
+    target: list[str] | None = None
+    categorical: list[str] | None = None
+    numeric: list[str] | None = None
+    dates: list[str] | None = None
+    ignore: list[str] | None = None
+    task: str | None = None
+    group: str | None = None
+    time: str | None = None
+    test: str | None = None
+    baselines: bool | None = None
+    members: int | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a model's file knows of the table that it was trained on.
+
+    Attributes:
+        digest: of that table, to know it again.
+        share, group, time: how rows of it were held out; share 0 if none were.
+        conformal: the errors on rows that were held out, as ``Conformal`` writes them; None for classes.
+    """
+
+    digest: str = ""
+    share: float = 0.0
+    group: str | None = None
+    time: str | None = None
+    conformal: dict[str, Any] | None = None
+
+    def write(self, path: Path) -> None:
+        """Into a model's file."""
+        arrays, strings = safetensors.read(path)
+        known = {name: getattr(self, name) for name in ("digest", "share", "group", "time", "conformal")}
+        safetensors.write(path, arrays, {**strings, KEY: json.dumps(known)})
+
+    @classmethod
+    def read(cls, path: Path) -> Kept:
+        """Out of a model's file; of other files nothing is known."""
+        _, strings = safetensors.read(path)
+        try:
+            return cls(**json.loads(strings.get(KEY, "{}")))
+        except (ValueError, TypeError):
+            return cls()
+
+
+def train(
+    table: Table,
+    options: Options,
+    common: Common,
+    seed: int,
+    teller: Teller,
+) -> bool:
+    """Train a model of a table, save it, and say how good it is. False if Ctrl-C has ended the training.
+
+    Raises: ThalwegError; OSError if the result cannot be told.
+    """
+    output, report = common.output, common.report
+    targets = options.target or _no_target(table)
+    find_targets(table, targets, options.task)  # what nothing can be learned of is refused before anything is cut
+    share, other = _test(options.test)
+    if other is None:
+        held = evaluation.hold_out(table, targets, share=share, group=options.group, time=options.time)
+        trained_on, judged_by, sentences = table.take(held.train_rows), table.take(held.test_rows), held.sentences()
+        rows: np.ndarray | None = held.test_rows
+    else:
+        trained_on, judged_by, rows = table, other, None
+        sentences = [f"Judged by the {len(other):,} rows of {other.name}.", *_equal_rows(table, other)]
+    for sentence in sentences:
+        teller.note(sentence)
+    began = clock.monotonic()
+    model = tables.train(
+        trained_on,
+        targets[0] if len(targets) == 1 else targets,
+        categorical=options.categorical or (),
+        numeric=options.numeric or (),
+        dates=options.dates or (),
+        ignore=options.ignore or (),
+        task=options.task,
+        group=options.group,
+        time=options.time,
+        epochs=common.epochs,
+        time_limit=common.time_limit,
+        members=options.members,
+        seed=seed,
+        threads=common.threads,
+        verbose=teller.verbose,
+        executor=common.executor,
+    )
+    seconds = clock.monotonic() - began
+    model.save(output)
+    conformal = None if model.schema.is_of_classes else _conformal(model, judged_by)
+    known = Kept(_digest(table), 0.0 if other is not None else share, options.group, options.time, conformal)
+    known.write(output)
+    judgement = evaluation.judge(
+        model, judged_by, rows=rows, name=str(output), notes=sentences, importance=report is not None
+    )
+    if options.baselines:
+        judgement = judgement.with_sections(_baselines(model, trained_on, judged_by, seconds, common))
+    for section in judgement.sections:
+        if section.key in ("scores", "baselines"):
+            teller.say(str(section.table()))
+            for sentence in section.sentences():
+                teller.note(sentence)
+    _write_report(judgement, report, teller)
+    first, score = next(iter(judgement.scores.items()))
+    teller.result(
+        f"Test {first} {score}; saved to {output}",
+        {"model": str(output), "seconds": round(seconds, 3), **judgement.to_dict()},
+    )
+    return all(getattr(history, "stopped_by", None) != "user" for history in model.histories)
+
+
+def evaluate(model: TableModel, name: str, known: Kept, source: str, report: Path | None, teller: Teller) -> None:
+    """Say how good a model is on the rows that it was not trained on."""
+    table = model.opened(source)
+    rows, notes = None, [*table.notes]
+    if known.digest and known.digest == _digest(table):
+        if known.share:
+            held = held_again(model, table, known)
+            table, rows = table.take(held.test_rows), held.test_rows
+            notes += held.sentences()
+        else:
+            notes.append("The model was trained on these very rows: the scores flatter.")
+    conformal = None if known.conformal is None else Conformal.from_dict(known.conformal)
+    judgement = evaluation.judge(model, table, rows=rows, name=f"{name} on {source}", notes=notes, conformal=conformal)
+    _write_report(judgement, report, teller)
+    teller.show(judgement)
+
+
+def held_again(model: TableModel, table: Table, known: Kept) -> HeldOut:
+    """The rows that training held out of this table."""
+    return evaluation.hold_out(table, model.schema.targets, share=known.share, group=known.group, time=known.time)
+
+
+def predict(
+    model: TableModel,
+    known: Kept,
+    sources: Sequence[str],
+    output: str | None,
+    interval: float | None,
+    keep: Sequence[str],
+    teller: Teller,
+) -> None:
+    """Write what the model says of each row, in their order; pieces of rows come and go, whatever the file's size.
+
+    Raises: ThalwegError; OSError if the predictions cannot be written.
+    """
+    conformal = _interval(model, known, interval)
+    count = 0
+    with TableWriter(output or "-") as writer:
+        for source in sources:
+            table = model.opened(source)
+            for begin, piece in _pieces(model, table):
+                said = columns(model, model.predict(piece, verbose=0), conformal, interval or 0.0)
+                rows = slice(begin, begin + CHUNK)
+                writer.write({**{name: table.values(name, rows) for name in keep}, **said})
+                count += len(next(iter(said.values())))
+    if output not in (None, "-"):
+        teller.result(f"{count:,} predictions written to {output}", {"rows": count, "output": output})
+
+
+def columns(model: TableModel, predictions: np.ndarray, conformal: Conformal | None, coverage: float) -> dict[str, Any]:
+    """What is written of predictions: name -> (rows,).
+
+    For classes ``prediction`` and ``probability_<class>`` each; for numbers ``prediction``, of several targets
+    ``prediction_<target>``, and with intervals ``..._low`` and ``..._high``.
+    """
+    schema = model.schema
+    if schema.is_of_classes:
+        probabilities = {f"probability_{name}": predictions[:, at] for at, name in enumerate(schema.classes)}
+        return {"prediction": model.labels(predictions), **probabilities}
+    names = ["prediction"] if len(schema.targets) == 1 else [f"prediction_{target}" for target in schema.targets]
+    written = {name: predictions[:, at] for at, name in enumerate(names)}
+    if conformal is not None:
+        low, high = conformal.interval(predictions, coverage)
+        for at, name in enumerate(names):
+            written |= {f"{name}_low": low[:, at], f"{name}_high": high[:, at]}
+    return written
+
+
+def _pieces(model: TableModel, table: Table) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """Encoded rows with where they begin; one piece without rows if there are none, for the names of the columns."""
+    begin = 0
+    for piece in table.chunks(model.schema.encodings(), CHUNK):
+        yield begin, piece
+        begin += CHUNK
+    if not begin:
+        yield 0, table.encoded(model.schema.encodings())
+
+
+def _interval(model: TableModel, known: Kept, interval: float | None) -> Conformal | None:
+    if interval is None:
+        return None
+    if model.schema.is_of_classes:
+        raise ArgumentError(
+            "--interval is for predictions of numbers",
+            expected="a model of numbers",
+            got=f"a model of the classes {', '.join(map(str, model.schema.classes[:5]))}",
+            fix="leave it out: the probabilities say how sure the model is",
+        )
+    if known.conformal is None:
+        raise DataError(
+            "the model's file does not say how far its predictions are off",
+            expected="a model that thalweg train has written, which held rows out",
+            got="a model without errors on held-out rows",
+            fix="train it with thalweg train",
+        )
+    return Conformal.from_dict(known.conformal)
+
+
+def _no_target(table: Table) -> list[str]:
+    raise ArgumentError(
+        f"which column of {table.name!r} is to be told is not said",
+        expected="--target and one of its columns",
+        got=f"the columns {', '.join(table.columns[:20])}{' ...' if len(table.columns) > 20 else ''}",
+        fix=f"add --target {json.dumps(table.columns[-1]) if ' ' in table.columns[-1] else table.columns[-1]}",
+    )
+
+
+def _test(text: str | None) -> tuple[float, Table | None]:
+    """The share to hold out, or a table to judge by."""
+    if text is None:
+        return SHARE, None
+    try:
+        share = float(text)
+    except ValueError:
+        return 0.0, open_table(text)
+    if not 0 < share < 1:
+        raise ArgumentError(
+            "--test is no share",
+            expected="a share between 0 and 1, or a file to judge by",
+            got=text,
+            fix="write --test 0.2",
+        )
+    return share, None
+
+
+def _equal_rows(table: Table, other: Table) -> list[str]:
+    count = len(evaluation.duplicates(table, other))
+    if not count:
+        return []
+    return [f"{count:,} of its rows are equal to a row that is trained on: the scores flatter."]
+
+
+def _digest(table: Table) -> str:
+    """A few letters that tell these rows from others."""
+    return hashlib.blake2b(np.ascontiguousarray(table.hashes()).tobytes(), digest_size=8).hexdigest()
+
+
+def _conformal(model: TableModel, table: Table) -> dict[str, Any]:
+    truth = model.encoded_target(table)
+    rows = np.flatnonzero(np.isfinite(truth).all(1))
+    return Conformal.of(truth[rows], model.predict(table.take(rows), verbose=0)).to_dict()
+
+
+def _baselines(
+    model: TableModel, trained_on: Table, judged_by: Table, seconds: float, common: Common
+) -> evaluation.Baselines:
+    parts = []
+    for table in (trained_on, judged_by):
+        truth = model.encoded_target(table)
+        rows = np.flatnonzero(np.isfinite(truth).all(1) if truth.ndim == 2 else truth >= 0)
+        parts.append((model.encode(table.take(rows)), truth[rows]))
+    return evaluation.baselines(
+        parts[0],
+        parts[1],
+        model.predict(parts[1][0], verbose=0),
+        classes=model.schema.classes or None,
+        targets=model.schema.targets,
+        seconds=seconds,
+        size=common.output.stat().st_size,
+        threads=common.threads,
+    )
+
+
+def _write_report(judgement: Judgement, report: Path | None, teller: Teller) -> None:
+    if report is not None:
+        judgement.write(report)
+        teller.say(f"The report is in {report}.")
