@@ -18,6 +18,7 @@ LAYERS: dict[str, Any] = {
     "center_crop": (lambda: layers.CenterCrop(2, 4), (4, 3, 2), "float32"),
     "category_encoding": (lambda: layers.CategoryEncoding(5), (3,), "int32"),
     "column_embedding": (lambda: layers.ColumnEmbedding((5, 5, 6), 2), (3,), "int32"),
+    "column_limits": (lambda: layers.ColumnLimits((-0.5, -9.0), (0.5, 0.0)), (2,), "float32"),
     "concatenate": (lambda: layers.Concatenate(1), [(2, 3), (4, 3)], "float32"),
     "date_cycles": (layers.DateCycles, (2,), "int64"),
     "days_since": (lambda: layers.DaysSince((0, -86_400_000_000)), (2,), "int64"),

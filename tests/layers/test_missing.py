@@ -25,6 +25,11 @@ def test_scaling_takes_the_centre_and_divides():
     np.testing.assert_array_equal(layers.RobustScaling((1.0, 2.0), (2.0, 4.0))(x), [[0, 0], [1, 1e6]])
 
 
+def test_limits_hold_each_column_between_its_own_ends():
+    x = np.array([[1.0, 2.0], [-3.0, 5.0]], np.float32)
+    np.testing.assert_array_equal(layers.ColumnLimits((0.0, 3.0), (0.5, 4.0))(x), [[0.5, 3], [0, 4]])
+
+
 def test_a_scale_of_zero_is_refused():
     with pytest.raises(ArgumentError, match="scale"):
         layers.RobustScaling((0.0,), (0.0,))

@@ -216,7 +216,7 @@ OTHERWISE_PROVED = {
     *("autocontrast", "randomgrayscale", "solarization"),  # against Keras, in tests/layers/test_augmentation.py
     "activityregularization",  # its penalty: tests/training/test_penalties.py
     "operation",  # against NumPy, in tests/layers/test_operation.py
-    *("fillmissing", "missingflags", "robustscaling"),  # against NumPy, in tests/layers/test_missing.py
+    *("fillmissing", "missingflags", "robustscaling", "columnlimits"),  # against NumPy, in tests/layers/test_missing.py
     *("datecycles", "dayssince", "onehotcolumns", "columnembedding"),  # in test_dates.py and test_categories.py there
     # against NumPy, in tests/layers/test_columns.py
     *("scale", "smoothclipping", "periodicembedding", "parametricactivation"),

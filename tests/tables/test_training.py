@@ -7,7 +7,7 @@ from tests.tables.houses import houses
 import thalweg
 from thalweg.data.tables.opening import open_table
 from thalweg.errors import DataError, NameNotFoundError
-from thalweg.tables import TableModel, train
+from thalweg.tables import TableModel, TableNotice, train
 
 DATA = houses()
 
@@ -110,15 +110,47 @@ class TestRawRows:
         turned["more"] = np.arange(300)
         np.testing.assert_array_equal(regression.predict(turned), regression.predict(DATA))
 
-    def test_one_row(self, regression):
-        row = {name: values[5] for name, values in DATA.items()}
-        expected = regression.predict(DATA)[5:6]
-        np.testing.assert_allclose(regression.predict(row), expected, rtol=1e-5)
-        np.testing.assert_allclose(regression.predict([row, row]), [expected[0]] * 2, rtol=1e-5)
+    @pytest.mark.parametrize("at", [5, 6, 7, 8])
+    def test_one_row_takes_a_short_way_to_the_same_bits(self, regression, at):
+        row = {name: values[at] for name, values in DATA.items()}
+        expected = regression.predict({name: values[at : at + 1] for name, values in DATA.items()})
+        plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in row.items()}
+        for one in (row, [row], plain, {**plain, "sold": str(row["sold"]), "rooms": float(row["rooms"])}):
+            np.testing.assert_array_equal(regression.predict(one), expected)
+        np.testing.assert_array_equal(regression.predict([row, row]), np.repeat(expected, 2, axis=0))
 
-    def test_a_frame(self, regression):
-        pandas = pytest.importorskip("pandas")
-        np.testing.assert_array_equal(regression.predict(pandas.DataFrame(DATA)), regression.predict(DATA))
+    def test_one_row_without_a_value(self, regression):
+        row = {name: values[5] for name, values in DATA.items()}
+        gone = regression.predict({**row, "size": None, "town": None, "sold": None})
+        np.testing.assert_array_equal(regression.predict({**row, "size": np.nan, "town": "NA", "sold": ""}), gone)
+        np.testing.assert_array_equal(regression.predict({**row, "size": 1e300, "town": None, "sold": None}), gone)
+
+    def test_one_row_that_lacks_a_column(self, regression):
+        with pytest.raises(NameNotFoundError, match="'rooms'"):
+            regression.predict({"size": 3.0, "town": "Ulm"})
+        with pytest.raises(DataError, match="'rooms'"):
+            regression.predict({**{name: values[5] for name, values in DATA.items()}, "rooms": "four"})
+
+    @pytest.mark.parametrize(
+        "library",
+        [pytest.param(name, marks=pytest.mark.needs("pandas", name)) for name in ("pandas", "polars", "pyarrow")],
+    )
+    def test_a_frame(self, regression, library):
+        import pandas
+
+        frame = pandas.DataFrame(DATA)
+        if library == "polars":
+            import polars
+
+            frame = polars.from_pandas(frame)
+        if library == "pyarrow":
+            import pyarrow  # type: ignore[import-untyped]
+
+            frame = pyarrow.Table.from_pandas(frame)
+        np.testing.assert_array_equal(regression.predict(frame), regression.predict(DATA))
+        one = frame.iloc[5:6] if library == "pandas" else frame.slice(5, 1)
+        row = {name: values[5] for name, values in DATA.items()}
+        np.testing.assert_array_equal(regression.predict(one), regression.predict(row))
 
     def test_a_file(self, regression, tmp_path):
         from thalweg.data.tables.writing import write_table
@@ -141,11 +173,21 @@ class TestRawRows:
         np.testing.assert_array_equal(encoded[group][:, place], DATA["rooms"])
 
     def test_what_was_never_seen_is_no_error(self, regression):
+        town = np.where(np.arange(300) % 3, DATA["town"], "Atlantis")
+        assert np.isfinite(regression.predict({**DATA, "town": town})).all()
+
+    def test_a_column_that_looks_otherwise_is_said(self, regression):
         new = {**DATA, "town": np.full(300, "Atlantis", object), "size": np.full(300, np.nan)}
-        assert np.isfinite(regression.predict(new)).all()
+        with pytest.warns(TableNotice) as said:
+            assert np.isfinite(regression.predict(new)).all()
+        assert [str(one.message) for one in said] == [
+            "the table: 'size' is missing in all rows; in training it was in 12%",
+            "the table: 100% of the values of 'town' were never seen in training",
+        ]
 
     def test_infinite_numbers_count_as_missing(self, regression):
-        gone, endless = ({**DATA, "size": np.full(300, value)} for value in (np.nan, np.inf))
+        half = np.arange(300) % 2 == 0
+        gone, endless = ({**DATA, "size": np.where(half, DATA["size"], value)} for value in (np.nan, np.inf))
         np.testing.assert_array_equal(regression.predict(endless), regression.predict(gone))
 
     def test_a_missing_column_is_named(self, regression):

@@ -13,7 +13,7 @@ from thalweg.graph.types import TensorType
 from thalweg.initializers import Given
 from thalweg.layers.layer import Layer, registry
 
-__all__ = ["FillMissing", "MissingFlags", "RobustScaling"]
+__all__ = ["ColumnLimits", "FillMissing", "MissingFlags", "RobustScaling"]
 
 FURTHEST = 1e6
 """How many spreads from the centre a number may be: further ones are as far, so that no square of one overflows."""
@@ -103,6 +103,31 @@ class RobustScaling(Layer):
         x = ops.cast(x, self.compute_dtype)
         center, scale = (ops.broadcast(p.node, x.shape, (x.rank - 1,)) for p in (self.centers, self.scales))
         return ops.clip((x - center) / scale, -FURTHEST, FURTHEST)
+
+
+@registry.register("column_limits")
+@dataclass(eq=False)
+class ColumnLimits(Layer):
+    """Each column held between two numbers of its own.
+
+    Shapes: x (batch, ..., columns) -> the same.
+
+    Arguments:
+        low, high: one for each column.
+    """
+
+    low: Annotated[tuple[Finite, ...], NotEmpty()]
+    high: Annotated[tuple[Finite, ...], NotEmpty()]
+
+    def build(self, x: TensorType) -> None:
+        for name, given in (("low", self.low), ("high", self.high)):
+            require_columns(x, len(given), name)
+        self.lows = self.parameter("low", (x.shape[-1],), Given(self.low), trainable=False)
+        self.highs = self.parameter("high", (x.shape[-1],), Given(self.high), trainable=False)
+
+    def call(self, x: Node, training: bool) -> Node:
+        low, high = (ops.broadcast(p.node, x.shape, (x.rank - 1,)) for p in (self.lows, self.highs))
+        return ops.minimum(ops.maximum(x, low), high)
 
 
 def columns_of(x: Node, columns: tuple[int, ...]) -> Node:

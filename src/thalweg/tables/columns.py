@@ -214,7 +214,8 @@ def _date(part: Table, facts: Facts, column: Column) -> Column:
         raise _unreadable(part, facts, "date")
     values = part.values(facts.name)
     moments = values[~np.isnat(values)].astype(np.int64)
-    origin = int(np.median(moments)) // DAY * DAY
+    middle = np.array(int(moments.min()) // 2 + int(moments.max()) // 2, "datetime64[us]")
+    origin = int(middle.astype("datetime64[Y]").astype("datetime64[us]").astype(np.int64))  # in other rows mostly equal
     days = (moments - origin) / DAY
     quantiles = {share: float(np.quantile(days, share)) for share in (0.25, 0.5, 0.75)}
     low, high = float(days.min()), float(days.max())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from thalweg import layers, ops
+from thalweg import layers
+from thalweg.data.tables.encodings import MISSING, MISSING_MOMENT, UNSEEN
 from thalweg.data.tables.opening import open_table
 from thalweg.data.tables.table import Table
 from thalweg.layers import Symbol
@@ -19,12 +21,20 @@ from thalweg.optimizers import SGD  # which keeps nothing beside the weights in 
 from thalweg.record.history import History
 from thalweg.tables.features import DTYPES, inputs_of
 from thalweg.tables.rows import RowReader, columns_missing, is_row, single_row
-from thalweg.tables.schema import Schema
+from thalweg.tables.schema import Column, Schema
 from thalweg.tables.targets import encoded_targets
 
-__all__ = ["TableModel"]
+__all__ = ["TableModel", "TableNotice"]
 
 Arrays = dict[str, np.ndarray]
+
+FEWEST_ODD = 10
+"""So many rows at least must be odd before it is worth a word."""
+ODD_SHARE = 0.5
+
+
+class TableNotice(UserWarning):
+    """A column does not look as it did in training."""
 
 
 @registry.register("TableModel")
@@ -62,7 +72,20 @@ class TableModel(Model):
         """
         table = self.opened(data)
         self._require_columns(table)
-        return table.encoded(self.schema.encodings())
+        arrays = table.encoded(self.schema.encodings())
+        for sentence in self.strange(arrays):
+            warnings.warn(f"{table.name}: {sentence}", TableNotice, stacklevel=3)
+        return arrays
+
+    def strange(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
+        """What is odd about encoded rows, one sentence for each column: values that training never saw, all of them
+        missing. A few rows say nothing of that.
+        """
+        found: list[str] = []
+        for group, columns in self.schema.groups.items():
+            if len(arrays[group]) >= FEWEST_ODD:
+                found += filter(None, map(_oddity, columns, arrays[group].T))
+        return found
 
     def encoded_target(self, data: Any) -> np.ndarray:
         """What was to be told: class numbers (rows,), -1 where they are missing, or numbers (rows, targets).
@@ -177,7 +200,7 @@ def combined(schema: Schema, members: Sequence[Model]) -> TableModel:
         variances = tuple(scale**2 for scale in schema.scales)
         output = layers.Normalization(mean=schema.centers, variance=variances, invert=True)(output)
         # What no training row came near is no better guess than the extremes are: as RealMLP, arXiv:2407.04491.
-        output = limited(output, schema.lows, schema.highs)
+        output = layers.ColumnLimits(schema.lows, schema.highs)(output)
     model = TableModel(inputs, output, schema=schema)
     if schema.is_of_classes:
         model.compile(SGD(), "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -186,11 +209,20 @@ def combined(schema: Schema, members: Sequence[Model]) -> TableModel:
     return model
 
 
-def limited(x: Any, lows: Sequence[float], highs: Sequence[float]) -> Symbol:
-    """Each column held between its ends."""
-    low, high = (np.array(ends, np.float32) for ends in (lows, highs))
-    held: Any = ops.minimum(ops.maximum(x, low), high)  # type: ignore[arg-type]  # on symbols these are layers
-    return held  # type: ignore[no-any-return]
+def _oddity(column: Column, values: np.ndarray) -> str | None:
+    """A sentence about a column whose values do not look like those of training; None if they do."""
+    if column.encoding.group == "codes":
+        present = np.count_nonzero(values != MISSING)
+        unseen = np.count_nonzero(values == UNSEEN)
+        # Rare categories count as never seen in training too, but they are few.
+        if present and unseen > ODD_SHARE * present and len(column.categories) == column.distinct:
+            return f"{unseen / present:.0%} of the values of {column.name!r} were never seen in training"
+        gone = present == 0
+    else:
+        gone = bool((values == MISSING_MOMENT).all() if values.dtype.kind == "i" else np.isnan(values).all())
+    if gone and column.missing < ODD_SHARE:
+        return f"{column.name!r} is missing in all rows; in training it was in {column.missing:.0%}"
+    return None
 
 
 def _require(table: Table, names: Sequence[str], what: str) -> None:

@@ -157,15 +157,21 @@ def split_rows(
             fix="pass more rows, or validation=0 to train on all of them",
         )
     require_columns(table, [name for name in (group, time) if name is not None], "train")
+    strata = _strata(table, targets)
     train, rest = splits.parts(
         len(known),
         (len(known) - held, held),
-        classes=_strata(table, targets),
+        classes=strata,
         groups=None if group is None else np.unique(_keys(table, group, known), return_inverse=True)[1],
         time=None if time is None else _keys(table, time, known),
         seed=seed,
     )
-    return known[train], HeldOut(table, known[rest])
+    if (
+        targets.classes and strata is not None and group is None and time is None
+    ):  # of a class with few rows some are trained on
+        alone = ~np.isin(strata[rest], strata[train])
+        train, rest = np.sort(np.concatenate([train, rest[alone]])), rest[~alone]
+    return known[train], HeldOut(table, known[rest]) if len(rest) else None
 
 
 def _strata(table: Table, targets: Targets) -> np.ndarray | None:

@@ -39,7 +39,14 @@ def test_every_nuisance_at_once(read):
     for name, expected in values.items():
         np.testing.assert_array_equal(table.values(name), expected, err_msg=name)
     said = "\n".join(table.notes)
-    for word in ("'amount_2' (a second 'amount')", "'column_5' (without a name)", "with #", "delimiter", "'.' between"):
+    for word in (
+        "Windows-1252",
+        "'amount_2' (a second 'amount')",
+        "'column_5' (without a name)",
+        "with #",
+        "delimiter",
+        "'.' between",
+    ):
         assert word in said
 
 

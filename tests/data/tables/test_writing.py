@@ -1,5 +1,6 @@
 """Tables into files: what is read back is what was written, and a file is whole or not there."""
 
+import contextlib
 import io
 import sys
 
@@ -80,3 +81,40 @@ def test_where_nothing_can_be_written(tmp_path):
         TableWriter(tmp_path / "out.xlsx")
     with pytest.raises(StorageError, match="cannot write"):
         write_table(tmp_path / "none" / "out.csv", {"a": [1]})
+
+
+@pytest.fixture
+def full_disk():
+    """A context in which no file may grow beyond some kilobytes, as if the disk were full."""
+    resource = pytest.importorskip("resource")
+
+    @contextlib.contextmanager
+    def limited():
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 14, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_a_full_disk_leaves_the_old_file(tmp_path, full_disk, ending):
+    path = tmp_path / f"out{ending}"
+    write_table(path, {"a": [1]})
+    before = path.read_bytes()
+    with full_disk(), pytest.raises(StorageError, match="cannot write") as caught:
+        write_table(path, {"a": np.random.default_rng(0).random(10_000)})
+    assert all((caught.value.expected, caught.value.got, caught.value.fix))
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_full_disk_while_a_file_is_written_anew_to_be_read(tmp_path, full_disk):
+    path = tmp_path / "table.csv"
+    path.write_bytes(b"a,b\r\n" + b"1,2\n" * 10_000)
+    with full_disk(), pytest.raises(StorageError) as caught:
+        open_table(path)
+    assert "TMPDIR" in caught.value.fix

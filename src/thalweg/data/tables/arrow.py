@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["StreamError", "pieces"]
+__all__ = ["Column", "StreamError", "pieces"]
 
 _Release = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
@@ -69,30 +69,59 @@ class _Stream(ctypes.Structure):
 
 
 DTYPES: dict[bytes, np.dtype[Any]] = {
-    letter: np.dtype(name) for letter, name in ((b"f", "f4"), (b"g", "f8"), (b"i", "i4"), (b"l", "i8"))
+    letter: np.dtype(name) for letter, name in ((b"c", "i1"), (b"f", "f4"), (b"g", "f8"), (b"i", "i4"), (b"l", "i8"))
 }
 """Arrow's letters for numbers."""
+TEXT = b"u"
 
 
-def pieces(database: Any, query: str) -> Iterator[list[np.ndarray]]:
-    """The columns of each piece of an answer, all of them numbers and none missing, in the order of the rows.
+class Column:
+    """A column of one piece: in the database's own memory, which holds until the next piece is asked for."""
 
-    The arrays are the database's own memory: they hold until the next piece is asked for.
+    def __init__(self, array: _Array, letter: bytes) -> None:
+        self.length = array.length
+        self.array = array
+        self.letter = letter
 
-    Raises: StreamError.
-    """
+    def missing(self) -> np.ndarray | None:
+        """Where nothing is; None if there is no such place. Shapes: (rows,) bool."""
+        if self.array.null_count == 0 or not self.array.buffers[0] or not self.length:
+            return None
+        offset = self.array.offset
+        bits = _memory(self.array.buffers[0], np.dtype(np.uint8), 0, (offset + self.length + 7) // 8)
+        missing = np.unpackbits(bits, count=offset + self.length, bitorder="little")[offset:] == 0
+        return missing if missing.any() else None
+
+    def numbers(self) -> np.ndarray:
+        """Its numbers; anything where one is missing. Shapes: (rows,)."""
+        return _memory(self.array.buffers[1], DTYPES[self.letter], self.array.offset, self.length)
+
+    def text(self) -> tuple[np.ndarray, list[str]]:
+        """Which rows have text, and the text of each."""
+        missing = self.missing()
+        rows = np.arange(self.length) if missing is None else np.flatnonzero(~missing)
+        if not len(rows):
+            return rows, []
+        ends = _memory(self.array.buffers[1], np.dtype(np.int32), self.array.offset, self.length + 1)
+        data = bytes(_memory(self.array.buffers[2], np.dtype(np.uint8), 0, int(ends[-1]))) if ends[-1] else b""
+        starts, stops = ends[rows].tolist(), ends[rows + 1].tolist()
+        return rows, [data[start:stop].decode() for start, stop in zip(starts, stops, strict=True)]
+
+
+def pieces(database: Any, query: str) -> Iterator[list[Column]]:
+    """The columns of each piece of an answer, numbers and text, in the order of the rows. Raises: StreamError."""
     # A connection of its own: another question on the same one would end the answer.
     capsule = database.cursor().sql(query).__arrow_c_stream__()
     address = _pointer(capsule, b"arrow_array_stream")
     stream = ctypes.cast(address, ctypes.POINTER(_Stream)).contents
-    dtypes = _dtypes(stream, address)
+    letters = _letters(stream, address)
     while True:
         array = _Array()
         _require(stream, address, stream.get_next(address, ctypes.byref(array)))
         if not array.release:
             return
         try:
-            yield [_numbers(array.children[place].contents, dtype) for place, dtype in enumerate(dtypes)]
+            yield [Column(array.children[place].contents, letter) for place, letter in enumerate(letters)]
         finally:
             array.release(ctypes.addressof(array))
 
@@ -104,22 +133,23 @@ def _pointer(capsule: Any, name: bytes) -> int:
     return address
 
 
-def _dtypes(stream: _Stream, address: int) -> list[np.dtype[Any]]:
+def _letters(stream: _Stream, address: int) -> list[bytes]:
     schema = _Schema()
     _require(stream, address, stream.get_schema(address, ctypes.byref(schema)))
     try:
-        return [DTYPES[schema.children[place].contents.format] for place in range(schema.n_children)]
+        letters = [bytes(schema.children[place].contents.format) for place in range(schema.n_children)]
     finally:
         schema.release(ctypes.addressof(schema))
+    assert {*letters} <= {*DTYPES, TEXT}, f"types that are not asked for: {letters}"
+    return letters
 
 
-def _numbers(array: _Array, dtype: np.dtype[Any]) -> np.ndarray:
-    assert array.null_count <= 0, "an encoding leaves nothing missing"
-    if not array.length:
+def _memory(address: int, dtype: np.dtype[Any], start: int, count: int) -> np.ndarray:
+    if not count:
         return np.zeros(0, dtype)
-    start = array.buffers[1] + array.offset * dtype.itemsize
-    raw = (ctypes.c_char * (array.length * dtype.itemsize)).from_address(start)
-    return np.frombuffer(raw, dtype)
+    raw: Any = (ctypes.c_char * (count * dtype.itemsize)).from_address(address + start * dtype.itemsize)
+    numbers: np.ndarray = np.frombuffer(raw, dtype)
+    return numbers
 
 
 def _require(stream: _Stream, address: int, answer: int) -> None:

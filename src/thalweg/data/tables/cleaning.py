@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from thalweg.data.tables.dialect import Dialect, Lines, opened
+from thalweg.data.tables.dialect import Dialect, Lines, errors_of, opened
 from thalweg.errors import DataError, StorageError, ThalwegError
 
 __all__ = ["written_anew"]
@@ -24,7 +24,8 @@ def written_anew(path: Path, dialect: Dialect, target: Path) -> tuple[str, ...]:
     """
     width = len(dialect.names)
     whole = width + dialect.trailing
-    lines = Lines(_lines(path, dialect.encoding), dialect.form, whole)
+    text = _Text(path, dialect.encoding)
+    lines = Lines(text, dialect.form, whole)
     shortened = last = 0
     with _writing(target) as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -47,6 +48,8 @@ def written_anew(path: Path, dialect: Dialect, target: Path) -> tuple[str, ...]:
         if lines.open_quotation() and dialect.form.escape is None:
             raise _unreadable(path, f"a quotation mark in line {last} that nothing closes")
     notes = []
+    if text.foreign:
+        notes.append("bytes that are no UTF-8 are read as Windows-1252, which has the letters of Latin-1")
     if lines.comments:
         notes.append(f"{lines.comments} line{'s' if lines.comments > 1 else ''} with # left out")
     if shortened:
@@ -54,26 +57,42 @@ def written_anew(path: Path, dialect: Dialect, target: Path) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _lines(path: Path, encoding: str | None) -> Iterator[str]:
-    """Its lines with their ends as ``\\n``."""
-    decoder = codecs.getincrementaldecoder(encoding or "utf-8")("thalweg_latin" if encoding is None else "replace")
-    with opened(path) as file:
-        rest, first = "", True
-        while True:
-            block = file.read(BLOCK_BYTES)
-            text = rest + decoder.decode(block, final=not block)
-            if first:
-                text, first = text.removeprefix("\ufeff"), False
-            held = ""
-            if block and text.endswith("\r"):  # its \n may come with the next block
-                text, held = text[:-1], "\r"
-            *whole, rest = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-            rest += held
-            yield from (line + "\n" for line in whole)
-            if not block:
-                if rest:
-                    yield rest
-                return
+class _Text:
+    """The lines of a file, with ``\\n`` for whatever they end with."""
+
+    def __init__(self, path: Path, encoding: str | None) -> None:
+        self.path = path
+        self.decoder = codecs.getincrementaldecoder(encoding or "utf-8")(errors_of(encoding))
+        self.strict = codecs.getincrementaldecoder("utf-8")() if encoding is None else None
+        self.foreign = False
+        """Whether there were bytes that are no UTF-8."""
+
+    def __iter__(self) -> Iterator[str]:
+        with opened(self.path) as file:
+            rest, first = "", True
+            while True:
+                block = file.read(BLOCK_BYTES)
+                text = rest + self._decoded(block)
+                if first:
+                    text, first = text.removeprefix("\ufeff"), False
+                held = ""
+                if block and text.endswith("\r"):  # its \n may come with the next block
+                    text, held = text[:-1], "\r"
+                *whole, rest = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+                rest += held
+                yield from (line + "\n" for line in whole)
+                if not block:
+                    if rest:
+                        yield rest
+                    return
+
+    def _decoded(self, block: bytes) -> str:
+        if self.strict is not None and not self.foreign:
+            try:
+                self.strict.decode(block, final=not block)
+            except UnicodeDecodeError:
+                self.foreign = True
+        return self.decoder.decode(block, final=not block)
 
 
 def _unreadable(path: Path, got: str) -> DataError:

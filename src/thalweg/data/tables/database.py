@@ -15,7 +15,7 @@ from typing import Any
 from thalweg import cores
 from thalweg.errors import DataError, FileFormatError, InsufficientMemoryError, StorageError, ThalwegError
 
-__all__ = ["connect", "explained", "file_name", "limit_memory", "literal", "quoted", "temporary_folder"]
+__all__ = ["connect", "explained", "file_name", "literal", "quoted", "temporary_folder"]
 
 
 def connect() -> Any:
@@ -35,12 +35,6 @@ def connect() -> Any:
         database.execute("set TimeZone = 'UTC'")  # moments without a zone are taken as they stand
         database.execute("set temp_directory = ''")  # not the user's working folder
         return database
-
-
-def limit_memory(database: Any, limit_bytes: int) -> None:
-    """Let a database take so much, and what is more go to a folder of its own among the system's temporary files."""
-    database.execute(f"set temp_directory = {literal(str(temporary_folder(database)))}")
-    database.execute(f"set memory_limit = '{limit_bytes >> 20}MiB'")
 
 
 def temporary_folder(owner: object) -> Path:

@@ -12,21 +12,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from thalweg.data.tables import guessing
+from thalweg.data.tables.arrow import StreamError
 from thalweg.data.tables.cleaning import written_anew
-from thalweg.data.tables.database import explained, file_name, literal, temporary_folder
+from thalweg.data.tables.database import file_name, literal, temporary_folder
 from thalweg.data.tables.dialect import Form, look
+from thalweg.data.tables.files import Columns, read
 from thalweg.data.tables.guessing import Guess
 from thalweg.data.tables.missing import SPELLINGS
-from thalweg.errors import DataError
+from thalweg.errors import DataError, FileFormatError
 
 __all__ = ["DelimitedFile"]
 
 PLAIN = Form(",")
+LONGEST_WORD = 100
+"""Letters of a word that is told to the database beforehand, where it is frequent."""
 EXACT = 2**53
 """Up to it a float64 holds each whole number."""
-AT_ONCE = 100
-"""Columns in one query: the database takes longer than in proportion for many."""
 
 
 class DelimitedFile:
@@ -72,6 +76,11 @@ class DelimitedFile:
             {value: count for value, count in Counter(column).items() if value.strip() not in absent}
             for column in columns
         ]
+        few = len(self.dialect.rows) / 2  # what differs in most rows is not among those that have been seen
+        self._words = {
+            name: tuple(values) if len(values) <= few and max(map(len, values), default=0) <= LONGEST_WORD else ()
+            for name, values in zip(self.dialect.names, seen, strict=True)
+        }
         convention = guessing.convention(seen, decimal, thousands)
         return {
             name: guessing.guessed_as(self.known[name], values, convention)
@@ -80,20 +89,20 @@ class DelimitedFile:
             for name, values in zip(self.dialect.names, seen, strict=True)
         }
 
-    def load(self, database: Any) -> dict[str, str]:
-        """Makes the table ``data`` with the columns c0, c1 ...; gives name -> type. Raises DataError, StorageError."""
+    def load(self, database: Any) -> tuple[Columns, dict[str, str]]:
+        """All columns, and name -> type. Raises DataError, FileFormatError, StorageError."""
         import duckdb
 
         before = self.path.stat().st_size
         while True:
             try:
-                database.execute(f"create table data as {self.select()}")
+                columns = read(database, self.select(), self.types, self._words)
                 break
-            except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
+            except (StreamError, duckdb.ConversionException, duckdb.InvalidInputException) as error:
                 self._mend(error)
         self.refuse_growth(before)
         self.notes += [f"{name!r} {guess.note}" for name, guess in self.guesses.items() if guess.note]
-        return self._types(database)
+        return columns, self._types(columns)
 
     def select(self, names: Iterable[str] | None = None) -> str:
         """The query for columns, as c0, c1 ... by their places in the file."""
@@ -119,16 +128,14 @@ class DelimitedFile:
                 fix="wait until it is complete, or read a copy of it",
             )
 
-    def _types(self, database: Any) -> dict[str, str]:
+    def _types(self, columns: Columns) -> dict[str, str]:
         """Name -> type: a column of floats that are all whole has whole numbers."""
         types = self.types
-        numbers = [(place, name) for place, name in enumerate(types) if types[name] == "number"]
-        for start in range(0, len(numbers), AT_ONCE):
-            some = numbers[start : start + AT_ONCE]
-            whole = "bool_and(c{0} = trunc(c{0}) and abs(c{0}) < {1})"
-            asked = ", ".join(whole.format(place, EXACT) for place, _ in some)
-            answers = database.execute(f"select {asked} from data").fetchone()
-            types |= {name: "integer" for (_, name), answer in zip(some, answers, strict=True) if answer}
+        for name, kind in types.items():
+            values = columns[name]
+            if kind == "number" and isinstance(values, np.ndarray) and _are_whole(values):
+                types[name] = "integer"
+                columns[name] = values if np.isnan(values).any() else values.astype(np.int64)
         return types
 
     def _reader(self) -> str:
@@ -168,8 +175,7 @@ class DelimitedFile:
         elif self._anew is None:
             self._write_anew()
         else:
-            with explained(repr(str(self.path))):
-                raise error
+            raise _not_read(self.path, error)
 
     def _widen(self, name: str, value: str) -> None:
         """Read a column as text, of which some value is not what the others are."""
@@ -188,6 +194,20 @@ class DelimitedFile:
             got=repr(_value(error)) + where,
             fix="mend the value; what stands for a missing one is told by missing=",
         )
+
+
+def _are_whole(values: np.ndarray) -> bool:
+    present = values[~np.isnan(values)]
+    return bool(len(present) and np.all(np.abs(present) < EXACT) and np.all(present == np.trunc(present)))
+
+
+def _not_read(path: Path, error: Exception) -> FileFormatError:
+    return FileFormatError(
+        f"{str(path)!r} cannot be read",
+        expected="lines of values with delimiters between them",
+        got=str(error).splitlines()[0][:300],
+        fix="say how it is written: delimiter=, encoding=, header=",
+    )
 
 
 def _column(error: Exception) -> int | None:

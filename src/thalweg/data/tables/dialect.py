@@ -17,7 +17,7 @@ from thalweg.data.tables.missing import SPELLINGS
 from thalweg.errors import DataError, FileFormatError, StorageError
 from thalweg.fields import dataclass
 
-__all__ = ["Dialect", "Form", "Lines", "decoded", "look", "opened", "require_content"]
+__all__ = ["Dialect", "Form", "Lines", "decoded", "errors_of", "look", "opened", "require_content"]
 
 HEAD_BYTES, PIECE_BYTES = 1 << 18, 1 << 15
 """How much is looked at: of the beginning, and at two places behind it."""
@@ -81,7 +81,12 @@ def opened(path: Path) -> Any:
 
 def decoded(data: bytes, encoding: str | None) -> str:
     """Text of bytes that are UTF-8; where they are not, each byte stands for itself, as in Windows's Latin alphabet."""
-    return data.decode(encoding or "utf-8", "thalweg_latin" if encoding is None else "replace")
+    return data.decode(encoding or "utf-8", errors_of(encoding))
+
+
+def errors_of(encoding: str | None) -> str:
+    """The name of what is done about bytes that cannot be decoded: where the encoding was told they are marked."""
+    return "thalweg_latin" if encoding is None else "replace"
 
 
 def _latin(error: UnicodeError) -> tuple[str, int]:

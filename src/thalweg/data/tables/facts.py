@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from thalweg.data.tables.words import Words
 from thalweg.fields import dataclass
 
 __all__ = ["QUANTILES", "Facts", "counts", "find"]
@@ -12,7 +14,7 @@ __all__ = ["QUANTILES", "Facts", "counts", "find"]
 QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 FREQUENT = {"text": 1000, "integer": 1000, "boolean": 2, "number": 20, "date": 20}
 """Type -> so many of the most frequent values are kept."""
-COUNTED = {"text": 20_000, "integer": 20_000, "boolean": 2, "number": 1000, "date": 1000}
+COUNTED = {"integer": 20_000, "boolean": 2, "number": 1000, "date": 1000}
 """Type -> up to so many different values each of them is counted."""
 AT_ONCE = 50
 """Columns in one query: what it holds at a time is in proportion to that."""
@@ -59,6 +61,8 @@ class Asked(Protocol):
 
     def __len__(self) -> int: ...
 
+    def words(self, name: str) -> Words: ...
+
     def query(
         self, what: Sequence[str], names: Sequence[str], rest: str = "", every: int = 1
     ) -> list[tuple[Any, ...]]: ...
@@ -67,14 +71,37 @@ class Asked(Protocol):
 def find(table: Asked, names: Sequence[str]) -> dict[str, Facts]:
     """Name -> facts."""
     every = max(1, len(table) // SAMPLE_ROWS)
-    found = {}
-    for start in range(0, len(names), AT_ONCE):
-        some = names[start : start + AT_ONCE]
+    found = {name: _of_text(name, table.words(name)) for name in names if table.types[name] == "text"}
+    others = [name for name in names if name not in found]
+    for start in range(0, len(others), AT_ONCE):
+        some = others[start : start + AT_ONCE]
         counted = _asked(table, some, _counts)
+        present = {name: answers[0] for name, answers in counted.items()}
+        infinite = [name for name in some if table.types[name] == "number" and not _is_finite(counted[name])]
+        counted |= _asked(table, infinite, _finite_counts)
         quantiles = _asked(table, some, _quantiles, every)
         for name in some:
-            found[name] = _facts(table, name, counted[name], quantiles[name])
+            found[name] = _facts(table, name, present[name], counted[name], quantiles[name])
     return found
+
+
+def _of_text(name: str, words: Words) -> Facts:
+    counted = words.counts()
+    present = sum(count for _, count in counted)
+    texts = [word for word, _ in counted]
+    return Facts(
+        name,
+        "text",
+        len(words),
+        len(words) - present,
+        0,
+        len(counted),
+        min(texts, default=None),
+        max(texts, default=None),
+        None,
+        {},
+        tuple(counted[: FREQUENT["text"]]),
+    )
 
 
 def _asked(
@@ -88,11 +115,14 @@ def _asked(
 
 
 def _counts(column: str, kind: str) -> Iterator[str]:
-    yield f"count({column})"
-    finite = f"(case when isfinite({column}) then {column} end)" if kind == "number" else column
-    yield from (f"{what}({finite})" for what in ("count", "min", "max", "approx_count_distinct"))
+    yield from (f"{what}({column})" for what in ("count", "min", "max", "approx_count_distinct"))
     if kind in ("number", "integer"):
-        yield f"avg({finite})"
+        yield f"avg({column})"
+
+
+def _finite_counts(column: str, _: str) -> Iterator[str]:
+    finite = f"(case when isfinite({column}) then {column} end)"
+    yield from (f"{what}({finite})" for what in ("count", "min", "max", "approx_count_distinct", "avg"))
 
 
 def _quantiles(column: str, kind: str) -> Iterator[str]:
@@ -104,8 +134,12 @@ def _quantiles(column: str, kind: str) -> Iterator[str]:
         yield f"quantile_disc({column}, [{shares}])"
 
 
-def _facts(table: Asked, name: str, counted: list[Any], quantiles: list[Any]) -> Facts:
-    present, finite, minimum, maximum, distinct, *mean = counted
+def _is_finite(counted: list[Any]) -> bool:
+    return all(extreme is None or math.isfinite(extreme) for extreme in counted[1:3])
+
+
+def _facts(table: Asked, name: str, present: int, counted: list[Any], quantiles: list[Any]) -> Facts:
+    finite, minimum, maximum, distinct, *mean = counted
     kind = table.types[name]
     frequent: tuple[tuple[Any, int], ...] = ()
     # The estimate is off by a few percent.
@@ -140,4 +174,6 @@ def _frequent(table: Asked, name: str, limit: int | None) -> tuple[tuple[tuple[A
 
 def counts(table: Asked, name: str, limit: int | None) -> tuple[tuple[Any, int], ...]:
     """Each value that is there and how often, the most frequent first; equally frequent ones by their order."""
+    if table.types[name] == "text":
+        return tuple(table.words(name).counts()[:limit])
     return _frequent(table, name, limit)[0]

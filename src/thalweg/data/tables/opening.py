@@ -12,11 +12,11 @@ from typing import Annotated, Any
 from thalweg.checks import OneOf, check_value
 from thalweg.data.tables import queries
 from thalweg.data.tables.arrays import columns_of
-from thalweg.data.tables.database import connect, explained, file_name, limit_memory, temporary_folder
+from thalweg.data.tables.database import connect, explained, file_name, temporary_folder
 from thalweg.data.tables.delimited import DelimitedFile
 from thalweg.data.tables.dialect import require_content
+from thalweg.data.tables.files import DatabaseFile, FileColumn, FileTable, Source
 from thalweg.data.tables.held import HeldTable
-from thalweg.data.tables.stored import DatabaseFile, FileColumn, Source, StoredTable
 from thalweg.data.tables.table import TYPES, Table
 from thalweg.errors import FileFormatError, StorageError
 
@@ -28,10 +28,6 @@ JSON = (".jsonl", ".ndjson", ".json")
 PARQUET = (".parquet", ".pq")
 DATABASES = (".sqlite", ".sqlite3", ".db", ".db3", ".duckdb")
 SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
-LEAST_BYTES = 192 << 20
-"""What the database may take beside a quarter of the bytes of the file: about half of the numbers in it as float32."""
-COLUMN_BYTES = 1 << 18
-"""And for each column, of which it handles some thousand values at a time in several places."""
 _Types = Mapping[str, Annotated[str, OneOf(*TYPES)]]
 
 
@@ -98,10 +94,9 @@ def open_table(
         )
     else:
         opened = _described(database, path, ending)
-    limit_memory(database, LEAST_BYTES + path.stat().st_size // 4 + COLUMN_BYTES * len(opened.types))
-    table = StoredTable(name or called, database, opened)
+    table = FileTable(name or called, database, opened)
     if ending not in PARQUET and not types:
-        table.height()  # what is in text is certain only when all has been seen
+        table.load()  # what is in text is certain only when all has been seen
     return table
 
 

@@ -5,6 +5,7 @@ A table from a file lies in a database in memory, one from a frame in the frame'
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from thalweg.checks import In, check_value
 from thalweg.data.tables import facts as fact_finding
 from thalweg.data.tables.encodings import Encoding
 from thalweg.data.tables.facts import Facts
+from thalweg.data.tables.words import Words
 from thalweg.errors import DataError, NameNotFoundError, did_you_mean, listed
 
 __all__ = ["TYPES", "Rows", "Table", "grouped", "places"]
@@ -55,6 +57,10 @@ class Table:
     def raw(self, name: str) -> np.ndarray:
         """A column of all that was opened, as ``values`` describes it."""
         raise NotImplementedError(f"{type(self).__name__} has no raw()")
+
+    def words(self, name: str) -> Words:
+        """A column of text of these rows."""
+        raise NotImplementedError(f"{type(self).__name__} has no words()")
 
     def fill(self, arrays: Mapping[str, np.ndarray], encodings: Sequence[Encoding], index: np.ndarray | None) -> None:
         """Put columns as numbers into what ``grouped`` gives. Arguments: which rows of all that was opened."""
@@ -152,8 +158,21 @@ class Table:
         total = np.zeros(len(self), np.uint64)
         for name in self.columns if names is None else names:
             # Mixed with an odd factor between columns, so that exchanged values do not give the same.
-            total = total * np.uint64(0x9E3779B97F4A7C15) + _hashed(self.values(name))
+            total = total * np.uint64(0x9E3779B97F4A7C15) + self._hashed(name)
         return total
+
+    def _hashed(self, name: str) -> np.ndarray:
+        if self.types[name] == "text":
+            words = self.words(name)
+            return words.spread(_mixed(np.fromiter(map(_text_bits, words.words), np.uint64, len(words.words))), 1)
+        values = self.values(name)
+        if values.dtype.kind == "O":  # truth values with gaps
+            values = np.array([2.0 if value is None else value for value in values], np.float64)
+        if values.dtype.kind == "M":
+            return _mixed(values.astype(np.int64).view(np.uint64))
+        numbers = values.astype(np.float64) + 0.0  # -0.0 equals 0.0
+        numbers[np.isnan(numbers)] = np.nan  # one of all NaNs
+        return _mixed(numbers.view(np.uint64))
 
     def _index(self, rows: Rows | None) -> np.ndarray | None:
         """Which rows of all that was opened these are; None for all of them."""
@@ -182,24 +201,19 @@ def places(encodings: Sequence[Encoding]) -> list[tuple[str, int]]:
     return found
 
 
-def _hashed(values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind == "O":
-        # Python's own hash of text differs from one process to the next.
-        import zlib
+def _text_bits(text: str) -> int:
+    """Python's own hash of text differs from one process to the next."""
+    data = text.encode("utf-8", "surrogatepass")
+    return zlib.crc32(data) << 32 | zlib.adler32(data)
 
-        known: dict[Any, int] = {}
-        for value in values:
-            if value not in known:
-                text = repr(value).encode("utf-8", "surrogatepass")
-                known[value] = zlib.crc32(text) << 32 | zlib.adler32(text)
-        bits = np.fromiter(map(known.__getitem__, values), np.uint64, len(values))
-    elif values.dtype.kind == "M":
-        bits = values.astype(np.int64).view(np.uint64)
-    else:
-        numbers = values.astype(np.float64) + 0.0  # -0.0 equals 0.0
-        numbers[np.isnan(numbers)] = np.nan  # one of all NaNs
-        bits = numbers.view(np.uint64)
+
+def _mixed(bits: np.ndarray) -> np.ndarray:
+    """Bits that each depend on all: the finish of SplitMix64. Shapes: (rows,) uint64 -> (rows,) uint64.
+
+    Source: Steele, Lea, Flood (2014), "Fast splittable pseudorandom number generators", OOPSLA; Stafford's variant 13.
+    """
     with np.errstate(over="ignore"):
         bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
+    mixed: np.ndarray = bits ^ (bits >> np.uint64(31))
+    return mixed
