@@ -61,11 +61,13 @@ class Asked(Protocol):
 
     def __len__(self) -> int: ...
 
-    def words(self, name: str) -> Words: ...
+    def words(self, name: str) -> Words:
+        """A column of text."""
 
     def query(
         self, what: Sequence[str], names: Sequence[str], rest: str = "", every: int = 1
-    ) -> list[tuple[Any, ...]]: ...
+    ) -> list[tuple[Any, ...]]:
+        """Answers of the database, as ``Table.query`` describes them."""
 
 
 def find(table: Asked, names: Sequence[str]) -> dict[str, Facts]:
