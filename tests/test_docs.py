@@ -28,7 +28,7 @@ class Example(NamedTuple):
     output: str | None  # what the page says that it prints; "..." stands for anything
 
 
-NEEDS = {"docs/sklearn.md": ("sklearn",)}
+NEEDS = {"docs/sklearn.md": ("sklearn", "pandas")}
 """What the examples of a page need beside thalweg."""
 
 

@@ -6,7 +6,8 @@ import pytest
 from thalweg.data.tables.encodings import Codes, Number
 from thalweg.data.tables.opening import open_table
 from thalweg.errors import DataError
-from thalweg.evaluation import judge
+from thalweg.evaluation import hold_out, judge
+from thalweg.tables import train
 
 
 class Schema:
@@ -108,3 +109,22 @@ def test_without_any_target():
     with pytest.raises(DataError, match="no row has a target") as caught:
         judge(Fake(), data)
     assert all((caught.value.problem, caught.value.expected, caught.value.got, caught.value.fix))
+
+
+def test_a_trained_model_from_its_raw_rows():
+    """Encoded once, the scores are those of ``predict`` on raw rows; the worst rows are those of the table."""
+    data = rows(60)
+    table = open_table(data)
+    held = hold_out(table, "dear", seed=1)
+    model = train(table.take(held.train_rows), "dear", ignore=["price"], epochs=2, members=1, verbose=0)
+    test = table.take(held.test_rows)
+    found = judge(model, test, rows=held.test_rows, notes=held.sentences())
+    assert found.notes[0].startswith("Held out to judge by: 12 of 60 rows")
+    assert found.scores["accuracy"].value == np.mean(
+        model.labels(model.predict(test, verbose=0)) == test.values("dear")
+    )
+    assert set(found.section("importance").columns) == {"size", "town"}
+    worst = found.section("worst")
+    for row, target, values in zip(worst.rows.tolist(), worst.targets, worst.values, strict=True):
+        assert data["dear"][row] == target
+        assert data["number"][row] in values

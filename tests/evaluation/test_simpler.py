@@ -8,7 +8,8 @@ import pytest
 
 from thalweg.errors import ArgumentError, MissingPackageError, NameNotFoundError
 from thalweg.evaluation import baselines, judge_predictions
-from thalweg.evaluation.simpler import Features
+from thalweg.evaluation.bootstrap import Score
+from thalweg.evaluation.simpler import Baselines, Entrant, Features
 
 sklearn_needed = pytest.mark.needs("sklearn")
 
@@ -35,6 +36,7 @@ def test_a_linear_target_needs_no_network():
     assert lead.value == pytest.approx(whole.value - found.entrants[0].scores["RMSE"].value)
     assert lead.high - lead.low < 0.5 * (whole.high - whole.low)  # paired: on the same rows
     assert found.entrants[3].lead.low > 0  # the forest is worse
+    assert max(map(len, str(found.table()).splitlines())) <= 80
     assert all(one.seconds > 0 and one.size > 0 for one in found.entrants)
     json.dumps(found.to_dict(), allow_nan=False)
 
@@ -44,7 +46,9 @@ def test_a_network_that_is_worse_and_one_that_is_better():
     x, y = line()
     train, test = (x[:300], y[:300]), (x[300:], y[300:])
     worse = baselines(train, test, np.zeros(100), threads=1)
-    assert worse.sentences()[-1] == "A simpler model does better: linear regression. Use it."
+    assert worse.sentences() == [
+        "Better than the network: linear regression and gradient boosting and random forest (RMSE, paired, 95 %)."
+    ]
     better = baselines(train, test, y[300:] + 1e-3, threads=1)
     assert better.sentences() == ["The network is better than each simpler model here (RMSE, paired, 95 %)."]
 
@@ -77,6 +81,14 @@ def test_several_targets():
     found = baselines((x[:100], both[:100]), (x[100:], both[100:]), both[100:] + 0.5, targets=["a", "b"], threads=1)
     assert found.score == "mean R2"
     assert max(map(len, str(judge_predictions(both[100:], both[100:] + 0.1).with_sections(found)).splitlines())) <= 80
+
+
+def test_the_table_fits_into_80_columns_whatever_the_numbers():
+    score = Score(-1234567.8, -2345678.9, -1.2345e-5)
+    entrants = tuple(Entrant(name, {"balanced accuracy": score}, 12345.6, 1e12, score) for name in ("n", "long" * 9))
+    table = Baselines("balanced accuracy", entrants, 100, 100, 100).table()
+    assert max(map(len, str(table).splitlines())) <= 80
+    assert "network's lead" in table.header
 
 
 @sklearn_needed

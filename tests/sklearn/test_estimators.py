@@ -21,8 +21,9 @@ from sklearn.utils.estimator_checks import check_estimator
 import thalweg
 from thalweg import callbacks, losses
 from thalweg.errors import ThalwegError
-from thalweg.sklearn import MLPClassifier, MLPRegressor
+from thalweg.sklearn import MLPClassifier, MLPRegressor, training
 from thalweg.sklearn.steps import kit
+from thalweg.sklearn.training import Passes
 
 pytestmark = pytest.mark.needs("sklearn")
 
@@ -79,6 +80,26 @@ def test_alphas_rates_and_folds_share_their_programs():
     for alpha, rate, rows in ((1.0, 0.1, 80), (0.1, 0.01, 79), (0.0, 0.5, 74)):
         classifier(alpha=alpha, learning_rate_init=rate).fit(ROWS[:rows], CLASSES[:rows])
     assert programs.compile_seconds == before
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 40}, {"batch_size": 100}, {"solver": "sgd", "batch_size": 20}])
+def test_epochs_in_one_call_are_the_same_bits_and_end_where_they_should(options, monkeypatch):
+    options = options | {"max_iter": 60, "tol": 0.02, "learning_rate_init": 0.01}
+    warnings.filterwarnings("ignore", "Got `batch_size`")
+    one_by_one = classifier(**options, callbacks=[callbacks.Callback()]).fit(ROWS, CLASSES)
+    together, epochs = [], Passes.epochs
+
+    def noticed(self, orders, *arguments):
+        together.append(len(orders))
+        return epochs(self, orders, *arguments)
+
+    monkeypatch.setattr(training, "TOGETHER_SECONDS", 1e6)
+    monkeypatch.setattr(Passes, "epochs", noticed)
+    made = classifier(**options).fit(ROWS, CLASSES)
+    assert max(together) == 11 > len(together) / 3
+    assert sum(together) == made.n_iter_ == one_by_one.n_iter_ < 60
+    assert made.loss_curve_ == one_by_one.loss_curve_
+    np.testing.assert_array_equal(made.coefs_[0], one_by_one.coefs_[0])
 
 
 def test_the_usual_company():
@@ -250,12 +271,18 @@ def test_the_network_as_a_model_predicts_the_same_and_can_be_saved(tmp_path):
 def test_dtype_can_be_chosen():
     made = regressor(dtype="float32").fit(ROWS, NUMBERS)
     assert made.predict(ROWS).dtype == made.coefs_[0].dtype == np.float32
+    rounded = regressor(dtype="mixed_bfloat16").fit(ROWS, NUMBERS)
+    assert rounded.coefs_[0].dtype == np.float32
+    assert rounded.loss_curve_ == pytest.approx(made.loss_curve_, rel=0.01)
+    assert rounded.loss_curve_ != made.loss_curve_
+    again = pickle.loads(pickle.dumps(rounded)).predict(ROWS)
+    assert (
+        again.tolist() == rounded.predict(ROWS).tolist() == rounded.to_model().predict(ROWS, verbose=0)[:, 0].tolist()
+    )
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_ctrl_c_warns_and_keeps_what_was_learned(solver, monkeypatch):
-    from thalweg.sklearn.training import Passes
-
     passes, calls = Passes.run, []
 
     def run(self, *arguments):
@@ -265,7 +292,7 @@ def test_ctrl_c_warns_and_keeps_what_was_learned(solver, monkeypatch):
         return passes(self, *arguments)
 
     monkeypatch.setattr(Passes, "run", run)
-    made = classifier(solver=solver, max_iter=50)
+    made = classifier(solver=solver, max_iter=50, batch_size=32)
     with pytest.warns(UserWarning, match="interrupted by user"):
         made.fit(ROWS, CLASSES)
     assert solver == "lbfgs" or made.n_iter_ == 3

@@ -98,6 +98,19 @@ class TestKinds:
         assert one(start + np.arange(400).astype("timedelta64[D]")).cycles == ("year", "month", "week")
         assert one(start + np.arange(40).astype("timedelta64[h]")).cycles == ("day",)
 
+    def test_columns_to_which_the_same_is_done_are_neighbours(self):
+        random = np.random.default_rng(0)
+        data = {f"n{i}": np.where(random.random(60) < 0.2 * (i % 2), np.nan, random.random(60)) for i in range(6)}
+        days = np.datetime64("2020-01-01", "us") + np.arange(60).astype("timedelta64[D]")
+        data |= {"long": days[0] + 12 * (days - days[0]), "short": days, "longer": days[0] + 13 * (days - days[0])}
+        data |= {
+            f"c{i}": np.array(["a", "b", "c", "d"] * 15, object)[random.permutation(60) % (2 + i % 2)] for i in range(4)
+        }
+        groups = schema({**data, "y": random.random(60)}, "y").groups
+        names = {group: " ".join(column.name for column in columns) for group, columns in groups.items()}
+        assert names == {"numbers": "n1 n3 n5 n0 n2 n4", "moments": "short long longer", "codes": "c0 c2 c1 c3"}
+
+    @pytest.mark.long
     def test_five_thousand_columns(self):
         values = np.random.default_rng(0).normal(size=(20, 5000))
         found = schema({**{f"x{i}": values[:, i] for i in range(5000)}, "y": values[:, 0]}, "y")

@@ -144,7 +144,7 @@ class TestRawRows:
 
             frame = polars.from_pandas(frame)
         if library == "pyarrow":
-            import pyarrow
+            import pyarrow  # type: ignore[import-untyped]
 
             frame = pyarrow.Table.from_pandas(frame)
         np.testing.assert_array_equal(regression.predict(frame), regression.predict(DATA))

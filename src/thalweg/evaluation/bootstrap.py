@@ -33,10 +33,18 @@ class Score:
 
 
 def number(value: float) -> str:
-    """A number of four digits, as it is printed."""
+    """A number as it is printed, with four digits or so.
+
+    Example:
+        >>> number(0.5), number(31234.5), number(1.2e-5), number(-45.678), number(float("nan"))
+        ('0.500', '31234', '1.2e-05', '-45.68', '-')
+    """
+    size = abs(value)
     if not np.isfinite(value):
         return "-"
-    return f"{value:.3f}" if 0.001 <= abs(value) < 10 or value == 0 else f"{value:.4g}"
+    if size >= 1e7 or 0 < size < 0.001:
+        return f"{value:.3g}"
+    return f"{value:.{3 - int(size >= 10) - int(size >= 100) - int(size >= 1000)}f}"
 
 
 def decimals(values: Sequence[float], digits: int = 3) -> int:

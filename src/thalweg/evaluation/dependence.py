@@ -9,7 +9,7 @@ import numpy as np
 
 from thalweg.checks import In, checked
 from thalweg.evaluation.answers import as_predictions
-from thalweg.evaluation.bootstrap import number
+from thalweg.evaluation.bootstrap import decimals, number
 from thalweg.evaluation.columns import Columns, Predict, columns_of, several
 from thalweg.evaluation.importance import predictor
 from thalweg.evaluation.section import Picture, Section, short
@@ -49,13 +49,13 @@ class Dependence(Tabular):
         return not len(self.shares)
 
     def table(self) -> Table:
-        shown = list(range(len(self.outputs)))[:5]
         step = max(1, -(-len(self.values) // 10))
+        shown, outputs = self._shown(24), list(range(len(self.outputs)))[:5]
         rows = [
-            (_value(self.values[at], 24), *(number(self.mean[at, output]) for output in shown))
+            (shown[at], *(number(self.mean[at, output]) for output in outputs))
             for at in range(0, len(self.values), step)
         ]
-        head = (short(self.column, 24), *(short(self.outputs[output], 12) for output in shown))
+        head = (short(self.column, 24), *(short(self.outputs[output], 12) for output in outputs))
         return Table("mean prediction if all rows had", head, rows)
 
     def plot(self, ax: Any = None) -> Any:
@@ -84,12 +84,20 @@ class Dependence(Tabular):
             ax.legend(fontsize=8)
         return ax
 
+    def _shown(self, width: int) -> list[str]:
+        """The values as text, numbers with as many digits as tell them apart."""
+        if not all(isinstance(value, float) for value in self.values):
+            return [_value(value, width) for value in self.values]
+        spread = [max(self.values) - min(self.values)]
+        return [f"{value:.{decimals(spread)}f}" for value in self.values]
+
     def in_a_line(self, points: int = 4) -> list[str]:
         """``value: prediction`` at some values, of the output that changes most; its name."""
         ranges = self.mean.max(0) - self.mean.min(0)
         output = int(np.argmax(ranges))
         chosen = np.unique(np.linspace(0, len(self.values) - 1, points).round().astype(np.int64))
-        cells = [f"{_value(self.values[at], 7)}: {self.mean[at, output]:.3g}" for at in chosen.tolist()]
+        shown = self._shown(7)
+        cells = [f"{shown[at]}: {_value(float(self.mean[at, output]), 7)}" for at in chosen.tolist()]
         return [short(self.outputs[output], 12), *cells, *[""] * (points - len(cells))]
 
 
@@ -118,7 +126,11 @@ class Dependences(Section):
 
 
 def _value(value: Any, width: int) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else short(value, width)
+    if value is None:
+        return "(missing)"
+    if not isinstance(value, float):
+        return short(value, width)
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.3g}"
 
 
 @checked

@@ -11,7 +11,7 @@ from thalweg.checks import In, check_value, checked
 from thalweg.evaluation.answers import Answers, answers
 from thalweg.evaluation.bootstrap import Score, decimals
 from thalweg.evaluation.columns import Columns, Predict, columns_of, several
-from thalweg.evaluation.section import Section, short
+from thalweg.evaluation.section import Picture, Section, short
 from thalweg.fields import dataclass
 from thalweg.plotting import axes
 from thalweg.table import Table
@@ -24,6 +24,9 @@ MOST_ROWS = 5000
 
 FEWEST_ROWS, MOST_PREDICTIONS = 200, 3e6
 """Of very many columns fewer rows are dealt out anew, so that it takes seconds."""
+
+MOST_BARS = 20
+"""Columns that are drawn."""
 
 ALIKE = 0.9
 """From this rank correlation on two columns are said to tell much the same."""
@@ -73,13 +76,16 @@ class Importance(Section):
             said.append(f"These tell much the same, so that each seems worth less than all of them: {together}.")
         return said
 
+    def pictures(self) -> Iterator[Picture]:
+        yield Picture("", self.plot, 4.6, 1.0 + 0.22 * min(len(self.columns), MOST_BARS))
+
     def plot(self, ax: Any = None) -> Any:
         """Draw the rises as bars with their intervals; returns the matplotlib axes.
 
         Raises: MissingPackageError without matplotlib.
         """
         ax = axes(ax)
-        shown = range(min(len(self.columns), 20))
+        shown = range(min(len(self.columns), MOST_BARS))
         values = np.array([self.rises[i].value for i in shown])
         ends = np.array(
             [[self.rises[i].value - self.rises[i].low, self.rises[i].high - self.rises[i].value] for i in shown]

@@ -27,8 +27,8 @@ class Picture:
 
     caption: str
     draw: Callable[[Any], Any]
-    width: float = 4.6
-    height: float = 3.4
+    width: float = 4.0
+    height: float = 3.1
 
 
 class Section(Tabular):

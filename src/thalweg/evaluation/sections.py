@@ -504,7 +504,9 @@ class Worst(Section):
         return Table("", head[:kept], [row[:kept] for row in rows])
 
     def sentences(self) -> list[str]:
-        return ["Rows are counted from 0. Look at them first: are their targets right?"] if len(self.rows) else []
+        if not len(self.rows):
+            return ["No row is answered wrongly."]
+        return ["Rows are counted from 0. Look at them first: are their targets right?"]
 
 
 def _cell(value: Any) -> str:

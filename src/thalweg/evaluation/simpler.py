@@ -15,7 +15,7 @@ from thalweg.errors import ArgumentError, MissingPackageError, NameNotFoundError
 from thalweg.evaluation.answers import Answers, answers
 from thalweg.evaluation.bootstrap import LEVEL, Score, drawn, draws, number
 from thalweg.evaluation.scores import of_classes, of_numbers, scores
-from thalweg.evaluation.section import Section, short
+from thalweg.evaluation.section import Section, fitted, short
 from thalweg.fields import dataclass
 from thalweg.plotting import axes
 from thalweg.table import Table
@@ -71,16 +71,18 @@ class Baselines(Section):
     def table(self) -> Table:
         rows = [
             [
-                short(one.name, 24),
+                short(one.name, 20),
                 number(one.scores[self.score].value),
                 one.scores[self.score].interval,
                 one.lead.interval,
-                "-" if np.isnan(one.seconds) else f"{one.seconds:.3g}",
+                "-" if np.isnan(one.seconds) else f"{one.seconds:.0f}" if one.seconds >= 100 else f"{one.seconds:.3g}",
                 "-" if np.isnan(one.size) else _bytes(one.size),
             ]
             for one in self.entrants
         ]
         head = ["model", self.score, "95 %", "network's lead", "seconds", "size"]
+        if fitted(head, rows) < len(head):  # the interval of the lead is what decides
+            head, rows = head[:2] + head[3:], [row[:2] + row[3:] for row in rows]
         return Table(f"on the same {self.rows} rows", head, rows)
 
     @property
@@ -94,14 +96,14 @@ class Baselines(Section):
             said.append(f"The simpler models were trained on {self.trained_on} of the {self.of} rows.")
         if not self.as_good:
             said.append(f"The network is better than each simpler model here ({self.score}, paired, 95 %).")
-        for one in self.as_good[:1]:
-            if one.lead.high < 0:
-                said.append(f"A simpler model does better: {one.name}. Use it.")
-            else:
-                said.append(
-                    f"A simpler model does as well, as far as {self.rows} rows can show: {one.name}. The network leads "
-                    f"by {number(one.lead.value)} in {self.score}, {one.lead.interval}, which chance explains."
-                )
+        better = [one.name for one in self.entrants[1:] if one.lead.high < 0]
+        if better:
+            said.append(f"Better than the network: {' and '.join(better)} ({self.score}, paired, 95 %).")
+        for one in [one for one in self.as_good if one.name not in better][:1]:
+            said.append(
+                f"A simpler model does as well, as far as {self.rows} rows can show: {one.name}. "
+                f"The difference in {self.score}, {number(one.lead.value)} {one.lead.interval}, may be chance."
+            )
         return said
 
     def plot(self, ax: Any = None) -> Any:
@@ -123,11 +125,11 @@ class Baselines(Section):
 
 
 def _bytes(size: float) -> str:
-    for unit in ("B", "kB", "MB"):
+    for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.3g} {unit}"
         size /= 1000
-    return f"{size:.3g} GB"
+    return f"{size:.3g} TB"
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,7 @@ def baselines(
     entrants = [network]
     for name, model in models(inputs, known, threads, seed):
         begin = time.perf_counter()
-        _fit(model, inputs.take(rows), taught.truth[rows])
+        _fit(model, inputs.take(rows), taught.truth[rows], threads)
         took = time.perf_counter() - begin
         own = Answers(known.truth, _said(model, held, known), known.classes, known.targets)
         lead = _lead(known, own, names.index(by), -1 if by.startswith(FALLING) else 1, seed)
@@ -279,8 +281,10 @@ def models(inputs: Features, known: Answers, threads: int | None, seed: int) -> 
         yield "random forest", RandomForestRegressor(**forest)
 
 
-def _fit(model: Any, inputs: Features, truth: np.ndarray) -> None:
-    with warnings.catch_warnings():
+def _fit(model: Any, inputs: Features, truth: np.ndarray, threads: int | None) -> None:
+    from threadpoolctl import threadpool_limits  # scikit-learn brings it
+
+    with warnings.catch_warnings(), threadpool_limits(threads):
         warnings.simplefilter("ignore")  # about convergence, or columns without a value: what comes out is judged
         model.fit(inputs.all, truth[:, 0] if truth.ndim == 2 and truth.shape[1] == 1 else truth)
 

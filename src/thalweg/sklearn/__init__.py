@@ -1,4 +1,4 @@
-"""Estimators for scikit-learn: its multilayer perceptrons under their own names, defaults and mathematics.
+"""Estimators for scikit-learn: its multilayer perceptrons under their own names, and networks for mixed frames.
 
 scikit-learn is an extra. What is named here is loaded when it is first used, so that the package can be looked at
 without it.
@@ -13,10 +13,17 @@ from thalweg.errors import MissingPackageError
 if TYPE_CHECKING:
     from thalweg.sklearn.classifier import MLPClassifier as MLPClassifier
     from thalweg.sklearn.regressor import MLPRegressor as MLPRegressor
+    from thalweg.sklearn.tables import TableClassifier as TableClassifier
+    from thalweg.sklearn.tables import TableRegressor as TableRegressor
 
-_HOMES = {"MLPClassifier": "classifier", "MLPRegressor": "regressor"}
+_HOMES = {
+    "MLPClassifier": "classifier",
+    "MLPRegressor": "regressor",
+    "TableClassifier": "tables",
+    "TableRegressor": "tables",
+}
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "TableClassifier", "TableRegressor"]
 
 
 def __getattr__(name: str) -> Any:

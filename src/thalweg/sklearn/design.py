@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from thalweg import layers
+from thalweg.dtype_policies import DTypePolicy
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.graph.types import TensorType
@@ -42,7 +43,7 @@ class Design:
         activations, dropouts: of the hidden layers, one each.
         out_activation: "identity", "logistic", "softmax" or "exp".
         batch_normalization: whether the sums of the hidden layers are normalized.
-        dtype: of weights and arithmetic.
+        policy: the layers' dtype, or policy of dtypes.
     """
 
     features: int
@@ -52,7 +53,7 @@ class Design:
     batch_normalization: bool
     outputs: int
     out_activation: str
-    dtype: str
+    policy: str
 
     def __reduce__(self) -> tuple[Callable[..., Design], tuple[Any, ...]]:
         """Without what is made of it."""
@@ -62,6 +63,11 @@ class Design:
     def units(self) -> tuple[int, ...]:
         """The sizes of all layers, from the features to the outputs."""
         return (self.features, *self.hidden, self.outputs)
+
+    @property
+    def dtype(self) -> str:
+        """Of weights, features and results."""
+        return DTypePolicy(self.policy).variable_dtype
 
     @property
     def dense(self) -> tuple[str, ...]:
@@ -85,16 +91,16 @@ class Design:
         for number, (units, activation, rate, name) in enumerate(each, 1):
             function = ours(activation)
             if self.batch_normalization:
-                made.append(layers.Dense(units, name=name, dtype=self.dtype))
-                made.append(layers.BatchNormalization(name=f"normalization_{number}", dtype=self.dtype))
-                made.append(layers.Activation(function, name=f"activation_{number}", dtype=self.dtype))
+                made.append(layers.Dense(units, name=name, dtype=self.policy))
+                made.append(layers.BatchNormalization(name=f"normalization_{number}", dtype=self.policy))
+                made.append(layers.Activation(function, name=f"activation_{number}", dtype=self.policy))
             else:
-                made.append(layers.Dense(units, activation=function, name=name, dtype=self.dtype))
+                made.append(layers.Dense(units, activation=function, name=name, dtype=self.policy))
             if rate:
-                made.append(layers.Dropout(rate, name=f"dropout_{number}", dtype=self.dtype))
-        made.append(layers.Dense(self.outputs, name=OUTPUT, dtype=self.dtype))
+                made.append(layers.Dropout(rate, name=f"dropout_{number}", dtype=self.policy))
+        made.append(layers.Dense(self.outputs, name=OUTPUT, dtype=self.policy))
         if self.out_activation != "identity":
-            made.append(layers.Activation(ours(self.out_activation), name=self.out_activation, dtype=self.dtype))
+            made.append(layers.Activation(ours(self.out_activation), name=self.out_activation, dtype=self.policy))
         return made
 
     def model(self) -> Sequential:

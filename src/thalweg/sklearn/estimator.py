@@ -58,7 +58,7 @@ RULES: dict[str, Any] = {
     "max_fun": Count,
     "batch_normalization": bool,
     "threads": Count | None,
-    "dtype": Annotated[str, OneOf("float32", "float64")] | None,
+    "dtype": Annotated[str, OneOf("float32", "float64", "mixed_bfloat16")] | None,
 }
 """What the parameters may be; those that are not here are looked at where they are used."""
 
@@ -124,7 +124,7 @@ class MultilayerPerceptron(BaseEstimator):
         weights = self._class_weights(given, _sample_weight(sample_weight, X), incremental)
         random = check_random_state(self.random_state)
         self.n_outputs_ = y.shape[1]
-        dtype = self.dtype or (str(X.dtype) if first else self._design.dtype)
+        dtype = self.dtype or (str(X.dtype) if first else self._design.policy)
         described = self._described(X.shape[1], y.shape[1], dtype)
         if first:
             self._begin(described, random)

@@ -85,7 +85,7 @@ def _mean(values: Node, rows: _Rows) -> Node:
 def training_step(
     design: Design, objective: Objective, rule: Optimizer, batch: int, filled: bool, weighted: bool
 ) -> Step:
-    """Forward, loss with its penalty, back-propagation, update and the sum of the losses.
+    """Forward, loss with its penalty, back-propagation, update and the sum of the losses; the loss is given out, too.
 
     The penalty is ``alpha / 2`` times the sum of all squared weights, divided by the sum of the batch's sample weights.
 
@@ -112,7 +112,7 @@ def training_step(
     updates = rule.updates(wrt, slopes, read) | trace.updates | {LOSS: ops.state_node(LOSS, (), "float64") + loss}
     if design.draws:
         updates[STEP_STATE] = successor(STEP_STATE)
-    return Step(Graph({}, updates), starts=trace.starts)
+    return Step(Graph({LOSS: loss}, updates), starts=trace.starts)
 
 
 def gradient_step(design: Design, objective: Objective, batch: int, weighted: bool) -> Step:

@@ -22,6 +22,9 @@ SMALLEST_RATE = 1e-6
 """Where an adaptive rate stops falling."""
 RATE_DIVISOR = 5.0
 
+MOST_AT_ONCE = 32
+"""Epochs."""
+
 
 @dataclass(frozen=True)
 class Held:
@@ -75,21 +78,11 @@ class Descent:
     def run(self, random: np.random.RandomState, epochs: int, incremental: bool) -> None:
         """Epochs until something says stop. Ctrl-C ends them with a warning, and what was learned stays."""
         e = self.estimator
-        order = np.arange(self.rows)
+        self.order = np.arange(self.rows)
         e.n_iter_ = 0
         self.watchers.begin(epochs, -(-self.rows // self.batch), self.state)
         try:
-            for epoch in range(epochs):
-                if e.shuffle:
-                    places = np.arange(self.rows)
-                    random.shuffle(places)
-                    order = order[places]
-                self.watchers.epoch_begins(epoch)
-                loss = self.passes.epoch(order, self.batch, self.exact)
-                if self._ends(epoch, loss):
-                    break
-                if incremental:
-                    break
+            while not self._run_some(random, epochs - e.n_iter_) and not incremental:
                 if e.n_iter_ == epochs:
                     warnings.warn(
                         f"Stochastic Optimizer: Maximum iterations ({epochs}) reached and the optimization hasn't "
@@ -97,11 +90,36 @@ class Descent:
                         ConvergenceWarning,
                         stacklevel=5,
                     )
+                    break
         except (KeyboardInterrupt, Stop):
             warnings.warn("Training interrupted by user.", stacklevel=5)
         if self.best is not None:
             self.state.restore(self.best)
         self.watchers.end()
+
+    def _run_some(self, random: np.random.RandomState, most: int) -> bool:
+        """One epoch, or several if nothing can happen between them; whether that was all."""
+        first = self.estimator.n_iter_
+        self.watchers.epoch_begins(first)
+        orders = [self._next_order(random) for _ in range(min(self._at_once(), most))]
+        losses = self.passes.epochs(orders, self.batch, self.exact)
+        return any(self._ends(epoch, loss) for epoch, loss in enumerate(losses, first))
+
+    def _at_once(self) -> int:
+        """Epochs after which training can end at the earliest, as far as they may run in one call."""
+        e = self.estimator
+        fixed_rate = e.solver == "adam" or e.learning_rate == "constant"
+        if self.held is not None or self.watchers.model is not None or not fixed_rate:
+            return 1
+        left = int(min(e.n_iter_no_change + 1 - e.no_improvement_count_, MOST_AT_ONCE))
+        return max(1, min(left, self.passes.at_once(self.batch, self.exact)))
+
+    def _next_order(self, random: np.random.RandomState) -> np.ndarray:
+        if self.estimator.shuffle:
+            places = np.arange(self.rows)
+            random.shuffle(places)
+            self.order = self.order[places]
+        return self.order
 
     def _ends(self, epoch: int, loss: float) -> bool:
         """Take note of an epoch; whether it was the last one."""

@@ -9,19 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.data.source import Source
+from thalweg.data.source import Rows, Source
 from thalweg.executors.executor import Program
 from thalweg.fields import dataclass
 from thalweg.graph.types import TensorType
 from thalweg.sklearn.steps import LOSS, ROWS, SLOPE, WEIGHT, Kit, batch_size
 from thalweg.state import State
 from thalweg.state.names import parameter_state
-from thalweg.training.pace import Pace
+from thalweg.training.pace import RETURN_SECONDS, Pace
 
 GRADIENT_ROWS = 512
 """Rows of a piece of L-BFGS: their products run at full speed, and what they leave stays in the caches."""
 
 EVALUATION_ROWS = 128
+
+TOGETHER_SECONDS = 0.01
+"""How long epochs that run in one call may take."""
 
 _NUMBER = TensorType((), "float64")
 
@@ -67,6 +70,39 @@ class Passes:
         self.state.write(LOSS, 0.0)
         self.run(self.kit.training, order, batch, exact)
         return self.state.number(LOSS) / len(order)
+
+    def at_once(self, batch: int, exact: bool) -> int:
+        """How many epochs may run in one call: more than 1 where they are short, and steps of the same program."""
+        count = self.rows.count
+        alike = count % batch == 0 and (exact or count == batch) and isinstance(self.rows, Rows)
+        if not alike or self.around is not None:
+            return 1
+        return max(1, int(self.pace.steps * TOGETHER_SECONDS / RETURN_SECONDS) // (count // batch))
+
+    def epochs(self, orders: list[np.ndarray], batch: int, exact: bool) -> list[float]:
+        """``epoch`` for each of the orders, the same bits, in one call: the way into it takes as long as a small step.
+
+        Arguments:
+            orders: at most ``at_once``.
+        """
+        if len(orders) == 1:
+            return [self.epoch(orders[0], batch, exact)]
+        if self.interrupted():
+            raise Stop
+        assert isinstance(self.rows, Rows), "sparse rows are made dense epoch by epoch"
+        index, filled = np.concatenate(orders).reshape(-1, batch), not exact and self.fills
+        if filled:
+            more = batch_size(batch) - batch
+            index = np.concatenate([index, np.repeat(index[:, -1:], more, 1)], 1)
+        program = self.kit.training(index.shape[1], filled, self.weighted)
+        self.state.add(ROWS, TensorType((), "int32"))
+        self.state.write(ROWS, batch)
+        losses = np.empty(len(index))
+        began = time.perf_counter()
+        program.run(self.state.memory, self.rows.arrays, index, {LOSS: losses}, self.threads)
+        self.pace.measured(len(index), time.perf_counter() - began)
+        sums = np.add.accumulate(losses.reshape(len(orders), -1), 1)[:, -1]  # one after the other, as the state does
+        return (sums / self.rows.count).tolist()
 
     def run(self, program: Callable[[int, bool, bool], Program], order: np.ndarray, batch: int, exact: bool) -> None:
         """Steps on the rows in this order. Raises Stop in the middle, if that is wanted."""

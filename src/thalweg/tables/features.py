@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from thalweg import layers
 from thalweg.fields import dataclass
 from thalweg.layers import Symbol
@@ -70,12 +72,14 @@ def _gaps(raw: Symbol, columns: tuple[Column, ...]) -> list[Symbol]:
 
 
 def _cycles(moments: Symbol | None, dates: tuple[Column, ...]) -> list[Symbol]:
-    """Of each date those of its cycles that the column reaches over."""
-    made = []
-    for place, column in enumerate(dates):
-        if column.cycles and moments is not None:
-            own = moments if len(dates) == 1 else moments[:, place : place + 1]
-            made.append(layers.DateCycles(column.cycles)(own))
+    """Of each date those of its cycles that the column reaches over; neighbours with the same ones together."""
+    made, start = [], 0
+    for cycles, same in itertools.groupby(dates, lambda column: column.cycles):
+        stop = start + len(list(same))
+        if cycles and moments is not None:
+            own = moments if stop - start == len(dates) else moments[:, start:stop]
+            made.append(layers.DateCycles(cycles)(own))
+        start = stop
     return made
 
 

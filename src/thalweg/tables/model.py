@@ -81,7 +81,7 @@ class TableModel(Model):
         """What is odd about encoded rows, one sentence for each column: values that training never saw, all of them
         missing. A few rows say nothing of that.
         """
-        found = []
+        found: list[str] = []
         for group, columns in self.schema.groups.items():
             if len(arrays[group]) >= FEWEST_ODD:
                 found += filter(None, map(_oddity, columns, arrays[group].T))

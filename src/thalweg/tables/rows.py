@@ -82,7 +82,8 @@ class _Group:
         if self.offsets is not None and FLOATS.issuperset(map(type, values)):
             numbers = np.array(values, np.float64) - self.offsets
             if not (abs(numbers) > MOST).any():
-                return numbers.astype(np.float32)[None]
+                array: np.ndarray = numbers.astype(np.float32)[None]
+                return array
         return np.array([[read(value) for read, value in zip(self.readers, values, strict=True)]], self.dtype)
 
 

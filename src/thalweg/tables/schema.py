@@ -136,11 +136,14 @@ class Schema(Tabular):
     def groups(self) -> dict[str, tuple[Column, ...]]:
         """Input of the network -> its columns, in their order: "numbers", "moments" and "codes", as far as there are.
 
-        Those of codes stand by how many places they have, so that neighbours have equally many.
+        Neighbours are those to which the same is done: numbers with gaps, dates with the same cycles, codes of equally
+        many places. Thousands of columns then become a few operations.
         """
         grouped: dict[str, list[Column]] = {group: [] for group in GROUPS}
         for column in self.used:
             grouped[column.encoding.group].append(column)
+        grouped["numbers"].sort(key=lambda column: not column.missing)
+        grouped["moments"].sort(key=lambda column: (column.cycles, not column.missing))
         grouped["codes"].sort(key=lambda column: column.places)
         return {group: tuple(columns) for group, columns in grouped.items() if columns}
 
