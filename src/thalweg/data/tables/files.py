@@ -82,6 +82,7 @@ class FileTable(HeldTable):
                 return
             with explained(self.name):
                 self.arrays, self.types = self.source.load(self.database())
+            self.disconnect()  # what reading took would stay with the connection
             self.notes = tuple(self.source.notes)
             self.set_height(len(next(iter(self.arrays.values()), ())))
             self.loaded = True
