@@ -1,17 +1,23 @@
 """Every Python example in README.md and docs/ runs as it stands, and prints the text block that follows right after it.
 
 Examples marked ``python continued`` go on where the one before has ended. Those in docstrings are collected by pytest
-itself.
+itself. Blocks marked ``console`` have commands after ``$``, which are run one after the other, page by page, and what
+they print.
 """
 
 import contextlib
 import doctest
 import io
 import re
+import shlex
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from typer.testing import CliRunner
+
+from thalweg.cli import app as cli
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -19,6 +25,8 @@ EXAMPLE = re.compile(
     r"^```python(?P<continued> continued)?\n(?P<code>.*?)^```$(?:\n\n```text\n(?P<output>.*?)^```$)?",
     re.MULTILINE | re.DOTALL,
 )
+CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"^\$ (?P<command>.*)\n(?P<output>(?:(?!\$ ).*\n)*)", re.MULTILINE)
 EXCERPT = re.compile(r"^```py\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -57,15 +65,47 @@ def examples() -> list:
     ]
 
 
-@pytest.mark.parametrize("group", examples())
-def test_examples_run_and_print_what_the_page_says(group, tmp_path, monkeypatch):
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty one to work in, but for the tables that come with the repository."""
+    (tmp_path / "examples").mkdir()
+    for table in (ROOT / "examples").glob("*.csv"):
+        shutil.copy(table, tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("group", examples())
+def test_examples_run_and_print_what_the_page_says(group, folder):
     names = {"__name__": "__main__"}
     for example in group:
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             exec(compile(example.code, example.name, "exec"), names)
         if example.output is not None:
             check_output(example, printed.getvalue().rstrip() + "\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if CONSOLE.search(page.read_text(encoding="utf-8"))], ids=lambda page: page.name
+)
+def test_commands_run_and_print_what_the_page_says(page, folder):
+    blocks = CONSOLE.findall(page.read_text(encoding="utf-8"))
+    for command, output in (found for block in blocks for found in COMMAND.findall(block)):
+        printed = run(shlex.split(command))
+        if output:
+            check_output(Example(f"{page.name}: {command}", command, output), printed.rstrip() + "\n")
+
+
+def run(words: list[str]) -> str:
+    """What a command prints: one of thalweg, in this process, or ``head -N FILE``."""
+    if words[0] == "head":
+        lines = Path(words[2]).read_text(encoding="utf-8").splitlines()
+        return "\n".join(lines[: int(words[1].removeprefix("-"))])
+    assert words[0] == "thalweg", words
+    result = CliRunner().invoke(cli.app, words[1:])
+    assert result.exit_code == 0, result.output
+    return result.stdout
 
 
 def check_output(example: Example, printed: str) -> None:

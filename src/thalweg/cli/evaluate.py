@@ -11,7 +11,7 @@ from thalweg.cli import data as kinds
 from thalweg.cli import images, networks, tables
 from thalweg.cli.data import no_images
 from thalweg.cli.kept import kept
-from thalweg.cli.options import Config, Data, ExecutorName, Json, ModelFile, Quiet, Report
+from thalweg.cli.options import Config, Data, ExecutorName, Json, ModelFile, Query, Quiet, Report
 from thalweg.cli.reporting import Teller, reports_errors
 from thalweg.data.tables.table import Table
 from thalweg.tables import TableModel
@@ -22,6 +22,7 @@ def evaluate(
     model: ModelFile,
     data: Data,
     report: Report = None,
+    query: Query = None,
     target: Annotated[
         str | None,
         typer.Option(
@@ -38,7 +39,7 @@ def evaluate(
     net = thalweg.load_model(model)
     networks.choose_executor(net, executor)
     if isinstance(net, TableModel):
-        tables.evaluate(net, str(model), tables.Kept.read(model), data, report, teller)
+        tables.evaluate(net, str(model), tables.Kept.read(model), data, query, report, teller)
         return
     loaded = kinds.load(data, images.form(net), teller.progress("Reading pictures"), [target] if target else None)
     if isinstance(loaded, Table):

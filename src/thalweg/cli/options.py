@@ -149,6 +149,10 @@ Data = Annotated[
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that train wrote.")]
 Threads = Annotated[int | None, typer.Option(help="Exactly so many.", show_default="as many as are quickest")]
 ExecutorName = Annotated[str | None, typer.Option("--executor", help="native or numpy.", show_default="native")]
+Query = Annotated[
+    str | None,
+    typer.Option(metavar="SQL", help="Of a database: a query, or a table's name.", show_default="its only table"),
+]
 Report = Annotated[
     Path | None,
     typer.Option(metavar="FILE.html", help="Write a page with pictures about the model.", show_default="none"),

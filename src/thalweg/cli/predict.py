@@ -10,7 +10,7 @@ import typer
 import thalweg
 from thalweg.cli import images, networks, tables
 from thalweg.cli.kept import kept
-from thalweg.cli.options import Config, ExecutorName, Json, ModelFile, Quiet
+from thalweg.cli.options import Config, ExecutorName, Json, ModelFile, Query, Quiet
 from thalweg.cli.reporting import Teller, reports_errors
 from thalweg.tables import TableModel
 
@@ -44,6 +44,7 @@ def predict(
         list[str] | None,
         typer.Option(metavar="COLUMN", help="Write this column of the table too.", show_default="none"),
     ] = None,
+    query: Query = None,
     invert: Annotated[bool, typer.Option("--invert", help="Turn light and dark round first.")] = False,
     executor: ExecutorName = None,
     quiet: Quiet = False,
@@ -55,6 +56,6 @@ def predict(
     net = thalweg.load_model(model, compile=False)
     networks.choose_executor(net, executor)
     if isinstance(net, TableModel):
-        tables.predict(net, tables.Kept.read(model), files, output, interval, keep or (), teller)
+        tables.predict(net, tables.Kept.read(model), files, output, interval, keep or (), query, teller)
     else:
         images.predict(net, kept(model), [Path(file) for file in files], invert, output, teller)

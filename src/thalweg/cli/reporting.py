@@ -25,9 +25,11 @@ MOST_COLUMNS = 100
 class Shown(Protocol):
     """What can be printed as text or drawn, and given as names with values."""
 
-    def show(self) -> None: ...
+    def show(self) -> None:
+        """Print it, drawn on a terminal."""
 
-    def to_dict(self) -> dict[str, Any]: ...
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as values that JSON knows."""
 
 
 P = ParamSpec("P")

@@ -150,9 +150,11 @@ def train(
     return all(getattr(history, "stopped_by", None) != "user" for history in model.histories)
 
 
-def evaluate(model: TableModel, name: str, known: Kept, source: str, report: Path | None, teller: Teller) -> None:
+def evaluate(
+    model: TableModel, name: str, known: Kept, source: str, query: str | None, report: Path | None, teller: Teller
+) -> None:
     """Say how good a model is on the rows that it was not trained on."""
-    table = model.opened(source)
+    table = _opened(model, source, query)
     rows, notes = None, [*table.notes]
     if known.digest and known.digest == _digest(table):
         if known.share:
@@ -167,6 +169,11 @@ def evaluate(model: TableModel, name: str, known: Kept, source: str, report: Pat
     teller.show(judgement)
 
 
+def _opened(model: TableModel, source: str, query: str | None) -> Table:
+    """A table as training has read it."""
+    return open_table(source, query=query, types=model.schema.types)
+
+
 def held_again(model: TableModel, table: Table, known: Kept) -> HeldOut:
     """The rows that training held out of this table."""
     return evaluation.hold_out(table, model.schema.targets, share=known.share, group=known.group, time=known.time)
@@ -179,6 +186,7 @@ def predict(
     output: str | None,
     interval: float | None,
     keep: Sequence[str],
+    query: str | None,
     teller: Teller,
 ) -> None:
     """Write what the model says of each row, in their order; pieces of rows come and go, whatever the file's size.
@@ -189,7 +197,7 @@ def predict(
     count = 0
     with TableWriter(output or "-") as writer:
         for source in sources:
-            table = model.opened(source)
+            table = _opened(model, source, query)
             for begin, piece in _pieces(model, table):
                 said = columns(model, model.predict(piece, verbose=0), conformal, interval or 0.0)
                 rows = slice(begin, begin + CHUNK)

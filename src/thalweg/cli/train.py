@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ from thalweg import utils
 from thalweg.cli import data as kinds
 from thalweg.cli import images, tables
 from thalweg.cli.codes import INTERRUPTED
-from thalweg.cli.options import Common, Config, Data, ExecutorName, Json, Quiet, Report, Threads, pixels, seconds
+from thalweg.cli.options import Common, Config, Data, ExecutorName, Json, Query, Quiet, Report, Threads, pixels, seconds
 from thalweg.cli.reporting import Teller, reports_errors
 from thalweg.data.tables.table import Table
 from thalweg.errors import ArgumentError, StorageError
@@ -20,10 +20,16 @@ from thalweg.errors import ArgumentError, StorageError
 IMAGES, TABLES = "Images", "Tables"
 """Headings among the options in ``--help``."""
 
-Columns = Annotated[
-    list[str] | None,
-    typer.Option(metavar="COLUMN", help="Use it so.", show_default="by what is in it", rich_help_panel=TABLES),
-]
+
+def _columns(help: str) -> Any:
+    """An option that names columns, again for further ones."""
+    return typer.Option(metavar="COLUMN", help=help, show_default="by what is in it", rich_help_panel=TABLES)
+
+
+Categorical = Annotated[list[str] | None, _columns("It names kinds, also if by numbers.")]
+Numeric = Annotated[list[str] | None, _columns("It is an amount.")]
+Dates = Annotated[list[str] | None, _columns("It is a moment.")]
+Ignore = Annotated[list[str] | None, _columns("Leave it out.")]
 
 
 @reports_errors
@@ -46,6 +52,7 @@ def train(
     json: Json = False,
     config: Config = None,
     report: Report = None,
+    query: Query = None,
     target: Annotated[
         list[str] | None,
         typer.Option(
@@ -56,13 +63,10 @@ def train(
         str | None,
         typer.Option(help="regression or classification.", show_default="by the target", rich_help_panel=TABLES),
     ] = None,
-    categorical: Columns = None,
-    numeric: Columns = None,
-    dates: Columns = None,
-    ignore: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN", help="Leave it out.", show_default="by what is in it", rich_help_panel=TABLES),
-    ] = None,
+    categorical: Categorical = None,
+    numeric: Numeric = None,
+    dates: Dates = None,
+    ignore: Ignore = None,
     test: Annotated[
         str | None,
         typer.Option(
@@ -149,7 +153,9 @@ def train(
         target, categorical, numeric, dates, ignore, task, group, time, test, baselines or None, members
     )
     common = Common(output, epochs, limit, threads, executor, report)
-    loaded = kinds.load(data, None if size is None else pixels(size), teller.progress("Reading pictures"), target)
+    loaded = kinds.load(
+        data, None if size is None else pixels(size), teller.progress("Reading pictures"), target, query
+    )
     if isinstance(loaded, Table):
         _refuse(of_images, "a table")
         finished = tables.train(loaded, of_tables, common, seed, teller)

@@ -62,7 +62,7 @@ def parts(
     for members in _members(_whole(rows, classes)):
         shuffled = random.permutation(members)
         place[shuffled] = (np.arange(len(members)) + random.random()) / len(members)
-    order = np.lexsort((random.random(rows), place))
+    order = np.argsort(place, kind="stable")
     return [np.sort(part) for part in np.split(order, np.cumsum(sizes)[:-1])]
 
 

@@ -35,6 +35,7 @@ class Answers:
 
     @property
     def rows(self) -> int:
+        """How many there are."""
         return len(self.truth)
 
     @property
@@ -62,6 +63,7 @@ class Answers:
 
     @property
     def score_name(self) -> str:
+        """What ``score`` gives, in words."""
         if self.classes:
             return "log loss"
         return "RMSE" if len(self.targets) == 1 else "1 - R2"

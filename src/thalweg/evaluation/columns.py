@@ -41,6 +41,7 @@ class Columns:
 
     @property
     def rows(self) -> int:
+        """How many there are."""
         return len(next(iter(self.arrays.values())))
 
     @property

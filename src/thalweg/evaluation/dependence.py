@@ -46,6 +46,7 @@ class Dependence(Tabular):
 
     @property
     def is_numbers(self) -> bool:
+        """Whether the column is one of numbers, rather than of categories."""
         return not len(self.shares)
 
     def table(self) -> Table:

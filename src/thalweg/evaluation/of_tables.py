@@ -18,13 +18,16 @@ class KnowsColumns(Protocol):
     """What is asked of a schema."""
 
     @property
-    def classes(self) -> Any: ...
+    def classes(self) -> Any:
+        """The label of each class; none for numbers."""
 
     @property
-    def targets(self) -> Any: ...
+    def targets(self) -> Any:
+        """The names of the targets."""
 
     @property
-    def places(self) -> Any: ...
+    def places(self) -> Any:
+        """Column -> (input, slot) of each of its numbers."""
 
 
 @runtime_checkable
@@ -33,11 +36,14 @@ class TakesTables(Protocol):
 
     schema: Any
 
-    def opened(self, data: Any) -> Table: ...
+    def opened(self, data: Any) -> Table:
+        """The raw rows as a table."""
 
-    def encode(self, data: Any) -> dict[str, np.ndarray]: ...
+    def encode(self, data: Any) -> dict[str, np.ndarray]:
+        """Raw rows as what the network takes."""
 
-    def encoded_target(self, data: Any) -> np.ndarray: ...
+    def encoded_target(self, data: Any) -> np.ndarray:
+        """Numbers of classes, -1 where one is missing; or (rows, targets), NaN where one is."""
 
 
 @dataclass(frozen=True)

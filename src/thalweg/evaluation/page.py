@@ -61,8 +61,8 @@ footer { margin-top: 2.5rem; color: var(--faint); font-size: 0.85rem; }
   h2, caption { break-after: avoid; }
   figure, tr, .tile { break-inside: avoid; }
   .wide { overflow: visible; }
-  td { white-space: normal; }
-  .pictures { grid-template-columns: 1fr 1fr; }
+  table { font-size: 7.5pt; }
+  th, td { white-space: normal; padding: 0.1rem 0.35rem; }
 }
 """
 

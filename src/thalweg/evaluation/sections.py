@@ -83,6 +83,7 @@ class Report(Section):
 
     @classmethod
     def of(cls, answers: Answers) -> Report:
+        """From targets and predictions; classes that do not occur are there too."""
         every = list(range(len(answers.classes)))
         return cls(classification_report(answers.truth, answers.answer, every, target_names=list(answers.classes)))
 
@@ -272,6 +273,7 @@ class Calibration(Section):
 
     @classmethod
     def from_answers(cls, answers: Answers) -> Calibration:
+        """From targets and probabilities."""
         if len(answers.classes) == 2:
             of, true, chance = f"class {answers.classes[1]}", answers.truth == 1, answers.said[:, 1]
         else:
@@ -346,6 +348,7 @@ class Residuals(Section):
 
     @classmethod
     def of(cls, answers: Answers, at: int) -> Residuals:
+        """From targets and predictions, of the target of this number."""
         said, errors = answers.said[:, at], answers.said[:, at] - answers.truth[:, at]
         levels = np.array([0, 0.05, 0.25, 0.5, 0.75, 0.95, 1])
         dots = np.linspace(0, len(said) - 1, min(MOST_DOTS, len(said))).round().astype(np.int64)

@@ -163,6 +163,7 @@ class Features:
         return np.concatenate([self.numbers, self.codes], 1)
 
     def take(self, rows: np.ndarray) -> Features:
+        """Some of the rows."""
         return Features(self.numbers[rows], self.codes[rows])
 
 

@@ -36,6 +36,7 @@ def load(
     size: tuple[int, int] | pictures.Form | None = None,
     progress: pictures.Progress | None = None,
     target: Sequence[str] | None = None,
+    query: str | None = None,
 ) -> Images | Pile | Table:
     """The data of this name, or of this file or folder; a table that is about images as these.
 
@@ -43,11 +44,12 @@ def load(
         size: (height, width) to bring pictures to, or their whole form; by themselves unless given.
         progress: told how many pictures of a folder are read.
         target: the columns to be told, of a table.
+        query: of a database.
 
     Raises: NameNotFoundError for another name; StorageError, FileFormatError, ShapeError or DataError naming the file.
     """
     if is_table(name):
-        table = open_table(name)
+        table = open_table(name, query=query)
         classes = target[0] if target else None
         if (target is None or len(target) == 1) and picture_tables.holds_images(table, classes, size):
             return picture_tables.load(table, Path(name).parent, classes, size, progress)
