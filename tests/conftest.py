@@ -45,7 +45,7 @@ def pytest_configure(config):
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background jobs; tests of Ctrl-C would wait
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if importlib.util.find_spec("sklearn") is None:  # its modules import scikit-learn, and have no doctests without it
-        config.option.ignore_glob = [*(config.option.ignore_glob or []), "*/src/thalweg/sklearn/*"]
+        config.option.ignore_glob = [*(config.option.ignore_glob or []), str(config.rootpath / "src/thalweg/sklearn/*")]
     os.environ.setdefault("KERAS_BACKEND", "jax")  # what the extra `oracles` installs; Keras looks for TensorFlow else
     folder = tempfile.TemporaryDirectory(prefix="thalweg-tests-", ignore_cleanup_errors=True)
     before = os.environ.get("THALWEG_CACHE_DIR")

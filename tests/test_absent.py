@@ -273,7 +273,8 @@ def beyond() -> dict[str, list[str]]:
     for module in ["", *modules]:
         for name in absent.public_names(look_up(module) if module else thalweg):
             path = f"{module}.{name}" if module else name
-            if path not in NAMES and name not in OURS and not isinstance(look_up(path), ModuleType):
+            known = module == "sklearn"  # they are classes, and not to be had without scikit-learn
+            if path not in NAMES and name not in OURS and (known or not isinstance(look_up(path), ModuleType)):
                 found[row_of(path)].append(path)
     return found
 

@@ -23,9 +23,11 @@ SAID_ELSEWHERE: dict[type, tuple[str, ...]] = {Op: ("infer", "reference")}
 NATIVE = "thalweg.executors.native"
 
 
-def modules() -> list[str]:
+def modules() -> list[Any]:
     names = [module.name for module in pkgutil.walk_packages(thalweg.__path__, "thalweg.")]
-    return ["thalweg", *(name for name in names if not any(part.startswith("_") for part in name.split(".")))]
+    public = ["thalweg", *(name for name in names if not any(part.startswith("_") for part in name.split(".")))]
+    needs = {True: pytest.mark.needs("sklearn"), False: ()}
+    return [pytest.param(name, marks=needs[name.startswith("thalweg.sklearn.")]) for name in public]
 
 
 def defined_in(module: ModuleType) -> Iterator[tuple[str, Any]]:

@@ -132,8 +132,8 @@ GOOD = {
 
 PUBLIC = tuple(vars(thalweg)["__all__"])
 
-LEFT_OUT = ("errors",)
-"""Modules whose functions are there for thalweg itself."""
+LEFT_OUT = ("errors", "sklearn")
+"""Modules whose functions are there for thalweg itself, or whose classes are scikit-learn's to try."""
 
 FOR_US = (
     *("result", "of_sums", "start", "check_symbols", "margins", "window", "frame", "factors", "check_fit", "stepper"),

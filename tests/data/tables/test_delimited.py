@@ -301,3 +301,14 @@ def test_temporary_files_are_gone_with_the_table(tmp_path, monkeypatch, read):
     assert [path.name for path in Path(folder).glob("*/table.csv")] == ["table.csv"]
     del table
     assert list(folder.iterdir()) == []
+
+
+def test_very_long_lines(read):
+    long = "x" * 5_000_000
+    assert lists(read(f"a,b\n{long},1\n")) == {"a": [long], "b": [1]}
+
+
+def test_some_rows_right_after_opening(read):
+    part = read("a,b\nx,1\ny,2\nx,3\n").take(np.arange(2))
+    assert part.facts("a").frequent == (("x", 1), ("y", 1))
+    assert part.facts("b").maximum == 2

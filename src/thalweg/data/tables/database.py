@@ -33,6 +33,7 @@ def connect() -> Any:
             }
         )
         database.execute("set TimeZone = 'UTC'")  # moments without a zone are taken as they stand
+        database.execute("set enable_external_file_cache = false")  # a file is read once; it is not to stay in memory
         database.execute("set temp_directory = ''")  # not the user's working folder
         return database
 

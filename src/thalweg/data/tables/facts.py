@@ -16,7 +16,7 @@ FREQUENT = {"text": 1000, "integer": 1000, "boolean": 2, "number": 20, "date": 2
 """Type -> so many of the most frequent values are kept."""
 COUNTED = {"integer": 20_000, "boolean": 2, "number": 1000, "date": 1000}
 """Type -> up to so many different values each of them is counted."""
-AT_ONCE = 50
+AT_ONCE = 16
 """Columns in one query: what it holds at a time is in proportion to that."""
 SAMPLE_ROWS = 50_000
 """Quantiles are those of about so many rows, evenly spaced: a share then is right to a third of a percent or better."""
@@ -61,11 +61,11 @@ class Asked(Protocol):
 
     def __len__(self) -> int: ...
 
-    def words(self, name: str) -> Words: ...
+    def words(self, name: str) -> Words:
+        """A column of text."""
 
-    def query(
-        self, what: Sequence[str], names: Sequence[str], rest: str = "", every: int = 1
-    ) -> list[tuple[Any, ...]]: ...
+    def query(self, what: Sequence[str], names: Sequence[str], rest: str = "", every: int = 1) -> list[tuple[Any, ...]]:
+        """Answers of the database, as ``Table.query`` describes them."""
 
 
 def find(table: Asked, names: Sequence[str]) -> dict[str, Facts]:

@@ -82,6 +82,7 @@ class FileTable(HeldTable):
                 return
             with explained(self.name):
                 self.arrays, self.types = self.source.load(self.database())
+            self.disconnect()  # what reading took would stay with the connection
             self.notes = tuple(self.source.notes)
             self.set_height(len(next(iter(self.arrays.values()), ())))
             self.loaded = True
@@ -147,12 +148,14 @@ class DatabaseFile:
         self.types = {column.name: column.kind() for column in columns}
 
     def load(self, database: Any) -> tuple[Columns, dict[str, str]]:
+        """All columns, and name -> type. Raises ThalwegError."""
         try:
             return read(database, self.select(), self.types, {}), dict(self.types)
         except arrow.StreamError as error:
             raise self.misfit(error) from error
 
     def select(self, names: Iterable[str] | None = None) -> str:
+        """The query for columns, as c0, c1 ... by their places in the file."""
         placed = {name: place for place, name in enumerate(self.columns)}
         wanted = ", ".join(
             f"{self.columns[name].sql()} as c{placed[name]}" for name in (placed if names is None else names)
@@ -160,6 +163,7 @@ class DatabaseFile:
         return f"select {wanted} from {self.reader}"
 
     def misfit(self, error: Exception) -> ThalwegError:
+        """The error for what the database said when it read such a query."""
         import duckdb
 
         try:

@@ -77,6 +77,12 @@ class HeldTable(Table):
             self._database = connect()
         return self._database
 
+    def disconnect(self) -> None:
+        """Close the connection; the next question opens another."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
     def query(self, what: Sequence[str], names: Sequence[str], rest: str = "", every: int = 1) -> list[tuple[Any, ...]]:
         columns = {f"c{place}": np.ascontiguousarray(self.values(name)[::every]) for place, name in enumerate(names)}
         asked = f"select {', '.join(what)} from data {rest}".format(*columns)
