@@ -9,7 +9,7 @@ import pytest
 from tests import nets
 
 from thalweg.errors import ArgumentError, DataError, MissingPackageError, NameNotFoundError, ShapeError
-from thalweg.evaluation import judge, judge_predictions
+from thalweg.evaluation import Conformal, judge, judge_predictions
 from thalweg.evaluation.answers import answers
 from thalweg.evaluation.bootstrap import drawn, share_limits
 from thalweg.evaluation.scores import of_classes, of_numbers, scores
@@ -166,6 +166,17 @@ class TestPrinted:
         assert np.abs(intervals.measured[:, 0] - intervals.coverages).max() < 0.08
         with pytest.raises(NameNotFoundError):
             found.section("confusion")
+
+    def test_intervals_are_not_measured_on_the_rows_that_they_come_from(self):
+        y, said = numbers(100)
+        alone = judge_predictions(y, said).section("intervals")
+        own = judge_predictions(y, said, conformal=Conformal.of(y, said)).section("intervals")
+        assert own.measured.tolist() == alone.measured.tolist()
+        other = Conformal.of(*numbers(200, seed=1))
+        known = judge_predictions(y, said, conformal=other).section("intervals")
+        inside = [(np.abs(said - y) <= other.half_width(c)).mean() for c in known.coverages]
+        assert known.measured[:, 0].tolist() == inside
+        assert "200 held-out rows" in known.promise
 
     def test_fewer_rows_than_intervals_need_and_a_single_row(self):
         assert "INTERVALS" not in str(judge_predictions(*numbers(30)))

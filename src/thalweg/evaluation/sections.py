@@ -429,6 +429,8 @@ class Intervals(Section):
         """From a model's own errors on rows held out before; or from these rows: then each half is measured with the
         other's. None if there are too few rows.
         """
+        if conformal is not None and _same_rows(conformal, answers):
+            conformal = None  # measured on the rows that they come from, intervals hold what they were made to hold
         wanted = [c for c in (0.5, 0.8, 0.9, 0.95) if c <= 0.9 or answers.rows >= 80]
         rows = answers.rows if conformal is None else conformal.rows
         if rows < 40:
@@ -458,6 +460,12 @@ class Intervals(Section):
 
     def sentences(self) -> list[str]:
         return [f"{self.promise}."]
+
+
+def _same_rows(conformal: Conformal, answers: Answers) -> bool:
+    """Whether the errors are those of these very rows."""
+    own = Conformal.of(answers.truth, answers.said)
+    return own.rows == conformal.rows and np.allclose(own.errors, conformal.errors, rtol=1e-6)
 
 
 @dataclass(frozen=True)
