@@ -101,7 +101,8 @@ def listing(folder: Path, follow_links: bool = False) -> tuple[list[Path], int]:
 
 def _folders(folder: Path) -> list[str]:
     try:
-        return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not _is_hidden(entry.name))
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir() and not _is_hidden(entry.name))
     except OSError as error:
         raise StorageError(
             f"cannot read the folder {str(folder)!r}",
