@@ -137,7 +137,18 @@ LEFT_OUT = ("errors", "sklearn")
 
 FOR_US = (
     *("result", "of_sums", "start", "check_symbols", "margins", "window", "frame", "factors", "check_fit", "stepper"),
-    *("use_as", "build_on", "build_for", "require_ready", "augment", "base_name", "sublayers", "as_layer", "said"),
+    *(
+        "use_as",
+        "build_on",
+        "build_for",
+        "require_ready",
+        "augment",
+        "base_name",
+        "sublayers",
+        "as_layer",
+        "said",
+        "takes_missing",
+    ),
     *(
         "train_step",
         "test_step",
