@@ -66,6 +66,12 @@ def parts(
     return [np.sort(part) for part in np.split(order, np.cumsum(sizes)[:-1])]
 
 
+def with_every_class(train: Index, rest: Index, classes: np.ndarray) -> tuple[Index, Index]:
+    """Two parts, with all rows of a class that only the second has moved to the first, which is in rising order."""
+    alone = ~np.isin(classes[rest], classes[train])
+    return np.sort(np.concatenate([train, rest[alone]])), rest[~alone]
+
+
 def folds(
     rows: int, count: int, *, classes: np.ndarray | None = None, groups: np.ndarray | None = None, seed: Entropy
 ) -> list[Index]:

@@ -10,7 +10,7 @@ import numpy as np
 from thalweg.checks import In, checked
 from thalweg.data import splits
 from thalweg.data.tables.frames import labels
-from thalweg.data.tables.opening import open_table
+from thalweg.data.tables.opening import opened
 from thalweg.data.tables.table import Table
 from thalweg.errors import ArgumentError, DataError
 from thalweg.evaluation.split import SplitSeed
@@ -148,11 +148,6 @@ def duplicates(train: Any, test: Any) -> np.ndarray:
     return np.flatnonzero(np.isin(test.hashes(shared), train.hashes(shared)))
 
 
-def opened(source: Any) -> Table:
-    """A table as it is, and what ``open_table`` opens as one."""
-    return source if isinstance(source, Table) else open_table(source)
-
-
 def duplicate_sentences(count: int, held: int) -> Iterator[str]:
     """What is said of duplicates; nothing if there are none."""
     if count:
@@ -210,9 +205,8 @@ def _trainable(parts: list[np.ndarray], classes: np.ndarray, target: np.ndarray)
     only = np.setdiff1d(classes[test], classes[train])
     if not len(only):
         return parts, []
-    moved = np.isin(classes[test], only)
     names = [str(target[classes == number][0]) for number in only[:5].tolist()]
     note = f"{len(only)} classes have too few rows to be judged by and are only trained on: {', '.join(names)}" + (
         " ..." if len(only) > 5 else ""
     )
-    return [np.sort(np.concatenate([train, test[moved]])), test[~moved]], [note + "."]
+    return list(splits.with_every_class(train, test, classes)), [note + "."]

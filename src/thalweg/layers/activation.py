@@ -212,7 +212,7 @@ class ParametricActivation(Layer):
     def call(self, x: Node, training: bool) -> Node:
         require_size(x.type, {x.rank - 1: self.alpha.shape[0]})
         bent = activate(self.activation, x, training)
-        return x + ops.broadcast(self.alpha.node, x.shape, (x.rank - 1,)) * (bent - x)
+        return x + self.alpha.node * (bent - x)
 
 
 @registry.register("elu")

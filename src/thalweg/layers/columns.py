@@ -42,7 +42,7 @@ class Scale(Layer):
     def call(self, x: Node, training: bool) -> Node:
         require_size(x.type, {x.rank - 1: self.scale.shape[0]})
         x = ops.cast(x, self.compute_dtype)
-        return x * ops.broadcast(self.scale.node, x.shape, (x.rank - 1,))
+        return x * self.scale.node
 
 
 @registry.register("smooth_clipping")

@@ -40,7 +40,7 @@ class FillMissing(Layer):
         return True
 
     def call(self, x: Node, training: bool) -> Node:
-        return ops.select(ops.isfinite(x), x, ops.broadcast(self.fillings.node, x.shape, (x.rank - 1,)))
+        return ops.select(ops.isfinite(x), x, self.fillings.node)
 
 
 @registry.register("missing_flags")
@@ -101,8 +101,7 @@ class RobustScaling(Layer):
 
     def call(self, x: Node, training: bool) -> Node:
         x = ops.cast(x, self.compute_dtype)
-        center, scale = (ops.broadcast(p.node, x.shape, (x.rank - 1,)) for p in (self.centers, self.scales))
-        return ops.clip((x - center) / scale, -FURTHEST, FURTHEST)
+        return ops.clip((x - self.centers.node) / self.scales.node, -FURTHEST, FURTHEST)
 
 
 @registry.register("column_limits")
@@ -126,8 +125,7 @@ class ColumnLimits(Layer):
         self.highs = self.parameter("high", (x.shape[-1],), Given(self.high), trainable=False)
 
     def call(self, x: Node, training: bool) -> Node:
-        low, high = (ops.broadcast(p.node, x.shape, (x.rank - 1,)) for p in (self.lows, self.highs))
-        return ops.minimum(ops.maximum(x, low), high)
+        return ops.minimum(ops.maximum(x, self.lows.node), self.highs.node)
 
 
 def columns_of(x: Node, columns: tuple[int, ...]) -> Node:

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
 
 from thalweg import activations, cores, losses
@@ -80,18 +80,18 @@ class MultilayerPerceptron(BaseEstimator):
 
     def _targets(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, np.ndarray]:
         """Features and targets as they are trained on, (rows, outputs)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no _targets()")
 
     def _encoded(self, y: Any) -> np.ndarray:
         """Further targets in the same way."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no _encoded()")
 
     def _out_activation(self) -> str:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no _out_activation()")
 
     def _judge(self, targets: np.ndarray, weights: np.ndarray | None) -> Callable[[np.ndarray], float]:
         """What gives the score of outputs for these targets."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no _judge()")
 
     def _class_weights(self, y: Any, weights: np.ndarray | None, incremental: bool) -> np.ndarray | None:
         """The weights of samples with those of their classes."""
@@ -99,7 +99,7 @@ class MultilayerPerceptron(BaseEstimator):
 
     def _loss_for_model(self) -> Any:
         """What a model of this network is compiled with."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no _loss_for_model()")
 
     # Fitting
 
@@ -169,6 +169,20 @@ class MultilayerPerceptron(BaseEstimator):
                 f"callbacks={self.callbacks!r:.60}",
                 fix="use solver='adam', or leave them out",
             )
+
+    def _checked_rows(self, X: Any, y: Any, reset: bool, **further: Any) -> tuple[Any, np.ndarray]:
+        """Features and targets as scikit-learn checks them; one column of targets as (rows,)."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            reset=reset,
+            **further,
+        )
+        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _described(self, features: int, outputs: int, dtype: str) -> Design:
         """The network that the parameters describe. Raises ArgumentError."""
@@ -354,18 +368,11 @@ class MultilayerPerceptron(BaseEstimator):
         return Held(passes, rows_of(X, self._design.dtype), self._judge(y, weights), self.score_name)
 
     def _evaluated(self, eval_set: Any) -> tuple[Any, np.ndarray]:
-        """Raises ArgumentError for what is no pair of features and targets."""
-        pair = eval_set[0] if isinstance(eval_set, list) and len(eval_set) == 1 else eval_set
-        if not isinstance(pair, tuple) or len(pair) != 2:
-            raise ArgumentError(
-                f"{type(self).__name__}.fit: argument 'eval_set' does not fit its rule",
-                expected="(X, y), or a list of one such pair",
-                got=f"{eval_set!r:.80} ({type(eval_set).__name__})",
-                fix="pass eval_set=(X_valid, y_valid)",
-            )
-        X = validate_data(self, pair[0], accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False)
-        check_consistent_length(X, pair[1])
-        return X, self._encoded(pair[1])
+        """The features and targets of an eval_set, checked. Raises as ``evaluation_pair``."""
+        X, y = evaluation_pair(self, eval_set)
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False)
+        check_consistent_length(X, y)
+        return X, self._encoded(y)
 
     def _descend(self, passes: Passes, weight: float) -> None:
         """L-BFGS. Ctrl-C ends it with a warning, and the weights of the last iteration stay."""
@@ -473,6 +480,19 @@ def check_solver(estimator: Any) -> bool:
     if estimator.solver == "lbfgs":
         raise AttributeError("partial_fit is only available for stochastic optimizers. lbfgs is not stochastic.")
     return True
+
+
+def evaluation_pair(estimator: Any, eval_set: Any) -> tuple[Any, Any]:
+    """Features and targets of an ``eval_set``. Raises ArgumentError for what is no such pair."""
+    pair = eval_set[0] if isinstance(eval_set, list) and len(eval_set) == 1 else eval_set
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        raise ArgumentError(
+            f"{type(estimator).__name__}.fit: argument 'eval_set' does not fit its rule",
+            expected="(X, y), or a list of one such pair",
+            got=f"{eval_set!r:.80} ({type(eval_set).__name__})",
+            fix="pass eval_set=(X_valid, y_valid)",
+        )
+    return pair
 
 
 def keep(estimator: Any, arguments: Mapping[str, Any]) -> None:

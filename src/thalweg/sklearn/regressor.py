@@ -8,9 +8,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import validate_data
 
 from thalweg.sklearn.estimator import MultilayerPerceptron, check_solver, keep
 
@@ -69,18 +68,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         return self._fit(X, y, sample_weight, None, incremental=True)
 
     def _targets(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, np.ndarray]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=True,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        X, y = self._checked_rows(X, y, reset, y_numeric=True)
         return X, y.reshape(len(y), -1)
 
     def _encoded(self, y: Any) -> np.ndarray:

@@ -11,8 +11,8 @@ from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from thalweg.errors import ArgumentError, DataError
-from thalweg.sklearn.estimator import keep
+from thalweg.errors import DataError
+from thalweg.sklearn.estimator import evaluation_pair, keep
 from thalweg.tables import TableModel, train
 
 
@@ -21,11 +21,29 @@ class TableEstimator(BaseEstimator):
 
     task: ClassVar[str]
 
+    def __init__(
+        self,
+        *,
+        categorical: Any = (),
+        numeric: Any = (),
+        dates: Any = (),
+        ignore: Any = (),
+        validation: float = 0.2,
+        epochs: int | None = None,
+        time_limit: float | None = None,
+        members: int | None = None,
+        random_state: Any = None,
+        threads: int | None = None,
+        callbacks: Any = None,
+        verbose: bool | int = False,
+    ) -> None:
+        keep(self, locals())
+
     # What a subclass writes.
 
     def _targets(self, y: Any) -> np.ndarray:
         """Targets as they are trained on: (rows,), or (rows, targets)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no _targets()")
 
     def _further_targets(self, y: Any) -> np.ndarray:
         """Those of ``eval_set``."""
@@ -54,15 +72,8 @@ class TableEstimator(BaseEstimator):
         names = self._target_names(X, y)
         validation = self.validation
         if eval_set is not None:
-            pair = eval_set[0] if isinstance(eval_set, list) and len(eval_set) == 1 else eval_set
-            if not isinstance(pair, tuple) or len(pair) != 2:
-                raise ArgumentError(
-                    f"{type(self).__name__}.fit: argument 'eval_set' does not fit its rule",
-                    expected="(X, y), or a list of one such pair",
-                    got=f"{eval_set!r:.80} ({type(eval_set).__name__})",
-                    fix="pass eval_set=(X_valid, y_valid)",
-                )
-            validation = _joined(self._features(pair[0], reset=False), names, self._further_targets(pair[1]))
+            own_X, own_y = evaluation_pair(self, eval_set)
+            validation = _joined(self._features(own_X, reset=False), names, self._further_targets(own_y))
         self.model_: TableModel = train(
             _joined(X, names, y),
             names[0] if len(names) == 1 else names,
@@ -123,24 +134,6 @@ class TableClassifier(ClassifierMixin, TableEstimator):
 
     task: ClassVar[str] = "classification"
 
-    def __init__(
-        self,
-        *,
-        categorical: Any = (),
-        numeric: Any = (),
-        dates: Any = (),
-        ignore: Any = (),
-        validation: float = 0.2,
-        epochs: int | None = None,
-        time_limit: float | None = None,
-        members: int | None = None,
-        random_state: Any = None,
-        threads: int | None = None,
-        callbacks: Any = None,
-        verbose: bool | int = False,
-    ) -> None:
-        keep(self, locals())
-
     def _targets(self, y: Any) -> np.ndarray:
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
@@ -184,24 +177,6 @@ class TableRegressor(RegressorMixin, TableEstimator):
     """
 
     task: ClassVar[str] = "regression"
-
-    def __init__(
-        self,
-        *,
-        categorical: Any = (),
-        numeric: Any = (),
-        dates: Any = (),
-        ignore: Any = (),
-        validation: float = 0.2,
-        epochs: int | None = None,
-        time_limit: float | None = None,
-        members: int | None = None,
-        random_state: Any = None,
-        threads: int | None = None,
-        callbacks: Any = None,
-        verbose: bool | int = False,
-    ) -> None:
-        keep(self, locals())
 
     def _targets(self, y: Any) -> np.ndarray:
         targets: np.ndarray = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from thalweg.data.tables.facts import Facts
-from thalweg.data.tables.opening import open_table
+from thalweg.data.tables.opening import opened
 from thalweg.data.tables.table import Table
 from thalweg.errors import ArgumentError, DataError, listed
 from thalweg.tables.schema import Column, Schema, Value
-from thalweg.tables.targets import Targets, encoded_targets, find_targets, require_columns
+from thalweg.tables.targets import Targets, encoded_targets, find_targets
 
 __all__ = ["understand"]
 
@@ -64,7 +64,7 @@ def understand(
     Raises: NameNotFoundError for a column that is not there; ArgumentError for one that is named twice; DataError for
         a target that nothing can be learned of, and where no column is left.
     """
-    table = data if isinstance(data, Table) else open_table(data)
+    table = opened(data)
     return schema_for(table, find_targets(table, target, task), told(table, categorical, numeric, dates, ignore), rows)
 
 
@@ -81,7 +81,8 @@ def told(
     kinds = dict(zip(lists, ("category", "number", "date", "left out"), strict=True))
     for what, names in lists.items():
         several = (names,) if isinstance(names, str) else names
-        require_columns(table, several, what)
+        for name in several:
+            table.require(name, what)
         for name in several:
             if wanted.setdefault(name, kinds[what]) != kinds[what]:
                 raise ArgumentError(

@@ -11,11 +11,11 @@ from thalweg.checks import OneOf
 from thalweg.data.tables.encodings import MISSING, UNSEEN, Codes
 from thalweg.data.tables.facts import Facts
 from thalweg.data.tables.table import Rows, Table
-from thalweg.errors import ArgumentError, DataError, NameNotFoundError, did_you_mean, listed
+from thalweg.errors import ArgumentError, DataError, did_you_mean, listed
 from thalweg.fields import dataclass
 from thalweg.tables.schema import CLASSES, TASKS, Value
 
-__all__ = ["Targets", "find_targets", "require_columns"]
+__all__ = ["Targets", "find_targets"]
 
 ASKED_FOR = (*TASKS, "classification")
 """The tasks that a user can ask for; "classification" is whichever of the two with classes fits."""
@@ -117,7 +117,8 @@ def find_targets(table: Table, target: str | Sequence[str], task: str | None = N
             got=repr(target),
             fix="name the column that is to be told",
         )
-    require_columns(table, names, "target")
+    for name in names:
+        table.require(name, "target")
     for name in names:
         _require_values(table, name)
     if len(names) > 1:
@@ -234,15 +235,3 @@ def _unfit_task(task: str, got: str) -> DataError:
 def facts_of(table: Table, name: str) -> Facts:
     """What is in one column; those of the others are not asked for."""
     return table.all_facts([name])[name]
-
-
-def require_columns(table: Table, names: Sequence[str], what: str) -> None:
-    """Raise NameNotFoundError, with the nearest names, for a column that is not there."""
-    for name in names:
-        if name not in table.types:
-            raise NameNotFoundError(
-                f"{what}: {table.name} has no column {name!r}",
-                expected=f"one of {listed(table.columns)}",
-                got=repr(name),
-                fix=did_you_mean(name, table.columns),
-            )

@@ -12,7 +12,7 @@ import numpy as np
 from thalweg import cores, executors
 from thalweg.checks import Count, In, check_value, checked
 from thalweg.data import splits
-from thalweg.data.tables.opening import open_table
+from thalweg.data.tables.opening import opened
 from thalweg.data.tables.table import Table
 from thalweg.errors import DataError, NonFiniteError
 from thalweg.evaluation.population import Job, run_jobs
@@ -23,7 +23,7 @@ from thalweg.tables.columns import schema_for, told
 from thalweg.tables.features import DTYPES
 from thalweg.tables.model import TableModel, combined
 from thalweg.tables.schema import Schema
-from thalweg.tables.targets import Targets, find_targets, require_columns
+from thalweg.tables.targets import Targets, find_targets
 from thalweg.training.progress import check_verbose
 from thalweg.training.time_limit import TimeLimit
 
@@ -83,7 +83,7 @@ def train(
     Example: ``train("houses.csv", "price").save("houses.thalweg")``
     """
     began, verbose = clock.monotonic(), check_verbose(verbose)
-    table = data if isinstance(data, Table) else open_table(data)
+    table = opened(data)
     len(table)  # only now a file is read, and the types of its columns are certain
     targets = find_targets(table, target, task)
     wanted = told(table, categorical, numeric, dates, ignore)
@@ -146,7 +146,7 @@ def deal_rows(
     """Parts for the networks, which take them in turn. Raises DataError if there are too few rows."""
     known = targets.known
     if isinstance(validation, bool) or not isinstance(validation, int | float):
-        other = validation if isinstance(validation, Table) else open_table(validation)
+        other = opened(validation)
         y = targets.of(other)
         return [Part(known, HeldOut(other, np.flatnonzero(y >= 0 if y.ndim == 1 else np.isfinite(y).all(1))))]
     share = check_value("train", "validation", Annotated[float, In("[0, 1)")], float(validation))
@@ -159,7 +159,9 @@ def deal_rows(
             got=f"{len(known)}",
             fix="pass more rows, or validation=0 to train on all of them",
         )
-    require_columns(table, [name for name in (group, time) if name is not None], "train")
+    for name in (group, time):
+        if name is not None:
+            table.require(name, "train")
     classes = _strata(table, targets)
     groups = None if group is None else np.unique(_keys(table, group, known), return_inverse=True)[1]
     count = round(1 / share)
@@ -174,14 +176,8 @@ def deal_rows(
         train, rest = splits.parts(len(known), sizes, classes=classes, groups=groups, time=moments, seed=seed)
         pairs = [(train, rest)]
     if targets.classes and classes is not None and group is None and time is None:
-        pairs = [_with_every_class(*pair, classes) for pair in pairs]
+        pairs = [splits.with_every_class(*pair, classes) for pair in pairs]
     return [Part(known[train], HeldOut(table, known[rest]) if len(rest) else None) for train, rest in pairs]
-
-
-def _with_every_class(train: np.ndarray, rest: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The two sides, with all rows of a class that only those held out have on the other one."""
-    alone = ~np.isin(classes[rest], classes[train])
-    return np.sort(np.concatenate([train, rest[alone]])), rest[~alone]
 
 
 def _strata(table: Table, targets: Targets) -> np.ndarray | None:

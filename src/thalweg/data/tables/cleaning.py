@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from thalweg.data.tables.database import no_room
 from thalweg.data.tables.dialect import Dialect, Lines, errors_of, opened
-from thalweg.errors import DataError, StorageError, ThalwegError
+from thalweg.errors import DataError, ThalwegError
 
 __all__ = ["written_anew"]
 
@@ -121,9 +122,5 @@ def _writing(target: Path) -> Iterator[IO[str]]:
     except ThalwegError:
         raise
     except OSError as error:
-        raise StorageError(
-            f"cannot write {str(target)!r}, which is to hold a table in a form that can be read",
-            expected="as much room for temporary files as the table takes",
-            got=error.strerror or str(error),
-            fix="make room, or set TMPDIR to a folder on another disk",
-        ) from error
+        problem = f"cannot write {str(target)!r}, which is to hold a table in a form that can be read"
+        raise no_room(error, problem) from error

@@ -15,7 +15,7 @@ from typing import Any
 from thalweg import cores
 from thalweg.errors import DataError, FileFormatError, InsufficientMemoryError, StorageError, ThalwegError
 
-__all__ = ["connect", "explained", "file_name", "literal", "quoted", "temporary_folder"]
+__all__ = ["connect", "explained", "file_name", "literal", "no_room", "quoted", "temporary_folder"]
 
 
 def connect() -> Any:
@@ -43,14 +43,22 @@ def temporary_folder(owner: object) -> Path:
     try:
         folder = tempfile.mkdtemp(prefix="thalweg-")
     except OSError as error:
-        raise StorageError(
-            "there is no room for temporary files",
-            expected="a folder for temporary files that may be written to",
-            got=error.strerror or str(error),
-            fix="make room, or set TMPDIR to a folder on another disk",
-        ) from error
+        expected = "a folder for temporary files that may be written to"
+        raise no_room(error, "there is no room for temporary files", expected) from error
     weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)
+
+
+def no_room(
+    error: OSError, problem: str, expected: str = "as much room for temporary files as the table takes"
+) -> StorageError:
+    """The error for a temporary file that cannot be written."""
+    return StorageError(
+        problem,
+        expected=expected,
+        got=error.strerror or str(error),
+        fix="make room, or set TMPDIR to a folder on another disk",
+    )
 
 
 def quoted(name: str) -> str:

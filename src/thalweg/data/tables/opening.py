@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from thalweg.checks import OneOf, check_value
 from thalweg.data.tables import queries
 from thalweg.data.tables.arrays import columns_of
-from thalweg.data.tables.database import connect, explained, file_name, temporary_folder
+from thalweg.data.tables.database import connect, explained, file_name, no_room, temporary_folder
 from thalweg.data.tables.delimited import DelimitedFile
 from thalweg.data.tables.dialect import require_content
 from thalweg.data.tables.files import DatabaseFile, FileColumn, FileTable, Source
@@ -20,7 +20,7 @@ from thalweg.data.tables.held import HeldTable
 from thalweg.data.tables.table import TYPES, Table
 from thalweg.errors import FileFormatError, StorageError
 
-__all__ = ["open_table"]
+__all__ = ["open_table", "opened"]
 
 STANDARD = "-"
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
@@ -80,9 +80,9 @@ def open_table(
     if ending in DATABASES:
         path = queries.exported(path, query, temporary_folder(database))
         ending = path.suffix
-    opened: Source
+    found: Source
     if ending in TEXT:
-        opened = DelimitedFile(
+        found = DelimitedFile(
             path,
             delimiter=delimiter,
             decimal=decimal,
@@ -93,11 +93,16 @@ def open_table(
             types=types,
         )
     else:
-        opened = _described(database, path, ending)
-    table = FileTable(name or called, database, opened)
+        found = _described(database, path, ending)
+    table = FileTable(name or called, database, found)
     if ending not in PARQUET and not types:
         table.load()  # what is in text is certain only when all has been seen
     return table
+
+
+def opened(source: Any) -> Table:
+    """A table as it is, and what ``open_table`` opens as one."""
+    return source if isinstance(source, Table) else open_table(source)
 
 
 def require_file(path: Path) -> None:
@@ -122,11 +127,8 @@ def _standard_input(folder: Path) -> Path:
         with open(path, "wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
     except OSError as error:
-        raise StorageError(
-            "standard input cannot be kept",
-            expected="as much room for temporary files as it has bytes",
-            got=error.strerror or str(error),
-            fix="make room, or set TMPDIR to a folder on another disk",
+        raise no_room(
+            error, "standard input cannot be kept", "as much room for temporary files as it has bytes"
         ) from error
     return path
 

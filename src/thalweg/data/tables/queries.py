@@ -7,8 +7,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from thalweg.data.tables.database import connect, explained, literal, quoted
-from thalweg.errors import ArgumentError, FileFormatError, StorageError, did_you_mean, listed
+from thalweg.data.tables.database import connect, explained, literal, no_room, quoted
+from thalweg.errors import ArgumentError, FileFormatError, did_you_mean, listed
 
 __all__ = ["exported"]
 
@@ -52,12 +52,7 @@ def _from_sqlite(path: Path, query: str | None, target: Path) -> Path:
     except sqlite3.Error as error:
         raise _unanswered(path, query, str(error)) from error
     except OSError as error:
-        raise StorageError(
-            f"cannot take a table out of {str(path)!r}",
-            expected="as much room for temporary files as the table takes",
-            got=error.strerror or str(error),
-            fix="make room, or set TMPDIR to a folder on another disk",
-        ) from error
+        raise no_room(error, f"cannot take a table out of {str(path)!r}") from error
     return target
 
 

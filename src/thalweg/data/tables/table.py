@@ -41,6 +41,7 @@ class Table:
         self.rows = rows
         """Which rows of what was opened these are, as an index; None for all of them."""
         self._facts: dict[str, Facts] = {}
+        self._hashes: np.ndarray | None = None  # of all columns
 
     def __repr__(self) -> str:
         return f"<table {self.name!r}: {len(self):,} rows, {len(self.columns):,} columns>"
@@ -82,11 +83,15 @@ class Table:
 
     # What all can do.
 
-    def require(self, name: str) -> str:
-        """The name, if there is such a column. Raises NameNotFoundError with the nearest names."""
+    def require(self, name: str, what: str = "") -> str:
+        """The name, if there is such a column. Raises NameNotFoundError with the nearest names.
+
+        Arguments:
+            what: what has given the name, where that is worth saying.
+        """
         if name not in self.types:
             raise NameNotFoundError(
-                f"{self.name} has no column {name!r}",
+                f"{what}{': ' if what else ''}{self.name} has no column {name!r}",
                 expected=f"one of {listed(self.columns)}",
                 got=repr(name),
                 fix=did_you_mean(name, self.columns),
@@ -154,14 +159,25 @@ class Table:
         return fact_finding.counts(self, self.require(name), limit)
 
     def hashes(self, names: Sequence[str] | None = None) -> np.ndarray:
-        """A number for each row: equal where all values are equal. Shapes: (rows,) uint64."""
+        """A number for each row: equal where all values are equal; of all columns worked out once.
+
+        Shapes: (rows,) uint64.
+        """
+        if names is not None:
+            return self._hashed(names)
+        if self._hashes is None:
+            self._hashes = self._hashed(self.columns)
+            self._hashes.flags.writeable = False
+        return self._hashes
+
+    def _hashed(self, names: Sequence[str]) -> np.ndarray:
         total = np.zeros(len(self), np.uint64)
-        for name in self.columns if names is None else names:
+        for name in names:
             # Mixed with an odd factor between columns, so that exchanged values do not give the same.
-            total = total * np.uint64(0x9E3779B97F4A7C15) + self._hashed(name)
+            total = total * np.uint64(0x9E3779B97F4A7C15) + self._hashed_column(name)
         return total
 
-    def _hashed(self, name: str) -> np.ndarray:
+    def _hashed_column(self, name: str) -> np.ndarray:
         if self.types[name] == "text":
             words = self.words(name)
             return words.spread(_mixed(np.fromiter(map(_text_bits, words.words), np.uint64, len(words.words))), 1)
