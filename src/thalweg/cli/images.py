@@ -65,7 +65,7 @@ def train(
         *data.train,
         batch_size=options.batch_size or 128,
         epochs=EPOCHS if common.epochs is None else common.epochs,
-        callbacks=[callbacks.TimeLimit(common.time_limit)] if common.time_limit else None,
+        callbacks=[callbacks.TerminateAfter(common.time_limit)] if common.time_limit else None,
         threads=common.threads,
         verbose=teller.verbose,
     )

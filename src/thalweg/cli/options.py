@@ -12,6 +12,7 @@ import typer
 from thalweg.data.numpy_files import reading
 from thalweg.errors import ArgumentError, FileFormatError, NameNotFoundError, did_you_mean
 from thalweg.fields import dataclass
+from thalweg.training import frequency
 
 LATER = ("config", "help")
 """Options that a configuration file cannot have: they are read before it."""
@@ -78,25 +79,20 @@ def _names(context: typer.Context) -> dict[str, bool]:
     }
 
 
-def seconds(text: str) -> float:
-    """How long: ``90``, ``90s``, ``1.5m``, ``1h30m``. Raises ArgumentError.
+def seconds(text: str, option: str = "--time-limit") -> float:
+    """How long, for an option: ``90``, ``90s``, ``1.5m``, ``1h30m``. Raises ArgumentError.
 
     Example:
         >>> seconds("60s"), seconds("1h30m"), seconds("2")
         (60.0, 5400.0, 2.0)
     """
-    parts = re.fullmatch(r"(?:(\d+\.?\d*)h)?(?:(\d+\.?\d*)m(?:in)?)?(?:(\d+\.?\d*)s?)?", text.strip().lower())
-    total = (
-        0.0
-        if parts is None
-        else sum(float(part or 0) * unit for part, unit in zip(parts.groups(), (3600, 60, 1), strict=True))
-    )
-    if total <= 0:
+    total = frequency.seconds(text)
+    if total is None:
         raise ArgumentError(
-            "--time-limit is no length of time",
+            f"{option} is no length of time",
             expected="90s, 5m or 1h30m",
             got=repr(text),
-            fix="write --time-limit 60s",
+            fix=f"write {option} 60s",
         )
     return total
 

@@ -24,8 +24,9 @@ from thalweg.tables.features import DTYPES
 from thalweg.tables.model import TableModel, combined
 from thalweg.tables.schema import Schema
 from thalweg.tables.targets import Targets, find_targets
+from thalweg.training.backup import BackupAndRestore
 from thalweg.training.progress import check_verbose
-from thalweg.training.time_limit import TimeLimit
+from thalweg.training.timing import TerminateAfter
 
 __all__ = ["train"]
 
@@ -56,6 +57,7 @@ def train(
     callbacks: Any = None,
     verbose: bool | int | str = "auto",
     executor: Executor | str | None = None,
+    backup: BackupAndRestore | None = None,
 ) -> TableModel:
     """A model that tells one column of a table, or several, from the others.
 
@@ -74,6 +76,8 @@ def train(
         time_limit: seconds after which training ends, with what is best then.
         threads: of all networks together.
         callbacks: a function that makes further callbacks for one network.
+        backup: as ``BackupAndRestore("backup", "30s")``: when the same call comes again after the program was killed,
+            training goes on where it was.
 
     Returns: the model; ``model.schema`` says what was found out, ``model.histories`` how training went.
 
@@ -103,7 +107,7 @@ def train(
         made = [*plan.callbacks(parts[0].held_out is not None), *(callbacks() if callbacks is not None else ())]
         if time_limit is not None:
             left = max(time_limit - (clock.monotonic() - began), 0.1)
-            made.append(TimeLimit(left / rounds))
+            made.append(TerminateAfter(left / rounds))
         return made
 
     jobs = []
@@ -114,9 +118,12 @@ def train(
         jobs.append(Job(network, arguments, partial(given, number)))
     if len(jobs) == 1:
         arguments = {**jobs[0].arguments, **jobs[0].rows()}
-        histories: list[Any] = [networks[0].fit(**arguments, callbacks=watchers(), threads=threads, verbose=verbose)]
+        kept = [] if backup is None else [backup]
+        histories: list[Any] = [
+            networks[0].fit(**arguments, callbacks=[*watchers(), *kept], threads=threads, verbose=verbose)
+        ]
     else:
-        histories = run_jobs(jobs, watchers, cores.wanted(threads), verbose)
+        histories = run_jobs(jobs, watchers, cores.wanted(threads), verbose, backup=backup)
     for outcome in histories:
         if isinstance(outcome, NonFiniteError):
             raise outcome
