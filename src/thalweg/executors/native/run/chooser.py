@@ -53,8 +53,10 @@ MOST_WRONG = 4.0
 """By what factor a prediction is too short at most: steps that take longer than that on more threads are disturbed."""
 
 REFILL_SECONDS = 1.0
-"""When steps have become quicker the purse is as full as at the beginning, if it was not for so long: what it cost to try
-more threads on a machine that others used says little about one that they have left."""
+"""When steps have become quicker the purse is as full as at the beginning, if it was not for so long.
+
+What it cost to try more threads on a machine that others used says little about one that they have left.
+"""
 
 REST_SECONDS = 0.1
 """Between two trials of the same number, however little they cost."""
