@@ -1,7 +1,7 @@
-"""Kills a training at random moments, as ``kill -9`` does, lets the same script go on, and says what came out otherwise.
+"""Kills trainings at random moments, as ``kill -9`` does, lets the same script go on, and says what is otherwise then.
 
-``python -m tests.training.kills FOLDER KILLS [KIND ...]``: every run is a child that this process forks, so that a hundred
-of them cost one import; what a run leaves behind is compared with what one leaves that nobody has stopped.
+``python -m tests.training.kills FOLDER KILLS [KIND ...]``: every run is a child that this process forks, so that a
+hundred of them cost one import; what a run leaves behind is compared with what one leaves that nobody has stopped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from thalweg import Input, Model, Sequential, callbacks, layers, optimizers
 from thalweg.executors.numpy import NumpyExecutor
 
 BEACON = -1
-"""Where a run writes a byte for all that happens in it: it is killed some of them later, however slow the machine is."""
+"""Where a run writes a byte for all that happens in it: it is killed after some of them, whatever the machine does."""
 
 AFTER = 0.004
 """Seconds within which it is killed then."""
@@ -322,7 +322,9 @@ def differences(one, other):
     """What two results do not have in common, in words."""
     found = []
     a, b = (json.loads((result / "words.json").read_text()) for result in (one, other))
-    found += [f"{name}: {a.get(name)} / {b.get(name)}" for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)]
+    found += [
+        f"{name}: {a.get(name)} / {b.get(name)}" for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)
+    ]
     with np.load(one / "arrays.npz") as x, np.load(other / "arrays.npz") as y:
         names = sorted(set(x.files) | set(y.files))
         found += [f"array {n}" for n in names if n not in x or n not in y or x[n].tobytes() != y[n].tobytes()]

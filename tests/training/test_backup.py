@@ -126,7 +126,7 @@ def test_a_backup_of_another_model_is_refused(tmp_path):
     other.compile("adam", "mse")
     with pytest.raises(ArgumentError, match="of another training") as caught:
         fit(other, tmp_path)
-    assert "model class_name: 'Model' then, 'Sequential' now" in caught.value.got
+    assert "model.class_name: Sequential, was Model" in caught.value.got
 
 
 def test_only_its_own_files_are_deleted(tmp_path):

@@ -6,7 +6,6 @@ chunk, the arrays themselves and where in them the rows stand, so that nothing i
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from thalweg.data.arrays import converted
+from thalweg.data.fingerprint import of_arrays
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 
@@ -27,9 +27,6 @@ Weights = tuple[tuple[str, tuple[int, ...]], ...]
 
 CHUNK_BYTES = 32 << 20
 """Of rows that are read, converted or looked at together: few enough to have at hand, enough to read at full speed."""
-
-LOOKED_AT_BYTES = 16 << 20
-"""Of an array for its fingerprint: some milliseconds."""
 
 WEIGHT = "sample_weight"
 """What the labels of sample weights begin with."""
@@ -67,7 +64,7 @@ class Source(Protocol):
         """How a step that a model says itself gets them; None for any other."""
 
     def fingerprint(self) -> dict[str, Any]:
-        """What tells these rows from others, in JSON types; the same in another process."""
+        """What tells these rows from others, in JSON types, and is quick to find; compared by ``data.fingerprint``."""
 
     def chunks(self, order: np.ndarray | None, start: int, stop: int, batch: int) -> Iterator[Chunk]:
         """The rows from place ``start`` of the order up to ``stop``, each chunk but the last in whole batches.
@@ -114,13 +111,13 @@ class Rows:
         """See Source."""
         return weights_among(self._arrays)
 
+    def fingerprint(self) -> dict[str, Any]:
+        """See Source: of the arrays as they were given."""
+        return of_arrays(self._arrays)
+
     def chunks(self, order: np.ndarray | None, start: int, stop: int, batch: int) -> Iterator[Chunk]:
         """See Source: one chunk, which is all of the arrays."""
         yield Chunk(self._arrays, np.arange(start, stop) if order is None else order[start:stop])
-
-    def fingerprint(self) -> dict[str, Any]:
-        """See Source: the type of each array, and a checksum of its bytes, of long ones of many rows."""
-        return {"rows": self.count, **{label: fingerprint(array) for label, array in self._arrays.items()}}
 
     def take(self, index: np.ndarray | slice) -> Rows:
         """Some of the rows: views for a slice, copies for an index."""
@@ -206,17 +203,3 @@ def slices(array: np.ndarray) -> Iterator[slice]:
     size = max(1, CHUNK_BYTES // max(array.nbytes // max(len(array), 1), 1))
     for start in range(0, len(array), size):
         yield slice(start, min(start + size, len(array)))
-
-
-def fingerprint(array: np.ndarray) -> str:
-    """The type of a row, and a checksum of all bytes; of long arrays of rows spread over it.
-
-    Example:
-        >>> fingerprint(np.zeros((2, 3), np.float32))
-        'float32[3] 8cd04c73'
-    """
-    kind = f"{array.dtype}[{', '.join(map(str, array.shape[1:]))}]"
-    if array.nbytes > LOOKED_AT_BYTES:
-        rows = max(2, LOOKED_AT_BYTES * len(array) // array.nbytes)
-        array = array[np.linspace(0, len(array) - 1, rows).astype(np.int64)]
-    return f"{kind} {zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8)):08x}"

@@ -11,12 +11,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from thalweg.checks import FilePath
-from thalweg.errors import ArgumentError, FileFormatError, StorageError, ThalwegError
+from thalweg.data.fingerprint import differences
+from thalweg.errors import ArgumentError, StorageError, ThalwegError
 from thalweg.record.events import Event, TrainingEnded
 from thalweg.state import Snapshot
 from thalweg.state.names import STEP_STATE
 from thalweg.training import checkpoint
-from thalweg.training.backup_folder import BackupFolder, BackupNotice, Contents, differences
+from thalweg.training.backup_folder import BackupFolder, BackupNotice, Contents
 from thalweg.training.callbacks import Callback, Logs, Training
 from thalweg.training.frequency import Frequency
 from thalweg.training.packing import packed, unpacked
@@ -151,7 +152,7 @@ class BackupAndRestore(Callback):
                 got="a file of a model of this name",
                 fix="choose another backup_dir",
             )
-        found = differences(description["of"], self._of(training))
+        found = differences(self._of(training), description["of"])
         if found:
             raise ArgumentError(
                 f"the backup in {self.backup_dir!r} is of another training",

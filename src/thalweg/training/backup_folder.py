@@ -6,7 +6,6 @@ import contextlib
 import os
 import threading
 import warnings
-from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from thalweg.data import atomic
@@ -83,7 +82,7 @@ class BackupFolder:
         """The lock, held by this process; the system lets go of it when the process dies, and no child inherits it."""
         while True:
             try:
-                file = open(self.file(LOCK), "a+b")  # noqa: SIM115: it stays open
+                file = open(self.file(LOCK), "a+b")  # noqa: SIM115
             except OSError as error:
                 raise StorageError(
                     f"the backup folder {self.path!r} cannot be written",
@@ -187,27 +186,3 @@ def _alone(file: BinaryIO) -> bool:
     except (ImportError, OSError):
         return True
     return True
-
-
-def differences(before: Any, now: Any, where: str = "") -> list[str]:
-    """What two descriptions of JSON types do not have in common, in words.
-
-    Example:
-        >>> differences({"rows": 3, "x": "float32[2]"}, {"rows": 4, "x": "float32[2]"}, "data")
-        ['data rows: 3 then, 4 now']
-    """
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        keys = [*before, *(key for key in now if key not in before)]
-        return [text for key in keys for text in differences(before.get(key), now.get(key), f"{where} {key}".strip())]
-    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
-        pairs = enumerate(zip(before, now, strict=True))
-        return [text for number, pair in pairs for text in differences(*pair, f"{where}[{number}]")]
-    if repr(before) == repr(now):
-        return []
-    return [f"{where}: {_shown(before)} then, {_shown(now)} now"]
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, Mapping) and "class_name" in value:
-        return f"a {value['class_name']}"
-    return f"{len(value)} of them" if isinstance(value, list) else f"{value!r:.60}"
