@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,6 +194,20 @@ class TestPredict:
         monkeypatch.setattr(tables, "CHUNK", 50)
         assert call("predict", "houses.thalweg", "houses.csv", "-o", "-", "--interval", 0.9).stdout == whole
 
+    def test_the_same_intervals_as_in_python(self, trained):
+        written = call("predict", "houses.thalweg", "houses.csv", "--interval", 0.8).stdout
+        rows = list(csv.DictReader(written.splitlines()))
+        low, high = thalweg.load_model("houses.thalweg").predict_interval("houses.csv", 0.8)
+        for name, bound in (("prediction_low", low), ("prediction_high", high)):
+            np.testing.assert_array_equal(np.array([row[name] for row in rows], np.float32), bound[:, 0])
+
+    def test_what_was_never_seen_is_counted(self, trained, tmp_path):
+        (tmp_path / "new.csv").write_text(Path("houses.csv").read_text().replace(",Ulm,", ",Atlantis,", 7))
+        result = call("predict", "houses.thalweg", tmp_path / "new.csv", "-o", tmp_path / "out.csv")
+        assert result.stderr.endswith("new.csv: 7 of the 120 values of 'town' were never seen in training.\n")
+        quiet = call("predict", "houses.thalweg", tmp_path / "new.csv", "-o", tmp_path / "out.csv", "-q")
+        assert quiet.stderr == ""
+
     def test_parquet_by_its_ending(self, trained, tmp_path):
         call("predict", "houses.thalweg", "houses.csv", "-o", tmp_path / "out.parquet")
         np.testing.assert_array_equal(
@@ -221,9 +236,10 @@ class TestPredict:
         assert "to fix:" in result.stderr
 
     def test_a_column_that_is_missing(self, trained, tmp_path):
-        (tmp_path / "a.csv").write_text("sise,year,id,town\n50.5,1999,a,Ulm\n")
+        (tmp_path / "a.csv").write_text("sise,id,town\n50.5,a,Ulm\n")
         result = call("predict", "houses.thalweg", tmp_path / "a.csv")
         assert result.exit_code == 2
+        assert "no 'size', 'year'; there are" in result.stderr
         assert "did you mean 'sise'" in result.stderr
 
 

@@ -47,6 +47,13 @@ class TestKinds:
             "kind": "as told",
         }
 
+    def test_many_for_one_reason_share_a_line(self):
+        border = {f"pixel{number}": np.zeros(30, int) for number in range(69)}
+        y = np.random.default_rng(0).normal(size=30)
+        lines = str(schema({"first": y + 1, **border, "last": y + 2, "y": y}, "y")).splitlines()
+        assert lines[1] == "71 columns: 2 number, 69 left out"
+        assert [line.split("  ")[0] for line in lines[4:]] == ["first", "pixel0 and 68 more", "last"]
+
     def test_a_constant_with_gaps_says_something(self):
         assert one(np.array(["yes", None] * 20, object)).kind == "category"
 
@@ -215,3 +222,28 @@ def test_a_schema_from_a_damaged_file_is_refused():
     ):
         with pytest.raises(ArgumentError):
             Schema.from_dict(bad)
+
+
+class TestTextThatIsToldToBeNumbersOrDates:
+    AMOUNT = np.array([f"{number}.5" if number % 10 else "n.k." for number in range(60)], object)
+    WHEN = np.array([f"2020-01-{1 + number % 28:02}" if number % 6 else "soon" for number in range(60)], object)
+
+    def test_what_is_none_is_counted_said_and_missing(self):
+        found = one(self.AMOUNT, numeric=["a"])
+        assert (found.kind, found.type, found.missing, found.low, found.high) == ("number", "text", 0.1, 1.5, 59.5)
+        assert found.reason == "as told; 6 values are none and count as missing, for example 'n.k.'"
+        encoded = found.encoding.array(self.AMOUNT)
+        assert np.isnan(encoded).sum() == 6
+        assert found.encoding.value("n.k.") != found.encoding.value("n.k.")
+
+    def test_dates(self):
+        found = one(self.WHEN, dates=["a"])
+        assert (found.kind, found.missing) == ("date", 10 / 60)
+        assert "10 values are none" in found.reason
+
+    def test_numbers_as_text_without_a_word_among_them(self):
+        assert one(np.array(["1", "2", None] * 10, object), numeric=["a"]).reason == "as told"
+
+    def test_where_most_are_none_it_is_an_error(self):
+        with pytest.raises(DataError, match="60 of 60 values that are none"):
+            one(self.WHEN, numeric=["a"])

@@ -112,6 +112,12 @@ class Teller:
         wide = sys.stdout is None or not sys.stdout.isatty()
         self.say(sentence if wide else textwrap.fill(sentence, min(shutil.get_terminal_size().columns, MOST_COLUMNS)))
 
+    def aside(self, sentence: str) -> None:
+        """A sentence about the data beside a result that may go to standard output itself: on standard error."""
+        if not self.silent:
+            with contextlib.suppress(OSError):
+                typer.echo(f"Note: {sentence}", err=True)
+
     def show(self, found: Shown, **further: Any) -> None:
         """A result that draws itself on a terminal. Raises OSError."""
         if self.as_json:
