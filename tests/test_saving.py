@@ -50,7 +50,7 @@ def test_names_of_classes(tmp_path):
     assert again.class_names == ("cat", "dog")
     judged = thalweg.evaluation.judge(again, np.eye(4, dtype="float32"), [0, 1, 0, 1], importance=False)
     assert judged.classes == ("cat", "dog")
-    model.class_names = (1, 2)
+    model.class_names = (1, 2)  # type: ignore[assignment]
     with pytest.raises(ArgumentError, match="class_names"):
         model.save(tmp_path / "m.thalweg")
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from typer.testing import CliRunner
 import thalweg
 from thalweg.cli import app as cli
 from thalweg.cli import data as cli_data
-from thalweg.cli import tables
+from thalweg.cli import saving, tables
 from thalweg.data.tables.opening import open_table
+from thalweg.errors import StorageError
 from thalweg.evaluation import hold_out
 
 TOWNS = ("Ulm", "Bonn", "Kiel")
@@ -82,6 +84,26 @@ class TestTrain:
         model = thalweg.load_model("towns.thalweg")
         assert model.schema["year"].kind == "left out"
         assert model.predict({"size": 50.0, "price": 160.0, "id": "x"}).shape == (1, 3)
+
+    def test_what_cannot_be_written_is_kept_elsewhere(self, trained, tmp_path, monkeypatch):
+        model, original = thalweg.load_model("houses.thalweg"), thalweg.Model.save
+
+        def full(self, path, overwrite=True):
+            if "full" in str(path):
+                raise StorageError("cannot write", expected="room", got="No space left", fix="make room")
+            original(self, path, overwrite)
+
+        monkeypatch.setattr(thalweg.Model, "save", full)
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        with pytest.raises(StorageError, match="the model is in") as said:
+            saving.save(model, tmp_path / "full" / "m.thalweg")
+        (rescued,) = tmp_path.glob("thalweg-*/m.thalweg")
+        assert repr(str(rescued)) in said.value.fix
+        assert thalweg.load_model(rescued).schema == model.schema
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+        (tmp_path / "full").mkdir()
+        with pytest.raises(StorageError, match="make room"):
+            saving.save(model, tmp_path / "full" / "m.thalweg")
 
     def test_a_file_to_judge_by(self, trained, tmp_path):
         houses(tmp_path / "more.csv", 30, seed=1)
@@ -308,8 +330,9 @@ def test_the_rows_held_out_are_those_that_hold_out_gives(trained):
 
 
 def test_a_file_that_knows_nothing_of_its_table(trained, tmp_path):
-    """As Model.save writes it: it is judged and predicts; only what training had measured is missing."""
+    """As Model.save writes it: it is judged and predicts; only what training had measured may be missing."""
     model = thalweg.load_model("houses.thalweg")
+    model.conformal = None
     model.save(tmp_path / "m")
     assert tables.Kept.read(tmp_path / "m") == tables.Kept()
     result = call("predict", tmp_path / "m", "houses.csv", "--interval", 0.9)

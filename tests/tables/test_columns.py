@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from tests.tables.houses import houses
 
+from thalweg.data.tables.opening import open_table
 from thalweg.errors import ArgumentError, DataError, NameNotFoundError
 from thalweg.tables import Schema, understand
+from thalweg.tables.targets import find_targets
 
 
 def schema(columns, target, **options):
@@ -154,6 +156,21 @@ class TestTask:
         found = schema({"a": random[:, 0], "y": random[:, 1], "z": 10 * random[:, 2]}, ["y", "z"])
         assert (found.task, found.targets) == ("multitarget", ("y", "z"))
         np.testing.assert_allclose(found.scales, [random[:, 1].std(), 10 * random[:, 2].std()])
+
+    def test_several_with_two_values(self):
+        table = open_table({"y": np.arange(50) % 2, "z": np.arange(50) / 7, "w": np.arange(50) % 3 == 1})
+        assert find_targets(table, ["y", "z"]).notes == (
+            "y has two values: of several targets they are taken as amounts, and what is told is about the share of the "
+            "upper one",
+        )
+        assert find_targets(table, ["y", "w"]).pairs == ("y", "w")
+        assert find_targets(table, ["z"]).notes == ()
+
+    @pytest.mark.parametrize(("targets", "task"), [(["kind", "town"], None), (["price", "kind"], None), (["price", "size"], "classification")])
+    def test_several_targets_of_which_one_is_no_amount(self, targets, task):
+        with pytest.raises(DataError, match="only if all of them are amounts") as said:
+            schema(houses(), targets, task=task)
+        assert "train a model for each" in said.value.fix
 
 
 class TestErrors:

@@ -133,9 +133,9 @@ def evaluate(net: Model, known: Kept, data: Images | Pile, name: str, report: Pa
     teller.show(found, held=held)
 
 
-def _renumbered(y: np.ndarray, data: Images | Pile, known: tuple[str, ...]) -> np.ndarray:
+def _renumbered(y: np.ndarray, data: Images | Pile, known: Sequence[str]) -> np.ndarray:
     """The classes as the network counts them, by their names, if these are known."""
-    if not known or data.class_names == known:
+    if not known or data.class_names == tuple(known):
         return y
     present = [data.class_names[number] for number in np.unique(y)]
     strange = [name for name in present if name not in known]

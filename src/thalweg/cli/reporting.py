@@ -71,6 +71,19 @@ def _ended(error: ThalwegError, status: int) -> typer.Exit:
     return typer.Exit(status)
 
 
+def terminal_width() -> int | None:
+    """Columns of the terminal that standard output is; None if it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+
+
+def fitted(sentence: str, indent: int = 0) -> str:
+    """A sentence, on a terminal in lines that fit it. Arguments: how far further lines go in."""
+    width = terminal_width()
+    if width is None:
+        return sentence
+    return textwrap.fill(sentence, min(width, MOST_COLUMNS), subsequent_indent=" " * indent)
+
+
 class Teller:
     """Says what a command does on its way, where that is wanted and possible: nothing is lost because nobody listens.
 
@@ -109,8 +122,7 @@ class Teller:
 
     def note(self, sentence: str) -> None:
         """A sentence on the way; on a terminal in lines that fit it."""
-        wide = sys.stdout is None or not sys.stdout.isatty()
-        self.say(sentence if wide else textwrap.fill(sentence, min(shutil.get_terminal_size().columns, MOST_COLUMNS)))
+        self.say(fitted(sentence))
 
     def aside(self, sentence: str) -> None:
         """A sentence about the data beside a result that may go to standard output itself: on standard error."""

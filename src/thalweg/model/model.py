@@ -110,7 +110,7 @@ class Model:
         self.runner.find_own = lambda: own.steps_of(self, Model)
         self.history: History | None = None
         self.has_own_name = name is not None
-        self.class_names: tuple[str, ...] = ()
+        self.class_names: Sequence[str] = ()
         self._trainable: bool = check_value(owner, "trainable", bool, trainable)
         self._nested: Nested | None = None  # what this model is in others
         self._body = None

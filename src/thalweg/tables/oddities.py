@@ -60,6 +60,8 @@ class Oddities:
 
 
 def _is_present(values: np.ndarray, group: str) -> np.ndarray:
-    if group == "codes":
-        return values != MISSING
-    return values != MISSING_MOMENT if group == "moments" else ~np.isnan(values)
+    if group == "numbers":
+        present: np.ndarray = ~np.isnan(values)
+    else:
+        present = values != (MISSING if group == "codes" else MISSING_MOMENT)
+    return present

@@ -21,6 +21,8 @@ ASKED_FOR = (*TASKS, "classification")
 """The tasks that a user can ask for; "classification" is whichever of the two with classes fits."""
 MOST_CLASSES = 20
 """So many whole numbers from 0 or 1 on, without a gap, are classes rather than amounts, unless somebody says so."""
+NUMBERS = ("number", "integer", "boolean")
+"""Types of columns that can be told as amounts."""
 ROWS_A_CLASS = 5
 """If there are as many rows of each on the average."""
 MOST_TEXTS = 1000
@@ -35,6 +37,7 @@ class Targets:
         reason: why the task is what it is, for people.
         known: the rows in which no target is missing, as an index.
         rows: how many there are in all.
+        pairs: those of several that have two values.
     """
 
     names: tuple[str, ...]
@@ -43,14 +46,20 @@ class Targets:
     reason: str
     known: np.ndarray
     rows: int
+    pairs: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What is to be said of rows that do not count."""
-        lost = self.rows - len(self.known)
-        if not lost:
-            return ()
-        return (f"{lost:,} of {self.rows:,} rows are left out: their {' or '.join(self.names)} is missing",)
+        lost, said = self.rows - len(self.known), []
+        if lost:
+            said.append(f"{lost:,} of {self.rows:,} rows are left out: their {' or '.join(self.names)} is missing")
+        if self.pairs:
+            said.append(
+                f"{' and '.join(self.pairs)} {'has' if len(self.pairs) == 1 else 'have'} two values: of several targets "
+                "they are taken as amounts, and what is told is about the share of the upper one"
+            )
+        return tuple(said)
 
     def of(self, table: Table, rows: Rows | None = None) -> np.ndarray:
         """The targets of some rows: class numbers (rows,) int32, or (rows, targets) float64 in their own units.
@@ -135,19 +144,27 @@ def find_targets(table: Table, target: str | Sequence[str], task: str | None = N
 
 
 def _several(table: Table, names: tuple[str, ...], task: str | None) -> Targets:
-    if task not in (None, "multitarget", "regression"):
-        raise _unfit_task(str(task), f"{len(names)} targets")
+    classes = [name for name in names if table.types[name] not in NUMBERS]
+    if classes or task not in (None, "multitarget", "regression"):
+        one, *others = classes or names
+        others += [name for name in names if name not in (one, *others)]
+        raise DataError(
+            "several targets are told by one model only if all of them are amounts",
+            expected="columns of numbers, or a single target",
+            got="; ".join(f"{name!r}: {table.types[name]}" for name in names) + (f"; task={task!r}" if task else ""),
+            fix=f"train a model for each, the others left out: target {one!r}, ignore {listed(others)}",
+        )
     return _regression(table, names, "multitarget", "several targets")
 
 
 def _regression(table: Table, names: tuple[str, ...], task: str, reason: str) -> Targets:
     for name in names:
-        if table.types[name] not in ("number", "integer", "boolean"):
+        if table.types[name] not in NUMBERS:
             raise DataError(
                 f"the target {name!r} is no number",
-                expected="numbers, for regression and for several targets",
+                expected="numbers, for regression",
                 got=f"a column of type {table.types[name]}, for example {facts_of(table, name).minimum!r:.60}",
-                fix="train one model for each target, or choose task='classification'",
+                fix="choose task='classification', or leave the task out",
             )
     values = encoded_targets(table, names, ())
     known = np.flatnonzero(np.isfinite(values).all(1))
@@ -158,7 +175,8 @@ def _regression(table: Table, names: tuple[str, ...], task: str, reason: str) ->
     ]
     if constant:
         raise _nothing(f"the target {constant[0]!r} is the same everywhere", f"{values[known[0]][0]:g} in all rows")
-    return Targets(names, task, (), reason, known, len(table))
+    pairs = tuple(n for n, column in zip(names, values[known].T, strict=True) if len(np.unique(column)) == 2)
+    return Targets(names, task, (), reason, known, len(table), pairs if len(names) > 1 else ())
 
 
 def _require_values(table: Table, name: str) -> None:
