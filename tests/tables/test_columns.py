@@ -160,13 +160,16 @@ class TestTask:
     def test_several_with_two_values(self):
         table = open_table({"y": np.arange(50) % 2, "z": np.arange(50) / 7, "w": np.arange(50) % 3 == 1})
         assert find_targets(table, ["y", "z"]).notes == (
-            "y has two values: of several targets they are taken as amounts, and what is told is about the share of the "
-            "upper one",
+            "of 'y' there are two values each: of several targets they are taken as amounts, and what is told is about "
+            "the share of the upper one",
         )
         assert find_targets(table, ["y", "w"]).pairs == ("y", "w")
         assert find_targets(table, ["z"]).notes == ()
 
-    @pytest.mark.parametrize(("targets", "task"), [(["kind", "town"], None), (["price", "kind"], None), (["price", "size"], "classification")])
+    @pytest.mark.parametrize(
+        ("targets", "task"),
+        [(["kind", "town"], None), (["price", "kind"], None), (["price", "size"], "classification")],
+    )
     def test_several_targets_of_which_one_is_no_amount(self, targets, task):
         with pytest.raises(DataError, match="only if all of them are amounts") as said:
             schema(houses(), targets, task=task)

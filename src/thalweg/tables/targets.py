@@ -56,8 +56,8 @@ class Targets:
             said.append(f"{lost:,} of {self.rows:,} rows are left out: their {' or '.join(self.names)} is missing")
         if self.pairs:
             said.append(
-                f"{' and '.join(self.pairs)} {'has' if len(self.pairs) == 1 else 'have'} two values: of several targets "
-                "they are taken as amounts, and what is told is about the share of the upper one"
+                f"of {listed(self.pairs)} there are two values each: of several targets they are taken as amounts, and "
+                "what is told is about the share of the upper one"
             )
         return tuple(said)
 
