@@ -157,6 +157,10 @@ class TestTask:
         assert (found.task, found.targets) == ("multitarget", ("y", "z"))
         np.testing.assert_allclose(found.scales, [random[:, 1].std(), 10 * random[:, 2].std()])
 
+    def test_a_class_seen_once_is_said(self):
+        table = open_table({"y": np.array(["a", "b"] * 20 + ["c"], object)})
+        assert find_targets(table, "y").notes == ("there is a single row to learn from of 'c'",)
+
     def test_several_with_two_values(self):
         table = open_table({"y": np.arange(50) % 2, "z": np.arange(50) / 7, "w": np.arange(50) % 3 == 1})
         assert find_targets(table, ["y", "z"]).notes == (

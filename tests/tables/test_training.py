@@ -227,6 +227,23 @@ class TestRawRows:
         assert again.evaluate(DATA, verbose=0)[0] != before
 
 
+def test_a_reader_that_has_gone_costs_no_training(monkeypatch):
+    class Closed:
+        encoding = "utf-8"
+
+        def write(self, text):
+            raise BrokenPipeError
+
+        def flush(self):
+            raise BrokenPipeError
+
+        def isatty(self):
+            return False
+
+    monkeypatch.setattr("sys.stdout", Closed())
+    assert train(DATA, "price", epochs=1, members=1, seed=0).schema.targets == ("price",)
+
+
 class TestFiles:
     def test_the_same_bits_after_saving_and_loading(self, regression, classes, tmp_path):
         for model in (regression, classes):

@@ -16,6 +16,7 @@ import typer
 
 from thalweg.cli.codes import FAILED, INTERRUPTED, MISUSED
 from thalweg.errors import ArgumentError, NameNotFoundError, StorageError, ThalwegError
+from thalweg.table import Table
 from thalweg.training.progress import Counter
 
 MOST_COLUMNS = 100
@@ -123,6 +124,12 @@ class Teller:
     def note(self, sentence: str) -> None:
         """A sentence on the way; on a terminal in lines that fit it."""
         self.say(fitted(sentence))
+
+    def table(self, table: Table) -> None:
+        """A table on the way, drawn on a terminal."""
+        if not self.silent:
+            with contextlib.suppress(OSError):
+                table.show()
 
     def aside(self, sentence: str) -> None:
         """A sentence about the data beside a result that may go to standard output itself: on standard error."""

@@ -139,7 +139,7 @@ def train(
         judgement = judgement.with_sections(_baselines(model, trained_on, judged_by, seconds, common))
     for section in judgement.sections:
         if section.key in ("scores", "baselines"):
-            teller.say(str(section.table()))
+            teller.table(section.table())
             for sentence in section.sentences():
                 teller.note(sentence)
     _write_report(judgement, report, teller)

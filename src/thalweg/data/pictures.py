@@ -54,7 +54,7 @@ LONGEST_SIDE = 64
 NAMED = 3
 """Broken files that a note names; the rest are counted."""
 
-SMALL_SECONDS, TOGETHER = 0.0003, 64
+SMALL_SECONDS, TOGETHER = 0.0005, 64
 """A file that takes less time than that is read sooner than handed to another thread; looked at so many at a time."""
 
 SIDEWAYS = (5, 6, 7, 8)

@@ -38,6 +38,7 @@ class Targets:
         known: the rows in which no target is missing, as an index.
         rows: how many there are in all.
         pairs: those of several that have two values.
+        single: classes of which there is one row.
     """
 
     names: tuple[str, ...]
@@ -47,6 +48,7 @@ class Targets:
     known: np.ndarray
     rows: int
     pairs: tuple[str, ...] = ()
+    single: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -59,6 +61,8 @@ class Targets:
                 f"of {listed(self.pairs)} there are two values each: of several targets they are taken as amounts, and "
                 "what is told is about the share of the upper one"
             )
+        if self.single:
+            said.append(f"there is a single row to learn from of {listed(self.single)}")
         return tuple(said)
 
     def of(self, table: Table, rows: Rows | None = None) -> np.ndarray:
@@ -136,11 +140,14 @@ def find_targets(table: Table, target: str | Sequence[str], task: str | None = N
     kind, reason = _task_of(table, name) if task is None else (task, "as told")
     if kind == "regression" or kind == "multitarget":
         return _regression(table, names, "regression", reason)
-    classes = _classes(table, name)
+    counts = _counts(table, name)
+    classes = tuple(counts)
     if kind in CLASSES and (kind == "binary") != (len(classes) == 2):
         raise _unfit_task(kind, f"{len(classes)} classes in {name!r}")
     known = np.flatnonzero(table.encoded((Codes(name, classes),))["codes"][:, 0] != MISSING)
-    return Targets(names, "binary" if len(classes) == 2 else "multiclass", classes, reason, known, len(table))
+    single = tuple(str(value) for value, count in counts.items() if count == 1)
+    task = "binary" if len(classes) == 2 else "multiclass"
+    return Targets(names, task, classes, reason, known, len(table), single=single)
 
 
 def _several(table: Table, names: tuple[str, ...], task: str | None) -> Targets:
@@ -212,7 +219,8 @@ def _task_of(table: Table, name: str) -> tuple[str, str]:
     return "regression", "numbers"
 
 
-def _classes(table: Table, name: str) -> tuple[Value, ...]:
+def _counts(table: Table, name: str) -> dict[Value, int]:
+    """The classes in their order, and how many rows are of each. Raises DataError if they are no classes."""
     facts = facts_of(table, name)
     present = facts.rows - facts.missing
     if facts.distinct > max(2, present // 2) or facts.distinct > MOST_TEXTS:
@@ -223,7 +231,7 @@ def _classes(table: Table, name: str) -> tuple[Value, ...]:
             fix="choose another target, or task='regression' if these are numbers",
         )
     counts = facts.frequent if len(facts.frequent) == facts.distinct else table.counts(name)
-    return tuple(sorted(_plain(value) for value, _ in counts))
+    return dict(sorted((_plain(value), count) for value, count in counts))
 
 
 def _plain(value: Any) -> Value:
