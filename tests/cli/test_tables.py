@@ -230,6 +230,12 @@ class TestPredict:
         quiet = call("predict", "houses.thalweg", tmp_path / "new.csv", "-o", tmp_path / "out.csv", "-q")
         assert quiet.stderr == ""
 
+    def test_lines_of_json_to_standard_output(self, trained):
+        lines = call("predict", "houses.thalweg", "houses.csv", "--json").stdout.splitlines()
+        told = [json.loads(line)["prediction"] for line in lines]
+        expected = thalweg.load_model("houses.thalweg").predict("houses.csv", verbose=0)
+        np.testing.assert_array_equal(np.array(told, np.float32), expected[:, 0])
+
     def test_parquet_by_its_ending(self, trained, tmp_path):
         call("predict", "houses.thalweg", "houses.csv", "-o", tmp_path / "out.parquet")
         np.testing.assert_array_equal(

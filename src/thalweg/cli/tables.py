@@ -194,7 +194,7 @@ def predict(
     """
     conformal = None if interval is None else model.known_errors()
     count = 0
-    with TableWriter(output or "-") as writer:
+    with TableWriter(output or "-", "json" if teller.as_json else "csv") as writer:
         for source in sources:
             table = _opened(model, source, query)
             model.require_columns(table)
