@@ -42,11 +42,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Period:
-    """From ``start`` on, so many cores are taken, and the memory is slower by a factor."""
+    """From ``start`` on, so many cores are taken, and the memory is slower by a factor.
+
+    ``starved``: how much longer a step takes with more threads than free cores, if there are several.
+    """
 
     start: float
     taken: int = 0
     memory: float = 1.0
+    starved: float = STARVED
 
 
 @dataclass
@@ -72,8 +76,10 @@ class Machine:
         period = [period for period in self.periods if period.start <= at][-1]
         if threads > 1 and self.crowded > 0:
             return CROWDED * self.step.seconds(1, period.memory)
-        starved = threads > self.cores - period.taken
-        return self.step.seconds(threads, period.memory) * (STARVED if starved else 1.0)
+        factor = 1.0
+        if threads > self.cores - period.taken:
+            factor = STARVED if threads == 1 else period.starved
+        return self.step.seconds(threads, period.memory) * factor
 
     def best(self, at: float) -> int:
         """The number that is quickest then."""

@@ -61,6 +61,19 @@ def test_it_is_right_again_within_300_ms_of_a_change(step, scenario):
         assert all(quick(machine, trace.at(t), t) for t in (period.start + 0.3, period.start + 0.45))
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.05, 0.3], ids=["still", "noisy", "very noisy"])
+@pytest.mark.parametrize("step", [SLOW, Step(5.2e-3, barriers=20), Step(2.4e-3, barriers=30)])
+def test_other_programs_on_every_core_are_forgotten_when_they_end(step, noise):
+    """At each of many barriers threads wait for one that is stopped for a time slice: trials cost a lot meanwhile."""
+    machine = Machine(step, 2, (Period(0, taken=2, starved=20.0),), noise)
+    chooser = ThreadChooser(machine.predicted())
+    simulate(machine, chooser, 2.0)
+    assert chooser.threads == 1
+    machine.periods, machine.noise = QUIET, 0.02
+    simulate(machine, chooser, 0.5)
+    assert chooser.threads == 2
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.05], ids=["still", "noisy"])
 @pytest.mark.parametrize("scenario", SCENARIOS)
 @pytest.mark.parametrize("step", STEPS)

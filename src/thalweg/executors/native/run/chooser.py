@@ -49,6 +49,15 @@ MORE_SHARE, FEWER_SHARE = 0.02, 0.0025
 MOST_SLOWER = 3.0
 """By what factor more threads are thought to be slower at most before they have been tried."""
 
+MOST_WRONG = 4.0
+"""By what factor a prediction is too short at most: steps that take longer than that on more threads are disturbed."""
+
+REFILL_SECONDS = 1.0
+"""When steps have become quicker the purse is as full as at the beginning, if it was not for so long.
+
+What it cost to try more threads on a machine that others used says little about one that they have left.
+"""
+
 REST_SECONDS = 0.1
 """Between two trials of the same number, however little they cost."""
 
@@ -93,6 +102,8 @@ class _Arm:
     """A number of threads: what a step takes on it, and when it may be tried (in seconds of running from now)."""
 
     seconds: float
+    predicted: float
+    beside: float | None = None  # what a step took on the other number of its last trial
     measured: bool = False
     known: bool = False  # whether a whole trial has compared it with the chosen number since the machine changed
     wait: float = 0.0
@@ -169,7 +180,7 @@ class ThreadChooser:
             learned: what was measured of some of them earlier, in the same way; kept up to date.
         """
         self._learned = {} if learned is None else learned
-        self._arms = {count: _Arm(seconds) for count, seconds in sorted(predicted.items())}
+        self._arms = {count: _Arm(seconds, seconds) for count, seconds in sorted(predicted.items())}
         for count, seconds in dict(self._learned).items():
             if count in self._arms:
                 self._measure(self._arms[count], seconds)
@@ -177,6 +188,8 @@ class ThreadChooser:
         """The chosen number."""
         self._trial: _Trial | None = None
         self._purse = PURSE_SECONDS
+        self._since_refill = 0.0  # seconds of running
+        self._quicker = False  # whether steps have become quicker since
         self._usual: deque[float] = deque(maxlen=USUAL_PIECES)
         self._unusual: float | None = None  # the last piece, if it was not as usual
         self._steps, self._seconds = 0, 0.0  # of the piece that has begun
@@ -192,6 +205,7 @@ class ThreadChooser:
     def took(self, steps: int, seconds: float) -> None:
         """What the steps that ``next`` asked for have taken, or the first of them."""
         self._purse += MORE_SHARE * seconds
+        self._since_refill += seconds
         for arm in self._arms.values():
             arm.wait -= seconds
         self._steps += steps
@@ -249,7 +263,11 @@ class ThreadChooser:
             self._unusual = None
             self._usual.clear()
             self._forget()
+            self._quicker |= piece < usual
         self._usual += pieces
+        if self._quicker and self._since_refill >= REFILL_SECONDS:
+            self._purse = max(self._purse, PURSE_SECONDS)
+            self._quicker, self._since_refill = False, 0.0
         self._begin_trial(pieces)
 
     def _forget(self) -> None:
@@ -275,7 +293,11 @@ class ThreadChooser:
         ours, arm = self._arms[self.threads].seconds, self._arms[rival]
         theirs = arm.seconds
         if not arm.measured:  # a prediction, which may be wrong by any factor
-            theirs = min(theirs, ours * (self.threads / rival if rival < self.threads else MOST_SLOWER))
+            fewer = rival < self.threads
+            most = min(ours * self.threads / rival, MOST_WRONG * arm.predicted) if fewer else MOST_SLOWER * ours
+            theirs = min(theirs, most)
+        elif not arm.known and arm.beside is not None:  # what has changed the chosen number's steps has changed these
+            theirs *= ours / arm.beside
         return max(PIECE_SECONDS, theirs) * max(0.0, 1 - ours / theirs)
 
     def _judge(self, trial: _Trial) -> None:
@@ -288,6 +310,7 @@ class ThreadChooser:
             return
         chosen = self._arms[self.threads]
         rival.seconds, chosen.seconds = median(trial.theirs), median(trial.ours)
+        rival.beside, chosen.beside = chosen.seconds, rival.seconds
         self._trial = None
         self._purse -= trial.cost
         if better:
