@@ -160,7 +160,6 @@ FOR_US = (
         "value_of",
     ),
     *("resolve", "with_layers", "call", "keep_in", "for_weights"),
-    *("resume", "at_rest", "keep", "due_in", "set_state"),
 )
 """Methods by which layers, losses, metrics and optimizers speak with thalweg, beside those that take nodes."""
 

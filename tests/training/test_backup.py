@@ -1,15 +1,17 @@
 """Training that is interrupted goes on as if it had not been."""
 
 import os
+import signal
 
 import numpy as np
 import pytest
+from tests import nets
 
 import thalweg
 from thalweg import Input, Model, Sequential, callbacks, layers, optimizers
-from thalweg.errors import ArgumentError, FileFormatError
+from thalweg.errors import ArgumentError, FileFormatError, StorageError
 from thalweg.executors.numpy import NumpyExecutor
-from thalweg.training.backup_folder import BackupNotice
+from thalweg.training.backup_folder import BackupFolder, BackupNotice
 
 _random = np.random.default_rng(0)
 X = _random.normal(size=(24, 3)).astype(np.float32)
@@ -127,6 +129,128 @@ def test_a_backup_of_another_model_is_refused(tmp_path):
     with pytest.raises(ArgumentError, match="of another training") as caught:
         fit(other, tmp_path)
     assert "model.class_name: Sequential, was Model" in caught.value.got
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"x": X + 1}, "data.arrays.x.digest"),
+        ({"y": Y[:, [0, 0]], "outputs": 2}, "model.config"),
+        ({"x": X[:20], "y": Y[:20]}, "data.rows: 20, was 24"),
+        ({"batch_size": 6}, "fit.batch_size: 6, was 5"),
+        ({"rate": 0.5}, "learning_rate: 0.5, was 0.1"),
+        ({"validation_data": (X, Y)}, "validation"),
+    ],
+)
+def test_a_backup_of_another_training_says_what_differs(changed, told, tmp_path):
+    def train(x=X, y=Y, outputs=1, rate=0.1, more=(), **options):
+        made = Sequential([Input((3,)), layers.Dense(outputs)])
+        made.executor = NumpyExecutor()
+        made.compile(optimizers.SGD(rate), "mse")
+        backup = callbacks.BackupAndRestore(tmp_path)
+        made.fit(x, y, **{"batch_size": 5, "epochs": 2, "verbose": 0, "callbacks": [backup, *more], **options})
+
+    with pytest.raises(RuntimeError, match="crash"):
+        train(more=[Crash(1, 0)])
+    with pytest.raises(ArgumentError, match="of another training") as caught:
+        train(**changed)
+    assert told in caught.value.got
+    train()  # nothing is lost
+
+
+def test_a_full_disk_does_not_end_training(tmp_path, monkeypatch):
+    whole = model()
+    whole.fit(X, Y, batch_size=5, epochs=6, verbose=0, callbacks=watchers())
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    class Fill(callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                monkeypatch.setattr(os, "fsync", full)
+
+    made = model()
+    with pytest.warns(BackupNotice, match="No space left on device") as told:
+        fit(made, tmp_path, Fill(), save_freq=1, delete_checkpoint=False)
+    assert len(told) == 1
+    monkeypatch.undo()
+    assert nets.same_bits(whole, made)
+    again = model()  # the last good one is there
+    fit(again, tmp_path, save_freq=1)
+    assert nets.same_bits(whole, again)
+
+
+def test_two_fits_in_one_process_cannot_share_a_folder(tmp_path):
+    class Second(callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            with pytest.raises(StorageError, match="in use") as caught:
+                fit(model(), tmp_path)
+            assert "another fit of this process" in caught.value.got
+
+    fit(model(), tmp_path, Second())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="another process is forked")
+def test_two_processes_cannot_share_a_folder(tmp_path):
+    ready, taken = os.pipe()
+    done, go = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(go)
+        folder = BackupFolder(str(tmp_path))
+        folder.take()
+        os.write(taken, b".")
+        os.read(done, 1)  # until the parent closes its end
+        os._exit(0)
+    assert os.read(ready, 1) == b"."
+    with pytest.raises(StorageError, match="in use") as caught:
+        fit(model(), tmp_path)
+    assert str(child) in caught.value.got
+    os.close(go)
+    os.waitpid(child, 0)
+    fit(model(), tmp_path)  # it was not let go of, but its process has ended
+    for end in (ready, taken, done):
+        os.close(end)
+
+
+def test_ctrl_c_is_no_end(tmp_path):
+    """What is written then is the very step; the next run goes on there."""
+    whole, made = model(), model()
+    expected = whole.fit(X, Y, batch_size=5, epochs=6, verbose=0, callbacks=watchers()).history
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    class Press(Crash):
+        def on_train_batch_end(self, batch, logs=None):
+            if (self.epoch, batch) == self.at:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    try:
+        assert fit(made, tmp_path, Press(2, 1)).stopped_by == "user"
+    finally:
+        signal.signal(signal.SIGINT, before)
+    steps = []
+    counting = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: steps.append(batch))
+    made = model()
+    history = fit(made, tmp_path, counting)
+    assert (history.history, history.stopped_by) == (expected, None)
+    assert steps[:4] == [2, 3, 4, 0]
+    assert nets.same_bits(whole, made)
+
+
+def test_what_cannot_be_kept(tmp_path):
+    class Odd(callbacks.Callback):
+        def get_state(self):
+            return {"file": object()}
+
+    with pytest.raises(ArgumentError, match="cannot be backed up"):
+        fit(model(), tmp_path, Odd())
+
+
+def test_a_file_that_is_no_backup(tmp_path):
+    model().save(tmp_path / "latest.thalweg")
+    with pytest.raises(StorageError, match="is no backup"):
+        fit(model(), tmp_path)
 
 
 def test_only_its_own_files_are_deleted(tmp_path):

@@ -1,4 +1,4 @@
-"""A process that is killed at any moment goes on when it runs again, and leaves what one leaves that was never stopped."""
+"""A process that is killed at any moment goes on when it runs again, as if it had never been stopped."""
 
 import os
 import subprocess

@@ -13,6 +13,10 @@ from thalweg.data.numpy_files import reading
 from thalweg.errors import ArgumentError, FileFormatError, NameNotFoundError, did_you_mean
 from thalweg.fields import dataclass
 from thalweg.training import frequency
+from thalweg.training.backup import BackupAndRestore
+
+DEFAULT_EVERY = "30s"
+"""Between two checkpoints."""
 
 LATER = ("config", "help")
 """Options that a configuration file cannot have: they are read before it."""
@@ -124,6 +128,7 @@ class Common:
         output: the model's file.
         time_limit: seconds.
         report: the file of a page about the model; no page unless given.
+        backup: where the training is kept until the model is saved.
     """
 
     output: Path
@@ -132,6 +137,30 @@ class Common:
     threads: int | None = None
     executor: str | None = None
     report: Path | None = None
+    backup: BackupAndRestore | None = None
+
+    def finished(self) -> None:
+        """The model is saved, and there is nothing to go on with."""
+        if self.backup is not None:
+            self.backup.clear()
+
+
+def backup(output: Path, every: str | None, resume: bool | None) -> BackupAndRestore | None:
+    """Where a training is kept that goes on after it was killed: a folder beside the model's file; None if nowhere.
+
+    Arguments:
+        every: how often; 30 s where only ``resume`` is said.
+        resume: False to begin anew.
+
+    Raises: ArgumentError for what is no length of time.
+    """
+    if every is None and not resume:
+        return None
+    often = DEFAULT_EVERY if every is None else f"{seconds(every, '--checkpoint-every')}s"
+    made = BackupAndRestore(f"{output}.backup", often, delete_checkpoint=False)
+    if resume is False:
+        made.clear()
+    return made
 
 
 Data = Annotated[
@@ -152,6 +181,23 @@ Query = Annotated[
 Report = Annotated[
     Path | None,
     typer.Option(metavar="FILE.html", help="Write a page with pictures about the model.", show_default="none"),
+]
+CheckpointEvery = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Keep where training stands so often, in a folder beside the model: 30s, 5m. The same command goes on "
+        "there after it was killed, to the same bits.",
+        show_default="never",
+    ),
+]
+Resume = Annotated[
+    bool | None,
+    typer.Option(
+        "--resume/--no-resume",
+        help="Go on where a training was killed that kept checkpoints; or begin anew.",
+        show_default="go on, with --checkpoint-every",
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result and errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]

@@ -125,6 +125,7 @@ def train(
         threads=common.threads,
         verbose=teller.verbose,
         executor=common.executor,
+        backup=common.backup,
     )
     seconds = clock.monotonic() - began
     saving.save(model, output)

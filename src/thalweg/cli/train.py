@@ -12,7 +12,22 @@ from thalweg import utils
 from thalweg.cli import data as kinds
 from thalweg.cli import images, tables
 from thalweg.cli.codes import INTERRUPTED
-from thalweg.cli.options import Common, Config, Data, ExecutorName, Json, Query, Quiet, Report, Threads, pixels, seconds
+from thalweg.cli.options import (
+    CheckpointEvery,
+    Common,
+    Config,
+    Data,
+    ExecutorName,
+    Json,
+    Query,
+    Quiet,
+    Report,
+    Resume,
+    Threads,
+    backup,
+    pixels,
+    seconds,
+)
 from thalweg.cli.reporting import Teller, reports_errors
 from thalweg.data.tables.table import Table
 from thalweg.errors import ArgumentError, StorageError
@@ -48,6 +63,8 @@ def train(
     ] = None,
     threads: Threads = None,
     executor: ExecutorName = None,
+    checkpoint_every: CheckpointEvery = None,
+    resume: Resume = None,
     quiet: Quiet = False,
     json: Json = False,
     config: Config = None,
@@ -152,7 +169,7 @@ def train(
     of_tables = tables.Options(
         target, categorical, numeric, dates, ignore, task, group, time, test, baselines or None, members
     )
-    common = Common(output, epochs, limit, threads, executor, report)
+    common = Common(output, epochs, limit, threads, executor, report, backup(output, checkpoint_every, resume))
     loaded = kinds.load(
         data, None if size is None else pixels(size), teller.progress("Reading pictures"), target, query
     )
@@ -164,6 +181,7 @@ def train(
         finished = images.train(loaded.cut(), of_images, common, teller)
     if not finished:
         raise typer.Exit(INTERRUPTED)
+    common.finished()
 
 
 def _refuse(options: images.Options | tables.Options, what: str, but: tuple[str, ...] = ()) -> None:

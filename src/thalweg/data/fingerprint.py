@@ -14,7 +14,7 @@ WHOLE_BYTES = 4 << 20
 """Arrays up to this size are read as a whole, which takes some milliseconds; of larger ones so much is read."""
 
 BLOCK_BYTES = 4096
-"""Of a large array blocks of this size, or of a row if that is more, are read: at equal distances, with both ends."""
+"""Of a large array blocks of this size, or of a row if that is more, are read at equal distances, with both ends."""
 
 
 def of_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.data.fingerprint import of_arrays
 from thalweg.data.source import CHUNK_BYTES, Arrays, Chunk, Rows, Source, Weights
 
 
@@ -26,6 +27,11 @@ class SparseRows:
         self.others = others
         self.count: int = x.shape[0]
         self.labels = ("x", *others)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """See Source."""
+        parts = {"x": self.x.data, "x/indices": self.x.indices, "x/indptr": self.x.indptr, **self.others}
+        return {**of_arrays(parts), "rows": self.count}
 
     def chunks(self, order: np.ndarray | None, start: int, stop: int, batch: int) -> Iterator[Chunk]:
         """See Source."""

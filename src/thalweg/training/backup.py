@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import warnings
@@ -110,7 +111,8 @@ class BackupAndRestore(Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self.delete_checkpoint and self._stopped_by != USER:
-            self.clear()
+            with contextlib.suppress(StorageError):  # another training has just begun there
+                self.clear()
 
     # Going on
 

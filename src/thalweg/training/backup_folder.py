@@ -161,7 +161,14 @@ class BackupFolder:
             ) from error
 
     def clear(self) -> None:
-        """Delete the backups, those of parts too, and the folder if nothing else is in it."""
+        """Delete the backups, those of parts too, and the folder if nothing else is in it.
+
+        Raises: StorageError if another training uses it.
+        """
+        if not os.path.isdir(self.path):
+            return
+        if self._holds is None:
+            self.take()
         atomic.remove_stale(self.path)  # what a killed process has begun to write
         with contextlib.suppress(OSError):
             for name in (PREVIOUS, LATEST, NEXT):
