@@ -98,7 +98,7 @@ def in_memory(folder):
     watch = [Counting(), callbacks.EarlyStopping(patience=50, restore_best_weights=True)]
     weights = np.linspace(0.5, 2, len(X))
     history = model.fit(
-        X, Y, 7, 12, 0, [*watch, *backup(folder, save_freq=3)], validation_split=0.2, sample_weight=weights
+        X, Y, 7, 6, 0, [*watch, *backup(folder, save_freq=3)], validation_split=0.2, sample_weight=weights
     )
     return [model], [history], watch
 
@@ -125,7 +125,7 @@ def by_epochs(folder):
     """A backup at the end of each epoch, the data in parts of 3 steps, averages swapped in."""
     model = dense(optimizer=optimizers.Adam(use_ema=True, ema_momentum=0.9), metrics=["mae"])
     watch = [callbacks.SwapEMAWeights(swap_on_epoch=True), callbacks.EarlyStopping("loss", patience=99), Counting()]
-    history = model.fit(X, Y, 7, 25, 0, [*watch, *backup(folder)], validation_split=0.2, steps_per_epoch=3)
+    history = model.fit(X, Y, 7, 14, 0, [*watch, *backup(folder)], validation_split=0.2, steps_per_epoch=3)
     return [model], [history], watch
 
 
@@ -134,7 +134,7 @@ def natively(folder):
     model = compiled(
         Sequential([Input((6,)), layers.Dense(64, "relu"), layers.Dropout(0.2), layers.Dense(1)]), native=True
     )
-    x, y = np.tile(X, (300, 1)), np.tile(Y, (300, 1))
+    x, y = np.tile(X, (100, 1)), np.tile(Y, (100, 1))
     watch = [callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=0.1), callbacks.CSVLogger(folder / "log.csv")]
     history = model.fit(x, y, 8, 12, 0, [*watch, *backup(folder, save_freq="0.02s")])
     return [model], [history], watch
@@ -144,7 +144,7 @@ def search(folder):
     """L-BFGS, to convergence."""
     model = dense(optimizer=optimizers.LBFGS(), metrics=["mae"])
     watch = [callbacks.CSVLogger(folder / "log.csv")]
-    history = model.fit(X, Y, "full", 60, 0, [*watch, *backup(folder)])
+    history = model.fit(X, Y, "full", 30, 0, [*watch, *backup(folder)])
     return [model], [history], watch
 
 
@@ -174,7 +174,7 @@ def several_outputs(folder):
         {"left": X, "right": X[::-1].copy()},
         targets,
         9,
-        12,
+        6,
         0,
         [*backup(folder, save_freq=4), *watch],
         sample_weight=weights,
@@ -215,7 +215,7 @@ def many(folder):
         models,
         X,
         Y,
-        each=[{"epochs": epochs} for epochs in (4, 8, 6)],
+        each=[{"epochs": epochs} for epochs in (2, 5, 3)],
         batch_size=8,
         callbacks=lambda: [Beacon(), callbacks.EarlyStopping("loss", patience=9, restore_best_weights=True)],
         backup=callbacks.BackupAndRestore(folder / "backup", 2),
@@ -231,8 +231,9 @@ def table(folder):
     model = thalweg.train_table(
         rows,
         "price",
-        epochs=4,
+        epochs=3,
         members=2,
+        validation=0.5,
         callbacks=lambda: [Beacon()],
         backup=callbacks.BackupAndRestore(folder / "backup", 1),
         verbose=0,
@@ -252,8 +253,9 @@ KINDS = [
     own_steps,
     pictures,
     many,
-    table,
 ]
+LONGER = [table]
+"""Those that take longer."""
 
 
 def left_behind(kind, folder):
@@ -354,7 +356,7 @@ def tried(kind, folder, kills, rng):
 def main(folder, kills, *names):
     rng = random.Random()
     failed = False
-    for kind in KINDS:
+    for kind in [*KINDS, *LONGER] if names else KINDS:
         if names and kind.__name__ not in names:
             continue
         try:

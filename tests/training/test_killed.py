@@ -18,12 +18,12 @@ def outcome(folder, number, *names):
 
 
 def test_killed_at_random_moments(tmp_path):
-    """Three times each kind of run; 12 kinds."""
+    """Three times each kind of run: 30 times and more in all."""
     told = outcome(tmp_path, 3).splitlines()
     assert told == [f"{kind.__name__}: 3 kills, as if never stopped" for kind in kills.KINDS]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", kills.KINDS)
+@pytest.mark.parametrize("kind", [*kills.KINDS, *kills.LONGER])
 def test_killed_hundreds_of_times(kind, tmp_path):
     assert outcome(tmp_path, 40, kind.__name__) == f"{kind.__name__}: 40 kills, as if never stopped\n"

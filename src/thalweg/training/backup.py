@@ -72,11 +72,12 @@ class BackupAndRestore(Callback):
 
     def _begin(self) -> None:
         self._model: Any = None  # as it is described
+        self._identity: Any = None  # what tells this training from others, when it has been asked for
         self._found: tuple[str, Contents] | None = None  # what training goes on from, until it has gone on
         self._pool: ThreadPoolExecutor | None = None
         self._writing: Future[None] | None = None
         self._arrays: Snapshot = {}  # memory for the next backup
-        self._began = False  # there is a backup to go on from
+        self._began = False  # there is a backup that knows what callbacks have begun to write
         self._late = False  # one was due while the last was being written
         self._failing = False  # the last one could not be written
         self._stopped_by: str | None = None
@@ -133,7 +134,6 @@ class BackupAndRestore(Callback):
             if key in states:
                 callback.set_state(states[key])
         self._often.begin(self.model.state.number(STEP_STATE))
-        self._began = True
         return True
 
     def _take(self, training: Training, backup: Mapping[str, Any]) -> dict[tuple[str, int], Any]:
@@ -165,16 +165,18 @@ class BackupAndRestore(Callback):
 
     def _of(self, training: Training) -> Any:
         """What tells this training from others, as a file gives it back."""
-        return json.loads(json.dumps({"model": self._model, **training.identity()}))
+        if self._identity is None:
+            self._identity = json.loads(json.dumps({"model": self._model, **training.identity()}))
+        return self._identity
 
     # Saving
 
     def keep(self, training: Training) -> None:
-        self._found = None
         if not self._began:  # what callbacks write from now on belongs to this training, whenever it is killed
             self._folder.write(self._contents(training), self.double_checkpoint)
             self._began = True
             return
+        self._found = None
         step = self.model.state.number(STEP_STATE)
         due = self._often.due(step, epoch_ended=not training.step)
         if not (due or self._late or training.interrupted):

@@ -108,7 +108,7 @@ class Callback:
     def keep(self, training: Training) -> None:
         """Called behind ``at_rest`` of all callbacks: the model and everything that they keep are about one moment.
 
-        Before the first epoch of a training that does not go on with another it is called, too.
+        It is called before the first epoch, too.
         """
 
     def due_in(self, step: int) -> int | None:

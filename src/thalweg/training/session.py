@@ -207,8 +207,7 @@ class Session:
         if self.callbacks.resume(self):
             self.position.begin()
             self.tell(Resumed(self.epoch, self.position.step))
-        else:
-            self.callbacks.keep(self)
+        self.callbacks.keep(self)
 
     def run_epochs(self) -> None:
         """The epochs. Raises Divergence if a loss is not finite, or at the end anything else that lasts."""
