@@ -35,7 +35,12 @@ LABELS = (X[:, 0] > 0).astype(np.int64) + (X[:, 1] > 0)
 IMAGES = _random.normal(size=(24, 6, 6, 1)).astype(np.float32)
 
 
+BEATS = [0]
+"""How many there were."""
+
+
 def beat():
+    BEATS[0] += 1
     if BEACON >= 0:
         os.write(BEACON, b".")
 
@@ -76,7 +81,7 @@ def compiled(model, optimizer="adam", loss="mse", native=False, **options):
 
 
 def dense(*hidden, outputs=1, **options):
-    stack = [layer for units in (8, 8) for layer in (layers.Dense(units, "relu"), *(make() for make in hidden))]
+    stack = [layer for units in (8,) for layer in (layers.Dense(units, "relu"), *(make() for make in hidden))]
     return compiled(Sequential([Input((6,)), *stack, layers.Dense(outputs)]), **options)
 
 
@@ -287,7 +292,7 @@ def run(kind, folder, result, beats=None, wait=0.0):
     reader, writer = os.pipe()
     number = os.fork()
     if not number:
-        work(kind, folder, result, writer)
+        child(kind, folder, result, writer)
     os.close(writer)
     made = 0
     with open(reader, "rb", buffering=0) as heard:
@@ -305,15 +310,20 @@ def run(kind, folder, result, beats=None, wait=0.0):
     return made
 
 
-def work(kind, folder, result, writer):
+def work(kind, folder, result):
+    """A run, and what is to be compared."""
+    arrays, words = left_behind(kind, folder)
+    result.mkdir()
+    np.savez(result / "arrays.npz", **{name.replace("/", "|"): array for name, array in arrays.items()})
+    (result / "words.json").write_text(json.dumps(words))
+
+
+def child(kind, folder, result, writer):
     """What a child does, and its end."""
     global BEACON
     BEACON = writer
     try:
-        arrays, words = left_behind(kind, folder)
-        result.mkdir()
-        np.savez(result / "arrays.npz", **{name.replace("/", "|"): array for name, array in arrays.items()})
-        (result / "words.json").write_text(json.dumps(words))
+        work(kind, folder, result)
         os._exit(0)
     except BaseException:
         traceback.print_exc()
@@ -336,7 +346,9 @@ def differences(one, other):
 def tried(kind, folder, kills, rng):
     """Kill runs of a kind until so many were killed. Gives how many were, and what differed."""
     (folder / "whole").mkdir(parents=True)
-    total = run(kind, folder / "whole", folder / "expected")
+    BEATS[0] = 0
+    work(kind, folder / "whole", folder / "expected")  # in this process: children find all loaded
+    total = BEATS[0]
     done = rounds = 0
     while done < kills:
         rounds += 1

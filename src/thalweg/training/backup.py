@@ -178,11 +178,11 @@ class BackupAndRestore(Callback):
             return
         self._found = None
         step = self.model.state.number(STEP_STATE)
-        due = self._often.due(step, epoch_ended=not training.step)
-        if not (due or self._late or training.interrupted):
+        last = training.interrupted or (not self.delete_checkpoint and self._is_over(training))
+        if not (last or self._late or self._often.due(step, epoch_ended=not training.step)):
             return
         self._late = True
-        if training.interrupted and self._writing is not None:
+        if last and self._writing is not None:
             self._writing.exception()  # waits
         if self._writing is not None and not self._writing.done():
             return
@@ -191,6 +191,9 @@ class BackupAndRestore(Callback):
         self._often.begin(step)
         assert self._pool is not None, "training has begun"
         self._writing = self._pool.submit(self._folder.write, self._contents(training), self.double_checkpoint)
+
+    def _is_over(self, training: Training) -> bool:
+        return training.stopped_by is not None or training.epoch >= self.params["epochs"]
 
     def _contents(self, training: Training) -> Contents:
         """Copies of all that a backup holds."""
