@@ -112,15 +112,13 @@ def test_the_hooks_of_a_dataset_are_called_around_each_pass():
 def test_an_iterator_goes_on_where_it_stands():
     """Read-ahead is not in the numbers: what a fit did not use, the next one gets."""
     stream = batches(6)
-    model = trained(stream, steps_per_epoch=4, epochs=2, callbacks=[EarlyStopping("loss", baseline=0.0, mode="min")])
+    model = trained(stream, steps_per_epoch=4, epochs=5, callbacks=[EarlyStopping("loss", baseline=0.0, mode="min")])
     steps = 4 * len(model.history.epoch)
-    rest = sum(len(x) for x, _ in batches(6)) - sum(len(x) for x, _ in list(batches(6))[:steps])
     counted = []
     model.fit(
         stream, verbose=0, callbacks=[LambdaCallback(on_train_batch_end=lambda batch, logs: counted.append(batch))]
     )
-    assert len(counted) == 36 - steps
-    assert rest > 0
+    assert len(counted) == 36 - steps > 16
 
 
 @pytest.mark.parametrize(("steps", "epochs", "made"), [(None, 3, [6]), (4, 3, [4, 2]), (6, 2, [6]), (9, 1, [6])])
@@ -187,7 +185,7 @@ def test_nothing_at_all():
 
 
 def test_open_ends():
-    model = thalweg.Sequential([thalweg.layers.Dense(2, "softmax")])
+    model = thalweg.Sequential([thalweg.layers.Dense(3, "softmax")])
     model.compile("sgd", "auto")
     model.fit(batches, verbose=0)
     assert model.input_shape == (None, X.shape[1])

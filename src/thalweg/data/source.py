@@ -43,8 +43,8 @@ Weights = tuple[tuple[str, tuple[int, ...]], ...]
 CHUNK_BYTES = 32 << 20
 """Of rows that are read, converted or looked at together: few enough to have at hand, enough to read at full speed."""
 
-LOOKED_AT = 256
-"""Rows that a fingerprint looks at, spread over all."""
+DIGEST_BYTES = 16 << 20
+"""Of an array that a fingerprint looks at: all of it, or rows spread over it."""
 
 WEIGHT = "sample_weight"
 """What the labels of sample weights begin with."""
@@ -235,11 +235,9 @@ class Rows(Indexed):
         """See Source: the rows stay where they are."""
 
     def fingerprint(self) -> dict[str, Any]:
-        """See Source: of each array what it is, and a digest of some of its rows."""
-        some = np.unique(np.linspace(0, max(self.count - 1, 0), LOOKED_AT).astype(np.int64)) if self.count else ()
+        """See Source: of each array what it is, and a digest of its rows."""
         return {"rows": self.count} | {
-            label: f"{array.dtype}{list(array.shape[1:])} {zlib.crc32(array[some].tobytes()):08x}"
-            for label, array in self._arrays.items()
+            label: f"{array.dtype}{list(array.shape[1:])} {_digest(array):08x}" for label, array in self._arrays.items()
         }
 
     def take(self, index: np.ndarray | slice) -> Rows:
@@ -301,6 +299,12 @@ class LateRows(Rows):
             label: converted(array, self.dtypes[label], label) if label in self.dtypes else array
             for label, array in arrays.items()
         }
+
+
+def _digest(array: np.ndarray) -> int:
+    rows = min(len(array), max(2, DIGEST_BYTES * len(array) // max(array.nbytes, 1)))
+    some = np.linspace(0, len(array) - 1, rows).astype(np.int64) if rows < len(array) else slice(None)
+    return zlib.crc32(np.ascontiguousarray(array[some]).data)
 
 
 def _taken(arrays: Arrays, index: np.ndarray | slice) -> Arrays:

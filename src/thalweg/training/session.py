@@ -226,6 +226,7 @@ class Session:
                 break
         if self.stopped_by in (None, OUT_OF_DATA):
             self.rescue.check()
+        self.feed.leave()
         if self.position.row:  # an order that was begun is not used again
             self.position.end_pass()
 

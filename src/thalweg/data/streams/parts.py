@@ -21,7 +21,6 @@ class Parts:
         name: what messages call it.
         own: whether the parts are the batches of the steps; else these are cut from the rows.
         lasting: whether there is another pass after one.
-        whole: whether a part is memory of its own, which nobody changes, and of whole batches unless it is the last.
         count: rows of a pass, if known.
         batches: parts of a pass that are batches, if known.
     """
@@ -29,7 +28,6 @@ class Parts:
     name = "stream"
     own = True
     lasting = True
-    whole = False
     count: int | None = None
     batches: int | None = None
 

@@ -1,9 +1,14 @@
-"""A thread that reads ahead: parts become chunks of several batches, so that one call makes the steps of many."""
+"""Parts become chunks of several batches, so that one call makes the steps of many; a thread reads ahead if that pays.
+
+As long as reading takes little time beside the steps, the thread that makes the steps reads between them: one more
+thread than there are cores would take from the steps twice what it needs itself.
+"""
 
 from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -14,13 +19,22 @@ from thalweg.data.arrays import as_array
 from thalweg.data.source import Chunk, Rows, common_length
 from thalweg.errors import DataError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
-from thalweg.trees import Tree, TreeForm, flatten, paths, unflatten
+from thalweg.trees import LEAF, Tree, TreeForm, flatten, paths, unflatten
 
 SLOT_BYTES = 8 << 20
 """Of the batches that are handed over together: enough steps for a call, few enough for the caches further out."""
 
 AHEAD = 2
 """Slots that are ready before anybody wants them."""
+
+FILL_SECONDS = 0.02
+"""How long steps wait for a slot to become full, if there is a batch for them."""
+
+LARGEST_SHARE = 0.2
+"""Of the time of the steps that reading takes without a thread of its own."""
+
+WARM_UP = (2, 12)
+"""Slots before reading is compared with the steps, for it may take as long as these as long as memory is new."""
 
 CLOSE_SECONDS = 10.0
 """How long the end of a read waits for a user's code that has not come back."""
@@ -47,6 +61,10 @@ class Part:
 
 def taken_apart(given: Tree) -> Part:
     """A part as it came from a user. Raises DTypeError, ShapeError or DataError for what no steps can be made on."""
+    if type(given) is tuple and all(type(one) is np.ndarray and one.dtype.kind in "fiu" for one in given):
+        sizes = {one.shape[:1] for one in given}  # what most give, at a tenth of the price
+        if len(sizes) == 1 and sizes not in ({()}, {(0,)}):
+            return Part(list(given), TreeForm(tuple, (), (LEAF,) * len(given)), len(given[0]))
     leaves, form = flatten(_arrays_only(given))
     for place, leaf in zip(paths(form, "batch"), leaves, strict=True):
         if not leaf.ndim:
@@ -125,15 +143,6 @@ class Slot:
         self._closed = False
         self._lock = threading.Lock()
         self._made: list[Chunk | ThalwegError] | None = None
-
-    @classmethod
-    def holding(cls, part: Part, number: int, size: int) -> Slot:
-        """The part itself, which is whole steps and memory of its own."""
-        slot = cls.__new__(cls)
-        slot.form, slot.own, slot.size, slot.room = part.form, False, size, part.rows
-        slot.buffers, slot.filled, slot.ends = part.leaves, part.rows, [(number, part.rows)]
-        slot._closed, slot._lock, slot._made = True, threading.Lock(), None
-        return slot
 
     def takes(self, part: Part) -> bool:
         """Whether the part may come next, or what there is room for."""
@@ -252,7 +261,7 @@ def failed(error: BaseException, number: int, name: str) -> ThalwegError:
 
 
 class Reader:
-    """Reads the parts of one pass in a thread of its own.
+    """Reads the parts of one pass.
 
     Arguments:
         parts: in their order.
@@ -261,7 +270,7 @@ class Reader:
         most: rows after which no more are wanted.
         ready: gives the rows of a part as the graph takes them.
         name: of the stream, for messages.
-        whole: whether a part is whole steps, in memory that nobody changes.
+        pool: memory that was used before.
     """
 
     def __init__(
@@ -272,23 +281,24 @@ class Reader:
         most: int | None,
         ready: Callable[[Tree], Rows],
         name: str,
-        whole: bool = False,
+        pool: Pool | None = None,
     ) -> None:
         self._parts, self._number, self._size, self._ready, self._name = parts, first, size, ready, name
-        self._whole = whole
         self._left = sys.maxsize if most is None else most
-        self._pool = Pool()
+        self._pool = pool or Pool()
         self._changed = threading.Condition()
         self._full: deque[Slot] = deque()
         self._slot: Slot | None = None  # that is being filled
         self._error: ThalwegError | None = None  # after the last slot
         self._over = self._stopped = False
+        self._reading = self._steps = 0.0  # seconds
+        self._handed_over: float | None = None  # when
+        self._slots = 0  # that were filled without a thread
         self._latest: Slot | None = None  # that was handed over
-        self._thread = threading.Thread(target=self._read, name="thalweg-reader", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def chunks(self) -> Iterator[Chunk]:
         """What steps are made on. Raises what is wrong with a part when all before it have been given."""
-        self._thread.start()
         while (slot := self._next()) is not None:
             self._latest = slot
             for made in slot.chunks(self._ready, self._name):
@@ -300,6 +310,8 @@ class Reader:
 
     def _next(self) -> Slot | None:
         """The slot that is next, as soon as there is a step in it; None after the last."""
+        if self._thread is None:
+            self._fill()
         with self._changed:
             self._changed.wait_for(self._has_step)
             if not self._full and self._slot is not None:
@@ -307,6 +319,24 @@ class Reader:
             slot = self._full.popleft() if self._full else None
             self._changed.notify_all()
             return slot
+
+    def _fill(self) -> None:
+        """Read here and now; begin a thread for what comes then, if that took long beside the steps."""
+        began = time.perf_counter()
+        while (
+            not self._full and not self._over and not (self._has_step() and time.perf_counter() > began + FILL_SECONDS)
+        ):
+            self._read_one()
+        now = time.perf_counter()
+        self._slots += 1
+        if self._handed_over is not None and self._slots > WARM_UP[0]:
+            self._reading += now - began
+            self._steps += began - self._handed_over
+            share = LARGEST_SHARE if self._slots > WARM_UP[1] else 1.0
+            if self._reading > share * self._steps and not self._over:
+                self._thread = threading.Thread(target=self._read, name="thalweg-reader", daemon=True)
+                self._thread.start()
+        self._handed_over = now
 
     def _has_step(self) -> bool:
         return bool(self._full) or self._over or (self._slot is not None and self._slot.has_step)
@@ -316,7 +346,7 @@ class Reader:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-        if self._thread.ident is not None:
+        if self._thread is not None:
             self._thread.join(CLOSE_SECONDS)
 
     def unread(self, done: int) -> list[Tree]:
@@ -329,19 +359,22 @@ class Reader:
             if number >= done
         ]
 
-    # In the thread.
-
     def _read(self) -> None:
+        """What the thread does."""
+        while not self._over and not self._stopped:
+            self._read_one()
+
+    def _read_one(self) -> None:
+        """Read the next part, if there is one."""
         try:
-            while self._left > 0 and not self._stopped:
-                given = next(self._parts, self)
-                if given is self:
-                    break
+            given = next(self._parts, self) if self._left > 0 else self
+            if given is not self:
                 part = taken_apart(given).until(self._left)
                 self._left -= part.rows
                 self._put(part)
                 self._number += 1
-        except BaseException as error:  # whatever a user's code raises, the steps before it are made
+                return
+        except Exception as error:  # whatever a user's code raises, the steps before it are made
             self._error = failed(error, self._number, self._name)
         with self._changed:
             self._over = True
@@ -356,13 +389,10 @@ class Reader:
             full = None
             with self._changed:
                 if self._slot is None:
-                    self._changed.wait_for(lambda: self._stopped or len(self._full) <= AHEAD)
-                if self._whole and self._size is not None:
-                    full, part = Slot.holding(part, self._number, self._size), None
-                    self._full.append(full)
-                elif self._slot is None:
+                    if self._thread is not None:
+                        self._changed.wait_for(lambda: self._stopped or len(self._full) <= AHEAD)
                     self._slot = Slot(part, self._size, self._pool)
-                elif self._slot.takes(part):
+                if self._slot.takes(part):
                     part = self._slot.add(part, self._number)
                 else:
                     full = self._slot

@@ -8,7 +8,7 @@ from typing import Any
 
 from thalweg.data.source import Arrays, Chunk, Place, Rows, Turn, Weights
 from thalweg.data.streams.parts import Parts
-from thalweg.data.streams.reading import Reader, failed, named, taken_apart
+from thalweg.data.streams.reading import Pool, Reader, failed, named, taken_apart
 from thalweg.errors import DataError, ShapeError, ThalwegError
 from thalweg.trees import Tree, unflatten
 
@@ -41,6 +41,7 @@ class Stream:
         self.batch: int | None = rows.count if parts.own else None
         self.lasting = parts.lasting
         self._reader: Reader | None = None
+        self._pool = Pool()
 
     @property
     def count(self) -> int | None:
@@ -71,9 +72,8 @@ class Stream:
             rows = steps * batch
         if most is not None:
             parts = itertools.islice(parts, most)
-        whole = self.parts.whole
         first = start.batches if self.parts.own else 0
-        reader = self._reader = Reader(parts, first, batch, rows, self._alike, self.parts.name, whole)
+        reader = self._reader = Reader(parts, first, batch, rows, self._alike, self.parts.name, self._pool)
         try:
             yield from reader.chunks()
         finally:
