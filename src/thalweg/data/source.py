@@ -50,13 +50,13 @@ WEIGHT = "sample_weight"
 """What the labels of sample weights begin with."""
 
 
-def shuffled(rows: int, seed: int, number: int) -> np.ndarray:
-    """The order of the rows in a pass: the same for the same seed and pass, whatever ran before.
+def shuffled(rows: int, seed: int, number: int, part: int = 0) -> np.ndarray:
+    """The order of the rows in a pass, or in a part of one: the same for the same numbers, whatever ran before.
 
     Source: Salmon et al. (2011), SC'11: Philox, a generator that starts anywhere at no cost.
     """
     key = np.array([seed, number], np.uint64)
-    return np.random.Generator(np.random.Philox(key=key)).permutation(rows)
+    return np.random.Generator(np.random.Philox(key=key, counter=part << 192)).permutation(rows)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from thalweg.checks import Count, check_value
 from thalweg.data.source import Rows, Source
-from thalweg.data.streams.opening import parts_of, refuse_beside
+from thalweg.data.streams.opening import has_columns, parts_of, refuse_beside
 from thalweg.data.streams.parts import Parts
 from thalweg.data.streams.stream import Stream, first_part
 from thalweg.errors import ArgumentError
@@ -34,9 +34,11 @@ class Given:
     @classmethod
     def of(cls, owner: str, x: Any, y: Any = None, sample_weight: Any = None) -> Given:
         """What these arguments mean. Raises ArgumentError for something beside a stream; DataError for an empty one."""
-        parts = parts_of(x)
+        named = has_columns(x)
+        parts = parts_of(x, y if named else None)
         if parts is None:
             return cls(x, y, sample_weight)
+        y = None if named else y
         refuse_beside(parts, owner, y=y, sample_weight=sample_weight)
         return cls(*unpack(first_part(parts)), parts)
 
@@ -47,7 +49,8 @@ class Given:
         Arguments:
             alone: whether x alone will do.
         """
-        parts = parts_of(given)
+        x, target = given if isinstance(given, tuple) and len(given) == 2 and has_columns(given[0]) else (given, None)
+        parts = parts_of(x, target)
         if given is None or parts is not None:
             return None if parts is None else cls(*unpack(first_part(parts)), parts)
         if alone and not (isinstance(given, tuple) and len(given) > 1):
