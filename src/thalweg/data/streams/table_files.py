@@ -7,16 +7,18 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from thalweg.checks import In, OneOf, check_value
 from thalweg.data.streams.numpy_files import BUFFER_BYTES, FULL, RUN_BYTES
 from thalweg.data.streams.rows import NumberedRows
+from thalweg.data.tables.arrow import Column
 from thalweg.data.tables.database import no_room
 from thalweg.data.tables.encodings import UNSEEN, Codes, Encoding, Number
 from thalweg.data.tables.opening import open_table
+from thalweg.data.tables.ranges import encoded_pieces
 from thalweg.errors import DTypeError
 from thalweg.trees import Tree
 
@@ -101,35 +103,25 @@ class TableFile(NumberedRows):
     def _decoded(self) -> dict[str, np.ndarray]:
         """The arrays, mapped from the temporary file."""
         wanted = {part: own for part, own in self.encodings.items() if own}
-        every = [encoding for own in wanted.values() for encoding in own]
-        dtypes = {part: own[0].dtype for part, own in wanted.items()}
         rows = 0
         try:
             with ExitStack() as opened:
                 files = {part: opened.enter_context(tempfile.TemporaryFile(dir=self.folder)) for part in wanted}
-                for piece in self.table.chunks(every):
-                    rows += self._write(piece, wanted, files)
+                for columns in encoded_pieces(self.table, [one for own in wanted.values() for one in own]):
+                    rest = iter(columns)
+                    for part, own in wanted.items():
+                        files[part].write(_side_by_side([next(rest) for _ in own], own[0].dtype).data)
+                    rows += columns[0].length
                 for file in files.values():
                     file.flush()
-                shapes = {part: (rows, len(own)) for part, own in wanted.items()}
+                kinds = {part: (own[0].dtype, (rows, len(own))) for part, own in wanted.items()}
                 if not rows:
-                    return {part: np.zeros(shape, dtypes[part]) for part, shape in shapes.items()}
-                return {part: np.memmap(files[part], dtypes[part], "r", shape=shape) for part, shape in shapes.items()}
+                    return {part: np.zeros(shape, dtype) for part, (dtype, shape) in kinds.items()}
+                return {part: np.memmap(files[part], dtype, "r", shape=shape) for part, (dtype, shape) in kinds.items()}
         except OSError as error:
             raise no_room(
                 error, f"the numbers of {self.file.name!r} cannot be kept", "four bytes for each number of the table"
             ) from error
-
-    @staticmethod
-    def _write(piece: dict[str, np.ndarray], wanted: dict[str, list[Encoding]], files: dict[str, IO[bytes]]) -> int:
-        """Add the rows of a piece; how many they are."""
-        begun = dict.fromkeys(piece, 0)
-        for part, own in wanted.items():
-            group = own[0].group
-            first = begun[group]
-            begun[group] += len(own)
-            files[part].write(np.ascontiguousarray(piece[group][:, first : first + len(own)]).data)
-        return len(next(iter(piece.values())))
 
     def _taken(self, rows: np.ndarray) -> Tree:
         parts = [self.arrays[FEATURES][rows]]
@@ -144,3 +136,14 @@ class TableFile(NumberedRows):
     def fingerprint(self) -> dict[str, Any]:
         stat = self.file.stat()
         return super().fingerprint() | {"file": self.file.name, "bytes": stat.st_size}
+
+
+def _side_by_side(columns: Sequence[Column], dtype: Any) -> np.ndarray:
+    """(rows, columns); NaN where a number is missing."""
+    together = np.empty((columns[0].length, len(columns)), dtype)
+    for place, column in enumerate(columns):
+        with np.errstate(over="ignore"):
+            together[:, place] = column.numbers()
+        if (missing := column.missing()) is not None:
+            together[missing, place] = np.nan
+    return together
