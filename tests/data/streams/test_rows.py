@@ -105,7 +105,7 @@ def test_numpy_files_that_do_not_fit(shards, tmp_path):
 
 
 def made_table(path, missing=False):
-    rows = [[*map(repr, x.tolist()), "yn"[y == 0]] for x, y in zip(X.astype(np.float64), Y, strict=True)]
+    rows = [[*map(repr, x.tolist()), "yn"[int(y == 0)]] for x, y in zip(X.astype(np.float64), Y, strict=True)]
     if missing:
         rows[40][1] = ""
     path.write_text("\n".join(["a,b,c,d,kind", *map(",".join, rows)]) + "\n")
