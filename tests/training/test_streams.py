@@ -8,8 +8,9 @@ from tests import nets
 
 import thalweg
 from thalweg import errors
-from thalweg.callbacks import EarlyStopping, LambdaCallback
+from thalweg.callbacks import BackupAndRestore, Callback, EarlyStopping, LambdaCallback
 from thalweg.data.streams import reading
+from thalweg.streams import NumpyFiles
 from thalweg.training.feed import DataNotice
 from thalweg.utils import PyDataset
 
@@ -189,3 +190,70 @@ def test_open_ends():
     model.compile("sgd", "auto")
     model.fit(batches, verbose=0)
     assert model.input_shape == (None, X.shape[1])
+
+
+class Shuffled(Batches):
+    """Shuffles its rows itself at the end of each pass, as many do."""
+
+    def __init__(self):
+        super().__init__()
+        self.random = np.random.default_rng(7)
+        self.rows = np.arange(96)
+
+    def __getitem__(self, index):
+        part = self.rows[16 * index : 16 * index + 16] % 90
+        return X[part], Y[part]
+
+    def on_epoch_end(self):
+        self.random.shuffle(self.rows)
+
+
+class Wandering:
+    """Can be iterated again and again, each time in another order."""
+
+    def __init__(self):
+        self.random = np.random.default_rng(7)
+
+    def __iter__(self):
+        for part in np.split(self.random.permutation(90), 6):
+            yield X[part], Y[part]
+
+
+class Stop(Callback):
+    """Ends everything at a batch, as a power cut would."""
+
+    def __init__(self, at):
+        self.left = at
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if not self.left:
+            raise RuntimeError("power cut")
+
+
+@pytest.mark.parametrize("at", [3, 6, 11])
+@pytest.mark.parametrize(
+    ("stream", "options"),
+    [
+        (lambda folder: batches(4), {"steps_per_epoch": 5}),
+        (lambda folder: batches, {}),
+        (lambda folder: Batches(), {}),
+        (lambda folder: Shuffled(), {}),
+        (lambda folder: Wandering(), {}),
+        (lambda folder: NumpyFiles(folder / "x.npy", folder / "y.npy"), {"batch_size": 16}),
+        (lambda folder: NumpyFiles(folder / "x.npy", folder / "y.npy"), {"batch_size": 16, "steps_per_epoch": 4}),
+    ],
+)
+def test_a_training_that_was_cut_off_goes_on_at_its_place(stream, options, at, tmp_path):
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "y.npy", Y)
+
+    def run(*callbacks):
+        model = nets.classifier(dropout=0.2)
+        model.fit(stream(tmp_path), epochs=4, verbose=0, callbacks=list(callbacks), **options)
+        return model
+
+    whole = run()
+    with pytest.raises(RuntimeError, match="power cut"):
+        run(BackupAndRestore(tmp_path / "backup", save_freq=1), Stop(at))
+    assert nets.same_bits(whole, run(BackupAndRestore(tmp_path / "backup", save_freq=1)))

@@ -94,20 +94,37 @@ def test_what_comes_before_a_bad_batch_comes_first(size):
     assert sum(seen) == (8 if size is None else 6)
 
 
-def test_a_step_is_made_as_soon_as_there_is_a_batch():
-    """A slow generator's batches are not collected until a slot is full."""
+def test_a_step_is_made_as_soon_as_there_is_a_batch(monkeypatch):
+    """A slow generator's batches are not collected until a slot is full: neither here nor by the thread."""
+    monkeypatch.setattr(reading, "FILL_SECONDS", 0.0)
+    monkeypatch.setattr(reading, "WARM_UP", (0, 0))
+    monkeypatch.setattr(reading, "LARGEST_SHARE", 0.0)
     go_on = threading.Event()
 
     def slow():
-        yield from parts(2, 2)
+        yield from parts(2, 2, 2)
         assert go_on.wait(10)
         yield from parts(2)
 
     read = chunks_of(slow())
-    first = next(read)[1]
+    assert [len(next(read)[1]) for _ in range(2)] == [2, 2]  # after which there is a thread
+    assert len(next(read)[1]) == 2
     go_on.set()
-    assert 2 <= len(first) <= 4
-    assert len(first) + sum(len(x) for _, x in read) == 6
+    assert [len(x) for _, x in read] == [2]
+
+
+@pytest.mark.parametrize("size", [None, 3])
+def test_the_thread_gives_what_is_given_without_it(size, monkeypatch):
+    monkeypatch.setattr(reading, "SLOT_BYTES", 40)
+    here = np.concatenate([x for _, x in chunks_of(parts(4, 9, 1, 2, 4, 11), size)])
+    monkeypatch.setattr(reading, "FILL_SECONDS", 0.0)
+    monkeypatch.setattr(reading, "WARM_UP", (0, 0))
+    monkeypatch.setattr(reading, "LARGEST_SHARE", 0.0)
+    reader = Reader(parts(4, 9, 1, 2, 4, 11), 0, size, None, lambda x: Rows({"x": x}), "test")
+    beside = np.concatenate([chunk.arrays["x"][chunk.index].copy() for chunk in reader.chunks()])
+    reader.close()
+    assert reader.has_thread
+    np.testing.assert_array_equal(here, beside)
 
 
 def test_what_nobody_used_is_given_back():

@@ -338,6 +338,11 @@ class Reader:
                 self._thread.start()
         self._handed_over = now
 
+    @property
+    def has_thread(self) -> bool:
+        """Whether reading turned out to be worth a thread."""
+        return self._thread is not None
+
     def _has_step(self) -> bool:
         return bool(self._full) or self._over or (self._slot is not None and self._slot.has_step)
 
