@@ -68,7 +68,9 @@ def make(folder: Path, rows: int, parquet: bool) -> None:
 
         names = ", ".join(f"random()::float as x{place}" for place in range(FEATURES))
         query = f"select {names}, (random() * 9)::int as y from range({rows})"
-        duckdb.connect().execute(f"copy ({query}) to '{folder}/data.parquet' (row_group_size 20480)")
+        database = duckdb.connect()
+        database.execute("set enable_progress_bar = false")
+        database.execute(f"copy ({query}) to '{folder}/data.parquet' (row_group_size 20480)")
 
 
 def measured(job: Callable[[Path], Data], folder: Path, epochs: int) -> dict[str, float]:

@@ -35,6 +35,7 @@ def encoded_pieces(table: Table, encodings: Sequence[Encoding]) -> Iterator[list
     assert isinstance(table, FileTable), "opened from a file"
     database = table.database()
     database.execute("set preserve_insertion_order = true")
+    database.execute("set enable_progress_bar = false")
     try:
         reader, columns = _parquet(table, [encoding.column for encoding in encodings])
         types = {name: kind for name, kind, *_ in database.execute(f"describe select * from {reader}").fetchall()}
