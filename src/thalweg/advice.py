@@ -111,8 +111,7 @@ ADVICE = (
     ),
     Advice(
         "readers of folders, texts and streams",
-        "*dataset_from_* utils.PyDataset utils.Sequence *ImageDataGenerator *TimeseriesGenerator *Iterator "
-        "utils.split_dataset",
+        "*dataset_from_* *ImageDataGenerator *TimeseriesGenerator *Iterator utils.split_dataset",
         "fit takes arrays, also mapped from files (np.load(path, mmap_mode='r')), and "
         "utils.image_dataset_from_directory makes them of a folder of pictures; "
         "train_validation_test_split divides them, the layers Random... augment images",

@@ -230,6 +230,43 @@ def many(folder):
     return models, histories, []
 
 
+class Batches(thalweg.utils.PyDataset):
+    def __init__(self):
+        super().__init__()
+        self.order = np.arange(60)
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, number):
+        rows = self.order[8 * number : 8 * number + 8]
+        return X[rows], Y[rows]
+
+    def on_epoch_end(self):
+        self.order = np.roll(self.order, 7)
+
+
+def stream(folder):
+    """Batches of a user's own, in an order that each pass changes, in epochs of a part of them."""
+    model = dense(lambda: layers.Dropout(0.3))
+    watch = [Counting(), callbacks.EarlyStopping("loss", patience=99), callbacks.CSVLogger(folder / "log.csv")]
+    options = {"steps_per_epoch": 5, "validation_data": Batches(), "epochs": 9, "verbose": 0}
+    history = model.fit(Batches(), callbacks=[*watch, *backup(folder, save_freq=3)], **options)
+    return [model], [history], watch
+
+
+def generator(folder):
+    """A generator, which is read on to its place."""
+
+    def batches():
+        for start in range(0, 60, 8):
+            yield X[start : start + 8], Y[start : start + 8]
+
+    model = dense()
+    history = model.fit(batches, epochs=8, verbose=0, callbacks=backup(folder, save_freq="0.002s"))
+    return [model], [history], []
+
+
 def table(folder):
     """A network for a table, with all that is found out of it before."""
     rows = {"size": X[:, 0], "kind": np.where(X[:, 1] > 0, "a", "b"), "price": Y[:, 0]}
@@ -258,6 +295,8 @@ KINDS = [
     own_steps,
     pictures,
     many,
+    stream,
+    generator,
 ]
 LONGER = [table]
 """Those that take longer."""

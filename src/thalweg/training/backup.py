@@ -141,6 +141,7 @@ class BackupAndRestore(Callback):
         training.epoch, training.stopped_by, training.logs = backup["epoch"], backup["stopped_by"], backup["logs"]
         training.history.history, training.history.epoch = backup["history"], backup["epochs"]
         training.history.seed = backup["seed"]
+        training.validations = backup["validations"]
         self.model.stop_training = backup["stop_training"]
         return {(kind, number): state for kind, number, state in backup["callbacks"]}
 
@@ -205,6 +206,7 @@ class BackupAndRestore(Callback):
             "stopped_by": training.stopped_by,
             "stop_training": self.model.stop_training,
             "logs": training.logs,
+            "validations": training.validations,
             "history": history.history,
             "epochs": history.epoch,
             "seed": history.seed,

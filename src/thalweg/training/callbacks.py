@@ -39,12 +39,14 @@ class Training(Protocol):
         history: of the finished epochs.
         logs: of the last of them.
         stopped_by: see ``History``; None while nothing has stopped training.
+        validations: how often the validation has been run.
     """
 
     epoch: int
     history: History
     logs: Logs
     stopped_by: str | None
+    validations: int
 
     @property
     def step(self) -> int:

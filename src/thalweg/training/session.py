@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from thalweg import cores
 from thalweg.checks import Count, In, OneOf, check_fields
 from thalweg.data.source import Arrays, Source
-from thalweg.errors import NonFiniteError
+from thalweg.errors import ArgumentError, NonFiniteError
 from thalweg.fields import dataclass
 from thalweg.record.events import (
     EpochBegun,
@@ -32,6 +33,7 @@ from thalweg.record.events import (
 from thalweg.record.history import History
 from thalweg.state.names import STEP_STATE
 from thalweg.training.callbacks import CallbackList, Logs, TerminateOnNaN
+from thalweg.training.feed import DataNotice, Feed
 from thalweg.training.goals import VALIDATION
 from thalweg.training.inference import Evaluation
 from thalweg.training.interrupt import Interrupt, interruptible
@@ -48,6 +50,7 @@ INTERVAL_SECONDS = 0.1
 """How often those who listen are told how far an epoch has come."""
 
 USER, CALLBACK, CONVERGED, NON_FINITE = "user", "callback", "converged", "non-finite loss"
+OUT_OF_DATA = "out of data"
 """What can stop training, in the words of ``History.stopped_by``."""
 
 
@@ -85,18 +88,32 @@ class FitOptions:
             "validation_batch_size": self.validation_batch_size,
         }
 
-    def batch(self, rows: int) -> int:
-        """The rows of a step."""
-        return min(self.batch_size, rows) if isinstance(self.batch_size, int) else rows
+    def batch(self, source: Source) -> int:
+        """The rows of a step; where the source says itself what a batch is, of its first."""
+        if source.batch is not None:
+            return source.batch
+        if isinstance(self.batch_size, int):
+            return self.batch_size if source.count is None else min(self.batch_size, source.count)
+        if source.count is None:
+            raise ArgumentError(
+                "fit: batch_size='full' for a stream of which nobody knows how many rows it has",
+                expected="a number of rows",
+                got="'full'",
+                fix="pass for example batch_size=128",
+            )
+        return source.count
 
-    def validation_batch(self, rows: int) -> int:
+    def validation_batch(self, source: Source) -> int:
         """The rows of a batch of the validation, where that matters."""
-        return self.batch(rows) if self.validation_batch_size is None else self.validation_batch_size
+        return self.batch(source) if self.validation_batch_size is None else self.validation_batch_size
 
-    def steps(self, rows: int) -> int:
-        """Per epoch, if it begins with the first row."""
-        whole = -(-rows // self.batch(rows))
-        return whole if self.steps_per_epoch is None else min(whole, self.steps_per_epoch)
+    def steps(self, source: Source) -> int | None:
+        """Per epoch, if it begins with the first row; None if nobody knows that."""
+        whole = source.batches
+        if whole is None and source.batch is None and source.count is not None:
+            whole = -(-source.count // self.batch(source))
+        known = [n for n in (whole, self.steps_per_epoch) if n is not None]
+        return min(known, default=None)
 
     def validates(self, epoch: int) -> bool:
         """Whether a validation follows this epoch."""
@@ -105,7 +122,7 @@ class FitOptions:
         return epoch + 1 in self.validation_freq
 
 
-def params(verbose: Any, epochs: int, steps: int) -> dict[str, Any]:
+def params(verbose: Any, epochs: int, steps: int | None) -> dict[str, Any]:
     """What callbacks and the history are told about a fit, as in Keras."""
     return {"verbose": verbose, "epochs": epochs, "steps": steps}
 
@@ -127,7 +144,7 @@ def fit(
 
     Raises: NonFiniteError, the model being left on its last good state.
     """
-    progress = Progress(options.verbose, options.initial_epoch, options.epochs, options.steps(source.count))
+    progress = Progress(options.verbose, options.initial_epoch, options.epochs, options.steps(source))
     with interruptible() as interrupt:
         told = (history.hear, progress.hear, callbacks.hear, *listeners)
         session = Session(trainer, source, validation, options, callbacks, interrupt, told, history)
@@ -169,17 +186,19 @@ class Session:
         self.interrupt = interrupt
         self.listeners = listeners
         self.validation = validation
-        self.batch = options.batch(source.count)
-        self.steps = options.steps(source.count)
+        self.batch = options.batch(source)
+        self.steps = options.steps(source)
         self.threads = cores.wanted(options.threads)
         self.position = Position(trainer.state, source.count, options.shuffles)
         self.pace = Pace(callbacks.watches_batches("train"))
         self.rescue = Rescue(trainer)
         self.epoch = options.initial_epoch
         self.stopped_by: str | None = None
+        self.feed = Feed(source, self.position, self.batch, self.steps, self.at_once)
         self._next_interval = 0.0
         self._compiled_before = trainer.programs.compile_seconds
         self.logs: Logs = {}
+        self._all_done = False
 
     def run(self) -> None:
         """Train from the first epoch to the last, or to where something stops it."""
@@ -188,8 +207,9 @@ class Session:
             self.run_epochs()
         except Divergence:
             logs, error = self.trainer.logs(), self.rescue.error()
-            self.give_up(error, {} if self.epoch >= self.options.epochs else self.rescue.logs or logs)
+            self.give_up(error, {} if self._all_done else self.rescue.logs or logs)
         finally:
+            self.feed.leave()
             self.position.leave()
             self.tell(TrainingEnded(self.stopped_by, self.trainer.programs.compile_seconds - self._compiled_before))
         self.trainer.take_averages()
@@ -213,11 +233,16 @@ class Session:
         """The epochs. Raises Divergence if a loss is not finite, or at the end anything else that lasts."""
         while self.stopped_by is None and self.epoch < self.options.epochs:
             began = time.perf_counter()
-            self.begin_epoch()
-            self.run_steps()
-            self.end_epoch(time.perf_counter() - began)
-        if self.stopped_by is None:
+            if self.feed.has_more():
+                self.begin_epoch()
+                self.run_steps()
+                self.end_epoch(time.perf_counter() - began)
+            else:
+                self.run_out(0)
+        self._all_done = True
+        if self.stopped_by in (None, OUT_OF_DATA):
             self.rescue.check()
+        self.feed.leave()
         if self.position.row:  # an order that was begun is not used again
             self.position.end_pass()
 
@@ -237,10 +262,10 @@ class Session:
         """The steps of one epoch that are not done yet."""
         if self.step and self.callbacks.stop_requested():
             return
-        for arrays, index in self.calls():
+        while (call := self.feed.next(self.options.epochs - self.epoch - 1)) is not None:
             if self.pace.single:
                 self.callbacks.call("on_train_batch_begin", self.position.step, {})
-            self.run_call(arrays, index)
+            self.run_call(*call)
             if self.pace.single:
                 self.callbacks.call("on_train_batch_end", self.position.step - 1, self.trainer.logs())
             self.tell_interval()
@@ -248,34 +273,31 @@ class Session:
             if self.interrupt.requested or self.callbacks.stop_requested():
                 return
 
-    def calls(self) -> Iterator[tuple[Arrays, np.ndarray]]:
-        """The rows that the epoch has yet to see in calls of some steps each; fewer rows at the end are a batch too."""
-        start = self.position.row
-        stop = min(self.source.count, start + (self.steps - self.position.step) * self.batch)
-        for chunk in self.source.chunks(self.position.order(), start, stop, self.batch):
-            full = len(chunk.index) // self.batch
-            index = chunk.index[: full * self.batch].reshape(full, self.batch)
-            step = 0
-            while step < full:
-                end = min(step + self.until_due(self.until_measured(self.pace.steps)), full)
-                yield chunk.arrays, index[step:end]
-                step = end
-            if len(chunk.index) % self.batch:
-                yield chunk.arrays, chunk.index[None, full * self.batch :]
+    def run_out(self, steps: int) -> None:
+        """There are no rows for the rest of the epoch, of which so many steps were made."""
+        self.stopped_by = OUT_OF_DATA
+        whole = "" if self.steps is None else f" of {self.steps}"
+        warnings.warn(
+            f"the data ended after {steps}{whole} steps of epoch {self.epoch + 1} of {self.options.epochs}, and "
+            "training with them. To go on, pass data that can be read again (a function that makes the generator, a "
+            "utils.PyDataset), or ask for fewer epochs or steps_per_epoch",
+            DataNotice,
+            stacklevel=2,
+        )
 
-    def until_measured(self, most: int) -> int:
-        """How many steps may run in one call: a step that is measured has a call, and a program, of its own."""
+    def at_once(self) -> int:
+        """How many steps may run in one call.
+
+        One that is measured has a call, and a program, of its own; and callbacks may want to look behind some.
+        """
+        done = self.trainer.state.number(STEP_STATE)
+        due = self.callbacks.due_in(done)
+        most = self.pace.steps if due is None else max(1, min(self.pace.steps, due))
         if not self.callbacks.measuring:
             return most
-        done = self.trainer.state.number(STEP_STATE)
         if self.callbacks.measures(done):
             return 1
         return next((steps for steps in range(1, most) if self.callbacks.measures(done + steps)), most)
-
-    def until_due(self, most: int) -> int:
-        """How many steps may run before a callback wants to look."""
-        due = self.callbacks.due_in(self.trainer.state.number(STEP_STATE))
-        return most if due is None else max(1, min(most, due))
 
     def run_call(self, arrays: Arrays, index: np.ndarray) -> None:
         """Some steps in one call. Raises Divergence if a loss is not finite."""
@@ -294,8 +316,12 @@ class Session:
 
     def end_epoch(self, seconds: float) -> None:
         """The validation, the callbacks, and whether that was the last epoch."""
+        steps, whole = self.position.step, True
         if not self.interrupt.requested:
-            self.position.end_epoch()
+            whole = self.feed.end_epoch()
+            if not steps:  # of data that were to be read again, and gave nothing
+                self.run_out(0)
+                return
             logs = self.logs_so_far()
             if self.options.validates(self.epoch):
                 logs.update(self.validate())
@@ -309,6 +335,8 @@ class Session:
             self.stopped_by = CALLBACK
         elif self.trainer.stepper.converged:
             self.stopped_by = CONVERGED
+        elif not whole:
+            self.run_out(steps)
         self.epoch += 1
         self.callbacks.at_rest(self)
 
@@ -319,6 +347,13 @@ class Session:
         logs = watched_evaluation(
             self.validation, self.threads, self.callbacks, lambda done: not self.interrupt.requested
         )
+        if not logs:
+            warnings.warn(
+                "the validation data ended before, and nothing is validated any more: pass data that can be read "
+                "again, or validation_steps",
+                DataNotice,
+                stacklevel=2,
+            )
         return {f"{VALIDATION}{name}": value for name, value in logs.items()}
 
     def give_up(self, error: NonFiniteError, logs: Logs) -> None:
@@ -342,6 +377,16 @@ class Session:
     def step(self) -> int:
         """How many steps of the epoch are done; 0 between two epochs."""
         return self.position.step
+
+    @property
+    def validations(self) -> int:
+        """How often the validation has been run."""
+        return 0 if self.validation is None else self.validation.passes
+
+    @validations.setter
+    def validations(self, count: int) -> None:
+        if self.validation is not None:
+            self.validation.passes = count
 
     @property
     def interrupted(self) -> bool:
