@@ -22,7 +22,8 @@ class EndsAtFirstStep(MetaPathFinder):
             return None
         sys.meta_path.remove(self)
         spec = PathFinder.find_spec(name, path)  # type: ignore[arg-type]
-        assert spec is not None and spec.loader is not None, "it is a part of thalweg"
+        assert spec is not None, "it is a part of thalweg"
+        assert spec.loader is not None, "it is a file"
         execute = spec.loader.exec_module
 
         def executed(module: object) -> None:
