@@ -17,6 +17,7 @@ import numpy as np
 from thalweg.data.tables import guessing
 from thalweg.data.tables.arrow import StreamError
 from thalweg.data.tables.cleaning import written_anew
+from thalweg.data.tables.compact import compacted
 from thalweg.data.tables.database import file_name, literal, temporary_folder
 from thalweg.data.tables.dialect import Form, look
 from thalweg.data.tables.files import Columns, read
@@ -128,7 +129,9 @@ class DelimitedFile:
         unseen = [spelling for spelling in self.missing if spelling not in self._seen]
         if guess.read_as != "VARCHAR" or not unseen:
             return column
-        return f"(case when {column} in ({', '.join(map(literal, unseen))}) then null else {column} end)"
+        # Not "in (...)": of a long list the database makes a table to join with, which mixes the order of the rows.
+        missing = f"try_cast({column} as enum({', '.join(map(literal, unseen))}))"
+        return f"(case when {missing} is null then {column} end)"
 
     def refuse_growth(self, before: int) -> None:
         """Raises DataError if the file had another size before it was read: the last row may be half a row."""
@@ -141,13 +144,15 @@ class DelimitedFile:
             )
 
     def _types(self, columns: Columns) -> dict[str, str]:
-        """Name -> type: a column of floats that are all whole has whole numbers."""
+        """Name -> type: a column of floats that are all whole has whole numbers. Numbers are put into little room."""
         types = self.types
         for name, kind in types.items():
             values = columns[name]
-            if kind == "number" and isinstance(values, np.ndarray) and _are_whole(values):
-                types[name] = "integer"
-                columns[name] = values if np.isnan(values).any() else values.astype(np.int64)
+            if kind == "number" and isinstance(values, np.ndarray):
+                if _are_whole(values):
+                    types[name] = "integer"
+                    values = values if np.isnan(values).any() else values.astype(np.int64)
+                columns[name] = compacted(values)
         return types
 
     def _reader(self) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from thalweg.data.tables import arrow
 from thalweg.data.tables.database import explained, literal, quoted
 from thalweg.data.tables.encodings import Encoding
-from thalweg.data.tables.held import HeldTable
+from thalweg.data.tables.held import HeldTable, Values
 from thalweg.data.tables.table import grouped, places
 from thalweg.data.tables.words import Words, objects
 from thalweg.errors import ThalwegError
@@ -38,7 +38,7 @@ MOST_WORDS = 2000
 EXACT = 2**53
 """Up to it a float64 holds each whole number."""
 
-Columns = dict[str, np.ndarray | Words]
+Columns = dict[str, Values]
 
 
 class Source(Protocol):
@@ -87,7 +87,7 @@ class FileTable(HeldTable):
             self.set_height(len(next(iter(self.arrays.values()), ())))
             self.loaded = True
 
-    def column(self, name: str) -> np.ndarray | Words:
+    def column(self, name: str) -> Values:
         self.load()
         return super().column(name)
 

@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 
 from thalweg.data.tables.blocks import in_blocks
+from thalweg.data.tables.compact import Compact
 from thalweg.data.tables.database import connect, explained
 from thalweg.data.tables.encodings import Encoding
 from thalweg.data.tables.table import Table, places
 from thalweg.data.tables.words import Words
 
-__all__ = ["HeldTable"]
+__all__ = ["HeldTable", "Values"]
+
+Values = np.ndarray | Words | Compact
+"""A column: the values themselves, or what gives them and the values of some rows alike."""
 
 
 class HeldTable(Table):
@@ -23,7 +27,7 @@ class HeldTable(Table):
     def __init__(
         self,
         name: str,
-        arrays: Mapping[str, np.ndarray | Words],
+        arrays: Mapping[str, Values],
         types: Mapping[str, str],
         notes: Sequence[str] = (),
         rows: Any = None,
@@ -57,19 +61,19 @@ class HeldTable(Table):
     def height(self) -> int:
         return self._height
 
-    def column(self, name: str) -> np.ndarray | Words:
+    def column(self, name: str) -> Values:
         """A column of all that was opened."""
         return self.arrays[name]
 
-    def raw(self, name: str, index: np.ndarray | None = None) -> np.ndarray:
+    def raw(self, name: str, index: np.ndarray | slice | None = None) -> np.ndarray:
         values = self.column(name)
         values = values if index is None else values[index]
-        return values.array() if isinstance(values, Words) else values
+        return values if isinstance(values, np.ndarray) else values.array()
 
     def words(self, name: str) -> Words:
         values = self.column(name)
         if not isinstance(values, Words):
-            values = self.arrays[name] = Words.of(values, len(values))
+            values = self.arrays[name] = Words.of(self.raw(name), len(values))
         return values if self.rows is None else values[self.rows]
 
     def fill(self, arrays: Mapping[str, np.ndarray], encodings: Sequence[Encoding], index: np.ndarray | None) -> None:
@@ -106,8 +110,10 @@ class HeldTable(Table):
         return answers
 
 
-def _reader(encoding: Encoding, column: np.ndarray | Words) -> Callable[[slice | np.ndarray], np.ndarray]:
+def _reader(encoding: Encoding, column: Values) -> Callable[[slice | np.ndarray], np.ndarray]:
     """A function from rows to numbers. What each word is becomes a number once."""
+    if isinstance(column, Compact):
+        return lambda rows: encoding.array(column[rows].array())
     if not isinstance(column, Words):
         return lambda rows: encoding.array(column[rows])
     numbers = encoding.array(np.append(column.words, [None]))

@@ -56,7 +56,7 @@ class Table:
         """Rows of all that was opened."""
         raise NotImplementedError(f"{type(self).__name__} has no height()")
 
-    def raw(self, name: str, index: np.ndarray | None = None) -> np.ndarray:
+    def raw(self, name: str, index: np.ndarray | slice | None = None) -> np.ndarray:
         """A column of all that was opened, or of these rows of it, as ``values`` describes it."""
         raise NotImplementedError(f"{type(self).__name__} has no raw()")
 
@@ -196,8 +196,8 @@ class Table:
             hashes = _mixed(np.fromiter(map(_text_bits, words.words), np.uint64, len(words.words)))
             hashes = np.append(hashes, np.uint64(1))  # of what is missing
             return lambda rows: hashes[words.codes[rows]]
-        values, index = self.raw(name), self.rows
-        return lambda rows: _hashes(values[rows if index is None else index[rows]])
+        index = self.rows
+        return lambda rows: _hashes(self.raw(name, rows if index is None else index[rows]))
 
     def _index(self, rows: Rows | None) -> np.ndarray | None:
         """Which rows of all that was opened these are; None for all of them."""
