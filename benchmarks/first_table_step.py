@@ -28,7 +28,7 @@ class EndsAtFirstStep(MetaPathFinder):
             execute(module)  # type: ignore[arg-type]
             module.Session.run_epochs = _end  # type: ignore[attr-defined]
 
-        spec.loader.exec_module = executed  # type: ignore[method-assign, assignment]
+        spec.loader.exec_module = executed  # type: ignore[method-assign]
         return spec
 
 

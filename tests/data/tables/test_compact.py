@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thalweg.data.tables.compact import Compact, compacted
+from thalweg.data.tables.held import HeldTable
 from thalweg.data.tables.opening import open_table
 
 DECIMALS = st.decimals(-(10**7), 10**7, places=3).map(float)
@@ -66,6 +67,7 @@ def test_a_table_says_nothing_of_it(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("a,b,c\n1.25,3,7\n,4,\n-0.0,300,1\n", encoding="utf-8")
     table = open_table(path)
+    assert isinstance(table, HeldTable)
     assert all(isinstance(values, Compact) for values in table.arrays.values())
     assert table.types == {"a": "number", "b": "integer", "c": "integer"}
     assert bits(table.values("a")) == bits(np.array([1.25, np.nan, -0.0]))
