@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,10 +13,12 @@ from thalweg.data.numpy_files import reading
 from thalweg.errors import ArgumentError, FileFormatError, NameNotFoundError, did_you_mean
 from thalweg.fields import dataclass
 from thalweg.training import frequency
-from thalweg.training.backup import BackupAndRestore
 
-DEFAULT_EVERY = "30s"
-"""Between two checkpoints."""
+if TYPE_CHECKING:  # loads much, and few ask for it
+    from thalweg.training.backup import BackupAndRestore
+
+DEFAULT_EVERY = 30.0
+"""Seconds between two checkpoints."""
 
 LATER = ("config", "help")
 """Options that a configuration file cannot have: they are read before it."""
@@ -145,19 +147,18 @@ class Common:
             self.backup.clear()
 
 
-def backup(output: Path, every: str | None, resume: bool | None) -> BackupAndRestore | None:
+def backup(output: Path, every: float | None, resume: bool | None) -> BackupAndRestore | None:
     """Where a training is kept that goes on after it was killed: a folder beside the model's file; None if nowhere.
 
     Arguments:
-        every: how often; 30 s where only ``resume`` is said.
+        every: seconds; 30 where only ``resume`` is said.
         resume: False to begin anew.
-
-    Raises: ArgumentError for what is no length of time.
     """
     if every is None and not resume:
         return None
-    often = DEFAULT_EVERY if every is None else f"{seconds(every, '--checkpoint-every')}s"
-    made = BackupAndRestore(f"{output}.backup", often, delete_checkpoint=False)
+    from thalweg.training.backup import BackupAndRestore
+
+    made = BackupAndRestore(f"{output}.backup", f"{every or DEFAULT_EVERY}s", delete_checkpoint=False)
     if resume is False:
         made.clear()
     return made
