@@ -13,8 +13,8 @@ __all__ = ["LastingPatience"]
 class LastingPatience(EarlyStopping):
     """Keeps the best epoch, and stops once as many epochs as that one took, and a tenth of all, brought none better.
 
-    So training always comes to the next rest of a schedule whose cycles double, ``schedules.LogCosineCycles``: after one
-    that was no better than what was there before, further and longer ones seldom are.
+    So training always comes to the next rest of a schedule whose cycles double (``schedules.LogCosineCycles``): after
+    one that was no better than what was there before, further and longer ones seldom are.
 
     Arguments:
         monitor: the name in the logs.
