@@ -9,6 +9,8 @@ two is clearly quicker.
 - More threads may have become the better choice without any sign of it (another program ended): they are tried again
   and again. Fewer become the better choice when more become slower, which the chosen number's own pieces show: they
   are looked at again at once when those change, and seldom otherwise.
+- If the system says that cores have been idle that more threads would have, these are tried at once, and once: what was
+  measured when others used those cores is of the past.
 - A trial costs what its pieces take longer than they would have on the chosen number. Trials are made as often as a
   small share of the time pays for.
 - Threads that slept may have to share a core at first, until the system has moved them apart (the system of a virtual
@@ -20,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from statistics import median
 
 from thalweg.fields import dataclass
@@ -67,6 +69,12 @@ PATIENCE_SECONDS = 0.25
 PATIENCE_COST = MORE_SHARE * 0.15
 """What that may cost: 0.15 s pay for it."""
 
+LOOK_SECONDS = 0.1
+"""How often is looked whether cores are idle that more threads would have: the system counts hundredths of a second."""
+
+NEARLY = 0.3
+"""So much of a core may be busy that counts as idle: this process has other threads, and counting is coarse."""
+
 USUAL_PIECES = 5
 """How many of the last pieces say what is usual."""
 
@@ -107,6 +115,8 @@ class _Arm:
     measured: bool = False
     known: bool = False  # whether a whole trial has compared it with the chosen number since the machine changed
     wait: float = 0.0
+    idle: bool = False  # whether the cores were idle, when last looked, that it has more than the chosen number
+    tried: bool = False  # whether a trial has been made of it since they are
 
 
 class _Trial:
@@ -172,13 +182,22 @@ class _Trial:
 class ThreadChooser:
     """Says how many threads run how many of the next steps, and is told what they took. Has no clock of its own."""
 
-    def __init__(self, predicted: Mapping[int, float], learned: dict[int, float] | None = None) -> None:
+    def __init__(
+        self,
+        predicted: Mapping[int, float],
+        learned: dict[int, float] | None = None,
+        idle: Callable[[float], float | None] = lambda _: None,
+    ) -> None:
         """Made of what is known beforehand.
 
         Arguments:
             predicted: seconds of a step, for each number of threads.
             learned: what was measured of some of them earlier, in the same way; kept up to date.
+            idle: tells how many cores were idle in the last seconds, of which there are as many as it is given; None if
+                that is not known.
         """
+        self._idle = idle
+        self._unseen = 0.0  # seconds of running since it was asked
         self._learned = {} if learned is None else learned
         self._arms = {count: _Arm(seconds, seconds) for count, seconds in sorted(predicted.items())}
         for count, seconds in dict(self._learned).items():
@@ -206,6 +225,7 @@ class ThreadChooser:
         """What the steps that ``next`` asked for have taken, or the first of them."""
         self._purse += MORE_SHARE * seconds
         self._since_refill += seconds
+        self._unseen += seconds
         for arm in self._arms.values():
             arm.wait -= seconds
         self._steps += steps
@@ -268,7 +288,17 @@ class ThreadChooser:
         if self._quicker and self._since_refill >= REFILL_SECONDS:
             self._purse = max(self._purse, PURSE_SECONDS)
             self._quicker, self._since_refill = False, 0.0
+        if self._unseen >= LOOK_SECONDS:
+            self._look()
         self._begin_trial(pieces)
+
+    def _look(self) -> None:
+        """Which rivals would have cores that nobody uses."""
+        idle, self._unseen = self._idle(self._unseen), 0.0
+        for count in self._rivals():
+            arm = self._arms[count]
+            arm.idle = idle is not None and count > self.threads and idle >= count - self.threads - NEARLY
+            arm.tried &= arm.idle
 
     def _forget(self) -> None:
         """What was known of the other numbers is of the past."""
@@ -279,8 +309,13 @@ class ThreadChooser:
     def _begin_trial(self, pieces: list[float]) -> None:
         due = [count for count in self._rivals() if self._arms[count].wait <= 0]
         paid = [count for count in due if self._arms[count].known or 2 * self._cost(count) <= self._purse]
-        if paid:
-            self._trial = _Trial(min(paid, key=lambda count: (self._arms[count].wait, -count)), pieces)
+        invited = [count for count in self._rivals() if self._arms[count].idle and not self._arms[count].tried]
+        if invited or paid:
+            rival = min(invited or paid, key=lambda count: (self._arms[count].wait, -count))
+            self._arms[rival].tried = self._arms[rival].idle
+            if invited:
+                self._arms[rival].known = False
+            self._trial = _Trial(rival, pieces)
 
     def _rivals(self) -> list[int]:
         """The next larger and smaller number, and all: time has one minimum, but for work that divides unevenly."""
