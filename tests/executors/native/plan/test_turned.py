@@ -74,10 +74,11 @@ def test_what_is_worth_it():
 
     assert worth(10, 1232, 1452)
     assert worth(128, 512, 512)
-    assert worth(500, 512, 512, has_rows_last=True)
-    assert not worth(500, 512, 512)  # nearly as much to copy
+    assert worth(250, 256, 256, has_rows_last=True)
+    assert not worth(250, 256, 256)  # nearly as much to copy
     assert not worth(64, 64, 64)  # weights in the first cache
     assert not worth(1, 50, 100)
+    assert not worth(400, 4096, 4096)  # too large to be read for each vector of lanes
 
 
 def test_the_sums_stay_in_registers():

@@ -41,7 +41,8 @@ def vectors_of(rows: int, dtype: str, host: Host) -> int:
 def is_worth_turning(rows: int, lanes: int, summed: int, dtype: str, host: Host, *, has_rows_last: bool) -> bool:
     """Whether more is saved by not copying the second operand than is lost to rows that do not fill vectors.
 
-    At least as much as copying what the first cache holds: the first operand's copy is a stage more, with a barrier,
+    The first operand is read for each vector of lanes, and must stay in the second cache. What is saved is at
+    least what copying as much as the first cache holds takes: the first operand's copy is a stage more, with a barrier,
     where the second's is made beside something else.
 
     Arguments:
@@ -49,6 +50,8 @@ def is_worth_turning(rows: int, lanes: int, summed: int, dtype: str, host: Host,
     """
     vectors, full = math.ceil(rows / host.lanes(dtype)), rows / host.lanes(dtype)
     wasted_cycles = lanes * summed * (vectors - full) / host.core.multiply_adds
+    if rows * summed * ITEMSIZE[dtype] > host.core.l2_bytes:
+        return False
     copied = 0 if has_rows_last else rows * summed
     least = host.core.l1_bytes / ITEMSIZE[dtype]
     return (lanes * summed - copied - least) * COPY_CYCLES >= wasted_cycles
