@@ -41,7 +41,7 @@ def vectors_of(rows: int, dtype: str, host: Host) -> int:
 def is_worth_turning(rows: int, lanes: int, summed: int, dtype: str, host: Host, *, has_rows_last: bool) -> bool:
     """Whether more is saved by not copying the second operand than is lost to rows that do not fill vectors.
 
-    The first operand is read for each vector of lanes, and must stay in the second cache. What is saved is at
+    The first operand is read for each vector of lanes, and must stay in the second cache. What is saved must be at
     least what copying as much as the first cache holds takes: the first operand's copy is a stage more, with a barrier,
     where the second's is made beside something else.
 
