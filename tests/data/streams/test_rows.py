@@ -1,22 +1,25 @@
 """Rows of files: orders that are of the seed and the pass alone, and go on from any place."""
 
+import io
+
 import numpy as np
 import pytest
 from tests import nets
 
 from thalweg import errors, streams
 from thalweg.data.source import Place, Rows, Turn
-from thalweg.data.streams.blocks import BlockRows, Column
+from thalweg.data.streams.blocks import BlockRows, Column, Raw
 from thalweg.data.streams.reading import Reader
 
 X, Y = nets.points(90)
 Y = Y.astype(np.int32)
 
 
-class Numbers:
+class Numbers(Raw):
     """A file of which row i is the number i."""
 
-    shape, dtype, row_bytes, count = (), np.dtype(np.int64), 8, 1000
+    def __init__(self):
+        super().__init__(io.BytesIO(), 0, 1000, (), np.dtype(np.int64))
 
     def read(self, first, into):
         into[:] = np.arange(first, first + len(into))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
@@ -55,6 +56,9 @@ class Raw:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, self.file.close)
 
     @property
     def row_bytes(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -92,28 +93,24 @@ class TableFile(BlockRows):
         """Where in temporary files the rows stand."""
         wanted = {part: own for part, own in self.encodings.items() if own}
         rows = 0
-        try:
-            files = {part: tempfile.TemporaryFile(dir=self.folder) for part in wanted}  # noqa: SIM115 - read later
-            for columns in encoded_pieces(self.table, [one for own in wanted.values() for one in own]):
-                rest = iter(columns)
-                for part, own in wanted.items():
-                    numbers = _side_by_side([next(rest) for _ in own], own[0].dtype)
-                    files[part].write((numbers - FIRST if isinstance(own[0], Codes) else numbers).data)
-                rows += columns[0].length
-            for file in files.values():
-                file.flush()
-        except OSError as error:
-            raise no_room(
-                error, f"the numbers of {self.file.name!r} cannot be kept", "four bytes for each number of the table"
-            ) from error
+        with ExitStack() as opened:
+            try:
+                files = {part: opened.enter_context(tempfile.TemporaryFile(dir=self.folder)) for part in wanted}
+                for columns in encoded_pieces(self.table, [one for own in wanted.values() for one in own]):
+                    rest = iter(columns)
+                    for part, own in wanted.items():
+                        numbers = _side_by_side([next(rest) for _ in own], own[0].dtype)
+                        files[part].write((numbers - FIRST if isinstance(own[0], Codes) else numbers).data)
+                    rows += columns[0].length
+                for file in files.values():
+                    file.flush()
+            except OSError as error:
+                problem = f"the numbers of {self.file.name!r} cannot be kept"
+                raise no_room(error, problem, "four bytes for each number of the table") from error
+            opened.pop_all()
+        alone = {WEIGHTS, TARGETS} if self.alone else {WEIGHTS}
         return {
-            part: Raw(
-                files[part],
-                0,
-                rows,
-                () if part == WEIGHTS or (part == TARGETS and self.alone) else (len(own),),
-                np.dtype(own[0].dtype),
-            )
+            part: Raw(files[part], 0, rows, () if part in alone else (len(own),), np.dtype(own[0].dtype))
             for part, own in wanted.items()
         }
 
