@@ -196,6 +196,17 @@ def test_open_ends():
     assert model.input_shape == (None, X.shape[1])
 
 
+def test_several_models_at_once():
+    models = [nets.classifier(), nets.classifier()]
+    with pytest.raises(errors.ArgumentError, match="only one of the models could get"):
+        thalweg.fit_many(models, batches(), verbose=0)
+    thalweg.fit_many(models, batches, verbose=0)
+    alone = nets.classifier()
+    alone.fit(batches, verbose=0)
+    assert nets.same_bits(alone, models[0])
+    assert nets.same_bits(alone, models[1])
+
+
 class Shuffled(Batches):
     """Shuffles its rows itself at the end of each pass, as many do."""
 

@@ -116,17 +116,19 @@ class Pool:
 
     def __init__(self) -> None:
         self._kept: list[list[np.ndarray]] = []
+        self._lock = threading.Lock()  # several models may read the same files at once
 
     def take(self, kinds: list[tuple[tuple[int, ...], np.dtype[Any]]]) -> list[np.ndarray]:
         """An array of each kind."""
-        idle = _holders([np.empty(1)])
-        free = [arrays for arrays in self._kept if _holders(arrays) <= idle]
-        arrays = next((a for a in free if [(array.shape, array.dtype) for array in a] == kinds), None)
-        if arrays is None:
-            arrays = [np.empty(shape, dtype) for shape, dtype in kinds]
-            self._kept = [kept for kept in self._kept if not any(kept is one for one in free)]
-            self._kept.append(arrays)
-        return list(arrays)
+        with self._lock:
+            idle = _holders([np.empty(1)])
+            free = [arrays for arrays in self._kept if _holders(arrays) <= idle]
+            arrays = next((a for a in free if [(array.shape, array.dtype) for array in a] == kinds), None)
+            if arrays is None:
+                arrays = [np.empty(shape, dtype) for shape, dtype in kinds]
+                self._kept = [kept for kept in self._kept if not any(kept is one for one in free)]
+                self._kept.append(arrays)
+            return list(arrays)
 
 
 def _holders(arrays: list[np.ndarray]) -> int:
