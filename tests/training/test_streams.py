@@ -91,9 +91,13 @@ def test_evaluation_and_prediction_are_those_of_arrays():
     assert model.evaluate(batches(9), steps=2, verbose=0) == model.evaluate(X[:32], Y[:32], verbose=0)
     assert len(model.predict(batches(9), steps=2, verbose=0)) == 32
     seen = []
-    watch = LambdaCallback()
-    watch.on_predict_batch_end = lambda batch, logs: seen.append(len(logs["outputs"]))
-    model.predict(batches(size=40), verbose=0, callbacks=[watch])
+
+    class Watch(Callback):
+        def on_predict_batch_end(self, batch, logs=None):
+            assert logs is not None
+            seen.append(len(logs["outputs"]))
+
+    model.predict(batches(size=40), verbose=0, callbacks=[Watch()])
     assert seen == [40, 40, 10]
 
 
@@ -190,6 +194,17 @@ def test_open_ends():
     model.compile("sgd", "auto")
     model.fit(batches, verbose=0)
     assert model.input_shape == (None, X.shape[1])
+
+
+def test_several_models_at_once():
+    models = [nets.classifier(), nets.classifier()]
+    with pytest.raises(errors.ArgumentError, match="only one of the models could get"):
+        thalweg.fit_many(models, batches(), verbose=0)
+    thalweg.fit_many(models, batches, verbose=0)
+    alone = nets.classifier()
+    alone.fit(batches, verbose=0)
+    assert nets.same_bits(alone, models[0])
+    assert nets.same_bits(alone, models[1])
 
 
 class Shuffled(Batches):

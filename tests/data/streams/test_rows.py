@@ -1,33 +1,53 @@
-"""Rows by their numbers: orders that are of the seed and the pass alone, and go on from any place."""
+"""Rows of files: orders that are of the seed and the pass alone, and go on from any place."""
+
+import io
 
 import numpy as np
 import pytest
 from tests import nets
 
 from thalweg import errors, streams
-from thalweg.data.source import Place, Turn
-from thalweg.data.streams.rows import NumberedRows
+from thalweg.data.source import Place, Rows, Turn
+from thalweg.data.streams.blocks import BlockRows, Column, Raw
+from thalweg.data.streams.reading import Reader
 
 X, Y = nets.points(90)
 Y = Y.astype(np.int32)
 
 
-def rows_of(count=1000, **options):
-    rows = NumberedRows("test", count, lambda rows: rows, 8, **options)
-    rows.step = 7
+class Numbers(Raw):
+    """A file of which row i is the number i."""
+
+    def __init__(self):
+        super().__init__(io.BytesIO(), 0, 1000, (), np.dtype(np.int64))
+
+    def read(self, first, into):
+        into[:] = np.arange(first, first + len(into))
+
+
+def rows_of(run=1, block=1000, shuffle="full"):
+    rows = BlockRows("test", Column([Numbers()]), 1000, shuffle)
+    rows.run = run
+    rows.block = block if shuffle == "full" else shuffle
     return rows
 
 
-def order(rows, turn, start=0):
-    return np.concatenate([np.zeros(0, int), *rows.read(turn, Place(start), None)]).tolist()
+def order(rows, turn, start=0, batch=7):
+    """As steps get the rows."""
+    reader = Reader(rows.read(turn, Place(start), batch), 0, batch, None, lambda x: Rows({"x": x}), "test")
+    got = [chunk.arrays["x"][chunk.index] for chunk in reader.chunks()]
+    assert all(len(x) % batch == 0 for x in got[:-1])
+    return np.concatenate([np.zeros(0, int), *got]).tolist()
 
 
 KINDS = [
     {},
-    {"run": 10, "buffer": 100},
-    {"run": 10, "buffer": 10},
-    {"run": 33, "buffer": 64},
-    {"buffer": 50, "runs_move": False},
+    {"run": 10, "block": 100},
+    {"run": 10, "block": 10},
+    {"run": 33, "block": 64},
+    {"run": 3, "block": 5},
+    {"shuffle": 50},
+    {"shuffle": 3},
 ]
 
 
@@ -36,7 +56,7 @@ def test_every_row_comes_once_and_the_order_is_of_seed_and_pass(options):
     rows = rows_of(**options)
     one = order(rows, Turn(1, 0, 5, True))
     assert sorted(one) == list(range(1000))
-    assert one == order(rows_of(**options), Turn(1, 3, 5, True))
+    assert one == order(rows_of(**options), Turn(1, 3, 5, True), batch=64)
     assert one != order(rows, Turn(2, 0, 5, True))
     assert one != order(rows, Turn(1, 0, 6, True))
     assert order(rows, Turn(1, 0, 5, False)) == list(range(1000))
@@ -50,15 +70,23 @@ def test_a_pass_goes_on_from_any_place(options, start):
 
 
 def test_a_full_shuffle_by_chunks_mixes_all():
-    rows = np.array(order(rows_of(run=10, buffer=100), Turn(0, 0, 1, True)))
+    rows = np.array(order(rows_of(run=10, block=100), Turn(0, 0, 1, True)))
     neighbours = np.abs(np.diff(rows)) < 10
     assert neighbours.mean() < 0.2
     assert rows[:100].std() > 200
 
 
 def test_a_buffer_mixes_rows_that_follow_each_other():
-    rows = np.array(order(rows_of(buffer=50, runs_move=False), Turn(0, 0, 1, True)))
+    rows = np.array(order(rows_of(shuffle=50), Turn(0, 0, 1, True)))
     assert (rows[:50] < 50).all()
+    assert rows[:50].tolist() != list(range(50))
+
+
+def test_no_more_rows_than_wanted():
+    rows = rows_of(run=10, block=100)
+    reader = Reader(rows.read(Turn(), Place(), 7), 0, 7, 210, lambda x: Rows({"x": x}), "test")
+    got = np.concatenate([chunk.arrays["x"][chunk.index] for chunk in reader.chunks()])
+    assert got.tolist() == list(range(210))
 
 
 @pytest.fixture
@@ -102,6 +130,14 @@ def test_numpy_files_that_do_not_fit(shards, tmp_path):
     np.save(shards / "objects.npy", np.array([{}], object), allow_pickle=True)
     with pytest.raises(errors.FileFormatError, match="cannot be read"):
         streams.NumpyFiles(shards / "objects.npy")
+    np.save(shards / "columns.npy", np.asfortranarray(X))
+    with pytest.raises(errors.FileFormatError, match="one after the other"):
+        streams.NumpyFiles(shards / "columns.npy")
+    data = streams.NumpyFiles(shards / "x-0.npy")
+    with open(shards / "x-0.npy", "r+b") as file:
+        file.truncate(200)
+    with pytest.raises(errors.DataError, match="has become shorter"):
+        nets.classifier().predict(data, verbose=0)
 
 
 def made_table(path, missing=False):
@@ -128,7 +164,7 @@ def test_a_table_trains_as_arrays_do(tmp_path, kind):
     assert nets.same_bits(one, other)
     only = streams.TableFile(file, columns=["a", "c"])
     assert only.count == 90
-    np.testing.assert_array_equal(only.arrays["x"], X[:, [0, 2]])
+    np.testing.assert_array_equal(only.first()[0], X[:32, [0, 2]])
 
 
 def test_tables_that_do_not_fit(tmp_path):

@@ -96,22 +96,39 @@ def _holds_arrays(value: list[Any] | tuple[Any, ...]) -> bool:
     )
 
 
+@dataclass(frozen=True)
+class Block:
+    """Rows in memory that nobody changes, and their order.
+
+    Arguments:
+        tree: the arrays.
+        front: of their rows those that are empty, for what is left of the block before.
+        order: of the others, from 0.
+    """
+
+    tree: Tree
+    front: int
+    order: np.ndarray
+
+
 class Pool:
     """Memory for slots, used again when nobody holds an array in it any more."""
 
     def __init__(self) -> None:
         self._kept: list[list[np.ndarray]] = []
+        self._lock = threading.Lock()  # several models may read the same files at once
 
     def take(self, kinds: list[tuple[tuple[int, ...], np.dtype[Any]]]) -> list[np.ndarray]:
         """An array of each kind."""
-        idle = _holders([np.empty(1)])
-        free = [arrays for arrays in self._kept if _holders(arrays) <= idle]
-        arrays = next((a for a in free if [(array.shape, array.dtype) for array in a] == kinds), None)
-        if arrays is None:
-            arrays = [np.empty(shape, dtype) for shape, dtype in kinds]
-            self._kept = [kept for kept in self._kept if not any(kept is one for one in free)]
-            self._kept.append(arrays)
-        return list(arrays)
+        with self._lock:
+            idle = _holders([np.empty(1)])
+            free = [arrays for arrays in self._kept if _holders(arrays) <= idle]
+            arrays = next((a for a in free if [(array.shape, array.dtype) for array in a] == kinds), None)
+            if arrays is None:
+                arrays = [np.empty(shape, dtype) for shape, dtype in kinds]
+                self._kept = [kept for kept in self._kept if not any(kept is one for one in free)]
+                self._kept.append(arrays)
+            return list(arrays)
 
 
 def _holders(arrays: list[np.ndarray]) -> int:
@@ -235,10 +252,54 @@ class Slot:
         return Chunk(ready(self.tree(0, rows)).arrays, np.arange(rows), self.size)
 
 
-def named(error: ThalwegError, number: int, name: str) -> ThalwegError:
+class BlockSlot:
+    """A block, and the rows that the one before left, which come first. See Slot.
+
+    Attributes:
+        index: of the rows in their order.
+    """
+
+    def __init__(self, block: Block, rest: Part | None, number: int, size: int) -> None:
+        self.leaves, self.form = flatten(block.tree)
+        self.number, self.size = number, size
+        self.begin = block.front - (0 if rest is None else rest.rows)
+        if rest is not None:
+            for leaf, own in zip(self.leaves, rest.leaves, strict=True):
+                leaf[self.begin : block.front] = own
+        self.index = np.concatenate([np.arange(block.front - self.begin), block.front - self.begin + block.order])
+        self._lock = threading.Lock()
+        self._made: list[Chunk | ThalwegError] | None = None
+
+    has_step = True
+
+    def until(self, rows: int) -> None:
+        """Leave out what comes after so many rows."""
+        self.index = self.index[:rows]
+
+    def take_rest(self) -> Part | None:
+        """Take those rows out that make no whole step."""
+        whole = len(self.index) // self.size * self.size
+        if whole == len(self.index):
+            return None
+        rows, self.index = self.begin + self.index[whole:], self.index[:whole]
+        return Part([leaf[rows] for leaf in self.leaves], self.form, len(rows))
+
+    def chunks(self, ready: Callable[[Tree], Rows], name: str) -> list[Chunk | ThalwegError]:
+        """See Slot."""
+        with self._lock:
+            if self._made is None:
+                try:
+                    rows = ready(unflatten(self.form, iter([leaf[self.begin :] for leaf in self.leaves])))
+                    self._made = [Chunk(rows.arrays, self.index, self.size)]
+                except ThalwegError as error:
+                    self._made = [named(error, self.number, name, "block")]
+            return self._made
+
+
+def named(error: ThalwegError, number: int, name: str, what: str = "batch") -> ThalwegError:
     """The error with the part where it is."""
     return type(error)(
-        f"batch {number} of {name}, counted from 0: {error.problem}",
+        f"{what} {number} of {name}, counted from 0: {error.problem}",
         expected=error.expected,
         got=error.got,
         fix=error.fix,
@@ -287,14 +348,15 @@ class Reader:
         self._left = sys.maxsize if most is None else most
         self._pool = pool or Pool()
         self._changed = threading.Condition()
-        self._full: deque[Slot] = deque()
+        self._full: deque[Slot | BlockSlot] = deque()
+        self._rest: Part | None = None  # of a block
         self._slot: Slot | None = None  # that is being filled
         self._error: ThalwegError | None = None  # after the last slot
         self._over = self._stopped = False
         self._reading = self._steps = 0.0  # seconds
         self._handed_over: float | None = None  # when
         self._slots = 0  # that were filled without a thread
-        self._latest: Slot | None = None  # that was handed over
+        self._latest: Slot | BlockSlot | None = None  # that was handed over
         self._thread: threading.Thread | None = None
 
     def chunks(self) -> Iterator[Chunk]:
@@ -308,7 +370,7 @@ class Reader:
         if self._error is not None:
             raise self._error
 
-    def _next(self) -> Slot | None:
+    def _next(self) -> Slot | BlockSlot | None:
         """The slot that is next, as soon as there is a step in it; None after the last."""
         if self._thread is None:
             self._fill()
@@ -356,7 +418,7 @@ class Reader:
 
     def unread(self, done: int) -> list[Tree]:
         """The parts from number ``done`` on that were read, when no more are."""
-        slots = [slot for slot in (self._latest, *self._full, self._slot) if slot is not None]
+        slots = [slot for slot in (self._latest, *self._full, self._slot) if isinstance(slot, Slot)]
         return [
             unflatten(slot.form, iter([buffer[first:end].copy() for buffer in slot.buffers]))
             for slot in slots
@@ -373,6 +435,9 @@ class Reader:
         """Read the next part, if there is one."""
         try:
             given = next(self._parts, self) if self._left > 0 else self
+            if isinstance(given, Block):
+                self._put_block(given)
+                return
             if given is not self:
                 part = taken_apart(given).until(self._left)
                 self._left -= part.rows
@@ -381,12 +446,32 @@ class Reader:
                 return
         except Exception as error:  # whatever a user's code raises, the steps before it are made
             self._error = failed(error, self._number, self._name)
+        if self._rest is not None:
+            self._put(self._rest)
         with self._changed:
             self._over = True
             if self._slot is not None:
                 self._full.append(self._slot)
                 self._slot = None
             self._changed.notify_all()
+
+    def _put_block(self, block: Block) -> None:
+        """Put a block between the slots, as soon as there is room."""
+        assert self._size is not None, "blocks are cut into batches by who reads them"
+        slot = BlockSlot(block, self._rest, self._number, self._size)
+        before = 0 if self._rest is None else self._rest.rows
+        slot.until(before + self._left)
+        self._left -= len(slot.index) - before
+        self._number += 1
+        self._rest = slot.take_rest()
+        if not len(slot.index):
+            return
+        with self._changed:
+            if self._thread is not None:
+                self._changed.wait_for(lambda: self._stopped or len(self._full) <= AHEAD)
+            self._full.append(slot)
+            self._changed.notify_all()
+        slot.chunks(self._ready, self._name)
 
     def _put(self, part: Part | None) -> None:
         """Put a part into slots, as soon as there is room."""

@@ -7,20 +7,17 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
-from thalweg.checks import In, OneOf, check_value
-from thalweg.data.streams.numpy_files import BUFFER_BYTES, FULL, RUN_BYTES
-from thalweg.data.streams.rows import NumberedRows
-from thalweg.data.tables.arrow import Column
+from thalweg.data.streams.blocks import BlockRows, Column, Raw
+from thalweg.data.tables import arrow
 from thalweg.data.tables.database import no_room
 from thalweg.data.tables.encodings import UNSEEN, Codes, Encoding, Number
 from thalweg.data.tables.opening import open_table
 from thalweg.data.tables.ranges import encoded_pieces
 from thalweg.errors import DTypeError
-from thalweg.trees import Tree
 
 __all__ = ["TableFile"]
 
@@ -30,7 +27,7 @@ FIRST = UNSEEN + 1
 FEATURES, TARGETS, WEIGHTS = "x", "y", "sample_weight"
 
 
-class TableFile(NumberedRows):
+class TableFile(BlockRows):
     """Rows of a table for ``fit``, ``evaluate`` and ``predict``, of any size: CSV, JSON lines or Parquet.
 
     The file is decoded once, piece by piece, into a temporary file of numbers (four bytes each), of which steps read
@@ -57,12 +54,10 @@ class TableFile(NumberedRows):
         columns: Sequence[str] | None = None,
         sample_weight: str | None = None,
         classes: Sequence[Any] | None = None,
-        shuffle: str | int = FULL,
+        shuffle: str | int = "full",
         folder: str | os.PathLike[str] | None = None,
     ) -> None:
         owner = type(self).__name__
-        rule = Annotated[str, OneOf(FULL)] | Annotated[int, In("[1, inf)")]
-        self.shuffle = check_value(owner, "shuffle", rule, shuffle)
         self.file, self.folder = Path(file), folder
         targets = [target] if isinstance(target, str) else list(target or ())
         weights = [] if sample_weight is None else [sample_weight]
@@ -78,15 +73,9 @@ class TableFile(NumberedRows):
             WEIGHTS: [self._number(name) for name in weights],
         }
         self.alone = isinstance(target, str)
-        self.classes = None if classes is None else tuple(classes)
-        arrays = self._decoded()
-        self.arrays = arrays
-        count = len(arrays[FEATURES])
-        row_bytes = sum(array.nbytes for array in arrays.values()) // max(count, 1)
-        full = self.shuffle == FULL
-        run = max(1, RUN_BYTES // max(row_bytes, 1))
-        buffer = BUFFER_BYTES // max(row_bytes, 1) if isinstance(self.shuffle, str) else self.shuffle
-        super().__init__(owner, count, self._taken, row_bytes, min(run, buffer) if full else 1, buffer, full)
+        found = self._decoded()
+        count = next(iter(found.values())).count
+        super().__init__(owner, tuple(Column([raw]) for raw in found.values()), count, shuffle)
 
     def _number(self, name: str) -> Encoding:
         kind = self.table.types[name]
@@ -100,45 +89,37 @@ class TableFile(NumberedRows):
             )
         return Number(name)
 
-    def _decoded(self) -> dict[str, np.ndarray]:
-        """The arrays, mapped from the temporary file."""
+    def _decoded(self) -> dict[str, Raw]:
+        """Where in temporary files the rows stand."""
         wanted = {part: own for part, own in self.encodings.items() if own}
         rows = 0
-        try:
-            with ExitStack() as opened:
+        with ExitStack() as opened:
+            try:
                 files = {part: opened.enter_context(tempfile.TemporaryFile(dir=self.folder)) for part in wanted}
                 for columns in encoded_pieces(self.table, [one for own in wanted.values() for one in own]):
                     rest = iter(columns)
                     for part, own in wanted.items():
-                        files[part].write(_side_by_side([next(rest) for _ in own], own[0].dtype).data)
+                        numbers = _side_by_side([next(rest) for _ in own], own[0].dtype)
+                        files[part].write((numbers - FIRST if isinstance(own[0], Codes) else numbers).data)
                     rows += columns[0].length
                 for file in files.values():
                     file.flush()
-                kinds = {part: (own[0].dtype, (rows, len(own))) for part, own in wanted.items()}
-                if not rows:
-                    return {part: np.zeros(shape, dtype) for part, (dtype, shape) in kinds.items()}
-                return {part: np.memmap(files[part], dtype, "r", shape=shape) for part, (dtype, shape) in kinds.items()}
-        except OSError as error:
-            raise no_room(
-                error, f"the numbers of {self.file.name!r} cannot be kept", "four bytes for each number of the table"
-            ) from error
-
-    def _taken(self, rows: np.ndarray) -> Tree:
-        parts = [self.arrays[FEATURES][rows]]
-        if TARGETS in self.arrays:
-            y = self.arrays[TARGETS][rows]
-            y = y if self.classes is None else y - FIRST
-            parts.append(y[:, 0] if self.alone else y)
-        if WEIGHTS in self.arrays:
-            parts.append(self.arrays[WEIGHTS][rows, 0])
-        return tuple(map(np.asarray, parts))
+            except OSError as error:
+                problem = f"the numbers of {self.file.name!r} cannot be kept"
+                raise no_room(error, problem, "four bytes for each number of the table") from error
+            opened.pop_all()
+        alone = {WEIGHTS, TARGETS} if self.alone else {WEIGHTS}
+        return {
+            part: Raw(files[part], 0, rows, () if part in alone else (len(own),), np.dtype(own[0].dtype))
+            for part, own in wanted.items()
+        }
 
     def fingerprint(self) -> dict[str, Any]:
         stat = self.file.stat()
         return super().fingerprint() | {"file": self.file.name, "bytes": stat.st_size}
 
 
-def _side_by_side(columns: Sequence[Column], dtype: Any) -> np.ndarray:
+def _side_by_side(columns: Sequence[arrow.Column], dtype: Any) -> np.ndarray:
     """(rows, columns); NaN where a number is missing."""
     together = np.empty((columns[0].length, len(columns)), dtype)
     for place, column in enumerate(columns):
