@@ -17,8 +17,22 @@ import numpy as np
 import thalweg
 from thalweg import callbacks, layers
 from thalweg.record.events import EpochEnded, Event
+from thalweg.training.backup_folder import BackupFolder, Contents
 
 ROWS = 60_000
+
+
+class Timed(BackupFolder):
+    """Notes what its thread computes for each backup."""
+
+    def __init__(self, path: str, computed: list[float]) -> None:
+        super().__init__(path)
+        self.computed = computed
+
+    def write(self, contents: Contents, keep_two: bool) -> None:
+        began = thread_time()
+        super().write(contents, keep_two)
+        self.computed.append(thread_time() - began)
 
 
 class EveryOther(callbacks.BackupAndRestore):
@@ -34,14 +48,7 @@ class EveryOther(callbacks.BackupAndRestore):
         self.epochs: list[float] = []
         self.waited: list[float] = []
         self.computed: list[float] = []
-        write = self._folder.write
-
-        def timed(*arguments: Any) -> None:
-            began = thread_time()
-            write(*arguments)
-            self.computed.append(thread_time() - began)
-
-        self._folder.write = timed  # type: ignore[method-assign]
+        self._folder = Timed(str(folder), self.computed)
 
     def keep(self, training: Any) -> None:
         if training.epoch % 2:
