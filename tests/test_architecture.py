@@ -41,7 +41,7 @@ ORDER = (
         "evaluation",
         "tables",
         "numdiff",
-        "search",
+        "tuning",
         "diagnosis",
         "visualization",
         "sklearn",

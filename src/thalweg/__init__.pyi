@@ -23,6 +23,7 @@ from thalweg import regularizers as regularizers
 from thalweg import saving as saving
 from thalweg import sklearn as sklearn
 from thalweg import tables as tables
+from thalweg import tuning as tuning
 from thalweg import utils as utils
 from thalweg import visualization as visualization
 from thalweg.backend import KerasTensor as KerasTensor
@@ -55,5 +56,6 @@ from thalweg.steps import GradientTape as GradientTape
 from thalweg.steps import gradients as gradients
 from thalweg.tables import TableModel as TableModel
 from thalweg.tables import train_table as train_table
+from thalweg.tuning import search as search
 from thalweg.version import __version__ as __version__
 from thalweg.version import version as version
