@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from thalweg import absent
 from thalweg.tuning.found import SearchResult as SearchResult
 from thalweg.tuning.found import Trial as Trial
+from thalweg.tuning.rates import RateTest as RateTest
+from thalweg.tuning.rates import find_lr as find_lr
 from thalweg.tuning.searching import search as search
 from thalweg.tuning.space import Choice as Choice
 from thalweg.tuning.space import Float as Float
