@@ -32,7 +32,8 @@ def test_the_suggestion_trains_better_than_rates_around_it_and_nothing_of_the_mo
     before, history = model.get_weights(), model.history
     found = quick(model, x, y)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
-    assert model.history is history and float(model.optimizer.learning_rate) == 0.5
+    assert model.history is history
+    assert float(model.optimizer.learning_rate) == 0.5
     assert found.suggestion is not None
 
     def end(rate):
@@ -42,11 +43,12 @@ def test_the_suggestion_trains_better_than_rates_around_it_and_nothing_of_the_mo
     assert end(found.suggestion) <= 1.1 * min(end(rate) for rate in (1e-4, 1e-3, 1e-2))
 
 
-def test_the_same_call_finds_the_same(): 
+def test_the_same_call_finds_the_same():
     x, y = data(64)
     first, second = (quick(linear(), x, y, threads=threads) for threads in (1, 2))
     assert first.suggestion == second.suggestion
-    assert np.array_equal(first.losses, second.losses, equal_nan=True) and np.array_equal(first.results, second.results)
+    assert np.array_equal(first.losses, second.losses, equal_nan=True)
+    assert np.array_equal(first.results, second.results)
 
 
 def test_a_schedule_does_not_matter():
@@ -58,7 +60,8 @@ def test_a_schedule_does_not_matter():
 def test_where_nothing_can_be_learned_there_is_no_optimum():
     x, y = data(64)
     found = quick(linear(), np.zeros_like(x), y - y.mean())
-    assert found.suggestion is None and "no clear optimum" in found.reason
+    assert found.suggestion is None
+    assert "no clear optimum" in found.reason
     assert found.reason in str(found)
 
 
@@ -73,13 +76,15 @@ def test_it_is_told_as_a_table_and_as_values():
     found = quick(linear(), x, y)
     assert "suggested" in str(found)
     values = found.to_dict()
-    assert values["suggestion"] == found.suggestion and len(values["tried"]) == len(found.tried)
+    assert values["suggestion"] == found.suggestion
+    assert len(values["tried"]) == len(found.tried)
 
 
 def test_the_curves_are_drawn(pyplot):
     x, y = data(64)
     ax = quick(linear(), x, y).plot()
-    assert ax.get_xscale() == "log" and len(ax.get_lines()) >= 4
+    assert ax.get_xscale() == "log"
+    assert len(ax.get_lines()) >= 4
 
 
 def test_bad_arguments_are_refused():

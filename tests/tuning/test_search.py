@@ -9,7 +9,7 @@ import pytest
 import thalweg
 from thalweg import layers
 from thalweg.errors import ArgumentError, DataError, MissingPackageError, NameNotFoundError, StorageError
-from thalweg.tuning import Float, Int, search
+from thalweg.tuning import Float, search
 from thalweg.tuning import claims as claims_module
 from thalweg.tuning.claims import Claims, counted, origin
 from thalweg.tuning.studies import open_study
@@ -41,7 +41,8 @@ class TestWhatComesBack:
     def test_the_model_is_the_best_trials_with_the_weights_of_its_best_epoch(self):
         found = quick(trials=4, epochs=3, pruner=None)
         values = [trial.value for trial in found.trials]
-        assert len(values) == 4 and found.best.value == min(values)
+        assert len(values) == 4
+        assert found.best.value == min(values)
         held = thalweg.evaluation.cross_validation.dealt(Y, len(X), 5, "auto", None, 1, 0)[0][1]
         assert found.model.evaluate(X[held], Y[held], verbose=0)[0] == pytest.approx(found.best.value, rel=1e-5)
         assert found.values.keys() == {"rate"}
@@ -51,13 +52,13 @@ class TestWhatComesBack:
         again = quick(trials=2, epochs=2, pruner=None, sampler="random", threads=1)
         assert [trial.value for trial in found.trials] == [trial.value for trial in again.trials]
         assert all(
-            np.array_equal(a, b)
-            for a, b in zip(found.model.get_weights(), again.model.get_weights(), strict=True)
+            np.array_equal(a, b) for a, b in zip(found.model.get_weights(), again.model.get_weights(), strict=True)
         )
 
     def test_larger_is_better_where_the_metric_says_so(self):
         found = quick(metric="val_accuracy", pruner=None)
-        assert found.rises and found.best.value == max(trial.value for trial in found.trials)
+        assert found.rises
+        assert found.best.value == max(trial.value for trial in found.trials)
 
     def test_folds_are_averaged_and_the_model_sees_all_rows(self):
         found = quick(cv=2, trials=2, epochs=1)
@@ -66,9 +67,11 @@ class TestWhatComesBack:
 
     def test_it_is_told_as_a_table_and_as_values(self):
         found = quick(trials=2)
-        assert "val_loss" in str(found) and "2 trials" in str(found)
+        assert "val_loss" in str(found)
+        assert "2 trials" in str(found)
         values = found.to_dict()
-        assert values["best"] == found.best.number and len(values["trials"]) == 2
+        assert values["best"] == found.best.number
+        assert len(values["trials"]) == 2
         assert found.trial_seconds > 0
 
     def test_what_matters_is_known_and_drawn(self, pyplot):
@@ -82,13 +85,17 @@ class TestWhatIsTried:
     def test_a_grid_is_tried_whole_and_each_place_once(self):
         found = quick({"units": [2, 4], "batch_size": [32, 64]}, sampler="grid", trials=None, epochs=1, pruner=None)
         places = collections.Counter(tuple(sorted(trial.values.items())) for trial in found.trials)
-        assert len(places) == 4 and set(places.values()) == {1}
+        assert len(places) == 4
+        assert set(places.values()) == {1}
 
     @pytest.mark.parametrize("sampler", ["tpe", "random", "cmaes"])
     def test_samplers_begin_alike_with_the_same_seed(self, sampler):
         if sampler == "cmaes":
             pytest.importorskip("cmaes")
-        first, second = (quick({"rate": Float(1e-3, 0.3, log=True)}, sampler=sampler, trials=2, epochs=1, pruner=None, seed=5) for _ in "ab")
+        first, second = (
+            quick({"rate": Float(1e-3, 0.3, log=True)}, sampler=sampler, trials=2, epochs=1, pruner=None, seed=5)
+            for _ in "ab"
+        )
         assert [one.values for one in first.trials] == [one.values for one in second.trials]
 
     @pytest.mark.parametrize("pruner", ["halving", "hyperband", "median"])
@@ -107,7 +114,8 @@ class TestWhatIsTried:
 
     def test_the_time_limit_ends_it(self):
         found = quick(trials=None, time_limit=0.3, epochs=1)
-        assert found.trials and found.seconds < 30
+        assert found.trials
+        assert found.seconds < 30
 
 
 class TestBadInput:
@@ -157,7 +165,9 @@ class TestBadInput:
         space = {"units": [1, 2, 3]}
         found = search(sometimes, X, Y, space, sampler="grid", epochs=2, pruner=None, verbose=0)
         ended = {trial.values["units"]: trial.ended for trial in found.trials}
-        assert ended[1] == "" and ended[2] == "failed: ValueError: not two" and ended[3] == "diverged"
+        assert ended[1] == ""
+        assert ended[2] == "failed: ValueError: not two"
+        assert ended[3] == "diverged"
 
 
 class TestStorage:
@@ -211,7 +221,8 @@ class TestClaims:
         mine = Claims(study, True)
         mine.recover()
         again = mine.next()
-        assert origin(again) == dead.number and again.number != dead.number
+        assert origin(again) == dead.number
+        assert again.number != dead.number
         assert again.suggest_float("rate", 0.1, 0.2) == dead.params["rate"]
         assert [counted(trial) for trial in study.get_trials()] == [False, True]
         mine.recover()

@@ -21,7 +21,9 @@ class Largest:
 
 
 def test_each_kind_gives_a_value():
-    space = Space({"a": Float(0.1, 1), "b": Int(2, 8, log=True), "c": ["x", "y"], "d": Choice([(8,), (8, 8)])}, None, "")
+    space = Space(
+        {"a": Float(0.1, 1), "b": Int(2, 8, log=True), "c": ["x", "y"], "d": Choice([(8,), (8, 8)])}, None, ""
+    )
     assert space.suggest(Largest()) == {"a": 1.0, "b": 8, "c": "y", "d": (8, 8)}
 
 

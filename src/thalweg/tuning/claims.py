@@ -41,7 +41,7 @@ def counted(trial: Any) -> bool:
 
 def has_place(trial: Any) -> bool:
     """Whether values were to be chosen for a trial: those of one that repeats another were chosen before."""
-    return origin(trial) == trial.number and trial.user_attrs.get(VOID) != SURPLUS
+    return bool(origin(trial) == trial.number and trial.user_attrs.get(VOID) != SURPLUS)
 
 
 class Claims:

@@ -135,14 +135,19 @@ class SearchResult(Tabular):
         if len(self.study.get_trials(deepcopy=False, states=(state,))) < 2:
             return {}
         with quiet():
-            return {name: float(share) for name, share in optuna(".importance").get_param_importances(self.study).items()}
+            return {
+                name: float(share) for name, share in optuna(".importance").get_param_importances(self.study).items()
+            }
 
     def plot_importance(self) -> Any:
         """Draw ``importance`` as bars; returns the matplotlib axes. Raises MissingPackageError without matplotlib."""
         return self._plotted("plot_param_importances", target_name=self.metric)
 
     def plot_slices(self) -> Any:
-        """Draw the metric over each value; returns the matplotlib axes. Raises MissingPackageError without matplotlib."""
+        """Draw the metric over each value; returns the matplotlib axes.
+
+        Raises: MissingPackageError without matplotlib.
+        """
         return self._plotted("plot_slice", target_name=self.metric)
 
     def plot_history(self) -> Any:

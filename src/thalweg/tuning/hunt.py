@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -85,14 +85,10 @@ def keeper(metric: str, rises: bool) -> Callback:
     return EarlyStopping(metric, patience=sys.maxsize, mode="max" if rises else "min", restore_best_weights=True)
 
 
-class Course(Protocol):
-    """One training of a trial, or one for each fold: gives the value and, where there is one, the trained model."""
-
-    def __call__(self, values: Values, seed: int, watch: Callable[[], list[Callback]], threads: int) -> Model | None:
-        """Train with these values; ``watch`` makes the callbacks of one fit.
-
-        Raises: what building and training raise.
-        """
+Course = Callable[[Values, int, Callable[[], list[Callback]], int], Model | None]
+"""One training of a trial, or one for each fold: of its values, its seed, what makes the callbacks of one fit, and the
+number of threads; gives the trained model where there is one.
+"""
 
 
 @dataclass(frozen=True)
@@ -236,13 +232,12 @@ class Hunt:
             watches.append(Watch(plan.metric, plan.rises, look, self._ends))
             return [watches[-1], keeper(plan.metric, plan.rises)]
 
-        model, error = None, None
+        model: Model | None = None
+        error: Exception | None = None
         try:
             model = plan.course(values, plan.seed_of(origin(trial)), watch, threads)
-        except NonFiniteError as diverged:
-            error = diverged
-        except Exception as other:
-            error = other
+        except Exception as raised:
+            error = raised
         with self._lock:
             unfinished = interrupt.requested or not watches or watches[-1].best is None
             if error is None and unfinished:  # no epoch came to its end: nothing is known

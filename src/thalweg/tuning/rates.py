@@ -194,12 +194,14 @@ def _sweep(
     passes = -(-len(rates) * batch_size // rows)
     order = np.concatenate([random.permutation(rows) for _ in range(passes)])
     losses = np.full(len(rates), np.nan)
-    for step, rate in enumerate(rates):
+    optimizer = model.optimizer
+    assert optimizer is not None, "it was compiled"
+    for step, rate in enumerate(rates.tolist()):
         batch = order[step * batch_size : (step + 1) * batch_size]
-        model.optimizer.learning_rate = float(rate)
-        own = [None if part is None else take(part, batch) for part in (x, y, weight)]
+        optimizer.learning_rate = rate
+        own_x, own_y, own_weight = (None if part is None else take(part, batch) for part in (x, y, weight))
         try:
-            said = model.train_on_batch(*own, return_dict=True)
+            said = model.train_on_batch(own_x, own_y, own_weight, return_dict=True)
         except NonFiniteError:
             break
         if not math.isfinite(said["loss"]) or (step and said["loss"] > DIVERGED * abs(losses[0])):
@@ -246,5 +248,8 @@ def _judged(
     alike = np.flatnonzero(means <= means[best] + 2 * noise)
     suggestion = float(f"{tried[best]:.2g}")
     if len(alike) > len(tried) // 2 and noise > 0:
-        return suggestion, f"learning rate {suggestion:g}; from {tried[alike[0]]:.2g} to {tried[alike[-1]]:.2g} all are as good"
+        return (
+            suggestion,
+            f"learning rate {suggestion:g}; from {tried[alike[0]]:.2g} to {tried[alike[-1]]:.2g} all are as good",
+        )
     return suggestion, ""

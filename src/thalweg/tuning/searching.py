@@ -156,9 +156,7 @@ class _Rows:
         everything: those for a fit on all rows.
     """
 
-    def __init__(
-        self, x: Any, y: Any, weight: Any, judged_by: Any, share: float, folds: int | None, seed: int
-    ) -> None:
+    def __init__(self, x: Any, y: Any, weight: Any, judged_by: Any, share: float, folds: int | None, seed: int) -> None:
         self.everything: dict[str, Any] = {"x": x, "y": y}
         if weight is not None:
             self.everything["sample_weight"] = weight

@@ -1,4 +1,4 @@
-"""What a search may choose from: ranges of numbers, lists of things, or a function that asks for one after the other."""
+"""What a search may choose from: ranges of numbers, lists of things, or a function that asks for them in turn."""
 
 from __future__ import annotations
 

@@ -218,7 +218,7 @@ class Pruning:
         self._rungs = kind in ("halving", "hyperband")
         self._first = max(1, epochs // FACTOR**RUNGS)
         self.pruner = self._made(kind, epochs)
-        self.ends_early = kind is not None
+        self.ends_early: bool = kind is not None
 
     def _made(self, kind: Any, epochs: int) -> Any:
         pruners = optuna(".pruners")
@@ -241,7 +241,7 @@ class Pruning:
         rung = self._first
         while rung < done:
             rung *= FACTOR
-        return rung == done
+        return bool(rung == done)
 
 
 def _unknown(what: str, given: Any, known: tuple[Any, ...]) -> ArgumentError:
