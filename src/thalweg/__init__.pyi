@@ -58,5 +58,6 @@ from thalweg.tables import TableModel as TableModel
 from thalweg.tables import train_table as train_table
 from thalweg.tuning import find_lr as find_lr
 from thalweg.tuning import search as search
+from thalweg.tuning import tune_table as tune_table
 from thalweg.version import __version__ as __version__
 from thalweg.version import version as version

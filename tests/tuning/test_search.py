@@ -258,3 +258,35 @@ def test_a_search_without_optuna_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
     with pytest.raises(MissingPackageError, match="Optuna"):
         quick()
+
+
+class TestTables:
+    """tune_table: the same search over the settings of a table's network."""
+
+    TABLE = {
+        "size": list(np.round(X[:60, 0].astype(float), 3)),
+        "kind": ["a" if one > 0 else "b" for one in X[:60, 1]],
+        "y": ["yes" if one else "no" for one in Y[:60]],
+    }
+
+    def test_the_usual_settings_are_tried_first_and_to_their_end(self):
+        found = thalweg.tune_table(
+            self.TABLE, "y", {"units": [(4,), (128, 128)], "dropout": [0.0, 0.15]}, trials=3, epochs=2, members=1, verbose=0
+        )
+        assert found.trials[0].values == {"units": (128, 128), "dropout": 0.15}
+        assert found.trials[0].ended == ""
+        assert isinstance(found.model, thalweg.TableModel)
+        assert len(found.model.predict(self.TABLE, verbose=0)) == 60
+
+    def test_a_space_without_them_is_fine(self):
+        space = {"units": [(3,)], "waves": [0]}
+        found = thalweg.tune_table(self.TABLE, "y", space, trials=1, epochs=1, members=1, verbose=0)
+        assert found.values == {"units": (3,), "waves": 0}
+
+    def test_bad_input_is_refused(self):
+        with pytest.raises(NameNotFoundError, match="nobody takes"):
+            thalweg.tune_table(self.TABLE, "y", {"unit": [1]}, trials=1)
+        with pytest.raises(ArgumentError, match="when it ends"):
+            thalweg.tune_table(self.TABLE, "y")
+        with pytest.raises(NameNotFoundError):
+            thalweg.tune_table(self.TABLE, "z", trials=1)

@@ -10,6 +10,7 @@ from thalweg.model import Model
 from thalweg.plotting import part
 from thalweg.table import Table, Tabular
 from thalweg.training.progress import duration
+from thalweg.tuning.space import Space
 from thalweg.tuning.studies import optuna, quiet
 
 __all__ = ["HOW", "SearchResult", "Trial", "is_better", "trial_of"]
@@ -39,7 +40,7 @@ class Trial:
     ended: str
 
 
-def trial_of(kept: Any) -> Trial:
+def trial_of(kept: Any, space: Space) -> Trial:
     """Of a trial as a storage holds it."""
     state = optuna(".trial").TrialState
     known = kept.user_attrs
@@ -47,7 +48,9 @@ def trial_of(kept: Any) -> Trial:
     if value is None and kept.intermediate_values:
         value = kept.intermediate_values[max(kept.intermediate_values)]
     ended = known.get("why", "" if kept.state == state.COMPLETE else HOW["runs"])
-    return Trial(kept.number, dict(kept.params), value, known.get("epochs", 0), known.get("seconds", 0.0), ended)
+    return Trial(
+        kept.number, space.values(kept.params), value, known.get("epochs", 0), known.get("seconds", 0.0), ended
+    )
 
 
 def is_better(value: float | None, reference: float | None, rises: bool) -> bool:

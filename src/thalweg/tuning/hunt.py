@@ -98,6 +98,7 @@ class Plan:
     Attributes:
         metric, rises: which number of the logs, and whether more of it is better.
         fits: of a trial: 1, or one for each fold.
+        first: what is tried before anything else, and to its end, if anything is.
     """
 
     space: Space
@@ -108,6 +109,7 @@ class Plan:
     seed: int
     course: Course
     fits: int = 1
+    first: Values | None = None
 
     def seed_of(self, number: int) -> int:
         """Of the weights, the shuffling and the dropout of a trial."""
@@ -222,7 +224,7 @@ class Hunt:
             fold = len(watches)
 
             def look(value: float, epochs: int) -> bool:
-                if plan.fits > 1 or not plan.pruning.looks(epochs):
+                if plan.fits > 1 or values == plan.first or not plan.pruning.looks(epochs):
                     return False
                 trial.report(value, epochs)
                 return bool(trial.should_prune())
@@ -300,7 +302,7 @@ class Hunt:
 
     def found(self) -> list[Trial]:
         """All trials of the study, those of other machines too."""
-        return [trial_of(one) for one in self.study.get_trials(deepcopy=False) if counted(one)]
+        return [trial_of(one, self.plan.space) for one in self.study.get_trials(deepcopy=False) if counted(one)]
 
 
 def _mean(watches: Sequence[Watch]) -> float | None:

@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-import numpy as np
-
 from thalweg import config, cores
 from thalweg.checks import Count, In, OneOf, check_value, checked
 from thalweg.data import splits
@@ -26,7 +24,7 @@ from thalweg.tuning.hunt import Hunt, Limits, Plan, keeper
 from thalweg.tuning.space import Space, Values, parameters
 from thalweg.tuning.studies import Pruning, open_study, optuna, quiet
 
-__all__ = ["found_by", "search"]
+__all__ = ["found_by", "require_an_end", "search"]
 
 OF_FIT = tuple(
     name
@@ -98,14 +96,13 @@ def search(
     began = time.perf_counter()
     optuna()
     check_callbacks(callbacks)
-    _require_an_end(trials, time_limit, sampler)
+    require_an_end("search", trials, time_limit, sampler)
     _require_own(arguments)
     own = parameters(build)
     what = "arguments of build and of fit"
     known = Space(space, None if own is None else [*own, *OF_FIT], what)
     if sampler == "grid":
-        points = int(np.prod([len(one) for one in known.grid().values()]))
-        trials = points if trials is None else min(trials, points)
+        trials = min(trials or known.places(), known.places())
     rows = _Rows(x, y, arguments.pop("sample_weight", None), validation_data, validation, cv, seed)
 
     def made(values: Values, own_seed: int) -> tuple[Model, dict[str, Any]]:
@@ -187,10 +184,11 @@ class _Rows:
         self.fits = [rows_of_fold(x, y, weight, pair, judged=True) for pair in pairs]
 
 
-def _require_an_end(trials: int | None, seconds: float | None, sampler: Any) -> None:
+def require_an_end(owner: str, trials: int | None, seconds: float | None, sampler: Any) -> None:
+    """Raise ArgumentError if a search would go on for ever."""
     if trials is None and seconds is None and sampler != "grid":
         raise ArgumentError(
-            "search: nothing says when it ends",
+            f"{owner}: nothing says when it ends",
             expected="trials or time_limit, or both",
             got="neither",
             fix="pass for example trials=30",
@@ -258,6 +256,8 @@ def found_by(
     with quiet():
         study = open_study(storage, name, plan.rises, told)
         study.pruner = plan.pruning.pruner
+        if plan.first is not None:
+            study.enqueue_trial(plan.space.kept(plan.first), skip_if_exists=True)
         hunt = Hunt(plan, study, storage is not None, limits, threads, verbose)
         hunt.run()
         kept = study.best_trial
@@ -266,4 +266,6 @@ def found_by(
             values = plan.space.suggest(optuna(".trial").FixedTrial(kept.params))
             model = again(values, plan.seed_of(origin(kept)))
         seconds = time.perf_counter() - began
-        return SearchResult(model, trial_of(kept), tuple(hunt.found()), plan.metric, plan.rises, seconds, study)
+        return SearchResult(
+            model, trial_of(kept, plan.space), tuple(hunt.found()), plan.metric, plan.rises, seconds, study
+        )

@@ -38,8 +38,20 @@ class Range:
         raise NotImplementedError(f"{type(self).__name__} has no suggest()")
 
     def points(self) -> list[Any]:
-        """All values that there are, as ``suggest`` tells them apart. Raises ArgumentError if they are uncountable."""
+        """All values that there are, as a storage keeps them. Raises ArgumentError if they cannot be counted."""
         raise NotImplementedError(f"{type(self).__name__} has no points()")
+
+    def kept(self, value: Any) -> Any:
+        """A value as a storage keeps it."""
+        return value
+
+    def value(self, kept: Any) -> Any:
+        """What a storage keeps, as the value that it was."""
+        return kept
+
+    def holds(self, value: Any) -> bool:
+        """Whether it is one of them."""
+        raise NotImplementedError(f"{type(self).__name__} has no holds()")
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,10 @@ class Float(Range):
             )
         return [self.low + i * self.step for i in range(math.floor((self.high - self.low) / self.step + 1e-9) + 1)]
 
+    def holds(self, value: Any) -> bool:
+        near = self.step is None or any(math.isclose(value, point) for point in self.points())
+        return self.low <= value <= self.high and near
+
 
 @dataclass(frozen=True)
 class Int(Range):
@@ -120,6 +136,9 @@ class Int(Range):
     def points(self) -> list[int]:
         return list(range(self.low, self.high + 1, self.step))
 
+    def holds(self, value: Any) -> bool:
+        return value in self.points()
+
 
 @dataclass(frozen=True)
 class Choice(Range):
@@ -144,11 +163,19 @@ class Choice(Range):
             )
 
     def suggest(self, trial: Suggesting, name: str) -> Any:
-        said = trial.suggest_categorical(name, self.points())
-        return next(value for value, point in zip(self.values, self.points(), strict=True) if point == said)
+        return self.value(trial.suggest_categorical(name, self.points()))
 
     def points(self) -> list[Any]:
         return [_name(value) for value in self.values]
+
+    def kept(self, value: Any) -> Any:
+        return _name(value)
+
+    def value(self, kept: Any) -> Any:
+        return next(value for value, point in zip(self.values, self.points(), strict=True) if point == kept)
+
+    def holds(self, value: Any) -> bool:
+        return _name(value) in self.points()
 
 
 def _name(value: Any) -> Any:
@@ -210,6 +237,20 @@ class Space:
         self._require(chosen)
         return dict(chosen)
 
+    def among(self, values: Mapping[str, Any]) -> Values | None:
+        """Of these values those that the space names; None if one of them is none that it could choose."""
+        if self.ranges is None or not all(one.holds(values[name]) for name, one in self.ranges.items()):
+            return None
+        return {name: values[name] for name in self.ranges}
+
+    def kept(self, values: Values) -> Values:
+        """Values as a storage keeps them."""
+        return {name: self.ranges[name].kept(one) if self.ranges else one for name, one in values.items()}
+
+    def values(self, kept: Mapping[str, Any]) -> Values:
+        """What a storage keeps, as the values that they were; a function's are kept as they are."""
+        return {name: self.ranges[name].value(one) if self.ranges else one for name, one in kept.items()}
+
     def grid(self) -> dict[str, list[Any]]:
         """All values of each name. Raises ArgumentError where they cannot be counted."""
         if self.ranges is None:
@@ -220,6 +261,10 @@ class Space:
                 fix="choose another sampler, or write the space as a mapping",
             )
         return {name: one.points() for name, one in self.ranges.items()}
+
+    def places(self) -> int:
+        """How many places the grid has."""
+        return math.prod(map(len, self.grid().values()))
 
     def __str__(self) -> str:
         """The same for the same space: what a storage holds of it."""
