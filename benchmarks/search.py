@@ -130,8 +130,12 @@ def trials(count: int, peers: list[str]) -> None:
     began = time.perf_counter()
     tried = searched(count)
     seconds = {"thalweg.search": time.perf_counter() - began}
+
+    def once_more(tried: list[dict[str, Any]]) -> None:
+        searched(len(tried))
+
     ways: dict[str, Callable[[list[dict[str, Any]]], None]] = {
-        "thalweg, programs known": lambda tried: None if searched(len(tried)) else None,
+        "thalweg, programs known": once_more,
         "thalweg, one after the other, programs known": in_turn,
         "Optuna around Keras on JAX": by_keras,
         "Optuna around PyTorch": by_torch,

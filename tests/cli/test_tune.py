@@ -24,7 +24,19 @@ def houses(tmp_path, monkeypatch):
 
 
 def test_it_searches_trains_judges_and_goes_on_from_its_storage(houses):
-    words = ("tune", "houses.csv", "--target", "price", "--epochs", 2, "--members", 1, "--storage", "kept.log", "--json")
+    words = (
+        "tune",
+        "houses.csv",
+        "--target",
+        "price",
+        "--epochs",
+        2,
+        "--members",
+        1,
+        "--storage",
+        "kept.log",
+        "--json",
+    )
     first = call(*words, "--trials", 1)
     assert first.exit_code == 0, first.output
     told = json.loads(first.stdout)

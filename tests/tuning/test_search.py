@@ -12,7 +12,7 @@ from thalweg.errors import ArgumentError, DataError, MissingPackageError, NameNo
 from thalweg.tuning import Float, search
 from thalweg.tuning import claims as claims_module
 from thalweg.tuning.claims import Claims, counted, origin
-from thalweg.tuning.studies import open_study
+from thalweg.tuning.studies import open_study, storage_at
 
 pytestmark = pytest.mark.needs("optuna")
 
@@ -205,20 +205,24 @@ class TestClaims:
     """Trials of a process that is gone."""
 
     @pytest.fixture
-    def study(self, tmp_path):
-        return open_study(str(tmp_path / "kept.log"), "search", False, {"space": ""})
+    def study(self, storage):
+        return open_study(storage, "search", False, {"space": ""})
 
     @pytest.fixture
-    def dead(self, study, monkeypatch):
+    def storage(self, tmp_path):
+        return storage_at(str(tmp_path / "kept.log"))
+
+    @pytest.fixture
+    def dead(self, study, storage, monkeypatch):
         """A trial of a process of this machine that is gone, with one of its values chosen."""
         monkeypatch.setattr(claims_module, "_this_process", lambda: "here 999999999:1")
-        trial = Claims(study, True).next()
+        trial = Claims(study, storage, True).next()
         trial.suggest_float("rate", 0.1, 0.2)
         monkeypatch.setattr(claims_module, "_this_process", lambda: "here 1:2")
         return trial
 
-    def test_it_is_repeated_with_its_values_and_counts_once(self, study, dead):
-        mine = Claims(study, True)
+    def test_it_is_repeated_with_its_values_and_counts_once(self, study, storage, dead):
+        mine = Claims(study, storage, True)
         mine.recover()
         again = mine.next()
         assert origin(again) == dead.number
@@ -228,18 +232,18 @@ class TestClaims:
         mine.recover()
         assert len(study.get_trials()) == 2
 
-    def test_what_is_given_back_waits_for_the_next(self, study):
-        mine = Claims(study, True)
+    def test_what_is_given_back_waits_for_the_next(self, study, storage):
+        mine = Claims(study, storage, True)
         trial = mine.next()
         mine.give_back(trial)
         assert origin(mine.next()) == trial.number
 
-    def test_another_machine_is_trusted_while_it_says_something(self, study, monkeypatch):
+    def test_another_machine_is_trusted_while_it_says_something(self, study, storage, monkeypatch):
         monkeypatch.setattr(claims_module, "_this_process", lambda: "there 7:1")
-        other = Claims(study, True)
+        other = Claims(study, storage, True)
         trial = other.next()
         monkeypatch.setattr(claims_module, "_this_process", lambda: "here 1:2")
-        mine = Claims(study, True)
+        mine = Claims(study, storage, True)
         assert not mine.recover(now=0.0)  # not known yet
         trial.set_user_attr("beat", 1)
         assert mine.recover(now=50.0)
@@ -260,33 +264,40 @@ def test_a_search_without_optuna_says_what_to_install(monkeypatch):
         quick()
 
 
+TABLE = {
+    "size": list(np.round(X[:60, 0].astype(float), 3)),
+    "kind": ["a" if one > 0 else "b" for one in X[:60, 1]],
+    "y": ["yes" if one else "no" for one in Y[:60]],
+}
+
+
 class TestTables:
     """tune_table: the same search over the settings of a table's network."""
 
-    TABLE = {
-        "size": list(np.round(X[:60, 0].astype(float), 3)),
-        "kind": ["a" if one > 0 else "b" for one in X[:60, 1]],
-        "y": ["yes" if one else "no" for one in Y[:60]],
-    }
-
     def test_the_usual_settings_are_tried_first_and_to_their_end(self):
         found = thalweg.tune_table(
-            self.TABLE, "y", {"units": [(4,), (128, 128)], "dropout": [0.0, 0.15]}, trials=3, epochs=2, members=1, verbose=0
+            TABLE,
+            "y",
+            {"units": [(4,), (128, 128)], "dropout": [0.0, 0.15]},
+            trials=3,
+            epochs=2,
+            members=1,
+            verbose=0,
         )
         assert found.trials[0].values == {"units": (128, 128), "dropout": 0.15}
         assert found.trials[0].ended == ""
         assert isinstance(found.model, thalweg.TableModel)
-        assert len(found.model.predict(self.TABLE, verbose=0)) == 60
+        assert len(found.model.predict(TABLE, verbose=0)) == 60
 
     def test_a_space_without_them_is_fine(self):
         space = {"units": [(3,)], "waves": [0]}
-        found = thalweg.tune_table(self.TABLE, "y", space, trials=1, epochs=1, members=1, verbose=0)
+        found = thalweg.tune_table(TABLE, "y", space, trials=1, epochs=1, members=1, verbose=0)
         assert found.values == {"units": (3,), "waves": 0}
 
     def test_bad_input_is_refused(self):
         with pytest.raises(NameNotFoundError, match="nobody takes"):
-            thalweg.tune_table(self.TABLE, "y", {"unit": [1]}, trials=1)
+            thalweg.tune_table(TABLE, "y", {"unit": [1]}, trials=1)
         with pytest.raises(ArgumentError, match="when it ends"):
-            thalweg.tune_table(self.TABLE, "y")
+            thalweg.tune_table(TABLE, "y")
         with pytest.raises(NameNotFoundError):
-            thalweg.tune_table(self.TABLE, "z", trials=1)
+            thalweg.tune_table(TABLE, "z", trials=1)

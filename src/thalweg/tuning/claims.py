@@ -48,11 +48,14 @@ class Claims:
     """Which trials of a study are this process's, and which are nobody's.
 
     Arguments:
-        shared: whether other processes may work on the study too.
+        storage: in which it is.
+        shared: whether other processes may work on it too.
     """
 
-    def __init__(self, study: Any, shared: bool) -> None:
+    def __init__(self, study: Any, storage: Any, shared: bool) -> None:
         self.study = study
+        self.storage = storage
+        self._study = storage.get_study_id_from_name(study.study_name)
         self.shared = shared
         self._mine: dict[int, Any] = {}  # by number
         self._beats = 0
@@ -68,7 +71,7 @@ class Claims:
             trial.set_user_attr(*next(iter(owner.items())))
         else:
             begun = module.create_trial(state=module.TrialState.RUNNING, user_attrs=owner)
-            trial = module.Trial(study, study._storage.create_new_trial(study._study_id, begun))
+            trial = module.Trial(study, self.storage.create_new_trial(self._study, begun))
         self._mine[trial.number] = trial
         return trial
 
@@ -85,7 +88,7 @@ class Claims:
     def give_back(self, trial: Any) -> None:
         """It was not brought to its end: another one with the same values waits from now on."""
         self.done(trial)
-        _repeat(self.study, trial._trial_id)
+        self._repeat(trial.number)
 
     def give_all_back(self) -> None:
         """What is still this process's when a search ends by an error."""
@@ -119,7 +122,7 @@ class Claims:
                 alive = self._is_alive(trial, now)
                 settled = settled and bool(alive)
                 if alive is False:
-                    _repeat(self.study, trial._trial_id)
+                    self._repeat(trial.number)
         return settled and not self.study.get_trials(deepcopy=False, states=(state.WAITING,))
 
     def _is_alive(self, trial: Any, now: float) -> bool | None:
@@ -135,29 +138,27 @@ class Claims:
             return True
         return False if now - before[1] > SILENT_SECONDS else None
 
-
-def _repeat(study: Any, trial_id: int) -> None:
-    """Give a trial up, and let one with the same values wait. Whoever is the first to give it up does this alone."""
-    module = optuna(".trial")
-    storage = study._storage
-    given = storage.get_trial(trial_id)
-    if given.state.is_finished():
-        return
-    storage.set_trial_user_attr(trial_id, VOID, GIVEN_UP)
-    try:
-        if not storage.set_trial_state_values(trial_id, state=module.TrialState.FAIL):
+    def _repeat(self, number: int) -> None:
+        """Give a trial up, and let one with its values wait. Whoever is the first to give it up does this alone."""
+        module, storage = optuna(".trial"), self.storage
+        place = storage.get_trial_id_from_study_id_trial_number(self._study, number)
+        given = storage.get_trial(place)
+        if given.state.is_finished():
             return
-    except (RuntimeError, KeyError):  # another process was quicker
-        return
-    study.add_trial(
-        module.create_trial(
+        storage.set_trial_user_attr(place, VOID, GIVEN_UP)
+        try:
+            if not storage.set_trial_state_values(place, state=module.TrialState.FAIL):
+                return
+        except (RuntimeError, KeyError):  # another process was quicker
+            return
+        again = module.create_trial(
             state=module.TrialState.WAITING,
             params=given.params,
             distributions=given.distributions,
             user_attrs={ORIGIN: origin(given), OWNER: given.user_attrs.get(OWNER, "")},
             system_attrs={"fixed_params": given.params},
         )
-    )
+        self.study.add_trial(again)
 
 
 def _lives(process: str) -> bool:

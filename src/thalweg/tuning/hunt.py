@@ -121,6 +121,7 @@ class Hunt:
 
     Arguments:
         study: Optuna's.
+        storage: in which it is.
         shared: whether its trials are kept where others, or a later search, find them.
         threads: of all trials together.
 
@@ -128,9 +129,11 @@ class Hunt:
         models: number -> model of the best trial of this process so far; empty where trials leave none.
     """
 
-    def __init__(self, plan: Plan, study: Any, shared: bool, limits: Limits, threads: int, verbose: Any) -> None:
+    def __init__(
+        self, plan: Plan, study: Any, storage: Any, shared: bool, limits: Limits, threads: int, verbose: Any
+    ) -> None:
         self.plan, self.study, self.limits, self.threads = plan, study, limits, threads
-        self.claims = Claims(study, shared)
+        self.claims = Claims(study, storage, shared)
         self.models: dict[int, Model] = {}
         self.interrupted = False
         self._best: float | None = None
@@ -158,7 +161,8 @@ class Hunt:
                     done, running = wait(running, LOOK_SECONDS, FIRST_COMPLETED) if running else _a_moment()
                     for future in done:
                         future.result()
-                    self.claims.beat()
+                    with self._lock:  # no trial ends between the look and the word
+                        self.claims.beat()
                     if self.limits.trials:
                         self._progress.update(self._done())
             except BaseException:
@@ -265,7 +269,7 @@ class Hunt:
         if why:
             trial.set_user_attr("why", why)
         if state_now == state.PRUNED and value is not None and math.isfinite(value):
-            reported = self.study._storage.get_trial(trial._trial_id).intermediate_values
+            reported = self.study.get_trials(deepcopy=False)[trial.number].intermediate_values
             if epochs not in reported:
                 trial.report(value, epochs)
         self.claims.done(trial)

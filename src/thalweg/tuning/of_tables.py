@@ -114,9 +114,15 @@ def tune_table(
         return None
 
     def again(values: Values, _: int) -> Model:
-        arguments = {"categorical": categorical, "numeric": numeric, "dates": dates, "ignore": ignore, "task": task}
-        dealt = {"validation": validation, "group": group, "time": time, "seed": seed}
-        size = {"epochs": epochs, "members": members, "settings": values, "threads": threads}
+        arguments: dict[str, Any] = {
+            "categorical": categorical,
+            "numeric": numeric,
+            "dates": dates,
+            "ignore": ignore,
+            "task": task,
+        }
+        dealt: dict[str, Any] = {"validation": validation, "group": group, "time": time, "seed": seed}
+        size: dict[str, Any] = {"epochs": epochs, "members": members, "settings": values, "threads": threads}
         return train(known.table, target, **arguments, **dealt, **size, verbose=0)
 
     metric = "val_accuracy" if classes else "val_loss"

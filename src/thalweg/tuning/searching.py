@@ -22,7 +22,7 @@ from thalweg.tuning.claims import origin
 from thalweg.tuning.found import SearchResult, trial_of
 from thalweg.tuning.hunt import Hunt, Limits, Plan, keeper
 from thalweg.tuning.space import Space, Values, parameters
-from thalweg.tuning.studies import Pruning, open_study, optuna, quiet
+from thalweg.tuning.studies import Pruning, open_study, optuna, quiet, storage_at
 
 __all__ = ["found_by", "require_an_end", "search"]
 
@@ -254,11 +254,12 @@ def found_by(
         began: when the call did, for its costs.
     """
     with quiet():
-        study = open_study(storage, name, plan.rises, told)
+        kept_at = storage_at(storage)
+        study = open_study(kept_at, name, plan.rises, told)
         study.pruner = plan.pruning.pruner
         if plan.first is not None:
             study.enqueue_trial(plan.space.kept(plan.first), skip_if_exists=True)
-        hunt = Hunt(plan, study, storage is not None, limits, threads, verbose)
+        hunt = Hunt(plan, study, kept_at, storage is not None, limits, threads, verbose)
         hunt.run()
         kept = study.best_trial
         model = hunt.models.get(kept.number)

@@ -16,7 +16,7 @@ import numpy as np
 from thalweg.errors import ArgumentError, MissingPackageError, StorageError
 from thalweg.tuning.space import Space
 
-__all__ = ["SAMPLERS", "Pruning", "open_study", "optuna", "quiet", "sampler_for"]
+__all__ = ["SAMPLERS", "Pruning", "open_study", "optuna", "quiet", "sampler_for", "storage_at"]
 
 SAMPLERS = ("tpe", "random", "grid", "cmaes")
 PRUNERS = ("halving", "hyperband", "median")
@@ -114,7 +114,7 @@ def _database(url: str) -> Any:
 
 
 def open_study(storage: Any, name: str, rises: bool, told: dict[str, str]) -> Any:
-    """The study of this name in the storage, or a new one.
+    """The study of this name in a storage of Optuna's, or a new one.
 
     Arguments:
         rises: whether larger values are better.
@@ -124,15 +124,14 @@ def open_study(storage: Any, name: str, rises: bool, told: dict[str, str]) -> An
     """
     module = optuna()
     direction = "maximize" if rises else "minimize"
-    kept = storage_at(storage)
     try:
-        study = module.create_study(storage=kept, study_name=name, load_if_exists=True, direction=direction)
+        study = module.create_study(storage=storage, study_name=name, load_if_exists=True, direction=direction)
         before = study.user_attrs.get(TOLD)
         if before is None:
             study.set_user_attr(TOLD, told)
     except OSError as error:
         raise StorageError(
-            f"the storage {storage!r} cannot be used",
+            "the storage cannot be used",
             expected="a file that may be read and written",
             got=error.strerror or str(error),
             fix="choose another file",
