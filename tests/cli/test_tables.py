@@ -113,7 +113,9 @@ class TestTrain:
             "train", "houses.csv", "--target", "price", "--test", tmp_path / "more.csv", *FEW, "-o", tmp_path / "m"
         )
         assert told.exit_code == 0, told.output
-        assert told.stdout.startswith("Judged by the 31 rows of more.csv.\nEqual to a row that is trained on: 1 of its rows.")
+        assert told.stdout.startswith(
+            "Judged by the 31 rows of more.csv.\nEqual to a row that is trained on: 1 of its rows."
+        )
         judged = call("evaluate", tmp_path / "m", "houses.csv")
         assert "trained on these very rows" in judged.stdout
 
