@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time as clock
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
@@ -23,6 +23,7 @@ from thalweg.tables import recipe
 from thalweg.tables.columns import schema_for, told
 from thalweg.tables.model import TableModel, combined
 from thalweg.tables.schema import Schema
+from thalweg.tables.settings import Settings
 from thalweg.tables.targets import Targets, find_targets
 from thalweg.training.progress import check_verbose
 from thalweg.training.time_limit import TimeLimit
@@ -51,6 +52,7 @@ def train(
     epochs: Count | None = None,
     time_limit: Annotated[float, In("(0, inf)")] | None = None,
     members: Count | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
     seed: Annotated[int, In("[0, 4294967296)")] = 0,
     threads: Count | None = None,
     callbacks: Any = None,
@@ -72,6 +74,7 @@ def train(
         group: a column; rows of one group are on one side of the split.
         time: a column; the validation rows are later than the others.
         epochs, members: how long, and how many networks whose predictions are averaged; chosen unless given.
+        settings: ``tables.Settings`` of the network and its training, or a mapping with some of them.
         time_limit: seconds after which training ends, with what is best then.
         threads: of all networks together.
         callbacks: a function that makes further callbacks for one network.
@@ -85,6 +88,7 @@ def train(
     Example: ``train("houses.csv", "price").save("houses.thalweg")``
     """
     began, verbose = clock.monotonic(), check_verbose(verbose)
+    settings = Settings.of(settings, epochs, members)
     table = opened(data)
     len(table)  # only now a file is read, and the types of its columns are certain
     targets = find_targets(table, target, task)
@@ -96,7 +100,7 @@ def train(
             for note in (*table.notes, *targets.notes):
                 print(note)
             schema.show()
-    plan = recipe.plan(schema, len(parts[0].train), epochs=epochs, members=members)
+    plan = recipe.plan(schema, len(parts[0].train), settings)
     seeds = np.random.SeedSequence(seed).generate_state(plan.members).tolist()
     networks = [plan.build(own) for own in seeds]
     given = _given(schema, targets, table, parts, plan)
