@@ -297,7 +297,7 @@ def _equal_rows(table: Table, other: Table) -> list[str]:
     count = len(evaluation.duplicates(table, other))
     if not count:
         return []
-    return [f"{count:,} of its rows are equal to a row that is trained on: the scores flatter."]
+    return [f"Equal to a row that is trained on: {count:,} of its rows. The scores flatter."]
 
 
 def _digest(table: Table) -> str:
