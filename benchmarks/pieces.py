@@ -4,7 +4,8 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Timer
 from time import sleep
@@ -24,11 +25,16 @@ READY_SECONDS, TIMEOUT_SECONDS = 60, 30  # for set-up and the first epoch; for a
 
 
 class Piece(NamedTuple):
-    """Some epochs of one peer."""
+    """Some epochs of one peer.
+
+    Attributes:
+        threads: of a peer that chooses how many it takes: how many steps were run on each number.
+    """
 
     seconds: float
     foreign: float | None
     loss: float
+    threads: Mapping[str, int] = {}
     epochs: int = 1
 
     @property
@@ -147,10 +153,12 @@ def figures_of(pieces: Sequence[Piece], steps: int) -> dict[str, Any]:
     """The median step of the pieces that nothing disturbed, if there are any."""
     calm = [piece for piece in pieces if not piece.disturbed]
     seconds = [piece.epoch_seconds / steps for piece in calm or pieces]
+    threads = sum((Counter(piece.threads) for piece in calm or pieces), Counter[str]())
     return {
         "seconds": statistics.median(seconds),
         "all": seconds,
         "pieces": len(pieces),
         "disturbed": len(pieces) - len(calm),
         "loss": pieces[-1].loss,
+        "threads": dict(threads),
     }

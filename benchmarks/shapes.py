@@ -27,6 +27,7 @@ from benchmarks.pieces import Trainer, figures_of, rounds
 from benchmarks.random_networks import network
 from benchmarks.runner import log
 from benchmarks.shapes_table import report
+from benchmarks.table import threads_taken
 from benchmarks.workloads import Workload
 
 DEFAULT_PEERS = (THALWEG, "jax_scan", "keras_jax", "torch_memory", "torch_channels_last")
@@ -103,7 +104,9 @@ def measure_row(seed: int, row: int, given: argparse.Namespace) -> dict[str, Any
     steps = workload.steps_per_epoch
     figures = {name: figures_of(each, steps) for name, each in pieces.items()}
     for name, each in figures.items():
-        log(f"  {name}: {1e3 * each['seconds']:.4g} ms a step, {each['pieces']} pieces, {each['disturbed']} disturbed")
+        threads = f", steps by threads: {threads_taken(each['threads'])}" if each["threads"] else ""
+        pieces_of = f"{each['pieces']} pieces, {each['disturbed']} disturbed"
+        log(f"  {name}: {1e3 * each['seconds']:.4g} ms a step, {pieces_of}{threads}")
     return {
         "seed": seed,
         "row": row,

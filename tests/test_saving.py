@@ -42,6 +42,19 @@ def test_registered_things_are_saved_and_loaded(tmp_path):
     assert saving.get_registered_name(np.float64.hex) == "hex"
 
 
+def test_names_of_classes(tmp_path):
+    model = thalweg.Sequential([layers.Input((4,)), layers.Dense(2, "softmax")])
+    model.class_names = ["cat", "dog"]
+    model.save(tmp_path / "m.thalweg")
+    again = thalweg.load_model(tmp_path / "m.thalweg")
+    assert again.class_names == ("cat", "dog")
+    judged = thalweg.evaluation.judge(again, np.eye(4, dtype="float32"), [0, 1, 0, 1], importance=False)
+    assert judged.classes == ("cat", "dog")
+    model.class_names = (1, 2)  # type: ignore[assignment]
+    with pytest.raises(ArgumentError, match="class_names"):
+        model.save(tmp_path / "m.thalweg")
+
+
 def test_a_registered_function_is_a_loss_and_a_metric():
     model = thalweg.Sequential([layers.Input((3,)), layers.Dense(1)])
     model.compile("sgd", "tests>off", metrics=["tests>off", "mae"])

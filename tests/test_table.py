@@ -57,3 +57,10 @@ def test_without_a_standard_output_nothing_is_wrong(monkeypatch):
 def test_a_subclass_says_what_its_table_is():
     with pytest.raises(NotImplementedError, match="Tabular has no table"):
         str(Tabular())
+
+
+def test_narrowed():
+    wide = Table("", ("what is done", "n", "more"), (("a" * 30, "1", "2"), ("short", "3", "4")))
+    assert str(wide.narrowed(31)).splitlines()[2] == "a" * 19 + "...  1     2"
+    assert str(wide.narrowed(26)).splitlines()[2:] == ["a" * 20 + "...  1", "short                    3"]
+    assert str(wide.narrowed(200)) == str(wide)

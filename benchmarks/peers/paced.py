@@ -38,12 +38,13 @@ class PacedClock(Clock):
         if self._left > 0:
             return
         seconds, own, busy = perf_counter() - self._start, process_time() - self._own, busy_seconds()
-        report = {"seconds": seconds, "foreign": foreign_seconds(self._busy, busy, own), "loss": float(losses[-1])}
+        foreign = foreign_seconds(self._busy, busy, own)
+        report = {"seconds": seconds, "foreign": foreign, "loss": float(losses[-1]), "threads": self.steps}
         print(json.dumps(report), flush=True)
         line = sys.stdin.readline()
         if not line:
             raise SystemExit
-        self._left = int(line)
+        self._left, self.steps = int(line), {}
         self._begin()
 
     def _begin(self) -> None:

@@ -8,6 +8,9 @@ from typing import Any
 
 from thalweg.fields import dataclass
 
+NARROWEST = 20
+"""Letters of the first column that stay where a table has to be narrow."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -29,9 +32,28 @@ class Table:
     rows: Sequence[Sequence[str]]
     left: int = 1
 
+    def narrowed(self, width: int) -> Table:
+        """The same in so many letters a line, as nearly as that goes: the cells of the first column are cut, and where
+        that is not enough, columns at the end are left out.
+        """
+        first, *others = self._widths()
+        narrowest = min(first, NARROWEST)
+        while others and narrowest + sum(others) + 2 * len(others) > width:
+            others.pop()
+        room = max(width - sum(others) - 2 * len(others), narrowest)
+        header, *rows = (
+            (name if len(name) <= room else f"{name[: room - 3]}...", *rest[: len(others)])
+            for name, *rest in (self.header, *self.rows)
+        )
+        return Table(self.title, header, rows, self.left)
+
+    def _widths(self) -> list[int]:
+        """Of each column."""
+        return [max(map(len, column)) for column in zip(self.header, *self.rows, strict=True)]
+
     def __str__(self) -> str:
         lines = [list(self.header), *map(list, self.rows)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        widths = self._widths()
         text = ["  ".join(_padded(cells, widths, self.left)).rstrip() for cells in lines]
         rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
         return "\n".join([*([self.title] if self.title else []), text[0], rule, *text[1:]])

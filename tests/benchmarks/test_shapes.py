@@ -170,12 +170,13 @@ def test_a_row_at_the_memory_bound_does_not_fall_short():
 
 
 def test_disturbed_pieces_count_only_if_there_are_no_others():
-    calm, disturbed = Piece(2.0, 0.0, 0.7, epochs=2), Piece(9.0, 3.0, 0.6)
+    calm, disturbed = Piece(2.0, 0.0, 0.7, {"2": 20}, epochs=2), Piece(9.0, 3.0, 0.6, {"1": 10})
     assert figures_of([disturbed, calm, disturbed], 10) == {
         "seconds": 0.1,
         "all": [0.1],
         "pieces": 3,
         "disturbed": 2,
         "loss": 0.6,
+        "threads": {"2": 20},
     }
     assert figures_of([disturbed], 10)["seconds"] == 0.9

@@ -76,6 +76,7 @@ class TestFolders:
             ["photos/left/000.png", "left"],
         ]
         assert "broken.png" in seen.stderr
+        assert thalweg.load_model("photos.thalweg").class_names == ("left", "right")
 
     def test_other_pictures_are_judged_as_a_whole_by_the_names_of_their_classes(self, photos, tmp_path):
         call("train", "photos", *FEW)

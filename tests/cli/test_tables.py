@@ -3,6 +3,8 @@
 import csv
 import json
 import re
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +13,9 @@ from typer.testing import CliRunner
 import thalweg
 from thalweg.cli import app as cli
 from thalweg.cli import data as cli_data
-from thalweg.cli import tables
+from thalweg.cli import saving, tables
 from thalweg.data.tables.opening import open_table
+from thalweg.errors import StorageError
 from thalweg.evaluation import hold_out
 
 TOWNS = ("Ulm", "Bonn", "Kiel")
@@ -81,6 +84,26 @@ class TestTrain:
         model = thalweg.load_model("towns.thalweg")
         assert model.schema["year"].kind == "left out"
         assert model.predict({"size": 50.0, "price": 160.0, "id": "x"}).shape == (1, 3)
+
+    def test_what_cannot_be_written_is_kept_elsewhere(self, trained, tmp_path, monkeypatch):
+        model, original = thalweg.load_model("houses.thalweg"), thalweg.Model.save
+
+        def full(self, path, overwrite=True):
+            if "full" in str(path):
+                raise StorageError("cannot write", expected="room", got="No space left", fix="make room")
+            original(self, path, overwrite)
+
+        monkeypatch.setattr(thalweg.Model, "save", full)
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        with pytest.raises(StorageError, match="the model is in") as said:
+            saving.save(model, tmp_path / "full" / "m.thalweg")
+        (rescued,) = tmp_path.glob("thalweg-*/m.thalweg")
+        assert repr(str(rescued)) in said.value.fix
+        assert thalweg.load_model(rescued).schema == model.schema
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+        (tmp_path / "full").mkdir()
+        with pytest.raises(StorageError, match="make room"):
+            saving.save(model, tmp_path / "full" / "m.thalweg")
 
     def test_a_file_to_judge_by(self, trained, tmp_path):
         houses(tmp_path / "more.csv", 30, seed=1)
@@ -193,6 +216,26 @@ class TestPredict:
         monkeypatch.setattr(tables, "CHUNK", 50)
         assert call("predict", "houses.thalweg", "houses.csv", "-o", "-", "--interval", 0.9).stdout == whole
 
+    def test_the_same_intervals_as_in_python(self, trained):
+        written = call("predict", "houses.thalweg", "houses.csv", "--interval", 0.8).stdout
+        rows = list(csv.DictReader(written.splitlines()))
+        low, high = thalweg.load_model("houses.thalweg").predict_interval("houses.csv", 0.8)
+        for name, bound in (("prediction_low", low), ("prediction_high", high)):
+            np.testing.assert_array_equal(np.array([row[name] for row in rows], np.float32), bound[:, 0])
+
+    def test_what_was_never_seen_is_counted(self, trained, tmp_path):
+        (tmp_path / "new.csv").write_text(Path("houses.csv").read_text().replace(",Ulm,", ",Atlantis,", 7))
+        result = call("predict", "houses.thalweg", tmp_path / "new.csv", "-o", tmp_path / "out.csv")
+        assert result.stderr.endswith("new.csv: 7 of the 120 values of 'town' were never seen in training.\n")
+        quiet = call("predict", "houses.thalweg", tmp_path / "new.csv", "-o", tmp_path / "out.csv", "-q")
+        assert quiet.stderr == ""
+
+    def test_lines_of_json_to_standard_output(self, trained):
+        lines = call("predict", "houses.thalweg", "houses.csv", "--json").stdout.splitlines()
+        told = [json.loads(line)["prediction"] for line in lines]
+        expected = thalweg.load_model("houses.thalweg").predict("houses.csv", verbose=0)
+        np.testing.assert_array_equal(np.array(told, np.float32), expected[:, 0])
+
     def test_parquet_by_its_ending(self, trained, tmp_path):
         call("predict", "houses.thalweg", "houses.csv", "-o", tmp_path / "out.parquet")
         np.testing.assert_array_equal(
@@ -221,9 +264,10 @@ class TestPredict:
         assert "to fix:" in result.stderr
 
     def test_a_column_that_is_missing(self, trained, tmp_path):
-        (tmp_path / "a.csv").write_text("sise,year,id,town\n50.5,1999,a,Ulm\n")
+        (tmp_path / "a.csv").write_text("sise,id,town\n50.5,a,Ulm\n")
         result = call("predict", "houses.thalweg", tmp_path / "a.csv")
         assert result.exit_code == 2
+        assert "no 'size', 'year'; there are" in result.stderr
         assert "did you mean 'sise'" in result.stderr
 
 
@@ -292,8 +336,9 @@ def test_the_rows_held_out_are_those_that_hold_out_gives(trained):
 
 
 def test_a_file_that_knows_nothing_of_its_table(trained, tmp_path):
-    """As Model.save writes it: it is judged and predicts; only what training had measured is missing."""
+    """As Model.save writes it: it is judged and predicts; only what training had measured may be missing."""
     model = thalweg.load_model("houses.thalweg")
+    model.conformal = None
     model.save(tmp_path / "m")
     assert tables.Kept.read(tmp_path / "m") == tables.Kept()
     result = call("predict", tmp_path / "m", "houses.csv", "--interval", 0.9)

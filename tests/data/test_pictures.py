@@ -33,6 +33,17 @@ def test_grey_pictures_of_one_size_come_as_they_are(tmp_path):
     assert read_back.broken == {}
 
 
+def test_large_ones_go_to_several_threads_with_the_same_result(tmp_path, monkeypatch):
+    paths = [save(tmp_path / f"{number}.png", GREY + np.uint8(number)) for number in range(6)]
+    alone = read(*paths)
+    monkeypatch.setattr(pictures, "SMALL_SECONDS", 0)
+    monkeypatch.setattr(pictures, "TOGETHER", 2)
+    done = []
+    together = pictures.decode(pictures.look(paths), Form(6, 8, 1), lambda *counts: done.append(counts))
+    np.testing.assert_array_equal(together.images, alone.images)
+    assert done == [(number, 6) for number in range(1, 7)]
+
+
 def test_among_colours_grey_gets_three_channels_and_it_is_said(tmp_path):
     found = pictures.look([save(tmp_path / "a.png", COLOURS), save(tmp_path / "b.png", GREY)])
     form = found.form()

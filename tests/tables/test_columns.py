@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from tests.tables.houses import houses
 
+from thalweg.data.tables.opening import open_table
 from thalweg.errors import ArgumentError, DataError, NameNotFoundError
 from thalweg.tables import Schema, understand
+from thalweg.tables.targets import find_targets
 
 
 def schema(columns, target, **options):
@@ -46,6 +48,13 @@ class TestKinds:
             "gone": "no value in any row",
             "kind": "as told",
         }
+
+    def test_many_for_one_reason_share_a_line(self):
+        border = {f"pixel{number}": np.zeros(30, int) for number in range(69)}
+        y = np.random.default_rng(0).normal(size=30)
+        lines = str(schema({"first": y + 1, **border, "last": y + 2, "y": y}, "y")).splitlines()
+        assert lines[1] == "71 columns: 2 number, 69 left out"
+        assert [line.split("  ")[0] for line in lines[4:]] == ["first", "pixel0 and 68 more", "last"]
 
     def test_a_constant_with_gaps_says_something(self):
         assert one(np.array(["yes", None] * 20, object)).kind == "category"
@@ -148,6 +157,28 @@ class TestTask:
         assert (found.task, found.targets) == ("multitarget", ("y", "z"))
         np.testing.assert_allclose(found.scales, [random[:, 1].std(), 10 * random[:, 2].std()])
 
+    def test_a_class_seen_once_is_said(self):
+        table = open_table({"y": np.array(["a", "b"] * 20 + ["c"], object)})
+        assert find_targets(table, "y").notes == ("there is a single row to learn from of 'c'",)
+
+    def test_several_with_two_values(self):
+        table = open_table({"y": np.arange(50) % 2, "z": np.arange(50) / 7, "w": np.arange(50) % 3 == 1})
+        assert find_targets(table, ["y", "z"]).notes == (
+            "of 'y' there are two values each: of several targets they are taken as amounts, and what is told is about "
+            "the share of the upper one",
+        )
+        assert find_targets(table, ["y", "w"]).pairs == ("y", "w")
+        assert find_targets(table, ["z"]).notes == ()
+
+    @pytest.mark.parametrize(
+        ("targets", "task"),
+        [(["kind", "town"], None), (["price", "kind"], None), (["price", "size"], "classification")],
+    )
+    def test_several_targets_of_which_one_is_no_amount(self, targets, task):
+        with pytest.raises(DataError, match="only if all of them are amounts") as said:
+            schema(houses(), targets, task=task)
+        assert "train a model for each" in said.value.fix
+
 
 class TestErrors:
     def test_an_unknown_target_has_near_names(self):
@@ -215,3 +246,28 @@ def test_a_schema_from_a_damaged_file_is_refused():
     ):
         with pytest.raises(ArgumentError):
             Schema.from_dict(bad)
+
+
+class TestTextThatIsToldToBeNumbersOrDates:
+    AMOUNT = np.array([f"{number}.5" if number % 10 else "n.k." for number in range(60)], object)
+    WHEN = np.array([f"2020-01-{1 + number % 28:02}" if number % 6 else "soon" for number in range(60)], object)
+
+    def test_what_is_none_is_counted_said_and_missing(self):
+        found = one(self.AMOUNT, numeric=["a"])
+        assert (found.kind, found.type, found.missing, found.low, found.high) == ("number", "text", 0.1, 1.5, 59.5)
+        assert found.reason == "as told; 6 values are none and count as missing, for example 'n.k.'"
+        encoded = found.encoding.array(self.AMOUNT)
+        assert np.isnan(encoded).sum() == 6
+        assert found.encoding.value("n.k.") != found.encoding.value("n.k.")
+
+    def test_dates(self):
+        found = one(self.WHEN, dates=["a"])
+        assert (found.kind, found.missing) == ("date", 10 / 60)
+        assert "10 values are none" in found.reason
+
+    def test_numbers_as_text_without_a_word_among_them(self):
+        assert one(np.array(["1", "2", None] * 10, object), numeric=["a"]).reason == "as told"
+
+    def test_where_most_are_none_it_is_an_error(self):
+        with pytest.raises(DataError, match="60 of 60 values that are none"):
+            one(self.WHEN, numeric=["a"])

@@ -6,7 +6,7 @@ from tests.tables.houses import houses
 
 import thalweg
 from thalweg.data.tables.opening import open_table
-from thalweg.errors import DataError, NameNotFoundError
+from thalweg.errors import ArgumentError, DataError, NameNotFoundError
 from thalweg.tables import TableModel, TableNotice, train
 from thalweg.tables.targets import find_targets
 from thalweg.tables.training import deal_rows
@@ -194,7 +194,7 @@ class TestRawRows:
             assert np.isfinite(regression.predict(new)).all()
         assert [str(one.message) for one in said] == [
             "the table: 'size' is missing in all rows; in training it was in 12%",
-            "the table: 100% of the values of 'town' were never seen in training",
+            "the table: 300 of the 300 values of 'town' were never seen in training",
         ]
 
     def test_infinite_numbers_count_as_missing(self, regression):
@@ -227,6 +227,23 @@ class TestRawRows:
         assert again.evaluate(DATA, verbose=0)[0] != before
 
 
+def test_a_reader_that_has_gone_costs_no_training(monkeypatch):
+    class Closed:
+        encoding = "utf-8"
+
+        def write(self, text):
+            raise BrokenPipeError
+
+        def flush(self):
+            raise BrokenPipeError
+
+        def isatty(self):
+            return False
+
+    monkeypatch.setattr("sys.stdout", Closed())
+    assert train(DATA, "price", epochs=1, members=1, seed=0).schema.targets == ("price",)
+
+
 class TestFiles:
     def test_the_same_bits_after_saving_and_loading(self, regression, classes, tmp_path):
         for model in (regression, classes):
@@ -235,6 +252,25 @@ class TestFiles:
             assert isinstance(again, TableModel)
             assert again.schema == model.schema
             np.testing.assert_array_equal(again.predict(DATA), model.predict(DATA))
+
+    def test_intervals_from_held_out_rows(self, regression, tmp_path):
+        with pytest.raises(DataError, match="how far its predictions are off"):
+            regression.predict_interval(DATA)
+        held_out = houses(rows=80, seed=5)
+        held_out["price"][3] = np.nan
+        known = regression.conform(held_out)
+        assert known.rows == 79
+        low, high = regression.predict_interval(DATA, 0.8)
+        predictions = regression.predict(DATA)
+        np.testing.assert_array_equal((low, high), known.interval(predictions, 0.8))
+        regression.save(tmp_path / "m.thalweg")
+        again = thalweg.load_model(tmp_path / "m.thalweg").predict_interval(DATA, 0.8)
+        np.testing.assert_array_equal(again, (low, high))
+        regression.conformal = None
+
+    def test_no_intervals_of_classes(self, classes):
+        with pytest.raises(ArgumentError, match="for predictions of numbers"):
+            classes.conform(DATA)
 
     def test_copies_and_pickles_too(self, classes):
         import copy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -12,7 +13,7 @@ from thalweg.cli import data as kinds
 from thalweg.cli import machine, networks
 from thalweg.cli.codes import FAILED
 from thalweg.cli.options import ExecutorName, ModelFile, Threads
-from thalweg.cli.reporting import reports_errors
+from thalweg.cli.reporting import fitted, reports_errors, terminal_width
 
 ModelOrName = Annotated[
     str, typer.Argument(metavar="MODEL", help="A file that train wrote, or mnist: the network that train mnist makes.")
@@ -83,11 +84,18 @@ def profile(
         x, y = kinds.images_of(data or model).cut().train
     else:
         x, y = numdiff.random_data(net, 4 * (batch_size or 128), seed=0)
-    typer.echo(str(net.profile(x, y, batch_size, what=what, threads=threads, seconds=seconds)))
+    found = net.profile(x, y, batch_size, what=what, threads=threads, seconds=seconds)
+    width = terminal_width()
+    if width is None:
+        typer.echo(str(found))
+        return
+    tasks, layers = found.table(), found.layers_table()
+    title = fitted(tasks.title)
+    typer.echo("\n".join([title, str(replace(tasks, title="").narrowed(width)), "", str(layers.narrowed(width))]))
 
 
 @reports_errors
 def info() -> None:
     """Print versions, the processor and its vectors, threads, and the cache of compiled code."""
     for name, value in machine.facts().items():
-        typer.echo(f"{name + ':':<10} {value}")
+        typer.echo(fitted(f"{name + ':':<10} {value}", indent=11))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from thalweg import callbacks, evaluation
-from thalweg.cli import kept, networks
+from thalweg.cli import kept, networks, saving
 from thalweg.cli.data import Images, Part, Pile
 from thalweg.cli.kept import Kept
 from thalweg.cli.options import Common
@@ -60,6 +60,7 @@ def train(
     net.compile(
         networks.optimizer(options.optimizer or "adam", options.learning_rate), networks.LOSS, metrics=["accuracy"]
     )
+    net.class_names = data.class_names
     networks.choose_executor(net, common.executor)
     history = net.fit(
         *data.train,
@@ -69,7 +70,7 @@ def train(
         threads=common.threads,
         verbose=teller.verbose,
     )
-    net.save(common.output)
+    saving.save(net, common.output)
     kept.keep(common.output, data)
     if common.report is not None:
         judgement(net, data.test, data.class_names, data.test_names, str(common.output)).write(common.report)
@@ -125,27 +126,27 @@ def evaluate(net: Model, known: Kept, data: Images | Pile, name: str, report: Pa
         cut = data.cut()
         (x, y), names = cut.test, cut.test_names
     notes = [f"{len(x):,} images" + (", those of them that train held out" if held else "") + "."]
-    part = x, _renumbered(y, data, known)
-    found = judgement(net, part, known.classes or data.class_names, names, f"{name} on {data.name}", notes)
+    part = x, _renumbered(y, data, net.class_names)
+    found = judgement(net, part, net.class_names or data.class_names, names, f"{name} on {data.name}", notes)
     if report is not None:
         found.write(report)
     teller.show(found, held=held)
 
 
-def _renumbered(y: np.ndarray, data: Images | Pile, known: Kept) -> np.ndarray:
-    """The classes as the network counts them, by their names."""
-    if not known.classes or data.class_names == known.classes:
+def _renumbered(y: np.ndarray, data: Images | Pile, known: Sequence[str]) -> np.ndarray:
+    """The classes as the network counts them, by their names, if these are known."""
+    if not known or data.class_names == tuple(known):
         return y
     present = [data.class_names[number] for number in np.unique(y)]
-    strange = [name for name in present if name not in known.classes]
+    strange = [name for name in present if name not in known]
     if strange:
         raise DataError(
             "the network has not learned some of these classes",
-            expected=listed(known.classes),
+            expected=listed(known),
             got=listed(strange),
             fix="leave their images out, or train with them",
         )
-    places = [known.classes.index(name) if name in known.classes else 0 for name in data.class_names]
+    places = [known.index(name) if name in known else 0 for name in data.class_names]
     return np.asarray(np.array(places)[y])
 
 
@@ -159,7 +160,7 @@ def predict(net: Model, known: Kept, files: Sequence[Path], invert: bool, output
         if told:
             print(told, file=sys.stderr)
     probabilities = net.predict(x, verbose=0)
-    names = [known.class_name(number) for number in range(probabilities.shape[1])]
+    names = _class_names(net, probabilities.shape[1])
     if output is not None:
         columns = {f"probability_{name}": probabilities[:, number] for number, name in enumerate(names)}
         seen = np.array(names, object)[probabilities.argmax(1)]
@@ -176,6 +177,11 @@ def predict(net: Model, known: Kept, files: Sequence[Path], invert: bool, output
             ]
         },
     )
+
+
+def _class_names(net: Model, count: int) -> list[str]:
+    """What the classes are called; their numbers where they have no names."""
+    return [*net.class_names[:count], *map(str, range(len(net.class_names), count))]
 
 
 def table(images: Sequence[str], names: Sequence[str], probabilities: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""What a network's file knows of the images that it was trained on: their classes' names, and how bright they were.
+"""What a network's file knows of the images that it was trained on: how bright they were, and which they were.
 
 A network that learned white digits on black sees something in a black digit on white paper too, often with certainty.
 """
@@ -28,7 +28,7 @@ def keep(path: Path, data: Images) -> None:
     highest = 255.0 if x.dtype == np.uint8 else float(x.max(initial=0.0))
     full = next((usual for usual in (1.0, 255.0) if highest <= usual), highest)
     mean = round(float(x.mean(dtype=np.float64)) / full, 4)
-    known = {"mean": mean, "full": full, "classes": data.class_names, "digest": data.digest}
+    known = {"mean": mean, "full": full, "digest": data.digest}
     arrays, strings = safetensors.read(path)
     safetensors.write(path, arrays, {**strings, KEY: json.dumps(known)})
 
@@ -40,18 +40,12 @@ class Kept:
     Attributes:
         mean: on average, as a share of the highest value.
         full: the highest value.
-        classes: the names of the classes; empty where nothing is known.
         digest: of the images of which some were held out.
     """
 
     mean: float = 0.5
     full: float = 255.0
-    classes: tuple[str, ...] = ()
     digest: str = ""
-
-    def class_name(self, number: int) -> str:
-        """Of a class; its number where it has none."""
-        return self.classes[number] if number < len(self.classes) else str(number)
 
     def fitted(self, images: np.ndarray) -> np.ndarray:
         """Images of bytes as numbers up to the highest value that the network was trained on."""
@@ -81,7 +75,6 @@ def kept(path: Path) -> Kept:
     _, strings = safetensors.read(path)
     try:
         known = json.loads(strings.get(KEY, "{}"))
-        classes = tuple(str(name) for name in known.get("classes", ()))
-        return Kept(float(known["mean"]), float(known["full"]), classes, str(known.get("digest", "")))
+        return Kept(float(known["mean"]), float(known["full"]), str(known.get("digest", "")))
     except (ValueError, TypeError, KeyError, AttributeError):
         return Kept()

@@ -56,6 +56,6 @@ def predict(
     net = thalweg.load_model(model, compile=False)
     networks.choose_executor(net, executor)
     if isinstance(net, TableModel):
-        tables.predict(net, tables.Kept.read(model), files, output, interval, keep or (), query, teller)
+        tables.predict(net, files, output, interval, keep or (), query, teller)
     else:
         images.predict(net, kept(model), [Path(file) for file in files], invert, output, teller)

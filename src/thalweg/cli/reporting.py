@@ -16,6 +16,7 @@ import typer
 
 from thalweg.cli.codes import FAILED, INTERRUPTED, MISUSED
 from thalweg.errors import ArgumentError, NameNotFoundError, StorageError, ThalwegError
+from thalweg.table import Table
 from thalweg.training.progress import Counter
 
 MOST_COLUMNS = 100
@@ -71,6 +72,19 @@ def _ended(error: ThalwegError, status: int) -> typer.Exit:
     return typer.Exit(status)
 
 
+def terminal_width() -> int | None:
+    """Columns of the terminal that standard output is; None if it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+
+
+def fitted(sentence: str, indent: int = 0) -> str:
+    """A sentence, on a terminal in lines that fit it. Arguments: how far further lines go in."""
+    width = terminal_width()
+    if width is None:
+        return sentence
+    return textwrap.fill(sentence, min(width, MOST_COLUMNS), subsequent_indent=" " * indent)
+
+
 class Teller:
     """Says what a command does on its way, where that is wanted and possible: nothing is lost because nobody listens.
 
@@ -109,8 +123,19 @@ class Teller:
 
     def note(self, sentence: str) -> None:
         """A sentence on the way; on a terminal in lines that fit it."""
-        wide = sys.stdout is None or not sys.stdout.isatty()
-        self.say(sentence if wide else textwrap.fill(sentence, min(shutil.get_terminal_size().columns, MOST_COLUMNS)))
+        self.say(fitted(sentence))
+
+    def table(self, table: Table) -> None:
+        """A table on the way, drawn on a terminal."""
+        if not self.silent:
+            with contextlib.suppress(OSError):
+                table.show()
+
+    def aside(self, sentence: str) -> None:
+        """A sentence about the data beside a result that may go to standard output itself: on standard error."""
+        if not self.silent:
+            with contextlib.suppress(OSError):
+                typer.echo(f"Note: {sentence}", err=True)
 
     def show(self, found: Shown, **further: Any) -> None:
         """A result that draws itself on a terminal. Raises OSError."""

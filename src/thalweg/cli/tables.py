@@ -12,16 +12,18 @@ from typing import Any
 import numpy as np
 
 from thalweg import evaluation, tables
+from thalweg.cli import saving
 from thalweg.cli.options import Common
 from thalweg.cli.reporting import Teller
 from thalweg.data import safetensors
 from thalweg.data.tables.opening import open_table
 from thalweg.data.tables.table import Table
 from thalweg.data.tables.writing import TableWriter
-from thalweg.errors import ArgumentError, DataError
+from thalweg.errors import ArgumentError
 from thalweg.evaluation import Conformal, HeldOut, Judgement
 from thalweg.fields import dataclass
 from thalweg.tables import TableModel
+from thalweg.tables.oddities import Oddities
 from thalweg.tables.targets import find_targets
 
 KEY = "thalweg.table"
@@ -58,19 +60,17 @@ class Kept:
     Attributes:
         digest: of that table, to know it again.
         share, group, time: how rows of it were held out; share 0 if none were.
-        conformal: the errors on rows that were held out, as ``Conformal`` writes them; None for classes.
     """
 
     digest: str = ""
     share: float = 0.0
     group: str | None = None
     time: str | None = None
-    conformal: dict[str, Any] | None = None
 
     def write(self, path: Path) -> None:
         """Into a model's file."""
         arrays, strings = safetensors.read(path)
-        known = {name: getattr(self, name) for name in ("digest", "share", "group", "time", "conformal")}
+        known = {name: getattr(self, name) for name in ("digest", "share", "group", "time")}
         safetensors.write(path, arrays, {**strings, KEY: json.dumps(known)})
 
     @classmethod
@@ -127,10 +127,11 @@ def train(
         executor=common.executor,
     )
     seconds = clock.monotonic() - began
-    model.save(output)
-    conformal = None if model.schema.is_of_classes else _conformal(model, judged_by)
-    known = Kept(_digest(table), 0.0 if other is not None else share, options.group, options.time, conformal)
-    known.write(output)
+    saving.save(model, output)
+    if not model.schema.is_of_classes:
+        model.conform(judged_by)
+        saving.save(model, output)
+    Kept(_digest(table), 0.0 if other is not None else share, options.group, options.time).write(output)
     judgement = evaluation.judge(
         model, judged_by, rows=rows, name=str(output), notes=sentences, importance=report is not None
     )
@@ -138,7 +139,7 @@ def train(
         judgement = judgement.with_sections(_baselines(model, trained_on, judged_by, seconds, common))
     for section in judgement.sections:
         if section.key in ("scores", "baselines"):
-            teller.say(str(section.table()))
+            teller.table(section.table())
             for sentence in section.sentences():
                 teller.note(sentence)
     _write_report(judgement, report, teller)
@@ -163,8 +164,7 @@ def evaluate(
             notes += held.sentences()
         else:
             notes.append("The model was trained on these very rows: the scores flatter.")
-    conformal = None if known.conformal is None else Conformal.from_dict(known.conformal)
-    judgement = evaluation.judge(model, table, rows=rows, name=f"{name} on {source}", notes=notes, conformal=conformal)
+    judgement = evaluation.judge(model, table, rows=rows, name=f"{name} on {source}", notes=notes)
     _write_report(judgement, report, teller)
     teller.show(judgement)
 
@@ -181,7 +181,6 @@ def held_again(model: TableModel, table: Table, known: Kept) -> HeldOut:
 
 def predict(
     model: TableModel,
-    known: Kept,
     sources: Sequence[str],
     output: str | None,
     interval: float | None,
@@ -193,16 +192,21 @@ def predict(
 
     Raises: ThalwegError; OSError if the predictions cannot be written.
     """
-    conformal = _interval(model, known, interval)
+    conformal = None if interval is None else model.known_errors()
     count = 0
-    with TableWriter(output or "-") as writer:
+    with TableWriter(output or "-", "json" if teller.as_json else "csv") as writer:
         for source in sources:
             table = _opened(model, source, query)
+            model.require_columns(table)
+            odd = Oddities(model.schema)
             for begin, piece in _pieces(model, table):
+                odd.add(piece)
                 said = columns(model, model.predict(piece, verbose=0), conformal, interval or 0.0)
                 rows = slice(begin, begin + CHUNK)
                 writer.write({**{name: table.values(name, rows) for name in keep}, **said})
                 count += len(next(iter(said.values())))
+            for sentence in odd.sentences(above=0):
+                teller.aside(f"{source}: {sentence}.")
     if output not in (None, "-"):
         teller.result(f"{count:,} predictions written to {output}", {"rows": count, "output": output})
 
@@ -234,26 +238,6 @@ def _pieces(model: TableModel, table: Table) -> Iterator[tuple[int, dict[str, np
         begin += CHUNK
     if not begin:
         yield 0, table.encoded(model.schema.encodings())
-
-
-def _interval(model: TableModel, known: Kept, interval: float | None) -> Conformal | None:
-    if interval is None:
-        return None
-    if model.schema.is_of_classes:
-        raise ArgumentError(
-            "--interval is for predictions of numbers",
-            expected="a model of numbers",
-            got=f"a model of the classes {', '.join(map(str, model.schema.classes[:5]))}",
-            fix="leave it out: the probabilities say how sure the model is",
-        )
-    if known.conformal is None:
-        raise DataError(
-            "the model's file does not say how far its predictions are off",
-            expected="a model that thalweg train has written, which held rows out",
-            got="a model without errors on held-out rows",
-            fix="train it with thalweg train",
-        )
-    return Conformal.from_dict(known.conformal)
 
 
 def _no_target(table: Table) -> list[str]:
@@ -293,12 +277,6 @@ def _equal_rows(table: Table, other: Table) -> list[str]:
 def _digest(table: Table) -> str:
     """A few letters that tell these rows from others."""
     return hashlib.blake2b(np.ascontiguousarray(table.hashes()).tobytes(), digest_size=8).hexdigest()
-
-
-def _conformal(model: TableModel, table: Table) -> dict[str, Any]:
-    truth = model.encoded_target(table)
-    rows = np.flatnonzero(np.isfinite(truth).all(1))
-    return Conformal.of(truth[rows], model.predict(table.take(rows), verbose=0)).to_dict()
 
 
 def _baselines(

@@ -245,13 +245,14 @@ def judge(
         x: an array (rows, columns), a table of numbers, or a mapping of arrays, as the model takes it. Of other
             shapes, images say, columns have no meaning and are left out. For a model that takes tables: raw rows, with
             their targets; rows without are left out.
-        y, classes, targets: as for ``judge_predictions``; a model that takes tables knows them.
+        y, classes, targets: as for ``judge_predictions``; a model that takes tables knows them, and one with
+            ``class_names`` its classes.
         names: of the columns of one array.
         by: a column: the scores of each of its values.
         groups: one value per row, of a table also the name of its column: as for ``judge_predictions``.
         importance: whether to measure what each column is worth to the model.
         dependence: of so many columns it is shown how the predictions go with them, the most important first.
-        name, rows, notes, conformal, seed: as for ``judge_predictions``.
+        name, rows, notes, conformal, seed: as for ``judge_predictions``; a TableModel may know its own errors.
 
     Raises: as ``judge_predictions``, and what the model raises for such rows.
     """
@@ -265,9 +266,11 @@ def judge(
             groups = as_text(own.table.values(own.table.require(groups)))
         numbers = own.rows if rows is None else np.asarray(rows)[own.rows]
         columns, known, shown, notes = own.columns, own.known, own.shown, (*notes, *own.notes)
+        conformal = model.conformal if conformal is None else conformal
     else:
         columns = columns_of(x, names)
-        known = answers(y, predict(columns.inputs), classes=classes, targets=targets)
+        named = classes if classes is not None else getattr(model, "class_names", None) or None
+        known = answers(y, predict(columns.inputs), classes=named, targets=targets)
         shown = {column: columns.shown(column) for column in columns.places}
         numbers = rows
     return judged(

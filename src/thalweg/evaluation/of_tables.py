@@ -35,6 +35,7 @@ class TakesTables(Protocol):
     """What is asked of a model; ``tables.TableModel`` is one."""
 
     schema: Any
+    conformal: Any
 
     def opened(self, data: Any) -> Table:
         """The raw rows as a table."""

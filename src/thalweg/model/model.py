@@ -77,6 +77,7 @@ class Model:
         history: the History of the last ``fit``.
         runner: how the layers are connected, what runs them, and with what state; see ``thalweg.model.runner``.
         has_own_name: whether it was given its name, and does not get another one among layers.
+        class_names: what the classes are called whose probabilities it gives, in their order; files keep them. Set it.
 
     Raises: GraphError if an output does not come from the inputs.
     """
@@ -109,6 +110,7 @@ class Model:
         self.runner.find_own = lambda: own.steps_of(self, Model)
         self.history: History | None = None
         self.has_own_name = name is not None
+        self.class_names: Sequence[str] = ()
         self._trainable: bool = check_value(owner, "trainable", bool, trainable)
         self._nested: Nested | None = None  # what this model is in others
         self._body = None

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from thalweg.checks import check_value
 from thalweg.errors import ArgumentError, NameNotFoundError
 from thalweg.model.compiled import Trained
 from thalweg.model.description import bad_entry
@@ -24,6 +25,8 @@ NAMED = "named"
 """In descriptions: whether the name was given, so that the model keeps it as a layer of others; yes unless said."""
 LATER = {"TableModel": "thalweg.tables"}
 """Classes of models that stand further down, and are loaded when a file names them: name -> module."""
+CLASS_NAMES = "class_names"
+"""In descriptions: what the classes are called; none unless said."""
 OWN_STEPS = "own_steps"
 """In descriptions: that the class of the model says itself what a step does, and cannot be left out."""
 
@@ -46,6 +49,9 @@ def description(model: Model) -> dict[str, Any]:
     described = {"class_name": class_name(type(model)), "config": model.file_config()}
     if not model.has_own_name:
         described[NAMED] = False
+    if model.class_names:
+        names = check_value(type(model).__name__, CLASS_NAMES, tuple[str, ...], model.class_names)
+        described[CLASS_NAMES] = list(names)
     if model.runner.own is not None:
         described[OWN_STEPS] = True
     return described
@@ -81,6 +87,8 @@ def restored(description: Mapping[str, Any], cls: type[Model] | None = None) -> 
     model_class: Model = _class(name, "arguments" in settings or told[OWN_STEPS]) if cls is None else cls
     model = model_class.from_file_config(settings)
     model.has_own_name = told[NAMED]
+    if CLASS_NAMES in description:
+        model.class_names = check_value("the file", CLASS_NAMES, tuple[str, ...], description[CLASS_NAMES])
     if "compile" in description:
         if not isinstance(description["compile"], Mapping | None):
             raise bad_entry("the arguments of compile are no mapping", "optimizer, loss ...", description["compile"])

@@ -13,7 +13,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from thalweg.errors import ArgumentError, DataError
-from thalweg.sklearn.estimator import MultilayerPerceptron, check_solver, keep
+from thalweg.sklearn.estimator import MultilayerPerceptron
+from thalweg.sklearn.parameters import check_solver, keep
 
 
 class MLPClassifier(ClassifierMixin, MultilayerPerceptron):

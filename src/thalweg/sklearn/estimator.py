@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from numbers import Number
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -15,15 +14,15 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
 
-from thalweg import activations, cores, losses
-from thalweg.checks import Count, In, OneOf, check_value
+from thalweg import cores, losses
 from thalweg.errors import ArgumentError, DataError
 from thalweg.graph.types import TensorType
 from thalweg.losses.loss import Loss
 from thalweg.optimizers import SGD, Adam
 from thalweg.optimizers.optimizer import Optimizer
-from thalweg.sklearn.design import Activation, Design, design, of_each_layer, ours
+from thalweg.sklearn.design import Design
 from thalweg.sklearn.objective import Objective
+from thalweg.sklearn.parameters import check_parameters, described_by
 from thalweg.sklearn.rows import rows_of
 from thalweg.sklearn.steps import ALPHA, RATE, Kit, kit
 from thalweg.sklearn.stochastic import Descent, Held
@@ -32,35 +31,6 @@ from thalweg.sklearn.watchers import Watchers
 from thalweg.state import State, Variable
 from thalweg.state.names import OPTIMIZER, SLOTS, parameter_state
 from thalweg.training.interrupt import interruptible
-
-Share = Annotated[float, In("[0, 1)")]
-
-RULES: dict[str, Any] = {
-    "solver": Literal["lbfgs", "sgd", "adam"],
-    "alpha": Annotated[float, In("[0, inf)")],
-    "batch_size": Literal["auto"] | Count,
-    "learning_rate": Literal["constant", "invscaling", "adaptive"],
-    "learning_rate_init": Annotated[float, In("(0, inf)")],
-    "power_t": Annotated[float, In("[0, inf)")],
-    "max_iter": Count,
-    "shuffle": bool,
-    "tol": Annotated[float, In("[0, inf)")],
-    "verbose": bool | Annotated[int, In("[0, inf)")],
-    "warm_start": bool,
-    "momentum": Annotated[float, In("[0, 1]")],
-    "nesterovs_momentum": bool,
-    "early_stopping": bool,
-    "validation_fraction": Share,
-    "beta_1": Share,
-    "beta_2": Share,
-    "epsilon": Annotated[float, In("(0, inf)")],
-    "n_iter_no_change": Annotated[float, In("[1, inf]")],
-    "max_fun": Count,
-    "batch_normalization": bool,
-    "threads": Count | None,
-    "dtype": Annotated[str, OneOf("float32", "float64", "mixed_bfloat16")] | None,
-}
-"""What the parameters may be; those that are not here are looked at where they are used."""
 
 AUTOMATIC_BATCH = 200
 
@@ -117,7 +87,7 @@ class MultilayerPerceptron(BaseEstimator):
         return self._fit(X, y, sample_weight, eval_set, incremental=False)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any, incremental: bool) -> Self:
-        self._check_parameters(incremental)
+        check_parameters(self, incremental)
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         given = y
         X, y = self._targets(X, y, incremental, first)
@@ -125,7 +95,7 @@ class MultilayerPerceptron(BaseEstimator):
         random = check_random_state(self.random_state)
         self.n_outputs_ = y.shape[1]
         dtype = self.dtype or (str(X.dtype) if first else self._design.policy)
-        described = self._described(X.shape[1], y.shape[1], dtype)
+        described = described_by(self, X.shape[1], y.shape[1], self._out_activation(), dtype)
         if first:
             self._begin(described, random)
         elif described != self._design:
@@ -143,33 +113,6 @@ class MultilayerPerceptron(BaseEstimator):
             )
         return self
 
-    def _check_parameters(self, incremental: bool) -> None:
-        """Raises ArgumentError for the first that does not fit."""
-        owner = type(self).__name__
-        for name, rule in RULES.items():
-            value: Any = getattr(self, name)
-            kind: Any = type(value)
-            try:
-                _fits(owner, name, kind, value)
-            except TypeError:  # what cannot be hashed fits none of the rules
-                check_value(owner, name, rule, value)
-        if self.early_stopping and incremental:
-            raise ArgumentError(
-                "partial_fit does not support early_stopping=True",
-                expected="early_stopping=False: one call is one epoch",
-                got="early_stopping=True",
-                fix="call fit, or score the estimator yourself between the calls",
-            )
-        quiet = not any(of_each_layer(self.dropout, 1)) and not self.batch_normalization and not self.callbacks
-        if self.solver == "lbfgs" and not quiet:
-            raise ArgumentError(
-                "solver='lbfgs' needs the same loss at every try of a line search",
-                expected="no dropout, batch_normalization and callbacks with it",
-                got=f"dropout={self.dropout!r}, batch_normalization={self.batch_normalization}, "
-                f"callbacks={self.callbacks!r:.60}",
-                fix="use solver='adam', or leave them out",
-            )
-
     def _checked_rows(self, X: Any, y: Any, reset: bool, **further: Any) -> tuple[Any, np.ndarray]:
         """Features and targets as scikit-learn checks them; one column of targets as (rows,)."""
         X, y = validate_data(
@@ -183,41 +126,6 @@ class MultilayerPerceptron(BaseEstimator):
             **further,
         )
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
-
-    def _described(self, features: int, outputs: int, dtype: str) -> Design:
-        """The network that the parameters describe. Raises ArgumentError."""
-        owner = type(self).__name__
-        sizes = self.hidden_layer_sizes
-        hidden = check_value(
-            owner,
-            "hidden_layer_sizes",
-            tuple[Count, ...],
-            tuple(np.ravel(sizes).tolist()) if isinstance(sizes, np.ndarray) or np.ndim(sizes) == 0 else tuple(sizes),
-        )
-        each = {}
-        for name, rule in (("activation", Any), ("dropout", Share)):
-            values = tuple(check_value(owner, name, rule, v) for v in of_each_layer(getattr(self, name), len(hidden)))
-            if len(values) != len(hidden):
-                raise ArgumentError(
-                    f"{owner}: argument {name!r} does not fit the hidden layers",
-                    expected=f"one value for all, or one for each of the {len(hidden)} hidden layers",
-                    got=f"{name}={getattr(self, name)!r}",
-                    fix=f"give {name} one value, or as many as hidden_layer_sizes",
-                )
-            each[name] = values
-        for activation in each["activation"]:
-            activations.get(ours(activation))
-        functions: tuple[Activation, ...] = each["activation"]
-        return design(
-            features,
-            hidden,
-            functions,
-            each["dropout"],
-            self.batch_normalization,
-            outputs,
-            self._out_activation(),
-            dtype,
-        )
 
     def _begin(self, described: Design, random: np.random.RandomState) -> None:
         """Weights to start from, and the attributes of a fit that has seen nothing."""
@@ -465,23 +373,6 @@ class MultilayerPerceptron(BaseEstimator):
         return tags
 
 
-@lru_cache(1024)
-def _fits(owner: str, name: str, kind: type, value: Any) -> None:
-    """Raises ArgumentError for a value that does not fit. Kept, because searches fit thousands of times.
-
-    Arguments:
-        kind: the value's class: True is no 1.
-    """
-    check_value(owner, name, RULES[name], value)
-
-
-def check_solver(estimator: Any) -> bool:
-    """Whether there is a ``partial_fit``. Raises AttributeError for L-BFGS, which needs all rows."""
-    if estimator.solver == "lbfgs":
-        raise AttributeError("partial_fit is only available for stochastic optimizers. lbfgs is not stochastic.")
-    return True
-
-
 def evaluation_pair(estimator: Any, eval_set: Any) -> tuple[Any, Any]:
     """Features and targets of an ``eval_set``. Raises ArgumentError for what is no such pair."""
     pair = eval_set[0] if isinstance(eval_set, list) and len(eval_set) == 1 else eval_set
@@ -493,13 +384,6 @@ def evaluation_pair(estimator: Any, eval_set: Any) -> tuple[Any, Any]:
             fix="pass eval_set=(X_valid, y_valid)",
         )
     return pair
-
-
-def keep(estimator: Any, arguments: Mapping[str, Any]) -> None:
-    """Set the parameters of a constructor as they are given, as scikit-learn wants it."""
-    for name, value in arguments.items():
-        if name not in ("self", "__class__"):
-            setattr(estimator, name, value)
 
 
 def _sample_weight(given: Any, X: Any) -> np.ndarray | None:

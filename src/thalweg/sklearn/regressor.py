@@ -11,7 +11,8 @@ from sklearn.metrics import r2_score
 from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 
-from thalweg.sklearn.estimator import MultilayerPerceptron, check_solver, keep
+from thalweg.sklearn.estimator import MultilayerPerceptron
+from thalweg.sklearn.parameters import check_solver, keep
 
 
 class MLPRegressor(RegressorMixin, MultilayerPerceptron):

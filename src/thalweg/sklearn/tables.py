@@ -12,7 +12,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from thalweg.errors import DataError
-from thalweg.sklearn.estimator import evaluation_pair, keep
+from thalweg.sklearn.estimator import evaluation_pair
+from thalweg.sklearn.parameters import keep
 from thalweg.tables import TableModel, train
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.data.tables.encodings import as_moment, as_number
 from thalweg.data.tables.facts import Facts
-from thalweg.data.tables.opening import opened
+from thalweg.data.tables.missing import SPELLINGS
+from thalweg.data.tables.opening import open_table, opened
 from thalweg.data.tables.table import Table
 from thalweg.errors import ArgumentError, DataError, listed
 from thalweg.tables.schema import Column, Schema, Value
@@ -28,6 +30,8 @@ NEARLY_ALL = 0.9
 """A text that differs in so large a share of the rows names the row and says nothing of its kind."""
 DENSE = 1.5
 """Whole numbers that are all different and lie so close count the rows, of which these may be a part."""
+MOST_UNREADABLE = 0.5
+"""The share of the values of a column that may be no numbers, where somebody says that it holds numbers."""
 WORDS, LETTERS = 5, 60
 """Texts longer than that on the average are sentences."""
 DAY = 86_400_000_000
@@ -126,10 +130,14 @@ def _scales(part: Table, targets: Targets) -> dict[str, tuple[float, ...]]:
 def _column(part: Table, facts: Facts, wanted: str | None) -> Column:
     """One column, of the training rows."""
     kind, reason = _kind(facts) if wanted is None else (wanted, "as told")
+    read_as = facts.type
+    if kind in ("number", "date") and facts.type == "text" and facts.distinct:
+        part, lost = _read_anew(part, facts, kind)
+        facts, reason = part.facts(facts.name), f"as told; {lost}" if lost else reason
     if kind != "left out" and facts.distinct == 0:
         kind, reason = "left out", "no value in any row"
     share = facts.missing / max(facts.rows, 1)
-    column = Column(facts.name, kind, facts.type, reason, missing=share, distinct=facts.distinct)
+    column = Column(facts.name, kind, read_as, reason, missing=share, distinct=facts.distinct)
     if kind == "number":
         return _number(part, facts, column)
     if kind == "date":
@@ -185,7 +193,7 @@ def _kind_of_integer(facts: Facts, present: int) -> tuple[str, str]:
 
 def _number(part: Table, facts: Facts, column: Column) -> Column:
     if facts.type not in ("number", "integer", "boolean"):
-        raise _unreadable(part, facts, "number")
+        raise _unreadable(facts, "number")
     if facts.type == "boolean":
         return replace(column, low=0.0, high=1.0)
     quantiles = {share: float(value) for share, value in facts.quantiles.items()}
@@ -212,7 +220,7 @@ def _spread(quantiles: dict[float, float], low: float, high: float) -> float:
 
 def _date(part: Table, facts: Facts, column: Column) -> Column:
     if facts.type != "date":
-        raise _unreadable(part, facts, "date")
+        raise _unreadable(facts, "date")
     values = part.values(facts.name)
     moments = values[~np.isnat(values)].astype(np.int64)
     middle = np.array(int(moments.min()) // 2 + int(moments.max()) // 2, "datetime64[us]")
@@ -253,11 +261,31 @@ def _categories(part: Table, facts: Facts) -> tuple[Value, ...]:
     return tuple(value.item() if isinstance(value, np.generic) else value for value, _ in counts)
 
 
-def _unreadable(part: Table, facts: Facts, kind: str) -> DataError:
+def _read_anew(part: Table, facts: Facts, kind: str) -> tuple[Table, str]:
+    """A column of text as the numbers or dates that somebody says it holds, and a word on those values that are none,
+    which count as missing. Raises DataError if that is most of them.
+    """
+    words = part.words(facts.name)
+    read = as_number if kind == "number" else as_moment
+    values = [None if word in SPELLINGS else read(word) for word in words.words]
+    lost = np.array([value is None and word not in SPELLINGS for value, word in zip(values, words.words, strict=True)])
+    count = int(np.count_nonzero(words.spread(lost, False)))
+    if count > MOST_UNREADABLE * (facts.rows - facts.missing):
+        raise _unreadable(facts, kind, count)
+    gap, dtype = (np.nan, np.float64) if kind == "number" else ("NaT", "datetime64[us]")
+    found = np.array([gap if value is None else value for value in values], dtype)
+    whole = open_table({facts.name: words.spread(found, np.array(gap, dtype))})
+    example = words.words[lost.argmax()]
+    return whole, f"{count:,} values are none and count as missing, for example {example!r:.30}" if count else ""
+
+
+def _unreadable(facts: Facts, kind: str, count: int | None = None) -> DataError:
+    """Arguments: how many values are none; all of a column of another type."""
     examples = listed(str(value) for value, _ in facts.frequent[:3])
+    some = f"{count:,} of {facts.rows - facts.missing:,} values that are none in " if count is not None else ""
     return DataError(
         f"column {facts.name!r} cannot be used as a {kind}",
-        expected="numbers" if kind == "number" else "dates, as 2026-11-28 or 2026-11-28 20:00",
-        got=f"a column of type {facts.type}, for example {examples}",
-        fix="mend the values, or say how numbers are written (decimal=, thousands=) where the table is opened",
+        expected="numbers, as 12 or 3.5" if kind == "number" else "dates, as 2026-11-28 or 2026-11-28 20:00",
+        got=f"{some}a column of type {facts.type}, for example {examples}",
+        fix="mend the values, or leave the column to be used as what it looks like",
     )

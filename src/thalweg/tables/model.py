@@ -10,9 +10,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from thalweg import layers
-from thalweg.data.tables.encodings import MISSING, MISSING_MOMENT, UNSEEN
 from thalweg.data.tables.opening import open_table
 from thalweg.data.tables.table import Table
+from thalweg.errors import ArgumentError, DataError, listed
+from thalweg.evaluation.conformal import Conformal
 from thalweg.layers import Symbol
 from thalweg.model import Model
 from thalweg.model.description import bad_entry
@@ -20,17 +21,17 @@ from thalweg.models import registry
 from thalweg.optimizers import SGD  # which keeps nothing beside the weights in the file
 from thalweg.record.history import History
 from thalweg.tables.features import DTYPES, inputs_of
+from thalweg.tables.oddities import Oddities
 from thalweg.tables.rows import RowReader, columns_missing, is_row, single_row
-from thalweg.tables.schema import Column, Schema
+from thalweg.tables.schema import Schema
 from thalweg.tables.targets import encoded_targets
 
 __all__ = ["TableModel", "TableNotice"]
 
 Arrays = dict[str, np.ndarray]
 
-FEWEST_ODD = 10
-"""So many rows at least must be odd before it is worth a word."""
-ODD_SHARE = 0.5
+CONFORMAL = "conformal"
+"""In files: what intervals are made from."""
 
 
 class TableNotice(UserWarning):
@@ -49,6 +50,7 @@ class TableModel(Model):
 
     Attributes:
         schema: what is known of the columns.
+        conformal: how far predictions were off on rows held out, if ``conform`` has been told such; of numbers.
         histories: how the training of each of the networks went; none of a model from a file.
     """
 
@@ -61,6 +63,7 @@ class TableModel(Model):
     def _begin(self, name: str | None, trainable: bool) -> None:
         super()._begin(name, trainable)
         self._reader: RowReader | None = None
+        self.conformal: Conformal | None = None
         self.histories: list[History] = []
 
     # Raw rows
@@ -71,21 +74,13 @@ class TableModel(Model):
         Raises: NameNotFoundError for a column that is missing; DataError for one that has another type now.
         """
         table = self.opened(data)
-        self._require_columns(table)
+        self.require_columns(table)
         arrays = table.encoded(self.schema.encodings())
-        for sentence in self.strange(arrays):
+        odd = Oddities(self.schema)
+        odd.add(arrays)
+        for sentence in odd.sentences():
             warnings.warn(f"{table.name}: {sentence}", TableNotice, stacklevel=3)
         return arrays
-
-    def strange(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
-        """What is odd about encoded rows, one sentence for each column: values that training never saw, all of them
-        missing. A few rows say nothing of that.
-        """
-        found: list[str] = []
-        for group, columns in self.schema.groups.items():
-            if len(arrays[group]) >= FEWEST_ODD:
-                found += filter(None, map(_oddity, columns, arrays[group].T))
-        return found
 
     def encoded_target(self, data: Any) -> np.ndarray:
         """What was to be told: class numbers (rows,), -1 where they are missing, or numbers (rows, targets).
@@ -111,7 +106,58 @@ class TableModel(Model):
         named: np.ndarray = np.array(classes, kind)[probabilities.argmax(1)]
         return named
 
-    def _require_columns(self, table: Table) -> None:
+    # Intervals
+
+    def conform(self, held_out: Any) -> Conformal:
+        """Keep how far predictions are off on rows that the model was neither trained nor chosen by, with their
+        targets: from that intervals are made. Rows without a target are left out.
+
+        Raises: ArgumentError for a model of classes; DataError if no row has a target.
+        """
+        self._require_numbers()
+        table = self.opened(held_out)
+        truth = self.encoded_target(table)
+        rows = np.flatnonzero(np.isfinite(truth).all(1))
+        if not len(rows):
+            raise DataError(
+                "there are no rows to measure errors on",
+                expected=f"rows that have {listed(self.schema.targets)}",
+                got=f"{len(table)} rows, none with a target",
+                fix="pass held-out rows with their targets",
+            )
+        self.conformal = Conformal.of(truth[rows], self.predict(table.take(rows), verbose=0))
+        return self.conformal
+
+    def predict_interval(self, x: Any, coverage: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+        """Between what bounds so many of new rows lie: (low, high), each shaped as what ``predict`` gives.
+
+        Raises: as ``known_errors``; DataError if too few rows were held out for this coverage.
+        """
+        return self.known_errors().interval(self.predict(x, verbose=0), coverage)
+
+    def known_errors(self) -> Conformal:
+        """``conformal``. Raises: ArgumentError for a model of classes; DataError if there is none."""
+        self._require_numbers()
+        if self.conformal is None:
+            raise DataError(
+                "the model does not know how far its predictions are off",
+                expected="a model that thalweg train has written, which holds rows out, or that was told such rows",
+                got="a model without errors on held-out rows",
+                fix="train it with thalweg train, or call model.conform(rows) with rows that it has not seen",
+            )
+        return self.conformal
+
+    def _require_numbers(self) -> None:
+        if self.schema.is_of_classes:
+            raise ArgumentError(
+                "intervals are for predictions of numbers",
+                expected="a model of numbers",
+                got=f"a model of the classes {listed(map(str, self.schema.classes))}",
+                fix="leave the interval out: the probabilities say how sure the model is",
+            )
+
+    def require_columns(self, table: Table) -> None:
+        """Raise NameNotFoundError that names all columns that are missing."""
         _require(table, [column.name for column in self.schema.used], "a column")
 
     def _numbers_of(self, x: Any) -> Any:
@@ -178,14 +224,17 @@ class TableModel(Model):
     # Files
 
     def file_config(self) -> dict[str, Any]:
-        return {"network": super().file_config(), "schema": self.schema.to_dict()}
+        whole = {"network": super().file_config(), "schema": self.schema.to_dict()}
+        return whole if self.conformal is None else {**whole, CONFORMAL: self.conformal.to_dict()}
 
     @classmethod
     def from_file_config(cls, settings: Mapping[str, Any]) -> Self:
-        if settings.keys() != {"network", "schema"}:
+        if settings.keys() - {CONFORMAL} != {"network", "schema"}:
             raise bad_entry("a model for tables is described otherwise", "network and schema", list(settings))
         model = super().from_file_config(settings["network"])
         model.schema = Schema.from_dict(settings["schema"])
+        if CONFORMAL in settings:
+            model.conformal = Conformal.from_dict(settings[CONFORMAL])
         return model
 
 
@@ -202,27 +251,12 @@ def combined(schema: Schema, members: Sequence[Model]) -> TableModel:
         # What no training row came near is no better guess than the extremes are: as RealMLP, arXiv:2407.04491.
         output = layers.ColumnLimits(schema.lows, schema.highs)(output)
     model = TableModel(inputs, output, schema=schema)
+    model.class_names = tuple(map(str, schema.classes))
     if schema.is_of_classes:
         model.compile(SGD(), "sparse_categorical_crossentropy", metrics=["accuracy"])
     else:
         model.compile(SGD(), "mean_squared_error", metrics=["root_mean_squared_error", "r2_score"])
     return model
-
-
-def _oddity(column: Column, values: np.ndarray) -> str | None:
-    """A sentence about a column whose values do not look like those of training; None if they do."""
-    if column.encoding.group == "codes":
-        present = np.count_nonzero(values != MISSING)
-        unseen = np.count_nonzero(values == UNSEEN)
-        # Rare categories count as never seen in training too, but they are few.
-        if present and unseen > ODD_SHARE * present and len(column.categories) == column.distinct:
-            return f"{unseen / present:.0%} of the values of {column.name!r} were never seen in training"
-        gone = present == 0
-    else:
-        gone = bool((values == MISSING_MOMENT).all() if values.dtype.kind == "i" else np.isnan(values).all())
-    if gone and column.missing < ODD_SHARE:
-        return f"{column.name!r} is missing in all rows; in training it was in {column.missing:.0%}"
-    return None
 
 
 def _require(table: Table, names: Sequence[str], what: str) -> None:

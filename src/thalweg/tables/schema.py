@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any
@@ -24,6 +25,8 @@ GROUPS = ("numbers", "moments", "codes")
 """The inputs of a network for tables, in their order."""
 SHOWN_COLUMNS = 40
 SHOWN_CATEGORIES = 4
+SHARED = 4
+"""So many columns at least that are left out for one reason share a line."""
 NAME_WIDTH = 24
 
 Value = str | int | float | bool
@@ -35,7 +38,8 @@ class Column:
 
     Arguments:
         kind: what it is used as.
-        type: what it is in the table, as ``Table.types`` says.
+        type: what it is in the table, as ``Table.types`` says. Of a number or a date it may be text, of which some is
+            neither.
         reason: in words: why so, where that is not plain; of a column that is left out, why.
         missing: the share of the training rows in which it has no value.
         distinct: how many different values it has.
@@ -73,9 +77,9 @@ class Column:
     def encoding(self) -> Encoding:
         """How its values become numbers."""
         if self.kind == "number":
-            return Number(self.name, self.offset)
+            return Number(self.name, self.offset, lenient=self.type == "text")
         if self.kind == "date":
-            return Moment(self.name)
+            return Moment(self.name, lenient=self.type == "text")
         return Codes(self.name, self.categories)
 
     @property
@@ -175,13 +179,29 @@ class Schema(Tabular):
         """What is printed before training."""
         kinds = [f"{count} {kind}" for kind, count in self._counts()]
         title = f"{self.in_words}\n{len(self.columns):,} columns: {', '.join(kinds)}"
+        lines = self._lines()
         rows = [
-            (_cut(c.name), c.kind, f"{c.missing:.1%}" if c.missing else "", _described(c))
-            for c in self.columns[:SHOWN_COLUMNS]
+            (_cut(name), c.kind, f"{c.missing:.1%}" if c.missing else "", _described(c))
+            for name, c, _ in lines[:SHOWN_COLUMNS]
         ]
-        if len(self.columns) > SHOWN_COLUMNS:
-            rows.append((f"... {len(self.columns) - SHOWN_COLUMNS:,} more", "", "", ""))
+        if len(lines) > SHOWN_COLUMNS:
+            rows.append((f"... {sum(count for _, _, count in lines[SHOWN_COLUMNS:]):,} more", "", "", ""))
         return Table(title, ("column", "used as", "missing", "values"), rows, left=4)
+
+    def _lines(self) -> list[tuple[str, Column, int]]:
+        """What is shown: a name, the column whose line it is, and how many columns it is about. Many that are left out
+        for one reason, as the borders of images are, share a line.
+        """
+        reasons = Counter(c.reason for c in self.columns if c.kind == "left out")
+        lines, said = [], set()
+        for column in self.columns:
+            count = reasons[column.reason] if column.kind == "left out" else 1
+            if count < SHARED:
+                lines.append((column.name, column, 1))
+            elif column.reason not in said:
+                said.add(column.reason)
+                lines.append((f"{column.name[: NAME_WIDTH - 12]} and {count - 1:,} more", column, count))
+        return lines
 
     @property
     def in_words(self) -> str:

@@ -21,6 +21,8 @@ ASKED_FOR = (*TASKS, "classification")
 """The tasks that a user can ask for; "classification" is whichever of the two with classes fits."""
 MOST_CLASSES = 20
 """So many whole numbers from 0 or 1 on, without a gap, are classes rather than amounts, unless somebody says so."""
+NUMBERS = ("number", "integer", "boolean")
+"""Types of columns that can be told as amounts."""
 ROWS_A_CLASS = 5
 """If there are as many rows of each on the average."""
 MOST_TEXTS = 1000
@@ -35,6 +37,8 @@ class Targets:
         reason: why the task is what it is, for people.
         known: the rows in which no target is missing, as an index.
         rows: how many there are in all.
+        pairs: those of several that have two values.
+        single: classes of which there is one row.
     """
 
     names: tuple[str, ...]
@@ -43,14 +47,23 @@ class Targets:
     reason: str
     known: np.ndarray
     rows: int
+    pairs: tuple[str, ...] = ()
+    single: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What is to be said of rows that do not count."""
-        lost = self.rows - len(self.known)
-        if not lost:
-            return ()
-        return (f"{lost:,} of {self.rows:,} rows are left out: their {' or '.join(self.names)} is missing",)
+        lost, said = self.rows - len(self.known), []
+        if lost:
+            said.append(f"{lost:,} of {self.rows:,} rows are left out: their {' or '.join(self.names)} is missing")
+        if self.pairs:
+            said.append(
+                f"of {listed(self.pairs)} there are two values each: of several targets they are taken as amounts, and "
+                "what is told is about the share of the upper one"
+            )
+        if self.single:
+            said.append(f"there is a single row to learn from of {listed(self.single)}")
+        return tuple(said)
 
     def of(self, table: Table, rows: Rows | None = None) -> np.ndarray:
         """The targets of some rows: class numbers (rows,) int32, or (rows, targets) float64 in their own units.
@@ -127,27 +140,38 @@ def find_targets(table: Table, target: str | Sequence[str], task: str | None = N
     kind, reason = _task_of(table, name) if task is None else (task, "as told")
     if kind == "regression" or kind == "multitarget":
         return _regression(table, names, "regression", reason)
-    classes = _classes(table, name)
+    counts = _counts(table, name)
+    classes = tuple(counts)
     if kind in CLASSES and (kind == "binary") != (len(classes) == 2):
         raise _unfit_task(kind, f"{len(classes)} classes in {name!r}")
     known = np.flatnonzero(table.encoded((Codes(name, classes),))["codes"][:, 0] != MISSING)
-    return Targets(names, "binary" if len(classes) == 2 else "multiclass", classes, reason, known, len(table))
+    single = tuple(str(value) for value, count in counts.items() if count == 1)
+    task = "binary" if len(classes) == 2 else "multiclass"
+    return Targets(names, task, classes, reason, known, len(table), single=single)
 
 
 def _several(table: Table, names: tuple[str, ...], task: str | None) -> Targets:
-    if task not in (None, "multitarget", "regression"):
-        raise _unfit_task(str(task), f"{len(names)} targets")
+    classes = [name for name in names if table.types[name] not in NUMBERS]
+    if classes or task not in (None, "multitarget", "regression"):
+        one, *others = classes or names
+        others += [name for name in names if name not in (one, *others)]
+        raise DataError(
+            "several targets are told by one model only if all of them are amounts",
+            expected="columns of numbers, or a single target",
+            got="; ".join(f"{name!r}: {table.types[name]}" for name in names) + (f"; task={task!r}" if task else ""),
+            fix=f"train a model for each, the others left out: target {one!r}, ignore {listed(others)}",
+        )
     return _regression(table, names, "multitarget", "several targets")
 
 
 def _regression(table: Table, names: tuple[str, ...], task: str, reason: str) -> Targets:
     for name in names:
-        if table.types[name] not in ("number", "integer", "boolean"):
+        if table.types[name] not in NUMBERS:
             raise DataError(
                 f"the target {name!r} is no number",
-                expected="numbers, for regression and for several targets",
+                expected="numbers, for regression",
                 got=f"a column of type {table.types[name]}, for example {facts_of(table, name).minimum!r:.60}",
-                fix="train one model for each target, or choose task='classification'",
+                fix="choose task='classification', or leave the task out",
             )
     values = encoded_targets(table, names, ())
     known = np.flatnonzero(np.isfinite(values).all(1))
@@ -158,7 +182,8 @@ def _regression(table: Table, names: tuple[str, ...], task: str, reason: str) ->
     ]
     if constant:
         raise _nothing(f"the target {constant[0]!r} is the same everywhere", f"{values[known[0]][0]:g} in all rows")
-    return Targets(names, task, (), reason, known, len(table))
+    pairs = tuple(n for n, column in zip(names, values[known].T, strict=True) if len(np.unique(column)) == 2)
+    return Targets(names, task, (), reason, known, len(table), pairs if len(names) > 1 else ())
 
 
 def _require_values(table: Table, name: str) -> None:
@@ -194,7 +219,8 @@ def _task_of(table: Table, name: str) -> tuple[str, str]:
     return "regression", "numbers"
 
 
-def _classes(table: Table, name: str) -> tuple[Value, ...]:
+def _counts(table: Table, name: str) -> dict[Value, int]:
+    """The classes in their order, and how many rows are of each. Raises DataError if they are no classes."""
     facts = facts_of(table, name)
     present = facts.rows - facts.missing
     if facts.distinct > max(2, present // 2) or facts.distinct > MOST_TEXTS:
@@ -205,7 +231,7 @@ def _classes(table: Table, name: str) -> tuple[Value, ...]:
             fix="choose another target, or task='regression' if these are numbers",
         )
     counts = facts.frequent if len(facts.frequent) == facts.distinct else table.counts(name)
-    return tuple(sorted(_plain(value) for value, _ in counts))
+    return dict(sorted((_plain(value), count) for value, count in counts))
 
 
 def _plain(value: Any) -> Value:

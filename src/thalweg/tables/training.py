@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time as clock
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -90,9 +91,10 @@ def train(
     parts = deal_rows(table, targets, validation, group, time, seed)
     schema = schema_for(table, targets, wanted, parts[0].train if len(parts) == 1 else targets.known)
     if verbose:
-        for note in (*table.notes, *targets.notes):
-            print(note)
-        schema.show()
+        with contextlib.suppress(OSError, ValueError):  # a reader that has gone costs no training
+            for note in (*table.notes, *targets.notes):
+                print(note)
+            schema.show()
     plan = recipe.plan(schema, len(parts[0].train), epochs=epochs, members=members)
     seeds = np.random.SeedSequence(seed).generate_state(plan.members).tolist()
     networks = [plan.build(own) for own in seeds]

@@ -21,6 +21,12 @@ COLUMNS = {
     "boolean": np.array([True, False, None] * len(NUMBERS), object)[: len(NUMBERS)],
     "date": np.datetime64("2020-01-01") + np.arange(len(NUMBERS)).astype("m8[m]"),
     "text": np.array(["a", "b", "it's", None, 'ü"', "5"] * len(NUMBERS), object)[: len(NUMBERS)],
+    "spelled": np.array([*(" 2 ", "1e3", "1e999", "x", "1_0", "inf", None, ".5", "5.", "+3", "-1E-2", "\t7")] * 99)[
+        : len(NUMBERS)
+    ],
+    "when": np.array(
+        [*("2020-02-29", "2019-02-29", "soon", None, "2020-01-02 10:30", "2020-01-02T10:30:11.5", "2020-1-2")] * 99
+    )[: len(NUMBERS)],
 }
 ENCODINGS = [
     Number("number"),
@@ -36,23 +42,32 @@ ENCODINGS = [
     Codes("text", ()),
     Codes("integer", ()),
     Moment("date"),
+    Number("spelled", 2.0, lenient=True),
+    Moment("when", lenient=True),
 ]
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory):
+def path(tmp_path_factory):
     path = tmp_path_factory.mktemp("encodings") / "columns.parquet"
     write_table(path, COLUMNS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def file(path):
     return open_table(path)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS, ids=repr)
-def test_the_same_bits_from_a_file_from_arrays_and_for_one_value(file, encoding):
+def test_the_same_bits_from_a_file_from_arrays_and_for_one_value(path, file, encoding):
     held = open_table(COLUMNS)
     (expected,) = held.encoded([encoding]).values()
     (got,) = file.encoded([encoding]).values()
     assert got.dtype == expected.dtype == encoding.dtype
     assert got.tobytes() == expected.tobytes()
+    ((streamed,),) = (arrays.values() for arrays in open_table(path).chunks([encoding], len(NUMBERS)))
+    assert streamed.tobytes() == expected.tobytes()
     alone = np.array([encoding.value(value) for value in held.values(encoding.column)], encoding.dtype)
     assert alone.tobytes() == expected.tobytes()
 

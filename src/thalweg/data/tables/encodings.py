@@ -32,6 +32,8 @@ MISSING_MOMENT = np.iinfo(np.int64).min
 
 PLAIN_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 """Text that is a number to every reader: no underscores, no ``inf``, no other alphabet's digits."""
+PLAIN_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?", re.ASCII)
+"""Text that is a date to every reader."""
 TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 
@@ -77,18 +79,24 @@ registry = Registry("encoding", Encoding)
 class Number(Encoding):
     """The value less ``offset``, NaN where it is missing, infinite, or beyond float32.
 
+    Arguments:
+        lenient: text that is no number is missing, too; else it is an error.
+
     Numerics: the difference is taken in float64, so that large numbers near to each other keep their digits.
 
     Shapes: (rows,) numbers or truth values -> (rows,) float32.
     """
 
     offset: Finite = 0.0
+    lenient: bool = False
 
     group: ClassVar[str] = "numbers"
     dtype: ClassVar[Any] = np.float32
 
     def sql(self, expression: str, kind: str) -> str:
-        if kind not in ("number", "integer", "boolean"):
+        if kind == "text" and self.lenient:
+            expression = _sql_if_plain(expression, PLAIN_NUMBER, "double")
+        elif kind not in ("number", "integer", "boolean"):
             raise self.unfit(f"a column of type {kind}", "numbers")
         value = f"{expression}::double"
         if self.offset:
@@ -118,6 +126,8 @@ class Number(Encoding):
 
     def _number(self, value: Any) -> float:
         number = as_number(value)
+        if number is None and self.lenient:
+            return math.nan
         if number is None:
             raise self.unfit(f"{value!r:.60} ({type(value).__name__})", "numbers")
         return number
@@ -231,14 +241,21 @@ class Codes(Encoding):
 class Moment(Encoding):
     """Microseconds since the beginning of 1970; ``MISSING_MOMENT`` where it is missing.
 
+    Arguments:
+        lenient: text that is no date is missing, too; else it is an error.
+
     Shapes: (rows,) dates -> (rows,) int64.
     """
+
+    lenient: bool = False
 
     group: ClassVar[str] = "moments"
     dtype: ClassVar[Any] = np.int64
 
     def sql(self, expression: str, kind: str) -> str:
-        if kind != "date":
+        if kind == "text" and self.lenient:
+            expression = _sql_if_plain(expression, PLAIN_MOMENT, "timestamp")
+        elif kind != "date":
             raise self.unfit(f"a column of type {kind}", "dates")
         return f"coalesce(epoch_us({expression}::timestamp), {MISSING_MOMENT})"
 
@@ -251,6 +268,8 @@ class Moment(Encoding):
 
     def value(self, value: Any) -> int:
         if is_missing(value) or (isinstance(value, str) and value in SPELLINGS):
+            return MISSING_MOMENT
+        if self.lenient and isinstance(value, str) and as_moment(value) is None:
             return MISSING_MOMENT
         try:
             moment = datetime.datetime.fromisoformat(value) if isinstance(value, str) else value
@@ -272,6 +291,16 @@ def as_number(value: Any) -> float | None:
     return math.nan if is_missing(value) else None
 
 
+def as_moment(text: str) -> datetime.datetime | None:
+    """Text as a date; None for what is none."""
+    if not PLAIN_MOMENT.fullmatch(text):
+        return None
+    try:
+        return datetime.datetime.fromisoformat(text)
+    except ValueError:  # the thirtieth of February
+        return None
+
+
 def as_truth(value: Any) -> bool | None:
     """A value as true or false; None for what is neither."""
     word = str(value).casefold()
@@ -283,6 +312,12 @@ def _without_zone(moment: Any) -> Any:
     if getattr(moment, "tzinfo", None) is None:
         return moment
     return moment.astimezone(datetime.UTC).replace(tzinfo=None)
+
+
+def _sql_if_plain(expression: str, pattern: re.Pattern[str], kind: str) -> str:
+    """Text of this pattern as what it says, and nothing for any other."""
+    fits = f"regexp_full_match({expression}, {literal(pattern.pattern)})"
+    return f"case when {fits} then try_cast({expression} as {kind}) end"
 
 
 def _sql_choice(expression: str, codes: Mapping[str, int]) -> str:

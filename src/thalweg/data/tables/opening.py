@@ -122,7 +122,7 @@ def require_file(path: Path) -> None:
 
 def _standard_input(folder: Path) -> Path:
     """All of it as a file, which can be looked at before it is read."""
-    path = folder / "input.csv"
+    path = folder / "standard input.csv"  # which messages name
     try:
         with open(path, "wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)

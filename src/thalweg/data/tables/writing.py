@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Literal, Self
 
 import numpy as np
 
+from thalweg.checks import check_value
 from thalweg.data import atomic
 from thalweg.data.tables.arrays import typed
 from thalweg.data.tables.database import connect, explained, literal, quoted
@@ -22,7 +23,7 @@ from thalweg.errors import ArgumentError, ShapeError
 __all__ = ["FORMATS", "TableWriter", "write_table"]
 
 FORMATS = {".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet"}
-"""Ending -> what is written. Standard output is CSV."""
+"""Ending -> what is written."""
 STANDARD = "-"
 
 
@@ -35,6 +36,9 @@ def write_table(path: str | os.PathLike[str], columns: Mapping[str, Any]) -> Non
 class TableWriter:
     """Writes a table in pieces of rows; a file is there when all is written, or not at all.
 
+    Arguments:
+        standard: what is written to standard output: ``"csv"``, ``"tsv"`` or ``"json"`` (lines).
+
     Example:
         >>> with TableWriter("-") as writer:
         ...     writer.write({"prediction": np.array([0.5, np.nan]), "town": ["Ulm", 'the "old" one']})
@@ -46,9 +50,10 @@ class TableWriter:
         ArgumentError if a piece has other columns than the first.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], standard: Literal["csv", "tsv", "json"] = "csv") -> None:
         self.path = os.fspath(path)
-        self.format = "csv" if self.path == STANDARD else FORMATS.get(Path(self.path).suffix.lower(), "")
+        check_value("TableWriter", "standard", Literal["csv", "tsv", "json"], standard)
+        self.format = standard if self.path == STANDARD else FORMATS.get(Path(self.path).suffix.lower(), "")
         if not self.format:
             raise ArgumentError(
                 f"what to write cannot be seen from the ending of {self.path!r}",

@@ -33,6 +33,7 @@ from thalweg.executors.native.host import Host
 from thalweg.executors.native.machine import cpu_features, cpu_name, this_host
 from thalweg.executors.native.run import cache
 from thalweg.executors.native.run.chooser import ThreadChooser, candidates, learned_of
+from thalweg.executors.native.run.idle import IdleCores
 from thalweg.executors.native.run.loader import load, system_yield
 from thalweg.executors.native.run.team import LOOK_SECONDS, run_apart, run_on
 from thalweg.executors.native.scaling import Scaling
@@ -353,7 +354,7 @@ class NativeProgram:
         chooser = self._choosers.get(threads)
         if chooser is None:
             predicted = {count: self._scaling.seconds(count) for count in candidates(threads)}
-            chooser = self._choosers[threads] = ThreadChooser(predicted, self._learned)
+            chooser = self._choosers[threads] = ThreadChooser(predicted, self._learned, IdleCores().since)
         done = 0
         while done < steps:
             team, some = chooser.next(steps - done)

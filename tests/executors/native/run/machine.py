@@ -42,11 +42,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Period:
-    """From ``start`` on, so many cores are taken, and the memory is slower by a factor."""
+    """From ``start`` on, so many cores are taken, and the memory is slower by a factor.
+
+    ``starved``: how much longer a step takes with more threads than free cores, if there are several.
+    """
 
     start: float
     taken: int = 0
     memory: float = 1.0
+    starved: float = STARVED
 
 
 @dataclass
@@ -64,6 +68,7 @@ class Machine:
     crowded: float = 0.0
     entry: float = 50e-6  # of a call on several threads
     now: float = 0.0
+    threads: int = 1  # of the last steps
     together: float = 0.0  # seconds that several threads have run on end
     lost: float = 0.0  # seconds more than on the best number of threads, noise aside
     random: random.Random = field(default_factory=lambda: random.Random(0))
@@ -72,8 +77,10 @@ class Machine:
         period = [period for period in self.periods if period.start <= at][-1]
         if threads > 1 and self.crowded > 0:
             return CROWDED * self.step.seconds(1, period.memory)
-        starved = threads > self.cores - period.taken
-        return self.step.seconds(threads, period.memory) * (STARVED if starved else 1.0)
+        factor = 1.0
+        if threads > self.cores - period.taken:
+            factor = STARVED if threads == 1 else period.starved
+        return self.step.seconds(threads, period.memory) * factor
 
     def best(self, at: float) -> int:
         """The number that is quickest then."""
@@ -82,6 +89,7 @@ class Machine:
     def run(self, threads: int, steps: int) -> float:
         """Seconds that so many steps take now."""
         factor = math.exp(self.random.gauss(0, self.noise))
+        self.threads = threads
         if self.outliers and self.random.randrange(self.outliers) == 0:
             factor *= 2
         began = self.now
@@ -99,6 +107,11 @@ class Machine:
         if self.together >= self.crowded:
             self.crowded = 0.0
         return self.now - began
+
+    def idle(self, _: float) -> float:
+        """How many cores nobody uses: what a system would say if it counted in no time."""
+        taken = [period.taken for period in self.periods if period.start <= self.now][-1]
+        return max(0.0, self.cores - taken - self.threads)
 
     def predicted(self, wrong: Mapping[int, float] | None = None) -> dict[int, float]:
         """What the chooser is told at first: the truth, for some numbers of threads wrong by a factor."""

@@ -61,6 +61,47 @@ def test_it_is_right_again_within_300_ms_of_a_change(step, scenario):
         assert all(quick(machine, trace.at(t), t) for t in (period.start + 0.3, period.start + 0.45))
 
 
+LATE = [SLOW, Step(5.2e-3, barriers=20), Step(2.4e-3, barriers=30)]
+"""Steps that take very long on several threads where others use every core: at each barrier one is stopped."""
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.05, 0.3], ids=["still", "noisy", "very noisy"])
+@pytest.mark.parametrize("step", LATE)
+def test_other_programs_on_every_core_are_forgotten_when_they_end(step, noise):
+    """Also where nobody says that cores are idle."""
+    machine = Machine(step, 2, (Period(0, taken=2, starved=20.0),), noise)
+    chooser = ThreadChooser(machine.predicted())
+    simulate(machine, chooser, 2.0)
+    assert chooser.threads == 1
+    machine.periods, machine.noise = QUIET, 0.02
+    simulate(machine, chooser, 0.5)
+    assert chooser.threads == 2
+
+
+@pytest.mark.parametrize("starved", [4.0, 20.0, 60.0])
+@pytest.mark.parametrize("noise", [0.0, 0.4], ids=["still", "very noisy"])
+@pytest.mark.parametrize("step", LATE)
+def test_cores_that_are_idle_are_tried_at_once(step, noise, starved):
+    machine = Machine(step, 2, (Period(0, taken=2, starved=starved),), noise)
+    chooser = ThreadChooser(machine.predicted(), idle=machine.idle)
+    simulate(machine, chooser, 2.0)
+    machine.periods, machine.noise = QUIET, 0.02
+    simulate(machine, chooser, 0.3)
+    assert chooser.threads == 2
+
+
+def test_idle_cores_that_do_not_help_are_tried_once():
+    """To begin a call on two threads takes longer than this step."""
+    lost = []
+    for idle in (lambda _: None, lambda _: 1.0):
+        machine = Machine(TINY, 2)
+        chooser = ThreadChooser(machine.predicted(), idle=idle)
+        simulate(machine, chooser, 2.5, call_seconds=0.0)
+        assert chooser.threads == 1
+        lost.append(machine.lost)
+    assert lost[1] <= lost[0] + 0.01
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.05], ids=["still", "noisy"])
 @pytest.mark.parametrize("scenario", SCENARIOS)
 @pytest.mark.parametrize("step", STEPS)

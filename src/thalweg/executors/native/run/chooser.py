@@ -9,6 +9,8 @@ two is clearly quicker.
 - More threads may have become the better choice without any sign of it (another program ended): they are tried again
   and again. Fewer become the better choice when more become slower, which the chosen number's own pieces show: they
   are looked at again at once when those change, and seldom otherwise.
+- If the system says that cores have been idle that more threads would have, these are tried at once, and once: what was
+  measured when others used those cores is of the past.
 - A trial costs what its pieces take longer than they would have on the chosen number. Trials are made as often as a
   small share of the time pays for.
 - Threads that slept may have to share a core at first, until the system has moved them apart (the system of a virtual
@@ -20,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from statistics import median
 
 from thalweg.fields import dataclass
@@ -49,6 +51,15 @@ MORE_SHARE, FEWER_SHARE = 0.02, 0.0025
 MOST_SLOWER = 3.0
 """By what factor more threads are thought to be slower at most before they have been tried."""
 
+MOST_WRONG = 4.0
+"""By what factor a prediction is too short at most: steps that take longer than that on more threads are disturbed."""
+
+REFILL_SECONDS = 1.0
+"""When steps have become quicker the purse is as full as at the beginning, if it was not for so long.
+
+What it cost to try more threads on a machine that others used says little about one that they have left.
+"""
+
 REST_SECONDS = 0.1
 """Between two trials of the same number, however little they cost."""
 
@@ -57,6 +68,12 @@ PATIENCE_SECONDS = 0.25
 
 PATIENCE_COST = MORE_SHARE * 0.15
 """What that may cost: 0.15 s pay for it."""
+
+LOOK_SECONDS = 0.1
+"""How often is looked whether cores are idle that more threads would have: the system counts hundredths of a second."""
+
+NEARLY = 0.3
+"""So much of a core may be busy that counts as idle: this process has other threads, and counting is coarse."""
 
 USUAL_PIECES = 5
 """How many of the last pieces say what is usual."""
@@ -93,9 +110,13 @@ class _Arm:
     """A number of threads: what a step takes on it, and when it may be tried (in seconds of running from now)."""
 
     seconds: float
+    predicted: float
+    beside: float | None = None  # what a step took on the other number of its last trial
     measured: bool = False
     known: bool = False  # whether a whole trial has compared it with the chosen number since the machine changed
     wait: float = 0.0
+    idle: bool = False  # whether the cores were idle, when last looked, that it has more than the chosen number
+    tried: bool = False  # whether a trial has been made of it since they are
 
 
 class _Trial:
@@ -161,15 +182,24 @@ class _Trial:
 class ThreadChooser:
     """Says how many threads run how many of the next steps, and is told what they took. Has no clock of its own."""
 
-    def __init__(self, predicted: Mapping[int, float], learned: dict[int, float] | None = None) -> None:
+    def __init__(
+        self,
+        predicted: Mapping[int, float],
+        learned: dict[int, float] | None = None,
+        idle: Callable[[float], float | None] = lambda _: None,
+    ) -> None:
         """Made of what is known beforehand.
 
         Arguments:
             predicted: seconds of a step, for each number of threads.
             learned: what was measured of some of them earlier, in the same way; kept up to date.
+            idle: tells how many cores were idle in the last seconds, of which there are as many as it is given; None if
+                that is not known.
         """
+        self._idle = idle
+        self._unseen = 0.0  # seconds of running since it was asked
         self._learned = {} if learned is None else learned
-        self._arms = {count: _Arm(seconds) for count, seconds in sorted(predicted.items())}
+        self._arms = {count: _Arm(seconds, seconds) for count, seconds in sorted(predicted.items())}
         for count, seconds in dict(self._learned).items():
             if count in self._arms:
                 self._measure(self._arms[count], seconds)
@@ -177,6 +207,8 @@ class ThreadChooser:
         """The chosen number."""
         self._trial: _Trial | None = None
         self._purse = PURSE_SECONDS
+        self._since_refill = 0.0  # seconds of running
+        self._quicker = False  # whether steps have become quicker since
         self._usual: deque[float] = deque(maxlen=USUAL_PIECES)
         self._unusual: float | None = None  # the last piece, if it was not as usual
         self._steps, self._seconds = 0, 0.0  # of the piece that has begun
@@ -192,6 +224,8 @@ class ThreadChooser:
     def took(self, steps: int, seconds: float) -> None:
         """What the steps that ``next`` asked for have taken, or the first of them."""
         self._purse += MORE_SHARE * seconds
+        self._since_refill += seconds
+        self._unseen += seconds
         for arm in self._arms.values():
             arm.wait -= seconds
         self._steps += steps
@@ -249,8 +283,22 @@ class ThreadChooser:
             self._unusual = None
             self._usual.clear()
             self._forget()
+            self._quicker |= piece < usual
         self._usual += pieces
+        if self._quicker and self._since_refill >= REFILL_SECONDS:
+            self._purse = max(self._purse, PURSE_SECONDS)
+            self._quicker, self._since_refill = False, 0.0
+        if self._unseen >= LOOK_SECONDS:
+            self._look()
         self._begin_trial(pieces)
+
+    def _look(self) -> None:
+        """Which rivals would have cores that nobody uses."""
+        idle, self._unseen = self._idle(self._unseen), 0.0
+        for count in self._rivals():
+            arm = self._arms[count]
+            arm.idle = idle is not None and count > self.threads and idle >= count - self.threads - NEARLY
+            arm.tried &= arm.idle
 
     def _forget(self) -> None:
         """What was known of the other numbers is of the past."""
@@ -261,8 +309,13 @@ class ThreadChooser:
     def _begin_trial(self, pieces: list[float]) -> None:
         due = [count for count in self._rivals() if self._arms[count].wait <= 0]
         paid = [count for count in due if self._arms[count].known or 2 * self._cost(count) <= self._purse]
-        if paid:
-            self._trial = _Trial(min(paid, key=lambda count: (self._arms[count].wait, -count)), pieces)
+        invited = [count for count in self._rivals() if self._arms[count].idle and not self._arms[count].tried]
+        if invited or paid:
+            rival = min(invited or paid, key=lambda count: (self._arms[count].wait, -count))
+            self._arms[rival].tried = self._arms[rival].idle
+            if invited:
+                self._arms[rival].known = False
+            self._trial = _Trial(rival, pieces)
 
     def _rivals(self) -> list[int]:
         """The next larger and smaller number, and all: time has one minimum, but for work that divides unevenly."""
@@ -275,7 +328,11 @@ class ThreadChooser:
         ours, arm = self._arms[self.threads].seconds, self._arms[rival]
         theirs = arm.seconds
         if not arm.measured:  # a prediction, which may be wrong by any factor
-            theirs = min(theirs, ours * (self.threads / rival if rival < self.threads else MOST_SLOWER))
+            fewer = rival < self.threads
+            most = min(ours * self.threads / rival, MOST_WRONG * arm.predicted) if fewer else MOST_SLOWER * ours
+            theirs = min(theirs, most)
+        elif not arm.known and arm.beside is not None:  # what has changed the chosen number's steps has changed these
+            theirs *= ours / arm.beside
         return max(PIECE_SECONDS, theirs) * max(0.0, 1 - ours / theirs)
 
     def _judge(self, trial: _Trial) -> None:
@@ -288,6 +345,7 @@ class ThreadChooser:
             return
         chosen = self._arms[self.threads]
         rival.seconds, chosen.seconds = median(trial.theirs), median(trial.ours)
+        rival.beside, chosen.beside = chosen.seconds, rival.seconds
         self._trial = None
         self._purse -= trial.cost
         if better:
