@@ -84,8 +84,8 @@ from thalweg.ops.contraction import Contraction
 from thalweg.ops.convolution import Convolution, reach
 from thalweg.ops.leaf import Input, State
 from thalweg.ops.lookup import take
-from thalweg.ops.shape import pad
 from thalweg.ops.moments import MomentAbout, moment_about
+from thalweg.ops.shape import pad
 from thalweg.ops.softmax import LogSumExp, Softmax
 from thalweg.state.layout import empty
 

@@ -137,7 +137,8 @@ def test_operands_of_which_a_tile_takes_a_part_are_fetched_a_block_ahead():
         return Graph({"y": transpose(x) @ g})
 
     (wide,), (narrow,) = (tilings(gradient(channels), AVX512) for channels in (128, 16))
-    assert wide.block and narrow.block
+    assert wide.block
+    assert narrow.block
     assert wide.ahead(6, 4) == [(wide.x, 6), (wide.y, 64)]
     assert narrow.ahead(16, 1) == []
     (short,) = tilings(Graph({"y": input_node("x", (30, 8)) @ state_node("w", (8, 512))}), AVX512)

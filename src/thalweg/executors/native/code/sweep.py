@@ -281,7 +281,7 @@ class Sweep:
         last = self._at(place, self.taps[-1])
         columns = self.group * self.width
         for access in self.nest.loads.values():
-            if access.buffer is None or (access.strides[self.inner[-1]] - columns) * ITEMSIZE[access.dtype] < 2 * LINE_BYTES:
+            if access.buffer is None or not access.skips(self.inner[-1], columns):
                 continue
             at = build.offset(last.pointer(access), ahead * access.strides[self.inner[0]], access.dtype)
             for start in range(0, columns, LINE_BYTES // ITEMSIZE[access.dtype]):

@@ -15,7 +15,6 @@ from thalweg.executors.native.host import ITEMSIZE, Host
 from thalweg.executors.native.plan.nest import Access, Nest
 from thalweg.executors.native.plan.view import WAY_BYTES
 from thalweg.fields import dataclass
-from thalweg.state.layout import LINE_BYTES
 
 FULL_HEIGHT = 12
 """Rows of an axis that are enough for high tiles."""
@@ -161,14 +160,13 @@ class Tiling:
         """The operands of which a tile fetches the next block, place by place while it reads this one, and how many
         numbers at each place.
 
-        From place to place a tile takes some columns of an operand and leaves out the others. If those are more than
-        a pair of lines, no processor foresees what comes next, and the first tiles of a block would wait for all of it.
+        From place to place a tile takes some columns of an operand and leaves out the others. If it skips lines, the
+        first tiles of a block would wait for all of it.
         """
         if not self.block:
             return []
         parts = ((self.x, (height - 1) * abs(self.x.strides[self.row]) + 1), (self.y, vectors * self.width))
-        last = self.summed[-1]
-        return [(a, n) for a, n in parts if (abs(a.strides[last]) - n) * ITEMSIZE[a.dtype] >= 2 * LINE_BYTES]
+        return [(access, count) for access, count in parts if access.skips(self.summed[-1], count)]
 
     def shape(self, i: int) -> TileShape:
         """The shape of the tiles of part ``i`` of the rows."""
