@@ -1,5 +1,8 @@
 """How fast a CSV becomes numbers, beside DuckDB that only reads it, and how fast predictions pass from CSV to CSV.
 
+The last lines are whole commands, with the start of Python and nothing in the cache of compiled programs:
+``thalweg train`` to where its first step begins, ``thalweg predict`` and ``evaluate`` with a network of four members.
+
 ``python -m benchmarks.table_reading [--rows 1000000]``; of 30 columns 20 are decimal numbers, 6 whole ones, 4 text.
 Each figure is of a process of its own, with all imports but NumPy's; the peak is that of the whole process.
 """
@@ -7,6 +10,8 @@ Each figure is of a process of its own, with all imports but NumPy's; the peak i
 from __future__ import annotations
 
 import argparse
+import itertools
+import os
 import resource
 import subprocess
 import sys
@@ -105,6 +110,34 @@ def _known_encodings() -> list[Encoding]:
     return [Codes(name, towns) if kind == "text" else Number(name, 0.5) for name, kind in _types().items()]
 
 
+def first_step(path: Path) -> list[str]:
+    """``thalweg train``, from the command to where the first step would run."""
+    return ["benchmarks.first_table_step", str(path), "x0"]
+
+
+def predict(path: Path) -> list[str]:
+    """``thalweg predict`` from CSV to CSV."""
+    return ["thalweg.cli", "predict", str(_model(path)), str(path), "-o", str(path.with_suffix(".out.csv"))]
+
+
+def evaluate(path: Path) -> list[str]:
+    """``thalweg evaluate``, with importance and dependence of columns."""
+    return ["thalweg.cli", "evaluate", str(_model(path)), str(path), "--quiet"]
+
+
+def _model(path: Path) -> Path:
+    """A model of four networks for such a table, trained on a few of its rows for an epoch."""
+    model, few = path.with_suffix(".thalweg"), path.with_name("few.csv")
+    if not model.exists():
+        with open(path, encoding="utf-8") as file:
+            few.write_text("".join(itertools.islice(file, 20_000)), encoding="utf-8")
+        train = [sys.executable, "-m", "thalweg.cli", "train", str(few), "--target", "x0", "--epochs", "1", "--quiet"]
+        subprocess.run([*train, "-o", str(model)], check=True, capture_output=True)
+    return model
+
+
+COMMANDS: dict[str, Callable[[Path], list[str]]] = {job.__name__: job for job in (first_step, predict, evaluate)}
+
 JOBS: dict[str, Callable[[Path], None]] = {
     job.__name__: job for job in (duckdb_alone, opened, encoded, predicted, with_nuisances)
 }
@@ -115,6 +148,27 @@ def measured(name: str, path: Path, tries: int) -> tuple[float, float, float]:
     command = [sys.executable, "-m", "benchmarks.table_reading", "--job", name, str(path)]
     outputs = [subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(tries)]
     wall, processor, peak = zip(*(map(float, output.split()) for output in outputs), strict=True)
+    return min(wall), min(processor), max(peak)
+
+
+def commanded(name: str, path: Path, tries: int) -> tuple[float, float, float]:
+    """Least seconds, of the processor too, and most bytes, of a whole command."""
+    command = [sys.executable, "-m", *COMMANDS[name](path)]
+    found = []
+    for _ in range(tries):
+        with tempfile.TemporaryDirectory() as cache:
+            start = perf_counter()
+            with subprocess.Popen(
+                command,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env={**os.environ, "THALWEG_CACHE_DIR": cache},
+            ) as process:
+                _, status, used = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
+            assert process.returncode == 0, f"{name} ends with {process.returncode}"
+            found.append((perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024.0))
+    wall, processor, peak = zip(*found, strict=True)
     return min(wall), min(processor), max(peak)
 
 
@@ -140,7 +194,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--tries", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="keep the files here, and take them from here")
-    parser.add_argument("--only", nargs="+", choices=JOBS)
+    parser.add_argument("--only", nargs="+", choices=[*JOBS, *COMMANDS])
     parser.add_argument("--job", nargs=2, metavar=("NAME", "FILE"))
     options = parser.parse_args()
     if options.job:
@@ -155,13 +209,13 @@ def main() -> None:
         print(f"{options.rows:,} rows x {len(_types())} columns, {path.stat().st_size / 1e6:.0f} MB of CSV")
         print(f"{'':16}{'seconds':>9}{'of CPU':>9}{'to DuckDB':>11}{'rows/s':>12}{'peak MB':>9}")
         alone = None
-        for name in options.only or JOBS:
-            wall, processor, peak = measured(name, path, options.tries)
+        for name in options.only or [*JOBS, *COMMANDS]:
+            wall, processor, peak = (commanded if name in COMMANDS else measured)(name, path, options.tries)
             alone = alone or wall
             rate = options.rows / wall
             print(f"{name:16}{wall:9.2f}{processor:9.2f}{wall / alone:11.2f}{rate:12,.0f}{peak / 1e6:9.0f}", flush=True)
         limit = 1.5 * options.rows * len(_types()) * FLOAT_BYTES + 300e6
-        print(f"bars: encoded at most 1.5 times DuckDB and {limit / 1e6:.0f} MB; predicted at least 200,000 rows/s")
+        print(f"bars: first_step at most 1.5 times DuckDB and {limit / 1e6:.0f} MB; predict at least 200,000 rows/s")
 
 
 if __name__ == "__main__":

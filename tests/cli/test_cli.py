@@ -366,6 +366,14 @@ def command(*arguments):
     return [sys.executable, "-c", SCRIPT, *map(str, arguments)]
 
 
+def test_of_the_commands_the_one_that_is_asked_for_is_loaded():
+    named = [[command.callback.__name__ for command in cli.program(words).registered_commands] for words in WORDS]
+    assert named == [["train"], list(cli.COMMANDS), list(cli.COMMANDS)]
+
+
+WORDS = (["train", "mnist"], ["--help"], [])
+
+
 def test_a_pipe_gets_plain_lines(tmp_path):
     result = subprocess.run(
         command("train", "mnist", "--units", 8, "--epochs", 60, "--batch-size", 500, "--output", tmp_path / "m"),

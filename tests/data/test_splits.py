@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thalweg.data.splits import class_numbers, expanding_windows, folds, part_sizes, parts
+from thalweg.data.splits import class_numbers, expanding_windows, folds, part_sizes, parts, stretches
 from thalweg.errors import ArgumentError, DataError
 
 COUNTS = st.lists(st.integers(1, 30), min_size=1, max_size=5)
@@ -45,6 +45,15 @@ def test_parts_have_their_share_of_each_class(counts, validation, test, seed):
     for number, n in enumerate(counts):
         for part, size in zip(found, sizes, strict=True):
             assert abs((classes[part] == number).sum() - 10 * n * size / rows) <= 2
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=40), st.lists(st.integers(0, 45), max_size=4))
+def test_stretches_are_those_of_the_sorted_values(values, ends):
+    """Equal values in the order in which they stand, as a stable sort has them."""
+    ends = sorted(ends)
+    places = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+    assert stretches(np.array(values), ends).tolist() == np.searchsorted(ends, places, "right").tolist()
 
 
 @settings(deadline=None, max_examples=40)
@@ -160,3 +169,11 @@ def test_rows_of_numbers_are_no_classes():
     assert class_numbers([[1, 1], [1, 0]]) is None
     assert class_numbers(np.zeros((2, 2, 2))) is None
     assert class_numbers(np.array([1, 2], "M8[D]")) is None
+
+
+def test_one_class_deals_groups_as_several_equal_ones_do():
+    """Groups are dealt in plain floats where there is one class; with two classes of equal shares it is the same."""
+    groups = np.random.default_rng(0).integers(0, 40, 300)
+    alone = parts(300, [200, 60, 40], groups=groups, seed=5)
+    twice = parts(600, [400, 120, 80], groups=np.tile(groups, 2), seed=5)
+    assert [part.tolist() for part in alone] == [part[part < 300].tolist() for part in twice]

@@ -49,6 +49,26 @@ def test_groups_and_time():
     assert held.how == "the latest by 'day', from 2024-03-11 on"
 
 
+def test_times_that_are_text_come_in_their_order():
+    rows = {**table(), "month": np.array([f"2024-{1 + number % 12:02}" for number in range(100)], object)}
+    held = hold_out(rows, "price", time="month", share=0.25)
+    assert rows["month"][held.train_rows].max() < rows["month"][held.test_rows].min()
+    assert held.how == "the latest by 'month', from 2024-10 on"
+
+
+def test_text_is_held_out_as_numbers_in_its_order_are():
+    rows = table()
+    codes = np.searchsorted(np.unique(rows["kind"].astype(str)), rows["kind"].astype(str))
+    owners = np.searchsorted(np.unique(rows["owner"].astype(str)), rows["owner"].astype(str))
+    assert np.array_equal(hold_out(rows, "kind").test_rows, hold_out({**rows, "kind": codes}, "kind").test_rows)
+    by_name, by_number = (hold_out({**rows, "owner": own}, "price", group="owner") for own in (rows["owner"], owners))
+    assert np.array_equal(by_name.test_rows, by_number.test_rows)
+
+
+def test_dates_are_held_out_evenly():
+    assert hold_out(table(), "day").how == "evenly over the values of 'day', seed 0"
+
+
 def test_rows_without_a_target_and_a_class_seen_once():
     rows = table()
     rows["kind"][3:7] = None

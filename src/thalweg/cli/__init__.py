@@ -1,13 +1,15 @@
 """The command line: ``thalweg train | evaluate | predict | gradcheck | explain | profile | info``."""
 
+import sys
+
 from thalweg.cli.codes import INTERRUPTED as INTERRUPTED
 
 
 def main() -> None:
     """The program ``thalweg``."""
     try:
-        from thalweg.cli.app import app  # typer and rich are loaded by the command line only
+        from thalweg.cli.app import program  # typer and rich are loaded by the command line only
 
-        app()
+        program(sys.argv[1:])()
     except KeyboardInterrupt:  # before there is anything to keep
         raise SystemExit(INTERRUPTED) from None

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import gc
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
 import thalweg
-from thalweg.cli import engine
-from thalweg.cli.evaluate import evaluate
-from thalweg.cli.predict import predict
-from thalweg.cli.train import train
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-for command in (train, evaluate, predict, engine.gradcheck, engine.explain, engine.profile, engine.info):
-    app.command()(command)
+COMMANDS = {
+    "train": "train",
+    "evaluate": "evaluate",
+    "predict": "predict",
+    "gradcheck": "engine",
+    "explain": "engine",
+    "profile": "engine",
+    "info": "engine",
+}
+"""Command -> its module."""
+
+
+def program(words: Sequence[str] = ()) -> Any:
+    """The program for a command line: of the commands only the one that is asked for is loaded, where one is."""
+    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+    app.callback()(options)
+    asked = [word for word in words[:1] if word in COMMANDS] or COMMANDS
+    collects = gc.isenabled()
+    gc.disable()  # of what modules make nothing is to be let go again, and looking for it takes a tenth of the time
+    try:
+        for command in asked:
+            app.command()(getattr(import_module(f"thalweg.cli.{COMMANDS[command]}"), command))
+    finally:
+        if collects:
+            gc.enable()
+    return app
 
 
 def _show_version(wanted: bool) -> None:
@@ -23,10 +45,17 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
     """Train neural networks on this machine's CPU, and use them."""
+
+
+def __getattr__(name: str) -> Any:
+    """``app``: the program with all of its commands, made when it is asked for."""
+    if name != "app":
+        raise AttributeError(name)
+    globals()[name] = program()
+    return globals()[name]

@@ -100,13 +100,15 @@ def train(
     share, other = _test(options.test)
     if other is None:
         held = evaluation.hold_out(table, targets, share=share, group=options.group, time=options.time)
-        trained_on, judged_by, sentences = table.take(held.train_rows), table.take(held.test_rows), held.sentences()
+        trained_on, judged_by = table.take(held.train_rows), table.take(held.test_rows).copied()
+        sentences = held.sentences()
         rows: np.ndarray | None = held.test_rows
     else:
         trained_on, judged_by, rows = table, other, None
         sentences = [f"Judged by the {len(other):,} rows of {other.name}.", *_equal_rows(table, other)]
     for sentence in sentences:
         teller.note(sentence)
+    digest = _digest(table)
     began = clock.monotonic()
     model = tables.train(
         trained_on,
@@ -125,13 +127,14 @@ def train(
         threads=common.threads,
         verbose=teller.verbose,
         executor=common.executor,
+        encoded=None if options.baselines else table.let_go,
     )
     seconds = clock.monotonic() - began
     saving.save(model, output)
     if not model.schema.is_of_classes:
         model.conform(judged_by)
         saving.save(model, output)
-    Kept(_digest(table), 0.0 if other is not None else share, options.group, options.time).write(output)
+    Kept(digest, 0.0 if other is not None else share, options.group, options.time).write(output)
     judgement = evaluation.judge(
         model, judged_by, rows=rows, name=str(output), notes=sentences, importance=report is not None
     )

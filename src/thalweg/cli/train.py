@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Annotated, Any
 
 import typer
 
-from thalweg import utils
+from thalweg import config as settings
 from thalweg.cli import data as kinds
-from thalweg.cli import images, tables
 from thalweg.cli.codes import INTERRUPTED
 from thalweg.cli.options import Common, Config, Data, ExecutorName, Json, Query, Quiet, Report, Threads, pixels, seconds
 from thalweg.cli.reporting import Teller, reports_errors
@@ -147,15 +148,19 @@ def train(
     limit = None if time_limit is None else seconds(time_limit)
     if report is not None:
         _require_writable(report)
-    utils.set_random_seed(seed)
+    settings.set_random_seed(seed)
+    # What trains takes as long to import as a table of some hundred thousand rows to read: so it is, meanwhile.
+    Thread(target=import_module, args=("thalweg.cli.tables",), name="thalweg-import").start()
+    loaded = kinds.load(
+        data, None if size is None else pixels(size), teller.progress("Reading pictures"), target, query
+    )
+    from thalweg.cli import images, tables
+
     of_images = images.Options(model, units, activation, dropout, optimizer, learning_rate, batch_size)
     of_tables = tables.Options(
         target, categorical, numeric, dates, ignore, task, group, time, test, baselines or None, members
     )
     common = Common(output, epochs, limit, threads, executor, report)
-    loaded = kinds.load(
-        data, None if size is None else pixels(size), teller.progress("Reading pictures"), target, query
-    )
     if isinstance(loaded, Table):
         _refuse(of_images, "a table")
         finished = tables.train(loaded, of_tables, common, seed, teller)
@@ -166,7 +171,7 @@ def train(
         raise typer.Exit(INTERRUPTED)
 
 
-def _refuse(options: images.Options | tables.Options, what: str, but: tuple[str, ...] = ()) -> None:
+def _refuse(options: object, what: str, but: tuple[str, ...] = ()) -> None:
     """Raise ArgumentError for options that have no meaning for these data."""
     given = [f"--{name.replace('_', '-')}" for name, value in vars(options).items() if value and name not in but]
     if given:

@@ -62,8 +62,8 @@ def parts(
     for members in _members(_whole(rows, classes)):
         shuffled = random.permutation(members)
         place[shuffled] = (np.arange(len(members)) + random.random()) / len(members)
-    order = np.argsort(place, kind="stable")
-    return [np.sort(part) for part in np.split(order, np.cumsum(sizes)[:-1])]
+    numbers = stretches(place, np.cumsum(sizes)[:-1].tolist())
+    return [np.flatnonzero(numbers == part) for part in range(len(sizes))]
 
 
 def with_every_class(train: Index, rest: Index, classes: np.ndarray) -> tuple[Index, Index]:
@@ -136,14 +136,47 @@ def _grouped(classes: np.ndarray, groups: np.ndarray, sizes: np.ndarray, random:
         )
     total = counts.sum(0)
     wanted = np.outer(sizes / sizes.sum(), total)
-    held = np.zeros_like(wanted)
-    part = np.empty(len(counts), np.int64)
     order = random.permutation(len(counts))
-    for number in order[np.argsort(-counts[order].sum(1), kind="stable")]:
-        lack = ((wanted - held) / np.maximum(wanted, 1e-9) * counts[number]).sum(1)
-        part[number] = int(np.argmax(lack))
-        held[part[number]] += counts[number]
+    order = order[np.argsort(-counts[order].sum(1), kind="stable")]
+    part = np.empty(len(counts), np.int64)
+    part[order] = _dealt(counts[order], wanted)
     return [np.flatnonzero(part[group] == number) for number in range(len(sizes))]
+
+
+def _dealt(counts: np.ndarray, wanted: np.ndarray) -> list[int]:
+    """The part that each group in turn goes to. Shapes: counts (groups, classes), wanted (parts, classes)."""
+    least = np.maximum(wanted, 1e-9)
+    if counts.shape[1] == 1:  # the same in plain floats: there may be a million groups
+        lacking, divisors = wanted[:, 0].tolist(), least[:, 0].tolist()
+        held, chosen = [0.0] * len(lacking), []
+        for count in counts[:, 0].tolist():
+            lacks = [(w - h) / d * count for w, h, d in zip(lacking, held, divisors, strict=True)]
+            chosen.append(lacks.index(max(lacks)))
+            held[chosen[-1]] += count
+        return chosen
+    taken = np.zeros_like(wanted)
+    parts = []
+    for own in counts:
+        parts.append(int(np.argmax(((wanted - taken) / least * own).sum(1))))
+        taken[parts[-1]] += own
+    return parts
+
+
+def stretches(values: np.ndarray, ends: Sequence[int]) -> np.ndarray:
+    """In which stretch each value is, when they are put in order, equal ones as they stand, and cut at these ends.
+
+    Nothing is sorted, so that of a million values each takes as long as of a thousand.
+
+    Shapes: (n,) -> (n,) from 0 to as many as there are ends.
+    """
+    numbers = np.zeros(len(values), np.int64)
+    inside = [end for end in ends if end < len(values)]
+    for end, border in zip(inside, np.partition(values, inside)[inside] if inside else (), strict=True):
+        beyond = values >= border
+        equal = np.flatnonzero(values == border)
+        beyond[equal[: end - (len(values) - np.count_nonzero(beyond))]] = False
+        numbers += beyond
+    return numbers
 
 
 def _whole(rows: int, classes: np.ndarray | None) -> np.ndarray:
@@ -152,8 +185,11 @@ def _whole(rows: int, classes: np.ndarray | None) -> np.ndarray:
 
 
 def _members(classes: np.ndarray) -> list[np.ndarray]:
-    """The rows of each class."""
-    return [np.flatnonzero(classes == number) for number in np.unique(classes)]
+    """The rows of each class, rising."""
+    if len(classes) and classes.min() >= 0 and classes.max() <= np.iinfo(np.uint16).max:
+        classes = classes.astype(np.uint16)  # which are sorted by their digits, and quickly
+    order = np.argsort(classes, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(classes[order])) + 1) if len(order) else []
 
 
 def per_row(values: Any, rows: int, name: str) -> np.ndarray | None:

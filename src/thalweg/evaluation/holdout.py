@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,6 +20,9 @@ from thalweg.fields import dataclass
 
 TENTHS = 10
 """Into so many bins of equal count a target of numbers is cut, each of which both parts get their share of."""
+
+MARKED_BITS = 22
+"""Of a row's hash: equal ones are looked for among those rows only that have these in common with some other."""
 
 MOST_CLASSES = 0.1
 """Whole numbers are classes if there are at most so many different ones for each row."""
@@ -85,8 +90,25 @@ def hold_out(
             got=f"group={group!r}, time={time!r}",
             fix="leave out one of them",
         )
-    values = [table.values(name) for name in targets]
-    known = np.flatnonzero(~np.any([missing(array) for array in values], axis=0))
+    with ThreadPoolExecutor(1, "thalweg-hashes") as pool:  # meanwhile the rows are dealt out, on another core
+        hashing = pool.submit(table.hashes)
+        held = _dealt(table, targets, share, group, time, stratify, seed)
+    hashes = hashing.result()
+    twins = _among(hashes[held.test_rows], hashes[held.train_rows])
+    return replace(held, duplicates=held.test_rows[twins])
+
+
+def _dealt(
+    table: Table,
+    targets: tuple[str, ...],
+    share: float,
+    group: str | None,
+    time: str | None,
+    stratify: bool,
+    seed: int,
+) -> HeldOut:
+    """See ``hold_out``; without a look for duplicates."""
+    known = np.flatnonzero(~np.any([_missing_in(table, name) for name in targets], axis=0))
     notes = []
     if len(known) < len(table):
         notes.append(f"{len(table) - len(known)} rows have no target and are left out.")
@@ -104,14 +126,17 @@ def hold_out(
     elif time is not None:
         moments = _present(table, time, known, "time")
         parts = splits.parts(len(known), sizes, time=moments, seed=seed)
-        how = f"the latest by {time!r}" + (f", from {_written(moments[parts[1]].min())} on" if len(parts[1]) else "")
+        how = f"the latest by {time!r}"
+        if len(parts[1]):
+            first = known[parts[1][moments[parts[1]].argmin()]]
+            how += f", from {_written(table.values(time, [first])[0])} on"
     else:
-        classes, by = _bins(values[0][known]) if stratify and len(targets) == 1 else (None, "")
+        classes, by = _bins(table, targets[0], known) if stratify and len(targets) == 1 else (None, "")
         parts = splits.parts(len(known), sizes, classes=classes, seed=seed)
         how = f"{by} {targets[0]!r}, seed {seed}" if classes is not None else f"at random, seed {seed}"
         if by == "stratified by":
             assert classes is not None, "that is how"
-            parts, said = _trainable(parts, classes, values[0][known])
+            parts, said = _trainable(parts, classes, lambda row: table.values(targets[0], known[[row]])[0])
             notes += said
     train, test = (known[part] for part in parts)
     if not len(train) or not len(test):
@@ -121,8 +146,7 @@ def hold_out(
             got=f"{len(train)} rows to train on, {len(test)} to judge by",
             fix="use another share; rows of one time or group stay together",
         )
-    both = table.hashes()
-    return HeldOut(train, test, how, seed, test[np.isin(both[test], both[train])], tuple(notes))
+    return HeldOut(train, test, how, seed, test[:0], tuple(notes))
 
 
 def _written(moment: Any) -> str:
@@ -145,7 +169,19 @@ def duplicates(train: Any, test: Any) -> np.ndarray:
     shared = [name for name in train.columns if name in test.types]
     if not shared:
         return np.empty(0, np.int64)
-    return np.flatnonzero(np.isin(test.hashes(shared), train.hashes(shared)))
+    return np.flatnonzero(_among(test.hashes(shared), train.hashes(shared)))
+
+
+def _among(hashes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which of these are among others. Shapes: (n,), (m,) uint64 -> (n,) bool.
+
+    Few of the others share their first bits with any of these: only those are compared, and nothing large is sorted.
+    """
+    shift = np.uint64(64 - MARKED_BITS)
+    marked = np.zeros(1 << MARKED_BITS, bool)
+    marked[hashes >> shift] = True
+    found: np.ndarray = np.isin(hashes, others[marked[others >> shift]])
+    return found
 
 
 def duplicate_sentences(count: int, held: int) -> Iterator[str]:
@@ -168,9 +204,8 @@ def missing(values: np.ndarray) -> np.ndarray:
 
 
 def _present(table: Table, name: str, known: np.ndarray, what: str) -> np.ndarray:
-    """The values of a column that may not be missing. Raises DataError."""
-    values = table.values(name)[known]
-    gone = np.flatnonzero(missing(values))
+    """The values of a column that may not be missing, or numbers in the order of its words. Raises DataError."""
+    gone = np.flatnonzero(_missing_in(table, name)[known])
     if len(gone):
         raise DataError(
             f"a {what} is missing",
@@ -178,7 +213,12 @@ def _present(table: Table, name: str, known: np.ndarray, what: str) -> np.ndarra
             got=f"none in row {known[gone[0]]}; {len(gone)} such in all",
             fix="leave these rows out, or give them a value of their own",
         )
-    return as_text(values)
+    return table.words(name).ranks()[known] if table.types[name] == "text" else as_text(table.values(name, known))
+
+
+def _missing_in(table: Table, name: str) -> np.ndarray:
+    """Where a column has no value. Shapes: -> (rows,) bool."""
+    return table.words(name).codes < 0 if table.types[name] == "text" else missing(table.values(name))
 
 
 def as_text(values: np.ndarray) -> np.ndarray:
@@ -187,25 +227,36 @@ def as_text(values: np.ndarray) -> np.ndarray:
     return text
 
 
-def _bins(target: np.ndarray) -> tuple[np.ndarray, str]:
-    """Numbers of classes, or of tenths of the values, and what that is called."""
-    flat = labels(target, "target")
-    distinct, numbers = np.unique(flat, return_inverse=True)
-    whole = flat.dtype.kind in "iubU" or np.array_equal(flat, np.rint(flat))
-    if flat.dtype.kind == "U" or (whole and len(distinct) <= max(2, MOST_CLASSES * len(flat))):
-        return np.asarray(numbers).reshape(-1), "stratified by"
-    ranks = np.argsort(np.argsort(flat, kind="stable"), kind="stable")
+def _bins(table: Table, name: str, known: np.ndarray) -> tuple[np.ndarray, str]:
+    """Numbers of classes, or of tenths of the values, in the order of these, and what that is called."""
+    if table.types[name] == "text":
+        return table.words(name).ranks()[known], "stratified by"
+    flat = labels(table.values(name, known), "target")
+    if flat.dtype.kind == "M":
+        flat = flat.astype(np.int64)
+    if flat.dtype.kind in "iub" or np.array_equal(flat, np.rint(flat)):
+        ordered = np.sort(flat)
+        distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])]
+        if len(distinct) <= max(2, MOST_CLASSES * len(flat)):
+            return np.searchsorted(distinct, flat), "stratified by"
     bins = int(np.clip(len(flat) // TENTHS, 1, TENTHS))
-    return ranks * bins // len(flat), "evenly over the values of"
+    ends = [-(-number * len(flat) // bins) for number in range(1, bins)]
+    return splits.stretches(flat, ends), "evenly over the values of"
 
 
-def _trainable(parts: list[np.ndarray], classes: np.ndarray, target: np.ndarray) -> tuple[list[np.ndarray], list[str]]:
-    """Classes that would only be judged by are trained on instead: there are too few rows of them."""
+def _trainable(
+    parts: list[np.ndarray], classes: np.ndarray, called: Callable[[int], Any]
+) -> tuple[list[np.ndarray], list[str]]:
+    """Classes that would only be judged by are trained on instead: there are too few rows of them.
+
+    Arguments:
+        called: the class of a row.
+    """
     train, test = parts
     only = np.setdiff1d(classes[test], classes[train])
     if not len(only):
         return parts, []
-    names = [str(target[classes == number][0]) for number in only[:5].tolist()]
+    names = [str(called(int(np.argmax(classes == number)))) for number in only[:5].tolist()]
     note = f"{len(only)} classes have too few rows to be judged by and are only trained on: {', '.join(names)}" + (
         " ..." if len(only) > 5 else ""
     )

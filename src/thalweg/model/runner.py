@@ -296,7 +296,10 @@ class Runner:
 
         Raises: GraphError if the model is not compiled.
         """
-        return self.require_compiled("goals").goals(self.structure, self.net(rows).outputs)
+        compiled, trainer = self.require_compiled("goals"), self.form(rows).trainer
+        if trainer is not None and trainer.goals is not None:
+            return trainer.goals
+        return compiled.goals(self.structure, self.net(rows).outputs)
 
     def choose_loss(self, x: Any, y: Any, verbose: int | str) -> None:
         """Put in place of ``loss="auto"`` what it means for these targets, and say what that is."""

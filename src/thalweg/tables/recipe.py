@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from thalweg import config, layers
-from thalweg.callbacks import Callback, EarlyStopping
+from thalweg.callbacks import Callback
 from thalweg.data.tables.encodings import UNSEEN
 from thalweg.fields import dataclass
 from thalweg.initializers import RandomNormal
@@ -29,18 +29,13 @@ from thalweg.optimizers import Adam
 from thalweg.optimizers.schedules import FlatCosine, LogCosineCycles
 from thalweg.tables.features import Features, features
 from thalweg.tables.schema import Schema
+from thalweg.tables.settings import Settings
+from thalweg.tables.stopping import LastingPatience
 
 __all__ = ["Plan", "plan"]
 
-UNITS = (128, 128)
-DROPOUT = 0.15
-LABEL_SMOOTHING = 0.1
-WEIGHT_DECAY = 0.02
 RATES = {"classes": 0.04, "numbers": 0.07}
-MEMBERS = 4
-ONE_HOT = 10
-"""Categories of so many places at most become columns, others vectors."""
-EMBEDDING_UNITS = 8
+ACTIVATIONS = {"classes": "selu", "numbers": "mish"}
 BATCH = 256
 """At most so many rows make a step ..."""
 STEPS = 4
@@ -72,22 +67,20 @@ class Plan:
         return np.concatenate([rows, np.random.default_rng(len(rows)).choice(rows, missing)])
 
 
-def plan(schema: Schema, rows: int, *, epochs: int | None = None, members: int | None = None) -> Plan:
-    """The plan for so many rows of training data.
-
-    Arguments:
-        epochs, members: where the user says how many.
-    """
-    steps_an_epoch = math.ceil(rows / min(BATCH, max(rows // STEPS, SMALLEST_BATCH)))
+def plan(schema: Schema, rows: int, settings: Settings | None = None) -> Plan:
+    """The plan for so many rows of training data."""
+    settings = settings or Settings()
+    batch_size = settings.batch_size or min(BATCH, max(rows // STEPS, SMALLEST_BATCH))
+    steps_an_epoch = math.ceil(rows / batch_size)
     batch_size = math.ceil(rows / steps_an_epoch)
-    lasting = epochs or epochs_for(rows)
-    steps = lasting * steps_an_epoch
+    epochs = settings.epochs or epochs_for(rows)
+    steps = epochs * steps_an_epoch
 
     def callbacks(validates: bool) -> list[Callback]:
         best = "val_accuracy" if schema.is_of_classes else "val_loss"
-        return [EarlyStopping(best, patience=lasting, restore_best_weights=True)] if validates else []
+        return [LastingPatience(best, epochs)] if validates else []
 
-    return Plan(lambda seed: network(schema, seed, steps), batch_size, lasting, members or MEMBERS, callbacks)
+    return Plan(lambda seed: network(schema, settings, seed, steps), batch_size, epochs, settings.members, callbacks)
 
 
 def epochs_for(rows: int) -> int:
@@ -95,43 +88,55 @@ def epochs_for(rows: int) -> int:
     return round(min(max(6400 / math.sqrt(rows), 32), 96))
 
 
-def network(schema: Schema, seed: int, steps: int) -> Model:
+def network(schema: Schema, settings: Settings, seed: int, steps: int) -> Model:
     """A compiled network that is to be trained for so many steps."""
     given = features(schema)
+    task = "classes" if schema.is_of_classes else "numbers"
     with config.seeded(seed):
-        x = layers.Scale(name="front")(_together(_waves(given.numbers), given.flags, *_of_categories(given)))
+        parts = _together(_waves(given.numbers, settings), given.flags, *_of_categories(given, settings))
+        x = layers.Scale(name="front")(parts)
         slower = [("front/", 6.0), ("waves/", 0.1), ("/bias$", 0.1)]
-        activation = "selu" if schema.is_of_classes else "mish"
-        for number, units in enumerate(UNITS):
-            x = _dense(x, units, f"hidden_{number}", activation, slower)
-            x = layers.Dropout(DROPOUT, name=f"dropout_{number}")(x)
+        for number, units in enumerate(settings.units):
+            x = _dense(x, units, f"hidden_{number}", settings.activation or ACTIVATIONS[task], slower)
+            x = layers.Dropout(settings.dropout, name=f"dropout_{number}")(x)
         last = _dense(x, schema.outputs, "last", "softmax" if schema.is_of_classes else None, slower)
         model = Model(given.inputs, last, name="network")
+        rate = settings.learning_rate or RATES[task]
         model.compile(
-            _optimizer(schema, steps, slower), _loss(schema), metrics=["accuracy"] if schema.is_of_classes else []
+            _optimizer(rate, settings.weight_decay, steps, slower),
+            _loss(schema, settings),
+            metrics=["accuracy"] if schema.is_of_classes else [],
         )
     return model
 
 
-def _optimizer(schema: Schema, steps: int, rates: list[tuple[str, float]]) -> Adam:
+def _optimizer(rate: float, weight_decay: float, steps: int, rates: list[tuple[str, float]]) -> Adam:
     return Adam(
-        LogCosineCycles(RATES["classes" if schema.is_of_classes else "numbers"], steps),
+        LogCosineCycles(rate, steps),
         beta_2=0.95,
         epsilon=1e-8,
-        weight_decay=FlatCosine(WEIGHT_DECAY, steps),
+        weight_decay=FlatCosine(weight_decay, steps),
         decay_exclusions=("/bias$", "/phase$"),
         learning_rate_factors=tuple(rates),
     )
 
 
-def _loss(schema: Schema) -> Loss:
+def _loss(schema: Schema, settings: Settings) -> Loss:
     if not schema.is_of_classes:
         return MeanSquaredError()
-    return SparseCategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
+    return SparseCategoricalCrossentropy(label_smoothing=settings.label_smoothing)
 
 
-def _waves(numbers: Symbol | None) -> Symbol | None:
-    return None if numbers is None else layers.PeriodicEmbedding(name="waves")(layers.SmoothClipping()(numbers))
+def _waves(numbers: Symbol | None, settings: Settings) -> Symbol | None:
+    """Each number smoothly clipped, and beside its waves."""
+    if numbers is None:
+        return None
+    x: Symbol = layers.SmoothClipping()(numbers)
+    if not settings.waves:
+        return x
+    embedding = layers.PeriodicEmbedding(settings.wave_units, settings.waves, settings.wave_deviation, name="waves")
+    waves: Symbol = embedding(x)
+    return waves
 
 
 def _dense(x: Symbol, units: int, name: str, activation: str | None, rates: list[tuple[str, float]]) -> Symbol:
@@ -149,19 +154,19 @@ def _dense(x: Symbol, units: int, name: str, activation: str | None, rates: list
     return y
 
 
-def _of_categories(given: Features) -> list[Symbol]:
+def _of_categories(given: Features, settings: Settings) -> list[Symbol]:
     """Columns with few categories as columns of 0 and 1, the others, which come after them, as vectors."""
     codes, sizes = given.codes, given.sizes
     if codes is None:
         return []
-    few = sum(size <= ONE_HOT for size in sizes)
+    few = sum(size <= settings.one_hot for size in sizes)
     parts = []
     if few:
         own = codes if few == len(sizes) else codes[:, :few]
         parts.append(layers.OneHotColumns(sizes[:few], without=UNSEEN)(own))
     if few < len(sizes):
         own = codes[:, few:] if few else codes
-        make = layers.ColumnEmbedding(sizes[few:], EMBEDDING_UNITS, RandomNormal(0.0, 1.0))
+        make = layers.ColumnEmbedding(sizes[few:], settings.embedding_units, RandomNormal(0.0, 1.0))
         parts.append(make(own))
     return parts
 

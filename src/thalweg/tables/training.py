@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time as clock
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
@@ -21,9 +21,9 @@ from thalweg.executors.executor import Executor
 from thalweg.fields import dataclass
 from thalweg.tables import recipe
 from thalweg.tables.columns import schema_for, told
-from thalweg.tables.features import DTYPES
 from thalweg.tables.model import TableModel, combined
 from thalweg.tables.schema import Schema
+from thalweg.tables.settings import Settings
 from thalweg.tables.targets import Targets, find_targets
 from thalweg.training.progress import check_verbose
 from thalweg.training.time_limit import TimeLimit
@@ -52,11 +52,13 @@ def train(
     epochs: Count | None = None,
     time_limit: Annotated[float, In("(0, inf)")] | None = None,
     members: Count | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
     seed: Annotated[int, In("[0, 4294967296)")] = 0,
     threads: Count | None = None,
     callbacks: Any = None,
     verbose: bool | int | str = "auto",
     executor: Executor | str | None = None,
+    encoded: Callable[[], object] | None = None,
 ) -> TableModel:
     """A model that tells one column of a table, or several, from the others.
 
@@ -72,9 +74,11 @@ def train(
         group: a column; rows of one group are on one side of the split.
         time: a column; the validation rows are later than the others.
         epochs, members: how long, and how many networks whose predictions are averaged; chosen unless given.
+        settings: ``tables.Settings`` of the network and its training, or a mapping with some of them.
         time_limit: seconds after which training ends, with what is best then.
         threads: of all networks together.
         callbacks: a function that makes further callbacks for one network.
+        encoded: called when the rows have become arrays, and ``data`` is not looked at any more.
 
     Returns: the model; ``model.schema`` says what was found out, ``model.histories`` how training went.
 
@@ -84,6 +88,7 @@ def train(
     Example: ``train("houses.csv", "price").save("houses.thalweg")``
     """
     began, verbose = clock.monotonic(), check_verbose(verbose)
+    settings = Settings.of(settings, epochs, members)
     table = opened(data)
     len(table)  # only now a file is read, and the types of its columns are certain
     targets = find_targets(table, target, task)
@@ -95,10 +100,12 @@ def train(
             for note in (*table.notes, *targets.notes):
                 print(note)
             schema.show()
-    plan = recipe.plan(schema, len(parts[0].train), epochs=epochs, members=members)
+    plan = recipe.plan(schema, len(parts[0].train), settings)
     seeds = np.random.SeedSequence(seed).generate_state(plan.members).tolist()
     networks = [plan.build(own) for own in seeds]
     given = _given(schema, targets, table, parts, plan)
+    if encoded is not None:
+        encoded()
     rounds = -(-len(networks) // cores.wanted(threads))
 
     def watchers() -> list[Any]:
@@ -227,29 +234,11 @@ def _arrays(
     schema: Schema, targets: Targets, table: Table, chosen: np.ndarray, held_out: HeldOut | None
 ) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
     """Inputs and targets of the rows to train on and of those held out, as a network of the plan takes them."""
-    if held_out is None:
-        parts, sides = encoded_parts(schema, table, [chosen]), [(table, chosen)]
-    else:
-        sides = [(table, chosen), (held_out.table, held_out.rows)]
-        if held_out.table is table:
-            parts = encoded_parts(schema, table, [chosen, held_out.rows])
-        else:
-            parts = [encoded_parts(schema, side, [rows])[0] for side, rows in sides]
-    return [(x, _told(schema, targets, *side)) for x, side in zip(parts, sides, strict=True)]
-
-
-def encoded_parts(schema: Schema, table: Table, parts: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
-    """Inputs of several parts of a table. Each column is read once, and whole columns are there one at a time."""
-    arrays = [
-        {group: np.empty((len(rows), len(columns)), DTYPES[group]) for group, columns in schema.groups.items()}
-        for rows in parts
-    ]
-    for group, columns in schema.groups.items():
-        for place, column in enumerate(columns):
-            whole = table.encoded((column.encoding,))[group][:, 0]
-            for own, rows in zip(arrays, parts, strict=True):
-                own[group][:, place] = whole[rows]
-    return arrays
+    sides = [(table, chosen)]
+    if held_out is not None:
+        sides.append((held_out.table, held_out.rows))
+    encodings = schema.encodings()
+    return [(side.encoded(encodings, rows), _told(schema, targets, side, rows)) for side, rows in sides]
 
 
 def _told(schema: Schema, targets: Targets, table: Table, rows: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from thalweg.data.tables import facts as fact_finding
+from thalweg.data.tables.database import connect
 from thalweg.data.tables.opening import open_table
 from thalweg.data.tables.writing import write_table
 from thalweg.errors import DataError, DTypeError, NameNotFoundError, ShapeError, StorageError
@@ -153,6 +154,32 @@ def test_equal_rows_have_equal_hashes_whatever_they_come_from(tmp_path):
     assert len(set(table.hashes())) == 3
     np.testing.assert_array_equal(table.take([1, 1, 0]).hashes(), table.hashes()[[1, 1, 0]])
     np.testing.assert_array_equal(table.hashes(), open_table(whole_numbers(VALUES)).hashes())
+
+
+def test_whole_numbers_keep_their_digits_until_one_is_missing(tmp_path):
+    """The database hands a file out in pieces of some 100,000 rows: what comes later may change what was before."""
+    path, rows = tmp_path / "many.parquet", 300_000
+    exact = 2**60 + np.arange(rows)
+    write_table(path, {"exact": exact, "late": np.where(np.arange(rows) < rows - 5, np.arange(rows), np.nan)})
+    with connect().cursor() as database:
+        again = f"copy (select exact, late::bigint as late from '{path}') to '{path}2.parquet'"
+        database.execute(again)
+    table = open_table(f"{path}2.parquet")
+    np.testing.assert_array_equal(table.values("exact"), exact)
+    late = table.values("late")
+    assert late.dtype == np.float64
+    assert np.isnan(late[-5:]).all()
+    np.testing.assert_array_equal(late[:-5], np.arange(rows - 5))
+
+
+def test_rows_outlive_the_table_that_is_let_go():
+    table = open_table(VALUES)
+    some = table.take([2, 0]).copied()
+    table.let_go()
+    assert len(table) == 3
+    np.testing.assert_array_equal(some.values("when"), DATES[[2, 0]])
+    assert some.values("town").tolist() == [None, "Ulm"]
+    assert some.facts("size").maximum == 1.5
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import numpy as np
 from thalweg.data.tables import guessing
 from thalweg.data.tables.arrow import StreamError
 from thalweg.data.tables.cleaning import written_anew
+from thalweg.data.tables.compact import compacted
 from thalweg.data.tables.database import file_name, literal, temporary_folder
 from thalweg.data.tables.dialect import Form, look
 from thalweg.data.tables.files import Columns, read
@@ -29,6 +30,10 @@ __all__ = ["DelimitedFile"]
 PLAIN = Form(",")
 LONGEST_WORD = 100
 """Letters of a word that is told to the database beforehand, where it is frequent."""
+MORE = 1.05
+"""So many times the rows that a file of this size is likely to have there is room for."""
+SEEN_FIRST = 4096
+"""Numbers of a column, of which one that is not whole says that the column is not."""
 EXACT = 2**53
 """Up to it a float64 holds each whole number."""
 
@@ -96,13 +101,21 @@ class DelimitedFile:
         before = self.path.stat().st_size
         while True:
             try:
-                columns = read(database, self.select(), self.types, self._words)
+                columns = read(database, self.select(), self.types, self._words, self._likely_rows())
                 break
             except (StreamError, duckdb.ConversionException, duckdb.InvalidInputException) as error:
                 self._mend(error)
         self.refuse_growth(before)
         self.notes += [f"{name!r} {guess.note}" for name, guess in self.guesses.items() if guess.note]
         return columns, self._types(columns)
+
+    def _likely_rows(self) -> int:
+        """About as many as there are, rather more; 0 where nothing is known of it."""
+        seen = self.dialect.rows
+        if not seen or self.path.suffix.lower() == ".gz":
+            return 0
+        letters = sum(len(value) + 1 for row in seen for value in row) / len(seen)
+        return int(MORE * self.path.stat().st_size / letters)
 
     def select(self, names: Iterable[str] | None = None) -> str:
         """The query for columns, as c0, c1 ... by their places in the file."""
@@ -116,7 +129,9 @@ class DelimitedFile:
         unseen = [spelling for spelling in self.missing if spelling not in self._seen]
         if guess.read_as != "VARCHAR" or not unseen:
             return column
-        return f"(case when {column} in ({', '.join(map(literal, unseen))}) then null else {column} end)"
+        # Not "in (...)": of a long list the database makes a table to join with, which mixes the order of the rows.
+        missing = f"try_cast({column} as enum({', '.join(map(literal, unseen))}))"
+        return f"(case when {missing} is null then {column} end)"
 
     def refuse_growth(self, before: int) -> None:
         """Raises DataError if the file had another size before it was read: the last row may be half a row."""
@@ -129,13 +144,15 @@ class DelimitedFile:
             )
 
     def _types(self, columns: Columns) -> dict[str, str]:
-        """Name -> type: a column of floats that are all whole has whole numbers."""
+        """Name -> type: a column of floats that are all whole has whole numbers. Numbers are put into little room."""
         types = self.types
         for name, kind in types.items():
             values = columns[name]
-            if kind == "number" and isinstance(values, np.ndarray) and _are_whole(values):
-                types[name] = "integer"
-                columns[name] = values if np.isnan(values).any() else values.astype(np.int64)
+            if kind == "number" and isinstance(values, np.ndarray):
+                if _are_whole(values):
+                    types[name] = "integer"
+                    values = values if np.isnan(values).any() else values.astype(np.int64)
+                columns[name] = compacted(values)
         return types
 
     def _reader(self) -> str:
@@ -197,6 +214,9 @@ class DelimitedFile:
 
 
 def _are_whole(values: np.ndarray) -> bool:
+    first = values[:SEEN_FIRST]
+    if (np.trunc(first) != first)[~np.isnan(first)].any():
+        return False
     present = values[~np.isnan(values)]
     return bool(len(present) and np.all(np.abs(present) < EXACT) and np.all(present == np.trunc(present)))
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from thalweg.data.tables import arrow
 from thalweg.data.tables.database import explained, literal, quoted
 from thalweg.data.tables.encodings import Encoding
-from thalweg.data.tables.held import HeldTable
+from thalweg.data.tables.held import HeldTable, Values
 from thalweg.data.tables.table import grouped, places
 from thalweg.data.tables.words import Words, objects
 from thalweg.errors import ThalwegError
@@ -38,7 +38,7 @@ MOST_WORDS = 2000
 EXACT = 2**53
 """Up to it a float64 holds each whole number."""
 
-Columns = dict[str, np.ndarray | Words]
+Columns = dict[str, Values]
 
 
 class Source(Protocol):
@@ -87,7 +87,7 @@ class FileTable(HeldTable):
             self.set_height(len(next(iter(self.arrays.values()), ())))
             self.loaded = True
 
-    def column(self, name: str) -> np.ndarray | Words:
+    def column(self, name: str) -> Values:
         self.load()
         return super().column(name)
 
@@ -173,17 +173,22 @@ class DatabaseFile:
             return explanation
 
 
-def read(database: Any, select: str, types: Mapping[str, str], expected: Mapping[str, Sequence[str]]) -> Columns:
+def read(
+    database: Any, select: str, types: Mapping[str, str], expected: Mapping[str, Sequence[str]], rows: int = 0
+) -> Columns:
     """The columns of an answer as ``Table.values`` describes them, text as words.
 
     Arguments:
         select: a query that names its columns c0, c1 ...
         types: name -> type of each of them, in this order.
         expected: name -> words that are likely in a column of text.
+        rows: how many are likely, if that is known.
 
     Raises: StreamError, and what the database raises.
     """
-    columns = [_KINDS[kind](f"c{place}", expected.get(name, ())) for place, (name, kind) in enumerate(types.items())]
+    columns = [
+        _KINDS[kind](f"c{place}", expected.get(name, ()), rows) for place, (name, kind) in enumerate(types.items())
+    ]
     asked = ", ".join(one for column in columns for one in column.asked())
     for piece in arrow.pieces(database, f"select {asked} from ({select})"):
         parts = iter(piece)
@@ -192,88 +197,111 @@ def read(database: Any, select: str, types: Mapping[str, str], expected: Mapping
     return {name: column.whole() for name, column in zip(types, columns, strict=True)}
 
 
+class _Growing:
+    """An array that grows at its end; room that is not used takes addresses, and no memory.
+
+    Arguments:
+        room: for so many numbers there is room from the beginning.
+    """
+
+    def __init__(self, dtype: Any, room: int) -> None:
+        self.array = np.empty(room, dtype)
+        self.length = 0
+
+    def add(self, numbers: np.ndarray) -> np.ndarray:
+        """The place that they are now in. Numbers of a wider type make those before them such."""
+        dtype = np.result_type(self.array, numbers) if self.length else numbers.dtype
+        end = self.length + len(numbers)
+        if dtype != self.array.dtype or end > len(self.array):
+            larger = np.empty(len(self.array) if end <= len(self.array) else 2 * end, dtype)
+            larger[: self.length] = self.array[: self.length]
+            self.array = larger
+        place = self.array[self.length : end]
+        place[:] = numbers
+        self.length = end
+        return place
+
+    def whole(self) -> np.ndarray:
+        """All of them."""
+        return self.array[: self.length]
+
+
 class _Numbers:
     """Collects a column of floats."""
 
-    def __init__(self, column: str, _: Sequence[str]) -> None:
+    dtype: ClassVar[Any] = np.float64
+
+    def __init__(self, column: str, _: Sequence[str], rows: int) -> None:
         self.column = column
-        self.pieces: list[np.ndarray] = []
+        self.numbers = _Growing(self.dtype, rows)
 
     def asked(self) -> list[str]:
         return [f"{self.column}::double"]
 
     def add(self, parts: list[arrow.Column]) -> None:
-        numbers = parts[0].numbers().copy()
+        place = self.numbers.add(parts[0].numbers())
         if (missing := parts[0].missing()) is not None:
-            numbers[missing] = np.nan
-        self.pieces.append(numbers)
-
-    def joined(self) -> np.ndarray:
-        """All pieces; they are let go."""
-        whole = np.concatenate(self.pieces) if self.pieces else np.zeros(0)
-        self.pieces.clear()
-        return whole
+            place[missing] = np.nan
 
     def whole(self) -> np.ndarray | Words:
-        return self.joined()
+        return self.numbers.whole()
 
 
 class _WholeNumbers(_Numbers):
     """Collects whole numbers, which keep all their digits unless some are missing."""
+
+    dtype = np.int64
 
     def asked(self) -> list[str]:
         return [f"{self.column}::bigint"]
 
     def add(self, parts: list[arrow.Column]) -> None:
         missing = parts[0].missing()
-        numbers = parts[0].numbers().copy() if missing is None else parts[0].numbers().astype(np.float64)
+        numbers = parts[0].numbers()
+        place = self.numbers.add(numbers if missing is None else numbers.astype(np.float64))
         if missing is not None:
-            numbers[missing] = np.nan
-        self.pieces.append(numbers)
-
-    def joined(self) -> np.ndarray:
-        return super().joined() if self.pieces else np.zeros(0, np.int64)
+            place[missing] = np.nan
 
 
 class _Moments(_Numbers):
     """Collects dates and times."""
 
+    dtype = "datetime64[us]"
+
     def asked(self) -> list[str]:
         return [f"epoch_us({self.column}::timestamp)"]
 
     def add(self, parts: list[arrow.Column]) -> None:
-        moments = parts[0].numbers().astype("datetime64[us]")
+        place = self.numbers.add(parts[0].numbers().view("datetime64[us]"))
         if (missing := parts[0].missing()) is not None:
-            moments[missing] = np.datetime64("NaT")
-        self.pieces.append(moments)
-
-    def joined(self) -> np.ndarray:
-        return super().joined() if self.pieces else np.zeros(0, "datetime64[us]")
+            place[missing] = np.datetime64("NaT")
 
 
 class _Truth(_Numbers):
     """Collects truth values."""
 
+    dtype = np.int8
+
     def asked(self) -> list[str]:
         return [f"coalesce({self.column}::tinyint, 2::tinyint)"]
 
     def add(self, parts: list[arrow.Column]) -> None:
-        self.pieces.append(parts[0].numbers().copy())
+        self.numbers.add(parts[0].numbers())
 
     def whole(self) -> np.ndarray:
-        numbers = self.joined()
-        return objects((False, True, None))[numbers.astype(np.int8)] if (numbers == 2).any() else numbers.astype(bool)
+        numbers = self.numbers.whole()
+        return objects((False, True, None))[numbers] if (numbers == 2).any() else numbers.astype(bool)
 
 
 class _Text:
     """Collects words: those that are expected as numbers, which is quick, others as text."""
 
-    def __init__(self, column: str, expected: Sequence[str]) -> None:
+    def __init__(self, column: str, expected: Sequence[str], rows: int) -> None:
         self.column = column
         expected = expected if len(expected) <= MOST_WORDS else ()
         self.known = {word: code for code, word in enumerate(expected)}
         self.expected = expected
-        self.codes: list[np.ndarray] = []
+        self.codes = _Growing(np.int32, rows)
 
     def asked(self) -> list[str]:
         if not self.expected:
@@ -289,11 +317,10 @@ class _Text:
         rows, words = parts[-1].text()
         known = self.known
         codes[rows] = [known.setdefault(word, len(known)) for word in words]
-        self.codes.append(codes)
+        self.codes.add(codes)
 
     def whole(self) -> Words:
-        codes = np.concatenate(self.codes) if self.codes else np.zeros(0, np.int32)
-        return Words(codes, objects(self.known))
+        return Words(self.codes.whole(), objects(self.known))
 
 
 _KINDS: dict[str, Any] = {

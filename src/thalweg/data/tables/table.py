@@ -6,13 +6,14 @@ A table from a file lies in a database in memory, one from a frame in the frame'
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
 
 from thalweg.checks import In, check_value
 from thalweg.data.tables import facts as fact_finding
+from thalweg.data.tables.blocks import in_blocks
 from thalweg.data.tables.encodings import Encoding
 from thalweg.data.tables.facts import Facts
 from thalweg.data.tables.words import Words
@@ -55,8 +56,8 @@ class Table:
         """Rows of all that was opened."""
         raise NotImplementedError(f"{type(self).__name__} has no height()")
 
-    def raw(self, name: str) -> np.ndarray:
-        """A column of all that was opened, as ``values`` describes it."""
+    def raw(self, name: str, index: np.ndarray | slice | None = None) -> np.ndarray:
+        """A column of all that was opened, or of these rows of it, as ``values`` describes it."""
         raise NotImplementedError(f"{type(self).__name__} has no raw()")
 
     def words(self, name: str) -> Words:
@@ -70,6 +71,14 @@ class Table:
     def chosen(self, rows: np.ndarray) -> Table:
         """The same with other ``rows``, which count in all that was opened."""
         raise NotImplementedError(f"{type(self).__name__} has no chosen()")
+
+    def copied(self) -> Table:
+        """These rows by themselves, which need nothing of the table that they were taken from."""
+        raise NotImplementedError(f"{type(self).__name__} has no copied()")
+
+    def let_go(self) -> None:
+        """Drop the values, those of tables that share them too: only what has been found out stays."""
+        raise NotImplementedError(f"{type(self).__name__} has no let_go()")
 
     def query(self, what: Sequence[str], names: Sequence[str], rest: str = "", every: int = 1) -> list[tuple[Any, ...]]:
         """Answers of the database about these rows.
@@ -104,9 +113,7 @@ class Table:
         Shapes: (rows,): float64 for numbers, int64 for whole numbers (float64 where some are missing), bool for truth
         values (objects where some are missing), datetime64[us], objects for text. Missing are NaN, NaT and None.
         """
-        whole = self.raw(self.require(name))
-        index = self._index(rows)
-        return whole if index is None else whole[index]
+        return self.raw(self.require(name), self._index(rows))
 
     def encoded(self, encodings: Sequence[Encoding], rows: Rows | None = None) -> dict[str, np.ndarray]:
         """Columns as numbers: group -> (rows, columns of the group), in the order of the encodings.
@@ -171,29 +178,33 @@ class Table:
         return self._hashes
 
     def _hashed(self, names: Sequence[str]) -> np.ndarray:
+        hashed = [self._hashing(name) for name in names]
         total = np.zeros(len(self), np.uint64)
-        for name in names:
-            # Mixed with an odd factor between columns, so that exchanged values do not give the same.
-            total = total * np.uint64(0x9E3779B97F4A7C15) + self._hashed_column(name)
+
+        def add(block: slice) -> None:
+            for column in hashed:
+                # Mixed with an odd factor between columns, so that exchanged values do not give the same.
+                total[block] = total[block] * np.uint64(0x9E3779B97F4A7C15) + column(block)
+
+        in_blocks(len(self), add)
         return total
 
-    def _hashed_column(self, name: str) -> np.ndarray:
+    def _hashing(self, name: str) -> Callable[[slice], np.ndarray]:
+        """A function from rows to the hashes of a column's values."""
         if self.types[name] == "text":
             words = self.words(name)
-            return words.spread(_mixed(np.fromiter(map(_text_bits, words.words), np.uint64, len(words.words))), 1)
-        values = self.values(name)
-        if values.dtype.kind == "O":  # truth values with gaps
-            values = np.array([2.0 if value is None else value for value in values], np.float64)
-        if values.dtype.kind == "M":
-            return _mixed(values.astype(np.int64).view(np.uint64))
-        numbers = values.astype(np.float64) + 0.0  # -0.0 equals 0.0
-        numbers[np.isnan(numbers)] = np.nan  # one of all NaNs
-        return _mixed(numbers.view(np.uint64))
+            hashes = _mixed(np.fromiter(map(_text_bits, words.words), np.uint64, len(words.words)))
+            hashes = np.append(hashes, np.uint64(1))  # of what is missing
+            return lambda rows: hashes[words.codes[rows]]
+        index = self.rows
+        return lambda rows: _hashes(self.raw(name, rows if index is None else index[rows]))
 
     def _index(self, rows: Rows | None) -> np.ndarray | None:
         """Which rows of all that was opened these are; None for all of them."""
         if rows is None:
             return None if self.rows is None else np.asarray(self.rows)
+        if self.rows is None and isinstance(rows, slice):
+            return np.arange(*rows.indices(self.height()))
         own = np.arange(self.height()) if self.rows is None else np.asarray(self.rows)
         return np.asarray(own[rows])
 
@@ -215,6 +226,17 @@ def places(encodings: Sequence[Encoding]) -> list[tuple[str, int]]:
         found.append((encoding.group, place))
         counted[encoding.group] = place + 1
     return found
+
+
+def _hashes(values: np.ndarray) -> np.ndarray:
+    """Of numbers, truth values and dates. Shapes: (n,) -> (n,) uint64."""
+    if values.dtype.kind == "O":  # truth values with gaps
+        values = np.array([2.0 if value is None else value for value in values], np.float64)
+    if values.dtype.kind == "M":
+        return _mixed(values.astype(np.int64).view(np.uint64))
+    numbers = values.astype(np.float64) + 0.0  # -0.0 equals 0.0
+    numbers[np.isnan(numbers)] = np.nan  # one of all NaNs
+    return _mixed(numbers.view(np.uint64))
 
 
 def _text_bits(text: str) -> int:

@@ -45,6 +45,12 @@ class Words:
         of_rows: np.ndarray = np.append(answers, np.array([missing], answers.dtype))[self.codes]
         return of_rows
 
+    def ranks(self) -> np.ndarray:
+        """For each row the place of its word among all words in their order, -1 where it is missing."""
+        ranks = np.empty(len(self.words), np.int32)
+        ranks[sorted(range(len(self.words)), key=self.words.tolist().__getitem__)] = np.arange(len(self.words))
+        return self.spread(ranks, -1)
+
     def counts(self) -> list[tuple[str, int]]:
         """The words that are there and how often, the most frequent first; equally frequent ones by their order."""
         counted = np.bincount(self.codes + 1, minlength=len(self.words) + 1)[1:]
