@@ -47,6 +47,7 @@ ORDER = (
         "sklearn",
         "backend",
         "saving",
+        "streams",
         "utils",
         "mixed_precision",
     ),

@@ -22,6 +22,7 @@ from thalweg import random as random
 from thalweg import regularizers as regularizers
 from thalweg import saving as saving
 from thalweg import sklearn as sklearn
+from thalweg import streams as streams
 from thalweg import tables as tables
 from thalweg import utils as utils
 from thalweg import visualization as visualization

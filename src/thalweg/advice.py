@@ -111,9 +111,8 @@ ADVICE = (
     ),
     Advice(
         "readers of folders, texts and streams",
-        "*dataset_from_* utils.PyDataset utils.Sequence *ImageDataGenerator *TimeseriesGenerator *Iterator "
-        "utils.split_dataset",
-        "fit takes arrays, also mapped from files (np.load(path, mmap_mode='r')), and "
+        "*dataset_from_* *ImageDataGenerator *TimeseriesGenerator *Iterator utils.split_dataset",
+        "fit takes arrays, generators, utils.PyDataset and the sources in thalweg.streams, and "
         "utils.image_dataset_from_directory makes them of a folder of pictures; "
         "train_validation_test_split divides them, the layers Random... augment images",
     ),

@@ -20,20 +20,20 @@ X, Y = nets.points(90)
 class ArrayChunks(Rows):
     """The same rows as a stream would bring them: two batches at a time, in arrays of their own."""
 
-    def chunks(self, order, start, stop, batch):
+    def gathered(self, order, start, stop, batch):
         numbers = np.arange(start, stop) if order is None else order[start:stop]
         for first in range(0, len(numbers), 2 * batch):
             part = numbers[first : first + 2 * batch]
-            yield Chunk({label: array[part] for label, array in self.arrays.items()}, np.arange(len(part)))
+            yield Chunk({label: array[part] for label, array in self.arrays.items()}, np.arange(len(part)), batch)
 
 
 class TestRows:
     def test_are_one_chunk_that_copies_nothing(self):
         rows = Rows({"x": X, "y": Y})
-        (chunk,) = rows.chunks(None, 3, 7, 2)
+        (chunk,) = rows.gathered(None, 3, 7, 2)
         assert chunk.arrays["x"] is X
         np.testing.assert_array_equal(chunk.index, [3, 4, 5, 6])
-        (chunk,) = rows.chunks(np.arange(90)[::-1], 3, 6, 2)
+        (chunk,) = rows.gathered(np.arange(90)[::-1], 3, 6, 2)
         np.testing.assert_array_equal(chunk.index, [86, 85, 84])
 
     def test_of_a_slice_are_views(self):
@@ -55,7 +55,7 @@ class TestLateRows:
         monkeypatch.setattr(source, "CHUNK_BYTES", 400)  # 8 rows of 36 bytes and whole batches
         rows = LateRows({"x": X.astype(np.float64), "y": Y}, {"x": "float32"})
         order = np.random.default_rng(0).permutation(90)
-        chunks = list(rows.chunks(order, 5, 88, 4))
+        chunks = list(rows.gathered(order, 5, 88, 4))
         assert {len(chunk.index) for chunk in chunks[:-1]} == {8}
         together = np.concatenate([chunk.arrays["x"][chunk.index] for chunk in chunks])
         assert together.dtype == np.float32

@@ -6,12 +6,11 @@ import pytest
 import thalweg
 from thalweg import Input, layers
 from thalweg.callbacks import Callback
-from thalweg.data.source import Rows
 from thalweg.errors import ArgumentError, GraphError, NameNotFoundError, ShapeError
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.layers.tracing import tracing
 from thalweg.model.compiled import Compiled, Trained
-from thalweg.model.runner import COUNTERS, Runner, first
+from thalweg.model.runner import COUNTERS, Runner
 from thalweg.model.structure import Structure, between, stacked
 from thalweg.ops.leaf import input_node
 from thalweg.optimizers import SGD
@@ -226,30 +225,3 @@ class TestRunning:
             runner.rows(np.ones((2, 3)))
         with pytest.raises(ShapeError):
             runner.prepare(X, np.ones((2, 5)))
-
-
-class TestRows:
-    ROWS = Rows({"x": np.arange(100.0)})
-
-    def test_the_first_batches(self):
-        assert first(self.ROWS, None, None, "fit") is self.ROWS
-        assert first(self.ROWS, 2, 10, "fit").count == 20
-        assert first(self.ROWS, 2, None, "fit").count == 64
-
-    @pytest.mark.parametrize(("steps", "size"), [(0, 1), (1, 0), (1.5, 1), (1, "x")])
-    def test_bad_numbers(self, steps, size):
-        with pytest.raises(ArgumentError, match="fit"):
-            first(self.ROWS, steps, size, "fit")
-
-    def test_held_out(self):
-        structure = line()
-        runner = runner_of(structure)
-        runner.compile(squares(structure))
-        rows = runner.prepare(np.ones((10, 1)), np.ones((10, 1)))
-        train, held = runner.hold_out(rows, 0.2, None)
-        assert held is not None
-        assert (train.count, held.count) == (8, 2)
-        train, held = runner.hold_out(rows, 0.2, (X, Y))
-        assert held is not None
-        assert (train.count, held.count) == (10, 2)
-        assert runner.hold_out(rows, 0.0, None) == (rows, None)

@@ -9,9 +9,10 @@ from tests import nets
 import thalweg
 from thalweg import layers, optimizers
 from thalweg.callbacks import Callback
+from thalweg.data.source import Place, shuffled
 from thalweg.state import State
-from thalweg.state.names import EPOCH_STATE, SEED_STATE
-from thalweg.training.position import ROW_STATE, STEP_IN_EPOCH_STATE, TYPES, Position, shuffled
+from thalweg.state.names import SEED_STATE
+from thalweg.training.position import ROW_STATE, STEP_IN_EPOCH_STATE, TYPES, Position
 
 X, Y = nets.points(90)
 
@@ -116,17 +117,18 @@ class TestPosition:
 
     def test_orders_follow_from_seed_and_pass(self):
         position = self.make(epoch=3)
-        np.testing.assert_array_equal(position.order(), shuffled(10, 5, 3))
-        assert self.make(shuffle=False).order() is None
+        np.testing.assert_array_equal(position.turn().order(10), shuffled(10, 5, 3))
+        assert self.make(shuffle=False).turn().order(10) is None
 
-    def test_a_pass_ends_when_all_rows_are_done(self):
+    def test_an_epoch_ends_in_the_middle_of_a_pass_or_with_it(self):
         position = self.make()
         position.advance(2, 6)
         position.end_epoch()
-        assert (position.row, position.step, position.state.number(EPOCH_STATE)) == (6, 0, 0)
+        assert (position.place, position.step, position.turn().number) == (Place(6, 2), 0, 0)
         position.advance(2, 4)
-        position.end_epoch()
-        assert (position.row, position.step, position.state.number(EPOCH_STATE)) == (0, 0, 1)
+        position.end_pass()
+        assert (position.place, position.step, position.turn().number) == (Place(), 0, 1)
+        assert position.turn().since == 1
 
     @pytest.mark.parametrize("wrong", [{"rows": 9}, {"rows": 10, "row": 11}, {"rows": 10, "row": -1}])
     def test_what_cannot_be_is_the_beginning(self, wrong):

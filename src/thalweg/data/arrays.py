@@ -49,7 +49,7 @@ def as_array(value: Any, what: str) -> np.ndarray:
             f"{what} cannot be read as an array of numbers",
             expected="an array, a list of equally long lists, or a table whose columns are all numbers",
             got=f"{type(value).__name__}: {str(error)[:300]}",
-            fix="join the batches into one array: generators and iterators are not there yet"
+            fix="pass it to fit, evaluate or predict alone, as x: its batches bring (x, y) or (x, y, sample_weight)"
             if hasattr(value, "__next__")
             else "encode texts and categories as numbers first, and make all rows equally long",
         ) from error

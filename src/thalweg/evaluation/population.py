@@ -162,6 +162,14 @@ def _jobs(models: Sequence[Model], each: Sequence[Mapping[str, Any]] | None, sha
             fix="pass {} for a model without arguments of its own",
         )
     check_independent("fit_many", models)
+    for name in ("x", "validation_data"):
+        if hasattr(shared.get(name), "__next__") and len(models) > 1:
+            raise ArgumentError(
+                f"fit_many: {name} is an iterator, whose batches only one of the models could get",
+                expected="arrays, or a function that makes the iterator, which is called for each model",
+                got=type(shared[name]).__name__,
+                fix=f"pass the function itself, without calling it, or {name} for each model in each",
+            )
     own = each if each is not None else [{} for _ in models]
     for arguments in (shared, *own):
         for name in {"threads", "verbose", "callbacks"} & arguments.keys():

@@ -33,8 +33,9 @@ from thalweg.metrics.metric import Metric
 from thalweg.model import description, own, preflight, restoring
 from thalweg.model import weights as all_weights
 from thalweg.model.compiled import Compiled, Trained
+from thalweg.model.given import Given, first, steps_over
 from thalweg.model.restoring import registry
-from thalweg.model.runner import Runner, first
+from thalweg.model.runner import Runner
 from thalweg.model.structure import Parts, Structure, between
 from thalweg.model.subclass import Body, OwnWeights, entries_of_shape, once_prepared
 from thalweg.model.turns import in_turn
@@ -798,22 +799,22 @@ class Model:
         )
         watchers = CallbackList(callbacks)
         seed = check_value("fit", "seed", Annotated[int, In("[0, 4294967296)")] | None, seed)
-        runner = self._ready_for(x, y, "fit", verbose, seed)
-        if validation_data is not None:
-            self._open_for(data.unpack_validation(validation_data)[0])
-        rows = runner.prepare(x, y, sample_weight)
+        given = Given.of("fit", x, y, sample_weight)
+        runner = self._ready_for(given.x, given.y, "fit", verbose, seed)
+        held = Given.held_out(validation_data, runner.trains_itself)
+        if held is not None:
+            self._open_for(held.x)
+        rows, held_out = given.divided(runner, class_weight, validation_split, held)
         preflight.look(rows, runner.structure)
-        rows, held_out = runner.hold_out(rows, validation_split, validation_data)
-        rows = runner.weigh_classes(rows, class_weight)
         validation = None
         if held_out is not None:
-            size = options.validation_batch(held_out.count)
+            size = options.validation_batch(held_out)
             held_out = first(held_out, validation_steps, size, "fit: of the validation")
             validation = runner.trainer("fit", held_out).evaluation(held_out, size)
         if seed is not None:
             self.state.write(SEED_STATE, seed)
         self.stop_training = False
-        told = params(verbose, options.epochs, options.steps(rows.count))
+        told = params(verbose, options.epochs, options.steps(rows))
         self.history = History(params=told, seed=self.state.number(SEED_STATE))
         watchers.attach(self, told)
         with runner.training():
@@ -842,9 +843,10 @@ class Model:
                 each batch.
         """
         verbose, watchers = check_verbose(verbose), CallbackList(callbacks)
-        runner = self._ready_for(x, y, "evaluate", verbose)
-        rows = first(runner.prepare(x, y, sample_weight), steps, batch_size, "evaluate")
-        watchers.attach(self, params(verbose, 1, -(-rows.count // (batch_size or BATCH))))
+        given = Given.of("evaluate", x, y, sample_weight)
+        runner = self._ready_for(given.x, given.y, "evaluate", verbose)
+        rows = first(given.prepared(runner), steps, batch_size, "evaluate")
+        watchers.attach(self, params(verbose, 1, steps_over(rows, batch_size)))
         logs = runner.trainer("evaluate", rows).evaluate(rows, batch_size or BATCH, watchers, verbose)
         return self._as_keras(logs, return_dict)
 
@@ -941,14 +943,15 @@ class Model:
     def _predict(
         self, x: Any, batch_size: int | None, verbose: bool | int | str, steps: int | None, callbacks: Callbacks
     ) -> Any:
-        self.build_for(x)
-        rows = first(self.runner.rows(x), steps, batch_size, "predict")
+        given = Given.of("predict", x)
+        self.build_for(given.x)
+        rows = first(given.inputs(self.runner), steps, batch_size, "predict")
         verbose, watchers = check_verbose(verbose), CallbackList(callbacks)
-        watchers.attach(self, params(verbose, 1, -(-rows.count // (batch_size or BATCH))))
+        watchers.attach(self, params(verbose, 1, steps_over(rows, batch_size)))
         if self.runner.structure.without_call and (self.runner.own is None or self.runner.own.predict is None):
             raise self._no_call("predict")
         if self.runner.own is not None and self.runner.own.predict is not None:
-            return self.runner.predict_itself(x, rows, batch_size or BATCH, verbose, watchers)
+            return self.runner.predict_itself(given.x, rows, batch_size or BATCH, verbose, watchers)
         return self._outputs(self.runner.predict(rows, batch_size or BATCH, verbose, watchers))
 
     def predict_on_batch(self, x: Any) -> Any:

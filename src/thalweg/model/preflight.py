@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from thalweg import layers
-from thalweg.data.source import Rows
+from thalweg.data.source import Source
 from thalweg.model.structure import Structure
 
 LOOKED_AT = 64
@@ -29,7 +29,7 @@ class ScaleNotice(UserWarning):
     """The numbers of the data are of a size at which networks learn badly."""
 
 
-def look(rows: Rows, structure: Structure) -> None:
+def look(rows: Source, structure: Structure) -> None:
     """Warn of images from 0 to 255 that go into the weights as they are."""
     inputs = [label for label in rows.ready() if label == "x"]
     if not inputs or not _goes_in_as_it_is(structure):

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from thalweg import cores, executors, memory
-from thalweg.checks import Count, check_value
-from thalweg.data.source import Arrays, Rows
+from thalweg.data.source import Arrays, Rows, Source
+from thalweg.data.streams.parts import Parts
+from thalweg.data.streams.stream import Stream
 from thalweg.errors import GraphError, InsufficientMemoryError
 from thalweg.executors.executor import Executor
 from thalweg.graph.node import Node
@@ -48,7 +49,7 @@ from thalweg.training.callbacks import CallbackList
 from thalweg.training.goals import Goals
 from thalweg.training.handle import OptimizerHandle
 from thalweg.training.inference import BatchHooks, OneRow, Prediction
-from thalweg.training.own import DataForm, OwnPrediction, OwnSteps, form_of, further_data
+from thalweg.training.own import DataForm, OwnPrediction, OwnSteps, form_of, further_data, unpack
 from thalweg.training.position import kept_names
 from thalweg.training.programs import Programs
 from thalweg.training.progress import Counter
@@ -238,7 +239,7 @@ class Runner:
 
     # The layers as functions
 
-    def form(self, rows: Rows | None = None) -> Form:
+    def form(self, rows: Source | None = None) -> Form:
         """The model for inputs of the shape of these rows; without rows, of those that came last.
 
         A model without open axes has one form. Raises ShapeError if a layer cannot take this shape.
@@ -259,7 +260,7 @@ class Runner:
             )
         )
 
-    def net(self, rows: Rows | None = None) -> Net:
+    def net(self, rows: Source | None = None) -> Net:
         """What the graphs of steps need to know of the model; ``rows`` as in ``form``."""
         return self.form(rows).net
 
@@ -291,7 +292,7 @@ class Runner:
         self.latest_goals = self._own_goals[key]
         return self.latest_goals
 
-    def goals(self, rows: Rows | None = None) -> Goals:
+    def goals(self, rows: Source | None = None) -> Goals:
         """What each output is trained for and measured by; ``rows`` as in ``form``.
 
         Raises: GraphError if the model is not compiled.
@@ -386,7 +387,30 @@ class Runner:
         """Inputs, targets and weights as a step of training takes them. Raises as ``data.prepare``."""
         self.require_compiled("training")
         inputs = self.rows(x)
-        goals = self.trainer("training", inputs).goals
+        return self._complete(inputs, x, y, sample_weight, self.trainer("training", inputs).goals)
+
+    def stream(self, parts: Parts, first: Any, class_weight: Any = None) -> Stream:
+        """A stream whose parts are prepared as ``prepare`` and ``weigh_classes`` do it, when they come.
+
+        Arguments:
+            first: what ``first_part`` gave.
+        """
+        self.require_compiled("training")
+        goals = self.trainer("training", self.rows(unpack(first)[0])).goals
+
+        def ready(part: Any) -> Rows:
+            x, y, sample_weight = unpack(part)
+            rows = self._complete(self.rows(x), x, y, sample_weight, goals)
+            return data.weigh_classes(rows, class_weight, goals, whole=False)
+
+        return Stream(parts, first, ready)
+
+    def input_stream(self, parts: Parts, first: Any) -> Stream:
+        """A stream of inputs, what else its parts have being left out."""
+        return Stream(parts, first, lambda part: self.rows(unpack(part)[0]))
+
+    def _complete(self, inputs: Rows, x: Any, y: Any, sample_weight: Any, goals: Goals | None) -> Rows:
+        """The inputs with targets and weights."""
         if goals is not None:
             y, sample_weight = (named(given, self.structure) for given in (y, sample_weight))
             return data.prepare(inputs, x, y, sample_weight, goals, self.structure.with_gaps)
@@ -410,17 +434,9 @@ class Runner:
         """The rows with the weights of their classes. Raises as ``data.weigh_classes``."""
         return data.weigh_classes(rows, class_weight, None if self.trains_itself else self.goals(rows))
 
-    def hold_out(self, rows: Rows, share: float, given: Any) -> tuple[Rows, Rows | None]:
-        """The rows to train on and those to validate on: ``validation_data`` wins over ``validation_split``."""
-        if given is not None and self.trains_itself and not (isinstance(given, tuple) and len(given) > 1):
-            return rows, self.prepare(given[0] if isinstance(given, tuple) else given, None)
-        if given is not None:
-            return rows, self.prepare(*data.unpack_validation(given))
-        return data.split_tail(rows, share) if share else (rows, None)
-
     # Programs
 
-    def programs(self, rows: Rows | None = None) -> Programs:
+    def programs(self, rows: Source | None = None) -> Programs:
         """All that have been compiled so far, on state that has values; ``rows`` as in ``form``."""
         form = self.form(rows)
         if form.programs is None:
@@ -431,7 +447,7 @@ class Runner:
             form.programs = Programs(self.executor, self.state)
         return form.programs
 
-    def trainer(self, what: str, rows: Rows | None = None) -> Trainer:
+    def trainer(self, what: str, rows: Source | None = None) -> Trainer:
         """What trains and evaluates; made anew after ``compile`` or a change of the layers.
 
         Arguments:
@@ -450,7 +466,7 @@ class Runner:
             form.trainer = Trainer(form.net, goals, compiled.rule, programs, own)
         return form.trainer
 
-    def _prediction(self, rows: Rows | None, training: bool) -> Prediction:
+    def _prediction(self, rows: Source | None, training: bool) -> Prediction:
         form = self.form(rows)
         if training not in form.predictions:
             form.predictions[training] = Prediction(form.net, self.programs(rows), training)
@@ -462,7 +478,7 @@ class Runner:
             self.one_row = OneRow(self._prediction(None, training=False))
         return self.one_row
 
-    def predict_itself(self, x: Any, rows: Rows, batch: int, verbose: int | str, watchers: CallbackList) -> Any:
+    def predict_itself(self, x: Any, rows: Source, batch: int, verbose: int | str, watchers: CallbackList) -> Any:
         """What ``predict_step`` of the model gives."""
         assert self.own is not None, "asked of a model with a predict_step of its own"
         form, given = self.form(rows), self._given(x)
@@ -476,7 +492,7 @@ class Runner:
         return shown(self._predicted(prediction, rows, batch, verbose, watchers, shown))
 
     def predict(
-        self, rows: Rows, batch: int, verbose: int | str, watchers: CallbackList, training: bool = False
+        self, rows: Source, batch: int, verbose: int | str, watchers: CallbackList, training: bool = False
     ) -> dict[str, np.ndarray]:
         """The outputs by name.
 
@@ -498,7 +514,7 @@ class Runner:
     def _predicted(
         self,
         prediction: Prediction,
-        rows: Rows,
+        rows: Source,
         batch: int,
         verbose: int | str,
         watchers: CallbackList,
@@ -508,8 +524,11 @@ class Runner:
         shown: what users get for arrays by the label of the output.
         """
         single = watchers.watches_batches("predict")
-        size = batch if single or rows.count < 2 else prediction.size(batch, rows.count)
-        counter = Counter(verbose, "Predict", -(-rows.count // size))
+        steps = None
+        if rows.count is not None:
+            size = batch if single or rows.count < 2 else prediction.size(batch, rows.count)
+            steps = -(-rows.count // size)
+        counter = Counter(verbose, "Predict", steps)
 
         def watch(done: int) -> bool:
             counter.update(done)
@@ -524,12 +543,3 @@ class Runner:
         watchers.call("on_predict_end", {})
         counter.finish()
         return results
-
-
-def first(rows: Rows, steps: int | None, batch_size: int | None, owner: str) -> Rows:
-    """The rows of the first ``steps`` batches; all without ``steps``. Raises ArgumentError for a bad number."""
-    if steps is None and batch_size is None:  # what nearly every call is
-        return rows
-    batch_size = check_value(owner, "batch_size", Count | None, batch_size)
-    steps = check_value(owner, "steps", Count | None, steps)
-    return rows if steps is None else rows.take(slice(steps * (batch_size or 32)))

@@ -81,14 +81,14 @@ class LBFGS(Optimizer):
     def stepper(self, paths: Sequence[str]) -> Search:
         return Search(tuple(paths), self.history_size, self.tolerance_grad)
 
-    def check_fit(self, steps: int, constrained: Sequence[str]) -> None:
+    def check_fit(self, steps: int | None, constrained: Sequence[str]) -> None:
         """Raise ArgumentError for several batches an epoch, or constrained parameters."""
-        if steps > 1:
+        if steps != 1:
             raise ArgumentError(
                 "LBFGS needs the loss of all rows at once",
                 expected="one step an epoch",
-                got=f"{steps} steps an epoch",
-                fix="pass batch_size='full' to fit",
+                got="a stream of batches" if steps is None else f"{steps} steps an epoch",
+                fix="pass arrays, and batch_size='full', to fit",
             )
         if constrained:
             raise ArgumentError(

@@ -219,11 +219,11 @@ class Optimizer(Registered):
         """What runs the compiled step for the trained parameters of these paths: by default nothing but that."""
         return PlainStepper()
 
-    def check_fit(self, steps: int, constrained: Sequence[str]) -> None:
+    def check_fit(self, steps: int | None, constrained: Sequence[str]) -> None:
         """Raise ArgumentError for what this optimizer cannot train.
 
         Arguments:
-            steps: of an epoch.
+            steps: of an epoch; None if their number is not known.
             constrained: the paths of parameters that have a constraint.
         """
 

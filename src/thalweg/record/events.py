@@ -39,14 +39,14 @@ class TrainingBegun(Event):
 
     Attributes:
         first_epoch, epochs: the index of its first epoch, and the one after its last.
-        steps: of an epoch.
-        rows, batch_size: trained on in an epoch, and in a step.
+        steps: of an epoch; None if nobody knows before its end.
+        rows, batch_size: trained on in an epoch, None likewise, and in a step.
     """
 
     first_epoch: int
     epochs: int
-    steps: int
-    rows: int
+    steps: int | None
+    rows: int | None
     batch_size: int
 
 

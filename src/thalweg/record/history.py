@@ -21,8 +21,8 @@ class History:
         params: ``verbose``, ``epochs`` and ``steps``.
         seed: what shuffling and dropout were drawn from; the same seed gives the same bits.
         compile_seconds: how long making the programs took, which is no part of the epochs.
-        stopped_by: None if all epochs ran, else ``"user"`` (Ctrl-C), ``"callback"``, ``"converged"`` (LBFGS) or
-            ``"non-finite loss"``.
+        stopped_by: None if all epochs ran, else ``"user"`` (Ctrl-C), ``"callback"``, ``"converged"`` (LBFGS),
+            ``"out of data"`` (a stream) or ``"non-finite loss"``.
     """
 
     history: dict[str, list[Any]] = field(default_factory=dict)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.data.source import CHUNK_BYTES, Arrays, Chunk, Rows, Source, Weights
+from thalweg.data.source import CHUNK_BYTES, Arrays, Chunk, Indexed, Rows
 
 
-class SparseRows:
+class SparseRows(Indexed):
     """Rows of which the features are a matrix of SciPy: made dense some batches at a time, in the order wanted.
 
     Arguments:
@@ -18,27 +18,28 @@ class SparseRows:
         others: the arrays beside the features.
     """
 
-    form = None
-    weights: Weights = ()
-
     def __init__(self, x: Any, others: Arrays) -> None:
         self.x = x
         self.others = others
-        self.count: int = x.shape[0]
-        self.labels = ("x", *others)
+        self.count = x.shape[0]
 
-    def chunks(self, order: np.ndarray | None, start: int, stop: int, batch: int) -> Iterator[Chunk]:
+    @property
+    def labels(self) -> tuple[str, ...]:
         """See Source."""
+        return ("x", *self.others)
+
+    def gathered(self, order: np.ndarray | None, start: int, stop: int, batch: int) -> Iterator[Chunk]:
+        """See Indexed."""
         row_bytes = max(self.x.shape[1] * self.x.dtype.itemsize, 1)
         size = max(1, CHUNK_BYTES // (row_bytes * batch)) * batch
         for first in range(start, stop, size):
             last = min(first + size, stop)
             rows = np.arange(first, last) if order is None else order[first:last]
             arrays = {label: array[rows] for label, array in self.others.items()}
-            yield Chunk({"x": self.x[rows].toarray(), **arrays}, np.arange(len(rows)))
+            yield Chunk({"x": self.x[rows].toarray(), **arrays}, np.arange(len(rows)), batch)
 
 
-def rows_of(x: Any, dtype: str, **others: np.ndarray | None) -> Source:
+def rows_of(x: Any, dtype: str, **others: np.ndarray | None) -> Indexed:
     """Features, dense or sparse, and what goes with them, where it is there.
 
     Arguments:

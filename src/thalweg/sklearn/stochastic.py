@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from thalweg.data.source import Source
+from thalweg.data.source import Indexed
 from thalweg.fields import dataclass
 from thalweg.sklearn.steps import RATE, Kit
 from thalweg.sklearn.training import EVALUATION_ROWS, Passes, Stop
@@ -37,7 +37,7 @@ class Held:
     """
 
     passes: Passes
-    features: Source
+    features: Indexed
     judge: Callable[[np.ndarray], float]
     name: str
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.data.source import Rows, Source
+from thalweg.data.source import Indexed, Rows
 from thalweg.executors.executor import Program
 from thalweg.fields import dataclass
 from thalweg.graph.types import TensorType
@@ -45,7 +45,7 @@ class Passes:
     """
 
     kit: Kit
-    rows: Source
+    rows: Indexed
     threads: int
     interrupted: Callable[[], bool] = lambda: False
     around: Callable[[int], None] | None = None
@@ -106,7 +106,7 @@ class Passes:
 
     def run(self, program: Callable[[int, bool, bool], Program], order: np.ndarray, batch: int, exact: bool) -> None:
         """Steps on the rows in this order. Raises Stop in the middle, if that is wanted."""
-        for chunk in self.rows.chunks(order, 0, len(order), batch):
+        for chunk in self.rows.gathered(order, 0, len(order), batch):
             full = len(chunk.index) // batch if exact or not self.fills else 0
             whole = chunk.index[: full * batch].reshape(full, batch)
             if full:

@@ -91,7 +91,7 @@ def check_inputs(rows: Rows, x: Any, with_gaps: Collection[str] = ()) -> None:
         with_gaps: labels of inputs whose layers know what to do there.
     """
     seen = 0
-    for chunk in rows.chunks(None, 0, rows.count, 1):
+    for chunk in rows.gathered(None, 0, rows.count, 1):
         for label, array in chunk.arrays.items():
             if label in with_gaps:
                 continue
@@ -296,19 +296,27 @@ def _prepare_weights(sample_weight: Any, targets: Arrays, goals: Sequence[Goal])
     return {goal.weight_label: _weights(parts[goal.label], len(targets[goal.label]), goal) for goal in goals}
 
 
-def weigh_classes(rows: Rows, class_weight: Any, goals: Goals | None) -> Rows:
+def weigh_classes(rows: Rows, class_weight: Any, goals: Goals | None, whole: bool = True) -> Rows:
     """The rows, each with the weight of its class. Rows held out for validation are none of these, and have none.
 
     Arguments:
         class_weight: class -> weight (classes without one count 1), or ``"balanced"``: n / (classes * samples of the
             class), as in scikit-learn; None for no weights.
         goals: None where a step that the model says itself gets the rows.
+        whole: whether these are all rows; of a part of them "balanced" cannot be worked out.
 
     Raises: ArgumentError if the rows have weights already, or the targets are no classes; DataError for a weight that
         is none.
     """
     if class_weight is None:
         return rows
+    if not whole and isinstance(class_weight, str):
+        raise ArgumentError(
+            f"class_weight={class_weight!r} for a stream, whose classes nobody has counted",
+            expected="a mapping from class numbers to weights",
+            got=repr(class_weight),
+            fix="count the classes, and pass for example class_weight={0: 1.0, 1: 5.0}",
+        )
     if rows.weighted:
         raise ArgumentError(
             "class_weight and sample_weight are given both",
@@ -319,7 +327,7 @@ def weigh_classes(rows: Rows, class_weight: Any, goals: Goals | None) -> Rows:
     target = rows.ready().get("y")  # targets are read and converted at once, whatever the inputs come from
     if goals is None and target is not None and isinstance(rows.form, DataForm):
         units = target.shape[-1] if target.ndim > 1 else 1
-        weights = _class_weights(class_weight, target, units, sparse=False)
+        weights = _class_weights(class_weight, target, units, sparse=False, whole=whole)
         kind = TensorType(weights.shape[1:], weights.dtype.name)
         form = dataclasses.replace(rows.form, further=(*rows.form.further, (WEIGHT, kind)), sample_weight=LEAF)
         return rows.beside({WEIGHT: weights}, form)
@@ -333,7 +341,7 @@ def weigh_classes(rows: Rows, class_weight: Any, goals: Goals | None) -> Rows:
     (goal,) = goals.outputs
     units = goal.output.shape[-1] if goal.output.rank > 1 else 1
     target = rows.ready()[goal.label]
-    return rows.beside({goal.weight_label: _class_weights(class_weight, target, units, goal.kind.sparse)})
+    return rows.beside({goal.weight_label: _class_weights(class_weight, target, units, goal.kind.sparse, whole)})
 
 
 def _weights(value: Any, rows: int, goal: Goal) -> np.ndarray:
@@ -376,7 +384,7 @@ def _checked(weights: np.ndarray) -> np.ndarray:
     return weights
 
 
-def _class_weights(class_weight: Any, target: np.ndarray, units: int, sparse: bool) -> np.ndarray:
+def _class_weights(class_weight: Any, target: np.ndarray, units: int, sparse: bool, whole: bool) -> np.ndarray:
     """One weight per target, by its class: a label (``sparse``), or the place of the largest number of a row.
 
     A weight for a class that the predictions, of so many units, have no place for is an error; for one without a
@@ -408,7 +416,7 @@ def _class_weights(class_weight: Any, target: np.ndarray, units: int, sparse: bo
     elif isinstance(class_weight, Mapping) and all(
         isinstance(c, Integral) and isinstance(w, Real) for c, w in class_weight.items()
     ):
-        _check_weighted_classes(sorted(map(int, class_weight)), classes, units)
+        _check_weighted_classes(sorted(map(int, class_weight)), classes, units, whole)
         per_class = np.array([float(class_weight.get(int(c), 1.0)) for c in classes])
     else:
         raise ArgumentError(
@@ -420,7 +428,7 @@ def _class_weights(class_weight: Any, target: np.ndarray, units: int, sparse: bo
     return _checked(per_class[place].reshape(labels.shape).astype(np.float32))
 
 
-def _check_weighted_classes(weighted: list[int], present: np.ndarray, units: int) -> None:
+def _check_weighted_classes(weighted: list[int], present: np.ndarray, units: int, whole: bool) -> None:
     known = range(min(0, present.min()), max(units, 2, present.max() + 1))  # hinge losses have a class -1
     impossible = [c for c in weighted if c not in known]
     if impossible:
@@ -431,7 +439,7 @@ def _check_weighted_classes(weighted: list[int], present: np.ndarray, units: int
             fix="leave it out, or number the classes from 0",
         )
     absent = np.setdiff1d(weighted, present)
-    if len(absent):
+    if len(absent) and whole:
         warnings.warn(
             f"class_weight has a weight for class {absent[0]}, of which there is no sample", ClassNotice, stacklevel=2
         )

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from thalweg.data.source import Arrays, Rows, Source
+from thalweg.data.source import Arrays, Chunked, Place, Source, Turn
 from thalweg.executors.executor import Program
 from thalweg.fields import dataclass
 from thalweg.graph.types import TensorType
@@ -92,7 +92,10 @@ class Evaluation:
     Arguments:
         goals: None where ``make`` makes the step of a model that says itself what it does.
         piece: rows of a piece where they do not matter to each other; None where they do.
-        batch: rows of a piece then.
+        batch: rows of a piece then, unless the source says itself what a batch is.
+
+    Attributes:
+        steps: how many there are; None if nobody knows before the end.
     """
 
     def __init__(
@@ -100,7 +103,7 @@ class Evaluation:
         net: Net,
         goals: Goals | None,
         programs: Programs,
-        rows: Rows,
+        rows: Source,
         piece: int | None,
         batch: int,
         make: Callable[[int], Step] | None = None,
@@ -110,13 +113,13 @@ class Evaluation:
         self.make = make
         self.programs = programs
         self.fill = piece is not None
-        self.batch = min(batch, rows.count)
+        self.own = rows.batch is not None
+        self.batch = rows.batch or (batch if rows.count is None else min(batch, rows.count))
         self.size = self.batch if piece is None else piece
-        ones = np.ones(rows.count, np.float32)
         added = {goal.weight_label for goal in goals.outputs} - set(rows.labels) if goals is not None else set()
         self.weights = rows.weights
-        self.rows = rows.beside(dict.fromkeys({*added, VALID} if self.fill else added, ones))
-        self.steps = -(-rows.count // self.size)
+        self.rows = rows.with_ones({*added, VALID} if self.fill else added)
+        self.steps = None if self.own or rows.count is None else -(-rows.count // self.size)
 
     def program(self, batch: int) -> Program:
         """The program for so many rows; compiled when it is first asked for."""
@@ -133,7 +136,7 @@ class Evaluation:
         return evaluation_step(self.net, self.goals, batch, self.fill, self.weights)
 
     def run(self, threads: int, watch: Watch, hooks: BatchHooks | None = None) -> dict[str, Any]:
-        """The logs; those of the rows so far, if ``watch`` says to stop."""
+        """The logs; those of the rows so far, if ``watch`` says to stop; none if a stream has no more rows."""
         self.program(self.size)  # the running sums are there then
         state = self.programs.state
         clear_sums(state, EVALUATION, self.programs.starts)
@@ -141,7 +144,8 @@ class Evaluation:
         for name, metric in measured.items():
             metric.attach(state, f"{EVALUATION}/{name}")
         pace, done = Pace(hooks is not None), 0
-        for piece in pieces(self.rows, self.size if hooks is None else self.batch, self.fill, VALID):
+        size = self.size if hooks is None and self.fill else None if self.own else self.batch
+        for piece in pieces(self.rows, size, self.fill, VALID):
             batch = piece.index.shape[1]
             program, added = self.program(batch), Added(self._made(batch).added)
             before = None if hooks is None else _counted(hooks.before, done)
@@ -152,7 +156,7 @@ class Evaluation:
                     hooks.after(done - 1, {})
                 if not watch(done):
                     return self.logs()
-        return self.logs()
+        return self.logs() if done else {}
 
     def _made(self, batch: int) -> Step:
         return self.programs.step(self._key(batch), lambda: self.step(batch))
@@ -235,12 +239,14 @@ class Prediction:
             for name, kind in self.net.outputs.items()
         }
 
-    def run(self, rows: Source, batch: int, threads: int, watch: Watch, hooks: BatchHooks | None = None) -> Arrays:
+    def run(self, rows: Chunked, batch: int, threads: int, watch: Watch, hooks: BatchHooks | None = None) -> Arrays:
         """The predictions of all rows, by the label of the output.
 
         Arguments:
             batch: rows of a piece where they matter to each other, or there are hooks.
         """
+        if rows.count is None:
+            return self._of_stream(rows, batch, threads, watch, hooks)
         if rows.count <= 1 - (hooks is not None) or (rows.count <= FEW and self.piece is not None and hooks is None):
             return self._one_by_one(rows)
         results = self.empty(rows.count)
@@ -265,6 +271,32 @@ class Prediction:
             start += count
         return results
 
+    def _of_stream(self, rows: Chunked, batch: int, threads: int, watch: Watch, hooks: BatchHooks | None) -> Arrays:
+        """Of rows of which nobody knows how many there are."""
+        alone = self.piece is not None and hooks is None
+        size = self.piece if alone else None if rows.batch is not None else batch
+        parts: list[Arrays] = [self.empty(0)]
+        pace, done, goes_on = Pace(hooks is not None), 0, True
+        for piece in pieces(rows, size, self.piece is not None, VALID):
+            outputs = self.empty(piece.index.size)
+            program = self.program(piece.index.shape[1])
+            before = None if hooks is None else _counted(hooks.before, done)
+            views = _parts(self._views(outputs, 0, piece.index))
+            first = 0
+            for steps in run_paced(program, self.programs.state, piece, views, threads, pace, before):
+                done += steps
+                if hooks is not None:
+                    end = min(first + piece.index.shape[1], piece.rows)
+                    hooks.after(done - 1, {label: array[first:end] for label, array in outputs.items()})
+                    first = end
+                goes_on = watch(done)
+                if not goes_on:
+                    break
+            parts.append({label: array[: piece.rows] for label, array in outputs.items()})
+            if not goes_on:
+                break
+        return {label: np.concatenate([part[label] for part in parts]) for label in parts[0]}
+
     def empty_piece(self, size: int) -> Arrays:
         """Arrays for the predictions of one filled-up piece of so many rows, with an axis of steps."""
         return {label: array[None] for label, array in self.empty(size).items()}
@@ -276,14 +308,14 @@ class Prediction:
             for label, array in results.items()
         }
 
-    def _one_by_one(self, rows: Source) -> Arrays:
+    def _one_by_one(self, rows: Chunked) -> Arrays:
         """On one thread: waking a second one takes longer than its half of a row saves."""
-        results = self.empty(rows.count)
+        results = self.empty(rows.count or 0)
         if not rows.count:
             return results
         program = self.program(1, gather=False)
         done = 0
-        for chunk in rows.chunks(None, 0, rows.count, 1):
+        for chunk in rows.chunks(Turn(), Place(), 1):
             for row in chunk.index:
                 program.run(
                     self.programs.state.memory,

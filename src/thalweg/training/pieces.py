@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from thalweg.data.source import Arrays, Source
+from thalweg.data.source import Arrays, Chunked, Place, Turn
 from thalweg.executors.executor import Program
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Kind, Node
@@ -68,14 +68,16 @@ class Pieces:
     rows: int
 
 
-def pieces(rows: Source, size: int, fill: bool, valid: str) -> Iterator[Pieces]:
+def pieces(rows: Chunked, size: int | None, fill: bool, valid: str) -> Iterator[Pieces]:
     """All rows in steps of ``size``.
 
     Arguments:
+        size: None for the batches that the source makes itself.
         fill: whether a last step of fewer rows is filled up, with copies of its first row.
         valid: the label of the array that is 0 for those, if there is one.
     """
-    for chunk in rows.chunks(None, 0, rows.count, size):
+    for chunk in rows.chunks(Turn(), Place(), size):
+        size = chunk.batch
         full, rest = divmod(len(chunk.index), size)
         if full:
             yield Pieces(chunk.arrays, chunk.index[: full * size].reshape(full, size), full * size)

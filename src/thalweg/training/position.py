@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from thalweg.data.source import Place, Turn
 from thalweg.graph.types import TensorType
 from thalweg.state import State
 from thalweg.state.names import EPOCH_STATE, METRICS, OPTIMIZERS, POSITION, SEED_STATE, SLOTS
 
 ROW_STATE = f"{POSITION}/row"
 """How many rows of this pass over the data are done; an epoch of fewer steps than there are begins in its middle."""
+BATCH_STATE = f"{POSITION}/batch"
+"""How many batches of this pass are done: what counts where a source makes them itself."""
 STEP_IN_EPOCH_STATE = f"{POSITION}/step"
 """How many steps of this epoch are done."""
 ROWS_STATE = f"{POSITION}/rows"
-"""How many rows the data have that the others are about."""
+"""How many rows the data have that the others are about; -1 where that is not known."""
 
-TYPES = {name: TensorType((), "int64") for name in (EPOCH_STATE, ROW_STATE, STEP_IN_EPOCH_STATE, ROWS_STATE)}
-
-
-def shuffled(rows: int, seed: int, epoch: int) -> np.ndarray:
-    """The order of the rows in a pass: the same for the same seed and epoch, whatever ran before.
-
-    Source: Salmon et al. (2011), SC'11: Philox, a generator that starts anywhere at no cost.
-    """
-    key = np.array([seed, epoch], np.uint64)
-    return np.random.Generator(np.random.Philox(key=key)).permutation(rows)
+TYPES = {
+    name: TensorType((), "int64") for name in (EPOCH_STATE, ROW_STATE, BATCH_STATE, STEP_IN_EPOCH_STATE, ROWS_STATE)
+}
 
 
 def kept_names(state: State) -> list[str]:
@@ -41,21 +35,25 @@ class Position:
     is a pass, or, with ``steps_per_epoch``, a part of one: the next epoch goes on where it ended.
 
     Arguments:
-        rows: of the data.
+        rows: of the data; None if their number is not known.
         shuffle: whether each pass has an order of its own.
     """
 
-    def __init__(self, state: State, rows: int, shuffle: bool) -> None:
+    def __init__(self, state: State, rows: int | None, shuffle: bool) -> None:
         self.state = state
-        self.rows = rows
+        self.rows = -1 if rows is None else rows
         self.shuffle = shuffle
         for name, kind in TYPES.items():
             state.add(name, kind)
+        self._first: int = state.number(EPOCH_STATE)  # pass of this training
         self.begin()
 
     def begin(self) -> None:
         """Go on from what the state says, if that is about as many rows."""
-        if self.state.number(ROWS_STATE) != self.rows or not 0 <= self.row <= self.rows or self.step < 0:
+        known = self.rows >= 0
+        if self.state.number(ROWS_STATE) != self.rows or self.row < 0 or (known and self.row > self.rows):
+            self.leave()
+        if self.step < 0 or self.state.number(BATCH_STATE) < 0:
             self.leave()
         self.state.write(ROWS_STATE, self.rows)
 
@@ -71,29 +69,32 @@ class Position:
         done: int = self.state.number(STEP_IN_EPOCH_STATE)
         return done
 
-    def order(self) -> np.ndarray | None:
-        """The order of the rows in this pass; None for that in which they stand."""
-        if not self.shuffle:
-            return None
-        return shuffled(self.rows, self.state.number(SEED_STATE), self.state.number(EPOCH_STATE))
+    @property
+    def place(self) -> Place:
+        """What of the pass is done."""
+        return Place(self.row, self.state.number(BATCH_STATE))
+
+    def turn(self) -> Turn:
+        """The pass that this is."""
+        number: int = self.state.number(EPOCH_STATE)
+        return Turn(number, number - self._first, self.state.number(SEED_STATE), self.shuffle)
 
     def advance(self, steps: int, rows: int) -> None:
         """So many steps and rows more are done."""
         self.state.write(STEP_IN_EPOCH_STATE, self.step + steps)
         self.state.write(ROW_STATE, self.row + rows)
+        self.state.write(BATCH_STATE, self.state.number(BATCH_STATE) + steps)
 
     def end_epoch(self) -> None:
-        """The epoch is over; if all rows were seen, so is the pass."""
+        """What comes next is another epoch."""
         self.state.write(STEP_IN_EPOCH_STATE, 0)
-        if self.row >= self.rows:
-            self.end_pass()
 
     def end_pass(self) -> None:
-        """The next epoch begins a new pass."""
+        """What comes next is a new pass."""
         self.leave()
         self.state.write(EPOCH_STATE, self.state.number(EPOCH_STATE) + 1)
 
     def leave(self) -> None:
         """What comes next begins this pass anew."""
-        self.state.write(STEP_IN_EPOCH_STATE, 0)
-        self.state.write(ROW_STATE, 0)
+        for name in (STEP_IN_EPOCH_STATE, ROW_STATE, BATCH_STATE):
+            self.state.write(name, 0)

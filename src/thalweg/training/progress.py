@@ -155,10 +155,10 @@ class Progress:
     Arguments:
         verbose: 1 and ``"auto"`` redraw a line where the screen can; 2 writes every epoch's line; 0 nothing.
         epochs: the final index, as in ``fit``.
-        steps: per epoch.
+        steps: per epoch; None if nobody knows.
     """
 
-    def __init__(self, verbose: int | str, first_epoch: int, epochs: int, steps: int) -> None:
+    def __init__(self, verbose: int | str, first_epoch: int, epochs: int, steps: int | None) -> None:
         self.screen = _screen_for(verbose)
         self.shown = range(first_epoch, epochs) if verbose == 2 else _shown(first_epoch, epochs)
         self.epochs = epochs
@@ -215,13 +215,13 @@ class Progress:
     def _left(self, done: int, now: float) -> str:
         """How long the training goes on if it goes on like this; nothing as long as that is a guess."""
         spent = now - (self.began_training or now)
-        steps = (self.epoch - self.first_epoch) * self.steps + done
-        if spent < CERTAIN_SECONDS or not steps:
+        steps = (self.epoch - self.first_epoch) * (self.steps or 0) + done
+        if self.steps is None or spent < CERTAIN_SECONDS or not steps:
             return ""
         every = (self.epochs - self.first_epoch) * self.steps
         return f"  {duration(spent / steps * (every - steps))} left"
 
-    def _line(self, done: int, logs: Mapping[str, Any], seconds: float, left: str = "") -> str:
+    def _line(self, done: int | None, logs: Mapping[str, Any], seconds: float, left: str = "") -> str:
         head = f"Epoch {self.epoch + 1:>{len(str(self.epochs))}}/{self.epochs}"
         return _line(head, done, self.steps, seconds, logs, left)
 
@@ -229,7 +229,7 @@ class Progress:
 class Counter:
     """The progress of one ``evaluate`` or ``predict``: nothing for the first half second, then a redrawn line."""
 
-    def __init__(self, verbose: int | str, what: str, steps: int) -> None:
+    def __init__(self, verbose: int | str, what: str, steps: int | None) -> None:
         self.screen = _screen_for(verbose)
         self.what = what
         self.steps = steps
@@ -241,7 +241,8 @@ class Counter:
         now = time.perf_counter()
         if self.screen is not None and now >= self.next_redraw:
             self.next_redraw = now + REDRAW_SECONDS
-            left = f"  {duration((now - self.began) / done * (self.steps - done))} left" if done else ""
+            known = done and self.steps is not None
+            left = f"  {duration((now - self.began) / done * ((self.steps or 0) - done))} left" if known else ""
             self.screen.redraw(_line(self.what, done, self.steps, now - self.began, {}, left))
 
     def finish(self, logs: Mapping[str, Any] | None = None) -> None:
@@ -279,10 +280,15 @@ def duration(seconds: float) -> str:
     return f"{whole}s" if not minutes else f"{minutes}m {whole % 60}s" if not hours else f"{hours}h {minutes % 60}m"
 
 
-def _line(head: str, done: int, steps: int, seconds: float, logs: Mapping[str, Any], left: str = "") -> str:
+def _line(
+    head: str, done: int | None, steps: int | None, seconds: float, logs: Mapping[str, Any], left: str = ""
+) -> str:
     values = "  ".join(f"{name}: {_number(value)}" for name, value in logs.items())
-    state = f"{seconds:.1f}s" if done == steps else f"{done}/{steps}  {seconds:.1f}s"
-    bar = "" if done == steps else f"  {_bar(done / max(steps, 1))}"
+    if done is None or steps is None:
+        bar, state = "", f"{seconds:.1f}s" if done is None else f"{done} steps  {seconds:.1f}s"
+    else:
+        state = f"{seconds:.1f}s" if done == steps else f"{done}/{steps}  {seconds:.1f}s"
+        bar = "" if done == steps else f"  {_bar(done / max(steps, 1))}"
     return f"{head}{bar}  {state}{left}" + (f"  {values}" if values else "")
 
 

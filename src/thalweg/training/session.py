@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from thalweg import cores
 from thalweg.checks import Count, In, OneOf, check_fields
 from thalweg.data.source import Arrays, Source
-from thalweg.errors import NonFiniteError
+from thalweg.errors import ArgumentError, NonFiniteError
 from thalweg.fields import dataclass
 from thalweg.record.events import (
     EpochBegun,
@@ -31,6 +32,7 @@ from thalweg.record.events import (
 from thalweg.record.history import History
 from thalweg.state.names import STEP_STATE
 from thalweg.training.callbacks import CallbackList, Logs, TerminateOnNaN
+from thalweg.training.feed import DataNotice, Feed
 from thalweg.training.goals import VALIDATION
 from thalweg.training.inference import Evaluation
 from thalweg.training.interrupt import Interrupt, interruptible
@@ -47,6 +49,7 @@ INTERVAL_SECONDS = 0.1
 """How often those who listen are told how far an epoch has come."""
 
 USER, CALLBACK, CONVERGED, NON_FINITE = "user", "callback", "converged", "non-finite loss"
+OUT_OF_DATA = "out of data"
 """What can stop training, in the words of ``History.stopped_by``."""
 
 
@@ -73,18 +76,32 @@ class FitOptions:
         """Whether the order of the rows matters, and is to change."""
         return self.shuffle and self.batch_size != FULL
 
-    def batch(self, rows: int) -> int:
-        """The rows of a step."""
-        return min(self.batch_size, rows) if isinstance(self.batch_size, int) else rows
+    def batch(self, source: Source) -> int:
+        """The rows of a step; where the source says itself what a batch is, of its first."""
+        if source.batch is not None:
+            return source.batch
+        if isinstance(self.batch_size, int):
+            return self.batch_size if source.count is None else min(self.batch_size, source.count)
+        if source.count is None:
+            raise ArgumentError(
+                "fit: batch_size='full' for a stream of which nobody knows how many rows it has",
+                expected="a number of rows",
+                got="'full'",
+                fix="pass for example batch_size=128",
+            )
+        return source.count
 
-    def validation_batch(self, rows: int) -> int:
+    def validation_batch(self, source: Source) -> int:
         """The rows of a batch of the validation, where that matters."""
-        return self.batch(rows) if self.validation_batch_size is None else self.validation_batch_size
+        return self.batch(source) if self.validation_batch_size is None else self.validation_batch_size
 
-    def steps(self, rows: int) -> int:
-        """Per epoch, if it begins with the first row."""
-        whole = -(-rows // self.batch(rows))
-        return whole if self.steps_per_epoch is None else min(whole, self.steps_per_epoch)
+    def steps(self, source: Source) -> int | None:
+        """Per epoch, if it begins with the first row; None if nobody knows that."""
+        whole = source.batches
+        if whole is None and source.batch is None and source.count is not None:
+            whole = -(-source.count // self.batch(source))
+        known = [n for n in (whole, self.steps_per_epoch) if n is not None]
+        return min(known, default=None)
 
     def validates(self, epoch: int) -> bool:
         """Whether a validation follows this epoch."""
@@ -93,7 +110,7 @@ class FitOptions:
         return epoch + 1 in self.validation_freq
 
 
-def params(verbose: Any, epochs: int, steps: int) -> dict[str, Any]:
+def params(verbose: Any, epochs: int, steps: int | None) -> dict[str, Any]:
     """What callbacks and the history are told about a fit, as in Keras."""
     return {"verbose": verbose, "epochs": epochs, "steps": steps}
 
@@ -115,7 +132,7 @@ def fit(
 
     Raises: NonFiniteError, the model being left on its last good state.
     """
-    progress = Progress(options.verbose, options.initial_epoch, options.epochs, options.steps(source.count))
+    progress = Progress(options.verbose, options.initial_epoch, options.epochs, options.steps(source))
     with interruptible() as interrupt:
         told = (history.hear, progress.hear, callbacks.hear, *listeners)
         session = Session(trainer, source, validation, options, callbacks, interrupt, told)
@@ -154,14 +171,15 @@ class Session:
         self.interrupt = interrupt
         self.listeners = listeners
         self.validation = validation
-        self.batch = options.batch(source.count)
-        self.steps = options.steps(source.count)
+        self.batch = options.batch(source)
+        self.steps = options.steps(source)
         self.threads = cores.wanted(options.threads)
         self.position = Position(trainer.state, source.count, options.shuffles)
         self.pace = Pace(callbacks.watches_batches("train"))
         self.rescue = Rescue(trainer)
         self.epoch = options.initial_epoch
         self.stopped_by: str | None = None
+        self.feed = Feed(source, self.position, self.batch, self.steps, self.at_once)
         self._next_interval = 0.0
         self._compiled_before = trainer.programs.compile_seconds
         self._last_logs: Logs = {}
@@ -176,6 +194,7 @@ class Session:
             logs, error = self.trainer.logs(), self.rescue.error()
             self.give_up(error, {} if self._last_epoch == self.epoch else self.rescue.logs or logs)
         finally:
+            self.feed.leave()
             self.position.leave()
             self.tell(TrainingEnded(self.stopped_by, self.trainer.programs.compile_seconds - self._compiled_before))
         self.trainer.take_averages()
@@ -197,13 +216,17 @@ class Session:
         for epoch in range(self.callbacks.first_epoch(self.options.initial_epoch), self.options.epochs):
             self.epoch = epoch
             began = time.perf_counter()
-            self.begin_epoch()
-            self.run_steps()
-            self.end_epoch(time.perf_counter() - began)
+            if self.feed.has_more():
+                self.begin_epoch()
+                self.run_steps()
+                self.end_epoch(time.perf_counter() - began)
+            else:
+                self.run_out(0)
             if self.stopped_by is not None:
                 break
-        else:
+        if self.stopped_by in (None, OUT_OF_DATA):
             self.rescue.check()
+        self.feed.leave()
         if self.position.row:  # an order that was begun is not used again
             self.position.end_pass()
 
@@ -216,33 +239,31 @@ class Session:
 
     def run_steps(self) -> None:
         """The steps of one epoch that are not done yet."""
-        for arrays, index in self.calls():
+        while (call := self.feed.next(self.options.epochs - self.epoch - 1)) is not None:
             if self.pace.single:
                 self.callbacks.call("on_train_batch_begin", self.position.step, {})
-            self.run_call(arrays, index)
+            self.run_call(*call)
             if self.pace.single:
                 self.callbacks.call("on_train_batch_end", self.position.step - 1, self.trainer.logs())
             self.tell_interval()
             if self.interrupt.requested or self.callbacks.stop_requested():
                 return
 
-    def calls(self) -> Iterator[tuple[Arrays, np.ndarray]]:
-        """The rows that the epoch has yet to see in calls of some steps each; fewer rows at the end are a batch too."""
-        start = self.position.row
-        stop = min(self.source.count, start + (self.steps - self.position.step) * self.batch)
-        for chunk in self.source.chunks(self.position.order(), start, stop, self.batch):
-            full = len(chunk.index) // self.batch
-            index = chunk.index[: full * self.batch].reshape(full, self.batch)
-            step = 0
-            while step < full:
-                end = min(step + self.until_measured(self.pace.steps), full)
-                yield chunk.arrays, index[step:end]
-                step = end
-            if len(chunk.index) % self.batch:
-                yield chunk.arrays, chunk.index[None, full * self.batch :]
+    def run_out(self, steps: int) -> None:
+        """There are no rows for the rest of the epoch, of which so many steps were made."""
+        self.stopped_by = OUT_OF_DATA
+        whole = "" if self.steps is None else f" of {self.steps}"
+        warnings.warn(
+            f"the data ended after {steps}{whole} steps of epoch {self.epoch + 1} of {self.options.epochs}, and "
+            "training with them. To go on, pass data that can be read again (a function that makes the generator, a "
+            "utils.PyDataset), or ask for fewer epochs or steps_per_epoch",
+            DataNotice,
+            stacklevel=2,
+        )
 
-    def until_measured(self, most: int) -> int:
-        """How many steps may run in one call: a step that is measured has a call, and a program, of its own."""
+    def at_once(self) -> int:
+        """How many steps may run in one call: one that is measured has a call, and a program, of its own."""
+        most = self.pace.steps
         if not self.callbacks.measuring:
             return most
         done = self.trainer.state.number(STEP_STATE)
@@ -267,8 +288,12 @@ class Session:
 
     def end_epoch(self, seconds: float) -> None:
         """The validation, the callbacks, and whether that was the last epoch."""
+        steps, whole = self.position.step, True
         if not self.interrupt.requested:
-            self.position.end_epoch()
+            whole = self.feed.end_epoch()
+            if not steps:  # of data that were to be read again, and gave nothing
+                self.run_out(0)
+                return
             logs = self.trainer.logs()
             logs.update(self.validate())
         if self.interrupt.requested:
@@ -281,6 +306,8 @@ class Session:
             self.stopped_by = CALLBACK
         elif self.trainer.stepper.converged:
             self.stopped_by = CONVERGED
+        elif not whole:
+            self.run_out(steps)
 
     def validate(self) -> Logs:
         """The logs of a validation, ``val_...``; none where it is not due."""
@@ -289,6 +316,13 @@ class Session:
         logs = watched_evaluation(
             self.validation, self.threads, self.callbacks, lambda done: not self.interrupt.requested
         )
+        if not logs:
+            warnings.warn(
+                "the validation data ended before, and nothing is validated any more: pass data that can be read "
+                "again, or validation_steps",
+                DataNotice,
+                stacklevel=2,
+            )
         return {f"{VALIDATION}{name}": value for name, value in logs.items()}
 
     def give_up(self, error: NonFiniteError, logs: Logs) -> None:

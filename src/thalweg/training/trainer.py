@@ -109,7 +109,7 @@ class Trainer:
         clear_sums(self.state, STATISTICS, {})
         return summary
 
-    def check(self, steps: int) -> None:
+    def check(self, steps: int | None) -> None:
         """Raise ArgumentError if the optimizer cannot train the model in epochs of so many steps."""
         if self.goals is None:  # it says so where it is applied
             return
@@ -176,7 +176,7 @@ class Trainer:
             self._pieces[weights] = evaluation_rows(self.net, self.goals, weights)
         return self._pieces[weights]
 
-    def evaluation(self, rows: Rows, batch: int) -> Evaluation:
+    def evaluation(self, rows: Source, batch: int) -> Evaluation:
         """Loss and metrics over these rows, to be run as often as wanted.
 
         Arguments:
@@ -190,7 +190,7 @@ class Trainer:
         return Evaluation(self.net, None, self.programs, rows, piece=None, batch=batch, make=make)
 
     def evaluate(
-        self, rows: Rows, batch: int, callbacks: CallbackList, verbose: int | str, threads: int | None = None
+        self, rows: Source, batch: int, callbacks: CallbackList, verbose: int | str, threads: int | None = None
     ) -> Logs:
         """Loss and metrics over the rows, by name."""
         evaluation = self.evaluation(rows, batch)

@@ -8,6 +8,7 @@ from thalweg.backend import clear_session as clear_session
 from thalweg.backend import is_keras_tensor as is_keras_tensor
 from thalweg.backend import standardize_dtype as standardize_dtype
 from thalweg.config import set_random_seed as set_random_seed
+from thalweg.data.streams.py_dataset import PyDataset as PyDataset
 from thalweg.saving import CustomObjectScope as CustomObjectScope
 from thalweg.saving import custom_object_scope as custom_object_scope
 from thalweg.saving import deserialize_keras_object as deserialize_keras_object
@@ -27,6 +28,9 @@ from thalweg.utils.images import array_to_img as array_to_img
 from thalweg.utils.images import img_to_array as img_to_array
 from thalweg.utils.images import load_img as load_img
 from thalweg.utils.images import save_img as save_img
+
+Sequence = PyDataset
+"""Keras's older name."""
 
 if TYPE_CHECKING:
     from thalweg.visualization.diagram import plot_model as plot_model
