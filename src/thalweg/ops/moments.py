@@ -45,8 +45,7 @@ class MomentAbout(Op, kind=Kind.COMPOSITE):
         return result
 
     def reference(self, x: np.ndarray, centre: np.ndarray) -> np.ndarray:
-        first, *places = self.axes
-        around = tuple(places)
+        first, around = self.axes[0], self.axes[1:]
         of_each, images = (x.dtype.type(1 / n if n else math.nan) for n in (self._places(x), x.shape[first]))
         own = x.sum(around, keepdims=True) * of_each
         within = x - own
@@ -65,7 +64,7 @@ class MomentAbout(Op, kind=Kind.COMPOSITE):
 
     def decompose(self, *inputs: Node) -> Node:
         x, centre = inputs
-        first, *places = self.axes
+        first, places = self.axes[0], self.axes[1:]
         own = reduce_mean(x, places)
         within = x - broadcast(own, x.shape, tuple(a for a in range(x.rank) if a not in places))
         left = reduce_mean(within, places)  # nothing but what the mean was rounded by
