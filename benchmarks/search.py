@@ -1,6 +1,6 @@
 """Searches: ``python -m benchmarks.search trials`` and ``python -m benchmarks.search rates``.
 
-``trials``: 60 random networks for a table (8,000 rows of 30 columns, 10 epochs), the same ones for all: by
+``trials``: 60 random networks for a table (8,000 rows of 30 columns, 30 epochs), the same ones for all: by
 ``thalweg.search`` on all cores, by thalweg one after the other, and by Optuna around Keras on JAX and around PyTorch
 (in memory, fused optimizer), each on all cores; every trial to its end. ``rates``: what ``find_lr`` suggests for 12
 networks, each trained to its end at that rate and at twelve rates of a grid.
@@ -22,7 +22,7 @@ from thalweg import layers
 from thalweg.evaluation.population import Job, run_jobs
 from thalweg.tuning import Choice, Float, Int
 
-ROWS, COLUMNS, EPOCHS = 8000, 30, 10
+ROWS, COLUMNS, EPOCHS = 8000, 30, 30
 SPACE = {
     "units": Int(32, 256, log=True),
     "depth": Choice([1, 2, 3]),
@@ -46,10 +46,12 @@ def ours(units: int, depth: int, rate: float) -> thalweg.Model:
     return model
 
 
-def searched(trials: int) -> list[dict[str, Any]]:
-    """``thalweg.search`` on all cores; the values that it tried."""
+def searched(trials: int, threads: int | None = None) -> list[dict[str, Any]]:
+    """``thalweg.search``, on all cores unless said otherwise; the values that it tried."""
     x, y = table()
-    found = thalweg.search(ours, x, y, SPACE, trials=trials, epochs=EPOCHS, sampler="random", pruner=None, verbose=0)
+    found = thalweg.search(
+        ours, x, y, SPACE, trials=trials, epochs=EPOCHS, sampler="random", pruner=None, verbose=0, threads=threads
+    )
     return [one.values for one in found.trials]
 
 
@@ -134,9 +136,13 @@ def trials(count: int, peers: list[str]) -> None:
     def once_more(tried: list[dict[str, Any]]) -> None:
         searched(len(tried))
 
+    def on_one_core(tried: list[dict[str, Any]]) -> None:
+        searched(len(tried), threads=1)
+
     ways: dict[str, Callable[[list[dict[str, Any]]], None]] = {
         "thalweg, programs known": once_more,
-        "thalweg, one after the other, programs known": in_turn,
+        "thalweg.search on one core, programs known": on_one_core,
+        "thalweg, one after the other on all cores, programs known": in_turn,
         "Optuna around Keras on JAX": by_keras,
         "Optuna around PyTorch": by_torch,
     }

@@ -20,6 +20,8 @@ from thalweg.training.tensorboard import TensorBoard as TensorBoard
 from thalweg.training.timing import TerminateAfter as TerminateAfter
 from thalweg.training.timing import TimeLimit as TimeLimit
 from thalweg.training.timing import Timing as Timing
+from thalweg.training.trackers import MLflow as MLflow
+from thalweg.training.trackers import WandB as WandB
 from thalweg.training.validating import ValidateEvery as ValidateEvery
 
 if not TYPE_CHECKING:

@@ -134,7 +134,7 @@ def test_a_backup_of_another_model_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"x": X + 1}, "data.arrays.x.digest"),
+        ({"x": X + 1}, "data.x: float32[3]"),
         ({"y": Y[:, [0, 0]], "outputs": 2}, "model.config"),
         ({"x": X[:20], "y": Y[:20]}, "data.rows: 20, was 24"),
         ({"batch_size": 6}, "fit.batch_size: 6, was 5"),

@@ -170,6 +170,18 @@ class TestBadInput:
         assert ended[3] == "diverged"
 
 
+class Nothing(thalweg.callbacks.Callback):
+    """Takes the loss of the validation away."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_loss"] = float("nan")
+
+
+def test_a_metric_that_is_no_number_ends_the_trial_and_not_the_search():
+    with pytest.raises(ArgumentError, match="no trial has come to its end"):
+        quick(callbacks=lambda: [Nothing()], trials=2)
+
+
 class TestStorage:
     @pytest.mark.parametrize("name", ["kept.log", "kept.db"])
     def test_a_search_goes_on_where_it_ended(self, tmp_path, name):
@@ -193,6 +205,24 @@ class TestStorage:
         with pytest.raises(ArgumentError, match="already, for something else"):
             quick({"units": [2, 4]}, storage=place, trials=1)
         assert len(quick({"units": [2, 4]}, storage=place, trials=1, name="other").trials) == 1
+
+    def test_a_storage_that_fills_up_is_said_and_the_search_goes_on_later(self, tmp_path, monkeypatch):
+        place = tmp_path / "kept.log"
+        quick(storage=place, trials=1)
+        journal = pytest.importorskip("optuna.storages.journal").JournalFileBackend
+        append = journal.append_logs
+        left = iter(range(8))
+
+        def full(self, logs):
+            if next(left, None) is None:
+                raise OSError(28, "No space left on device")
+            append(self, logs)
+
+        monkeypatch.setattr(journal, "append_logs", full)
+        with pytest.warns(UserWarning, match="given back"), pytest.raises(StorageError, match="cannot be written"):
+            quick(storage=place, trials=4)
+        monkeypatch.setattr(journal, "append_logs", append)
+        assert len(quick(storage=place, trials=2).trials) >= 2
 
     def test_a_damaged_file_is_no_traceback(self, tmp_path):
         place = tmp_path / "kept.db"

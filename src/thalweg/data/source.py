@@ -232,7 +232,7 @@ class Rows(Indexed):
         """See Source: the rows stay where they are."""
 
     def fingerprint(self) -> dict[str, Any]:
-        """See Source: of the arrays as they were given."""
+        """See Source: of each array what it is, and a digest of its rows."""
         return of_arrays(self._arrays)
 
     def take(self, index: np.ndarray | slice) -> Rows:

@@ -95,16 +95,20 @@ class Claims:
         for trial in list(self._mine.values()):
             self.give_back(trial)
 
-    def beat(self) -> None:
-        """Now and then: say that this process works on its trials, and see whose process does not any more."""
+    def beat(self) -> bool:
+        """Now and then: say that this process works on its trials, and see whose process does not any more.
+
+        Returns: whether it was time for that.
+        """
         now = time.monotonic()
         if not self.shared or now < self._next_beat:
-            return
+            return False
         self._next_beat = now + BEAT_SECONDS
         self._beats += 1
         for trial in list(self._mine.values()):
             trial.set_user_attr(BEAT, self._beats)
         self.recover(now)
+        return True
 
     def recover(self, now: float | None = None) -> bool:
         """Let trials wait again whose process is gone: at once on this machine, elsewhere after a minute's silence.

@@ -17,6 +17,7 @@ from thalweg.cores import AtMost
 from thalweg.errors import ArgumentError, NonFiniteError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.model import Model
+from thalweg.record.events import Event, Interval
 from thalweg.training.callbacks import Callback, Logs
 from thalweg.training.interrupt import Interrupt, interruptible, sharing
 from thalweg.training.monitors import EarlyStopping
@@ -24,7 +25,7 @@ from thalweg.training.progress import Counter, check_verbose
 from thalweg.tuning.claims import Claims, counted, has_place, origin
 from thalweg.tuning.found import HOW, Trial, is_better, trial_of
 from thalweg.tuning.space import Space, Values
-from thalweg.tuning.studies import Pruning, optuna, quiet, sampler_for
+from thalweg.tuning.studies import Pruning, optuna, quiet, sampler_for, unwritable, unwritable_is_said
 
 __all__ = ["Course", "Hunt", "Limits", "Plan", "Watch", "keeper"]
 
@@ -60,6 +61,11 @@ class Watch(Callback):
         self.best: float | None = None
         self.epochs = 0
         self.why = ""
+
+    def hear(self, event: Event) -> None:
+        """In the middle of an epoch too: when the time of the search is over the trial ends."""
+        if isinstance(event, Interval) and time.monotonic() >= self.ends:
+            self.why, self.model.stop_training = HOW["time"], True
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         value = (logs or {}).get(self.metric)
@@ -141,7 +147,9 @@ class Hunt:
         self._succeeded = False
         self._lock = threading.Lock()
         self._ends = math.inf
-        self._progress = Counter(check_verbose(verbose), "Search", limits.trials or 0)
+        self._began = time.monotonic()
+        steps = limits.trials or math.ceil(limits.seconds or 1)
+        self._progress = Counter(check_verbose(verbose), "Search" if limits.trials else "Search, seconds", steps)
 
     def run(self) -> None:
         """Until there were enough trials, the time is over, or Ctrl-C. Raises the last error if all trials failed."""
@@ -151,26 +159,32 @@ class Hunt:
         self.claims.recover()
         with quiet(), interruptible() as interrupt, ThreadPoolExecutor(width, "thalweg-search") as pool:
             running: set[Future[None]] = set()
+
+            def begin() -> None:
+                while len(running) < width and (trial := self._next(interrupt)) is not None:
+                    running.add(pool.submit(sharing, interrupt, self._work(*trial, each, interrupt)))
+
             try:
-                while True:
-                    while len(running) < width and (trial := self._next(interrupt)) is not None:
-                        work = self._work(*trial, each, interrupt)
-                        running.add(pool.submit(sharing, interrupt, work))
-                    if not running and (self._is_over(interrupt) or self.claims.recover()):
-                        break
-                    done, running = wait(running, LOOK_SECONDS, FIRST_COMPLETED) if running else _a_moment()
+                begin()
+                while running or not (self._is_over(interrupt) or self.claims.recover()):
+                    done = wait(running, LOOK_SECONDS, FIRST_COMPLETED)[0] if running else set()
+                    running -= done
                     for future in done:
                         future.result()
                     with self._lock:  # no trial ends between the look and the word
-                        self.claims.beat()
-                    if self.limits.trials:
-                        self._progress.update(self._done())
-            except BaseException:
+                        spoken = self.claims.beat()
+                    if not running:
+                        time.sleep(LOOK_SECONDS)  # other machines may still need help
+                    if done or spoken or not running:  # each look at the storage costs time
+                        self._progress.update(self._come())
+                        begin()
+            except BaseException as error:
                 interrupt.requested = True  # the others end with the step that runs
-                raise
+                raise unwritable(error) from error
             finally:
                 wait(running)
-                self.claims.give_all_back()
+                with unwritable_is_said():
+                    self.claims.give_all_back()
                 self._progress.finish()
         self.interrupted = interrupt.requested
         if self.interrupted:
@@ -210,7 +224,10 @@ class Hunt:
         """The how manyth values a trial has: the same for one that repeats another."""
         return sum(map(has_place, self._before(origin(trial))))
 
-    def _done(self) -> int:
+    def _come(self) -> int:
+        """How many trials have ended, or seconds gone."""
+        if self.limits.trials is None:
+            return int(time.monotonic() - self._began)
         return sum(one.state.is_finished() and counted(one) for one in self.study.get_trials(deepcopy=False))
 
     def _work(self, trial: Any, values: Values, threads: int, interrupt: Interrupt) -> Callable[[], None]:
@@ -245,8 +262,8 @@ class Hunt:
         except Exception as raised:
             error = raised
         with self._lock:
-            unfinished = interrupt.requested or not watches or watches[-1].best is None
-            if error is None and unfinished:  # no epoch came to its end: nothing is known
+            begun = bool(watches) and watches[-1].epochs > 0
+            if error is None and (interrupt.requested or not begun):  # nothing is known
                 self.claims.give_back(trial)
                 return
             self._tell(trial, watches, model, error, time.perf_counter() - began)
@@ -264,6 +281,8 @@ class Hunt:
             self._errors.append(error)
             problem = error.problem if isinstance(error, ThalwegError) else f"{type(error).__name__}: {error}"
             why, state_now = f"{HOW['failed']}: {problem}"[:300], state.FAIL
+        elif value is None:  # of a network whose loss is finite, and the metric not
+            why, state_now = HOW["diverged"], state.PRUNED
         else:
             state_now = state.PRUNED if why == HOW["pruned"] else state.COMPLETE
         if why:
@@ -313,9 +332,3 @@ def _mean(watches: Sequence[Watch]) -> float | None:
     """Of the folds' values."""
     values = [watch.best for watch in watches if watch.best is not None]
     return float(np.mean(values)) if values else None
-
-
-def _a_moment() -> tuple[set[Future[None]], set[Future[None]]]:
-    """Nothing runs here, and other machines may still need help."""
-    time.sleep(LOOK_SECONDS)
-    return set(), set()

@@ -16,7 +16,17 @@ import numpy as np
 from thalweg.errors import ArgumentError, MissingPackageError, StorageError
 from thalweg.tuning.space import Space
 
-__all__ = ["SAMPLERS", "Pruning", "open_study", "optuna", "quiet", "sampler_for", "storage_at"]
+__all__ = [
+    "SAMPLERS",
+    "Pruning",
+    "open_study",
+    "optuna",
+    "quiet",
+    "sampler_for",
+    "storage_at",
+    "unwritable",
+    "unwritable_is_said",
+]
 
 SAMPLERS = ("tpe", "random", "grid", "cmaes")
 PRUNERS = ("halving", "hyperband", "median")
@@ -146,6 +156,29 @@ def open_study(storage: Any, name: str, rises: bool, told: dict[str, str]) -> An
                 fix="choose another name=, or another storage",
             )
     return study
+
+
+def unwritable(error: BaseException) -> BaseException:
+    """The error that a user gets in place of one of the storage; any other as it is."""
+    if not isinstance(error, OSError | optuna(".exceptions").StorageInternalError) or isinstance(error, StorageError):
+        return error
+    return StorageError(
+        "the search's storage cannot be written any more",
+        expected="a file or a database that takes a line for each trial",
+        got=getattr(error, "strerror", None) or f"{type(error).__name__}: {error}",
+        fix="make room, or mend what is wrong there, and call the search again: it goes on with what the storage has",
+    )
+
+
+@contextmanager
+def unwritable_is_said() -> Iterator[None]:
+    """Inside, what cannot be written is said, and no error: there is one already."""
+    try:
+        yield
+    except Exception as error:
+        if unwritable(error) is error:
+            raise
+        warnings.warn(f"trials could not be given back: {error}", UserWarning)
 
 
 def sampler_for(kind: Any, space: Space, seed: int, number: int) -> Any:

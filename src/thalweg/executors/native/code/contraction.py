@@ -256,6 +256,7 @@ class Tiles:
         dtype = self.y.dtype
         ys = place.load(self.y)
         at = place.pointer(self.x)
+        self._fetch_ahead(place, len(rows))
         result = list(sums)
         add = add_product if self.emulated else add_pairs if self.pairs else Builder.fma
         for r in rows:
@@ -264,6 +265,15 @@ class Tiles:
             for c, y in enumerate(ys, r * len(ys)):
                 result[c] = add(build, spread, y, sums[c])
         return result
+
+    def _fetch_ahead(self, place: Place, height: int) -> None:
+        """Asks for what the tile takes at this place of the next block."""
+        build, lanes = place.build, place.lanes
+        assert lanes is not None, "a tile has lanes"
+        for access, count in self.cut.ahead(height, len(lanes.counts)):
+            at, block = place.pointer(access), self.cut.block * access.strides[self.cut.summed[0]]
+            for start in range(0, count, LINE_BYTES // ITEMSIZE[access.dtype]):
+                build.prefetch(build.offset(at, block + start, access.dtype), near=False)
 
     def _turned_products(self, place: Place, height: int, count: int) -> list[Values]:
         """The sums of a tile of one vector of ``count`` lanes, for each row: with vectors along the rows at first."""

@@ -159,6 +159,18 @@ class Tiling:
             return 0
         return min(self.nest.dims[self.summed[0]].size, height)
 
+    def ahead(self, height: int, vectors: int) -> list[tuple[Access, int]]:
+        """The operands of which a tile fetches the next block, place by place while it reads this one, and how many
+        numbers at each place.
+
+        From place to place a tile takes some columns of an operand and leaves out the others. If it skips lines, the
+        first tiles of a block would wait for all of it.
+        """
+        if not self.block:
+            return []
+        parts = ((self.x, (height - 1) * abs(self.x.strides[self.row]) + 1), (self.y, vectors * self.width))
+        return [(access, count) for access, count in parts if access.skips(self.summed[-1], count)]
+
     def shape(self, i: int) -> TileShape:
         """The shape of the tiles of part ``i`` of the rows."""
         rows = self.rows.part(i)
