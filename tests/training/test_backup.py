@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -191,27 +193,18 @@ def test_two_fits_in_one_process_cannot_share_a_folder(tmp_path):
     fit(model(), tmp_path, Second())
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="another process is forked")
+@pytest.mark.skipif(os.name == "nt", reason="there are no locks of this kind")
 def test_two_processes_cannot_share_a_folder(tmp_path):
-    ready, taken = os.pipe()
-    done, go = os.pipe()
-    child = os.fork()
-    if not child:
-        os.close(go)
-        folder = BackupFolder(str(tmp_path))
-        folder.take()
-        os.write(taken, b".")
-        os.read(done, 1)  # until the parent closes its end
-        os._exit(0)
-    assert os.read(ready, 1) == b"."
-    with pytest.raises(StorageError, match="in use") as caught:
-        fit(model(), tmp_path)
-    assert str(child) in caught.value.got
-    os.close(go)
-    os.waitpid(child, 0)
+    holds = "folder = BackupFolder(sys.argv[1]); folder.take(); print('taken', flush=True); sys.stdin.read()"
+    program = f"import sys; from thalweg.training.backup_folder import BackupFolder; {holds}"
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"taken\n"
+        with pytest.raises(StorageError, match="in use") as caught:
+            fit(model(), tmp_path)
+        assert str(other.pid) in caught.value.got
+        other.kill()
     fit(model(), tmp_path)  # it was not let go of, but its process has ended
-    for end in (ready, taken, done):
-        os.close(end)
 
 
 def test_ctrl_c_is_no_end(tmp_path):
