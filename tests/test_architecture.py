@@ -41,7 +41,7 @@ ORDER = (
         "evaluation",
         "tables",
         "numdiff",
-        "search",
+        "tuning",
         "diagnosis",
         "visualization",
         "sklearn",
@@ -61,7 +61,7 @@ INSIDE = {"executors.native": ("host", "families", "scaling", "plan", "code", "r
 # What `import thalweg` must not load: each takes longer than all of thalweg.
 HEAVY = (
     *("llvmlite", "rich", "typer", "duckdb", "narwhals", "polars", "pyarrow", "pandas", "matplotlib"),
-    *("torch", "jax", "keras", "sklearn", "scipy", "onnx"),
+    *("torch", "jax", "keras", "sklearn", "scipy", "onnx", "optuna"),
 )
 
 

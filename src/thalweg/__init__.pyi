@@ -24,6 +24,7 @@ from thalweg import saving as saving
 from thalweg import sklearn as sklearn
 from thalweg import streams as streams
 from thalweg import tables as tables
+from thalweg import tuning as tuning
 from thalweg import utils as utils
 from thalweg import visualization as visualization
 from thalweg.backend import KerasTensor as KerasTensor
@@ -56,5 +57,8 @@ from thalweg.steps import GradientTape as GradientTape
 from thalweg.steps import gradients as gradients
 from thalweg.tables import TableModel as TableModel
 from thalweg.tables import train_table as train_table
+from thalweg.tuning import find_lr as find_lr
+from thalweg.tuning import search as search
+from thalweg.tuning import tune_table as tune_table
 from thalweg.version import __version__ as __version__
 from thalweg.version import version as version

@@ -58,9 +58,9 @@ class TestFolders:
         lines = trained.stdout.splitlines()
         assert lines[0] == "48 images of 8 x 8 to train on, 12 (a fifth) to judge by; 2 classes"
         assert lines[1] == (
-            "1 files cannot be read as pictures and are left out: photos/left/broken.png (no format that Pillow knows)."
+            "Left out, as they cannot be read as pictures: 1, photos/left/broken.png (no format that Pillow knows)."
         )
-        assert lines[2] == "1 files are no pictures by their names, and are left out."
+        assert lines[2] == "Left out, as they are no pictures by their names: 1."
         assert lines[-1].endswith("saved to photos.thalweg")
         accuracy = lines[-1].split()[2].rstrip(",")
         assert float(accuracy) > 0.9
@@ -130,7 +130,7 @@ class TestFolders:
         write(tmp_path / "p", (np.concatenate([x, x, x[:1]]), np.concatenate([y, y, 1 - y[:1]])))
         told = call("train", "p", *FEW).stdout.splitlines()
         assert told[0].endswith("2 classes")
-        assert told[1] == "21 images are copies of others; copies stay on one side."
+        assert told[1] == "Copies of other images: 21; they stay on one side."
         assert told[2].startswith("1 of them are in another class than what they are copies of: p/left/000.png and ")
         loaded = cli_data.load("p").cut()
         held = {image.tobytes() for image in loaded.test[0]}
@@ -147,7 +147,7 @@ class TestFolders:
     def test_a_class_of_one_picture_is_trained_on(self, photos, tmp_path):
         write(photos, stripes(1, seed=5), ("rare",))
         told = call("train", "photos", *FEW).stdout
-        assert "1 classes have one image only, which is trained on and not judged: rare." in told
+        assert "Classes of a single image, which is trained on and not judged: 1, rare." in told
 
     @pytest.mark.parametrize("names", [("only", "only"), ("a", "b")])
     def test_too_little_to_learn_from(self, tmp_path, monkeypatch, names):

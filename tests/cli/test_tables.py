@@ -113,7 +113,9 @@ class TestTrain:
             "train", "houses.csv", "--target", "price", "--test", tmp_path / "more.csv", *FEW, "-o", tmp_path / "m"
         )
         assert told.exit_code == 0, told.output
-        assert told.stdout.startswith("Judged by the 31 rows of more.csv.\n1 of its rows are equal to a row that is")
+        assert told.stdout.startswith(
+            "Judged by the 31 rows of more.csv.\nEqual to a row that is trained on: 1 of its rows."
+        )
         judged = call("evaluate", tmp_path / "m", "houses.csv")
         assert "trained on these very rows" in judged.stdout
 
@@ -324,7 +326,7 @@ class TestImages:
         assert pile.x.shape == (20, 8, 8)
         assert pile.class_names == ("bright", "dark")
         assert pile.y.tolist() == [1, 0] * 10
-        assert pile.notes[0] == "1 rows have no kind and are left out."
+        assert pile.notes[0] == "Left out, as they have no kind: 1 of the rows."
         assert "gone.png (No such file or directory)" in pile.notes[1]
 
 

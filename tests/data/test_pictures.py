@@ -138,7 +138,7 @@ def test_broken_pictures_are_named_and_the_others_read(tmp_path):
     np.testing.assert_array_equal(result.images, [COLOURS])
     assert {os.path.basename(name) for name in result.broken} == set(names) - {"good.png"}
     told = pictures.told_of_broken(result.broken)
-    assert told.startswith("5 files cannot be read as pictures and are left out: ")
+    assert told.startswith("Left out, as they cannot be read as pictures: 5, ")
     assert told.endswith("; and 2 more.")
     assert "no format that Pillow knows" in told
     assert done[-1] == (3, 3)  # what the head of the file gave away is not decoded

@@ -63,7 +63,7 @@ def test_numbers():
     data["price"][5] = 1.0
     found = judge(Fake(), data, by="town", notes=["a note"])
     assert found.rows == 88
-    assert found.notes == ("a note", "2 of 90 rows have no target and are left out.")
+    assert found.notes == ("a note", "Left out, as they have no target: 2 of 90 rows.")
     worst = found.section("worst")
     assert worst.rows[0] == 5
     shown = dict(zip(worst.columns, worst.values[0], strict=True))

@@ -84,6 +84,7 @@ from thalweg.ops.contraction import Contraction
 from thalweg.ops.convolution import Convolution, reach
 from thalweg.ops.leaf import Input, State
 from thalweg.ops.lookup import take
+from thalweg.ops.moments import MomentAbout, moment_about
 from thalweg.ops.shape import pad
 from thalweg.ops.softmax import LogSumExp, Softmax
 from thalweg.state.layout import empty
@@ -327,6 +328,9 @@ class Maker:
             return softmax(x, axis)
         if self.chance(0.5):
             return log_sum_exp(x, axis, self.chance(0.5))
+        if x.rank > 2 and self.chance(0.5):  # as of a batch of images
+            axes = tuple(range(x.rank - 1))
+            return moment_about(x, reduce_mean(x, axes), axes, int(self.r.integers(1, 3)))
         centred = x - reduce_mean(x, axis, keepdims=True)
         return centred / sqrt(reduce_mean(centred * centred, axis, keepdims=True) + 0.1)
 
@@ -689,7 +693,7 @@ def noisy(program: Program, r: np.random.Generator, ulps: float = 4) -> Results:
                 values[node] = state[node.op.label]
             else:
                 given = [values[x] for x in node.inputs]
-                if isinstance(node.op, Contraction | Convolution | ReduceSum | Softmax | LogSumExp):
+                if isinstance(node.op, Contraction | Convolution | ReduceSum | Softmax | LogSumExp | MomentAbout):
                     given = [blur(x) for x in given]
                 value = np.asarray(node.op.reference(*given))
                 values[node] = value if exact[node] or node.op.name in EXACT else blur(value)

@@ -93,7 +93,7 @@ def test_what_goes_image_by_image(graph):
         assert len(chain) != 1
         assert all(nest.images == nest.dims[0].size == BATCH for nest in chain)
     assert sum(len(chain) > 1 for chain in chains) >= 3
-    together = [{type(root.op).__name__ for nest in chain for root in nest.kernel.roots} for chain in chains]
+    together = [{type(node.op).__name__ for nest in chain for node in nest.kernel.nodes} for chain in chains]
     assert any({"Contraction", "ReduceSum"} <= names for names in together)
 
 

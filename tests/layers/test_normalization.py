@@ -5,12 +5,15 @@ import pytest
 from tests.compute import compute, inputs
 
 import thalweg
-from thalweg import layers
+from thalweg import layers, ops
+from thalweg.backprop import gradients
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.executors.native.code.step import target
 from thalweg.executors.native.host import AVX512
 from thalweg.executors.native.plan.plan import make_order
+from thalweg.layers.normalization import moments_over
 from thalweg.layers.tracing import tracing
+from thalweg.ops.leaf import input_node
 from thalweg.state.names import parameter_state, within
 from thalweg.training.step import training_step
 
@@ -47,6 +50,37 @@ def test_far_features_keep_exact_statistics():
     _, kept = run(layers.BatchNormalization(momentum=0.0), x, training=True)
     np.testing.assert_allclose(kept["moving_mean"], x.astype(np.float64).mean(0), rtol=1e-7)
     np.testing.assert_allclose(kept["moving_variance"], x.astype(np.float64).var(0), rtol=2e-6)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4, -3e5])
+def test_images_far_from_zero_and_from_each_other_lose_no_more_digits_than_they_come_with(offset):
+    each = 2 * RANDOM.standard_normal((32, 1, 1, 3))
+    x = (RANDOM.standard_normal((32, 16, 16, 3)) * [1.0, 3.0, 0.5] + each + offset).astype(np.float32)
+    y, kept = run(layers.BatchNormalization(momentum=0.0), x, training=True)
+    exact = x.astype(np.float64)
+    mean, variance = exact.mean((0, 1, 2)), exact.var((0, 1, 2))
+    np.testing.assert_allclose(kept["moving_mean"], mean, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(kept["moving_variance"], variance, rtol=4e-6 if abs(offset) < 1e5 else 2e-4)
+    np.testing.assert_allclose(y, (exact - mean) / np.sqrt(variance + 1e-3), atol=1e-5 if abs(offset) < 1e5 else 3e-4)
+
+
+def test_images_have_the_gradient_of_the_whole_batch():
+    """As if the mean of all were known from the beginning: by differences, in double precision."""
+    x = RANDOM.standard_normal((3, 4, 4, 2)) + 2.0
+    weights = RANDOM.standard_normal(x.shape)
+
+    def loss(x):
+        mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
+        return (((x - mean) / np.sqrt(variance + 1e-3)) * weights).sum()
+
+    (node,) = inputs(x=x)
+    y = moments_over(node, (0, 1, 2)).normalised(1e-3)
+    (gradient,) = gradients(ops.reduce_sum(y * input_node("w", x.shape, "float64")), [node])
+    got = compute({"gradient": gradient}, x=x, w=weights)["gradient"]
+    for at in ((0, 0, 0, 0), (1, 2, 3, 1), (2, 3, 0, 0)):
+        step = np.zeros(x.shape)
+        step[at] = 1e-5
+        assert got[at] == pytest.approx((loss(x + step) - loss(x - step)) / 2e-5, rel=1e-5, abs=1e-7)
 
 
 @pytest.mark.parametrize("value", [0.0, 7.0, 1e4, 1e6])

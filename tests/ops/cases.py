@@ -25,6 +25,7 @@ from thalweg.ops.contraction import Contraction
 from thalweg.ops.convolution import Convolution, Flip, Windows
 from thalweg.ops.leaf import input_node
 from thalweg.ops.lookup import AddRows, Take
+from thalweg.ops.moments import MomentAbout
 from thalweg.ops.order import ArgSort
 from thalweg.ops.random import RandomBits
 from thalweg.ops.shape import Pad, Reshape, Slice, Transpose
@@ -468,6 +469,19 @@ def reduce_sum_cases() -> Iterator[Case]:
                 smooth=dtype in FLOATS,
             )
         yield from edge_columns(ReduceSum, dtype, signed_zeros=False)
+
+
+@cases(MomentAbout)
+def moment_about_cases() -> Iterator[Case]:
+    r = rng("moment_about")
+    of_images = (((2, 3, 5), (0, 1)), ((4, 3, 3, 2), (0, 1, 2)), ((2, 17, 4, 5), (0, 2, 3)), ((3, 5), (0, 1)))
+    for dtype in FLOATS:
+        for (shape, axes), power in itertools.product((*of_images, ((2, 0, 3), (0, 1)), ((0, 2, 3), (0, 1))), (1, 2)):
+            x = numbers(r, shape, dtype)
+            centre = numbers(r, [n for a, n in enumerate(shape) if a not in axes], dtype)
+            sizes = (np.abs(x) + np.abs(np.expand_dims(centre, axes))) ** power
+            bound = sum_bound(sizes, axes) / max(math.prod(shape[a] for a in axes), 1)
+            yield Case(MomentAbout(axes, power), (x, centre), bound=bound, signed_zeros=False, smooth=True)
 
 
 def sum_bound(sizes: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:

@@ -66,7 +66,7 @@ class TestTraining:
         data["price"] = np.where(np.arange(300) < 5, np.nan, data["price"])
         train(data, "price", epochs=1, members=1, verbose=2)
         printed = capsys.readouterr().out
-        assert "5 of 300 rows are left out: their price is missing" in printed
+        assert "left out, as their price is missing: 5 of 300 rows" in printed
         assert "target price: regression" in printed
 
     def test_ten_rows(self):

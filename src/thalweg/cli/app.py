@@ -13,6 +13,7 @@ import thalweg
 
 COMMANDS = {
     "train": "train",
+    "tune": "tune",
     "evaluate": "evaluate",
     "predict": "predict",
     "gradcheck": "engine",

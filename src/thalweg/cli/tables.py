@@ -54,6 +54,17 @@ class Options:
 
 
 @dataclass(frozen=True)
+class Search:
+    """Of a search, as ``thalweg tune`` has them: arguments of ``tune_table``."""
+
+    trials: int | None
+    sampler: str
+    pruner: str | None
+    storage: str | None
+    name: str
+
+
+@dataclass(frozen=True)
 class Kept:
     """What a model's file knows of the table that it was trained on.
 
@@ -89,8 +100,12 @@ def train(
     common: Common,
     seed: int,
     teller: Teller,
+    search: Search | None = None,
 ) -> bool:
     """Train a model of a table, save it, and say how good it is. False if Ctrl-C has ended the training.
+
+    Arguments:
+        search: of the settings that it is trained with; the usual ones unless given.
 
     Raises: ThalwegError; OSError if the result cannot be told.
     """
@@ -110,25 +125,33 @@ def train(
         teller.note(sentence)
     digest = _digest(table)
     began = clock.monotonic()
-    model = tables.train(
-        trained_on,
-        targets[0] if len(targets) == 1 else targets,
-        categorical=options.categorical or (),
-        numeric=options.numeric or (),
-        dates=options.dates or (),
-        ignore=options.ignore or (),
-        task=options.task,
-        group=options.group,
-        time=options.time,
-        epochs=common.epochs,
-        time_limit=common.time_limit,
-        members=options.members,
-        seed=seed,
-        threads=common.threads,
-        verbose=teller.verbose,
-        executor=common.executor,
-        encoded=None if options.baselines else table.let_go,
-    )
+    words: dict[str, Any] = {
+        "categorical": options.categorical or (),
+        "numeric": options.numeric or (),
+        "dates": options.dates or (),
+        "ignore": options.ignore or (),
+        "task": options.task,
+        "group": options.group,
+        "time": options.time,
+        "epochs": common.epochs,
+        "time_limit": common.time_limit,
+        "members": options.members,
+        "seed": seed,
+        "threads": common.threads,
+        "verbose": teller.verbose,
+    }
+    target = targets[0] if len(targets) == 1 else targets
+    further: dict[str, Any] = {}
+    if search is None:
+        let_go = None if options.baselines else table.let_go
+        model = tables.train(trained_on, target, **words, executor=common.executor, encoded=let_go)
+    else:
+        from thalweg.tuning import tune_table  # a training that searches nothing does not wait for it
+
+        found = tune_table(trained_on, target, **words, **vars(search))
+        teller.table(found.table())
+        assert isinstance(found.model, TableModel), "that is what it makes"
+        model, further = found.model, {"search": found.to_dict()}
     seconds = clock.monotonic() - began
     saving.save(model, output)
     if not model.schema.is_of_classes:
@@ -149,7 +172,7 @@ def train(
     first, score = next(iter(judgement.scores.items()))
     teller.result(
         f"Test {first} {score}; saved to {output}",
-        {"model": str(output), "seconds": round(seconds, 3), **judgement.to_dict()},
+        {"model": str(output), "seconds": round(seconds, 3), **further, **judgement.to_dict()},
     )
     return all(getattr(history, "stopped_by", None) != "user" for history in model.histories)
 
@@ -274,7 +297,7 @@ def _equal_rows(table: Table, other: Table) -> list[str]:
     count = len(evaluation.duplicates(table, other))
     if not count:
         return []
-    return [f"{count:,} of its rows are equal to a row that is trained on: the scores flatter."]
+    return [f"Equal to a row that is trained on: {count:,} of its rows. The scores flatter."]
 
 
 def _digest(table: Table) -> str:

@@ -31,6 +31,30 @@ Categorical = Annotated[list[str] | None, _columns("It names kinds, also if by n
 Numeric = Annotated[list[str] | None, _columns("It is an amount.")]
 Dates = Annotated[list[str] | None, _columns("It is a moment.")]
 Ignore = Annotated[list[str] | None, _columns("Leave it out.")]
+Target = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN", help="To be told; again for several.", show_default="none", rich_help_panel=TABLES),
+]
+Task = Annotated[
+    str | None,
+    typer.Option(help="regression or classification.", show_default="by the target", rich_help_panel=TABLES),
+]
+Test = Annotated[
+    str | None,
+    typer.Option(metavar="SHARE | FILE", help="To judge by.", show_default="0.2 of the rows", rich_help_panel=TABLES),
+]
+Group = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Hold whole groups of rows out.", show_default="none", rich_help_panel=TABLES),
+]
+Moment = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Hold the latest rows out.", show_default="none", rich_help_panel=TABLES),
+]
+Members = Annotated[
+    int | None,
+    typer.Option(help="Networks whose mean is taken.", show_default="by the rows", rich_help_panel=TABLES),
+]
 
 
 @reports_errors
@@ -54,40 +78,16 @@ def train(
     config: Config = None,
     report: Report = None,
     query: Query = None,
-    target: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="COLUMN", help="To be told; again for several.", show_default="none", rich_help_panel=TABLES
-        ),
-    ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option(help="regression or classification.", show_default="by the target", rich_help_panel=TABLES),
-    ] = None,
+    target: Target = None,
+    task: Task = None,
     categorical: Categorical = None,
     numeric: Numeric = None,
     dates: Dates = None,
     ignore: Ignore = None,
-    test: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SHARE | FILE", help="To judge by.", show_default="0.2 of the rows", rich_help_panel=TABLES
-        ),
-    ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMN", help="Hold whole groups of rows out.", show_default="none", rich_help_panel=TABLES
-        ),
-    ] = None,
-    time: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="Hold the latest rows out.", show_default="none", rich_help_panel=TABLES),
-    ] = None,
-    members: Annotated[
-        int | None,
-        typer.Option(help="Networks whose mean is taken.", show_default="by the rows", rich_help_panel=TABLES),
-    ] = None,
+    test: Test = None,
+    group: Group = None,
+    time: Moment = None,
+    members: Members = None,
     baselines: Annotated[
         bool,
         typer.Option("--baselines", help="Set simpler models of scikit-learn beside it.", rich_help_panel=TABLES),
@@ -143,11 +143,11 @@ def train(
     Ctrl-C ends training early; what has been learned by then is saved.
     """
     teller = Teller(quiet, json)
-    output = output or Path("digits.thalweg" if data == "mnist" else f"{_stem(data)}.thalweg")
-    _require_writable(output)
+    output = output or Path("digits.thalweg" if data == "mnist" else f"{stem(data)}.thalweg")
+    require_writable(output)
     limit = None if time_limit is None else seconds(time_limit)
     if report is not None:
-        _require_writable(report)
+        require_writable(report)
     settings.set_random_seed(seed)
     # What trains takes as long to import as a table of some hundred thousand rows to read: so it is, meanwhile.
     Thread(target=import_module, args=("thalweg.cli.tables",), name="thalweg-import").start()
@@ -183,13 +183,13 @@ def _refuse(options: object, what: str, but: tuple[str, ...] = ()) -> None:
         )
 
 
-def _stem(data: str) -> str:
+def stem(data: str) -> str:
     """What a model is named after: the file without its end, or the folder."""
     path = Path(data).absolute()
     return path.name if path.is_dir() else path.name.removesuffix(".gz").rsplit(".", 1)[0]
 
 
-def _require_writable(path: Path) -> None:
+def require_writable(path: Path) -> None:
     """Raise StorageError now rather than after the training."""
     folder = path.absolute().parent
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):

@@ -184,7 +184,7 @@ def told_of_broken(broken: dict[str, str]) -> str:
         return ""
     named = "; ".join(f"{name} ({why})" for name, why in list(broken.items())[:NAMED])
     more = f"; and {len(broken) - NAMED:,} more" if len(broken) > NAMED else ""
-    return f"{len(broken):,} files cannot be read as pictures and are left out: {named}{more}."
+    return f"Left out, as they cannot be read as pictures: {len(broken):,}, {named}{more}."
 
 
 def look(files: Iterable[str | os.PathLike[str]], progress: Progress | None = None) -> Look:

@@ -106,7 +106,7 @@ def compare(
         for words, optimizer, rate in _settings(optimizers, learning_rates):
             with config.seeded(seed):
                 (model,) = built("compare", make, 1)
-            _set_optimizer(model, optimizer, rate)
+            set_optimizer(model, optimizer, rate)
             name = " ".join(filter(None, (network, *words))) or "model"
             if name in models:
                 raise ArgumentError(
@@ -152,8 +152,8 @@ def _name(optimizer: Any) -> str:
     return optimizers.registry.name_of(optimizers.get(optimizer))
 
 
-def _set_optimizer(model: Model, optimizer: Any, rate: float | None) -> None:
-    """Compile the model again with this optimizer, at this rate."""
+def set_optimizer(model: Model, optimizer: Any, rate: float | None) -> None:
+    """Compile the model again with this optimizer, at this rate; None: its own, as it was compiled."""
     if optimizer is None and rate is None:
         return
     compiled = model.runner.require_compiled("compare")

@@ -132,7 +132,7 @@ def cross_validate(
     weight = splits.per_row(sample_weight, rows, "sample_weight")
     moments = splits.moments(time, rows)
     if moments is None:
-        pairs = _pairs(y, rows, folds, stratify, splits.per_row(groups, rows, "groups"), repeats, seed)
+        pairs = dealt(y, rows, folds, stratify, splits.per_row(groups, rows, "groups"), repeats, seed)
     else:
         pairs = _by_time(
             y, moments, folds, {"stratify": stratify is True, "groups": groups is not None, "repeats": repeats > 1}
@@ -141,7 +141,7 @@ def cross_validate(
         models = built("cross_validate", build, len(pairs))
 
     def rows_of(pair: tuple[np.ndarray, np.ndarray]) -> Callable[[], dict[str, Any]]:
-        return lambda: _rows(x, y, weight, pair, judged="validation_split" not in arguments)
+        return lambda: rows_of_fold(x, y, weight, pair, judged="validation_split" not in arguments)
 
     jobs = [Job(model, arguments, rows_of(pair)) for model, pair in zip(models, pairs, strict=True)]
     histories = []
@@ -155,7 +155,7 @@ def cross_validate(
     return CrossValidation(pairs, models, histories, scores, predictions)
 
 
-def _pairs(
+def dealt(
     y: Any, rows: int, count: int, stratify: bool | str, groups: np.ndarray | None, repeats: int, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """The rows to train on and those to hold out."""
@@ -173,8 +173,8 @@ def _pairs(
     pairs: list[tuple[np.ndarray, np.ndarray]] = []
     for repeat in range(repeats):
         classes = known if is_classes and stratify is not False else None
-        dealt = splits.folds(rows, count, classes=classes, groups=groups, seed=(seed, repeat))
-        pairs += [(np.setdiff1d(np.arange(rows), held, assume_unique=True), held) for held in dealt]
+        folds = splits.folds(rows, count, classes=classes, groups=groups, seed=(seed, repeat))
+        pairs += [(np.setdiff1d(np.arange(rows), held, assume_unique=True), held) for held in folds]
     if known is not None and is_classes:
         check_classes(known, pairs, f"fold {{}} of {len(pairs)}")
     return pairs
@@ -196,7 +196,7 @@ def _by_time(y: Any, time: np.ndarray, count: int, given: Mapping[str, bool]) ->
     return pairs
 
 
-def _rows(
+def rows_of_fold(
     x: Any, y: Any, weight: np.ndarray | None, pair: tuple[np.ndarray, np.ndarray], judged: bool
 ) -> dict[str, Any]:
     """The arguments of ``fit`` that are the fold's own; ``judged``: whether the held-out rows are its validation's."""

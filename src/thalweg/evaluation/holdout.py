@@ -144,7 +144,9 @@ def _dealt(
             "a part of the split is empty",
             expected="at least 1 row in each",
             got=f"{len(train)} rows to train on, {len(test)} to judge by",
-            fix="use another share; rows of one time or group stay together",
+            fix="use more rows: of a class with a single row nothing can be held out"
+            if group is None and time is None
+            else "use another share; rows of one time or group stay together",
         )
     return HeldOut(train, test, how, seed, test[:0], tuple(notes))
 

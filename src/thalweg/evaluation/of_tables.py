@@ -105,7 +105,7 @@ def rows_of(model: TakesTables, predict: Predict, data: Any) -> Judged:
         )
     notes = []
     if len(rows) < len(table):
-        notes.append(f"{len(table) - len(rows)} of {len(table)} rows have no target and are left out.")
+        notes.append(f"Left out, as they have no target: {len(table) - len(rows):,} of {len(table):,} rows.")
         table, truth = table.take(rows), truth[rows]
     columns = Columns(model.encode(table), schema.places)
     known = answers(truth, predict(columns.inputs), classes=schema.classes or (), targets=schema.targets)

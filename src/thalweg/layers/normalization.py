@@ -18,6 +18,7 @@ from thalweg.initializers import Filling
 from thalweg.layers.layer import Layer, registry
 from thalweg.layers.masking import along
 from thalweg.layers.tracing import Parameter
+from thalweg.ops.moments import moment_about
 from thalweg.regularizers import Penalty
 
 __all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization", "RMSNormalization", "UnitNormalization"]
@@ -287,17 +288,24 @@ def moments_over(x: Node, axes: tuple[int, ...], mask: Node | None = None) -> Mo
 
     Numerics: the corrected two-pass algorithm. The first pass gives a mean that may be off by rounding; the second one
     sums deviations from it and their squares, and corrects both. What the first pass gave is, for the derivatives, a
-    constant: mean and variance do not depend on the shift.
+    constant: mean and variance do not depend on the shift. Of images both passes go through one after the other.
     Source: Chan, Golub & LeVeque (1983), The American Statistician 37(3), equation 1.7.
     """
     kept = tuple(a for a in range(x.rank) if a not in axes)
-    mean_over = partial(ops.reduce_mean, axes=axes) if mask is None else _mean_of_some(mask, x, axes)
-    shift = ops.stop_gradient(mean_over(x))
-    deviation = x - ops.broadcast(shift, x.shape, kept)
-    mean = mean_over(deviation)
+    if mask is None and axes[0] == 0 and math.prod(x.shape[a] for a in axes[1:]) >= PLACES_OF_AN_IMAGE:
+        shift = ops.stop_gradient(ops.reduce_mean(ops.reduce_mean(x, axes[1:]), 0))
+        mean, square = (moment_about(x, shift, axes, power) for power in (1, 2))
+    else:
+        mean_over = partial(ops.reduce_mean, axes=axes) if mask is None else _mean_of_some(mask, x, axes)
+        shift = ops.stop_gradient(mean_over(x))
+        deviation = x - ops.broadcast(shift, x.shape, kept)
+        mean, square = mean_over(deviation), mean_over(ops.square(deviation))
     # Rounding may leave less than nothing where all numbers are equal and large.
-    variance = ops.maximum(mean_over(ops.square(deviation)) - ops.square(mean), 0.0)
-    return Moments(x, shift, mean, variance, kept)
+    return Moments(x, shift, mean, ops.maximum(square - ops.square(mean), 0.0), kept)
+
+
+PLACES_OF_AN_IMAGE = 16
+"""So many that sums of each image are few beside what they are made of."""
 
 
 def _mean_of_some(mask: Node, x: Node, axes: tuple[int, ...]) -> Callable[[Node], Node]:

@@ -32,7 +32,7 @@ from thalweg.tables.schema import Schema
 from thalweg.tables.settings import Settings
 from thalweg.tables.stopping import LastingPatience
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Plan", "plan", "usual"]
 
 RATES = {"classes": 0.04, "numbers": 0.07}
 ACTIVATIONS = {"classes": "selu", "numbers": "mish"}
@@ -83,6 +83,12 @@ def plan(schema: Schema, rows: int, settings: Settings | None = None) -> Plan:
     return Plan(lambda seed: network(schema, settings, seed, steps), batch_size, epochs, settings.members, callbacks)
 
 
+def usual(schema: Schema) -> Settings:
+    """The settings that the recipe has for the task, where it depends on that."""
+    task = "classes" if schema.is_of_classes else "numbers"
+    return Settings(activation=ACTIVATIONS[task], learning_rate=RATES[task])
+
+
 def epochs_for(rows: int) -> int:
     """Fewer for more rows, which have more steps in each."""
     return round(min(max(6400 / math.sqrt(rows), 32), 96))
@@ -90,18 +96,18 @@ def epochs_for(rows: int) -> int:
 
 def network(schema: Schema, settings: Settings, seed: int, steps: int) -> Model:
     """A compiled network that is to be trained for so many steps."""
-    given = features(schema)
-    task = "classes" if schema.is_of_classes else "numbers"
+    given, own = features(schema), usual(schema)
     with config.seeded(seed):
         parts = _together(_waves(given.numbers, settings), given.flags, *_of_categories(given, settings))
         x = layers.Scale(name="front")(parts)
         slower = [("front/", 6.0), ("waves/", 0.1), ("/bias$", 0.1)]
         for number, units in enumerate(settings.units):
-            x = _dense(x, units, f"hidden_{number}", settings.activation or ACTIVATIONS[task], slower)
+            x = _dense(x, units, f"hidden_{number}", settings.activation or own.activation, slower)
             x = layers.Dropout(settings.dropout, name=f"dropout_{number}")(x)
         last = _dense(x, schema.outputs, "last", "softmax" if schema.is_of_classes else None, slower)
         model = Model(given.inputs, last, name="network")
-        rate = settings.learning_rate or RATES[task]
+        rate = settings.learning_rate or own.learning_rate
+        assert rate is not None, "the usual one is a number"
         model.compile(
             _optimizer(rate, settings.weight_decay, steps, slower),
             _loss(schema, settings),

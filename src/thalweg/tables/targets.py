@@ -55,7 +55,7 @@ class Targets:
         """What is to be said of rows that do not count."""
         lost, said = self.rows - len(self.known), []
         if lost:
-            said.append(f"{lost:,} of {self.rows:,} rows are left out: their {' or '.join(self.names)} is missing")
+            said.append(f"left out, as their {' or '.join(self.names)} is missing: {lost:,} of {self.rows:,} rows")
         if self.pairs:
             said.append(
                 f"of {listed(self.pairs)} there are two values each: of several targets they are taken as amounts, and "

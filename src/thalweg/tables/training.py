@@ -89,21 +89,12 @@ def train(
     """
     began, verbose = clock.monotonic(), check_verbose(verbose)
     settings = Settings.of(settings, epochs, members)
-    table = opened(data)
-    len(table)  # only now a file is read, and the types of its columns are certain
-    targets = find_targets(table, target, task)
-    wanted = told(table, categorical, numeric, dates, ignore)
-    parts = deal_rows(table, targets, validation, group, time, seed)
-    schema = schema_for(table, targets, wanted, parts[0].train if len(parts) == 1 else targets.known)
-    if verbose:
-        with contextlib.suppress(OSError, ValueError):  # a reader that has gone costs no training
-            for note in (*table.notes, *targets.notes):
-                print(note)
-            schema.show()
+    known = known_of(data, target, (categorical, numeric, dates, ignore), task, validation, group, time, seed, verbose)
+    schema, parts = known.schema, known.parts
     plan = recipe.plan(schema, len(parts[0].train), settings)
     seeds = np.random.SeedSequence(seed).generate_state(plan.members).tolist()
     networks = [plan.build(own) for own in seeds]
-    given = _given(schema, targets, table, parts, plan)
+    given = known.given(plan)
     if encoded is not None:
         encoded()
     rounds = -(-len(networks) // cores.wanted(threads))
@@ -147,6 +138,49 @@ class Part(NamedTuple):
 
     train: np.ndarray
     held_out: HeldOut | None
+
+
+class Known(NamedTuple):
+    """All that is known of a table before networks are trained on it."""
+
+    table: Table
+    targets: Targets
+    schema: Schema
+    parts: list[Part]
+
+    def given(self, plan: recipe.Plan) -> Callable[[int], dict[str, Any]]:
+        """What ``fit`` gets of the network of a number: its rows, and those it is validated by."""
+        return _given(self.schema, self.targets, self.table, self.parts, plan)
+
+
+def known_of(
+    data: Any,
+    target: str | Sequence[str],
+    words: tuple[Sequence[str], Sequence[str], Sequence[str], Sequence[str]],
+    task: str | None,
+    validation: Any,
+    group: str | None,
+    time: str | None,
+    seed: int,
+    verbose: bool | int | str,
+) -> Known:
+    """Read a table, understand its columns, deal its rows; arguments as of ``train``, and what they raise.
+
+    Arguments:
+        words: the columns that are categorical, numeric, dates, and to be ignored.
+    """
+    table = opened(data)
+    len(table)  # only now a file is read, and the types of its columns are certain
+    targets = find_targets(table, target, task)
+    wanted = told(table, *words)
+    parts = deal_rows(table, targets, validation, group, time, seed)
+    schema = schema_for(table, targets, wanted, parts[0].train if len(parts) == 1 else targets.known)
+    if verbose:
+        with contextlib.suppress(OSError, ValueError):  # a reader that has gone costs no training
+            for note in (*table.notes, *targets.notes):
+                print(note)
+            schema.show()
+    return Known(table, targets, schema, parts)
 
 
 def deal_rows(

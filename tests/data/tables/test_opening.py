@@ -126,6 +126,26 @@ def test_infinite_numbers_count_as_missing():
     assert (facts.missing, facts.infinite, facts.distinct, facts.maximum, facts.mean) == (3, 2, 2, 3.0, 2.0)
 
 
+def test_a_few_rows_are_counted_as_the_database_counts_many(monkeypatch):
+    random = np.random.default_rng(0)
+    columns = {
+        "whole": random.integers(-5, 5, 300),
+        "gaps": [None if value == 0 else int(value) for value in random.integers(0, 9, 300)],
+        "number": np.where(random.random(300) < 0.1, np.nan, random.integers(0, 50, 300) / 4),
+        "zeros": np.where(random.random(300) < 0.5, -0.0, 0.0),
+        "endless": np.where(random.random(300) < 0.2, np.inf, random.integers(0, 4, 300)),
+        "truth": random.random(300) < 0.3,
+        "date": np.datetime64("2020-01-01", "us") + random.integers(0, 30, 300).astype("m8[D]"),
+        "none": np.full(300, np.nan),
+    }
+    few = open_table(columns)
+    found, counts = few.all_facts(), few.counts("date")
+    monkeypatch.setattr(fact_finding, "FEW_ROWS", -1)
+    many = open_table(columns)
+    assert repr(many.all_facts()) == repr(found)
+    assert many.counts("date") == counts
+
+
 def test_facts_of_more_rows_than_are_counted_one_by_one():
     random = np.random.default_rng(0)
     columns = {

@@ -93,4 +93,4 @@ def read(
 
 
 def _others(found: Labelled) -> list[str]:
-    return [f"{found.others:,} files are no pictures by their names, and are left out."] if found.others else []
+    return [f"Left out, as they are no pictures by their names: {found.others:,}."] if found.others else []

@@ -166,7 +166,7 @@ def _copies(first: np.ndarray, y: np.ndarray, names: tuple[str, ...]) -> list[st
     copies = np.flatnonzero(first != np.arange(len(first)))
     if not len(copies):
         return []
-    told = [f"{len(copies):,} images are copies of others; copies stay on one side."]
+    told = [f"Copies of other images: {len(copies):,}; they stay on one side."]
     odd = copies[y[copies] != y[first[copies]]]
     if len(odd):
         pair = f": {names[first[odd[0]]]} and {names[odd[0]]}" if names else ""
@@ -178,4 +178,4 @@ def _alone(y: np.ndarray, single: np.ndarray, class_names: tuple[str, ...]) -> l
     if not len(single):
         return []
     named = ", ".join(class_names[y[row]] for row in single[:3]) + (" ..." if len(single) > 3 else "")
-    return [f"{len(single)} classes have one image only, which is trained on and not judged: {named}."]
+    return [f"Classes of a single image, which is trained on and not judged: {len(single)}, {named}."]

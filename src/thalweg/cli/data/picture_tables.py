@@ -50,7 +50,7 @@ def load(
     name = _target(table, target, taken)
     numbers, classes, known = _classes(table, name)
     lost = len(table) - len(known)
-    notes = (f"{lost:,} rows have no {name} and are left out.",) if lost else ()
+    notes = (f"Left out, as they have no {name}: {lost:,} of the rows.",) if lost else ()
     if files is not None:
         paths = tuple(folder / value for value in table.values(files, known))
         read = folders.read(paths, numbers, classes, size, progress)

@@ -34,6 +34,8 @@ def connect() -> Any:
         )
         database.execute("set TimeZone = 'UTC'")  # moments without a zone are taken as they stand
         database.execute("set enable_external_file_cache = false")  # a file is read once; it is not to stay in memory
+        # Of a long "in (...)" it would make a table to join with, and a join mixes the order of the rows.
+        database.execute("set disabled_optimizers = 'in_clause'")
         database.execute("set temp_directory = ''")  # not the user's working folder
         return database
 

@@ -129,9 +129,7 @@ class DelimitedFile:
         unseen = [spelling for spelling in self.missing if spelling not in self._seen]
         if guess.read_as != "VARCHAR" or not unseen:
             return column
-        # Not "in (...)": of a long list the database makes a table to join with, which mixes the order of the rows.
-        missing = f"try_cast({column} as enum({', '.join(map(literal, unseen))}))"
-        return f"(case when {missing} is null then {column} end)"
+        return f"(case when {column} in ({', '.join(map(literal, unseen))}) then null else {column} end)"
 
     def refuse_growth(self, before: int) -> None:
         """Raises DataError if the file had another size before it was read: the last row may be half a row."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
+import numpy as np
+
 from thalweg import cores
 from thalweg.data.tables.words import Words
 from thalweg.fields import dataclass
@@ -22,6 +24,8 @@ AT_ONCE = 8
 """Columns in one query: what it holds at a time is in proportion to that."""
 SAMPLE_ROWS = 50_000
 """Quantiles are those of about so many rows, evenly spaced: a share then is right to a third of a percent or better."""
+FEW_ROWS = 20_000
+"""NumPy counts the values of so many rows before the database has understood the question."""
 NEARLY_ALL = 0.8
 """From this share of different values on it is asked whether all differ, as in a column of names for rows."""
 
@@ -65,6 +69,9 @@ class Asked(Protocol):
 
     def words(self, name: str) -> Words:
         """A column of text."""
+
+    def values(self, name: str) -> np.ndarray:
+        """The raw values of a column."""
 
     def query(self, what: Sequence[str], names: Sequence[str], rest: str = "", every: int = 1) -> list[tuple[Any, ...]]:
         """Answers of the database, as ``Table.query`` describes them."""
@@ -172,12 +179,24 @@ def _facts(table: Asked, name: str, present: int, counted: list[Any], quantiles:
 
 def _frequent(table: Asked, name: str, limit: int | None) -> tuple[tuple[tuple[Any, int], ...], int]:
     """The most frequent values with their counts, equally frequent ones by their order, and how many there are."""
+    if len(table) <= FEW_ROWS and (values := table.values(name)).dtype.kind != "O":
+        counted = _counted(values)
+        return tuple(counted[:limit]), len(counted)
     present = "isfinite({0})" if table.types[name] == "number" else "{0} is not null"
     rest = f"where {present} group by {{0}} order by count(*) desc, {{0}}"
     if limit is not None:
         rest += f" limit {limit}"
     rows = table.query(["{0}", "count(*)", "count(*) over ()"], [name], rest)
     return tuple((value, count) for value, count, _ in rows), rows[0][2] if rows else 0
+
+
+def _counted(values: np.ndarray) -> list[tuple[Any, int]]:
+    """What ``_frequent`` gives, of all values of a column."""
+    if values.dtype.kind in "fM":
+        values = values[np.isfinite(values)]
+    found, often = np.unique(values, return_counts=True)
+    order = np.argsort(-often, kind="stable")
+    return list(zip(found[order].tolist(), often[order].tolist(), strict=True))
 
 
 def counts(table: Asked, name: str, limit: int | None) -> tuple[tuple[Any, int], ...]:

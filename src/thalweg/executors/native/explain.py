@@ -27,7 +27,7 @@ def explain(graph: Graph, host: Host, stage: str, *, gather: bool, checked: bool
     if stage == "simplified":
         return to_text(simplify(graph, target(host).supported))
     if stage == "kernels":
-        legal = legalise(prepared(graph, target(host)), gather, host.bfloat16)
+        legal = legalise(prepared(graph, target(host)), gather, host)
         return kernels_text(make_kernels(legal, CallerBuffers.of(graph, gather), target(host)))
     plan = make_plan(graph, target(host), gather)
     if stage == "plan":

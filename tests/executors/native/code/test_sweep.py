@@ -11,7 +11,8 @@ from thalweg.executors.native.host import AVX512
 from thalweg.executors.native.plan.plan import make_plan
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
-from thalweg.ops import input_node, reduce_sum
+from thalweg.ops import broadcast, input_node, reduce_sum
+from thalweg.ops.convolution import windows
 
 
 def graph(rows: int) -> Graph:
@@ -52,3 +53,15 @@ def test_rows_of_the_data_are_asked_for_ahead():
     assert asked(Graph({"y": input_node("x", (16, 64)) * 2.0})) == 4  # lines of a row
     assert asked(graph(8)) == 2 * ROWS_AT_ONCE  # a line of x and one of y for each row of a turn
     assert asked(graph(7)) == 0  # an odd number of rows is worked on one by one
+
+
+def test_taps_ask_for_rows_of_which_they_read_a_part():
+    def asked(channels: int) -> int:
+        seen = windows(input_node("x", (8, 18, 18, channels)), (3, 3), (1, 1))
+        g = broadcast(input_node("g", (8, 16, 16, channels)), seen.shape, (0, 1, 2, 5))
+        plan = make_plan(Graph({"y": reduce_sum(seen * g, (0, 1, 2))}), target(AVX512), gather=False)
+        text = "".join(part.text for part in generate(plan, AVX512, checked=False))
+        return text.count("call void @llvm.prefetch.p0(ptr %")
+
+    assert asked(128) == 2 * 2  # two vectors of x and of g
+    assert asked(16) == 0  # all of a row

@@ -21,7 +21,7 @@ SEEDS = [pytest.param(seed, id=f"{seed}") for seed in range(0, 60, 20)]
 
 
 def fused(graph: Graph):
-    legal = legalise(prepared(graph, target(AVX2)), gather=False)
+    legal = legalise(prepared(graph, target(AVX2)), gather=False, host=AVX2)
     return make_kernels(legal, CallerBuffers.of(graph, gather=False), target(AVX2))
 
 

@@ -129,6 +129,22 @@ def test_short_sums_fetch_several_rows_at_a_time():
     assert [cut.fetching_parts(4) for cut in (few, many, small)] == [3, 4, 0]
 
 
+def test_operands_of_which_a_tile_takes_a_part_are_fetched_a_block_ahead():
+    """Of 128 columns a tile takes some and leaves out the others; of 16 it takes all."""
+
+    def gradient(channels: int) -> Graph:
+        x, g = input_node("x", (8192, channels)), input_node("g", (8192, channels))
+        return Graph({"y": transpose(x) @ g})
+
+    (wide,), (narrow,) = (tilings(gradient(channels), AVX512) for channels in (128, 16))
+    assert wide.block
+    assert narrow.block
+    assert wide.ahead(6, 4) == [(wide.x, 6), (wide.y, 64)]
+    assert narrow.ahead(16, 1) == []
+    (short,) = tilings(Graph({"y": input_node("x", (30, 8)) @ state_node("w", (8, 512))}), AVX512)
+    assert short.ahead(6, 4) == []
+
+
 def test_without_borders_a_shape_is_a_height():
     (cut,) = tilings(Graph({"y": input_node("x", (30, 8)) @ state_node("w", (8, 512))}), AVX512)
     assert {cut.shape(i) for i in range(cut.rows.count)} <= {

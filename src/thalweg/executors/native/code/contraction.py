@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from thalweg.executors.native.code.bfloat import add_pairs, add_product, with_zeros_for_denormals
 from thalweg.executors.native.code.builder import Builder, Module, Pointer, Value, vector_type
 from thalweg.executors.native.code.evaluate import Lanes, Place, Values
+from thalweg.executors.native.code.transpose import transposed
 from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.nest import Nest
 from thalweg.executors.native.plan.tiles import Clip, Split, TileShape, tiling_of
@@ -153,6 +154,9 @@ class Tiles:
         dtype = self.node.dtype
         sums = [build.constant(0, dtype, self.width)] * (height * len(counts))
         place.pointer(self.x), place.pointer(self.y)
+        if self.cut.turned:
+            self._epilogue(place, self._turned_products(place, height, counts[0]))
+            return
         if self.cut.block:
             sums = self._so_far(place, height, sums)
         following = self._following(build, height, counts) if self.cut.fetching_parts(height) else None
@@ -252,6 +256,7 @@ class Tiles:
         dtype = self.y.dtype
         ys = place.load(self.y)
         at = place.pointer(self.x)
+        self._fetch_ahead(place, len(rows))
         result = list(sums)
         add = add_product if self.emulated else add_pairs if self.pairs else Builder.fma
         for r in rows:
@@ -260,6 +265,41 @@ class Tiles:
             for c, y in enumerate(ys, r * len(ys)):
                 result[c] = add(build, spread, y, sums[c])
         return result
+
+    def _fetch_ahead(self, place: Place, height: int) -> None:
+        """Asks for what the tile takes at this place of the next block."""
+        build, lanes = place.build, place.lanes
+        assert lanes is not None, "a tile has lanes"
+        for access, count in self.cut.ahead(height, len(lanes.counts)):
+            at, block = place.pointer(access), self.cut.block * access.strides[self.cut.summed[0]]
+            for start in range(0, count, LINE_BYTES // ITEMSIZE[access.dtype]):
+                build.prefetch(build.offset(at, block + start, access.dtype), near=False)
+
+    def _turned_products(self, place: Place, height: int, count: int) -> list[Values]:
+        """The sums of a tile of one vector of ``count`` lanes, for each row: with vectors along the rows at first."""
+        build, width, dtype = place.build, self.width, self.y.dtype
+        (axis,) = self.cut.summed
+        parts = [min(width, height - first) for first in range(0, height, width)]
+        zero = build.constant(0, dtype, width)
+
+        def turn(k: Value, sums: Values) -> Values:
+            inner = place.moved({axis: k}, opaque=True)
+            at, numbers = inner.pointer(self.x), inner.pointer(self.y)
+            xs = [build.load(build.offset(at, v * width, dtype), dtype, width, part) for v, part in enumerate(parts)]
+            result = []
+            for i in range(count):
+                y = build.load(build.offset(numbers, i * self.y.strides[self.cut.lane], dtype), dtype)
+                spread = build.splat(y, width)
+                result += [build.fma(spread, x, sums[i * len(xs) + v]) for v, x in enumerate(xs)]
+            return result
+
+        size = build.index(self.nest.dims[axis].size)
+        sums = build.loop(build.index(0), size, 1, [zero] * (count * len(parts)), turn, nonempty=True)
+        rows: list[Values] = []
+        for v, part in enumerate(parts):
+            square = transposed(build, [*sums[v :: len(parts)], *[zero] * (width - count)])
+            rows += [[row] for row in square[:part]]
+        return rows
 
     def _epilogue(self, place: Place, sums: list[Values]) -> None:
         """What follows elementwise, row by row; the last thing is to store the roots."""

@@ -32,6 +32,9 @@ ROWS_AHEAD = 3
 LABELS_AHEAD = 8
 """The same for what short rows need of the data: there is less to do for each."""
 
+TURNS_AHEAD = 32
+"""How many turns of a loop over taps ahead what they read is asked for."""
+
 ROWS_AT_ONCE = 2
 """Short rows that are worked on together: four would save little more, and take LLVM twice as long."""
 
@@ -264,11 +267,25 @@ class Sweep:
 
             return build.loop(build.index(0), end, 1, sums, body, nonempty=True)
         if len(self.taps) > 1:
+            self._ask_for_turns(place)
             of_taps = zip(self.taps, self._by_tap(sums), strict=True)
             return [x for tap, own in of_taps for x in self._terms(self._at(place, tap), reductions, stores, own)]
         if not self.row_mode:
             return self._terms(place, reductions, stores, sums)
         return self._along_lanes(place, reductions, stores, sums)
+
+    def _ask_for_turns(self, place: Place) -> None:
+        """Asks for what the taps read some turns later, of operands of which a unit takes a part of each row."""
+        build, turns = place.build, [self.nest.dims[d].size for d in self.inner]
+        ahead = math.ceil(TURNS_AHEAD / math.prod(turns[1:]))
+        last = self._at(place, self.taps[-1])
+        columns = self.group * self.width
+        for access in self.nest.loads.values():
+            if access.buffer is None or not access.skips(self.inner[-1], columns):
+                continue
+            at = build.offset(last.pointer(access), ahead * access.strides[self.inner[0]], access.dtype)
+            for start in range(0, columns, LINE_BYTES // ITEMSIZE[access.dtype]):
+                build.prefetch(build.offset(at, start, access.dtype), near=False)
 
     def _along_lanes(self, place: Place, reductions: Sequence[Node], stores: Sequence[Node], sums: Values) -> Values:
         assert self.lane is not None, "row mode has a lane axis"

@@ -1,7 +1,8 @@
 """Puts contractions into the form that the tiles are made for, and sums into pieces that threads can share.
 
 A tile runs its vectors along the last axis of the result, which must lie evenly in one operand and not occur in the
-other. Where it does not lie so (the weights, in the gradient by a layer's input), a transposed copy is put in.
+other. Where it does not lie so (the weights, in the gradient by a layer's input), a transposed copy is put in: of the
+other operand, if that is much smaller (see turned.py), else of this one.
 A contraction in which one operand has no axis of its own (matrix times vector) becomes a product and a sum.
 
 A sum of much to little (a bias gradient, over all places of all images) is done in two steps: first each image by
@@ -16,8 +17,10 @@ import math
 from collections.abc import Sequence, Set
 from dataclasses import replace
 
+from thalweg.executors.native.host import Host
 from thalweg.executors.native.plan.factors import Pairs, in_pairs, with_rounded_factors
 from thalweg.executors.native.plan.tiles import stands_alone
+from thalweg.executors.native.plan.turned import is_worth_turning
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Kind, Node, apply, exact_scope
 from thalweg.ops import broadcast, filled, multiply, reshape, transpose
@@ -68,14 +71,10 @@ class Legal:
     dense: frozenset[Node]
 
 
-def legalise(graph: Graph, gather: bool, pairs: bool = False) -> Legal:
-    """The graph with contractions that tiles can do, and the nodes that have to be stored as they are for them.
-
-    Arguments:
-        pairs: whether there is code for products in bfloat16 of factors in pairs.
-    """
-    graph = with_rounded_factors(graph, pairs)
-    work = _Legalising(pairs)
+def legalise(graph: Graph, gather: bool, host: Host) -> Legal:
+    """The graph with contractions that tiles can do, and the nodes that have to be stored as they are for them."""
+    graph = with_rounded_factors(graph, host.bfloat16)
+    work = _Legalising(host)
     new: dict[Node, Node] = {}
     for node in graph.nodes():
         inputs = tuple(new[x] for x in node.inputs)
@@ -115,8 +114,9 @@ def _read_as_stored(graph: Graph, dense: Set[Node], gather: bool) -> set[Node]:
 class _Legalising:
     """One node after the other."""
 
-    def __init__(self, pairs: bool) -> None:
-        self.pairs = Pairs() if pairs else None
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.pairs = Pairs() if host.bfloat16 else None  # if there is code for products in bfloat16 of factors in pairs
         self.dense: set[Node] = set()
         self._copies: dict[tuple[Node, Labels], Node] = {}
         self._bordered: dict[Node, Node] = {}  # for windows whose margins are stored, those where they are not
@@ -147,6 +147,8 @@ class _Legalising:
         free = [label for label in result.long if (label in x.long) != (label in y.long)]
         lane = result.long[-1] if result.long[-1] in free else free[-1]
         out = (*(label for label in op.out if label != lane), lane)
+        if op.precision is None and (turned := self._turned(x, y, lane, result)):
+            return apply(Contraction(turned[0].labels, turned[1].labels, op.out), *(o.node for o in turned))
         paired = self.pairs is not None and in_pairs(node)
         along = [label for label in op.summed if label in x.long][-1:] if paired else []
         x, y = (
@@ -159,6 +161,18 @@ class _Legalising:
         if emulated or _stands_alone(x if lane in x.long else y, out):
             self.dense.add(product.node)
         return product.ordered(op.out).node
+
+    def _turned(self, x: Operand, y: Operand, lane: int, result: Operand) -> tuple[Operand, Operand] | None:
+        """The operands of a product in whose tiles the lanes run along the rows first, if that is worth it."""
+        rows, columns = (x, y) if lane in y.long else (y, x)
+        if not len(result.long) == len(rows.long) == len(columns.long) == 2 or columns.long[-1] == lane:
+            return None
+        sizes = dict(zip((*rows.labels, *columns.labels), (*rows.node.shape, *columns.node.shape), strict=True))
+        (row,), (summed,) = ([a for a in rows.long if (a in columns.long) is shared] for shared in (False, True))
+        three, is_copied = (sizes[row], sizes[lane], sizes[summed]), rows.long[-1] != row
+        if not is_worth_turning(*three, result.node.dtype, self.host, has_rows_last=not is_copied):
+            return None
+        return self._lanes_last(rows, row), columns
 
     def _beside_lanes(self, operand: Operand, pairs: Sequence[int]) -> Operand:
         """The operand without the lanes' axis, in pairs along an axis if there is one in ``pairs``."""

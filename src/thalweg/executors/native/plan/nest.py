@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
 
+from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.buffer import Buffer, Strides, dense_strides
 from thalweg.executors.native.plan.places import Places
 from thalweg.executors.native.plan.sweeps import passes
@@ -24,6 +25,7 @@ from thalweg.ops.contraction import Contraction
 from thalweg.ops.leaf import Constant, Iota
 from thalweg.ops.views import Line
 from thalweg.passes.fuse import Kernel
+from thalweg.state.layout import LINE_BYTES
 
 AxisMap = tuple[int, ...]  # for each axis of a node, the axis of the kernel's space that it runs along
 Key = tuple[Node, AxisMap]
@@ -60,6 +62,12 @@ class Access:
     @property
     def dtype(self) -> str:
         return "int64" if self.buffer is None else self.buffer.type.dtype
+
+    def skips(self, axis: int, count: int) -> bool:
+        """Whether more than a pair of lines lies between the ``count`` numbers that are read at one place along an axis
+        and those at the next: where that is, no processor foresees.
+        """
+        return (abs(self.strides[axis]) - count) * ITEMSIZE[self.dtype] >= 2 * LINE_BYTES
 
 
 @dataclass(frozen=True, eq=False)

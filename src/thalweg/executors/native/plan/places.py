@@ -12,6 +12,7 @@ import heapq
 from collections.abc import Iterable, Mapping, Set
 
 from thalweg.executors.native.plan.buffer import CallerBuffers, dense_strides
+from thalweg.executors.native.plan.turned import vectors_along
 from thalweg.executors.native.plan.view import Obstacle, View, chain, temporary, unshaped, view_of, whole
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Kind, Node
@@ -186,12 +187,12 @@ class _Placing:
         return seen.node if isinstance(seen, Obstacle) else None
 
     def _operands_obstacle(self, contraction: Node, op: Contraction) -> Node | None:
-        """The operand with the lanes' axis must run along it evenly."""
-        lane = next(label for label, n in zip(reversed(op.out), reversed(contraction.shape), strict=True) if n != 1)
+        """The operand with the axis that vectors run along must run along it evenly."""
+        along = vectors_along(contraction)
         for x, labels in zip(contraction.inputs, (op.x, op.y), strict=True):
             view = self.place(x) or self._view(x)
             assert isinstance(view, View), "an operand is stored, and every view has been tried"
-            if view.gathered is not None or (lane in labels and view.strides[labels.index(lane)] != 1):
+            if view.gathered is not None or (along in labels and view.strides[labels.index(along)] != 1):
                 return x
         return None
 

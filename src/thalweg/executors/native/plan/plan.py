@@ -79,7 +79,7 @@ def make_plan(graph: Graph, target: Target, gather: bool) -> Plan:
 
 def make_order(graph: Graph, target: Target, gather: bool) -> Order:
     """The tasks of a graph and when they run. Raises ExecutorError for an operation that there is no code for."""
-    legal = legalise(prepared(graph, target), gather, target.host.bfloat16)
+    legal = legalise(prepared(graph, target), gather, target.host)
     fused = make_kernels(legal, CallerBuffers.of(graph, gather), target)
     return in_order(make_tasks(fused.graph, fused.kernels, fused.places))
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from thalweg.executors.native.host import ITEMSIZE, Host
 from thalweg.executors.native.plan.nest import Access, Nest
+from thalweg.executors.native.plan.turned import vectors_of
 from thalweg.executors.native.plan.view import WAY_BYTES
 from thalweg.fields import dataclass
 
@@ -117,6 +118,7 @@ class Tiling:
         within: the outer axis, if any, that runs faster than the panels of y: the rows of an image.
         rows, panels: how the rows and the vectors are split.
         clips: the summed axes that borders clip.
+        turned: whether vectors run along the rows until the sums are done (see turned.py).
         block: how much of the first summed axis a pass over the tiles covers; 0 for all of it.
         fetched: what is read after the sums and comes from beyond the first cache.
     """
@@ -135,6 +137,7 @@ class Tiling:
     clips: Mapping[int, Clip]
     block: int
     fetched: tuple[Access, ...]
+    turned: bool = False
 
     @property
     def units(self) -> int:
@@ -155,6 +158,18 @@ class Tiling:
         if not self.fetched or not self.summed or self.summed[0] in self.clips:
             return 0
         return min(self.nest.dims[self.summed[0]].size, height)
+
+    def ahead(self, height: int, vectors: int) -> list[tuple[Access, int]]:
+        """The operands of which a tile fetches the next block, place by place while it reads this one, and how many
+        numbers at each place.
+
+        From place to place a tile takes some columns of an operand and leaves out the others. If it skips lines, the
+        first tiles of a block would wait for all of it.
+        """
+        if not self.block:
+            return []
+        parts = ((self.x, (height - 1) * abs(self.x.strides[self.row]) + 1), (self.y, vectors * self.width))
+        return [(access, count) for access, count in parts if access.skips(self.summed[-1], count)]
 
     def shape(self, i: int) -> TileShape:
         """The shape of the tiles of part ``i`` of the rows."""
@@ -182,13 +197,15 @@ def tiling_of(nest: Nest, host: Host) -> Tiling:
     x, y = nest.extra
     if x.strides[lane]:
         x, y = y, x
-    assert x.strides[lane] == 0 and y.strides[lane] == 1, "the planner lays out the lanes"
+    turned = y.strides[lane] != 1
+    assert x.strides[lane] == 0 and (not turned or x.strides[kept[0]] == 1), "the planner lays out the lanes"
     # Of the axes that give tiles of full height the one along which x lies closest together.
     rows = [d for d in kept[:-1] if y.strides[d] == 0]
     row = max(rows, key=lambda d: (min(nest.dims[d].size, FULL_HEIGHT, _rows_cached(x, d)), -abs(x.strides[d])))
     width = host.lanes(node.dtype)
     vectors = math.ceil(nest.dims[lane].size / width)
-    tall, wide = best_tile(nest.dims[row].size, vectors, host)
+    size = nest.dims[row].size
+    tall, wide = (vectors_of(size, node.dtype, host) * width, 1) if turned else best_tile(size, vectors, host)
     clips = _clips(x, y, summed)
     alone = nest.kernel.roots == (node,) and not (summed and summed[0] in clips)
     sizes = [nest.dims[d].size for d in summed]
@@ -200,8 +217,9 @@ def tiling_of(nest: Nest, host: Host) -> Tiling:
         rows=Split.at_most(nest.dims[row].size, tall),
         panels=Split.at_most(vectors, wide),
         clips=clips,
-        block=block_length(sizes, nest.dims[lane].size, ITEMSIZE[y.dtype]) if alone else 0,
-        fetched=_fetched(nest, row, lane, host),
+        block=block_length(sizes, nest.dims[lane].size, ITEMSIZE[y.dtype]) if alone and not turned else 0,
+        fetched=() if turned else _fetched(nest, row, lane, host),
+        turned=turned,
     )
 
 

@@ -13,9 +13,6 @@ two is clearly quicker.
   measured when others used those cores is of the past.
 - A trial costs what its pieces take longer than they would have on the chosen number. Trials are made as often as a
   small share of the time pays for.
-- Threads that slept may have to share a core at first, until the system has moved them apart (the system of a virtual
-  machine's host moves its cores in the same way, which nobody sees from inside). It moves what runs long, not what runs
-  for a piece now and then: so more threads that are not better run on as long as that costs little.
 """
 
 from __future__ import annotations
@@ -25,6 +22,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from statistics import median
 
+from thalweg.executors.native.run.trial import FEWER_SHARE, MORE_SHARE, SHIFTED, Trial
 from thalweg.fields import dataclass
 
 PIECE_SECONDS = 0.004
@@ -33,20 +31,8 @@ PIECE_SECONDS = 0.004
 SETTLED_SECONDS = 0.02
 """A piece when nothing is tried. To begin a piece on several threads takes some 50 us."""
 
-BETTER = 0.97
-"""The share of the chosen number's time that another may take at most to be chosen instead."""
-
-SHIFTED = 1.2
-"""When the chosen number's pieces become slower or quicker by this factor, the machine has changed."""
-
-MOST_PIECES = 5
-"""Of a trial on each side, if they do not agree earlier."""
-
 PURSE_SECONDS = 0.03
 """What trials may cost at the beginning, when they are worth most."""
-
-MORE_SHARE, FEWER_SHARE = 0.02, 0.0025
-"""The share of the time that trials of more threads, or of fewer, may cost from then on."""
 
 MOST_SLOWER = 3.0
 """By what factor more threads are thought to be slower at most before they have been tried."""
@@ -62,12 +48,6 @@ What it cost to try more threads on a machine that others used says little about
 
 REST_SECONDS = 0.1
 """Between two trials of the same number, however little they cost."""
-
-PATIENCE_SECONDS = 0.25
-"""How long more threads that are no better run on at most, if that costs nothing."""
-
-PATIENCE_COST = MORE_SHARE * 0.15
-"""What that may cost: 0.15 s pay for it."""
 
 LOOK_SECONDS = 0.1
 """How often is looked whether cores are idle that more threads would have: the system counts hundredths of a second."""
@@ -119,66 +99,6 @@ class _Arm:
     tried: bool = False  # whether a trial has been made of it since they are
 
 
-class _Trial:
-    """Pieces of the chosen number and of a rival that take turns."""
-
-    def __init__(self, rival: int, ours: list[float]) -> None:
-        self.rival = rival
-        self.ours, self.theirs = ours, list[float]()
-        self.cost = 0.0
-        self.waited = False  # whether the rival has been given time to find cores
-        self._patience = 0.0  # seconds of it that are left
-
-    @property
-    def is_rivals_turn(self) -> bool:
-        return len(self.theirs) < len(self.ours) or self.is_waiting
-
-    def took(self, step: float, seconds: float) -> None:
-        """A piece of whoever's turn it was: seconds of each of its steps, and of all."""
-        if not self.is_rivals_turn:
-            self.ours.append(step)
-            return
-        self.cost += seconds * max(0.0, 1 - self.ours[-1] / step)
-        if not self.is_waiting:
-            self.theirs.append(step)
-        elif step < BETTER * self.ours[-1]:  # now they have cores of their own: compared anew
-            self.ours, self.theirs, self._patience = self.ours[-1:], [step], 0.0
-        else:
-            self._patience = self._patience - seconds if self.cost < PATIENCE_COST else 0.0
-
-    @property
-    def is_waiting(self) -> bool:
-        return self._patience > 0
-
-    def wait(self) -> bool:
-        """Have the rival run on, in case that its threads find cores of their own; whether it may.
-
-        It may once, if it looks as if they shared a core: as quick as fewer threads. Where another program keeps a core
-        for itself they are much slower.
-        """
-        if self.waited or self.cost >= PATIENCE_COST or min(self.theirs) > SHIFTED * self.ours[-1]:
-            return False
-        self.waited, self._patience = True, PATIENCE_SECONDS
-        return True
-
-    def verdict(self, known: bool) -> bool | None:
-        """Whether the rival is better; None if that is not clear yet.
-
-        Arguments:
-            known: whether the rival is known to be the slower one: then a piece that says the same is enough.
-        """
-        ours, theirs = self.ours, self.theirs
-        if known and len(theirs) == 1 and theirs[0] >= ours[-1]:
-            return False
-        if len(theirs) < 2 or len(theirs) < len(ours):
-            return None
-        if max(theirs) < min(ours) * (BETTER if len(theirs) > 2 else 1 / SHIFTED):
-            return True
-        if min(theirs) >= max(ours):
-            return False
-        return median(theirs) < BETTER * median(ours) if len(theirs) == MOST_PIECES else None
-
-
 class ThreadChooser:
     """Says how many threads run how many of the next steps, and is told what they took. Has no clock of its own."""
 
@@ -205,7 +125,7 @@ class ThreadChooser:
                 self._measure(self._arms[count], seconds)
         self.threads = min(self._arms, key=lambda count: self._arms[count].seconds)
         """The chosen number."""
-        self._trial: _Trial | None = None
+        self._trial: Trial | None = None
         self._purse = PURSE_SECONDS
         self._since_refill = 0.0  # seconds of running
         self._quicker = False  # whether steps have become quicker since
@@ -315,7 +235,7 @@ class ThreadChooser:
             self._arms[rival].tried = self._arms[rival].idle
             if invited:
                 self._arms[rival].known = False
-            self._trial = _Trial(rival, pieces)
+            self._trial = Trial(rival, pieces)
 
     def _rivals(self) -> list[int]:
         """The next larger and smaller number, and all: time has one minimum, but for work that divides unevenly."""
@@ -335,7 +255,7 @@ class ThreadChooser:
             theirs *= ours / arm.beside
         return max(PIECE_SECONDS, theirs) * max(0.0, 1 - ours / theirs)
 
-    def _judge(self, trial: _Trial) -> None:
+    def _judge(self, trial: Trial) -> None:
         """After each piece of a trial."""
         if trial.is_waiting:
             return
