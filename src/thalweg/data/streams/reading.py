@@ -34,7 +34,7 @@ LARGEST_SHARE = 0.2
 """Of the time of the steps that reading takes without a thread of its own."""
 
 WARM_UP = (2, 24)
-"""Slots before reading is compared with the steps at all, and strictly: as long as memory is new, it may take longer."""
+"""Slots before reading is compared with the steps at all, and strictly: as long as memory is new, it takes longer."""
 
 SLOW = 2.0
 """Times the steps is so much that memory cannot be the reason."""
