@@ -18,6 +18,8 @@ from thalweg.training.monitors import ModelCheckpoint as ModelCheckpoint
 from thalweg.training.monitors import ReduceLROnPlateau as ReduceLROnPlateau
 from thalweg.training.tensorboard import TensorBoard as TensorBoard
 from thalweg.training.time_limit import TimeLimit as TimeLimit
+from thalweg.training.trackers import MLflow as MLflow
+from thalweg.training.trackers import WandB as WandB
 
 if not TYPE_CHECKING:
     __getattr__ = absent.answers(__name__)

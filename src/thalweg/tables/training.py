@@ -19,6 +19,7 @@ from thalweg.errors import DataError, NonFiniteError
 from thalweg.evaluation.population import Job, run_jobs
 from thalweg.executors.executor import Executor
 from thalweg.fields import dataclass
+from thalweg.record.run import MODEL, Run, together
 from thalweg.tables import recipe
 from thalweg.tables.columns import schema_for, told
 from thalweg.tables.model import TableModel, combined
@@ -59,6 +60,7 @@ def train(
     verbose: bool | int | str = "auto",
     executor: Executor | str | None = None,
     encoded: Callable[[], object] | None = None,
+    run: str | Run | None = None,
 ) -> TableModel:
     """A model that tells one column of a table, or several, from the others.
 
@@ -79,6 +81,7 @@ def train(
         threads: of all networks together.
         callbacks: a function that makes further callbacks for one network.
         encoded: called when the rows have become arrays, and ``data`` is not looked at any more.
+        run: record the training in a run, as ``fit`` does; of several networks in one.
 
     Returns: the model; ``model.schema`` says what was found out, ``model.histories`` how training went.
 
@@ -106,22 +109,27 @@ def train(
             made.append(TimeLimit(left / rounds))
         return made
 
-    jobs = []
-    for number, (network, own) in enumerate(zip(networks, seeds, strict=True)):
-        if executor is not None:
-            network.executor = executors.meant(executor)
-        arguments = {"seed": own, "batch_size": plan.batch_size, "epochs": plan.epochs}
-        jobs.append(Job(network, arguments, partial(given, number)))
-    if len(jobs) == 1:
-        arguments = {**jobs[0].arguments, **jobs[0].rows()}
-        histories: list[Any] = [networks[0].fit(**arguments, callbacks=watchers(), threads=threads, verbose=verbose)]
-    else:
-        histories = run_jobs(jobs, watchers, cores.wanted(threads), verbose)
-    for outcome in histories:
-        if isinstance(outcome, NonFiniteError):
-            raise outcome
-    model = combined(schema, networks)
-    model.histories = histories
+    with together(run, "table", {"target": schema.targets, "networks": len(networks)}) as owner:
+        jobs = []
+        for number, (network, own) in enumerate(zip(networks, seeds, strict=True)):
+            if executor is not None:
+                network.executor = executors.meant(executor)
+            arguments = {"seed": own, "batch_size": plan.batch_size, "epochs": plan.epochs, "run": owner}
+            jobs.append(Job(network, arguments, partial(given, number)))
+        if len(jobs) == 1:
+            arguments = {**jobs[0].arguments, **jobs[0].rows()}
+            histories: list[Any] = [
+                networks[0].fit(**arguments, callbacks=watchers(), threads=threads, verbose=verbose)
+            ]
+        else:
+            histories = run_jobs(jobs, watchers, cores.wanted(threads), verbose)
+        for outcome in histories:
+            if isinstance(outcome, NonFiniteError):
+                raise outcome
+        model = combined(schema, networks)
+        model.histories = histories
+        if owner is not None and owner is not run:
+            owner.keep(MODEL, model.save)
     return model
 
 

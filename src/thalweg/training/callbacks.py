@@ -161,6 +161,11 @@ class CallbackList:
     def __bool__(self) -> bool:
         return bool(self.callbacks)
 
+    @property
+    def names(self) -> list[str]:
+        """Of their classes, but for those that are for a module's own use."""
+        return [name for callback in self.callbacks if not (name := type(callback).__name__).startswith("_")]
+
     def watches_batches(self, phase: str) -> bool:
         """Whether one of the callbacks does, see Callback."""
         return any(callback.watches_batches(phase) for callback in self.callbacks)
