@@ -13,7 +13,7 @@ import thalweg
 from thalweg import Input, Model, Sequential, callbacks, layers, optimizers
 from thalweg.errors import ArgumentError, FileFormatError, StorageError
 from thalweg.executors.numpy import NumpyExecutor
-from thalweg.training.backup_folder import BackupFolder, BackupNotice
+from thalweg.training.backup_folder import BackupNotice
 
 _random = np.random.default_rng(0)
 X = _random.normal(size=(24, 3)).astype(np.float32)
