@@ -17,6 +17,11 @@ from thalweg.record.mending import MendedNotice
 from thalweg.record.store import Store
 from thalweg.record.writer import RunNotice, flush_all
 
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork"),
+    pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),  # from Python 3.12 on, of fork beside threads
+]
+
 X = np.linspace(-1, 1, 60, dtype=np.float32).reshape(20, 3)
 Y = X.sum(1)
 

@@ -19,7 +19,8 @@ from thalweg.errors import DataError, NonFiniteError
 from thalweg.evaluation.population import Job, run_jobs
 from thalweg.executors.executor import Executor
 from thalweg.fields import dataclass
-from thalweg.record.run import MODEL, Run, together
+from thalweg.record.beginning import together
+from thalweg.record.run import MODEL, Run
 from thalweg.tables import recipe
 from thalweg.tables.columns import schema_for, told
 from thalweg.tables.model import TableModel, combined
