@@ -20,7 +20,7 @@ import numpy as np
 import thalweg
 from benchmarks.table import markdown
 from thalweg import layers, runs
-from thalweg.record.run import begin
+from thalweg.record.beginning import begin
 from thalweg.record.store import Store
 from thalweg.record.tables import insert
 from thalweg.record.writer import flush_all

@@ -67,11 +67,13 @@ def train(
     )
     net.class_names = data.class_names
     networks.choose_executor(net, common.executor)
+    limit = [] if common.time_limit is None else [callbacks.TerminateAfter(common.time_limit)]
+    kept_by = [] if common.backup is None else [common.backup]
     history = net.fit(
         *data.train,
         batch_size=options.batch_size or 128,
         epochs=EPOCHS if common.epochs is None else common.epochs,
-        callbacks=[callbacks.TimeLimit(common.time_limit)] if common.time_limit else None,
+        callbacks=[*limit, *kept_by],
         threads=common.threads,
         verbose=teller.verbose,
         run=run,

@@ -18,7 +18,8 @@ from thalweg.cli.reporting import Teller
 from thalweg.data.fingerprint import of_arrays
 from thalweg.data.tables.table import Table
 from thalweg.errors import StorageError
-from thalweg.record.run import MODEL, Run, begin
+from thalweg.record.beginning import begin
+from thalweg.record.run import MODEL, Run
 from thalweg.record.store import Store
 
 

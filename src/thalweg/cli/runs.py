@@ -16,7 +16,7 @@ from thalweg import plotting
 from thalweg.cli.codes import FAILED
 from thalweg.cli.options import Json
 from thalweg.cli.reporting import Teller, reports_errors
-from thalweg.record import reading
+from thalweg.record import finding
 from thalweg.record.comparing import Comparison, told
 from thalweg.record.curves import chart, draw
 from thalweg.record.reading import Record
@@ -83,7 +83,7 @@ def _list(
     store: Path | None,
 ) -> None:
     at = Store(store)
-    found = reading.find(at, where, sort)
+    found = finding.find(at, where, sort)
     shown = found[:limit]
     names = [name.strip() for name in columns.split(",")] if columns else _usual_columns(shown, sort)
     if json:
@@ -153,7 +153,7 @@ def show(
     store: Folder = None,
 ) -> None:
     """Show a run: what it was told, what came of it, and its curves; with --csv its numbers by epoch."""
-    record = reading.load(Store(store), run)
+    record = finding.load(Store(store), run)
     if png is not None:
         _save(png, _curves([record], metric))
     if json:
@@ -231,7 +231,7 @@ def compare(
     store: Folder = None,
 ) -> None:
     """Set runs beside each other: settings that differ, results, curves."""
-    found = Comparison([reading.load(Store(store), number) for number in run])
+    found = Comparison([finding.load(Store(store), number) for number in run])
     if png is not None:
         _save(png, _curves(found.runs, metric))
     table = found.table()
@@ -257,7 +257,7 @@ def delete(
 ) -> None:
     """Delete runs with their files: those named, or those that meet all conditions."""
     at = Store(store)
-    numbers = run or ([record.number for record in reading.find(at, where)] if where else [])
+    numbers = run or ([record.number for record in finding.find(at, where)] if where else [])
     if not numbers:
         typer.echo("No runs to delete: name them, or give --where.")
         return
@@ -265,7 +265,7 @@ def delete(
         f"Delete {len(numbers)} runs with their files ({', '.join(map(str, numbers[:10]))})?"
     ):
         return
-    reading.delete(at, [reading.load(at, number) for number in numbers])
+    finding.delete(at, [finding.load(at, number) for number in numbers])
     typer.echo(f"{len(numbers)} run{'s' * (len(numbers) != 1)} deleted.")
 
 
@@ -282,7 +282,7 @@ def rerun(
 
     The data are compared with those of the run first. The exit status is 1 if other bits came.
     """
-    record = reading.load(Store(store), run)
+    record = finding.load(Store(store), run)
     if record.kind == "train":
         from thalweg.cli import train  # the rest of these commands trains nothing
         from thalweg.runs import Again

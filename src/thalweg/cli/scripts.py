@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from thalweg.errors import ArgumentError, StorageError
-from thalweg.record import again, reading
+from thalweg.record import again, finding
 from thalweg.record.reading import Record
 from thalweg.record.store import ENVIRONMENT, Store
 from thalweg.record.surroundings import decisive
@@ -46,7 +46,7 @@ def rerun(store: Store, record: Record) -> list[Again]:
         environment = {**os.environ, again.ENVIRONMENT: str(path), ENVIRONMENT: str(store.folder)}
         ended = subprocess.Popen([sys.executable, *script], cwd=folder, env=environment)
         status = ended.wait()
-    made = [run for run in reversed(reading.find(store)) if run.number > before[-1].number and run.process == ended.pid]
+    made = [run for run in reversed(finding.find(store)) if run.number > before[-1].number and run.process == ended.pid]
     if status or len(made) != len(before):
         raise StorageError(
             f"the script of run {number} did not make the same runs",
@@ -63,6 +63,6 @@ def rerun(store: Store, record: Record) -> list[Again]:
 
 def _of_one_process(store: Store, record: Record) -> list[Record]:
     """The runs that the same process has recorded, in their order."""
-    found = [run for run in reversed(reading.find(store)) if (run.host, run.process) == (record.host, record.process)]
+    found = [run for run in reversed(finding.find(store)) if (run.host, run.process) == (record.host, record.process)]
     token = record.described["process"]
     return [run for run in found if run.described["process"] == token and run.described.get("fits")]

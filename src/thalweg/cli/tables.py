@@ -147,7 +147,8 @@ def train(
     further: dict[str, Any] = {}
     if search is None:
         let_go = None if options.baselines else table.let_go
-        model = tables.train(trained_on, target, **words, executor=common.executor, encoded=let_go, run=run)
+        words |= {"executor": common.executor, "backup": common.backup}
+        model = tables.train(trained_on, target, **words, encoded=let_go, run=run)
     else:
         from thalweg.tuning import tune_table  # a training that searches nothing does not wait for it
 

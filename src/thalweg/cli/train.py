@@ -16,7 +16,22 @@ from thalweg import config as settings
 from thalweg.cli import data as kinds
 from thalweg.cli import recorded
 from thalweg.cli.codes import INTERRUPTED
-from thalweg.cli.options import Common, Config, Data, ExecutorName, Json, Query, Quiet, Report, Threads, pixels, seconds
+from thalweg.cli.options import (
+    CheckpointEvery,
+    Common,
+    Config,
+    Data,
+    ExecutorName,
+    Json,
+    Query,
+    Quiet,
+    Report,
+    Resume,
+    Threads,
+    backup,
+    pixels,
+    seconds,
+)
 from thalweg.cli.reporting import Teller, reports_errors
 from thalweg.data.tables.table import Table
 from thalweg.errors import ArgumentError, StorageError
@@ -81,6 +96,8 @@ def train(
     ] = None,
     threads: Threads = None,
     executor: ExecutorName = None,
+    checkpoint_every: CheckpointEvery = None,
+    resume: Resume = None,
     quiet: Quiet = False,
     json: Json = False,
     config: Config = None,
@@ -175,6 +192,8 @@ def _train(given: Mapping[str, Any], teller: Teller, before: Record | None = Non
         if path is not None:
             require_writable(path)
     limit = None if given["time_limit"] is None else seconds(given["time_limit"])
+    every = given.get("checkpoint_every")
+    every = None if every is None else seconds(every, "--checkpoint-every")
     settings.set_random_seed(seed)
     # What trains takes as long to import as a table of some hundred thousand rows to read: so it is, meanwhile.
     Thread(target=import_module, args=("thalweg.cli.tables",), name="thalweg-import").start()
@@ -184,7 +203,8 @@ def _train(given: Mapping[str, Any], teller: Teller, before: Record | None = Non
 
     of_images = images.Options(**{field.name: given[field.name] for field in fields(images.Options)})
     of_tables = tables.Options(**{field.name: given[field.name] or None for field in fields(tables.Options)})
-    common = Common(output, given["epochs"], limit, given["threads"], given["executor"], report)
+    kept = backup(output, every, given.get("resume"))
+    common = Common(output, given["epochs"], limit, given["threads"], given["executor"], report, kept)
     if isinstance(loaded, Table):
         _refuse(of_images, "a table")
     else:
@@ -194,8 +214,12 @@ def _train(given: Mapping[str, Any], teller: Teller, before: Record | None = Non
         require_same(found, before.described["command"]["data"], f"run {before.number}")
     with recorded.recorded(given["run"] or stem(data), given, found, not given["no_run"]) as run:
         if isinstance(loaded, Table):
-            return tables.train(loaded, of_tables, common, seed, teller, run), run
-        return images.train(loaded.cut(), of_images, common, teller, run), run
+            finished = tables.train(loaded, of_tables, common, seed, teller, run)
+        else:
+            finished = images.train(loaded.cut(), of_images, common, teller, run)
+    if finished:
+        common.finished()
+    return finished, run
 
 
 def again(before: Record, output: Path) -> tuple[bool, list[str]]:

@@ -51,23 +51,27 @@ def _bytes(array: np.ndarray) -> Any:
     )
 
 
-def differences(now: Mapping[str, Any], before: Mapping[str, Any], where: str = "") -> list[str]:
-    """What one fingerprint has otherwise than another, in words; none if the data are the same.
+def differences(now: Any, before: Any, where: str = "") -> list[str]:
+    """What one fingerprint, or another value in JSON types, has otherwise than another, in words; none if nothing.
 
     Example:
         >>> differences({"rows": 100, "kind": "arrays"}, {"rows": 90, "kind": "arrays"})
         ['rows: 100, was 90']
     """
-    found = []
-    for name in [*now, *(name for name in before if name not in now)]:
-        path = f"{where}{name}"
-        new, old = now.get(name), before.get(name)
-        if isinstance(new, Mapping) and isinstance(old, Mapping):
-            found += differences(new, old, f"{path}.")
-        elif new != old:
-            found.append(f"{path}: {_told(new)}, was {_told(old)}")
-    return found
+    pairs: list[tuple[str, Any, Any]]
+    if isinstance(now, Mapping) and isinstance(before, Mapping):
+        names = [*now, *(name for name in before if name not in now)]
+        pairs = [(f"{where}.{name}" if where else name, now.get(name), before.get(name)) for name in names]
+    elif isinstance(now, list) and isinstance(before, list) and len(now) == len(before):
+        pairs = [(f"{where}[{number}]", *both) for number, both in enumerate(zip(now, before, strict=True))]
+    else:  # as text, for which NaN is NaN
+        return [] if repr(now) == repr(before) else [f"{where}: {_told(now)}, was {_told(before)}"]
+    return [text for path, new, old in pairs for text in differences(new, old, path)]
 
 
 def _told(value: Any) -> str:
-    return "not there" if value is None else f"{value}"
+    if isinstance(value, list):
+        return f"{len(value)} of them"
+    if isinstance(value, Mapping):
+        return f"a {value.get('class_name', 'mapping')}"
+    return "not there" if value is None else f"{value}"[:60]

@@ -1145,6 +1145,10 @@ class Model:
         state = self.runner.kept_state()
         return restoring.revived, (type(self), whole, state, checkpoint.FORMAT)
 
+    def described(self) -> dict[str, Any]:
+        """Layers and what ``compile`` decided, in JSON types. Raises ArgumentError as ``save``."""
+        return restoring.whole_description(self)
+
     def to_json(self, **kwargs: Any) -> str:
         """The layers and how they are connected, without weights; keywords go to ``json.dumps``."""
         whole = restoring.description(self)

@@ -14,7 +14,8 @@ from typing import Any
 from thalweg.data.source import Source
 from thalweg.errors import ThalwegError
 from thalweg.model import restoring
-from thalweg.record.run import MODEL, Part, Run, digest, recording
+from thalweg.record.beginning import recording
+from thalweg.record.run import MODEL, Part, Run, digest
 from thalweg.record.settings import compiled_settings
 from thalweg.record.surroundings import surroundings
 from thalweg.state.names import PARAMETERS, SEED_STATE

@@ -7,8 +7,6 @@ import hashlib
 import json
 import math
 import os
-import re
-import secrets
 import shutil
 import socket
 import sqlite3
@@ -21,8 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.errors import ArgumentError
-from thalweg.record import again
 from thalweg.record.cards import write_card
 from thalweg.record.events import (
     CheckpointWritten,
@@ -40,21 +36,18 @@ from thalweg.record.store import Store
 from thalweg.record.tables import PARTS
 from thalweg.record.writer import Row, writer_of
 
-__all__ = ["MODEL", "Part", "Run", "begin", "cell", "digest", "forget", "recording", "together"]
+__all__ = ["MODEL", "SETTING", "Part", "Run", "cell", "digest", "forget", "json_types"]
 
 RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
 """What a run's status can be."""
 
 SHORTEST_SECONDS, SHARE = 0.2, 500
 """From one interval that is kept to the next: at least so long, and a 500th of the time since training began. So an
-hour has about 3,000, a day 4,500."""
+hour has about 2,300, a day 3,900."""
 
 MODEL = "model.thalweg"
 
-_BEGIN = """INSERT INTO runs
-    (key, name, kind, parent, folder, status, began, seen, host, process, notes, tags, described)
-VALUES (?, ?, ?, ?, '', 'running', ?, ?, ?, ?, ?, ?, ?)"""
-_SETTING = "INSERT OR REPLACE INTO settings VALUES (?, ?, ?)"
+SETTING = "INSERT OR REPLACE INTO settings VALUES (?, ?, ?)"
 _RESULT = "INSERT OR REPLACE INTO results VALUES (?, ?, ?)"
 _EPOCH = "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?)"
 _INTERVAL = "INSERT OR REPLACE INTO intervals VALUES (?, ?, ?, ?, ?, ?)"
@@ -122,7 +115,7 @@ class Run:
 
     def settings(self, **values: Any) -> None:
         """What the run was told: shown with it, compared, and to filter by."""
-        self._writer.add(_SETTING, [(self.number, name, cell(value)) for name, value in flat(values)])
+        self._writer.add(SETTING, [(self.number, name, cell(value)) for name, value in flat(values)])
 
     def file(self, name: str) -> Path:
         """Where a file of this name belongs."""
@@ -164,7 +157,7 @@ class Run:
         """A fit in this run; ``about`` is what is known of it, in JSON types."""
         with self._making:
             self.described.setdefault("fits", []).append(about)
-            self._writer.add(_DESCRIBED, [(self.number, json.dumps(_json(self.described)))])
+            self._writer.add(_DESCRIBED, [(self.number, json.dumps(json_types(self.described)))])
             made = Part(self, len(self._parts))
             self._parts.append(made)
         return made
@@ -256,7 +249,7 @@ class Part:
 
     def where(self) -> Row:
         """Where training stands, as the columns of a run have it."""
-        latest = json.dumps({name: _json(value) for name, value in self.latest.items()})
+        latest = json.dumps({name: json_types(value) for name, value in self.latest.items()})
         return self.number, max(self.epoch, 0), self.epochs, self.step, self.steps, latest
 
     def summary(self) -> list[Row]:
@@ -342,89 +335,8 @@ class Part:
         self.run.add(_LAYER, rows)
 
     def _event(self, kind: str, epoch: int | None, told: Mapping[str, Any]) -> None:
-        text = json.dumps({name: _json(value) for name, value in told.items()})
+        text = json.dumps({name: json_types(value) for name, value in told.items()})
         self.run.add(_EVENT, [(self.run.number, self.number, time.time(), kind, epoch, text)])
-
-
-PROCESS = secrets.token_hex(8)
-"""Of this process: what it records belongs together. Beside its number, which others get too."""
-
-
-def begin(
-    store: Store,
-    name: str,
-    kind: str,
-    described: dict[str, Any],
-    settings: Mapping[str, Any],
-    *,
-    parent: int | None = None,
-    notes: str | None = None,
-    tags: Sequence[str] = (),
-) -> Run:
-    """A new run. Raises StorageError if it cannot be written; ArgumentError for a name that says nothing."""
-    if not name.strip():
-        raise ArgumentError(
-            "a run needs a name", expected="some letters", got=repr(name), fix="pass for example run='first try'"
-        )
-    now, key = time.time(), secrets.token_hex(8)
-    described = {**described, "process": PROCESS}
-    label = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:40] or "run"
-
-    def insert(connection: sqlite3.Connection) -> tuple[int, str]:
-        values = (key, name, kind, parent, now, now, socket.gethostname(), os.getpid(), notes, json.dumps(list(tags)))
-        number = connection.execute(_BEGIN, (*values, json.dumps(_json(described)))).lastrowid
-        assert number is not None, "a row was inserted"
-        folder = f"{number}-{label}"
-        while (store.folder / folder).exists():
-            folder += "-again"
-        connection.execute("UPDATE runs SET folder=? WHERE number=?", (folder, number))
-        connection.executemany(_SETTING, [(number, name, cell(value)) for name, value in flat(settings)])
-        return number, folder
-
-    number, folder = store.change(insert)
-    with store.failing("written"):
-        (store.folder / folder).mkdir()
-    return Run(store, number, key, name, store.folder / folder, described)
-
-
-@contextlib.contextmanager
-def recording(
-    run: str | Run | None, about: Callable[[], tuple[dict[str, Any], Mapping[str, Any]]]
-) -> Iterator[Part | None]:
-    """Record a fit in a run: one that goes on, a new one of a name, or none.
-
-    Arguments:
-        about: gives what is known of the fit: in full, and as settings to compare.
-    """
-    if run is None:
-        yield None
-        return
-    known, settings = about()
-    again.check(known["data"])
-    if isinstance(run, Run):
-        run.settings(**settings)
-        yield run.part(known)
-        return
-    with begin(Store(), run, "fit", {}, settings) as owner:
-        yield owner.part(known)
-
-
-@contextlib.contextmanager
-def together(run: str | Run | None, kind: str, settings: Mapping[str, Any]) -> Iterator[Run | None]:
-    """One run for several fits, of which each keeps no model: that of a name, or one that goes on.
-
-    Arguments:
-        kind, settings: of a new run.
-    """
-    if run is None:
-        yield None
-    elif isinstance(run, Run):
-        run.settings(**settings)
-        yield run
-    else:
-        with begin(Store(), run, kind, {}, settings) as owner:
-            owner.keeps_models = False
-            yield owner
 
 
 def forget(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
@@ -441,17 +353,17 @@ def cell(value: Any) -> Any:
         value = value.item()
     if value is None or isinstance(value, int | float | str):
         return value
-    return json.dumps(_json(value))
+    return json.dumps(json_types(value))
 
 
-def _json(value: Any) -> Any:
+def json_types(value: Any) -> Any:
     """In JSON types; what has none as text."""
     if isinstance(value, Mapping):
-        return {str(key): _json(each) for key, each in value.items()}
+        return {str(key): json_types(each) for key, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_json(each) for each in value]
+        return [json_types(each) for each in value]
     if isinstance(value, np.ndarray | np.generic):
-        return _json(value.tolist())
+        return json_types(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -14,7 +14,7 @@ from thalweg.fields import dataclass
 from thalweg.model.given import Given
 from thalweg.model.recorded import weights
 from thalweg.model.restoring import restored
-from thalweg.record import again, reading
+from thalweg.record import again, finding
 from thalweg.record.history import History
 from thalweg.record.reading import Record
 from thalweg.record.store import Store
@@ -73,7 +73,7 @@ def rerun(
 
     Raises: DataError if the data are others; ArgumentError if the model was not new, and is not given.
     """
-    record = reading.load(Store(store), number)
+    record = finding.load(Store(store), number)
     fits = record.described.get("fits", [])
     if not 0 <= part < len(fits):
         raise ArgumentError(

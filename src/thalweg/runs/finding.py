@@ -9,10 +9,11 @@ from typing import Any
 
 from thalweg.checks import Count, checked
 from thalweg.model.files import load_model
-from thalweg.record import reading
+from thalweg.record import finding
+from thalweg.record.beginning import begin
 from thalweg.record.comparing import Comparison as Comparison
 from thalweg.record.reading import Record as Record
-from thalweg.record.run import MODEL, begin
+from thalweg.record.run import MODEL
 from thalweg.record.run import Run as Run
 from thalweg.record.store import Store
 
@@ -63,26 +64,26 @@ def find(*where: str, sort: str | None = None, limit: Count | None = None, store
 
     Raises: ArgumentError for what is no condition.
     """
-    return reading.find(Store(store), where, sort, limit)
+    return finding.find(Store(store), where, sort, limit)
 
 
 @checked
 def load(number: int, *, store: Folder = None) -> Record:
     """The run of a number. Raises NameNotFoundError if there is none."""
-    return reading.load(Store(store), number)
+    return finding.load(Store(store), number)
 
 
 @checked
 def load_model_of(number: int, *, store: Folder = None) -> Any:
     """The model as the run of this number has left it. Raises StorageError if it kept none."""
-    return load_model(reading.load(Store(store), number).folder / MODEL)
+    return load_model(finding.load(Store(store), number).folder / MODEL)
 
 
 @checked
 def compare(*numbers: int, store: Folder = None) -> Comparison:
     """Runs side by side: what they were told otherwise, and what came of it; ``print`` shows a table."""
     where = Store(store)
-    return Comparison([reading.load(where, number) for number in numbers])
+    return Comparison([finding.load(where, number) for number in numbers])
 
 
 @checked
@@ -92,4 +93,4 @@ def delete(*numbers: int, store: Folder = None) -> None:
     Raises: NameNotFoundError if there is one of them not, ArgumentError if one is running; nothing is deleted then.
     """
     where = Store(store)
-    reading.delete(where, [reading.load(where, number) for number in numbers])
+    finding.delete(where, [finding.load(where, number) for number in numbers])

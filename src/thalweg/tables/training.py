@@ -19,15 +19,17 @@ from thalweg.errors import DataError, NonFiniteError
 from thalweg.evaluation.population import Job, run_jobs
 from thalweg.executors.executor import Executor
 from thalweg.fields import dataclass
-from thalweg.record.run import MODEL, Run, together
+from thalweg.record.beginning import together
+from thalweg.record.run import MODEL, Run
 from thalweg.tables import recipe
 from thalweg.tables.columns import schema_for, told
 from thalweg.tables.model import TableModel, combined
 from thalweg.tables.schema import Schema
 from thalweg.tables.settings import Settings
 from thalweg.tables.targets import Targets, find_targets
+from thalweg.training.backup import BackupAndRestore
 from thalweg.training.progress import check_verbose
-from thalweg.training.time_limit import TimeLimit
+from thalweg.training.timing import TerminateAfter
 
 __all__ = ["train"]
 
@@ -59,6 +61,7 @@ def train(
     callbacks: Any = None,
     verbose: bool | int | str = "auto",
     executor: Executor | str | None = None,
+    backup: BackupAndRestore | None = None,
     encoded: Callable[[], object] | None = None,
     run: str | Run | None = None,
 ) -> TableModel:
@@ -80,6 +83,8 @@ def train(
         time_limit: seconds after which training ends, with what is best then.
         threads: of all networks together.
         callbacks: a function that makes further callbacks for one network.
+        backup: as ``BackupAndRestore("backup", "30s")``: when the same call comes again after the program was killed,
+            training goes on where it was.
         encoded: called when the rows have become arrays, and ``data`` is not looked at any more.
         run: record the training in a run, as ``fit`` does; of several networks in one.
 
@@ -106,7 +111,7 @@ def train(
         made = [*plan.callbacks(parts[0].held_out is not None), *(callbacks() if callbacks is not None else ())]
         if time_limit is not None:
             left = max(time_limit - (clock.monotonic() - began), 0.1)
-            made.append(TimeLimit(left / rounds))
+            made.append(TerminateAfter(left / rounds))
         return made
 
     with together(run, "table", {"target": schema.targets, "networks": len(networks)}) as owner:
@@ -118,11 +123,12 @@ def train(
             jobs.append(Job(network, arguments, partial(given, number)))
         if len(jobs) == 1:
             arguments = {**jobs[0].arguments, **jobs[0].rows()}
+            kept = [] if backup is None else [backup]
             histories: list[Any] = [
-                networks[0].fit(**arguments, callbacks=watchers(), threads=threads, verbose=verbose)
+                networks[0].fit(**arguments, callbacks=[*watchers(), *kept], threads=threads, verbose=verbose)
             ]
         else:
-            histories = run_jobs(jobs, watchers, cores.wanted(threads), verbose)
+            histories = run_jobs(jobs, watchers, cores.wanted(threads), verbose, backup=backup)
         for outcome in histories:
             if isinstance(outcome, NonFiniteError):
                 raise outcome
