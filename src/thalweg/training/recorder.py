@@ -21,18 +21,19 @@ class Recorder(Callback):
 
     def __init__(self, part: Part) -> None:
         self.part = part
-        self._goes_on = False
+        self._goes_on = self._went_on = False
 
     def get_state(self) -> Mapping[str, Any]:
         return {"run": self.part.run.key, "part": self.part.number}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        if self.part.run.become(state["run"]):
+        """May be called again when the epoch has begun: the record has gone on by then."""
+        if self.part.run.become(state["run"]) and not self._went_on:
             self.part.number, self._goes_on = state["part"], True
 
     def hear(self, event: Event) -> None:
         if isinstance(event, EpochBegun) and self._goes_on:
-            self._goes_on = False
+            self._goes_on, self._went_on = False, True
             self.part.go_on(event.epoch, event.step, self._history())
         self.part.hear(event)
 
