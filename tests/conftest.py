@@ -41,20 +41,24 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Compiled code goes to a folder of this run, so that the user's stays as it is; processes started inherit it."""
+    """Compiled code and records of trainings go to a folder of this run of the tests, so that the user's stay as they
+    are; processes started inherit that.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background jobs; tests of Ctrl-C would wait
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if importlib.util.find_spec("sklearn") is None:  # its modules import scikit-learn, and have no doctests without it
         config.option.ignore_glob = [*(config.option.ignore_glob or []), str(config.rootpath / "src/thalweg/sklearn/*")]
     os.environ.setdefault("KERAS_BACKEND", "jax")  # what the extra `oracles` installs; Keras looks for TensorFlow else
     folder = tempfile.TemporaryDirectory(prefix="thalweg-tests-", ignore_cleanup_errors=True)
-    before = os.environ.get("THALWEG_CACHE_DIR")
-    os.environ["THALWEG_CACHE_DIR"] = folder.name
+    ours = {"THALWEG_CACHE_DIR": folder.name, "THALWEG_RUNS": os.path.join(folder.name, "runs")}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ |= ours
 
     def restore():
-        del os.environ["THALWEG_CACHE_DIR"]
-        if before is not None:
-            os.environ["THALWEG_CACHE_DIR"] = before
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
         folder.cleanup()
 
     config.add_cleanup(restore)

@@ -62,7 +62,7 @@ MISTAKES: dict[str, dict[str, tuple[Any, ...]]] = {
         "dates": (fit(np.full((20, 4), np.datetime64("2020-01-01")), Y), errors.DTypeError, "datetime64"),
         "ragged": (fit([[1, 2], [3]], Y[:2]), errors.DTypeError, "equally long"),
         "objects": (fit(np.full((20, 4), None), Y), errors.DataError, "not finite"),
-        "a generator": (fit(iter([]), Y), errors.DTypeError, "cannot be read"),
+        "targets beside an iterator": (fit(iter([]), Y), errors.ArgumentError, "gives whole batches"),
         "nothing": (fit(None, Y), errors.DataError, "no data for x"),
         "fractions as classes": (fit(X, Y + 0.5), errors.DataError, "whole numbers"),
         "text weights": (
@@ -72,7 +72,7 @@ MISTAKES: dict[str, dict[str, tuple[Any, ...]]] = {
         ),
     },
     "batches in a generator": {
-        "a generator": (fit((x for x in [X]), Y), errors.DTypeError, "join the batches into one array"),
+        "targets beside it": (fit((x for x in [X]), Y), errors.ArgumentError, "as a part of each batch"),
     },
     "nan or infinity in x or y": {
         "nan in x": (fit(changed(X, (7, 2), np.nan), Y), errors.DataError, "row 7, column 2"),

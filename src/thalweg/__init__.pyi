@@ -20,6 +20,7 @@ from thalweg import ops as ops
 from thalweg import optimizers as optimizers
 from thalweg import random as random
 from thalweg import regularizers as regularizers
+from thalweg import runs as runs
 from thalweg import saving as saving
 from thalweg import sklearn as sklearn
 from thalweg import streams as streams

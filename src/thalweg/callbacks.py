@@ -17,7 +17,12 @@ from thalweg.training.monitors import EarlyStopping as EarlyStopping
 from thalweg.training.monitors import ModelCheckpoint as ModelCheckpoint
 from thalweg.training.monitors import ReduceLROnPlateau as ReduceLROnPlateau
 from thalweg.training.tensorboard import TensorBoard as TensorBoard
-from thalweg.training.time_limit import TimeLimit as TimeLimit
+from thalweg.training.timing import TerminateAfter as TerminateAfter
+from thalweg.training.timing import TimeLimit as TimeLimit
+from thalweg.training.timing import Timing as Timing
+from thalweg.training.trackers import MLflow as MLflow
+from thalweg.training.trackers import WandB as WandB
+from thalweg.training.validating import ValidateEvery as ValidateEvery
 
 if not TYPE_CHECKING:
     __getattr__ = absent.answers(__name__)

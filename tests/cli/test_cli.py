@@ -51,7 +51,8 @@ def trained(tmp_path, digits):
 def test_train_prints_an_accuracy_and_saves(trained):
     path, result = trained
     lines = result.stdout.splitlines()
-    assert len(lines) == 22
+    assert len(lines) == 23
+    assert re.fullmatch(r"Recorded as run \d+ in .*: thalweg runs show \d+", lines[-2])
     assert lines[0] == "Network: mlp, 12,786 weights; --model takes cnn, lenet or resnet"
     assert lines[1].startswith("Epoch  1/20")
     found = re.fullmatch(r"Test accuracy (\d\.\d{4}), loss \S+; saved to .*digits.thalweg", lines[-1])
@@ -184,7 +185,7 @@ def test_a_header_that_asks_for_more_than_the_file_has(tmp_path):
 
 def test_help_and_version():
     shown = call("train", "--help").stdout
-    assert shown.count("default:") == 27  # of every option but --help and those that are on or off
+    assert shown.count("default:") == 28  # of every option but --help and those that are on or off
     assert "512" in shown
     assert call("--version").stdout == f"thalweg {thalweg.__version__}\n"
     assert call("train").exit_code == 2  # used wrongly
@@ -367,11 +368,14 @@ def command(*arguments):
 
 
 def test_of_the_commands_the_one_that_is_asked_for_is_loaded():
-    named = [[command.callback.__name__ for command in cli.program(words).registered_commands] for words in WORDS]
-    assert named == [["train"], list(cli.COMMANDS), list(cli.COMMANDS)]
+    def named(*words):
+        program = cli.program(words)
+        groups = [group.name for group in program.registered_groups]
+        return [*(command.callback.__name__ for command in program.registered_commands), *groups]
 
-
-WORDS = (["train", "mnist"], ["--help"], [])
+    assert named("train", "mnist") == ["train"]
+    assert named("runs") == ["runs"]
+    assert named("--help") == named() == list(cli.COMMANDS)
 
 
 def test_a_pipe_gets_plain_lines(tmp_path):
@@ -383,7 +387,7 @@ def test_a_pipe_gets_plain_lines(tmp_path):
         check=True,
     )
     lines = result.stdout.splitlines()
-    assert len(lines) == 52
+    assert len(lines) == 53
     assert not {"\r", "\b", "\x1b"} & set(result.stdout)
 
 
@@ -399,7 +403,7 @@ def test_a_terminal_gets_a_line_that_is_redrawn(tmp_path):
     assert process.returncode == 0, shown
     assert "\rEpoch 1/2" in shown
     assert "/250" in shown  # the bar, while it runs
-    assert shown.count("\n") == 4
+    assert shown.count("\n") == 5
     assert "Test accuracy" in shown
 
 

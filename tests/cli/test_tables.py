@@ -63,6 +63,42 @@ def trained(folder, monkeypatch):
     return folder
 
 
+class TestCheckpoints:
+    """A command that was stopped goes on; its backup lies beside the model until that is saved."""
+
+    def train(self, *more):
+        return call("train", "houses.csv", "--target", "price", *FEW, "-o", "kept.thalweg", *more)
+
+    def test_nothing_is_trained_twice(self, trained, monkeypatch):
+        with monkeypatch.context() as patch:
+            patch.setattr(thalweg.tables.TableModel, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            self.train("--checkpoint-every", "1s")
+        assert (trained[0] / "kept.thalweg.backup" / "latest.thalweg").exists()
+        wrong = call("train", "houses.csv", "--target", "town", *FEW, "-o", "kept.thalweg", "--resume")
+        assert (wrong.exit_code, "of another training" in wrong.stderr) == (2, True)
+        epochs = []
+        monkeypatch.setattr(thalweg.training.session.Session, "begin_epoch", lambda *_: epochs.append(1))
+        done = self.train("--resume")
+        assert done.exit_code == 0, done.output
+        assert "Going on from the backup in 'kept.thalweg.backup'." in done.stdout
+        assert not epochs
+        assert not (trained[0] / "kept.thalweg.backup").exists()
+        kept, whole = (thalweg.load_model(trained[0] / name) for name in ("kept.thalweg", "houses.thalweg"))
+        assert all(map(np.array_equal, kept.get_weights(), whole.get_weights()))
+
+    def test_beginning_anew(self, trained, monkeypatch):
+        with monkeypatch.context() as patch:
+            patch.setattr(thalweg.tables.TableModel, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            self.train("--resume")
+        done = self.train("--checkpoint-every", "1s", "--no-resume")
+        assert done.exit_code == 0, done.output
+        assert "Going on" not in done.stdout
+
+    def test_what_is_no_time(self, trained):
+        wrong = self.train("--checkpoint-every", "often")
+        assert (wrong.exit_code, "--checkpoint-every is no length of time" in wrong.stderr) == (2, True)
+
+
 class TestTrain:
     def test_says_what_it_understood_and_how_good_the_model_is(self, trained):
         lines = trained[1].splitlines()

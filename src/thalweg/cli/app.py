@@ -20,6 +20,7 @@ COMMANDS = {
     "explain": "engine",
     "profile": "engine",
     "info": "engine",
+    "runs": "runs",
 }
 """Command -> its module."""
 
@@ -33,7 +34,11 @@ def program(words: Sequence[str] = ()) -> Any:
     gc.disable()  # of what modules make nothing is to be let go again, and looking for it takes a tenth of the time
     try:
         for command in asked:
-            app.command()(getattr(import_module(f"thalweg.cli.{COMMANDS[command]}"), command))
+            found = getattr(import_module(f"thalweg.cli.{COMMANDS[command]}"), command)
+            if isinstance(found, typer.Typer):
+                app.add_typer(found, name=command)
+            else:
+                app.command()(found)
     finally:
         if collects:
             gc.enable()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from thalweg import callbacks, evaluation
-from thalweg.cli import kept, networks, saving
+from thalweg.cli import kept, networks, recorded, saving
 from thalweg.cli.data import Images, Part, Pile
 from thalweg.cli.kept import Kept
 from thalweg.cli.options import Common
@@ -21,6 +21,7 @@ from thalweg.errors import DataError, listed
 from thalweg.evaluation import Judgement
 from thalweg.fields import dataclass
 from thalweg.model import Model
+from thalweg.record.run import Run
 
 EPOCHS = 8
 
@@ -43,8 +44,12 @@ def train(
     options: Options,
     common: Common,
     teller: Teller,
+    run: Run | None = None,
 ) -> bool:
     """Train a network, save it, and say how good it is. False if Ctrl-C has ended the training.
+
+    Arguments:
+        run: to record it in.
 
     Raises: ThalwegError; OSError if the result cannot be told.
     """
@@ -62,13 +67,16 @@ def train(
     )
     net.class_names = data.class_names
     networks.choose_executor(net, common.executor)
+    limit = [] if common.time_limit is None else [callbacks.TerminateAfter(common.time_limit)]
+    kept_by = [] if common.backup is None else [common.backup]
     history = net.fit(
         *data.train,
         batch_size=options.batch_size or 128,
         epochs=EPOCHS if common.epochs is None else common.epochs,
-        callbacks=[callbacks.TimeLimit(common.time_limit)] if common.time_limit else None,
+        callbacks=[*limit, *kept_by],
         threads=common.threads,
         verbose=teller.verbose,
+        run=run,
     )
     saving.save(net, common.output)
     kept.keep(common.output, data)
@@ -76,6 +84,7 @@ def train(
         judgement(net, data.test, data.class_names, data.test_names, str(common.output)).write(common.report)
         teller.say(f"The report is in {common.report}.")
     results = scores(net, data.test)
+    recorded.keep(run, common.output, results, teller)
     teller.result(
         f"Test accuracy {results['accuracy']:.4f}, loss {results['loss']:.4f}; saved to {common.output}",
         {"model": str(common.output), "test": results, "rows": len(data.test[0]), "epochs": len(history.epoch)},

@@ -5,13 +5,20 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from thalweg.data.numpy_files import reading
 from thalweg.errors import ArgumentError, FileFormatError, NameNotFoundError, did_you_mean
 from thalweg.fields import dataclass
+from thalweg.training import frequency
+
+if TYPE_CHECKING:  # loads much, and few ask for it
+    from thalweg.training.backup import BackupAndRestore
+
+DEFAULT_EVERY = 30.0
+"""Seconds between two checkpoints."""
 
 LATER = ("config", "help")
 """Options that a configuration file cannot have: they are read before it."""
@@ -78,25 +85,20 @@ def _names(context: typer.Context) -> dict[str, bool]:
     }
 
 
-def seconds(text: str) -> float:
-    """How long: ``90``, ``90s``, ``1.5m``, ``1h30m``. Raises ArgumentError.
+def seconds(text: str, option: str = "--time-limit") -> float:
+    """How long, for an option: ``90``, ``90s``, ``1.5m``, ``1h30m``. Raises ArgumentError.
 
     Example:
         >>> seconds("60s"), seconds("1h30m"), seconds("2")
         (60.0, 5400.0, 2.0)
     """
-    parts = re.fullmatch(r"(?:(\d+\.?\d*)h)?(?:(\d+\.?\d*)m(?:in)?)?(?:(\d+\.?\d*)s?)?", text.strip().lower())
-    total = (
-        0.0
-        if parts is None
-        else sum(float(part or 0) * unit for part, unit in zip(parts.groups(), (3600, 60, 1), strict=True))
-    )
-    if total <= 0:
+    total = frequency.seconds(text)
+    if total is None:
         raise ArgumentError(
-            "--time-limit is no length of time",
+            f"{option} is no length of time",
             expected="90s, 5m or 1h30m",
             got=repr(text),
-            fix="write --time-limit 60s",
+            fix=f"write {option} 60s",
         )
     return total
 
@@ -128,6 +130,7 @@ class Common:
         output: the model's file.
         time_limit: seconds.
         report: the file of a page about the model; no page unless given.
+        backup: where the training is kept until the model is saved.
     """
 
     output: Path
@@ -136,6 +139,29 @@ class Common:
     threads: int | None = None
     executor: str | None = None
     report: Path | None = None
+    backup: BackupAndRestore | None = None
+
+    def finished(self) -> None:
+        """The model is saved, and there is nothing to go on with."""
+        if self.backup is not None:
+            self.backup.clear()
+
+
+def backup(output: Path, every: float | None, resume: bool | None) -> BackupAndRestore | None:
+    """Where a training is kept that goes on after it was killed: a folder beside the model's file; None if nowhere.
+
+    Arguments:
+        every: seconds; 30 where only ``resume`` is said.
+        resume: False to begin anew.
+    """
+    if every is None and not resume:
+        return None
+    from thalweg.training.backup import BackupAndRestore
+
+    made = BackupAndRestore(f"{output}.backup", f"{every or DEFAULT_EVERY}s", delete_checkpoint=False)
+    if resume is False:
+        made.clear()
+    return made
 
 
 Data = Annotated[
@@ -156,6 +182,23 @@ Query = Annotated[
 Report = Annotated[
     Path | None,
     typer.Option(metavar="FILE.html", help="Write a page with pictures about the model.", show_default="none"),
+]
+CheckpointEvery = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Keep where training stands so often, in a folder beside the model: 30s, 5m. The same command goes on "
+        "there after it was killed, to the same bits.",
+        show_default="never",
+    ),
+]
+Resume = Annotated[
+    bool | None,
+    typer.Option(
+        "--resume/--no-resume",
+        help="Go on where a training was killed that kept checkpoints; or begin anew.",
+        show_default="go on, with --checkpoint-every",
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result and errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from thalweg import evaluation, tables
-from thalweg.cli import saving
+from thalweg.cli import recorded, saving
 from thalweg.cli.options import Common
 from thalweg.cli.reporting import Teller
 from thalweg.data import safetensors
@@ -22,6 +22,7 @@ from thalweg.data.tables.writing import TableWriter
 from thalweg.errors import ArgumentError
 from thalweg.evaluation import Conformal, HeldOut, Judgement
 from thalweg.fields import dataclass
+from thalweg.record.run import Run
 from thalweg.tables import TableModel
 from thalweg.tables.oddities import Oddities
 from thalweg.tables.targets import find_targets
@@ -100,11 +101,13 @@ def train(
     common: Common,
     seed: int,
     teller: Teller,
+    run: Run | None = None,
     search: Search | None = None,
 ) -> bool:
     """Train a model of a table, save it, and say how good it is. False if Ctrl-C has ended the training.
 
     Arguments:
+        run: to record it in.
         search: of the settings that it is trained with; the usual ones unless given.
 
     Raises: ThalwegError; OSError if the result cannot be told.
@@ -144,7 +147,8 @@ def train(
     further: dict[str, Any] = {}
     if search is None:
         let_go = None if options.baselines else table.let_go
-        model = tables.train(trained_on, target, **words, executor=common.executor, encoded=let_go)
+        words |= {"executor": common.executor, "backup": common.backup}
+        model = tables.train(trained_on, target, **words, encoded=let_go, run=run)
     else:
         from thalweg.tuning import tune_table  # a training that searches nothing does not wait for it
 
@@ -169,6 +173,7 @@ def train(
             for sentence in section.sentences():
                 teller.note(sentence)
     _write_report(judgement, report, teller)
+    recorded.keep(run, output, {name: score.value for name, score in judgement.scores.items()}, teller)
     first, score = next(iter(judgement.scores.items()))
     teller.result(
         f"Test {first} {score}; saved to {output}",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -12,11 +14,32 @@ import typer
 
 from thalweg import config as settings
 from thalweg.cli import data as kinds
+from thalweg.cli import recorded
 from thalweg.cli.codes import INTERRUPTED
-from thalweg.cli.options import Common, Config, Data, ExecutorName, Json, Query, Quiet, Report, Threads, pixels, seconds
+from thalweg.cli.options import (
+    CheckpointEvery,
+    Common,
+    Config,
+    Data,
+    ExecutorName,
+    Json,
+    Query,
+    Quiet,
+    Report,
+    Resume,
+    Threads,
+    backup,
+    pixels,
+    seconds,
+)
 from thalweg.cli.reporting import Teller, reports_errors
 from thalweg.data.tables.table import Table
 from thalweg.errors import ArgumentError, StorageError
+from thalweg.record.again import require_same
+from thalweg.record.reading import Record
+from thalweg.record.run import Run
+from thalweg.record.store import ENVIRONMENT
+from thalweg.record.surroundings import decisive, surroundings
 
 IMAGES, TABLES = "Images", "Tables"
 """Headings among the options in ``--help``."""
@@ -73,10 +96,16 @@ def train(
     ] = None,
     threads: Threads = None,
     executor: ExecutorName = None,
+    checkpoint_every: CheckpointEvery = None,
+    resume: Resume = None,
     quiet: Quiet = False,
     json: Json = False,
     config: Config = None,
     report: Report = None,
+    run: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of its record.", show_default="named after DATA")
+    ] = None,
+    no_run: Annotated[bool, typer.Option("--no-run", help="Do not record it.")] = False,
     query: Query = None,
     target: Target = None,
     task: Task = None,
@@ -142,33 +171,91 @@ def train(
 
     Ctrl-C ends training early; what has been learned by then is saved.
     """
-    teller = Teller(quiet, json)
-    output = output or Path("digits.thalweg" if data == "mnist" else f"{stem(data)}.thalweg")
-    require_writable(output)
-    limit = None if time_limit is None else seconds(time_limit)
-    if report is not None:
-        require_writable(report)
+    options = {name: str(value) if isinstance(value, Path) else value for name, value in locals().items()}
+    finished, _ = _train(options, Teller(quiet, json))
+    if not finished:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _train(given: Mapping[str, Any], teller: Teller, before: Record | None = None) -> tuple[bool, Run | None]:
+    """What the command does with its options, by the names of its arguments, in JSON types.
+
+    Arguments:
+        before: a run that is repeated: the data must be the same.
+
+    Returns: False if Ctrl-C has ended the training; the run.
+    """
+    data, seed = given["data"], given["seed"]
+    output = Path(given["output"] or ("digits.thalweg" if data == "mnist" else f"{stem(data)}.thalweg"))
+    report = None if given["report"] is None else Path(given["report"])
+    for path in (output, report):
+        if path is not None:
+            require_writable(path)
+    limit = None if given["time_limit"] is None else seconds(given["time_limit"])
+    every = given.get("checkpoint_every")
+    every = None if every is None else seconds(every, "--checkpoint-every")
     settings.set_random_seed(seed)
     # What trains takes as long to import as a table of some hundred thousand rows to read: so it is, meanwhile.
     Thread(target=import_module, args=("thalweg.cli.tables",), name="thalweg-import").start()
-    loaded = kinds.load(
-        data, None if size is None else pixels(size), teller.progress("Reading pictures"), target, query
-    )
+    size = None if given["size"] is None else pixels(given["size"])
+    loaded = kinds.load(data, size, teller.progress("Reading pictures"), given["target"], given["query"])
     from thalweg.cli import images, tables
 
-    of_images = images.Options(model, units, activation, dropout, optimizer, learning_rate, batch_size)
-    of_tables = tables.Options(
-        target, categorical, numeric, dates, ignore, task, group, time, test, baselines or None, members
-    )
-    common = Common(output, epochs, limit, threads, executor, report)
+    of_images = images.Options(**{field.name: given[field.name] for field in fields(images.Options)})
+    of_tables = tables.Options(**{field.name: given[field.name] or None for field in fields(tables.Options)})
+    kept = backup(output, every, given.get("resume"))
+    common = Common(output, given["epochs"], limit, given["threads"], given["executor"], report, kept)
     if isinstance(loaded, Table):
         _refuse(of_images, "a table")
-        finished = tables.train(loaded, of_tables, common, seed, teller)
     else:
         _refuse(of_tables, "images", but=("target",) if kinds.is_table(data) else ())
-        finished = images.train(loaded.cut(), of_images, common, teller)
-    if not finished:
-        raise typer.Exit(INTERRUPTED)
+    found = recorded.fingerprint(loaded)
+    if before is not None:
+        require_same(found, before.described["command"]["data"], f"run {before.number}")
+    with recorded.recorded(given["run"] or stem(data), given, found, not given["no_run"]) as run:
+        if isinstance(loaded, Table):
+            finished = tables.train(loaded, of_tables, common, seed, teller, run)
+        else:
+            finished = images.train(loaded.cut(), of_images, common, teller, run)
+    if finished:
+        common.finished()
+    return finished, run
+
+
+def again(before: Record, output: Path) -> tuple[bool, list[str]]:
+    """Train once more as a run has recorded it, in the folder in which that was.
+
+    Returns: whether the weights are the same to the last bit; what differs and may be why.
+
+    Raises: DataError if the data are others; StorageError if the folder is not there.
+    """
+    command = before.described["command"]
+    around = before.described["fits"][0]["surroundings"]
+    options = {**command["options"], "output": str(output.absolute()), "run": before.name, "no_run": False}
+    options["executor"] = options["executor"] or around["executor"]
+    folder, store = Path.cwd(), os.environ.get(ENVIRONMENT)
+    try:
+        os.chdir(command["folder"])
+    except OSError as error:
+        raise StorageError(
+            f"the folder in which run {before.number} was trained is not there",
+            expected=command["folder"],
+            got=error.strerror or str(error),
+            fix="bring it back, or give the command anew",
+        ) from error
+    os.environ[ENVIRONMENT] = str(before.store.folder)
+    try:
+        _, run = _train(options, Teller(), before)
+    finally:
+        os.chdir(folder)
+        if store is None:
+            del os.environ[ENVIRONMENT]
+        else:
+            os.environ[ENVIRONMENT] = store
+    otherwise = decisive(surroundings(options["executor"]), around)
+    if options["time_limit"]:
+        otherwise.append("it was ended by its time limit")
+    return run is not None and run.weights == before.weights, otherwise
 
 
 def _refuse(options: object, what: str, but: tuple[str, ...] = ()) -> None:

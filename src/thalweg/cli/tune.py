@@ -100,5 +100,5 @@ def tune(
     if trials is None and limit is None:
         trials = 30
     search = tables.Search(trials, sampler, None if pruner == NO_PRUNER else pruner, storage, name)
-    if not tables.train(table, of_tables, common, seed, teller, search):
+    if not tables.train(table, of_tables, common, seed, teller, search=search):
         raise typer.Exit(INTERRUPTED)

@@ -6,7 +6,6 @@ chunk, the arrays themselves and where in them the rows stand, so that nothing i
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from thalweg.data.arrays import converted
+from thalweg.data.fingerprint import of_arrays
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 
@@ -42,9 +42,6 @@ Weights = tuple[tuple[str, tuple[int, ...]], ...]
 
 CHUNK_BYTES = 32 << 20
 """Of rows that are read, converted or looked at together: few enough to have at hand, enough to read at full speed."""
-
-DIGEST_BYTES = 16 << 20
-"""Of an array that a fingerprint looks at: all of it, or rows spread over it."""
 
 WEIGHT = "sample_weight"
 """What the labels of sample weights begin with."""
@@ -236,9 +233,7 @@ class Rows(Indexed):
 
     def fingerprint(self) -> dict[str, Any]:
         """See Source: of each array what it is, and a digest of its rows."""
-        return {"rows": self.count} | {
-            label: f"{array.dtype}{list(array.shape[1:])} {_digest(array):08x}" for label, array in self._arrays.items()
-        }
+        return of_arrays(self._arrays)
 
     def take(self, index: np.ndarray | slice) -> Rows:
         """Some of the rows: views for a slice, copies for an index."""
@@ -299,12 +294,6 @@ class LateRows(Rows):
             label: converted(array, self.dtypes[label], label) if label in self.dtypes else array
             for label, array in arrays.items()
         }
-
-
-def _digest(array: np.ndarray) -> int:
-    rows = min(len(array), max(2, DIGEST_BYTES * len(array) // max(array.nbytes, 1)))
-    some = np.linspace(0, len(array) - 1, rows).astype(np.int64) if rows < len(array) else slice(None)
-    return zlib.crc32(np.ascontiguousarray(array[some]).data)
 
 
 def _taken(arrays: Arrays, index: np.ndarray | slice) -> Arrays:

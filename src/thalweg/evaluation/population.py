@@ -14,7 +14,9 @@ from thalweg.errors import ArgumentError, NonFiniteError
 from thalweg.fields import dataclass
 from thalweg.layers.symbols import InputLayer
 from thalweg.model import Model
+from thalweg.record.events import EpochEnded, Event, Resumed
 from thalweg.record.history import History
+from thalweg.training.backup import BackupAndRestore
 from thalweg.training.callbacks import Callback
 from thalweg.training.interrupt import Interrupt, interruptible, sharing
 from thalweg.training.progress import Counter, check_verbose
@@ -48,8 +50,11 @@ class _EpochCounter(Callback):
     def __init__(self) -> None:
         self.epochs = 0
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.epochs += 1
+    def hear(self, event: Event) -> None:
+        if isinstance(event, Resumed):
+            self.epochs = event.epoch
+        elif isinstance(event, EpochEnded):
+            self.epochs += 1
 
 
 @checked
@@ -60,6 +65,7 @@ def fit_many(
     *,
     each: Sequence[Mapping[str, Any]] | None = None,
     callbacks: CallbackMaker = None,
+    backup: BackupAndRestore | None = None,
     threads: int | None = None,
     verbose: bool | int | str = "auto",
     **arguments: Any,
@@ -73,12 +79,14 @@ def fit_many(
         x, y, and all other keywords: arguments of ``fit`` for all models.
         each: for each model the arguments that are its own, as ``[{"batch_size": 32}, {"batch_size": 64}]``.
         callbacks: a function that makes the callbacks of one model, because callbacks remember what they saw.
+        backup: as ``BackupAndRestore("backup", "30s")``: when the same program runs again after it was killed, each
+            model goes on where it was, and none that was finished is trained again.
         threads: of all networks together; one for each core unless given or set in ``THALWEG_THREADS``.
 
     Raises: what ``fit`` raises for one of them, after the others have ended; ArgumentError if models share layers.
     """
     jobs = _jobs(models, each, {"x": x, "y": y, **arguments})
-    outcomes = run_jobs(jobs, callbacks, cores.wanted(threads), verbose)
+    outcomes = run_jobs(jobs, callbacks, cores.wanted(threads), verbose, backup=backup)
     histories = []
     for outcome in outcomes:
         if isinstance(outcome, Exception):
@@ -88,9 +96,16 @@ def fit_many(
 
 
 def run_jobs(
-    jobs: Sequence[Job], callbacks: CallbackMaker, threads: int, verbose: bool | int | str, what: str = "networks"
+    jobs: Sequence[Job],
+    callbacks: CallbackMaker,
+    threads: int,
+    verbose: bool | int | str,
+    what: str = "networks",
+    backup: BackupAndRestore | None = None,
 ) -> list[History | NonFiniteError]:
     """The history of each, or the error that says where its numbers were not finite any more.
+
+    A backup is of all of them together, and deleted (if it is to be) when all have ended.
 
     As many at a time as there are threads, on one thread each; the last ones, if they are fewer, share the threads out.
     Raises: the first other error of a job.
@@ -116,7 +131,8 @@ def run_jobs(
 
         def start(number: int, own_threads: int) -> None:
             def work() -> History | NonFiniteError:
-                return _run(jobs[number], callbacks, counters[number], own_threads, interrupt)
+                own = [counters[number], *([] if backup is None else [backup.part(number)])]
+                return _run(jobs[number], callbacks, own, own_threads, interrupt)
 
             futures.append(pool.submit(sharing, interrupt, work))
 
@@ -135,17 +151,20 @@ def run_jobs(
             if interrupt.requested and not any(future.done() and future.exception() for future in futures):
                 kept = "models and histories are kept as they are"
                 print(f"Stopped by Ctrl-C while {len(jobs)} {what} were trained; {kept}.", file=sys.stderr)
-    return [future.result() for future in futures]
+    outcomes = [future.result() for future in futures]
+    if backup is not None and backup.delete_checkpoint and not interrupt.requested:
+        backup.clear()
+    return outcomes
 
 
 def _run(
-    job: Job, callbacks: CallbackMaker, counter: Callback, threads: int, interrupt: Interrupt
+    job: Job, callbacks: CallbackMaker, own: Sequence[Callback], threads: int, interrupt: Interrupt
 ) -> History | NonFiniteError:
     if interrupt.requested:  # before its turn came
         job.model.history = History(stopped_by="user")
         return job.model.history
     made = callbacks() if callbacks is not None else ()
-    watchers = [*check_value("fit_many", "what callbacks() gives", Iterable[Any], made), counter]
+    watchers = [*check_value("fit_many", "what callbacks() gives", Iterable[Any], made), *own]
     try:
         return job.model.fit(**{**job.arguments, **job.rows(), "threads": threads, "verbose": 0, "callbacks": watchers})
     except NonFiniteError as error:

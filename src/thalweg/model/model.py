@@ -34,12 +34,14 @@ from thalweg.model import description, own, preflight, restoring
 from thalweg.model import weights as all_weights
 from thalweg.model.compiled import Compiled, Trained
 from thalweg.model.given import Given, first, steps_over
+from thalweg.model.recorded import recorded
 from thalweg.model.restoring import registry
 from thalweg.model.runner import Runner
 from thalweg.model.structure import Parts, Structure, between
 from thalweg.model.subclass import Body, OwnWeights, entries_of_shape, once_prepared
 from thalweg.model.turns import in_turn
 from thalweg.record.history import History
+from thalweg.record.run import Run
 from thalweg.registry import describe, restore, sharing
 from thalweg.state import Snapshot, State
 from thalweg.state.names import OPTIMIZER, SEED_STATE, SLOTS
@@ -769,8 +771,9 @@ class Model:
         *,
         threads: int | None = None,
         seed: int | None = None,
+        run: str | Run | None = None,
     ) -> History:
-        """Train. Arguments as in Keras, and two more.
+        """Train. Arguments as in Keras, and three more.
 
         Arguments:
             batch_size: 32 unless given; 1 for stochastic gradient descent, ``"full"`` for all rows in one step.
@@ -779,6 +782,8 @@ class Model:
             threads: exactly so many; unless given or set in ``THALWEG_THREADS``, as many as are quickest.
                 Results do not depend on it.
             seed: of the shuffling and of dropout, and of the weights of a model that is not built yet.
+            run: record the training in a run of this name, or in one that ``runs.start`` has begun: settings, what
+                happens, and the model. Without, nothing is written.
 
         Ctrl-C finishes the step and returns what there is, with ``history.stopped_by == "user"``.
 
@@ -816,8 +821,14 @@ class Model:
         self.stop_training = False
         told = params(verbose, options.epochs, options.steps(rows))
         self.history = History(params=told, seed=self.state.number(SEED_STATE))
-        watchers.attach(self, told)
-        with runner.training():
+        further = {
+            "validation_split": validation_split or None,
+            "class_weight": class_weight,
+            "callbacks": watchers.names,
+        }
+        with runner.training(), recorded(run, self, rows, held_out, options, further) as recorders:
+            watchers = CallbackList([*watchers.callbacks, *recorders])
+            watchers.attach(self, told)
             session.fit(runner.trainer("fit", rows), rows, validation, options, watchers, self.history)
         own.track_loss(self, {name: values[-1] for name, values in self.history.history.items() if values})
         return self.history
@@ -1133,6 +1144,10 @@ class Model:
         whole = restoring.whole_description(self)
         state = self.runner.kept_state()
         return restoring.revived, (type(self), whole, state, checkpoint.FORMAT)
+
+    def described(self) -> dict[str, Any]:
+        """Layers and what ``compile`` decided, in JSON types. Raises ArgumentError as ``save``."""
+        return restoring.whole_description(self)
 
     def to_json(self, **kwargs: Any) -> str:
         """The layers and how they are connected, without weights; keywords go to ``json.dumps``."""

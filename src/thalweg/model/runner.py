@@ -364,10 +364,14 @@ class Runner:
             slots = {name: slot for name, slot in slots.items() if level(name) != SLOTS}
         return types | {name: kind for name, (kind, _) in slots.items()}
 
-    def kept_state(self) -> Snapshot:
-        """Copies of all that a file holds: what it must, and where training stands."""
+    def kept_state(self, into: Snapshot | None = None) -> Snapshot:
+        """Copies of all that a file holds: what it must, and where training stands.
+
+        Arguments:
+            into: an older one, whose memory is used again.
+        """
         state = self.complete()
-        return state.snapshot(dict.fromkeys([*self.state_types(), *kept_names(state)]))
+        return state.snapshot(dict.fromkeys([*self.state_types(), *kept_names(state)]), into)
 
     def take_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Put what ``checkpoint.fitting`` found in a file into the state."""

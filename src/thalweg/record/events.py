@@ -20,8 +20,10 @@ __all__ = [
     "Interval",
     "Listener",
     "Measured",
+    "Resumed",
     "TrainingBegun",
     "TrainingEnded",
+    "Validated",
 ]
 
 Values = Mapping[str, Any]
@@ -48,6 +50,19 @@ class TrainingBegun(Event):
     steps: int | None
     rows: int | None
     batch_size: int
+
+
+@dataclass(frozen=True)
+class Resumed(Event):
+    """A ``fit`` that has just begun goes on with an earlier one that was interrupted.
+
+    Attributes:
+        epoch: with which it goes on; as many as there are if nothing is left to do.
+        step: of that epoch.
+    """
+
+    epoch: int
+    step: int
 
 
 @dataclass(frozen=True)
@@ -98,6 +113,15 @@ class EpochEnded(Event):
     epoch: int
     logs: Values
     seconds: float
+
+
+@dataclass(frozen=True)
+class Validated(Event):
+    """A validation in the middle of an epoch, after so many of its steps; ``logs`` are ``val_...``."""
+
+    epoch: int
+    step: int
+    logs: Values
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.data.fingerprint import of_arrays
 from thalweg.data.source import CHUNK_BYTES, Arrays, Chunk, Indexed, Rows
 
 
@@ -22,6 +23,11 @@ class SparseRows(Indexed):
         self.x = x
         self.others = others
         self.count = x.shape[0]
+
+    def fingerprint(self) -> dict[str, Any]:
+        """See Source."""
+        parts = {"x": self.x.data, "x/indices": self.x.indices, "x/indptr": self.x.indptr, **self.others}
+        return {**of_arrays(parts), "rows": self.count}
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -19,14 +19,17 @@ from thalweg.errors import DataError, NonFiniteError
 from thalweg.evaluation.population import Job, run_jobs
 from thalweg.executors.executor import Executor
 from thalweg.fields import dataclass
+from thalweg.record.beginning import together
+from thalweg.record.run import MODEL, Run
 from thalweg.tables import recipe
 from thalweg.tables.columns import schema_for, told
 from thalweg.tables.model import TableModel, combined
 from thalweg.tables.schema import Schema
 from thalweg.tables.settings import Settings
 from thalweg.tables.targets import Targets, find_targets
+from thalweg.training.backup import BackupAndRestore
 from thalweg.training.progress import check_verbose
-from thalweg.training.time_limit import TimeLimit
+from thalweg.training.timing import TerminateAfter
 
 __all__ = ["train"]
 
@@ -58,7 +61,9 @@ def train(
     callbacks: Any = None,
     verbose: bool | int | str = "auto",
     executor: Executor | str | None = None,
+    backup: BackupAndRestore | None = None,
     encoded: Callable[[], object] | None = None,
+    run: str | Run | None = None,
 ) -> TableModel:
     """A model that tells one column of a table, or several, from the others.
 
@@ -78,7 +83,10 @@ def train(
         time_limit: seconds after which training ends, with what is best then.
         threads: of all networks together.
         callbacks: a function that makes further callbacks for one network.
+        backup: as ``BackupAndRestore("backup", "30s")``: when the same call comes again after the program was killed,
+            training goes on where it was.
         encoded: called when the rows have become arrays, and ``data`` is not looked at any more.
+        run: record the training in a run, as ``fit`` does; of several networks in one.
 
     Returns: the model; ``model.schema`` says what was found out, ``model.histories`` how training went.
 
@@ -103,25 +111,31 @@ def train(
         made = [*plan.callbacks(parts[0].held_out is not None), *(callbacks() if callbacks is not None else ())]
         if time_limit is not None:
             left = max(time_limit - (clock.monotonic() - began), 0.1)
-            made.append(TimeLimit(left / rounds))
+            made.append(TerminateAfter(left / rounds))
         return made
 
-    jobs = []
-    for number, (network, own) in enumerate(zip(networks, seeds, strict=True)):
-        if executor is not None:
-            network.executor = executors.meant(executor)
-        arguments = {"seed": own, "batch_size": plan.batch_size, "epochs": plan.epochs}
-        jobs.append(Job(network, arguments, partial(given, number)))
-    if len(jobs) == 1:
-        arguments = {**jobs[0].arguments, **jobs[0].rows()}
-        histories: list[Any] = [networks[0].fit(**arguments, callbacks=watchers(), threads=threads, verbose=verbose)]
-    else:
-        histories = run_jobs(jobs, watchers, cores.wanted(threads), verbose)
-    for outcome in histories:
-        if isinstance(outcome, NonFiniteError):
-            raise outcome
-    model = combined(schema, networks)
-    model.histories = histories
+    with together(run, "table", {"target": schema.targets, "networks": len(networks)}) as owner:
+        jobs = []
+        for number, (network, own) in enumerate(zip(networks, seeds, strict=True)):
+            if executor is not None:
+                network.executor = executors.meant(executor)
+            arguments = {"seed": own, "batch_size": plan.batch_size, "epochs": plan.epochs, "run": owner}
+            jobs.append(Job(network, arguments, partial(given, number)))
+        if len(jobs) == 1:
+            arguments = {**jobs[0].arguments, **jobs[0].rows()}
+            kept = [] if backup is None else [backup]
+            histories: list[Any] = [
+                networks[0].fit(**arguments, callbacks=[*watchers(), *kept], threads=threads, verbose=verbose)
+            ]
+        else:
+            histories = run_jobs(jobs, watchers, cores.wanted(threads), verbose, backup=backup)
+        for outcome in histories:
+            if isinstance(outcome, NonFiniteError):
+                raise outcome
+        model = combined(schema, networks)
+        model.histories = histories
+        if owner is not None and owner is not run:
+            owner.keep(MODEL, model.save)
     return model
 
 

@@ -2,47 +2,57 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import warnings
+from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
-import numpy as np
-
-from thalweg.checks import FilePath, In, OneOf
-from thalweg.errors import ArgumentError, FileFormatError, StorageError
-from thalweg.record.events import EpochEnded, Event, TrainingEnded
+from thalweg.checks import FilePath
+from thalweg.data.fingerprint import differences
+from thalweg.errors import ArgumentError, StorageError, ThalwegError
+from thalweg.record.events import Event, TrainingEnded
+from thalweg.state import Snapshot
+from thalweg.state.names import STEP_STATE
 from thalweg.training import checkpoint
-from thalweg.training.callbacks import Callback, Logs, make_folder
-from thalweg.training.session import USER
+from thalweg.training.backup_folder import BackupFolder, BackupNotice, Contents
+from thalweg.training.callbacks import Callback, Logs, Training
+from thalweg.training.frequency import Frequency
+from thalweg.training.packing import packed, unpacked
 
-LATEST, PREVIOUS = "latest.thalweg", "previous.thalweg"
-"""The files in the folder."""
-
-CALLBACKS = "callbacks"
-"""``callbacks/<number>/<name>``: arrays of what callbacks keep, in the backup."""
+USER = "user"
+"""What ``History.stopped_by`` says of Ctrl-C, which is no end of the training."""
 
 
 class BackupAndRestore(Callback):
     """Saves where training stands, and goes on from there when the same program runs again; arguments as in Keras.
 
-    A backup holds weights, optimizers, counters, the position in the data, and what the other callbacks say of
-    themselves (``Callback.get_state``: EarlyStopping and ReduceLROnPlateau how long they have waited). It is one file
-    that is replaced as a whole, so there is always a good one.
+    A backup holds weights, optimizers, counters, the position in the data, the history, and what the other callbacks
+    say of themselves (``Callback.get_state``). A training that goes on ends with the same bits as one that was never
+    stopped, whenever it was killed. The first backup is written before the first epoch, the others beside training, on
+    a thread of their own; one of these that cannot be written (a full disk) is said once, and training goes on.
 
     Arguments:
-        backup_dir: a folder for the file, which nothing else uses.
-        save_freq: ``"epoch"``, at the end of each; or after every so many batches, in the middle of epochs too.
-        double_checkpoint: keep the backup before the last one, which is read if that one is damaged.
-        delete_checkpoint: whether the backup is deleted when training is over. Ctrl-C is no such end.
+        backup_dir: a folder for the files, which nothing else uses. One training at a time.
+        save_freq: ``"epoch"``, at the end of each; after every so many batches; or ``"30s"``, ``"5m"``: so often, in
+            the middle of epochs too.
+        double_checkpoint: keep the backup before the last one, which is read if that one is damaged. Keras's default
+            is not to.
+        delete_checkpoint: whether the backups are deleted when training is over. Ctrl-C is no such end.
 
-    Raises: FileFormatError from ``fit`` for a backup of another model.
+    Raises: StorageError from ``fit`` if another training uses the folder, or it cannot be written from the start;
+        ArgumentError for a backup of another model, of other data or arguments: it says what differs; FileFormatError
+        if no backup can be read.
     """
 
     def __init__(
         self,
         backup_dir: str | os.PathLike[str],
         save_freq: str | int = "epoch",
-        double_checkpoint: bool = False,
+        double_checkpoint: bool = True,
         delete_checkpoint: bool = True,
     ) -> None:
         self.backup_dir: str = os.fspath(self.checked("backup_dir", FilePath, backup_dir))
@@ -53,120 +63,193 @@ class BackupAndRestore(Callback):
                 got="''",
                 fix="pass for example backup_dir='backup'",
             )
-        rule = Annotated[str, OneOf("epoch")] | Annotated[int, In("[1, inf)")]
-        self.save_freq: str | int = self.checked("save_freq", rule, save_freq)
+        self.save_freq = save_freq
         self.double_checkpoint = self.checked("double_checkpoint", bool, double_checkpoint)
         self.delete_checkpoint = self.checked("delete_checkpoint", bool, delete_checkpoint)
-        self._epoch = 0
-        self._batches = 0
-        self._stopped_by: str | None = None
-        self._states: list[Any] = []  # of the callbacks, until all have begun
+        self._often = Frequency.of("BackupAndRestore", "save_freq", save_freq)
+        self._folder = BackupFolder(self.backup_dir)
+        self._begin()
 
-    def watches_batches(self, phase: str) -> bool:
-        return phase == "train" and self.save_freq != "epoch"
+    def _begin(self) -> None:
+        self._model: Any = None  # as it is described
+        self._identity: Any = None  # what tells this training from others, when it has been asked for
+        self._found: tuple[str, Contents] | None = None  # what training goes on from, until it has gone on
+        self._pool: ThreadPoolExecutor | None = None
+        self._writing: Future[None] | None = None
+        self._arrays: Snapshot = {}  # memory for the next backup
+        self._began = False  # there is a backup that knows what callbacks have begun to write
+        self._late = False  # one was due while the last was being written
+        self._failing = False  # the last one could not be written
+        self._stopped_by: str | None = None
+
+    def part(self, number: int) -> BackupAndRestore:
+        """One like this for one of several models: a folder in its folder, kept until ``clear``."""
+        path = self._folder.part(number).path
+        return BackupAndRestore(path, self.save_freq, self.double_checkpoint, delete_checkpoint=False)
+
+    def clear(self) -> None:
+        """Delete the backups, those of parts too."""
+        self._folder.clear()
+
+    def due_in(self, step: int) -> int | None:
+        return self._often.due_in(step)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self._batches, self._states, self.start_epoch = 0, [], None
-        for path in (self._path(LATEST), self._path(PREVIOUS)):
-            if not os.path.exists(path):
-                continue
-            try:
-                self._restore(path)
-                return
-            except FileFormatError:
-                if path == self._path(PREVIOUS) or not os.path.exists(self._path(PREVIOUS)):
-                    raise
-
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        self._epoch = epoch
-        for callback, state in zip(self.together, self._states, strict=False):
-            callback.set_state(state)
-        self._states = []
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        self._batches += 1
-        if self.save_freq != "epoch" and self._batches >= int(self.save_freq):
-            self._batches = 0
-            self._save(self._epoch)
+        self._begin()
+        self._model = _described(self.model)
+        self._folder.take()
+        self._pool = ThreadPoolExecutor(1, "thalweg-backup")
+        self._often.begin(self.model.state.number(STEP_STATE))
 
     def hear(self, event: Event) -> None:
-        """At the end of an epoch, when every callback has done its work."""
-        if isinstance(event, EpochEnded) and self.save_freq == "epoch":
-            self._save(event.epoch + 1)
-        elif isinstance(event, TrainingEnded):
+        if isinstance(event, TrainingEnded):
             self._stopped_by = event.stopped_by
+            if self._pool is not None:
+                self._pool.shutdown()
+                self._look()
+            self._folder.leave()
+            self._found, self._arrays = None, {}
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        if not self.delete_checkpoint or self._stopped_by == USER:
-            return
-        for name in (LATEST, PREVIOUS):
-            if os.path.exists(self._path(name)):
-                os.remove(self._path(name))
-        if os.path.isdir(self.backup_dir) and not os.listdir(self.backup_dir):
-            os.rmdir(self.backup_dir)
+        if self.delete_checkpoint and self._stopped_by != USER:
+            with contextlib.suppress(StorageError):  # another training has just begun there
+                self.clear()
 
-    def _path(self, name: str) -> str:
-        return os.path.join(self.backup_dir, name)
+    # Going on
 
-    def _save(self, epoch: int) -> None:
-        """Write a backup; training goes on from it with this epoch."""
-        make_folder(self.backup_dir)
-        arrays: dict[str, np.ndarray] = dict(self.model.runner.kept_state())
-        states = [
-            _packed(callback.get_state(), f"{CALLBACKS}/{number}", arrays)
-            for number, callback in enumerate(self.together)
-        ]
-        if self.double_checkpoint and os.path.exists(self._path(LATEST)):
-            os.replace(self._path(LATEST), self._path(PREVIOUS))
-        description = {"backup": {"epoch": epoch, CALLBACKS: states}}
-        checkpoint.save(self._path(LATEST), arrays, description, overwrite=True)
+    def resume(self, training: Training) -> bool:
+        if self._found is None:
+            self._found = self._folder.newest()
+            if self._found is None:
+                return False
+            self._require_same(*self._found, training)
+            if self.params.get("verbose"):
+                print(f"Going on from the backup in {self.backup_dir!r}.")
+        path, (arrays, description) = self._found
+        runner = self.model.runner
+        runner.take_state(checkpoint.fitting(path, runner.state_types(), arrays, description["format"]))
+        with checkpoint.reading(path):
+            states = self._take(training, unpacked(description["backup"], arrays))
+        for key, callback in _numbered(self.together):
+            if key in states:
+                callback.set_state(states[key])
+        self._often.begin(self.model.state.number(STEP_STATE))
+        return True
 
-    def _restore(self, path: str) -> None:
-        """Make the model what it was. Raises FileFormatError if the backup is damaged, or one of another model."""
-        arrays, description = checkpoint.read(path)
-        backup = description.get("backup")
-        if not isinstance(backup, Mapping) or not isinstance(backup.get("epoch"), int):
+    def _take(self, training: Training, backup: Mapping[str, Any]) -> dict[tuple[str, int], Any]:
+        """Make the training what it was; gives the states of the callbacks."""
+        training.epoch, training.stopped_by, training.logs = backup["epoch"], backup["stopped_by"], backup["logs"]
+        training.history.history, training.history.epoch = backup["history"], backup["epochs"]
+        training.history.seed = backup["seed"]
+        training.validations = backup["validations"]
+        self.model.stop_training = backup["stop_training"]
+        return {(kind, number): state for kind, number, state in backup["callbacks"]}
+
+    def _require_same(self, path: str, contents: Contents, training: Training) -> None:
+        """Raise unless the backup is one of this training: StorageError if it is none, ArgumentError if of another."""
+        _, description = contents
+        if not isinstance(description.get("backup"), Mapping) or not isinstance(description.get("of"), Mapping):
             raise StorageError(
                 f"{path!r} is no backup",
                 expected="a folder that nothing but BackupAndRestore uses",
                 got="a file of a model of this name",
                 fix="choose another backup_dir",
             )
-        runner = self.model.runner
-        runner.take_state(checkpoint.fitting(path, runner.state_types(), arrays, description["format"]))
-        self.start_epoch = backup["epoch"]
-        self._states = [_unpacked(state, arrays) for state in backup[CALLBACKS]]
+        found = differences(self._of(training), description["of"])
+        if found:
+            raise ArgumentError(
+                f"the backup in {self.backup_dir!r} is of another training",
+                expected="the same model, data and arguments of fit as when it was made",
+                got="; ".join(found[:4]) + (f"; and {len(found) - 4} more" if len(found) > 4 else ""),
+                fix="delete the folder to begin anew, or choose another backup_dir",
+            )
+
+    def _of(self, training: Training) -> Any:
+        """What tells this training from others, as a file gives it back."""
+        if self._identity is None:
+            self._identity = json.loads(json.dumps({"model": self._model, **training.identity()}))
+        return self._identity
+
+    # Saving
+
+    def keep(self, training: Training) -> None:
+        if not self._began:  # what callbacks write from now on belongs to this training, whenever it is killed
+            self._folder.write(self._contents(training), self.double_checkpoint)
+            self._began = True
+            return
+        self._found = None
+        step = self.model.state.number(STEP_STATE)
+        last = training.interrupted or (not self.delete_checkpoint and self._is_over(training))
+        if not (last or self._late or self._often.due(step, epoch_ended=not training.step)):
+            return
+        self._late = True
+        if last and self._writing is not None:
+            self._writing.exception()  # waits
+        if self._writing is not None and not self._writing.done():
+            return
+        self._look()
+        self._late = False
+        self._often.begin(step)
+        assert self._pool is not None, "training has begun"
+        self._writing = self._pool.submit(self._folder.write, self._contents(training), self.double_checkpoint)
+
+    def _is_over(self, training: Training) -> bool:
+        return training.stopped_by is not None or training.epoch >= self.params["epochs"]
+
+    def _contents(self, training: Training) -> Contents:
+        """Copies of all that a backup holds."""
+        self._arrays = self.model.runner.kept_state(into=self._arrays)
+        arrays = dict(self._arrays)
+        history = training.history
+        backup = {
+            "epoch": training.epoch,
+            "stopped_by": training.stopped_by,
+            "stop_training": self.model.stop_training,
+            "logs": training.logs,
+            "validations": training.validations,
+            "history": history.history,
+            "epochs": history.epoch,
+            "seed": history.seed,
+            "callbacks": [[*key, callback.get_state()] for key, callback in _numbered(self.together)],
+        }
+        return arrays, {"of": self._of(training), "backup": packed(backup, "backup", arrays)}
+
+    def _look(self) -> None:
+        """Say what has become of the backup that was written last. Raises what no backup can be made of."""
+        if self._writing is None or not self._writing.done():
+            return
+        error = self._writing.exception()
+        self._writing = None
+        if error is None:
+            self._failing = False
+        elif not isinstance(error, StorageError):
+            raise error
+        elif not self._failing:
+            self._failing = True
+            warnings.warn(
+                f"no backup could be written, and training goes on; the last good one stays.\n{error}",
+                BackupNotice,
+                stacklevel=2,
+            )
 
 
-def _packed(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
-    """A state of a callback in JSON types; its arrays are put among ``arrays``.
-
-    Raises: ArgumentError for what a file cannot hold.
-    """
-    if isinstance(value, np.ndarray):
-        arrays[name] = value
-        return {"array": name}
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, Mapping):
-        return {"mapping": {str(key): _packed(part, f"{name}/{key}", arrays) for key, part in value.items()}}
-    if isinstance(value, list | tuple):
-        return [_packed(part, f"{name}/{number}", arrays) for number, part in enumerate(value)]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise ArgumentError(
-        "the state of a callback cannot be backed up",
-        expected="numbers, strings, arrays, and lists and mappings of these from get_state()",
-        got=f"{value!r:.60} ({type(value).__name__}) at {name}",
-        fix="leave it out of what get_state gives",
-    )
+def _numbered(callbacks: Any) -> list[tuple[tuple[str, int], Callback]]:
+    """Callbacks with the names of their classes, and how many of these came before."""
+    seen: Counter[str] = Counter()
+    found = []
+    for callback in callbacks:
+        name = type(callback).__name__
+        found.append(((name, seen[name]), callback))
+        seen[name] += 1
+    return found
 
 
-def _unpacked(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
-    if isinstance(value, list):
-        return [_unpacked(part, arrays) for part in value]
-    if not isinstance(value, Mapping):
-        return value
-    if "array" in value:
-        return arrays[value["array"]]
-    return {key: _unpacked(part, arrays) for key, part in value["mapping"].items()}
+def _described(model: Any) -> Any:
+    """The model in JSON types: all that a file would say of it; of what no file can describe the weights alone."""
+    try:
+        whole = model.described()
+        json.dumps(whole)
+    except (ThalwegError, TypeError, ValueError):
+        shapes = {path: list(parameter.type.shape) for path, parameter in model.parameters().items()}
+        return {"class_name": type(model).__name__, "weights": shapes}
+    return whole

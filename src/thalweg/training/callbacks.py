@@ -7,7 +7,7 @@ import inspect
 import io
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -31,6 +31,41 @@ _BATCH_HOOKS = {
 }
 
 
+class Training(Protocol):
+    """A ``fit`` that runs, as callbacks see it that keep it.
+
+    Attributes:
+        epoch: the one that runs; after its end the next one.
+        history: of the finished epochs.
+        logs: of the last of them.
+        stopped_by: see ``History``; None while nothing has stopped training.
+        validations: how often the validation has been run.
+    """
+
+    epoch: int
+    history: History
+    logs: Logs
+    stopped_by: str | None
+    validations: int
+
+    @property
+    def step(self) -> int:
+        """How many steps of the epoch are done; 0 between two epochs."""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C is about to end it."""
+
+    def logs_so_far(self) -> Logs:
+        """Losses and metrics over the steps of the epoch that are done."""
+
+    def validate(self) -> Logs:
+        """Loss and metrics of the validation now, ``val_...``; none without one."""
+
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for another ``fit`` to go on with this one: data and arguments, in JSON types."""
+
+
 class Callback:
     """The base of callbacks: override the hooks that matter, set ``self.model.stop_training = True`` to stop.
 
@@ -50,15 +85,41 @@ class Callback:
 
     together: Sequence[Callback] = ()
     """All callbacks of the call that runs, this one among them."""
-    start_epoch: int | None = None
-    """Set in ``on_train_begin`` by a callback that has made the model what it was: the epoch to go on with."""
 
     def get_state(self) -> Mapping[str, Any]:
         """What ``BackupAndRestore`` has to keep for this callback: numbers, strings, arrays, lists and mappings."""
         return {}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Be as the callback was that gave this state; called before the first epoch that goes on."""
+        """Be as the callback was that gave this state.
+
+        Called behind ``on_train_begin``; where training goes on in the middle of an epoch once more behind that
+        epoch's ``on_epoch_begin``, which the run before has called already.
+        """
+
+    def resume(self, training: Training) -> bool:
+        """Make the model, the training and all callbacks what they were at an earlier moment; whether there is one.
+
+        Called when ``set_state`` is to be.
+        """
+        return False
+
+    def at_rest(self, training: Training) -> None:
+        """Called after some steps and after every epoch, behind all other hooks."""
+
+    def keep(self, training: Training) -> None:
+        """Called behind ``at_rest`` of all callbacks: the model and everything that they keep are about one moment.
+
+        It is called before the first epoch, too.
+        """
+
+    def due_in(self, step: int) -> int | None:
+        """After how many more steps at most ``at_rest`` is to be called; None where it does not matter.
+
+        Arguments:
+            step: how many the model has ever made.
+        """
+        return None
 
     def checked(self, name: str, rule: Any, value: Any) -> Any:
         """An argument, converted as its rule wants it. Raises ArgumentError if it does not fit."""
@@ -161,6 +222,11 @@ class CallbackList:
     def __bool__(self) -> bool:
         return bool(self.callbacks)
 
+    @property
+    def names(self) -> list[str]:
+        """Of their classes, but for those that are for a module's own use."""
+        return [name for callback in self.callbacks if not (name := type(callback).__name__).startswith("_")]
+
     def watches_batches(self, phase: str) -> bool:
         """Whether one of the callbacks does, see Callback."""
         return any(callback.watches_batches(phase) for callback in self.callbacks)
@@ -177,9 +243,25 @@ class CallbackList:
             callback.set_model(model)
             callback.set_params(params)
 
-    def first_epoch(self, given: int) -> int:
-        """The epoch to begin with: the one given, or that with which a callback says that training goes on."""
-        return next((each.start_epoch for each in self.callbacks if each.start_epoch is not None), given)
+    def resume(self, training: Training) -> bool:
+        """Let the first callback that can make all what it was at an earlier moment; whether there is one."""
+        return any(callback.resume(training) for callback in self.callbacks)
+
+    def at_rest(self, training: Training) -> None:
+        """Call ``at_rest`` and then ``keep`` of every callback."""
+        for callback in self.callbacks:
+            callback.at_rest(training)
+        self.keep(training)
+
+    def keep(self, training: Training) -> None:
+        """See Callback."""
+        for callback in self.callbacks:
+            callback.keep(training)
+
+    def due_in(self, step: int) -> int | None:
+        """See Callback; the soonest."""
+        due = [steps for steps in (callback.due_in(step) for callback in self.callbacks) if steps is not None]
+        return min(due, default=None)
 
     @property
     def measuring(self) -> bool:
@@ -289,11 +371,34 @@ class CSVLogger(Callback):
             )
         self.append = self.checked("append", bool, append)
         self._columns: list[str] | None = None
+        self._is_new = False  # what the file holds is of an earlier training, and goes
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self._columns = None
-        self._write([], "a" if self.append else "w")
-        self._header()  # raises for a file that is something else
+        self._columns, self._is_new = None, not self.append
+        self._write([], "a")  # raises if it cannot be written
+        if self.append:
+            self._header()  # raises for a file that is something else
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._begin()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        """Empty the file, unless it is appended to, or training goes on that has written it."""
+        if self._is_new:
+            self._write([], "w")
+            self._is_new = False
+
+    def get_state(self) -> Mapping[str, Any]:
+        return {"columns": self._columns, "bytes": os.path.getsize(self.filename), "is_new": self._is_new}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Lines that were written after the backup go: these epochs come again."""
+        self._columns, self._is_new = state["columns"], state["is_new"]
+        if os.path.getsize(self.filename) > state["bytes"]:
+            os.truncate(self.filename, state["bytes"])
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         values: dict[str, Any] = {"epoch": epoch, **(logs or {})}
@@ -422,6 +527,12 @@ class SwapEMAWeights(Callback):
     def __init__(self, swap_on_epoch: bool = False) -> None:
         self.swap_on_epoch = self.checked("swap_on_epoch", bool, swap_on_epoch)
         self._kept: dict[str, np.ndarray] = {}  # the weights, while the averages are in their place
+
+    def get_state(self) -> Mapping[str, Any]:
+        return {"kept": self._kept}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        self._kept = dict(state["kept"])
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._put_back()

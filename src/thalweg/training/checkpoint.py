@@ -23,12 +23,13 @@ from thalweg.losses.loss import Loss
 from thalweg.metrics.metric import Metric
 from thalweg.optimizers.optimizer import Optimizer
 from thalweg.registry import functions
-from thalweg.state.names import METRICS, OPTIMIZERS, SLOTS, in_format_1, level, parameter_state
+from thalweg.state.names import DRAW_STATE, METRICS, OPTIMIZERS, SLOTS, in_format_1, level, parameter_state
 from thalweg.training.position import TYPES
 from thalweg.version import __version__
 
 FORMAT = 2
 """Since 2 parameters and slots have a level of their own among the names (see ``state.names``)."""
+DRAW_TYPE = TensorType((), "uint32")
 KEY = "thalweg"
 """Of the description among the file's strings."""
 FOREIGN_ENDINGS = {".h5": "Keras", ".hdf5": "Keras", ".keras": "Keras", ".pt": "PyTorch", ".pth": "PyTorch"}
@@ -195,9 +196,10 @@ def fitting(path: Path, wanted: Mapping[str, TensorType], arrays: Arrays, format
 
 
 def _within_epoch(arrays: Arrays) -> dict[str, np.ndarray]:
-    """What files need not have: where in an epoch training stood, and its running sums."""
+    """What files need not have: where in an epoch training stood, its running sums, and what evaluations have drawn."""
+    kinds = TYPES | {DRAW_STATE: DRAW_TYPE}
     places = {
-        name: arrays[name] for name, kind in TYPES.items() if name in arrays and kind == TensorType.of(arrays[name])
+        name: arrays[name] for name, kind in kinds.items() if name in arrays and kind == TensorType.of(arrays[name])
     }
     sums = {name: array for name, array in arrays.items() if level(name) == METRICS and array.dtype.kind in "fiub"}
     return places | sums

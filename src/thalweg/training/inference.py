@@ -96,6 +96,7 @@ class Evaluation:
 
     Attributes:
         steps: how many there are; None if nobody knows before the end.
+        passes: how often it has been run.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Evaluation:
         self.make = make
         self.programs = programs
         self.fill = piece is not None
+        self.passes = 0
         self.own = rows.batch is not None
         self.batch = rows.batch or (batch if rows.count is None else min(batch, rows.count))
         self.size = self.batch if piece is None else piece
@@ -145,7 +147,8 @@ class Evaluation:
             metric.attach(state, f"{EVALUATION}/{name}")
         pace, done = Pace(hooks is not None), 0
         size = self.size if hooks is None and self.fill else None if self.own else self.batch
-        for piece in pieces(self.rows, size, self.fill, VALID):
+        since, self.passes = self.passes, self.passes + 1
+        for piece in pieces(self.rows, size, self.fill, VALID, since):
             batch = piece.index.shape[1]
             program, added = self.program(batch), Added(self._made(batch).added)
             before = None if hooks is None else _counted(hooks.before, done)

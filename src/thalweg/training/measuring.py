@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from thalweg import statistics
 from thalweg.checks import In
@@ -40,6 +41,12 @@ class LayerStatistics(Callback, Tabular):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.steps: list[int] = []
         self.layers: dict[str, dict[str, list[float]]] = {}
+
+    def get_state(self) -> Mapping[str, Any]:
+        return {"steps": self.steps, "layers": self.layers}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        self.steps, self.layers = list(state["steps"]), {layer: dict(kept) for layer, kept in state["layers"].items()}
 
     def hear(self, event: Event) -> None:
         if isinstance(event, Measured) and self.measures(event.total_steps):

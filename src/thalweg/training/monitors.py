@@ -12,7 +12,9 @@ import numpy as np
 from thalweg.checks import FilePath, Finite, In, OneOf, WholeNumber
 from thalweg.errors import ArgumentError
 from thalweg.record.events import CheckpointWritten
-from thalweg.training.callbacks import Callback, Logs, make_folder
+from thalweg.state.names import STEP_STATE
+from thalweg.training.callbacks import Callback, Logs, Training, make_folder
+from thalweg.training.frequency import Frequency
 
 
 class _Monitor(Callback):
@@ -136,11 +138,17 @@ class EarlyStopping(_Monitor):
 
 
 class ModelCheckpoint(_Monitor):
-    """Saves the model, or its weights, after every epoch or every ``save_freq`` batches; arguments as in Keras.
+    """Saves the model, or its weights, again and again; arguments as in Keras.
 
-    ``filepath`` may contain ``{epoch:02d}`` and names of the logs, as ``{val_loss:.2f}``. Missing folders are made.
+    ``filepath`` may contain ``{epoch:02d}`` and names of the logs, as ``{val_loss:.2f}``; within an epoch
+    ``{batch}`` too. Missing folders are made.
     A saved model holds the optimizer's state and the position of the shuffle: training goes on from it to the bit.
+
+    Arguments:
+        save_freq: ``"epoch"``, at the end of each; after every so many batches; or ``"30s"``, ``"5m"``: so often.
     """
+
+    kept: ClassVar[tuple[str, ...]] = ("best", "last_step")
 
     def __init__(
         self,
@@ -159,26 +167,36 @@ class ModelCheckpoint(_Monitor):
         self.verbose = self.checked("verbose", bool | int, verbose)
         self.save_best_only = self.checked("save_best_only", bool, save_best_only)
         self.save_weights_only = self.checked("save_weights_only", bool, save_weights_only)
-        rule = Annotated[str, OneOf("epoch")] | Annotated[int, In("[1, inf)")]
-        self.save_freq = self.checked("save_freq", rule, save_freq)
+        self.save_freq = save_freq
+        self._often = Frequency.of("ModelCheckpoint", "save_freq", save_freq)
         self._epoch = 0
-        self._batches = 0
 
-    def watches_batches(self, phase: str) -> bool:
-        return phase == "train" and self.save_freq != "epoch"
+    @property
+    def last_step(self) -> int:
+        """When it was due the last time."""
+        return self._often.last_step
 
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        self._epoch = epoch
+    @last_step.setter
+    def last_step(self, step: int) -> None:
+        self._often.begin(step)
 
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        self._batches += 1
-        if self.save_freq != "epoch" and self._batches >= int(self.save_freq):
-            self._batches = 0
-            self._save({"batch": batch + 1, **(logs or {})})
+    def due_in(self, step: int) -> int | None:
+        return self._often.due_in(step)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._often.begin(self.model.state.number(STEP_STATE))
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        if self.save_freq == "epoch":
+        if self._often.by_epochs:
+            self._epoch = epoch
             self._save(logs or {})
+
+    def at_rest(self, training: Training) -> None:
+        step = self.model.state.number(STEP_STATE)
+        if training.step and self._often.due(step, epoch_ended=False):
+            self._often.begin(step)
+            self._epoch = training.epoch
+            self._save({"batch": training.step, **training.logs_so_far()})
 
     def _save(self, logs: Logs) -> None:
         if self.save_best_only and not self._is_best(logs):

@@ -83,15 +83,16 @@ class Pieces:
     rows: int
 
 
-def pieces(rows: Chunked, size: int | None, fill: bool, valid: str) -> Iterator[Pieces]:
+def pieces(rows: Chunked, size: int | None, fill: bool, valid: str, since: int = 0) -> Iterator[Pieces]:
     """All rows in steps of ``size``.
 
     Arguments:
         size: None for the batches that the source makes itself.
         fill: whether a last step of fewer rows is filled up, with copies of its first row.
         valid: the label of the array that is 0 for those, if there is one.
+        since: passes before this one, see ``Turn``.
     """
-    for chunk in rows.chunks(Turn(), Place(), size):
+    for chunk in rows.chunks(Turn(since=since), Place(), size):
         size = chunk.batch
         full, rest = divmod(len(chunk.index), size)
         if full:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from thalweg.data.source import Place, Turn
 from thalweg.graph.types import TensorType
 from thalweg.state import State
-from thalweg.state.names import EPOCH_STATE, METRICS, OPTIMIZERS, POSITION, SEED_STATE, SLOTS
+from thalweg.state.names import DRAW_STATE, EPOCH_STATE, METRICS, OPTIMIZERS, POSITION, SEED_STATE, SLOTS
 
 ROW_STATE = f"{POSITION}/row"
 """How many rows of this pass over the data are done; an epoch of fewer steps than there are begins in its middle."""
@@ -24,7 +24,7 @@ TYPES = {
 def kept_names(state: State) -> list[str]:
     """What a file holds of where training stands: what optimizers keep; in the middle of an epoch the running sums."""
     within_epoch = STEP_IN_EPOCH_STATE in state and state.number(STEP_IN_EPOCH_STATE) > 0
-    kept = state.names(POSITION, SLOTS, OPTIMIZERS)
+    kept = [*state.names(POSITION, SLOTS, OPTIMIZERS), *(name for name in (DRAW_STATE,) if name in state)]
     return kept + state.names(METRICS) if within_epoch else kept
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TextIO
 import numpy as np
 
 from thalweg.errors import ArgumentError
-from thalweg.record.events import EpochBegun, EpochEnded, Event, Interval, TrainingEnded
+from thalweg.record.events import EpochBegun, EpochEnded, Event, Interval, Resumed, TrainingEnded
 
 REDRAW_SECONDS = 0.1
 MOST_NUMBERS = 10
@@ -164,13 +164,16 @@ class Progress:
         self.epochs = epochs
         self.steps = steps
         self.epoch = self.first_epoch = first_epoch
+        self.before = 0  # steps of the first epoch that were done when training went on
         self.began = 0.0
         self.began_training: float | None = None
         self.next_redraw = 0.0
 
     def hear(self, event: Event) -> None:
         """Show what happened."""
-        if isinstance(event, EpochBegun):
+        if isinstance(event, Resumed):
+            self.first_epoch, self.before = event.epoch, event.step
+        elif isinstance(event, EpochBegun):
             self.begin_epoch(event.epoch)
         elif isinstance(event, Interval) and self.wants_redraw():
             self.redraw(event.step, event.logs)
@@ -215,10 +218,10 @@ class Progress:
     def _left(self, done: int, now: float) -> str:
         """How long the training goes on if it goes on like this; nothing as long as that is a guess."""
         spent = now - (self.began_training or now)
-        steps = (self.epoch - self.first_epoch) * (self.steps or 0) + done
+        steps = (self.epoch - self.first_epoch) * (self.steps or 0) + done - self.before
         if self.steps is None or spent < CERTAIN_SECONDS or not steps:
             return ""
-        every = (self.epochs - self.first_epoch) * self.steps
+        every = (self.epochs - self.first_epoch) * self.steps - self.before
         return f"  {duration(spent / steps * (every - steps))} left"
 
     def _line(self, done: int | None, logs: Mapping[str, Any], seconds: float, left: str = "") -> str:

@@ -26,6 +26,7 @@ from thalweg.record.events import (
     Interval,
     Listener,
     Measured,
+    Resumed,
     TrainingBegun,
     TrainingEnded,
 )
@@ -75,6 +76,17 @@ class FitOptions:
     def shuffles(self) -> bool:
         """Whether the order of the rows matters, and is to change."""
         return self.shuffle and self.batch_size != FULL
+
+    def identity(self) -> dict[str, Any]:
+        """What the numbers depend on, in JSON types."""
+        freq = self.validation_freq
+        return {
+            "batch_size": self.batch_size,
+            "shuffle": self.shuffle,
+            "steps_per_epoch": self.steps_per_epoch,
+            "validation_freq": freq if isinstance(freq, int) else list(freq),
+            "validation_batch_size": self.validation_batch_size,
+        }
 
     def batch(self, source: Source) -> int:
         """The rows of a step; where the source says itself what a batch is, of its first."""
@@ -135,7 +147,7 @@ def fit(
     progress = Progress(options.verbose, options.initial_epoch, options.epochs, options.steps(source))
     with interruptible() as interrupt:
         told = (history.hear, progress.hear, callbacks.hear, *listeners)
-        session = Session(trainer, source, validation, options, callbacks, interrupt, told)
+        session = Session(trainer, source, validation, options, callbacks, interrupt, told, history)
         try:
             session.run()
         finally:
@@ -150,7 +162,8 @@ class Session:
 
     Attributes:
         position: where in the data and in the epoch training stands; in the state.
-        epoch: the index of the epoch that runs.
+        epoch: the index of the epoch that runs; between two of the next one.
+        logs: of the last epoch that has ended.
         stopped_by: see ``History``.
     """
 
@@ -163,7 +176,9 @@ class Session:
         callbacks: CallbackList,
         interrupt: Interrupt,
         listeners: Sequence[Listener],
+        history: History,
     ) -> None:
+        self.history = history
         self.trainer = trainer
         self.source = source
         self.options = options
@@ -182,8 +197,8 @@ class Session:
         self.feed = Feed(source, self.position, self.batch, self.steps, self.at_once)
         self._next_interval = 0.0
         self._compiled_before = trainer.programs.compile_seconds
-        self._last_logs: Logs = {}
-        self._last_epoch: int | None = None  # that ended
+        self.logs: Logs = {}
+        self._all_done = False
 
     def run(self) -> None:
         """Train from the first epoch to the last, or to where something stops it."""
@@ -192,13 +207,13 @@ class Session:
             self.run_epochs()
         except Divergence:
             logs, error = self.trainer.logs(), self.rescue.error()
-            self.give_up(error, {} if self._last_epoch == self.epoch else self.rescue.logs or logs)
+            self.give_up(error, {} if self._all_done else self.rescue.logs or logs)
         finally:
             self.feed.leave()
             self.position.leave()
             self.tell(TrainingEnded(self.stopped_by, self.trainer.programs.compile_seconds - self._compiled_before))
         self.trainer.take_averages()
-        self.callbacks.call("on_train_end", self._last_logs)
+        self.callbacks.call("on_train_end", self.logs)
 
     def begin(self) -> None:
         """Compile, and say that training begins. Raises ArgumentError for what the optimizer cannot train."""
@@ -209,12 +224,14 @@ class Session:
         self.callbacks.listen(self.tell)
         self.tell(TrainingBegun(options.initial_epoch, options.epochs, self.steps, self.source.count, self.batch))
         self.callbacks.call("on_train_begin", {})
-        self.position.begin()  # a callback may have brought back an earlier training
+        if self.callbacks.resume(self):
+            self.position.begin()
+            self.tell(Resumed(self.epoch, self.position.step))
+        self.callbacks.keep(self)
 
     def run_epochs(self) -> None:
         """The epochs. Raises Divergence if a loss is not finite, or at the end anything else that lasts."""
-        for epoch in range(self.callbacks.first_epoch(self.options.initial_epoch), self.options.epochs):
-            self.epoch = epoch
+        while self.stopped_by is None and self.epoch < self.options.epochs:
             began = time.perf_counter()
             if self.feed.has_more():
                 self.begin_epoch()
@@ -222,8 +239,7 @@ class Session:
                 self.end_epoch(time.perf_counter() - began)
             else:
                 self.run_out(0)
-            if self.stopped_by is not None:
-                break
+        self._all_done = True
         if self.stopped_by in (None, OUT_OF_DATA):
             self.rescue.check()
         self.feed.leave()
@@ -232,13 +248,20 @@ class Session:
 
     def begin_epoch(self) -> None:
         """The sums begin at zero, but where training goes on in the middle of an epoch."""
-        if not self.position.step:
+        goes_on = self.step > 0
+        if goes_on:
+            self.trainer.attach()
+        else:
             self.trainer.clear()
         self.tell(EpochBegun(self.epoch, self.position.step))
         self.callbacks.call("on_epoch_begin", self.epoch, {})
+        if goes_on:  # these hooks have been called before, and what they changed is in what training goes on from
+            self.callbacks.resume(self)
 
     def run_steps(self) -> None:
         """The steps of one epoch that are not done yet."""
+        if self.step and self.callbacks.stop_requested():
+            return
         while (call := self.feed.next(self.options.epochs - self.epoch - 1)) is not None:
             if self.pace.single:
                 self.callbacks.call("on_train_batch_begin", self.position.step, {})
@@ -246,6 +269,7 @@ class Session:
             if self.pace.single:
                 self.callbacks.call("on_train_batch_end", self.position.step - 1, self.trainer.logs())
             self.tell_interval()
+            self.callbacks.at_rest(self)
             if self.interrupt.requested or self.callbacks.stop_requested():
                 return
 
@@ -262,11 +286,15 @@ class Session:
         )
 
     def at_once(self) -> int:
-        """How many steps may run in one call: one that is measured has a call, and a program, of its own."""
-        most = self.pace.steps
+        """How many steps may run in one call.
+
+        One that is measured has a call, and a program, of its own; and callbacks may want to look behind some.
+        """
+        done = self.trainer.state.number(STEP_STATE)
+        due = self.callbacks.due_in(done)
+        most = self.pace.steps if due is None else max(1, min(self.pace.steps, due))
         if not self.callbacks.measuring:
             return most
-        done = self.trainer.state.number(STEP_STATE)
         if self.callbacks.measures(done):
             return 1
         return next((steps for steps in range(1, most) if self.callbacks.measures(done + steps)), most)
@@ -294,13 +322,14 @@ class Session:
             if not steps:  # of data that were to be read again, and gave nothing
                 self.run_out(0)
                 return
-            logs = self.trainer.logs()
-            logs.update(self.validate())
+            logs = self.logs_so_far()
+            if self.options.validates(self.epoch):
+                logs.update(self.validate())
         if self.interrupt.requested:
             self.stopped_by = USER
             return
         self.callbacks.call("on_epoch_end", self.epoch, logs)
-        self._last_logs, self._last_epoch = logs, self.epoch
+        self.logs = logs
         self.tell(EpochEnded(self.epoch, logs, seconds))
         if self.callbacks.stop_requested():
             self.stopped_by = CALLBACK
@@ -308,10 +337,12 @@ class Session:
             self.stopped_by = CONVERGED
         elif not whole:
             self.run_out(steps)
+        self.epoch += 1
+        self.callbacks.at_rest(self)
 
     def validate(self) -> Logs:
-        """The logs of a validation, ``val_...``; none where it is not due."""
-        if self.validation is None or not self.options.validates(self.epoch):
+        """Loss and metrics of the validation now, ``val_...``; none without one."""
+        if self.validation is None:
             return {}
         logs = watched_evaluation(
             self.validation, self.threads, self.callbacks, lambda done: not self.interrupt.requested
@@ -332,15 +363,44 @@ class Session:
             logs: of the epoch that it ends, which then counts as one, as in Keras; none if that has ended already.
         """
         self.stopped_by = NON_FINITE
-        self.tell(Found(self.epoch, NON_FINITE, error.problem, error.layer))
+        self.tell(Found(min(self.epoch, self.options.epochs - 1), NON_FINITE, error.problem, error.layer))
         quiet: TerminateOnNaN | None = self.callbacks.find(TerminateOnNaN)
         if quiet is None or quiet.raise_error:
             raise error from None
         print(error, file=sys.stderr)
         if logs:
             self.callbacks.call("on_epoch_end", self.epoch, logs)
-            self._last_logs = logs
+            self.logs = logs
             self.tell(EpochEnded(self.epoch, logs, 0.0))
+
+    @property
+    def step(self) -> int:
+        """How many steps of the epoch are done; 0 between two epochs."""
+        return self.position.step
+
+    @property
+    def validations(self) -> int:
+        """How often the validation has been run."""
+        return 0 if self.validation is None else self.validation.passes
+
+    @validations.setter
+    def validations(self, count: int) -> None:
+        if self.validation is not None:
+            self.validation.passes = count
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C is about to end it."""
+        return self.interrupt.requested
+
+    def logs_so_far(self) -> Logs:
+        """Losses and metrics over the steps of the epoch that are done."""
+        return self.trainer.logs()
+
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for another ``fit`` to go on with this one: data and arguments, in JSON types."""
+        validation = None if self.validation is None else self.validation.rows.fingerprint()
+        return {"data": self.source.fingerprint(), "validation": validation, "fit": self.options.identity()}
 
     def tell(self, event: Event) -> None:
         """Let everybody who listens know what happened."""

@@ -140,6 +140,10 @@ class Trainer:
     def clear(self) -> None:
         """Set the running sums to zero."""
         clear_sums(self.state, METRICS, self.programs.starts)
+        self.attach()
+
+    def attach(self) -> None:
+        """Let the metrics say what the running sums come to."""
         for name, metric in self._measured.items():
             metric.attach(self.state, f"{METRICS}/{name}")
 

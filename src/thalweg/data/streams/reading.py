@@ -21,7 +21,7 @@ from thalweg.errors import DataError, ShapeError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.trees import LEAF, Tree, TreeForm, flatten, paths, unflatten
 
-SLOT_BYTES = 8 << 20
+SLOT_BYTES = 4 << 20
 """Of the batches that are handed over together: enough steps for a call, few enough for the caches further out."""
 
 AHEAD = 2
@@ -33,8 +33,11 @@ FILL_SECONDS = 0.02
 LARGEST_SHARE = 0.2
 """Of the time of the steps that reading takes without a thread of its own."""
 
-WARM_UP = (2, 12)
-"""Slots before reading is compared with the steps, for it may take as long as these as long as memory is new."""
+WARM_UP = (2, 24)
+"""Slots before reading is compared with the steps at all, and strictly: as long as memory is new, it takes longer."""
+
+SLOW = 2.0
+"""Times the steps is so much that memory cannot be the reason."""
 
 CLOSE_SECONDS = 10.0
 """How long the end of a read waits for a user's code that has not come back."""
@@ -394,7 +397,9 @@ class Reader:
         if self._handed_over is not None and self._slots > WARM_UP[0]:
             self._reading += now - began
             self._steps += began - self._handed_over
-            share = LARGEST_SHARE if self._slots > WARM_UP[1] else 1.0
+            if self._slots == WARM_UP[1] // 2 + 1:  # what memory cost is not counted any more
+                self._reading, self._steps = now - began, began - self._handed_over
+            share = LARGEST_SHARE if self._slots > WARM_UP[1] else SLOW
             if self._reading > share * self._steps and not self._over:
                 self._thread = threading.Thread(target=self._read, name="thalweg-reader", daemon=True)
                 self._thread.start()
