@@ -41,6 +41,11 @@ def require(needed: int, what: str, biggest: Callable[[], str], layer: str | Non
     )
 
 
+def available() -> int:
+    """Bytes that this process can still get."""
+    return min(limits(), default=(ADDRESSES, ""))[0]
+
+
 def require_parts(parts: Mapping[str, int], what: str) -> None:
     """The same for parts that are all needed at once: name -> bytes."""
     require(sum(parts.values()), what, lambda: most_of(parts))

@@ -22,6 +22,7 @@ import numpy as np
 
 from thalweg import cores, memory
 from thalweg.data import opening
+from thalweg.data.room import empty
 from thalweg.errors import DataError, MissingPackageError
 from thalweg.fields import dataclass
 
@@ -221,7 +222,7 @@ def decode(found: Look, form: Form, progress: Progress | None = None) -> Picture
         f"{count:,} pictures of {form}",
         lambda: "their pixels, a byte for each number",
     )
-    images = np.empty((count, *form.shape), np.uint8)
+    images = empty((count, *form.shape), np.uint8)
 
     def fill(at: int) -> str | None:
         result = _decoded(module, found.files[at], form)

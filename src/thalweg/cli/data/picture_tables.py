@@ -12,6 +12,7 @@ import numpy as np
 from thalweg.cli.data import folders
 from thalweg.cli.data.images import Pile
 from thalweg.data import pictures
+from thalweg.data.room import empty
 from thalweg.data.tables.encodings import Number
 from thalweg.data.tables.table import Table
 from thalweg.errors import DataError, NameNotFoundError
@@ -126,7 +127,7 @@ def _images(
 ) -> np.ndarray:
     shape = _shape(len(columns), size)
     assert shape is not None, "that is how the columns were found"
-    x = np.empty((len(rows), len(columns)), np.uint8)
+    x = empty((len(rows), len(columns)), np.uint8)
     for place, name in enumerate(columns):  # column by column: all at once would take four times the memory
         values = table.encoded([Number(name)], rows)["numbers"][:, 0]
         wrong = ~((values >= 0) & (values <= BRIGHTEST))  # NaN too

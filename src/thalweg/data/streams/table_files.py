@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.data.room import no_room
 from thalweg.data.streams.blocks import BlockRows, Column, Raw
 from thalweg.data.tables import arrow
-from thalweg.data.tables.database import no_room
 from thalweg.data.tables.encodings import UNSEEN, Codes, Encoding, Number
 from thalweg.data.tables.opening import open_table
 from thalweg.data.tables.ranges import encoded_pieces

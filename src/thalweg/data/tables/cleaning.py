@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from thalweg.data.tables.database import no_room
+from thalweg.data.room import no_room
 from thalweg.data.tables.dialect import Dialect, Lines, errors_of, opened
 from thalweg.errors import DataError, ThalwegError
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.data.room import is_mapped
 from thalweg.data.tables.blocks import in_blocks
 from thalweg.fields import dataclass
 
@@ -53,7 +54,9 @@ class Compact:
 
 
 def compacted(values: np.ndarray) -> np.ndarray | Compact:
-    """The same numbers to the bit, in less room if that can be. Shapes: (rows,) float64 or int64."""
+    """The same numbers to the bit, in less room if that can be and matters. Shapes: (rows,) float64 or int64."""
+    if is_mapped(values):
+        return values
     return _whole(values) if values.dtype.kind == "i" else _decimal(values)
 
 

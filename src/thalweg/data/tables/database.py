@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from thalweg import cores
+from thalweg.data.room import no_room
 from thalweg.errors import DataError, FileFormatError, InsufficientMemoryError, StorageError, ThalwegError
 
 __all__ = ["connect", "explained", "file_name", "literal", "no_room", "quoted", "temporary_folder"]
@@ -49,18 +50,6 @@ def temporary_folder(owner: object) -> Path:
         raise no_room(error, "there is no room for temporary files", expected) from error
     weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)
-
-
-def no_room(
-    error: OSError, problem: str, expected: str = "as much room for temporary files as the table takes"
-) -> StorageError:
-    """The error for a temporary file that cannot be written."""
-    return StorageError(
-        problem,
-        expected=expected,
-        got=error.strerror or str(error),
-        fix="make room, or set TMPDIR to a folder on another disk",
-    )
 
 
 def quoted(name: str) -> str:

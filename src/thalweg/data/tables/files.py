@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from thalweg.data.room import empty
 from thalweg.data.tables import arrow
 from thalweg.data.tables.database import explained, literal, quoted
 from thalweg.data.tables.encodings import Encoding
@@ -187,7 +188,8 @@ def read(
     Raises: StreamError, and what the database raises.
     """
     columns = [
-        _KINDS[kind](f"c{place}", expected.get(name, ()), rows) for place, (name, kind) in enumerate(types.items())
+        _KINDS[kind](f"c{place}", expected.get(name, ()), rows, len(types))
+        for place, (name, kind) in enumerate(types.items())
     ]
     asked = ", ".join(one for column in columns for one in column.asked())
     for piece in arrow.pieces(database, f"select {asked} from ({select})"):
@@ -202,10 +204,12 @@ class _Growing:
 
     Arguments:
         room: for so many numbers there is room from the beginning.
+        beside: how many such arrays there are.
     """
 
-    def __init__(self, dtype: Any, room: int) -> None:
-        self.array = np.empty(room, dtype)
+    def __init__(self, dtype: Any, room: int, beside: int) -> None:
+        self.array = empty(room, dtype, beside)
+        self.beside = beside
         self.length = 0
 
     def add(self, numbers: np.ndarray) -> np.ndarray:
@@ -213,7 +217,7 @@ class _Growing:
         dtype = np.result_type(self.array, numbers) if self.length else numbers.dtype
         end = self.length + len(numbers)
         if dtype != self.array.dtype or end > len(self.array):
-            larger = np.empty(len(self.array) if end <= len(self.array) else 2 * end, dtype)
+            larger = empty(len(self.array) if end <= len(self.array) else 2 * end, dtype, self.beside)
             larger[: self.length] = self.array[: self.length]
             self.array = larger
         place = self.array[self.length : end]
@@ -231,9 +235,9 @@ class _Numbers:
 
     dtype: ClassVar[Any] = np.float64
 
-    def __init__(self, column: str, _: Sequence[str], rows: int) -> None:
+    def __init__(self, column: str, _: Sequence[str], rows: int, beside: int) -> None:
         self.column = column
-        self.numbers = _Growing(self.dtype, rows)
+        self.numbers = _Growing(self.dtype, rows, beside)
 
     def asked(self) -> list[str]:
         return [f"{self.column}::double"]
@@ -296,12 +300,12 @@ class _Truth(_Numbers):
 class _Text:
     """Collects words: those that are expected as numbers, which is quick, others as text."""
 
-    def __init__(self, column: str, expected: Sequence[str], rows: int) -> None:
+    def __init__(self, column: str, expected: Sequence[str], rows: int, beside: int) -> None:
         self.column = column
         expected = expected if len(expected) <= MOST_WORDS else ()
         self.known = {word: code for code, word in enumerate(expected)}
         self.expected = expected
-        self.codes = _Growing(np.int32, rows)
+        self.codes = _Growing(np.int32, rows, beside)
 
     def asked(self) -> list[str]:
         if not self.expected:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from thalweg.checks import OneOf, check_value
+from thalweg.data.room import no_room
 from thalweg.data.tables import queries
 from thalweg.data.tables.arrays import columns_of
-from thalweg.data.tables.database import connect, explained, file_name, no_room, temporary_folder
+from thalweg.data.tables.database import connect, explained, file_name, temporary_folder
 from thalweg.data.tables.delimited import DelimitedFile
 from thalweg.data.tables.dialect import require_content
 from thalweg.data.tables.files import DatabaseFile, FileColumn, FileTable, Source

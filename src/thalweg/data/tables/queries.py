@@ -7,7 +7,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from thalweg.data.tables.database import connect, explained, literal, no_room, quoted
+from thalweg.data.room import no_room
+from thalweg.data.tables.database import connect, explained, literal, quoted
 from thalweg.errors import ArgumentError, FileFormatError, did_you_mean, listed
 
 __all__ = ["exported"]

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from thalweg.checks import In, check_value
+from thalweg.data.room import empty
 from thalweg.data.tables import facts as fact_finding
 from thalweg.data.tables.blocks import in_blocks
 from thalweg.data.tables.encodings import Encoding
@@ -214,7 +215,7 @@ def grouped(encodings: Sequence[Encoding], height: int) -> dict[str, np.ndarray]
     several: dict[str, list[Encoding]] = {}
     for encoding in encodings:
         several.setdefault(encoding.group, []).append(encoding)
-    return {group: np.empty((height, len(own)), own[0].dtype) for group, own in several.items()}
+    return {group: empty((height, len(own)), own[0].dtype, len(several)) for group, own in several.items()}
 
 
 def places(encodings: Sequence[Encoding]) -> list[tuple[str, int]]:
