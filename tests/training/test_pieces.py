@@ -40,6 +40,14 @@ def test_weights_that_no_cache_holds_are_read_for_many_rows():
     assert piece(*wide, layers.Dense(260)) == MOST_ROWS
 
 
+def test_weights_are_not_read_again_after_few_products():
+    wide = layers.Input((784,)), layers.Dense(4096)  # the results of more than 32 rows leave a core's cache
+    assert piece(*wide) == MOST_ROWS
+    assert piece(layers.Input((28, 28, 1)), layers.Conv2D(32, 3), layers.Conv2D(64, 3)) == FEWEST_ROWS
+    convolutions = layers.Conv2D(32, 3), layers.Conv2D(64, 3), layers.MaxPooling2D(2), layers.Flatten()
+    assert piece(layers.Input((28, 28, 1)), *convolutions, layers.Dense(128), layers.Dense(10)) == 2 * FEWEST_ROWS
+
+
 def test_rows_that_matter_to_each_other_have_no_piece():
     class Centred(layers.Layer):
         def call(self, x):

@@ -9,6 +9,7 @@ import numpy as np
 
 from thalweg.data.source import Arrays, Chunked, Place, Turn
 from thalweg.executors.executor import Program
+from thalweg.executors.work import flops
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Kind, Node
 from thalweg.state import State
@@ -18,10 +19,16 @@ MOST_ROWS = 128
 """Enough for the machine's peak in every layer."""
 
 FEWEST_ROWS = 4
-"""Enough for weights that lie in L3: reading them takes no longer than the products with so many rows."""
+"""Of rows so large that no cache of a core holds them: convolutions of single images are as fast as of many."""
 
 NEAR_BYTES = 1 << 20
 """What a core's own cache holds, more or less; the same everywhere, so that evaluate's sums have the same order."""
+
+WEIGHT_BYTE_FLOPS = 4.5
+"""What a core computes while a byte of the weights comes from L3: 117 GFLOP/s by 26 GB/s (Zen 4)."""
+
+WEIGHTS_SHARE = 1 / 8
+"""Of the time for the products of a piece, what its weights may take: much of it passes beside the products."""
 
 FAR_BYTES = 16 << 20
 """Weights that are larger come from memory, whose bandwidth takes a hundred operations a number."""
@@ -30,6 +37,8 @@ FAR_BYTES = 16 << 20
 def piece_rows(graph: Graph, batch: int) -> int:
     """Rows of a piece where any number will do: as many as leave what a layer reads and makes in a core's cache.
 
+    More, if the weights would be read again after too few products: each piece takes all of them through that cache.
+
     Arguments:
         graph: of a step for so many rows, a number that no layer has.
     """
@@ -37,9 +46,15 @@ def piece_rows(graph: Graph, batch: int) -> int:
     rows = MOST_ROWS
     while rows > FEWEST_ROWS and any(rows * _row_bytes(node, batch) > NEAR_BYTES for node in nodes):
         rows //= 2
-    weights = [_source(x).type for node in nodes for x in node.inputs]
-    far = any(kind.nbytes > FAR_BYTES for kind in weights if kind.size % batch)
-    return MOST_ROWS if far else rows
+    weights = {source: source.type for node in nodes for source in map(_source, node.inputs)}
+    read = [kind for kind in weights.values() if kind.size % batch]
+    if any(kind.nbytes > FAR_BYTES for kind in read):
+        return MOST_ROWS
+    needed = WEIGHT_BYTE_FLOPS * sum(kind.nbytes for kind in read) / WEIGHTS_SHARE
+    of_row = sum(map(flops, nodes)) / batch
+    while rows < MOST_ROWS and rows * of_row < needed:
+        rows *= 2
+    return rows
 
 
 def _row_bytes(node: Node, batch: int) -> int:
