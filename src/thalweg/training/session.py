@@ -261,9 +261,9 @@ class Session:
             stacklevel=2,
         )
 
-    def at_once(self) -> int:
-        """How many steps may run in one call: one that is measured has a call, and a program, of its own."""
-        most = self.pace.steps
+    def at_once(self, rows: int) -> int:
+        """How many steps of so many rows may run in one call: one that is measured has a call, and a program, of its own."""
+        most = self.pace.steps(rows)
         if not self.callbacks.measuring:
             return most
         done = self.trainer.state.number(STEP_STATE)
@@ -284,7 +284,7 @@ class Session:
         if measured:
             self.tell(Measured(self.epoch, done, self.trainer.statistics()))
         else:
-            self.pace.measured(len(index), time.perf_counter() - began)
+            self.pace.measured(index, time.perf_counter() - began)
 
     def end_epoch(self, seconds: float) -> None:
         """The validation, the callbacks, and whether that was the last epoch."""
