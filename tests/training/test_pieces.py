@@ -5,8 +5,10 @@ import pytest
 
 import thalweg
 from thalweg import layers
+from thalweg.executors.native.executor import NativeProgram
 from thalweg.graph.node import Graph
 from thalweg.ops import constant, input_node, reduce_sum
+from thalweg.training.pace import RETURN_SECONDS, Pace
 from thalweg.training.pieces import FEWEST_ROWS, MOST_ROWS, NEAR_BYTES
 from thalweg.training.step import evaluation_rows, evaluation_step, prediction_rows
 
@@ -75,3 +77,30 @@ def test_threads_take_steps_that_change_nothing(executor, threads):
     program.run({}, {"x": data}, index, outputs, threads)
     np.testing.assert_array_equal(outputs["twice"], 2 * data[index])
     np.testing.assert_allclose(outputs["sum"], (data[index] ** 2).sum(2), rtol=1e-6)
+
+
+def test_the_pace_of_a_short_last_batch_is_not_that_of_the_others():
+    pace = Pace(single=False)
+    assert pace.steps(1000) == 1
+    pace.measured(np.zeros((2, 1000), np.int64), RETURN_SECONDS)
+    pace.measured(np.zeros((1, 3), np.int64), RETURN_SECONDS / 500)
+    assert (pace.steps(1000), pace.steps(3), pace.steps(7)) == (2, 500, 1)
+
+
+def test_a_validation_probes_the_pace_once(monkeypatch):
+    calls = []
+    run = NativeProgram.run
+
+    def counted(self, state, data, index=None, outputs=None, threads=1):
+        calls.append(len(index))
+        run(self, state, data, index, outputs, threads)
+
+    monkeypatch.setattr(NativeProgram, "run", counted)
+    monkeypatch.setattr(Pace, "measured", lambda self, index, seconds: self._steps.update({index.shape[1]: 100}))
+    model = thalweg.Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).random((3 * MOST_ROWS + 5, 2), np.float32)
+    evaluation = model.runner.trainer("fit").evaluation(model.runner.prepare(x, x[:, :1]), 32)
+    first, second = (evaluation.run(1, lambda done: True) for _ in range(2))
+    assert first == second
+    assert calls == [1, 2, 1, 3, 1]  # a probe, what is left of the full pieces, the filled one; then without the probe

@@ -77,7 +77,8 @@ class Passes:
         alike = count % batch == 0 and (exact or count == batch) and isinstance(self.rows, Rows)
         if not alike or self.around is not None:
             return 1
-        return max(1, int(self.pace.steps * TOGETHER_SECONDS / RETURN_SECONDS) // (count // batch))
+        steps = self.pace.steps(batch_size(batch) if self.fills and not exact else batch)
+        return max(1, int(steps * TOGETHER_SECONDS / RETURN_SECONDS) // (count // batch))
 
     def epochs(self, orders: list[np.ndarray], batch: int, exact: bool) -> list[float]:
         """``epoch`` for each of the orders, the same bits, in one call: the way into it takes as long as a small step.
@@ -100,7 +101,7 @@ class Passes:
         losses = np.empty(len(index))
         began = time.perf_counter()
         program.run(self.state.memory, self.rows.arrays, index, {LOSS: losses}, self.threads)
-        self.pace.measured(len(index), time.perf_counter() - began)
+        self.pace.measured(index, time.perf_counter() - began)
         sums = np.add.accumulate(losses.reshape(len(orders), -1), 1)[:, -1]  # one after the other, as the state does
         return (sums / self.rows.count).tolist()
 
@@ -131,12 +132,12 @@ class Passes:
         while step < len(index):
             if self.interrupted():
                 raise Stop
-            some = index[step : step + self.pace.steps]
+            some = index[step : step + self.pace.steps(index.shape[1])]
             if self.around is not None:
                 self.around(0)
             began = time.perf_counter()
             program.run(self.state.memory, arrays, some, None, self.threads)
-            self.pace.measured(len(some), time.perf_counter() - began)
+            self.pace.measured(some, time.perf_counter() - began)
             if self.around is not None:
                 self.around(rows)
             step += len(some)

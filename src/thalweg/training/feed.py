@@ -26,14 +26,14 @@ class Feed:
     Arguments:
         batch: rows of a step, where the source does not say that itself.
         steps: of an epoch; None if nobody knows how many there are before it ends.
-        at_once: how many of them may run in one call.
+        at_once: how many of them, of so many rows each, may run in one call.
     """
 
     source: Source
     position: Position
     batch: int
     steps: int | None
-    at_once: Callable[[], int]
+    at_once: Callable[[int], int]
     _calls: Generator[Call] | None = None  # that are left of the pass
     _call: Call | None = None  # the next of them, if it has been looked at
     _ended: bool = False  # the pass, as far as only its end shows that
@@ -77,7 +77,7 @@ class Feed:
             index = chunk.index[: full * chunk.batch].reshape(full, chunk.batch)
             step = 0
             while step < full:
-                end = min(step + min(self.at_once(), self.left), full)
+                end = min(step + min(self.at_once(chunk.batch), self.left), full)
                 yield chunk.arrays, index[step:end]
                 step = end
             if len(chunk.index) % chunk.batch:

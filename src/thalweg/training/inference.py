@@ -122,6 +122,7 @@ class Evaluation:
         self.weights = rows.weights
         self.rows = rows.with_ones({*added, VALID} if self.fill else added)
         self.steps = None if self.own or rows.count is None else -(-rows.count // self.size)
+        self._pace = Pace(single=False)  # what one run has measured tells the next: nothing is probed again
 
     def program(self, batch: int) -> Program:
         """The program for so many rows; compiled when it is first asked for."""
@@ -145,7 +146,7 @@ class Evaluation:
         measured = self._made(self.size).metrics if self.goals is None else self.goals.metrics()
         for name, metric in measured.items():
             metric.attach(state, f"{EVALUATION}/{name}")
-        pace, done = Pace(hooks is not None), 0
+        pace, done = self._pace if hooks is None else Pace(single=True), 0
         size = self.size if hooks is None and self.fill else None if self.own else self.batch
         since, self.passes = self.passes, self.passes + 1
         for piece in pieces(self.rows, size, self.fill, VALID, since):

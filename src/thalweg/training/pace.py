@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 RETURN_SECONDS = 0.1
 """How long a call of the program should take: Ctrl-C, time and the progress line are looked at between calls."""
 
 
 class Pace:
-    """How many steps to run per call, from how long the last ones took.
+    """How many steps to run per call, from how long the last ones of as many rows took.
 
     Arguments:
         single: one step a call, because somebody watches every batch.
@@ -15,9 +17,14 @@ class Pace:
 
     def __init__(self, single: bool) -> None:
         self.single = single
-        self.steps = 1  # the first call is a probe
+        self._steps: dict[int, int] = {}  # by rows of a step: the few of a last batch say nothing about the others
 
-    def measured(self, steps: int, seconds: float) -> None:
-        """Takes note that so many steps took so many seconds."""
+    def steps(self, rows: int) -> int:
+        """How many steps of so many rows to run in the next call: the first one is a probe."""
+        return self._steps.get(rows, 1)
+
+    def measured(self, index: np.ndarray, seconds: float) -> None:
+        """Takes note that a step for each row of ``index`` took so many seconds altogether."""
         if not self.single:
-            self.steps = max(1, int(steps * RETURN_SECONDS / max(seconds, 1e-7)))
+            steps, rows = index.shape
+            self._steps[rows] = max(1, int(steps * RETURN_SECONDS / max(seconds, 1e-7)))

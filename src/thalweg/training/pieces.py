@@ -123,14 +123,14 @@ def run_paced(
         outputs: gives the arrays for the outputs of the steps from the first number up to the second.
         before: called with the number of the step that comes next in the piece.
     """
-    step, count = 0, len(piece.index)
+    step, (count, rows) = 0, piece.index.shape
     while step < count:
         if before is not None:
             before(step)
-        end = min(step + pace.steps, count)
+        end = min(step + pace.steps(rows), count)
         filled = outputs(step, end)
         began = time.perf_counter()
         program.run(state.memory, piece.arrays, piece.index[step:end], filled, threads)
-        pace.measured(end - step, time.perf_counter() - began)
+        pace.measured(piece.index[step:end], time.perf_counter() - began)
         yield end - step
         step = end

@@ -285,14 +285,15 @@ class Session:
             stacklevel=2,
         )
 
-    def at_once(self) -> int:
-        """How many steps may run in one call.
+    def at_once(self, rows: int) -> int:
+        """How many steps of so many rows may run in one call.
 
         One that is measured has a call, and a program, of its own; and callbacks may want to look behind some.
         """
         done = self.trainer.state.number(STEP_STATE)
         due = self.callbacks.due_in(done)
-        most = self.pace.steps if due is None else max(1, min(self.pace.steps, due))
+        steps = self.pace.steps(rows)
+        most = steps if due is None else max(1, min(steps, due))
         if not self.callbacks.measuring:
             return most
         if self.callbacks.measures(done):
@@ -312,7 +313,7 @@ class Session:
         if measured:
             self.tell(Measured(self.epoch, done, self.trainer.statistics()))
         else:
-            self.pace.measured(len(index), time.perf_counter() - began)
+            self.pace.measured(index, time.perf_counter() - began)
 
     def end_epoch(self, seconds: float) -> None:
         """The validation, the callbacks, and whether that was the last epoch."""
