@@ -74,14 +74,7 @@ class Float(Range):
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _check_ends(self, self.low, self.high, self.log)
-        if self.log and self.step is not None:
-            raise ArgumentError(
-                "Float: steps are of equal length, which those of log are not",
-                expected="log=True or a step",
-                got=f"log=True and step={self.step}",
-                fix="leave one out, or list the values: [0.001, 0.01, 0.1]",
-            )
+        _check_form(self, self.low, self.high, self.log, stepped=self.step is not None)
 
     def suggest(self, trial: Suggesting, name: str) -> float:
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
@@ -121,14 +114,7 @@ class Int(Range):
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _check_ends(self, self.low, self.high, self.log)
-        if self.log and self.step != 1:
-            raise ArgumentError(
-                "Int: steps are of equal length, which those of log are not",
-                expected="log=True or a step",
-                got=f"log=True and step={self.step}",
-                fix="leave one out, or list the values: [16, 64, 256]",
-            )
+        _check_form(self, self.low, self.high, self.log, stepped=self.step != 1)
 
     def suggest(self, trial: Suggesting, name: str) -> int:
         return trial.suggest_int(name, self.low, self.high, step=self.step, log=self.log)
@@ -183,13 +169,22 @@ def _name(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float) else repr(value)
 
 
-def _check_ends(owner: Range, low: float, high: float, log: bool) -> None:
+def _check_form(owner: Range, low: float, high: float, log: bool, stepped: bool) -> None:
+    """Raise ArgumentError for what is no range of numbers."""
+    kind = type(owner).__name__
     if low > high or (log and low <= 0):
         raise ArgumentError(
-            f"{type(owner).__name__}: this is no range",
+            f"{kind}: this is no range",
             expected="low up to high, with low above 0 where log=True",
             got=repr(owner),
             fix="exchange the two" if low > high else "begin above 0, or leave log out",
+        )
+    if log and stepped:
+        raise ArgumentError(
+            f"{kind}: steps are of equal length, which those of log are not",
+            expected="log=True or a step",
+            got=repr(owner),
+            fix="leave one out, or list the values: [0.001, 0.01, 0.1]",
         )
 
 
