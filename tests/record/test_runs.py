@@ -98,6 +98,15 @@ def test_several_fits_are_parts_of_one_run(folder):
     assert {path.name for path in found.files()} >= {"model.thalweg", "model-1.thalweg", "run.json"}
 
 
+def test_settings_in_which_fits_of_a_run_differ_are_said_to(folder):
+    with runs.start("pair") as run:
+        for seed in (1, 2):
+            fitted(epochs=1, seed=seed, run=run)
+    settings = runs.load(run.number).settings
+    assert settings["seed"] == "several"
+    assert settings["epochs"] == 1
+
+
 def test_events_that_are_told_are_kept(folder):
     with runs.start("told") as run:
         part = run.part({})

@@ -80,7 +80,7 @@ def recording(
     known, settings = about()
     again.check(known["data"])
     if isinstance(run, Run):
-        run.settings(**settings)
+        run.fitted_with(settings)
         yield run.part(known)
         return
     with begin(Store(), run, "fit", {}, settings) as owner:

@@ -53,9 +53,21 @@ def chart(curves: Curves, title: str = "", width: int = 78, height: int = 14, pl
     labels = {0: _number(high), height - 1: _number(low)}
     lines = [f"{labels.get(row, ''):>{margin}} {side}{''.join(cells).rstrip()}" for row, cells in enumerate(canvas)]
     foot = f"{_number(left)}{_number(right):>{columns - len(_number(left))}}"
-    legend = "  ".join(f"{marks[number % len(marks)]} {name}" for number, name in enumerate(points))
-    below = [f"{'':>{margin}} {corner}{line * columns}", f"{'':>{margin}}  {foot}", legend]
+    below = [f"{'':>{margin}} {corner}{line * columns}", f"{'':>{margin}}  {foot}"]
+    below += _packed([f"{marks[number % len(marks)]} {name}" for number, name in enumerate(points)], width)
     return "\n".join([*([title] if title else []), *lines, *below])
+
+
+def _packed(parts: Sequence[str], width: int) -> list[str]:
+    """As many to a line as fit."""
+    lines = [""]
+    for part in parts:
+        longer = f"{lines[-1]}  {part}" if lines[-1] else part
+        if len(longer) > width and lines[-1]:
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def _finite(x: Sequence[float], y: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:

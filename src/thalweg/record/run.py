@@ -47,6 +47,9 @@ hour has about 2,300, a day 3,900."""
 
 MODEL = "model.thalweg"
 
+SEVERAL = "several"
+"""The setting that fits of one run do not share."""
+
 SETTING = "INSERT OR REPLACE INTO settings VALUES (?, ?, ?)"
 _RESULT = "INSERT OR REPLACE INTO results VALUES (?, ?, ?)"
 _EPOCH = "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?)"
@@ -89,6 +92,7 @@ class Run:
         self.keeps_models = True
         self.described = described
         self._parts: list[Part] = []
+        self._of_fits: dict[str, Any] = {}
         self._making = threading.Lock()  # networks of one run may be trained at once
         self._own: Part | None = None
         self._ended = False
@@ -116,6 +120,14 @@ class Run:
     def settings(self, **values: Any) -> None:
         """What the run was told: shown with it, compared, and to filter by."""
         self._writer.add(SETTING, [(self.number, name, cell(value)) for name, value in flat(values)])
+
+    def fitted_with(self, values: Mapping[str, Any]) -> None:
+        """What a fit in this run was told. Where several fits differ the run says that, whichever comes last."""
+        with self._making:
+            for name, value in flat(values):
+                if self._of_fits.setdefault(name, cell(value)) != cell(value):
+                    self._of_fits[name] = SEVERAL
+            self._writer.add(SETTING, [(self.number, name, self._of_fits[name]) for name, _ in flat(values)])
 
     def file(self, name: str) -> Path:
         """Where a file of this name belongs."""
