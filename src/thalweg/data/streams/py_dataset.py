@@ -28,6 +28,7 @@ class PyDataset:
         max_queue_size: batches that are made before they are wanted, by several workers.
 
     Example:
+        >>> import numpy as np
         >>> class Squares(PyDataset):
         ...     def __len__(self):
         ...         return 2
