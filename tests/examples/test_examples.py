@@ -66,6 +66,8 @@ def test_perceptrons():
     assert right["XOR, 4 hidden units"] == 4
 
 
+@pytest.mark.long
+@pytest.mark.slow
 def test_descent():
     found = example("descent").main([])
     rates = found["rates"]
@@ -96,6 +98,7 @@ def test_tables():
     assert error < 0.85 * of_mean
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_vanishing_gradients():
     norms, accuracies = example("vanishing_gradients").main(["--epochs", "3"])
