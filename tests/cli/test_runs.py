@@ -42,6 +42,7 @@ def test_runs_are_listed(two):
     table = thalweg("runs", "--csv", "--sort", "-test_loss", "--columns", "rate,test_loss").splitlines()
     assert table[0] == "run,name,status,began,took,epoch,rate,test_loss"
     assert [line.split(",")[0] for line in table[1:]] == ["1", "2"]
+    assert [line.split(",")[-2:] for line in table[1:]] == [["0.1", "1.5"], ["0.01", "0.75"]]
     found = json.loads(thalweg("runs", "--json", "--where", "loss < 0.3"))["runs"]
     assert [(run["number"], run["metrics"], run["results"]) for run in found] == [
         (2, {"loss": 0.25}, {"test_loss": 0.75})

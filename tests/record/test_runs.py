@@ -219,6 +219,7 @@ def test_runs_are_found_by_conditions_and_sorted(folder):
     assert numbers(sort="-test_loss") == [3, 1, 2, 4]
     assert numbers(sort="rate", limit=2) == [3, 2]
     assert numbers("status = finished", "number != 2") == [4, 3, 1]
+    assert [run.value("rate") for run in runs.find("loss < 0.6")] == [0.01, 0.1]  # also what no condition names
     assert str(runs.compare(1, 2)).splitlines()[0].split("  ")[-1].strip() == "2 rate 0.01"
     assert runs.compare(1, 2).differences == {"rate": [0.1, 0.01]}
     with pytest.raises(ArgumentError, match="is no condition"):

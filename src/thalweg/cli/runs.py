@@ -86,6 +86,7 @@ def _list(
     found = finding.find(at, where, sort)
     shown = found[:limit]
     names = [name.strip() for name in columns.split(",")] if columns else _usual_columns(shown, sort)
+    finding.read_settings(at, shown, names)
     if json:
         Teller(as_json=True).result("", {"runs": [_with(run, names if columns else ()) for run in shown]})
         return

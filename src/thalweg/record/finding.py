@@ -18,7 +18,7 @@ from thalweg.record.run import RUNNING, forget
 from thalweg.record.store import Store
 from thalweg.record.writer import flush_all
 
-__all__ = ["Condition", "delete", "find", "load"]
+__all__ = ["Condition", "delete", "find", "load", "read_settings"]
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
@@ -88,9 +88,9 @@ def find(store: Store, where: Sequence[str] = (), sort: str | None = None, limit
     if not store.exists:
         return []
     found = store.read(lambda connection: _records(store, connection))
-    names = {condition.name for condition in conditions} | ({sort.removeprefix("-")} if sort else set())
-    if any(name not in OWN for name in names):
-        _read_settings(store, found, names)
+    read_settings(
+        store, found, [*(condition.name for condition in conditions), *([sort.removeprefix("-")] if sort else [])]
+    )
     found = [run for run in found if all(condition.holds(run) for condition in conditions)]
     if sort:
         found.sort(key=lambda run: _order(run.value(sort.removeprefix("-")), sort.startswith("-")))
@@ -154,15 +154,18 @@ def _records(store: Store, connection: sqlite3.Connection, number: int | None = 
     return list(found.values())
 
 
-def _read_settings(store: Store, runs: Iterable[Record], names: Iterable[str]) -> None:
-    """The settings of these names, of all runs at once: what ``Record.settings`` would ask for one after the other."""
-    marks, wanted = ", ".join("?" * len(set(names))), sorted(set(names))
-    query = f"SELECT run, name, value FROM settings WHERE name IN ({marks})"
+def read_settings(store: Store, runs: Sequence[Record], names: Iterable[str]) -> None:
+    """The settings of these names, of all runs at once: what ``Record.value`` would ask for one after the other."""
+    wanted = sorted(set(names) - OWN.keys())
+    if not (runs and wanted):
+        return
+    query = f"SELECT run, name, value FROM settings WHERE name IN ({', '.join('?' * len(wanted))})"
     found: dict[int, dict[str, Any]] = {}
     for run, name, value in store.read(lambda connection: connection.execute(query, wanted).fetchall()):
         found.setdefault(run, {})[name] = value
     for run in runs:
-        run.chosen = found.get(run.number, {})
+        told = found.get(run.number, {})
+        run.chosen |= {name: told.get(name) for name in wanted}
 
 
 def _order(value: Any, highest_first: bool) -> tuple[int, Any]:

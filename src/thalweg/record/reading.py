@@ -53,7 +53,7 @@ class Record:
         lowest, highest: over all epochs.
         results: numbers that were noted for it, as ``test_accuracy``.
         settings: what it was told, by names with dots; read when first asked for.
-        chosen: some of them, where they were read with all runs at once.
+        chosen: some of them, read for many runs at once; None where it lacks one.
     """
 
     store: Store
@@ -84,7 +84,7 @@ class Record:
     lowest: dict[str, float] = field(default_factory=dict)
     highest: dict[str, float] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
-    chosen: dict[str, Any] | None = None
+    chosen: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         numbers = {**self.metrics, **self.results}
@@ -164,7 +164,7 @@ class Record:
         for known in (self.results, self.metrics):
             if name in known:
                 return known[name]
-        return (self.settings if self.chosen is None else self.chosen).get(name)
+        return self.chosen[name] if name in self.chosen else self.settings.get(name)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything that a listing may show, in JSON types."""
