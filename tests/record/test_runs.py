@@ -1,5 +1,6 @@
 """Runs are written as they happen, found again, and outlive what happens to their file."""
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -196,6 +197,25 @@ def test_processes_that_write_at_once_lose_nothing(folder):
     assert {run.status for run in found} == {"finished"}
     for each in found:
         assert each.history().history == {"loss": [float(each.name.split()[1])] * 20}
+
+
+@pytest.mark.parametrize("statement", [2, 3])
+def test_tables_that_another_process_makes_just_now_are_no_others(folder, statement):
+    folder.mkdir()
+    store, seen = Store(folder), []
+
+    def makes(text):
+        seen.append(text)
+        if len(seen) == statement:
+            store.connect().close()
+
+    with contextlib.closing(sqlite3.connect(store.path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")  # in which nobody waits for who reads
+        connection.set_trace_callback(makes)
+        assert not store._check(connection)
+        connection.set_trace_callback(None)
+        assert len(seen) == 3
+        assert store._check(connection)
 
 
 def test_runs_are_found_by_conditions_and_sorted(folder):

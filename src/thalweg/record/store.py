@@ -24,6 +24,10 @@ __all__ = ["ENVIRONMENT", "Store", "store_in", "transaction"]
 
 T = TypeVar("T")
 
+_WHOSE = """SELECT user_version, application_id, (SELECT count(*) FROM sqlite_master)
+FROM pragma_user_version, pragma_application_id"""
+"""Whose tables there are, as of one moment: another process may be making them just now."""
+
 ENVIRONMENT = "THALWEG_RUNS"
 """The environment variable that names the folder of the runs."""
 FOLDER = "thalweg-runs"
@@ -120,8 +124,7 @@ class Store:
 
     def _check(self, connection: sqlite3.Connection) -> bool:
         """Whether the tables are there. Raises StorageError for other tables, or those of a later version."""
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        marked = connection.execute("PRAGMA application_id").fetchone()[0]
+        version, marked, count = connection.execute(_WHOSE).fetchone()
         if marked == tables.APPLICATION and version == tables.VERSION:
             return True
         if marked == tables.APPLICATION:
@@ -131,7 +134,7 @@ class Store:
                 got=f"version {version}",
                 fix="read it with that version, or keep runs elsewhere: THALWEG_RUNS names the folder",
             )
-        if marked or version or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        if marked or version or count:
             raise StorageError(
                 f"{str(self.path)!r} is no store of runs",
                 expected="a file that thalweg has written, or none",
