@@ -46,11 +46,11 @@ def piece_rows(graph: Graph, batch: int) -> int:
     rows = MOST_ROWS
     while rows > FEWEST_ROWS and any(rows * _row_bytes(node, batch) > NEAR_BYTES for node in nodes):
         rows //= 2
-    weights = {source: source.type for node in nodes for source in map(_source, node.inputs)}
-    read = [kind for kind in weights.values() if kind.size % batch]
-    if any(kind.nbytes > FAR_BYTES for kind in read):
+    sources = {_source(x) for node in nodes for x in node.inputs}
+    weights = [source.type.nbytes for source in sources if source.type.size % batch]
+    if any(nbytes > FAR_BYTES for nbytes in weights):
         return MOST_ROWS
-    needed = WEIGHT_BYTE_FLOPS * sum(kind.nbytes for kind in read) / WEIGHTS_SHARE
+    needed = WEIGHT_BYTE_FLOPS * sum(weights) / WEIGHTS_SHARE
     of_row = sum(map(flops, nodes)) / batch
     while rows < MOST_ROWS and rows * of_row < needed:
         rows *= 2
