@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks import nuisances
+from benchmarks.resident import peak_bytes
 
 if TYPE_CHECKING:  # what is measured imports it
     from thalweg.data.tables.encodings import Encoding
@@ -176,16 +176,7 @@ def run(name: str, path: Path) -> None:
     """One job in this process; prints what it took."""
     start, start_processor = perf_counter(), process_time()
     JOBS[name](path)
-    print(perf_counter() - start, process_time() - start_processor, _peak_bytes())
-
-
-def _peak_bytes() -> float:
-    """The most memory that this process has had. Linux hands ``ru_maxrss`` on to what a process starts."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-    return float(line.split()[1]) * 1024
+    print(perf_counter() - start, process_time() - start_processor, peak_bytes())
 
 
 def main() -> None:
