@@ -4,6 +4,9 @@ import os
 import sys
 from pathlib import Path
 
+MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
+"""What ``ru_maxrss`` counts in."""
+
 
 def resident_bytes() -> int:
     """Bytes of memory in use now (Linux only)."""
@@ -22,4 +25,4 @@ def peak_bytes() -> int:
         return int(line.split()[1]) * 1024
     import resource  # here, because Windows has none
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_BYTES
