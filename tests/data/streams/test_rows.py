@@ -114,6 +114,19 @@ def test_numpy_files_train_as_arrays_do(shards, shuffle):
     assert data.fingerprint()["rows"] == 90
 
 
+def test_steps_count_batches_of_files_too(shards):
+    data = streams.NumpyFiles(shards / "x-*.npy", shards / "y-*.npy")
+    model = nets.classifier()
+    some = {"steps": 2, "batch_size": 16, "verbose": 0}
+    assert model.evaluate(data, **some) == model.evaluate(X[:32], Y[:32], verbose=0)
+    np.testing.assert_array_equal(model.predict(data, **some), model.predict(X[:32], verbose=0))
+    assert len(model.predict(data, steps=2, verbose=0)) == 64
+    assert len(model.predict(data, steps=9, verbose=0)) == 90
+    held = {"validation_batch_size": 16, "validation_steps": 2, "verbose": 0}
+    history = model.fit(X, Y, validation_data=data, **held).history
+    assert history["val_loss"] == [model.evaluate(X[:32], Y[:32], verbose=0)[0]]
+
+
 def test_numpy_files_that_do_not_fit(shards, tmp_path):
     with pytest.raises(errors.StorageError):
         streams.NumpyFiles(shards / "z-*.npy")
