@@ -6,7 +6,7 @@ chunk, the arrays themselves and where in them the rows stand, so that nothing i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sized
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -305,7 +305,7 @@ def weights_among(arrays: Mapping[str, np.ndarray]) -> Weights:
     return tuple((label, array.shape[1:]) for label, array in arrays.items() if label.startswith(WEIGHT))
 
 
-def common_length(arrays: Mapping[str, np.ndarray]) -> int:
+def common_length(arrays: Mapping[str, Sized]) -> int:
     """How many rows each array has. Raises ShapeError if they differ."""
     counts = {label: len(array) for label, array in arrays.items()}
     if len(set(counts.values())) != 1:
