@@ -114,6 +114,18 @@ def test_the_hooks_of_a_dataset_are_called_around_each_pass():
     assert data.num_batches == len(list(data)) == 6
 
 
+def test_the_hooks_of_a_dataset_are_called_around_evaluation_and_prediction():
+    model, data = nets.classifier(), Batches()
+    model.evaluate(data, verbose=0)
+    assert data.log == ["begin", "end"]
+    model.predict(data, verbose=0)
+    assert data.log == ["begin", "end"] * 2
+    model.evaluate(data, steps=2, verbose=0)
+    assert data.log == ["begin", "end"] * 3
+    model.fit(X, Y, validation_data=data, epochs=2, verbose=0)
+    assert data.log == ["begin", "end"] * 5
+
+
 def test_an_iterator_goes_on_where_it_stands():
     """Read-ahead is not in the numbers: what a fit did not use, the next one gets."""
     stream = batches(6)

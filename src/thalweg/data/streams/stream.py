@@ -97,7 +97,7 @@ class Stream:
         return rows
 
     def leave(self, done: int) -> None:
-        """See Source."""
+        """See Chunked."""
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.close()
