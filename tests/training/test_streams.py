@@ -9,7 +9,7 @@ from tests import nets
 import thalweg
 from thalweg import errors
 from thalweg.callbacks import BackupAndRestore, Callback, EarlyStopping, LambdaCallback
-from thalweg.data.streams import reading
+from thalweg.data.streams import slots
 from thalweg.streams import NumpyFiles
 from thalweg.training.feed import DataNotice
 from thalweg.utils import PyDataset
@@ -63,7 +63,7 @@ AS_ARRAYS = {"batch_size": 16, "shuffle": False}
     ],
 )
 def test_a_stream_trains_as_arrays_do(stream, options, monkeypatch):
-    monkeypatch.setattr(reading, "SLOT_BYTES", 2000)  # a few batches
+    monkeypatch.setattr(slots, "SLOT_BYTES", 2000)  # a few batches
     whole = trained(X, Y, validation_data=(X[:50], Y[:50]), **AS_ARRAYS)
     model = trained(stream(), validation_data=(X[:50], Y[:50]), **options)
     assert nets.same_bits(whole, model)

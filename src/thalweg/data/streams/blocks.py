@@ -19,7 +19,7 @@ from thalweg import cores
 from thalweg.checks import In, OneOf, check_value
 from thalweg.data.source import Place, Turn, shuffled
 from thalweg.data.streams.parts import Parts
-from thalweg.data.streams.reading import Block, Pool
+from thalweg.data.streams.slots import Block, Pool
 from thalweg.errors import DataError
 from thalweg.fields import dataclass
 from thalweg.trees import Tree, flatten, unflatten

@@ -8,7 +8,9 @@ from typing import Any
 
 from thalweg.data.source import Arrays, Chunk, Place, Rows, Turn, Weights
 from thalweg.data.streams.parts import Parts
-from thalweg.data.streams.reading import Pool, Reader, failed, named, taken_apart
+from thalweg.data.streams.reading import Reader
+from thalweg.data.streams.slots import Pool
+from thalweg.data.streams.taking_apart import failed, named, taken_apart
 from thalweg.errors import DataError, ShapeError, ThalwegError
 from thalweg.trees import Tree, unflatten
 
