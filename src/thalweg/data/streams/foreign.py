@@ -13,16 +13,13 @@ from typing import Any
 import numpy as np
 
 from thalweg.data.source import Place, Turn
-from thalweg.data.streams.parts import Iterables, Parts
+from thalweg.data.streams.parts import LOOKED_AT, Iterables, Parts
 from thalweg.data.streams.rows import NumberedRows
 from thalweg.data.streams.taking_apart import on_the_cpu
 from thalweg.errors import ArgumentError, ShapeError, did_you_mean, listed
 from thalweg.trees import Tree, flatten, unflatten
 
-__all__ = ["Columns", "Loaders", "RowIterables", "numbered"]
-
-FEW = 32
-"""Rows that are stacked where nobody asks for others."""
+__all__ = ["Columns", "Loaders", "RowIterables", "numbered", "of_hugging_face"]
 
 
 def stacked(rows: Sequence[Tree]) -> Tree:
@@ -61,7 +58,7 @@ class RowIterables(Parts):
 
     def read(self, turn: Turn, start: Place, batch: int | None) -> Iterator[Tree]:
         rows = itertools.islice(iter(self.iterable), start.rows, None)
-        while some := list(itertools.islice(rows, batch or FEW)):
+        while some := list(itertools.islice(rows, batch or LOOKED_AT)):
             yield stacked(some)
 
 
