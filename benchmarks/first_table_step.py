@@ -3,33 +3,27 @@
 Nothing is imported or kept ready beforehand; ``benchmarks.table_reading`` starts the process, and looks at the clock.
 """
 
+import importlib
 import os
 import sys
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 
-SESSION = "thalweg.training.session"
+TRAINS = "thalweg.cli.tables"
+"""The command imports it while the table is read, and the training loop with it."""
+LOOP = "run_epochs"
+
+plainly = importlib.import_module
 
 
-class EndsAtFirstStep(MetaPathFinder):
-    """Waits for the module of the training loop to be imported, and puts the end of the process into its loop."""
+def imported(name: str, package: str | None = None) -> ModuleType:
+    """As ``importlib.import_module``; the training loop, once it is there, ends the process."""
+    module = plainly(name, package)
+    if name == TRAINS:
+        from thalweg.training.session import Session
 
-    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        """The module's own, with one thing done after it is executed."""
-        if name != SESSION:
-            return None
-        sys.meta_path.remove(self)
-        spec = PathFinder.find_spec(name, path)  # type: ignore[arg-type]
-        assert spec is not None, "it is a part of thalweg"
-        assert spec.loader is not None, "it is a file"
-        execute = spec.loader.exec_module
-
-        def executed(module: object) -> None:
-            execute(module)  # type: ignore[arg-type]
-            module.Session.run_epochs = _end  # type: ignore[attr-defined]
-
-        spec.loader.exec_module = executed  # type: ignore[method-assign]
-        return spec
+        assert hasattr(Session, LOOP), "it is to be replaced"
+        setattr(Session, LOOP, _end)
+    return module
 
 
 def _end(*_: object) -> None:
@@ -38,12 +32,15 @@ def _end(*_: object) -> None:
 
 def main() -> None:
     """Run the command."""
-    sys.meta_path.insert(0, EndsAtFirstStep())
+    importlib.import_module = imported
     file, target, *further = sys.argv[1:]
     sys.argv = ["thalweg", "train", file, "--target", target, "-o", f"{file}.thalweg", *further]
     from thalweg.cli import main as command
 
-    command()
+    try:
+        command()
+    finally:
+        raise SystemExit("the command ended without a first step")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 The peak of the multiply-adds is that with which thalweg's own profiles compare. The rest are small LLVM IR kernels in
 the widest vectors of the host: streams that read or copy buffers as large as L2, L3 and main memory. N threads run a
 kernel at the same time through ctypes.
+
+thalweg and llvmlite are imported where something is measured: reports are also made where neither is installed.
 """
 
 import argparse
@@ -16,13 +18,9 @@ from threading import Barrier, Thread
 from time import perf_counter
 from typing import Any, NamedTuple
 
-import llvmlite.binding as llvm
 import numpy as np
 
 from benchmarks.workloads import Workload
-from thalweg.executors.native.host import Host
-from thalweg.executors.native.machine import cache_sizes, this_host
-from thalweg.executors.native.run.peak import peak_flops
 
 FLOAT_BYTES = 4
 KERNEL_SECONDS = 0.03  # of one timed call: long beside the start of a thread, short beside a time slice
@@ -76,8 +74,11 @@ class Limit(NamedTuple):
 
 def measure(threads: int) -> Limit:
     """Everything, in about ten seconds."""
+    from thalweg.executors.native.machine import this_host
+    from thalweg.executors.native.run.peak import peak_flops
+
     host = this_host()
-    kernels = Kernels(host)
+    kernels = Kernels(host.lanes("float32"))
     return Limit(
         threads=threads,
         lanes=kernels.lanes,
@@ -90,9 +91,9 @@ def measure(threads: int) -> Limit:
 class Kernels:
     """The compiled kernels; keeps the engine alive as long as they are called."""
 
-    def __init__(self, host: Host) -> None:
-        self.lanes = host.lanes("float32")
-        self._engine = compile_ir("\n".join([read_ir(self.lanes), copy_ir(self.lanes)]))
+    def __init__(self, lanes: int) -> None:
+        self.lanes = lanes
+        self._engine = compile_ir("\n".join([read_ir(lanes), copy_ir(lanes)]))
         integer, pointer = ctypes.c_int64, ctypes.c_void_p
         self.read = self._function("read", integer, integer, pointer, pointer)
         self.copy = self._function("copy", integer, integer, pointer, pointer)
@@ -103,6 +104,8 @@ class Kernels:
 
 def compile_ir(text: str) -> Any:
     """An engine with the machine code for this host."""
+    import llvmlite.binding as llvm
+
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(
@@ -237,6 +240,8 @@ def aligned(size: int) -> np.ndarray[Any, np.dtype[np.float32]]:
 
 def buffer_sizes(threads: int) -> dict[str, int]:
     """Bytes per thread that stay in L2, stay in L3 and not in L2, and stay in neither."""
+    from thalweg.executors.native.machine import cache_sizes
+
     caches = cache_sizes()
     l2, l3 = caches.get(2, 512 << 10), caches.get(3, 8 << 20)
     return {"L2": l2 // 2, "L3": max(l3 // 2 // threads, 2 * l2), "DRAM": 4 * l3 // threads}

@@ -95,7 +95,7 @@ def measured(job: Callable[[Path], Data], folder: Path, epochs: int) -> dict[str
 
 
 class Peak:
-    """The anonymous memory of this process at its peak, looked at a hundred times a second (Linux only)."""
+    """The anonymous memory of this process at its peak, looked at twenty times a second (Linux only)."""
 
     def __init__(self) -> None:
         self.bytes = 0

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks import nuisances
+from benchmarks.resident import MAXRSS_BYTES, peak_bytes
 
 if TYPE_CHECKING:  # what is measured imports it
     from thalweg.data.tables.encodings import Encoding
@@ -33,7 +33,7 @@ FLOAT_BYTES = 4
 
 
 def made(path: Path, rows: int) -> None:
-    """Write the table."""
+    """Write the table, and beside it one with nuisances."""
     from thalweg.data.tables.writing import write_table
 
     random = np.random.default_rng(0)
@@ -42,6 +42,8 @@ def made(path: Path, rows: int) -> None:
     columns |= {f"k{place}": random.integers(0, 10 ** (place + 1), rows) for place in range(6)}
     columns |= {f"c{place}": words[random.integers(0, 50, rows)] for place in range(4)}
     write_table(path, columns)
+    with open(path.with_name("nuisances.csv"), "wb") as file:
+        file.writelines(nuisances.lines(nuisances.columns(rows)))
 
 
 def duckdb_alone(path: Path) -> None:
@@ -132,6 +134,7 @@ def _model(path: Path) -> Path:
         with open(path, encoding="utf-8") as file:
             few.write_text("".join(itertools.islice(file, 20_000)), encoding="utf-8")
         train = [sys.executable, "-m", "thalweg.cli", "train", str(few), "--target", "x0", "--epochs", "1", "--quiet"]
+        train.append("--no-run")
         subprocess.run([*train, "-o", str(model)], check=True, capture_output=True)
     return model
 
@@ -162,12 +165,12 @@ def commanded(name: str, path: Path, tries: int) -> tuple[float, float, float]:
                 command,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                env={**os.environ, "THALWEG_CACHE_DIR": cache},
+                env={**os.environ, "THALWEG_CACHE_DIR": cache, "THALWEG_RUNS": f"{cache}/runs"},
             ) as process:
                 _, status, used = os.wait4(process.pid, 0)
                 process.returncode = os.waitstatus_to_exitcode(status)
             assert process.returncode == 0, f"{name} ends with {process.returncode}"
-            found.append((perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024.0))
+            found.append((perf_counter() - start, used.ru_utime + used.ru_stime, float(used.ru_maxrss * MAXRSS_BYTES)))
     wall, processor, peak = zip(*found, strict=True)
     return min(wall), min(processor), max(peak)
 
@@ -176,16 +179,7 @@ def run(name: str, path: Path) -> None:
     """One job in this process; prints what it took."""
     start, start_processor = perf_counter(), process_time()
     JOBS[name](path)
-    print(perf_counter() - start, process_time() - start_processor, _peak_bytes())
-
-
-def _peak_bytes() -> float:
-    """The most memory that this process has had. Linux hands ``ru_maxrss`` on to what a process starts."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-    return float(line.split()[1]) * 1024
+    print(perf_counter() - start, process_time() - start_processor, peak_bytes())
 
 
 def main() -> None:
@@ -196,16 +190,19 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="keep the files here, and take them from here")
     parser.add_argument("--only", nargs="+", choices=[*JOBS, *COMMANDS])
     parser.add_argument("--job", nargs=2, metavar=("NAME", "FILE"))
+    parser.add_argument("--make", type=Path, metavar="FILE")
     options = parser.parse_args()
+    if options.make:
+        made(options.make, options.rows)
+        return
     if options.job:
         run(options.job[0], Path(options.job[1]))
         return
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(options.folder or temporary) / f"table_{options.rows}.csv"
         if not path.exists():
-            made(path, options.rows)
-            with open(path.with_name("nuisances.csv"), "wb") as file:
-                file.writelines(nuisances.lines(nuisances.columns(options.rows)))
+            make = [sys.executable, "-m", "benchmarks.table_reading", "--rows", str(options.rows), "--make", str(path)]
+            subprocess.run(make, check=True)  # by itself: how large a process was is handed on to those it starts
         print(f"{options.rows:,} rows x {len(_types())} columns, {path.stat().st_size / 1e6:.0f} MB of CSV")
         print(f"{'':16}{'seconds':>9}{'of CPU':>9}{'to DuckDB':>11}{'rows/s':>12}{'peak MB':>9}")
         alone = None

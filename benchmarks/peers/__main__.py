@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.peers import PEERS
 from benchmarks.peers.task import Clock, Task
+from benchmarks.resident import peak_bytes
 from benchmarks.workloads import WORKLOADS
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -83,20 +84,6 @@ def run(task: Task) -> dict[str, Any]:
             name: getattr(sys.modules.get(name), "__version__", "unknown") for name in ("numpy", *task.peer.requires)
         },
     }
-
-
-def peak_bytes() -> int:
-    """Largest resident size of this process.
-
-    From /proc where there is one: ``ru_maxrss`` starts at the size of the process that started this one.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    import resource  # here, because Windows has none
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from tests import nets
 import thalweg
 from thalweg import errors
 from thalweg.callbacks import BackupAndRestore, Callback, EarlyStopping, LambdaCallback
-from thalweg.data.streams import reading
+from thalweg.data.streams import slots
 from thalweg.streams import NumpyFiles
 from thalweg.training.feed import DataNotice
 from thalweg.utils import PyDataset
@@ -63,7 +63,7 @@ AS_ARRAYS = {"batch_size": 16, "shuffle": False}
     ],
 )
 def test_a_stream_trains_as_arrays_do(stream, options, monkeypatch):
-    monkeypatch.setattr(reading, "SLOT_BYTES", 2000)  # a few batches
+    monkeypatch.setattr(slots, "SLOT_BYTES", 2000)  # a few batches
     whole = trained(X, Y, validation_data=(X[:50], Y[:50]), **AS_ARRAYS)
     model = trained(stream(), validation_data=(X[:50], Y[:50]), **options)
     assert nets.same_bits(whole, model)
@@ -112,6 +112,18 @@ def test_the_hooks_of_a_dataset_are_called_around_each_pass():
     trained(data, epochs=2)
     assert data.log == ["begin", "end"] * 2
     assert data.num_batches == len(list(data)) == 6
+
+
+def test_the_hooks_of_a_dataset_are_called_around_evaluation_and_prediction():
+    model, data = nets.classifier(), Batches()
+    model.evaluate(data, verbose=0)
+    assert data.log == ["begin", "end"]
+    model.predict(data, verbose=0)
+    assert data.log == ["begin", "end"] * 2
+    model.evaluate(data, steps=2, verbose=0)
+    assert data.log == ["begin", "end"] * 3
+    model.fit(X, Y, validation_data=data, epochs=2, verbose=0)
+    assert data.log == ["begin", "end"] * 5
 
 
 def test_an_iterator_goes_on_where_it_stands():

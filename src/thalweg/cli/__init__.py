@@ -1,4 +1,4 @@
-"""The command line: ``thalweg train | evaluate | predict | runs | gradcheck | explain | profile | info``."""
+"""The command line: ``thalweg train | tune | evaluate | predict | runs | gradcheck | explain | profile | info``."""
 
 import sys
 

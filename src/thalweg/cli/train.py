@@ -188,9 +188,7 @@ def _train(given: Mapping[str, Any], teller: Teller, before: Record | None = Non
     data, seed = given["data"], given["seed"]
     output = Path(given["output"] or ("digits.thalweg" if data == "mnist" else f"{stem(data)}.thalweg"))
     report = None if given["report"] is None else Path(given["report"])
-    for path in (output, report):
-        if path is not None:
-            require_writable(path)
+    require_writable(output, report)
     limit = None if given["time_limit"] is None else seconds(given["time_limit"])
     every = given.get("checkpoint_every")
     every = None if every is None else seconds(every, "--checkpoint-every")
@@ -276,8 +274,14 @@ def stem(data: str) -> str:
     return path.name if path.is_dir() else path.name.removesuffix(".gz").rsplit(".", 1)[0]
 
 
-def require_writable(path: Path) -> None:
-    """Raise StorageError now rather than after the training."""
+def require_writable(*paths: Path | None) -> None:
+    """Raise StorageError now rather than after the training; None is no file, and may be so."""
+    for path in paths:
+        if path is not None:
+            _require_writable(path)
+
+
+def _require_writable(path: Path) -> None:
     folder = path.absolute().parent
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         reason = "a folder" if path.is_dir() else "a folder that may not be written" if folder.is_dir() else "no folder"

@@ -90,9 +90,7 @@ def tune(
     """
     teller = Teller(quiet, json)
     output = output or Path(f"{stem(data)}.thalweg")
-    require_writable(output)
-    if report is not None:
-        require_writable(report)
+    require_writable(output, report)
     limit = None if time_limit is None else seconds(time_limit)
     table = open_table(data, query=query)
     of_tables = tables.Options(target, categorical, numeric, dates, ignore, task, group, time, test, None, members)

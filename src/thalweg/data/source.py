@@ -6,7 +6,7 @@ chunk, the arrays themselves and where in them the rows stand, so that nothing i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sized
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -117,6 +117,9 @@ class Chunked(Protocol):
             steps: no more will be asked for.
         """
 
+    def leave(self, done: int) -> None:
+        """The chunks of the latest pass are not wanted any more; steps were made on so many of its batches."""
+
 
 class Source(Chunked, Protocol):
     """Rows of equally many arrays each, by the labels of the graph's inputs."""
@@ -144,9 +147,6 @@ class Source(Chunked, Protocol):
     @property
     def form(self) -> object:
         """How a step that a model says itself gets them; None for any other."""
-
-    def leave(self, done: int) -> None:
-        """The chunks of the latest pass are not wanted any more; steps were made on so many of its batches."""
 
     def ready(self) -> Arrays:
         """Those arrays that are as the graph takes them, of all rows; of a stream of the first."""
@@ -182,6 +182,9 @@ class Indexed:
         assert batch is not None, "rows that are there are cut into the batches that somebody asks for"
         stop = self.count if steps is None else min(self.count, start.rows + steps * batch)
         return self.gathered(turn.order(self.count), start.rows, stop, batch)
+
+    def leave(self, done: int) -> None:
+        """See Chunked: the rows stay where they are."""
 
 
 class Rows(Indexed):
@@ -227,9 +230,6 @@ class Rows(Indexed):
     def gathered(self, order: np.ndarray | None, start: int, stop: int, batch: int) -> Iterator[Chunk]:
         """See Indexed: one chunk, which is all of the arrays."""
         yield Chunk(self._arrays, np.arange(start, stop) if order is None else order[start:stop], batch)
-
-    def leave(self, done: int) -> None:
-        """See Source: the rows stay where they are."""
 
     def fingerprint(self) -> dict[str, Any]:
         """See Source: of each array what it is, and a digest of its rows."""
@@ -305,7 +305,7 @@ def weights_among(arrays: Mapping[str, np.ndarray]) -> Weights:
     return tuple((label, array.shape[1:]) for label, array in arrays.items() if label.startswith(WEIGHT))
 
 
-def common_length(arrays: Mapping[str, np.ndarray]) -> int:
+def common_length(arrays: Mapping[str, Sized]) -> int:
     """How many rows each array has. Raises ShapeError if they differ."""
     counts = {label: len(array) for label, array in arrays.items()}
     if len(set(counts.values())) != 1:

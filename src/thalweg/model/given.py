@@ -107,6 +107,6 @@ def first(rows: Source, steps: int | None, batch_size: int | None, owner: str) -
     batch_size = check_value(owner, "batch_size", Count | None, batch_size)
     steps = check_value(owner, "steps", Count | None, steps)
     if isinstance(rows, Stream):
-        return rows.limited(steps)
+        return rows.limited(steps, batch_size or BATCH)
     assert isinstance(rows, Rows), "what is no stream can be cut"
-    return rows if steps is None else rows.take(slice(steps * (batch_size or 32)))
+    return rows if steps is None else rows.take(slice(steps * (batch_size or BATCH)))

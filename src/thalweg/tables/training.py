@@ -163,8 +163,43 @@ class Known(NamedTuple):
     parts: list[Part]
 
     def given(self, plan: recipe.Plan) -> Callable[[int], dict[str, Any]]:
-        """What ``fit`` gets of the network of a number: its rows, and those it is validated by."""
-        return _given(self.schema, self.targets, self.table, self.parts, plan)
+        """What ``fit`` gets of the network of a number: one and the same for all, or the rows whose turn it is, and
+        those it is validated by.
+        """
+        if len(self.parts) == 1:
+            (part,) = self.parts
+            (x, y), *rest = self._arrays(plan.filled(part.train), part.held_out)
+            given = {"x": x, "y": y, "validation_data": rest[0] if rest else None}
+            return lambda number: given
+        known = self.targets.known
+        ((x, y),) = self._arrays(known, None)
+
+        def rows(chosen: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+            places = np.searchsorted(known, chosen)
+            return {name: array[places] for name, array in x.items()}, y[places]
+
+        def in_turn(number: int) -> dict[str, Any]:
+            part = self.parts[number % len(self.parts)]
+            own_x, own_y = rows(plan.filled(part.train))
+            held = None if part.held_out is None else rows(part.held_out.rows)
+            return {"x": own_x, "y": own_y, "validation_data": held}
+
+        return in_turn
+
+    def _arrays(self, chosen: np.ndarray, held_out: HeldOut | None) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
+        """Inputs and targets of the rows to train on and of those held out, as a network of the plan takes them."""
+        sides = [(self.table, chosen)]
+        if held_out is not None:
+            sides.append((held_out.table, held_out.rows))
+        encodings = self.schema.encodings()
+        return [(side.encoded(encodings, rows), self._told(side, rows)) for side, rows in sides]
+
+    def _told(self, table: Table, rows: np.ndarray) -> np.ndarray:
+        """The targets of some rows, numbers by the mean and the deviation of the training rows."""
+        y = self.targets.of(table, rows)
+        if y.ndim == 2:
+            y = ((y - np.array(self.schema.centers)) / np.array(self.schema.scales)).astype(np.float32)
+        return y
 
 
 def known_of(
@@ -251,47 +286,3 @@ def _keys(table: Table, name: str, rows: np.ndarray) -> np.ndarray:
     """Values that can be compared with each other; missing ones first."""
     values = table.values(name, rows)
     return np.array([("" if value is None else str(value)) for value in values]) if values.dtype == object else values
-
-
-def _given(
-    schema: Schema, targets: Targets, table: Table, parts: Sequence[Part], plan: recipe.Plan
-) -> Callable[[int], dict[str, Any]]:
-    """What ``fit`` gets of the network of a number: one and the same for all, or the rows whose turn it is."""
-    if len(parts) == 1:
-        (part,) = parts
-        (x, y), *rest = _arrays(schema, targets, table, plan.filled(part.train), part.held_out)
-        given = {"x": x, "y": y, "validation_data": rest[0] if rest else None}
-        return lambda number: given
-    known = targets.known
-    ((x, y),) = _arrays(schema, targets, table, known, None)
-
-    def rows(chosen: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        places = np.searchsorted(known, chosen)
-        return {name: array[places] for name, array in x.items()}, y[places]
-
-    def in_turn(number: int) -> dict[str, Any]:
-        part = parts[number % len(parts)]
-        own_x, own_y = rows(plan.filled(part.train))
-        held = None if part.held_out is None else rows(part.held_out.rows)
-        return {"x": own_x, "y": own_y, "validation_data": held}
-
-    return in_turn
-
-
-def _arrays(
-    schema: Schema, targets: Targets, table: Table, chosen: np.ndarray, held_out: HeldOut | None
-) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
-    """Inputs and targets of the rows to train on and of those held out, as a network of the plan takes them."""
-    sides = [(table, chosen)]
-    if held_out is not None:
-        sides.append((held_out.table, held_out.rows))
-    encodings = schema.encodings()
-    return [(side.encoded(encodings, rows), _told(schema, targets, side, rows)) for side, rows in sides]
-
-
-def _told(schema: Schema, targets: Targets, table: Table, rows: np.ndarray) -> np.ndarray:
-    """The targets of some rows, numbers by the mean and the deviation of the training rows."""
-    y = targets.of(table, rows)
-    if y.ndim == 2:
-        y = ((y - np.array(schema.centers)) / np.array(schema.scales)).astype(np.float32)
-    return y

@@ -61,10 +61,7 @@ class Feed:
         if self.left <= 0:
             return None
         if self._calls is None:
-            self._calls, self._ended = (
-                self._made(None if self.steps is None else self.left + epochs * self.steps),
-                False,
-            )
+            self._calls = self._made(None if self.steps is None else self.left + epochs * self.steps)
         call, self._call = self._call or next(self._calls, None), None
         self._ended = call is None
         return call

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from thalweg.data.source import Arrays, Chunked, Place, Turn
+from thalweg.data.source import Arrays, Chunk, Chunked, Place, Turn
 from thalweg.executors.executor import Program
 from thalweg.executors.work import flops
 from thalweg.fields import dataclass
@@ -46,11 +47,11 @@ def piece_rows(graph: Graph, batch: int) -> int:
     rows = MOST_ROWS
     while rows > FEWEST_ROWS and any(rows * _row_bytes(node, batch) > NEAR_BYTES for node in nodes):
         rows //= 2
-    weights = {source: source.type for node in nodes for source in map(_source, node.inputs)}
-    read = [kind for kind in weights.values() if kind.size % batch]
-    if any(kind.nbytes > FAR_BYTES for kind in read):
+    sources = {_source(x) for node in nodes for x in node.inputs}
+    weights = [source.type.nbytes for source in sources if source.type.size % batch]
+    if any(nbytes > FAR_BYTES for nbytes in weights):
         return MOST_ROWS
-    needed = WEIGHT_BYTE_FLOPS * sum(kind.nbytes for kind in read) / WEIGHTS_SHARE
+    needed = WEIGHT_BYTE_FLOPS * sum(weights) / WEIGHTS_SHARE
     of_row = sum(map(flops, nodes)) / batch
     while rows < MOST_ROWS and rows * of_row < needed:
         rows *= 2
@@ -92,20 +93,27 @@ def pieces(rows: Chunked, size: int | None, fill: bool, valid: str, since: int =
         valid: the label of the array that is 0 for those, if there is one.
         since: passes before this one, see ``Turn``.
     """
-    for chunk in rows.chunks(Turn(since=since), Place(), size):
-        size = chunk.batch
-        full, rest = divmod(len(chunk.index), size)
-        if full:
-            yield Pieces(chunk.arrays, chunk.index[: full * size].reshape(full, size), full * size)
-        if rest and not fill:
-            yield Pieces(chunk.arrays, chunk.index[None, full * size :], rest)
-        elif rest:
-            index = np.full(size, chunk.index[full * size])
-            index[:rest] = chunk.index[full * size :]
-            arrays = {label: np.ascontiguousarray(array[index]) for label, array in chunk.arrays.items()}
-            if valid in arrays:
-                arrays[valid][rest:] = 0
-            yield Pieces(arrays, np.arange(size).reshape(1, size), rest)
+    try:
+        for chunk in rows.chunks(Turn(since=since), Place(), size):
+            yield from _of_chunk(chunk, fill, valid)
+    finally:
+        rows.leave(sys.maxsize)  # nobody goes on with what was not used
+
+
+def _of_chunk(chunk: Chunk, fill: bool, valid: str) -> Iterator[Pieces]:
+    size = chunk.batch
+    full, rest = divmod(len(chunk.index), size)
+    if full:
+        yield Pieces(chunk.arrays, chunk.index[: full * size].reshape(full, size), full * size)
+    if rest and not fill:
+        yield Pieces(chunk.arrays, chunk.index[None, full * size :], rest)
+    elif rest:
+        index = np.full(size, chunk.index[full * size])
+        index[:rest] = chunk.index[full * size :]
+        arrays = {label: np.ascontiguousarray(array[index]) for label, array in chunk.arrays.items()}
+        if valid in arrays:
+            arrays[valid][rest:] = 0
+        yield Pieces(arrays, np.arange(size).reshape(1, size), rest)
 
 
 def run_paced(

@@ -7,8 +7,10 @@ import pytest
 
 from thalweg import errors
 from thalweg.data.source import Rows
-from thalweg.data.streams import reading
-from thalweg.data.streams.reading import Pool, Reader, taken_apart
+from thalweg.data.streams import reading, slots
+from thalweg.data.streams.reading import Reader
+from thalweg.data.streams.slots import Pool
+from thalweg.data.streams.taking_apart import taken_apart
 
 
 def parts(*rows):
@@ -29,7 +31,7 @@ def chunks_of(given, size=None, most=None, ready=lambda x: Rows({"x": x})):
 
 @pytest.mark.parametrize("slot", [1, 40, 10_000])
 def test_batches_stay_what_they_are(slot, monkeypatch):
-    monkeypatch.setattr(reading, "SLOT_BYTES", slot)
+    monkeypatch.setattr(slots, "SLOT_BYTES", slot)
     seen = []
     for batch, x in chunks_of(parts(4, 4, 4, 2, 4, 6, 6, 1)):
         seen += np.split(x, range(batch, len(x), batch))
@@ -40,7 +42,7 @@ def test_batches_stay_what_they_are(slot, monkeypatch):
 @pytest.mark.parametrize("slot", [1, 40, 10_000])
 @pytest.mark.parametrize("size", [3, 5, 50])
 def test_rows_are_cut_anew(size, slot, monkeypatch):
-    monkeypatch.setattr(reading, "SLOT_BYTES", slot)
+    monkeypatch.setattr(slots, "SLOT_BYTES", slot)
     given = list(chunks_of(parts(4, 9, 1, 2, 4, 11), size))
     assert all(len(x) % size == 0 for _, x in given[:-1])
     np.testing.assert_array_equal(np.concatenate([x for _, x in given]), np.arange(31))
@@ -116,7 +118,7 @@ def test_a_step_is_made_as_soon_as_there_is_a_batch(monkeypatch):
 
 @pytest.mark.parametrize("size", [None, 3])
 def test_the_thread_gives_what_is_given_without_it(size, monkeypatch):
-    monkeypatch.setattr(reading, "SLOT_BYTES", 40)
+    monkeypatch.setattr(slots, "SLOT_BYTES", 40)
     here = np.concatenate([x for _, x in chunks_of(parts(4, 9, 1, 2, 4, 11), size)])
     monkeypatch.setattr(reading, "FILL_SECONDS", 0.0)
     monkeypatch.setattr(reading, "WARM_UP", (0, 0))

@@ -114,6 +114,34 @@ def test_numpy_files_train_as_arrays_do(shards, shuffle):
     assert data.fingerprint()["rows"] == 90
 
 
+def test_steps_count_batches_of_files_too(shards):
+    data = streams.NumpyFiles(shards / "x-*.npy", shards / "y-*.npy")
+    model = nets.classifier()
+    some = {"steps": 2, "batch_size": 16, "verbose": 0}
+    assert model.evaluate(data, **some) == model.evaluate(X[:32], Y[:32], verbose=0)
+    np.testing.assert_array_equal(model.predict(data, **some), model.predict(X[:32], verbose=0))
+    assert len(model.predict(data, steps=2, verbose=0)) == 64
+    assert len(model.predict(data, steps=9, verbose=0)) == 90
+    held = {"validation_batch_size": 16, "validation_steps": 2, "verbose": 0}
+    history = model.fit(X, Y, validation_data=data, **held).history
+    assert history["val_loss"] == [model.evaluate(X[:32], Y[:32], verbose=0)[0]]
+
+
+def test_weights_are_not_taken_for_targets(shards):
+    """As of arrays, whose targets are missing."""
+    np.save(shards / "weights.npy", np.ones(90, np.int32))
+    data = streams.NumpyFiles(shards / "x-*.npy", sample_weight=shards / "weights.npy")
+    model = nets.classifier()
+    with pytest.raises(errors.DataError, match="no targets"):
+        model.evaluate(data, verbose=0)
+    np.testing.assert_array_equal(model.predict(data, verbose=0), model.predict(X, verbose=0))
+    table = streams.TableFile(made_table(shards / "t.csv"), columns=["a", "b", "c", "d"], sample_weight="d")
+    with pytest.raises(errors.DataError, match="no targets"):
+        model.evaluate(table, verbose=0)
+    with pytest.raises(errors.DataError, match=r"no column of 't\.csv' is left"):
+        streams.TableFile(shards / "t.csv", "a", columns=[])
+
+
 def test_numpy_files_that_do_not_fit(shards, tmp_path):
     with pytest.raises(errors.StorageError):
         streams.NumpyFiles(shards / "z-*.npy")
@@ -122,8 +150,9 @@ def test_numpy_files_that_do_not_fit(shards, tmp_path):
     np.save(shards / "x-9.npy", X[:, :2])
     with pytest.raises(errors.ShapeError, match="rows of one kind"):
         streams.NumpyFiles(shards / "x-*.npy")
-    with pytest.raises(errors.ShapeError, match="equally many rows"):
+    with pytest.raises(errors.ShapeError, match="equally many rows") as caught:
         streams.NumpyFiles(shards / "x-0.npy", shards / "y-*.npy")
+    assert caught.value.got == "x: 40, y: 90"
     (shards / "bad.npy").write_bytes(b"\x93NUMPY\x01\x00")
     with pytest.raises(errors.FileFormatError, match="cannot be read"):
         streams.NumpyFiles(shards / "bad.npy")

@@ -11,15 +11,16 @@ import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
-from typing import IO, Annotated, Any
+from io import BufferedIOBase
+from typing import Annotated, Any
 
 import numpy as np
 
 from thalweg import cores
 from thalweg.checks import In, OneOf, check_value
 from thalweg.data.source import Place, Turn, shuffled
-from thalweg.data.streams.parts import Parts
-from thalweg.data.streams.reading import Block, Pool
+from thalweg.data.streams.parts import LOOKED_AT, Parts
+from thalweg.data.streams.slots import Block, Pool
 from thalweg.errors import DataError
 from thalweg.fields import dataclass
 from thalweg.trees import Tree, flatten, unflatten
@@ -37,9 +38,6 @@ FULL = "full"
 Shuffle = Annotated[str, OneOf(FULL)] | Annotated[int, In("[1, inf)")]
 """The rule of the argument ``shuffle``."""
 
-LOOKED_AT = 32
-"""Rows that show what they are."""
-
 
 @dataclass(eq=False)
 class Raw:
@@ -50,7 +48,7 @@ class Raw:
         shape: of a row.
     """
 
-    file: IO[bytes]
+    file: BufferedIOBase
     offset: int
     count: int
     shape: tuple[int, ...]
@@ -86,7 +84,7 @@ class Raw:
             return os.preadv(self.file.fileno(), [into], place)
         with self.lock:  # of Windows
             self.file.seek(place)
-            return int(self.file.readinto(into))  # type: ignore[attr-defined]  # files that are not text have it
+            return self.file.readinto(into)
 
 
 class Column:

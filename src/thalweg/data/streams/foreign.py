@@ -13,24 +13,22 @@ from typing import Any
 import numpy as np
 
 from thalweg.data.source import Place, Turn
-from thalweg.data.streams.parts import Iterables, Parts
+from thalweg.data.streams.parts import LOOKED_AT, Iterables, Parts
 from thalweg.data.streams.rows import NumberedRows
+from thalweg.data.streams.taking_apart import on_the_cpu
 from thalweg.errors import ArgumentError, ShapeError, did_you_mean, listed
 from thalweg.trees import Tree, flatten, unflatten
 
-__all__ = ["Columns", "Loaders", "RowIterables", "numbered"]
-
-FEW = 32
-"""Rows that are stacked where nobody asks for others."""
+__all__ = ["Columns", "Loaders", "RowIterables", "numbered", "of_hugging_face"]
 
 
 def stacked(rows: Sequence[Tree]) -> Tree:
     """Rows, each without an axis of rows, as one part."""
-    forms = [flatten(_plain(row)) for row in rows]
+    forms = [flatten(on_the_cpu(row)) for row in rows]
     leaves, form = forms[0]
     columns = []
     for place in range(len(leaves)):
-        column = [np.asarray(_plain(own[place])) for own, _ in forms]
+        column = [np.asarray(on_the_cpu(own[place])) for own, _ in forms]
         if len({one.shape for one in column}) != 1:
             raise ShapeError(
                 "the rows of the data set are not alike",
@@ -42,14 +40,10 @@ def stacked(rows: Sequence[Tree]) -> Tree:
     return unflatten(form, iter(columns))
 
 
-def _plain(value: Any) -> Any:
-    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
-
-
 def numbered(dataset: Any) -> NumberedRows:
     """A data set that has a length and gives any row by its number, (x, y) for one."""
     name, count = type(dataset).__name__, len(dataset)
-    size = sum(np.asarray(_plain(leaf)).nbytes for leaf in flatten(dataset[0])[0]) if count else 1
+    size = sum(np.asarray(on_the_cpu(leaf)).nbytes for leaf in flatten(dataset[0])[0]) if count else 1
     return NumberedRows(name, count, lambda rows: stacked([dataset[row] for row in rows.tolist()]), size)
 
 
@@ -64,7 +58,7 @@ class RowIterables(Parts):
 
     def read(self, turn: Turn, start: Place, batch: int | None) -> Iterator[Tree]:
         rows = itertools.islice(iter(self.iterable), start.rows, None)
-        while some := list(itertools.islice(rows, batch or FEW)):
+        while some := list(itertools.islice(rows, batch or LOOKED_AT)):
             yield stacked(some)
 
 

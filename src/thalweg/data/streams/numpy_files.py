@@ -37,17 +37,15 @@ class NumpyFiles(BlockRows):
         owner = type(self).__name__
         given = {"x": x, "y": y, "sample_weight": sample_weight}
         self.files: dict[str, list[str]] = {}
-        columns: list[Any] = []
+        columns: dict[str, Any] = dict.fromkeys(given)
         every: dict[str, Column] = {}
         for name, value in given.items():
-            if value is None:
-                continue
-            several = value if isinstance(value, dict) else {"": value}
-            own = {key: self._column(files, f"{name}/{key}" if key else name, owner) for key, files in several.items()}
-            every |= {f"{name}/{key}": column for key, column in own.items()}
-            columns.append(own if isinstance(value, dict) else own[""])
-        count = common_length(every)  # type: ignore[arg-type]  # of what has a length
-        super().__init__(owner, tuple(columns), count, shuffle)
+            if isinstance(value, dict):
+                columns[name] = {key: self._column(files, f"{name}/{key}", owner) for key, files in value.items()}
+                every |= {f"{name}/{key}": column for key, column in columns[name].items()}
+            elif value is not None:
+                columns[name] = every[name] = self._column(value, name, owner)
+        super().__init__(owner, tuple(columns.values()), common_length(every), shuffle)
 
     def _column(self, files: Files, name: str, owner: str) -> Column:
         """The rows of one array, whatever files they are in."""

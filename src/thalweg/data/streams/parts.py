@@ -11,7 +11,10 @@ from typing import Any
 from thalweg.data.source import Place, Turn
 from thalweg.trees import Tree
 
-__all__ = ["Functions", "Iterables", "Iterators", "Parts"]
+__all__ = ["LOOKED_AT", "Functions", "Iterables", "Iterators", "Parts"]
+
+LOOKED_AT = 32
+"""Rows that show what they are, of those that have no batches of their own."""
 
 
 class Parts:

@@ -8,16 +8,13 @@ from typing import Any
 import numpy as np
 
 from thalweg.data.source import Place, Turn
-from thalweg.data.streams.parts import Parts
+from thalweg.data.streams.parts import LOOKED_AT, Parts
 from thalweg.trees import Tree
 
 __all__ = ["PART_BYTES", "NumberedRows"]
 
 PART_BYTES = 2 << 20
 """Of rows that are fetched together."""
-
-FEW = 32
-"""Rows that show what they are."""
 
 
 class NumberedRows(Parts):
@@ -39,7 +36,7 @@ class NumberedRows(Parts):
     def first(self) -> Tree:
         if not self.count:
             raise StopIteration
-        return self.take(np.arange(min(self.count, FEW)))
+        return self.take(np.arange(min(self.count, LOOKED_AT)))
 
     def read(self, turn: Turn, start: Place, batch: int | None) -> Iterator[Tree]:
         assert self.count is not None, "they are numbered"

@@ -8,7 +8,9 @@ from typing import Any
 
 from thalweg.data.source import Arrays, Chunk, Place, Rows, Turn, Weights
 from thalweg.data.streams.parts import Parts
-from thalweg.data.streams.reading import Pool, Reader, failed, named, taken_apart
+from thalweg.data.streams.reading import Reader
+from thalweg.data.streams.slots import Pool
+from thalweg.data.streams.taking_apart import failed, named, taken_apart
 from thalweg.errors import DataError, ShapeError, ThalwegError
 from thalweg.trees import Tree, unflatten
 
@@ -21,7 +23,7 @@ class Stream:
     Arguments:
         first: what ``first_part`` gave.
         ready: gives the rows of a part as the graph takes them.
-        most: batches after which no more are read; None for no bound.
+        most: after so many batches no more are read, or rows, where batches are cut from these; None for no bound.
     """
 
     def __init__(self, parts: Parts, first: Tree, ready: Callable[[Tree], Rows], most: int | None = None) -> None:
@@ -46,17 +48,21 @@ class Stream:
     @property
     def count(self) -> int | None:
         """See Source."""
-        return self.parts.count if self._most is None else None
+        count = self.parts.count
+        if count is None or self._most is None:
+            return count
+        return None if self.parts.own else min(count, self._most)
 
     @property
     def batches(self) -> int | None:
         """See Source."""
-        known = [n for n in (self.parts.batches, self._most) if n is not None]
-        return min(known, default=None) if self.parts.own else None
+        return _least(self.parts.batches, self._most) if self.parts.own else None
 
-    def limited(self, most: int | None) -> Stream:
-        """The same with at most so many batches a pass."""
-        return self if most is None else Stream(self.parts, self._first, self._ready, most)
+    def limited(self, batches: int | None, batch: int) -> Stream:
+        """The same with at most so many batches a pass, of ``batch`` rows where they are cut from the rows."""
+        if batches is None:
+            return self
+        return Stream(self.parts, self._first, self._ready, batches if self.parts.own else batches * batch)
 
     def with_ones(self, labels: Collection[str]) -> Stream:
         """See Source."""
@@ -65,14 +71,13 @@ class Stream:
     def chunks(self, turn: Turn, start: Place, batch: int | None, steps: int | None = None) -> Iterator[Chunk]:
         """See Source. With ``batch`` the rows are cut anew, whatever batches they come in."""
         parts = self.parts.read(turn, start, batch)
-        most, rows = self._most, None
-        if batch is None and steps is not None:
-            most = steps if most is None else min(most, steps)
-        elif batch is not None and steps is not None:
-            rows = steps * batch
-        if most is not None:
-            parts = itertools.islice(parts, most)
-        first = start.batches if self.parts.own else 0
+        rows = None if batch is None or steps is None else steps * batch
+        first = 0
+        if self.parts.own:
+            first = start.batches
+            parts = itertools.islice(parts, _least(self._most, steps if batch is None else None))
+        elif self._most is not None:
+            rows = _least(rows, self._most - start.rows)
         reader = self._reader = Reader(parts, first, batch, rows, self._alike, self.parts.name, self._pool)
         try:
             yield from reader.chunks()
@@ -94,7 +99,7 @@ class Stream:
         return rows
 
     def leave(self, done: int) -> None:
-        """See Source."""
+        """See Chunked."""
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.close()
@@ -108,6 +113,11 @@ class Stream:
     def ready(self) -> Arrays:
         """See Source."""
         return self._sample.ready()
+
+
+def _least(*bounds: int | None) -> int | None:
+    """The least of those that there are."""
+    return min((bound for bound in bounds if bound is not None), default=None)
 
 
 def _described(shapes: Mapping[str, tuple[int, ...]]) -> str:

@@ -17,7 +17,7 @@ from thalweg.data.tables import arrow
 from thalweg.data.tables.encodings import UNSEEN, Codes, Encoding, Number
 from thalweg.data.tables.opening import open_table
 from thalweg.data.tables.ranges import encoded_pieces
-from thalweg.errors import DTypeError
+from thalweg.errors import DataError, DTypeError
 
 __all__ = ["TableFile"]
 
@@ -44,7 +44,8 @@ class TableFile(BlockRows):
 
     Shapes: x (rows, columns) float32; y (rows,), of several columns (rows, columns).
 
-    Raises: StorageError, FileFormatError, NameNotFoundError; DTypeError for a column of text.
+    Raises: StorageError, FileFormatError, NameNotFoundError; DTypeError for a column of text; DataError if the network
+        gets none.
     """
 
     def __init__(
@@ -73,9 +74,16 @@ class TableFile(BlockRows):
             WEIGHTS: [self._number(name) for name in weights],
         }
         self.alone = isinstance(target, str)
+        if not chosen:
+            raise DataError(
+                f"{owner}: no column of {self.file.name!r} is left for the network",
+                expected="at least one beside the target and the weights",
+                got=f"target={target!r}, sample_weight={sample_weight!r}, columns={columns!r}",
+                fix="name in columns= what the network gets",
+            )
         found = self._decoded()
-        count = next(iter(found.values())).count
-        super().__init__(owner, tuple(Column([raw]) for raw in found.values()), count, shuffle)
+        trees = tuple(Column([found[part]]) if part in found else None for part in self.encodings)
+        super().__init__(owner, trees, found[FEATURES].count, shuffle)
 
     def _number(self, name: str) -> Encoding:
         kind = self.table.types[name]

@@ -16,7 +16,7 @@ from thalweg import cores
 from thalweg.data.room import no_room
 from thalweg.errors import DataError, FileFormatError, InsufficientMemoryError, StorageError, ThalwegError
 
-__all__ = ["connect", "explained", "file_name", "literal", "no_room", "quoted", "temporary_folder"]
+__all__ = ["connect", "explained", "file_name", "literal", "quoted", "temporary_folder"]
 
 
 def connect() -> Any:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from thalweg.executors.native.code.llvm import Part
 from thalweg.executors.native.host import ITEMSIZE, Host
+from thalweg.state.layout import LINE_BYTES
 
 ELEMENTS = {
     "float32": "float",
@@ -451,15 +452,19 @@ class Builder:
             part = self.shuffle(x, None, range(count))
             self.line(f"store {part}, ptr {at.text}, align {align}")
 
-    def prefetch(self, at: Pointer, *, near: bool = True) -> None:
+    def prefetch(self, at: Pointer) -> None:
         """Asks for the cache line at an address, which may lie anywhere.
 
-        Arguments:
-            near: brought into the first-level cache; else into the second. More lines can be on their way there, so
-                that what comes from memory comes one and a half times as fast.
+        It is brought into the second-level cache. More lines can be on their way there than into the first, so that
+        what comes from memory comes one and a half times as fast.
         """
         self.declare("@llvm.prefetch.p0", "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-        self.line(f"call void @llvm.prefetch.p0(ptr {at.text}, i32 0, i32 {3 if near else 2}, i32 1)")
+        self.line(f"call void @llvm.prefetch.p0(ptr {at.text}, i32 0, i32 2, i32 1)")
+
+    def prefetch_run(self, at: Pointer, count: int, dtype: str) -> None:
+        """Asks for the lines of ``count`` elements side by side."""
+        for start in range(0, count, LINE_BYTES // ITEMSIZE[dtype]):
+            self.prefetch(self.offset(at, start, dtype))
 
     def lane(self, x: Value, i: int) -> Value:
         return self.emit(f"extractelement {x}, i64 {i}", x.dtype)

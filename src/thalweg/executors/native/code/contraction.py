@@ -23,11 +23,9 @@ from thalweg.executors.native.code.bfloat import add_pairs, add_product, with_ze
 from thalweg.executors.native.code.builder import Builder, Module, Pointer, Value, vector_type
 from thalweg.executors.native.code.evaluate import Lanes, Place, Values
 from thalweg.executors.native.code.transpose import transposed
-from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.nest import Nest
 from thalweg.executors.native.plan.tiles import Clip, Split, TileShape, tiling_of
 from thalweg.ops.contraction import Contraction, PairContraction
-from thalweg.state.layout import LINE_BYTES
 
 UNROLLED_EPILOGUE = 160
 """The most operations after a tile that are written out for each of its vectors; more go in a loop over its rows."""
@@ -190,9 +188,7 @@ class Tiles:
         build, lanes = place.build, place.lanes
         assert lanes is not None, "a tile has lanes"
         for access in self.cut.fetched:
-            at = place.pointer(access)
-            for start in range(0, len(lanes.counts) * self.width, LINE_BYTES // ITEMSIZE[access.dtype]):
-                build.prefetch(build.offset(at, start, access.dtype), near=False)
+            build.prefetch_run(place.pointer(access), len(lanes.counts) * self.width, access.dtype)
 
     def _products(
         self,
@@ -271,9 +267,8 @@ class Tiles:
         build, lanes = place.build, place.lanes
         assert lanes is not None, "a tile has lanes"
         for access, count in self.cut.ahead(height, len(lanes.counts)):
-            at, block = place.pointer(access), self.cut.block * access.strides[self.cut.summed[0]]
-            for start in range(0, count, LINE_BYTES // ITEMSIZE[access.dtype]):
-                build.prefetch(build.offset(at, block + start, access.dtype), near=False)
+            block = self.cut.block * access.strides[self.cut.summed[0]]
+            build.prefetch_run(build.offset(place.pointer(access), block, access.dtype), count, access.dtype)
 
     def _turned_products(self, place: Place, height: int, count: int) -> list[Values]:
         """The sums of a tile of one vector of ``count`` lanes, for each row: with vectors along the rows at first."""

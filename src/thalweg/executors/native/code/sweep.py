@@ -17,13 +17,11 @@ from collections.abc import Callable, Sequence
 from thalweg.executors.native.code.builder import Builder, Module, Value
 from thalweg.executors.native.code.evaluate import Lanes, Place, Values
 from thalweg.executors.native.code.operations import is_costly, lower
-from thalweg.executors.native.host import ITEMSIZE
 from thalweg.executors.native.plan.nest import Nest, root_mapping
 from thalweg.executors.native.plan.sweeps import GROUP, stored_in_pass
 from thalweg.executors.native.plan.taps import tap_axes, vectors_of
 from thalweg.graph.node import Node
 from thalweg.ops.broadcast import Reduction
-from thalweg.state.layout import LINE_BYTES
 
 ROWS_AHEAD = 3
 """How many rows of a batch ahead of the one being copied are asked for: they lie anywhere in the data."""
@@ -158,9 +156,8 @@ class Sweep:
             last = build.index(self.nest.dims[access.gathered].size - 1)
             later = build.i_min(build.i_add(moves[access.gathered], build.index(ahead)), last)
             at = top.moved({**moves, access.gathered: later}, lanes).pointer(access)
-            run = access.strides[lanes.dim] * len(lanes.counts) * lanes.width * ITEMSIZE[access.dtype]
-            for start in range(0, max(run, 1), LINE_BYTES):
-                build.prefetch(build.offset(at, start // ITEMSIZE[access.dtype], access.dtype), near=False)
+            run = access.strides[lanes.dim] * len(lanes.counts) * lanes.width
+            build.prefetch_run(at, max(run, 1), access.dtype)
 
     def _decode(self, build: Builder, unit: Value) -> dict[int, Value]:
         """The indices of the outer axes, the last running fastest."""
@@ -284,8 +281,7 @@ class Sweep:
             if access.buffer is None or not access.skips(self.inner[-1], columns):
                 continue
             at = build.offset(last.pointer(access), ahead * access.strides[self.inner[0]], access.dtype)
-            for start in range(0, columns, LINE_BYTES // ITEMSIZE[access.dtype]):
-                build.prefetch(build.offset(at, start, access.dtype), near=False)
+            build.prefetch_run(at, columns, access.dtype)
 
     def _along_lanes(self, place: Place, reductions: Sequence[Node], stores: Sequence[Node], sums: Values) -> Values:
         assert self.lane is not None, "row mode has a lane axis"

@@ -124,7 +124,7 @@ def _fetch(build: Builder, at: Pointer, dtype: str, rows: int) -> None:
     to = Value("%to", "int64")
     at = build.offset(at, build.i_multiply(to, AHEAD * build.host.lanes(dtype)), dtype)
     for i in range(rows):
-        build.prefetch(at, near=False)
+        build.prefetch(at)
         at = build.offset(at, to, dtype) if i + 1 < rows else at
 
 

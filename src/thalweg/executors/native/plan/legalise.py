@@ -169,8 +169,8 @@ class _Legalising:
             return None
         sizes = dict(zip((*rows.labels, *columns.labels), (*rows.node.shape, *columns.node.shape), strict=True))
         (row,), (summed,) = ([a for a in rows.long if (a in columns.long) is shared] for shared in (False, True))
-        three, is_copied = (sizes[row], sizes[lane], sizes[summed]), rows.long[-1] != row
-        if not is_worth_turning(*three, result.node.dtype, self.host, has_rows_last=not is_copied):
+        three, has_rows_last = (sizes[row], sizes[lane], sizes[summed]), rows.long[-1] == row
+        if not is_worth_turning(*three, result.node.dtype, self.host, has_rows_last=has_rows_last):
             return None
         return self._lanes_last(rows, row), columns
 

@@ -137,7 +137,7 @@ class Tiling:
     clips: Mapping[int, Clip]
     block: int
     fetched: tuple[Access, ...]
-    turned: bool = False
+    turned: bool
 
     @property
     def units(self) -> int:
@@ -214,7 +214,7 @@ def tiling_of(nest: Nest, host: Host) -> Tiling:
     within = tuple(d for d in outer if y.strides[d] == 0 and not (nest.images and d == 0))[-1:]
     return Tiling(
         *(nest, x, y, width, row, lane, outer, within, summed),
-        rows=Split.at_most(nest.dims[row].size, tall),
+        rows=Split.at_most(size, tall),
         panels=Split.at_most(vectors, wide),
         clips=clips,
         block=block_length(sizes, nest.dims[lane].size, ITEMSIZE[y.dtype]) if alone and not turned else 0,
