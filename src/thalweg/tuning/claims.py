@@ -65,12 +65,12 @@ class Claims:
     def next(self) -> Any:
         """A trial that is this process's from the moment when it is there: one that waits, or a new one."""
         module, study = optuna(".trial"), self.study
-        owner = {OWNER: _this_process()}
+        owner = _this_process()
         if study.get_trials(deepcopy=False, states=(module.TrialState.WAITING,)):
             trial = study.ask()
-            trial.set_user_attr(*next(iter(owner.items())))
+            trial.set_user_attr(OWNER, owner)
         else:
-            begun = module.create_trial(state=module.TrialState.RUNNING, user_attrs=owner)
+            begun = module.create_trial(state=module.TrialState.RUNNING, user_attrs={OWNER: owner})
             trial = module.Trial(study, self.storage.create_new_trial(self._study, begun))
         self._mine[trial.number] = trial
         return trial

@@ -25,7 +25,7 @@ from thalweg.training.progress import Counter, check_verbose
 from thalweg.tuning.claims import Claims, counted, has_place, origin
 from thalweg.tuning.found import HOW, Trial, is_better, trial_of
 from thalweg.tuning.space import Space, Values
-from thalweg.tuning.studies import Pruning, optuna, quiet, sampler_for, unwritable, unwritable_is_said
+from thalweg.tuning.studies import Pruning, optuna, sampler_for, unwritable, unwritable_is_said
 
 __all__ = ["Course", "Hunt", "Limits", "Plan", "Watch", "keeper"]
 
@@ -157,7 +157,7 @@ class Hunt:
         each = AtMost(max(1, self.threads // width))
         self._ends = math.inf if self.limits.seconds is None else time.monotonic() + self.limits.seconds
         self.claims.recover()
-        with quiet(), interruptible() as interrupt, ThreadPoolExecutor(width, "thalweg-search") as pool:
+        with interruptible() as interrupt, ThreadPoolExecutor(width, "thalweg-search") as pool:
             running: set[Future[None]] = set()
 
             def begin() -> None:
@@ -180,7 +180,10 @@ class Hunt:
                         begin()
             except BaseException as error:
                 interrupt.requested = True  # the others end with the step that runs
-                raise unwritable(error) from error
+                said = unwritable(error)
+                if said is None:
+                    raise
+                raise said from error
             finally:
                 wait(running)
                 with unwritable_is_said():

@@ -15,8 +15,8 @@ from thalweg.tables.settings import Settings
 from thalweg.tables.training import known_of, train
 from thalweg.training.callbacks import Callback
 from thalweg.tuning.found import SearchResult
-from thalweg.tuning.hunt import Limits, Plan
-from thalweg.tuning.searching import found_by, require_an_end
+from thalweg.tuning.hunt import Plan
+from thalweg.tuning.searching import found_by, limits_of
 from thalweg.tuning.space import Choice, Float, Range, Space, Values
 from thalweg.tuning.studies import Pruning, optuna
 
@@ -84,10 +84,8 @@ def tune_table(
     """
     began = clock.perf_counter()
     optuna()
-    require_an_end("tune_table", trials, time_limit, sampler)
     known_space = Space(SPACE if space is None else space, OF_SETTINGS, "settings of a table's network")
-    if sampler == "grid":
-        trials = min(trials or known_space.places(), known_space.places())
+    limits = limits_of("tune_table", known_space, trials, time_limit, sampler)
     words = (categorical, numeric, dates, ignore)
     known = known_of(data, target, words, task, validation, group, time, seed, verbose)
     rows, classes = len(known.parts[0].train), known.schema.is_of_classes
@@ -130,5 +128,4 @@ def tune_table(
     first = known_space.among(vars(recipe.usual(known.schema)))
     plan = Plan(known_space, metric, classes, sampler, pruning, seed, course, first=first)
     told = {"space": str(known_space), "metric": metric, "seed": str(seed), "target": str(target)}
-    limits = Limits(trials, time_limit)
     return found_by(plan, storage, name, told, limits, cores.wanted(threads), verbose, again, began)

@@ -24,7 +24,7 @@ from thalweg.tuning.hunt import Hunt, Limits, Plan, keeper
 from thalweg.tuning.space import Space, Values, parameters
 from thalweg.tuning.studies import Pruning, open_study, optuna, quiet, storage_at
 
-__all__ = ["found_by", "require_an_end", "search"]
+__all__ = ["found_by", "limits_of", "search"]
 
 OF_FIT = tuple(
     name
@@ -96,13 +96,10 @@ def search(
     began = time.perf_counter()
     optuna()
     check_callbacks(callbacks)
-    require_an_end("search", trials, time_limit, sampler)
     _require_own(arguments)
     own = parameters(build)
-    what = "arguments of build and of fit"
-    known = Space(space, None if own is None else [*own, *OF_FIT], what)
-    if sampler == "grid":
-        trials = min(trials or known.places(), known.places())
+    known = Space(space, None if own is None else [*own, *OF_FIT], "arguments of build and of fit")
+    limits = limits_of("search", known, trials, time_limit, sampler)
     rows = _Rows(x, y, arguments.pop("sample_weight", None), validation_data, validation, cv, seed)
 
     def made(values: Values, own_seed: int) -> tuple[Model, dict[str, Any]]:
@@ -137,7 +134,6 @@ def search(
         given = rows.everything if cv else rows.fits[0]
         return trained(values, own_seed, given, lambda: watch, cores.wanted(threads))
 
-    limits = Limits(trials, time_limit)
     return found_by(plan, storage, name, told, limits, cores.wanted(threads), verbose, again, began)
 
 
@@ -184,15 +180,18 @@ class _Rows:
         self.fits = [rows_of_fold(x, y, weight, pair, judged=True) for pair in pairs]
 
 
-def require_an_end(owner: str, trials: int | None, seconds: float | None, sampler: Any) -> None:
-    """Raise ArgumentError if a search would go on for ever."""
-    if trials is None and seconds is None and sampler != "grid":
+def limits_of(owner: str, space: Space, trials: int | None, seconds: float | None, sampler: Any) -> Limits:
+    """How long a search lasts; a grid no longer than it has places. Raises ArgumentError if it would have no end."""
+    if sampler == "grid":
+        trials = min(trials or space.places(), space.places())
+    if trials is None and seconds is None:
         raise ArgumentError(
             f"{owner}: nothing says when it ends",
             expected="trials or time_limit, or both",
             got="neither",
             fix="pass for example trials=30",
         )
+    return Limits(trials, seconds)
 
 
 def _require_own(arguments: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import itertools
+import math
 import os
 import time
 import warnings
@@ -158,10 +158,10 @@ def open_study(storage: Any, name: str, rises: bool, told: dict[str, str]) -> An
     return study
 
 
-def unwritable(error: BaseException) -> BaseException:
-    """The error that a user gets in place of one of the storage; any other as it is."""
+def unwritable(error: BaseException) -> StorageError | None:
+    """The error that a user gets in place of one of the storage; None if it is none."""
     if not isinstance(error, OSError | optuna(".exceptions").StorageInternalError) or isinstance(error, StorageError):
-        return error
+        return None
     return StorageError(
         "the search's storage cannot be written any more",
         expected="a file or a database that takes a line for each trial",
@@ -176,7 +176,7 @@ def unwritable_is_said() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if unwritable(error) is error:
+        if unwritable(error) is None:
             raise
         warnings.warn(f"trials could not be given back: {error}", UserWarning)
 
@@ -214,9 +214,10 @@ def sampler_for(kind: Any, space: Space, seed: int, number: int) -> Any:
 
 def _grid(points: Mapping[str, Sequence[Any]], seed: int, place: int) -> Any:
     """What gives a trial the values of one place of the grid, in an order drawn by the seed."""
-    places = list(itertools.product(*points.values()))
-    order = np.random.default_rng(seed).permutation(len(places))
-    values = dict(zip(points, places[order[place % len(places)]], strict=True))
+    sizes = [len(one) for one in points.values()]
+    order = np.random.default_rng(seed).permutation(math.prod(sizes))
+    chosen = np.unravel_index(order[place % len(order)], sizes)
+    values = {name: one[int(at)] for (name, one), at in zip(points.items(), chosen, strict=True)}
 
     class Grid(optuna(".samplers").BaseSampler):  # type: ignore[misc]
         """Optuna's own gives two machines that ask at the same time the same place."""
