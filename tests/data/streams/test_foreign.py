@@ -49,7 +49,7 @@ class TestTorch:
 @pytest.mark.needs("datasets")
 class TestHuggingFace:
     def data(self):
-        import datasets  # type: ignore[import-untyped, unused-ignore]
+        import datasets
 
         return datasets.Dataset.from_dict({"x": X.tolist(), "label": Y.tolist()})
 
