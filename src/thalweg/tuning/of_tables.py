@@ -108,6 +108,7 @@ def tune_table(
             callbacks=watchers,
             threads=count,
             verbose=0,
+            diagnose=False,
         )
         return None
 
