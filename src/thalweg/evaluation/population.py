@@ -33,11 +33,13 @@ class Job:
 
     Arguments:
         rows: makes further arguments when the model's turn comes, so that not all folds' rows are there at once.
+        callbacks: makes callbacks of this job alone.
     """
 
     model: Model
     arguments: Mapping[str, Any]
     rows: Callable[[], Mapping[str, Any]] = dict
+    callbacks: CallbackMaker = None
 
     @property
     def epochs(self) -> int:
@@ -163,13 +165,18 @@ def _run(
     if interrupt.requested:  # before its turn came
         job.model.history = History(stopped_by="user")
         return job.model.history
-    made = callbacks() if callbacks is not None else ()
-    watchers = [*check_value("fit_many", "what callbacks() gives", Iterable[Any], made), *own]
+    made = [one for maker in (callbacks, job.callbacks) if maker is not None for one in _from(maker)]
+    watchers = [*made, *own]
     try:
         own_way = {"threads": threads, "verbose": 0, "callbacks": watchers}
         return job.model.fit(**{"diagnose": False, **job.arguments, **job.rows(), **own_way})
     except NonFiniteError as error:
         return error
+
+
+def _from(maker: Callable[[], Iterable[Callback]]) -> Iterable[Callback]:
+    made: Iterable[Callback] = check_value("fit_many", "what callbacks() gives", Iterable[Any], maker())
+    return made
 
 
 def _jobs(models: Sequence[Model], each: Sequence[Mapping[str, Any]] | None, shared: Mapping[str, Any]) -> list[Job]:

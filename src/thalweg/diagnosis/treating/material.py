@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from thalweg.data import splits
+from thalweg.diagnosis.treating.start import sample_of
 from thalweg.errors import ArgumentError
 from thalweg.evaluation.split import common_rows, take
 from thalweg.fields import dataclass
@@ -38,7 +39,20 @@ class Material:
         x, y, sample_weight: of training.
         x_val, y_val: to judge by.
         told: where those come from, in words.
+        equal: whether all classes count alike however many rows they have.
     """
+
+    def of_equal_classes(self) -> Material:
+        """The same, judged by the mean recall of the classes."""
+        return dataclasses.replace(self, equal=True)
+
+    @property
+    def named(self) -> str:
+        """What the score is."""
+        if self.task == "regression":
+            return "R2"
+        return "mean recall of the classes" if self.balanced else "accuracy"
+
 
     task: Task
     x: Any
@@ -47,6 +61,12 @@ class Material:
     x_val: Any
     y_val: Any
     told: str
+    equal: bool = False
+
+    @cached_property
+    def sample(self) -> Any:
+        """Inputs that a model can be built by: none of them is missing."""
+        return sample_of(self.x)
 
     @cached_property
     def rows(self) -> int:
@@ -119,8 +139,8 @@ class Material:
     @cached_property
     def balanced(self) -> bool:
         """Whether a class is rare, so that all have to count alike."""
-        if self.task == "regression":
-            return False
+        if self.task == "regression" or self.equal:
+            return self.equal
         counts = np.bincount(labels_of(self.y), minlength=self.classes)
         share = counts.min() / max(counts.sum(), 1)
         return bool(share < (RARE_OF_TWO if self.classes == 2 else RARE / max(self.classes, 1)))
@@ -157,7 +177,7 @@ def material(x: Any, y: Any, task: Task, fit: dict[str, Any], seed: int) -> Mate
                 got=f"{type(given).__name__}",
                 fix="pass arrays; or nothing, and treat holds out a part of the rows",
             )
-        return Material(task, x, y, weight, given[0], given[1], "the validation rows")
+        return _known(Material(task, x, y, weight, given[0], given[1], "the validation rows"))
     rows = common_rows((x, y))
     if share:
         first = int(rows * (1 - share))
@@ -169,7 +189,16 @@ def material(x: Any, y: Any, task: Task, fit: dict[str, Any], seed: int) -> Mate
         told = f"{len(rest)} rows held out"
     whole = Material(task, x, y, weight, take(x, rest), take(y, rest), told)
     own_x, own_y, own_weight = whole.kept(train)
-    return dataclasses.replace(whole, x=own_x, y=own_y, sample_weight=own_weight)
+    return _known(dataclasses.replace(whole, x=own_x, y=own_y, sample_weight=own_weight))
+
+
+def _known(rows: Material) -> Material:
+    """Without rows to judge by whose target is no number."""
+    targets = np.asarray(rows.y_val)
+    if targets.dtype.kind != "f" or np.isfinite(targets).all():
+        return rows
+    known = np.flatnonzero(np.isfinite(targets.reshape(len(targets), -1)).all(1))
+    return dataclasses.replace(rows, x_val=take(rows.x_val, known), y_val=take(rows.y_val, known))
 
 
 def task_of(y: Any, loss: str, activation: str, task: str | None) -> Task:

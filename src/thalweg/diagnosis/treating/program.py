@@ -180,6 +180,10 @@ class Program:
         """The same trained on these rows only."""
         return dataclasses.replace(self, kept=kept)
 
+    def with_rows_again(self) -> Program:
+        """The same trained on all rows."""
+        return dataclasses.replace(self, kept=None)
+
 
 Edit = Callable[[Program], Program]
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.callbacks import EarlyStopping
 from thalweg.diagnosis.treating import network as networks
 from thalweg.diagnosis.treating.judging import NOTHING, Judgement, judged
 from thalweg.diagnosis.treating.material import Material
@@ -21,6 +20,8 @@ from thalweg.evaluation.population import Job, run_jobs
 from thalweg.fields import dataclass
 from thalweg.model import Model
 from thalweg.state import Snapshot
+from thalweg.training.callbacks import Callback
+from thalweg.training.monitors import EarlyStopping
 
 STEP_WORK = 20_000
 """What a step costs beside its multiplications, in multiplications."""
@@ -85,7 +86,7 @@ class Trials:
         """How many numbers its parameters are."""
         if id(program.model) not in self._weights:
             made = program.make()
-            made.build_for(self.material.x)
+            made.build_for(self.material.sample)
             self._weights[id(program.model)] = made.count_params(), program.model
         return self._weights[id(program.model)][0]
 
@@ -115,7 +116,7 @@ class Trials:
     def _job(self, program: Program, seed: int, share: float, task: str | None) -> Job:
         model = program.make()
         model.runner.seed = seed
-        model.build_for(self.material.x)
+        model.build_for(self.material.sample)
         model.runner.give_values(seed)
         put(model, self.start)
         x, y, weight = self.material.kept(program.kept)
@@ -124,7 +125,7 @@ class Trials:
         given["epochs"] = max(round(program.epochs * share), 1)
         given["validation_data"] = (self.material.x_val, self.material.y_val)
         given["diagnose"] = False if task is None else Doctor(task=self.material.task)
-        return Job(model, given, callbacks_of(program.fit))
+        return Job(model, given, callbacks=callbacks_of(program.fit))
 
     def _judged(self, program: Program, seed: int, model: Model, outcome: Any) -> Trial:
         failed = f"{outcome}".splitlines()[0] if isinstance(outcome, Exception) else None
@@ -152,16 +153,16 @@ def logits(program: Program) -> bool:
     return bool(program.loss_settings.get("from_logits")) and (linear or program.network is None)
 
 
-def callbacks_of(fit: Mapping[str, Any]) -> Callable[[], Mapping[str, Any]]:
+def callbacks_of(fit: Mapping[str, Any]) -> Callable[[], list[Callback]]:
     """Makes the callbacks of a run: those that are given, copied, because they remember what they saw."""
     given, patience = fit.get("callbacks"), fit.get(PATIENCE)
 
-    def made() -> Mapping[str, Any]:
-        own = given() if callable(given) else copy.deepcopy(list(given) if isinstance(given, list | tuple) else given)
-        several = [] if own is None else own if isinstance(own, list) else [own]
+    def made() -> list[Callback]:
+        own = given() if callable(given) else copy.deepcopy(given)
+        several = list(own) if isinstance(own, list | tuple) else [] if own is None else [own]
         if patience:
             several.append(EarlyStopping(patience=patience, restore_best_weights=True))
-        return {"callbacks": several} if several else {}
+        return several
 
     return made
 

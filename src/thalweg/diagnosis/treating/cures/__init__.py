@@ -1,0 +1,1 @@
+"""What is tried against each disease: a file for each, found by themselves."""
