@@ -233,7 +233,9 @@ class Course:
         failed = [trial.failed for trial in self.of(program, seeds) if trial.failed]
         if failed:
             return False, f"it ended with: {failed[0]}"
-        if finding.code in NEEDED and (finding.code == "data_leakage" or any(t.failed for t in self.of(standing, seeds))):
+        if finding.code in NEEDED and (
+            finding.code == "data_leakage" or any(t.failed for t in self.of(standing, seeds))
+        ):
             return True, "it makes the result honest" if finding.code == "data_leakage" else "it can be trained now"
         before, after = (np.array([j.score for j in own]) for own in (old, new))
         if not np.isfinite(after).all():
@@ -250,7 +252,10 @@ class Course:
             lost, left = (float(np.mean([j.loss for j in own])) for own in (old, new))
             if left <= (1 - LEAST_FALL) * lost:
                 return True, f"takes {1 - left / lost:.0%} off the validation loss"
-        return False, f"gains {gain:.3f}, which is too little" if gain < LEAST_GAIN else f"gains {gain:.3f} +-{noise:.3f}"
+        return (
+            False,
+            f"gains {gain:.3f}, which is too little" if gain < LEAST_GAIN else f"gains {gain:.3f} +-{noise:.3f}",
+        )
 
     def reduced(self, standing: Program) -> Program:
         """The program without those cures that turn out not to be needed, each left out once."""

@@ -53,7 +53,6 @@ class Material:
             return "R2"
         return "mean recall of the classes" if self.balanced else "accuracy"
 
-
     task: Task
     x: Any
     y: Any

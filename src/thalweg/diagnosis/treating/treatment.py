@@ -83,8 +83,7 @@ class Treatment(Tabular):
         """Before and after, and every change that was tried: mean scores of the same seeds."""
         rows = [["as it came", "", _mean(self.before), ""]]
         rows += [
-            [t.words, _mean(t.before), _mean(t.after), "kept" if t.words in self.applied else t.why]
-            for t in self.tried
+            [t.words, _mean(t.before), _mean(t.after), "kept" if t.words in self.applied else t.why] for t in self.tried
         ]
         rows.append(["in the end", _mean(self.before), _mean(self.after), ""])
         return Table(self.score, ["training", "before", "after", ""], rows)

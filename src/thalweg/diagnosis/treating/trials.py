@@ -92,9 +92,7 @@ class Trials:
 
     _weights: dict[int, tuple[int, Any]] = field(default_factory=dict)
 
-    def run(
-        self, wanted: Sequence[tuple[Program, int]], share: float = 1.0, task: str | None = None
-    ) -> list[Trial]:
+    def run(self, wanted: Sequence[tuple[Program, int]], share: float = 1.0, task: str | None = None) -> list[Trial]:
         """Each program from its seed.
 
         Arguments:

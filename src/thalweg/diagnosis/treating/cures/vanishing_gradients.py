@@ -35,5 +35,7 @@ def cures(patient: Patient) -> Iterator[Group]:
         yield own
     words = "BatchNormalization behind the hidden layers: signals keep their size"
     yield (Change(words, lambda p: edits.normalised_between(rectified(p))),)
-    yield (Change("skips around the hidden layers: gradients have a short way", lambda p: edits.skipping(rectified(p))),)
+    yield (
+        Change("skips around the hidden layers: gradients have a short way", lambda p: edits.skipping(rectified(p))),
+    )
     yield edits.adam(program, (0.001, 0.003, 0.01), "its steps do not shrink with the gradients")
