@@ -1,0 +1,40 @@
+"""A head, a loss and targets that do not go together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from thalweg.diagnosis.treatment import edits
+from thalweg.diagnosis.treatment.patient import Group, Patient, prescribes
+from thalweg.diagnosis.treatment.program import Change, Program
+
+
+@prescribes("wrong_loss")
+def cures(patient: Patient) -> Iterator[Group]:
+    """The table: what the targets are says what head and loss have to be."""
+    material = patient.material
+    if patient.program.head is None:
+        return
+    if material.task == "regression":
+        targets = edits.scaled_targets(material)
+        plain = "a linear head and mean squared error: targets are numbers"
+        yield (
+            Change(f"{plain}; a Rescaling behind it gives them in their unit", lambda p: targets(squared(p))),
+            Change(plain, squared),
+        )
+        return
+    if material.classes <= 2 and not material.one_hot:
+        words = "one sigmoid unit and binary crossentropy: targets are 0 and 1"
+        yield (Change(words, lambda p: edits.with_head(p, 1, "sigmoid").with_loss("binary_crossentropy")),)
+        return
+    loss = "categorical_crossentropy" if material.one_hot else "sparse_categorical_crossentropy"
+    classes = material.classes
+    words = f"{classes} softmax units and {loss.replace('_', ' ')}: targets are {classes} classes"
+    yield (Change(words, lambda p: edits.with_head(p, classes, "softmax").with_loss(loss)),)
+
+
+def squared(program: Program) -> Program:
+    """Any number, judged by squared errors; a loss between numbers stays."""
+    between = ("mean_squared_error", "mse", "mean_absolute_error", "mae", "huber", "log_cosh")
+    program = edits.linear_head(program)
+    return program if program.loss in between else program.with_loss("mean_squared_error")
