@@ -81,7 +81,7 @@ def after(record: Record, case: Case, watch: Watch, train: Arrays, validation: A
         train=prober.outcome(now, train),
         validation=None if validation is None else prober.outcome(now, validation),
     )
-    wanted = rules.wanted(record)
+    wanted = rules.needs_more(record)
     parts: dict[str, Any] = {}
     if "reference" in wanted:
         parts["reference"] = reference_of(train, record.task)
