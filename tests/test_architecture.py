@@ -35,7 +35,7 @@ ORDER = (
     # one step, and what runs it
     *("statistics", "steps", "passes", "executors", "functions"),
     # training
-    *("record", "training", "callbacks", "files", "model", "models", "runs"),
+    *("record", "training", "callbacks", "files", "doctor", "model", "models", "runs"),
     # looking at models
     *(
         "evaluation",
