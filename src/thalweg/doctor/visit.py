@@ -1,4 +1,4 @@
-"""What the doctor does when a training is over: gather what the rules read, the dear parts only where they may matter."""
+"""What the doctor does when a training is over: gather what rules read, the dear parts only where they may matter."""
 
 from __future__ import annotations
 
@@ -49,6 +49,17 @@ def visit(
     )
     if case.goals is not None and record.task is not None and watch.steps >= FEWEST_STEPS:
         record = after(record, case, watch, train, validation)
+    return dataclasses.replace(rules.judge(record), record=record)
+
+
+def look(doctor: Doctor, case: Case) -> Diagnosis:
+    """Judge a model as it is; see ``Doctor.look``."""
+    watch = doctor.watch(case.state)
+    watch.on_train_begin()
+    train = case.rows.ready()
+    record = before(doctor, case, watch, train)
+    if case.goals is not None and record.task is not None:
+        record = after(record, case, watch, train, None if case.held_out is None else case.held_out.ready())
     return dataclasses.replace(rules.judge(record), record=record)
 
 
