@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from tests import nets
+
 from thalweg import callbacks
 from thalweg.doctor.watch import EARLY, EPOCHS, Watch
 from thalweg.state.names import parameter_state
