@@ -75,6 +75,12 @@ class Doctor:
         """What keeps an eye on a training of this state."""
         return Watch(state, self.every)
 
+    def look(self, case: Case) -> Diagnosis:
+        """What can be said of a model as it is, without a training that went before."""
+        from thalweg.doctor.visit import look
+
+        return look(self, case)
+
     def conclude(
         self,
         case: Case,
@@ -92,7 +98,7 @@ class Doctor:
 
         try:
             return visit(self, case, watch, curves, error)
-        except Exception as fault:  # noqa: BLE001
+        except Exception as fault:
             warnings.warn(
                 f"the training could not be judged, which is a fault of thalweg; please report it, or pass "
                 f"fit(diagnose=False): {type(fault).__name__}: {fault}",

@@ -1,4 +1,4 @@
-"""What the doctor does when a training is over: gather what the rules read, the dear parts only where they may matter."""
+"""What the doctor does when a training is over: gather what rules read, the dear parts only where they may matter."""
 
 from __future__ import annotations
 
@@ -52,6 +52,17 @@ def visit(
     return dataclasses.replace(rules.judge(record), record=record)
 
 
+def look(doctor: Doctor, case: Case) -> Diagnosis:
+    """Judge a model as it is; see ``Doctor.look``."""
+    watch = doctor.watch(case.state)
+    watch.on_train_begin()
+    train = case.rows.ready()
+    record = before(doctor, case, watch, train)
+    if case.goals is not None and record.task is not None:
+        record = after(record, case, watch, train, None if case.held_out is None else case.held_out.ready())
+    return dataclasses.replace(rules.judge(record), record=record)
+
+
 def before(doctor: Doctor, case: Case, watch: Watch, train: Arrays) -> Record:
     """What can be known before the first step."""
     plan = plan_of(case.rule, case.options, case.rows, case.layers, case.class_weight)
@@ -81,7 +92,7 @@ def after(record: Record, case: Case, watch: Watch, train: Arrays, validation: A
         train=prober.outcome(now, train),
         validation=None if validation is None else prober.outcome(now, validation),
     )
-    wanted = rules.wanted(record)
+    wanted = rules.needs_more(record)
     parts: dict[str, Any] = {}
     if "reference" in wanted:
         parts["reference"] = reference_of(train, record.task)

@@ -45,6 +45,23 @@ def doctor_of(diagnose: bool | Doctor) -> Doctor | None:
     return Doctor() if diagnose else None
 
 
+def case_of(model: Model, rows: Source, held_out: Source | None, options: FitOptions, class_weight: Any) -> Case:
+    """A training of this model as the doctor gets to see it."""
+    runner = model.runner
+    trainer = runner.trainer("fit", rows)
+    return Case(
+        trainer.net,
+        trainer.goals,
+        None if trainer.goals is None else trainer.optimizer,
+        runner.structure.layers_by_path(),
+        runner.state,
+        options,
+        rows,
+        held_out,
+        class_weight is not None,
+    )
+
+
 @contextlib.contextmanager
 def diagnosed(
     doctor: Doctor | None,
@@ -60,20 +77,9 @@ def diagnosed(
     if doctor is None:
         yield []
         return
-    runner, history = model.runner, model.history
-    trainer = runner.trainer("fit", rows)
-    case = Case(
-        trainer.net,
-        trainer.goals,
-        None if trainer.goals is None else trainer.optimizer,
-        runner.structure.layers_by_path(),
-        runner.state,
-        options,
-        rows,
-        held_out,
-        class_weight is not None,
-    )
-    watch = doctor.watch(runner.state)
+    history = model.history
+    case = case_of(model, rows, held_out, options, class_weight)
+    watch = doctor.watch(case.state)
     try:
         yield [watch]
     except ThalwegError as error:

@@ -23,7 +23,7 @@ class History:
         compile_seconds: how long making the programs took, which is no part of the epochs.
         stopped_by: None if all epochs ran, else ``"user"`` (Ctrl-C), ``"callback"``, ``"converged"`` (LBFGS),
             ``"out of data"`` (a stream) or ``"non-finite loss"``.
-        diagnosis: what the doctor says of the training, a ``thalweg.diagnosis.Diagnosis``: empty where nothing is wrong,
+        diagnosis: what the doctor says of it, a ``thalweg.diagnosis.Diagnosis``: empty where nothing is wrong,
             None where it was not asked (``fit(diagnose=False)``).
     """
 
