@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import inspect
 import time
 from collections.abc import Mapping, Sequence
@@ -17,12 +18,12 @@ from thalweg.diagnosis.treatment import code
 from thalweg.diagnosis.treatment import network as networks
 from thalweg.diagnosis.treatment.judging import Judgement, judged
 from thalweg.diagnosis.treatment.material import Material, material, task_of
+from thalweg.diagnosis.treatment.outcome import Treatment, Tried
 from thalweg.diagnosis.treatment.patient import Group, Patient, groups_for
 from thalweg.diagnosis.treatment.program import PATIENCE, Change, Program
 from thalweg.diagnosis.treatment.start import build, require_treatable, starting_values
-from thalweg.diagnosis.treatment.outcome import Treatment, Tried
 from thalweg.diagnosis.treatment.trials import ENOUGH_STEPS, Trial, Trials, logits
-from thalweg.doctor.finding import Diagnosis, Finding
+from thalweg.doctor.finding import Finding
 from thalweg.errors import ArgumentError, did_you_mean
 from thalweg.fields import dataclass
 from thalweg.model import Model
@@ -41,6 +42,12 @@ NO_LOSS = 0.005
 
 LEAST_BUDGET = 2e10
 """Multiplications that a treatment may always spend: some ten seconds of one core."""
+
+LADDER = 4
+"""Candidates from which on they are taken for steps of one scale, each like its neighbours."""
+
+LOWEST = -1.0
+"""A score below is as bad."""
 
 BY_LOSS = ("overfitting", "model_too_complex", "noisy_labels")
 """What shows in the validation loss first."""
@@ -148,7 +155,7 @@ class Course:
         return Patient(program, finding, self.trials.material, self.trials.steps(program), found)
 
     def _open_findings(self, standing: Program, settled: set[str]) -> list[Finding]:
-        """In the order of treating: certain ones, what follows from them, suspicions. What was cured once comes last."""
+        """In the order of treating: certain ones, what follows from them, suspicions; what was cured once is last."""
         said = self.first(standing).diagnosis
         found: dict[str, Finding] = {}
         for certain in ("diagnosed", "suspected"):
@@ -200,7 +207,10 @@ class Course:
             if not all(self.can_pay(program, share * len(left)) for _, program in left):
                 share = min(share, 1 / 8)
             results = self.trials.run([(program, self.seeds[0]) for _, program in left], share)
-            order = sorted(range(len(left)), key=lambda n: (-results[n].score, results[n].judgement.loss, n))
+            scores = [result.score for result in results]
+            if len(left) >= LADDER:
+                scores = smoothed(scores)
+            order = sorted(range(len(left)), key=lambda n: (-scores[n], results[n].judgement.loss, n))
             left = [left[n] for n in sorted(order[: (len(left) + 1) // 2 if share < 1 else 1])]
             share = min(1.0, share * 2)
         return left[0] if left else None
@@ -240,9 +250,7 @@ class Course:
         before, after = (np.array([j.score for j in own]) for own in (old, new))
         if not np.isfinite(after).all():
             return False, "its predictions are not finite"
-        before = np.where(np.isfinite(before), before, -1.0)
-        if self.trials.material.task == "regression":  # how far below 0 an R2 is says nothing
-            before, after = np.maximum(before, -1.0), np.maximum(after, -1.0)
+        before, after = np.maximum(before, LOWEST), np.maximum(after, LOWEST)  # how far below 0 an R2 is says nothing
         gains = after - before
         gain, noise = float(gains.mean()), float(gains.std(ddof=1)) if len(gains) > 1 else 0.0
         apart = after.min() >= before.max() + LEAST_GAIN
@@ -277,6 +285,13 @@ class Course:
             if own.score >= others.score - NO_LOSS and own.loss <= others.loss * (1 + LEAST_FALL):
                 self.cures, standing = rest, program
         return standing
+
+
+def smoothed(scores: Sequence[float]) -> list[float]:
+    """Each with half of what its neighbours have: what is good only between bad ones is good by luck."""
+    own = [max(score, LOWEST) for score in scores]
+    padded = [own[0], *own, own[-1]]
+    return [(left + 2 * middle + right) / 4 for left, middle, right in zip(padded, own, padded[2:], strict=False)]
 
 
 @checked
@@ -326,13 +341,14 @@ def treat(
     activation = "" if program.network is None else networks.head_activation(program.network)
     rows = material(x, y, task_of(y, program.loss, activation, task), fit, seed)
     program = Program.of(model, fit)
-    trials = Trials(rows, starting_values(model), cores.wanted(threads))
+    trials = Trials(rows, starting_values(model), cores.wanted(threads), model.executor)
     most = max(budget * trials.cost(program), LEAST_BUDGET)
     seeds = tuple((seed + number) % 2**32 for number in range(SEEDS))
     course = Course(program, trials, seeds, most)
     came = course.first(program)
     if any(finding.code == "class_imbalance" for finding in came.diagnosis) and not rows.balanced:
-        course = Course(program, Trials(rows.of_equal_classes(), trials.start, trials.threads), seeds, most)
+        trials = dataclasses.replace(trials, material=rows.of_equal_classes())
+        course = Course(program, trials, seeds, most)
         came = course.first(program)
     standing = course.treated()
     standing = course.reduced(standing)

@@ -198,7 +198,7 @@ def resized(program: Program, factor: float, least: int = 1) -> Program:
     """So many times as many units and filters in the hidden layers, and no fewer than ``least``."""
     changed = {}
     for place in program.hidden:
-        if place.size is not None:
+        if place.size is not None and networks.can_be_resized(program.network or {}, place):
             what = "units" if "units" in place.settings else "filters"
             changed[place.name] = {what: max(round(place.size * factor), least)}
     return program.with_settings(changed)
@@ -246,6 +246,26 @@ def deeper(program: Program, units: int, activation: str, count: int) -> Program
             network = networks.in_front(network, "dense", given)
         program = program.with_network(network)
     return program
+
+
+def is_stack(program: Program) -> bool:
+    """Whether each layer takes what the one before gives."""
+    return program.network is not None and networks.is_stack(program.network)
+
+
+def one_hidden(program: Program, units: int, activation: str) -> Program:
+    """One hidden dense layer in place of all, and no dropout or normalisation behind them."""
+    first = program.hidden[0].name
+    assert program.network is not None, "there are hidden layers"
+    gone = {place.name for place in program.hidden[1:]}
+    between = (*DROPPING, *networks.NORMALISING, *STANDALONE)
+    kinds = {place.name for place in networks.places(program.network) if place.kind in between}
+    network = networks.dropped(program.network, lambda place: place.name in gone | kinds)
+    return activated(
+        program.with_network(networks.with_settings(network, {first: {"units": units, "activation": activation}})),
+        activation,
+        (activation,),
+    )
 
 
 def is_convolutional(program: Program) -> bool:

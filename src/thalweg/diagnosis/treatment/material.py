@@ -141,7 +141,7 @@ class Material:
         if self.task == "regression" or self.equal:
             return self.equal
         counts = np.bincount(labels_of(self.y), minlength=self.classes)
-        share = counts.min() / max(counts.sum(), 1)
+        share = counts[counts > 0].min() / counts.sum()
         return bool(share < (RARE_OF_TWO if self.classes == 2 else RARE / max(self.classes, 1)))
 
     def kept(self, rows: np.ndarray | None) -> tuple[Any, Any, Any]:

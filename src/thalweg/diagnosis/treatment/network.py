@@ -231,6 +231,23 @@ def takers(network: Network, number: int) -> list[int]:
     return [n for n, call in enumerate(network["calls"]) if ["call", number, 0] in list(map(list, call["inputs"]))]
 
 
+def can_be_resized(network: Network, place: Place) -> bool:
+    """Whether a layer may give more or fewer numbers: the next weights take them, and nothing is added to them."""
+    known, waiting = places(network), [place.number]
+    if len([other for other in known if other.name == place.name]) > 1:
+        return False
+    while waiting:
+        number = waiting.pop()
+        if ["call", number, 0] in [list(where) for where in network["outputs"].values()]:
+            return False
+        for taker in takers(network, number):
+            if len(network["calls"][taker]["inputs"]) > 1 or known[taker].kind == "reshape":
+                return False
+            if not known[taker].has_kernel:
+                waiting.append(taker)
+    return True
+
+
 def dropped(network: Network, wanted: Callable[[Place], bool]) -> Network:
     """The network without the calls that are wanted so."""
     for place in reversed(places(network)):

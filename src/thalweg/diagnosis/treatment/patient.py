@@ -63,4 +63,6 @@ def prescriptions() -> dict[str, Prescription]:
 def groups_for(patient: Patient) -> list[Group]:
     """What is tried against the finding, in order; nothing where no cure is known, or none fits the model."""
     prescription = prescriptions().get(patient.finding.code)
-    return [] if prescription is None else [group for group in prescription(patient) if group]
+    given = () if prescription is None else prescription(patient)
+    groups = [tuple(one for one in group if not one.edit(patient.program).is_like(patient.program)) for group in given]
+    return [group for group in groups if group]

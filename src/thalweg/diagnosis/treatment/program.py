@@ -47,6 +47,14 @@ class Program:
         assert compiled is not None, "a model with a compile of its own is refused before"
         return cls(restoring.description(model), compiled, dict(fit), None, type(model))
 
+    def is_like(self, other: Program) -> bool:
+        """Whether both say the same."""
+        return self.kept is other.kept and (self.model, self.compile, self.fit) == (
+            other.model,
+            other.compile,
+            other.fit,
+        )
+
     def make(self) -> Model:
         """The model, compiled, without values."""
         made = self._uncompiled()

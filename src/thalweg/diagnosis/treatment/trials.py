@@ -16,8 +16,9 @@ from thalweg.diagnosis.treatment.material import Material
 from thalweg.diagnosis.treatment.program import PATIENCE, Program
 from thalweg.doctor.doctor import Doctor
 from thalweg.doctor.finding import Diagnosis, of_error
-from thalweg.errors import ThalwegError
+from thalweg.errors import NonFiniteError, ThalwegError
 from thalweg.evaluation.population import Job, run_jobs
+from thalweg.executors.executor import Executor
 from thalweg.fields import dataclass
 from thalweg.model import Model
 from thalweg.state import Snapshot
@@ -62,14 +63,15 @@ class Trials:
         material: the rows.
         start: of parameters that do not begin with what their initialisers draw: values by path.
         threads: of all runs together.
+        executor: that runs the models.
         work: multiplications so far.
     """
 
     material: Material
     start: Mapping[str, np.ndarray]
     threads: int
+    executor: Executor
     work: float = 0.0
-    known: dict[tuple[int, int], Trial] = field(default_factory=dict)
 
     def cost(self, program: Program, share: float = 1.0) -> float:
         """What a run of the program costs, in multiplications."""
@@ -86,7 +88,10 @@ class Trials:
     def weights(self, program: Program) -> int:
         """How many numbers its parameters are."""
         if id(program.model) not in self._weights:
-            self._weights[id(program.model)] = program.count_weights(), program.model
+            try:
+                self._weights[id(program.model)] = program.count_weights(), program.model
+            except ThalwegError:  # which the run will say
+                return 0
         return self._weights[id(program.model)][0]
 
     _weights: dict[int, tuple[int, Any]] = field(default_factory=dict)
@@ -99,7 +104,6 @@ class Trials:
             task: asks the doctor, and tells him what the targets are.
         """
         made = [self._made(program, seed, share, task) for program, seed in wanted]
-        self.work += sum(self.cost(program, share) for program, _ in wanted)
         jobs = [one for one in made if isinstance(one, Job)]
         try:
             outcomes: list[Any] = list(run_jobs(jobs, None, self.threads, 0))
@@ -111,8 +115,16 @@ class Trials:
         trials = []
         for (program, seed), one in zip(wanted, made, strict=True):
             model, outcome = (None, one) if isinstance(one, ThalwegError) else next(ended)
+            self.work += self._spent(program, share, outcome)
             trials.append(self._judged(program, seed, model.model if isinstance(model, Job) else None, outcome))
         return trials
+
+    def _spent(self, program: Program, share: float, outcome: Any) -> float:
+        """What a run has cost that may have ended early."""
+        planned = self.cost(program, share)
+        if isinstance(outcome, ThalwegError):
+            return planned if isinstance(outcome, NonFiniteError) else 0.0
+        return planned * min(1.0, len(outcome.epoch) / max(round(program.epochs * share), 1))
 
     def _made(self, program: Program, seed: int, share: float, task: str | None) -> Job | ThalwegError:
         try:
@@ -122,6 +134,7 @@ class Trials:
 
     def _job(self, program: Program, seed: int, share: float, task: str | None) -> Job:
         model = program.make()
+        model.executor = self.executor
         model.runner.seed = seed
         model.build_for(self.material.sample)
         model.runner.give_values(seed)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from thalweg.diagnosis.treatment.patient import Group, Patient, prescribes
-from thalweg.diagnosis.treatment.program import Change, Program
+from thalweg.diagnosis.treatment.program import Change
 
 
 @prescribes("data_leakage")

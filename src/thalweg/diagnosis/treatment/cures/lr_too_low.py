@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from thalweg.diagnosis.treatment import edits
 from thalweg.diagnosis.treatment.patient import Group, Patient, prescribes
-from thalweg.diagnosis.treatment.program import Change, Program
 
 FACTORS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 

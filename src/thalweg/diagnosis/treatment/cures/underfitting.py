@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from thalweg.diagnosis.treatment import edits
 from thalweg.diagnosis.treatment.network import DROPPING, places
 from thalweg.diagnosis.treatment.patient import Group, Patient, prescribes
-from thalweg.diagnosis.treatment.program import Change, Program
+from thalweg.diagnosis.treatment.program import Change
 
 UNITS = 32
 """A hidden layer of fewer units may be what lets nothing through."""
@@ -23,8 +23,7 @@ def cures(patient: Patient) -> Iterator[Group]:
         if linear:
             words = "relu in the hidden layers: without an activation all of them are one linear layer"
             yield (Change(words, lambda p: edits.activated(p, "relu", ("linear",))),)
-        sizes = [place.size for place in program.hidden if place.size is not None]
-        if sizes and min(sizes) < UNITS:
+        if any(place.size is not None and place.size < UNITS for place in program.hidden):
             words = f"at least {UNITS} units in each hidden layer"
             yield (Change(words, lambda p: edits.resized(p, 1.0, least=UNITS)),)
         if not program.hidden:

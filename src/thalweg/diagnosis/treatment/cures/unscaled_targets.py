@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from thalweg.diagnosis.treatment import edits
 from thalweg.diagnosis.treatment.patient import Group, Patient, prescribes
-from thalweg.diagnosis.treatment.program import Change, Program
+from thalweg.diagnosis.treatment.program import Change
 
 
 @prescribes("unscaled_targets")

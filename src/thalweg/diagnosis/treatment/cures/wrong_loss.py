@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from thalweg.diagnosis.treatment import edits
 from thalweg.diagnosis.treatment.patient import Group, Patient, prescribes
-from thalweg.diagnosis.treatment.program import Change, Program
+from thalweg.diagnosis.treatment.program import Change, Edit, Program
+
+BINARY = "binary_crossentropy"
 
 
 @prescribes("wrong_loss")
@@ -25,12 +27,25 @@ def cures(patient: Patient) -> Iterator[Group]:
         return
     if material.classes <= 2 and not material.one_hot:
         words = "one sigmoid unit and binary crossentropy: targets are 0 and 1"
-        yield (Change(words, lambda p: edits.with_head(p, 1, "sigmoid").with_loss("binary_crossentropy")),)
+        yield at_rates(patient.program, words, lambda p: edits.with_head(p, 1, "sigmoid").with_loss(BINARY))
         return
     loss = "categorical_crossentropy" if material.one_hot else "sparse_categorical_crossentropy"
     classes = material.classes
     words = f"{classes} softmax units and {loss.replace('_', ' ')}: targets are {classes} classes"
-    yield (Change(words, lambda p: edits.with_head(p, classes, "softmax").with_loss(loss)),)
+    yield at_rates(patient.program, words, lambda p: edits.with_head(p, classes, "softmax").with_loss(loss))
+
+
+def at_rates(program: Program, words: str, edit: Edit) -> Group:
+    """The change, and the same at larger rates: what suited another loss need not suit this one."""
+    if program.optimizer in edits.ADAPTIVE or not program.has_rate:
+        return (Change(words, edit),)
+    rates = [float(f"{program.rate * factor:.2g}") for factor in (1.0, 4.0, 16.0)]
+
+    def change(rate: float) -> Change:
+        also = "" if rate == program.rate else f"; learning rate {rate:g}, because another loss has other gradients"
+        return Change(words + also, lambda p: edit(p).with_rate(rate))
+
+    return tuple(map(change, rates))
 
 
 def squared(program: Program) -> Program:
