@@ -8,16 +8,15 @@ from typing import Annotated, Any
 
 from thalweg.checks import Count, OneOf, check_fields
 from thalweg.data.source import Source
+from thalweg.doctor.facts.network import Network
 from thalweg.doctor.finding import Diagnosis
 from thalweg.doctor.watch import Watch
 from thalweg.errors import ThalwegError
 from thalweg.fields import dataclass
 from thalweg.layers.layer import Layer
-from thalweg.optimizers.optimizer import Optimizer
 from thalweg.state import State
-from thalweg.training.goals import Goals
 from thalweg.training.session import FitOptions
-from thalweg.training.step import Net
+from thalweg.training.trainer import Trainer
 
 
 class DiagnosisNotice(UserWarning):
@@ -29,21 +28,28 @@ class Case:
     """A training as the doctor gets to see it.
 
     Attributes:
-        goals, rule: None for a model that says itself what a step does.
-        layers: by path, in the order of the data's way.
-        state: of the model, as training left it.
+        trainer: of the model; without goals where that says itself what a step does.
+        layers: by path.
         rows, held_out: trained on and validated on.
     """
 
-    net: Net
-    goals: Goals | None
-    rule: Optimizer | None
+    trainer: Trainer
     layers: Mapping[str, Layer]
-    state: State
     options: FitOptions
     rows: Source
     held_out: Source | None = None
     class_weight: bool = False
+
+    @property
+    def state(self) -> State:
+        """Of the model, as training left it."""
+        return self.trainer.state
+
+    def network(self) -> Network:
+        """The layers and how they are connected."""
+        if self.trainer.goals is None:
+            return Network((), self.layers)
+        return Network(self.trainer.step(self.options.batch(self.rows), self.rows.weights).predictions, self.layers)
 
 
 @dataclass(frozen=True)

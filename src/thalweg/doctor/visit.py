@@ -6,13 +6,16 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from thalweg.data.source import Arrays
-from thalweg.doctor import rules
+import numpy as np
+
+from thalweg.data.source import Arrays, Rows, Source
+from thalweg.doctor import probes, rules
 from thalweg.doctor.doctor import Case, Doctor
 from thalweg.doctor.facts.head import head_of
 from thalweg.doctor.facts.inputs import inputs_of
 from thalweg.doctor.facts.neighbours import reference_of
 from thalweg.doctor.facts.repeats import repeats_of
+from thalweg.doctor.facts.rows import count, spread
 from thalweg.doctor.facts.start import layers_of, plan_of
 from thalweg.doctor.facts.targets import targets_of, task_of
 from thalweg.doctor.finding import Diagnosis
@@ -25,6 +28,12 @@ from thalweg.state.names import PARAMETERS
 FEWEST_STEPS = 10
 """Of a training whose outcome says anything."""
 
+MOST_ROWS = 1000
+"""That the trained network predicts, of training and validation each."""
+
+MOST_CONVERTED = 20_000
+"""Of data that are converted only when they are used."""
+
 
 def visit(
     doctor: Doctor,
@@ -34,8 +43,8 @@ def visit(
     error: ThalwegError | None = None,
 ) -> Diagnosis:
     """Judge a training; arguments as in ``Doctor.conclude``."""
-    train = case.rows.ready()
-    validation = None if case.held_out is None else case.held_out.ready()
+    train = rows_of(case.rows)
+    validation = None if case.held_out is None else rows_of(case.held_out)
     record = before(doctor, case, watch, train)
     record = dataclasses.replace(
         record,
@@ -47,7 +56,7 @@ def visit(
         stopped_by=watch.stopped_by,
         measured=tuple(watch.measured),
     )
-    if case.goals is not None and record.task is not None and watch.steps >= FEWEST_STEPS:
+    if record.task is not None and (watch.steps >= FEWEST_STEPS or record.broken is not None):
         record = after(record, case, watch, train, validation)
     return dataclasses.replace(rules.judge(record), record=record)
 
@@ -56,41 +65,44 @@ def look(doctor: Doctor, case: Case) -> Diagnosis:
     """Judge a model as it is; see ``Doctor.look``."""
     watch = doctor.watch(case.state)
     watch.on_train_begin()
-    train = case.rows.ready()
+    train = rows_of(case.rows)
     record = before(doctor, case, watch, train)
-    if case.goals is not None and record.task is not None:
-        record = after(record, case, watch, train, None if case.held_out is None else case.held_out.ready())
+    if record.task is not None:
+        record = after(record, case, watch, train, None if case.held_out is None else rows_of(case.held_out))
     return dataclasses.replace(rules.judge(record), record=record)
 
 
 def before(doctor: Doctor, case: Case, watch: Watch, train: Arrays) -> Record:
     """What can be known before the first step."""
-    plan = plan_of(case.rule, case.options, case.rows, case.layers, case.class_weight)
-    if case.goals is None:
+    network, goals = case.network(), case.trainer.goals
+    plan = plan_of(case.trainer.optimizer, case.options, case.rows.count, network, case.class_weight)
+    if goals is None:
         return Record(None, plan)
-    targets = targets_of(train, case.goals)
-    task: Any = doctor.task or task_of(case.goals, targets)
+    targets = targets_of(train, goals)
+    task: Any = doctor.task or task_of(goals, targets, train)
     return Record(
         task,
         plan,
-        inputs=inputs_of(train, case.layers),
+        inputs=inputs_of(train, network, finite=True),
         targets=targets,
-        head=head_of(case.goals, case.layers, targets, task),
-        layers=layers_of(case.layers, watch.moments[0].parameters) if watch.moments else (),
+        head=head_of(goals, network, targets, task),
+        layers=layers_of(network, watch.moments[0].parameters) if watch.moments else (),
     )
 
 
 def after(record: Record, case: Case, watch: Watch, train: Arrays, validation: Arrays | None) -> Record:
     """What the trained network does; where it does not clearly do well, all that may explain it."""
-    assert case.goals is not None, "asked of a model with goals"
-    prober = Prober(case.net, case.goals, record.task, train)
+    goals, whole = case.trainer.goals, record.broken is None
+    assert goals is not None, "a task comes with goals"
+    seen, held_out = few(train), None if validation is None else few(validation)
+    prober = Prober(case.trainer.net, goals, record.task, few(train, probes.MOST_ROWS))
     now = case.state.snapshot(case.state.names(PARAMETERS))
     first = watch.moments[0]
     record = dataclasses.replace(
         record,
         initial_loss=prober.probe(first, first).loss,
-        train=prober.outcome(now, train),
-        validation=None if validation is None else prober.outcome(now, validation),
+        train=prober.outcome(now, seen) if whole else None,
+        validation=prober.outcome(now, held_out) if whole and held_out is not None else None,
     )
     wanted = rules.needs_more(record)
     parts: dict[str, Any] = {}
@@ -100,9 +112,21 @@ def after(record: Record, case: Case, watch: Watch, train: Arrays, validation: A
         parts["repeats"] = repeats_of(train, validation)
     if "probes" in wanted:
         parts["probes"] = tuple(prober.probe(moment, first) for moment in watch.moments)
-    if "best" in wanted and validation is not None and watch.best is not None:
-        parts["best"] = prober.outcome(watch.best.parameters, validation)
+    if "best" in wanted and held_out is not None and watch.best is not None:
+        parts["best"] = prober.outcome(watch.best.parameters, held_out, confident=True)
     return dataclasses.replace(record, **parts)
+
+
+def rows_of(source: Source) -> Arrays:
+    """The arrays as the graph takes them: all rows, of what is converted when it is used some, of a stream the first."""
+    if isinstance(source, Rows) and source.ready().keys() != set(source.labels):
+        return source.take(spread(source.count, MOST_CONVERTED)).arrays
+    return source.ready()
+
+
+def few(arrays: Arrays, most: int = MOST_ROWS) -> Arrays:
+    """So many rows at most, from the first to the last at equal distances: rows may stand in an order."""
+    return {label: np.ascontiguousarray(array[spread(count(arrays), most)]) for label, array in arrays.items()}
 
 
 def _broken(watch: Watch, error: ThalwegError | None) -> Broken | None:

@@ -48,18 +48,8 @@ def doctor_of(diagnose: bool | Doctor) -> Doctor | None:
 def case_of(model: Model, rows: Source, held_out: Source | None, options: FitOptions, class_weight: Any) -> Case:
     """A training of this model as the doctor gets to see it."""
     runner = model.runner
-    trainer = runner.trainer("fit", rows)
-    return Case(
-        trainer.net,
-        trainer.goals,
-        None if trainer.goals is None else trainer.optimizer,
-        runner.structure.layers_by_path(),
-        runner.state,
-        options,
-        rows,
-        held_out,
-        class_weight is not None,
-    )
+    layers = runner.structure.layers_by_path()
+    return Case(runner.trainer("fit", rows), layers, options, rows, held_out, class_weight is not None)
 
 
 @contextlib.contextmanager
