@@ -81,6 +81,34 @@ class TestWhatComesBack:
             assert plot() is not None
 
 
+class TestItsRun:
+    """search(run=...): what is tried is recorded, and the best model kept."""
+
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("THALWEG_RUNS", str(tmp_path))
+
+    def test_trials_are_recorded_as_they_end_and_the_model_is_kept(self):
+        found = quick(trials=3, pruner=None, run="rates")
+        (run,) = thalweg.runs.find()
+        assert (run.name, run.kind, run.status, run.parts) == ("rates", "search", "finished", [])
+        assert run.trials == list(found.trials)
+        assert run.results == {"best_val_loss": found.best.value, "best_trial": found.best.number, "trials": 3}
+        assert run.settings["best.rate"] == found.values["rate"]
+        assert (run.settings["metric"], run.settings["mode"], run.settings["sampler"]) == ("val_loss", "min", "tpe")
+        kept = thalweg.runs.load_model_of(run.number)
+        assert np.array_equal(kept.predict(X, verbose=0), found.model.predict(X, verbose=0))
+
+    def test_a_failure_is_recorded_and_the_last_training_is_a_part_of_the_run(self):
+        with pytest.raises(ArgumentError):
+            quick({"rate": [-1.0]}, trials=2, run="bad")
+        with thalweg.runs.start("folds") as owner:
+            quick(cv=2, trials=1, epochs=1, run=owner)
+        folds, bad = thalweg.runs.find()
+        assert (bad.status, [trial.ended[:6] for trial in bad.trials]) == ("failed", ["failed"] * 2)
+        assert (folds.parts, len(folds.trials)) == ([0], 1)
+
+
 class TestWhatIsTried:
     def test_a_grid_is_tried_whole_and_each_place_once(self):
         found = quick({"units": [2, 4], "batch_size": [32, 64]}, sampler="grid", trials=None, epochs=1, pruner=None)

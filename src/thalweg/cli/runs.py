@@ -16,7 +16,7 @@ from thalweg import plotting
 from thalweg.cli.codes import FAILED
 from thalweg.cli.options import Json
 from thalweg.cli.reporting import Teller, reports_errors
-from thalweg.record import finding
+from thalweg.record import finding, trials
 from thalweg.record.comparing import Comparison, told
 from thalweg.record.curves import chart, draw
 from thalweg.record.reading import Record
@@ -160,7 +160,14 @@ def show(
     if json:
         parts = {part: record.history(part) for part in record.parts}
         histories = {str(part): {"epoch": found.epoch, **found.history} for part, found in parts.items()}
-        values = {**record.to_dict(), "settings": record.settings, "history": histories, "events": record.events()}
+        tried = {"trials": [vars(trial) for trial in record.trials]} if record.trials else {}
+        values = {
+            **record.to_dict(),
+            **tried,
+            "settings": record.settings,
+            "history": histories,
+            "events": record.events(),
+        }
         Teller(as_json=True).result("", _plain(values))
         return
     if csv:
@@ -168,6 +175,9 @@ def show(
         return
     for line in _about(record):
         typer.echo(line)
+    if record.trials:
+        typer.echo()
+        _tried(record).show()
     for name, curves in _curves([record], metric).items():
         typer.echo("\n" + chart(curves, name, plain=not _draws_lines()))
     if png is not None:
@@ -200,6 +210,13 @@ def _about(record: Record) -> list[str]:
             said = event["told"].get("message") or f"from epoch {event['epoch'] + 1}"
             lines.append(f"  {event['kind']}: {said}")
     return lines
+
+
+def _tried(record: Record) -> Table:
+    """The trials of a search, the best first."""
+    told = record.settings
+    took = f"{duration(sum(trial.seconds for trial in record.trials))} of training"
+    return trials.table(record.trials, told.get("metric", "value"), told.get("mode") == "max", took)
 
 
 def _by_epoch(record: Record) -> list[list[str]]:
@@ -284,11 +301,12 @@ def rerun(
     The data are compared with those of the run first. The exit status is 1 if other bits came.
     """
     record = finding.load(Store(store), run)
-    if record.kind == "train":
-        from thalweg.cli import train  # the rest of these commands trains nothing
+    if record.kind in ("train", "tune"):
+        from thalweg.cli import train, tune  # the rest of these commands trains nothing
         from thalweg.runs import Again
 
-        answers = [Again(record, *train.again(record, output or Path(f"rerun-{run}.thalweg")))]
+        once_more = train.again if record.kind == "train" else tune.again
+        answers = [Again(record, *once_more(record, output or Path(f"rerun-{run}.thalweg")))]
     else:
         from thalweg.cli import scripts
 

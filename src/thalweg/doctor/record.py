@@ -82,11 +82,13 @@ class Reference:
         chance: score of the best constant: share of the largest class, 0 for R2.
         neighbours: score of the 5 nearest neighbours, the row itself left out.
         disagreement: share of rows whose class is not that of most of their neighbours; None for numbers.
+        balanced: mean of the classes' recalls by the neighbours; None for numbers.
     """
 
     chance: float
     neighbours: float
     disagreement: float | None = None
+    balanced: float | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class LayerInfo:
     Attributes:
         kind: name of the class.
         activation: by name; "linear" for none.
-        fan_in: of the kernel; None without one.
+        fan_in, fan_out: of the kernel; None without one.
         gain, least_gain: kernel deviation * sqrt(fan_in) before training; the smallest of the columns'.
         bias: mean of the bias before training.
         equal_columns: whether all units begin the same.
@@ -130,6 +132,7 @@ class LayerInfo:
     kind: str
     activation: str = "linear"
     fan_in: int | None = None
+    fan_out: int | None = None
     parameters: int = 0
     gain: float | None = None
     bias: float | None = None
@@ -169,7 +172,10 @@ class Probe:
     Attributes:
         step, epoch: how many are done of this training.
         loss: on these rows.
-        layers: layer -> statistic (see ``statistics``) -> number.
+        layers: layer -> statistic -> number. Of what it gives: ``deviation``, ``pre_deviation`` (before its
+            activation), ``zeros``, ``dead`` (units that are 0 for all rows), ``saturated`` (share near the ends of a
+            sigmoid or tanh). Of its weights: ``gain`` (kernel deviation * sqrt(fan_in)), ``kernel_gradient`` and
+            ``gradient_norm`` (norms, of the kernel's and of all), ``zero_gradients``.
         moved: layer -> norm of its kernel's way from the beginning / norm of the kernel at the beginning.
     """
 
