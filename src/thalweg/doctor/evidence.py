@@ -32,7 +32,8 @@ def balanced(record: Record) -> bool:
 
 def score(record: Record, outcome: Outcome) -> float:
     """What is compared with the levels: accuracy, R2, or the mean of recalls."""
-    return fmean(outcome.recalls) if balanced(record) and outcome.recalls else outcome.score
+    recalls = [recall for recall in outcome.recalls if math.isfinite(recall)]
+    return fmean(recalls) if balanced(record) and recalls else outcome.score
 
 
 def chance(record: Record) -> float:

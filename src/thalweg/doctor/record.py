@@ -122,7 +122,7 @@ class LayerInfo:
         kind: name of the class.
         activation: by name; "linear" for none.
         fan_in, fan_out: of the kernel; None without one.
-        gain, least_gain: kernel deviation * sqrt(fan_in) before training; the smallest of the columns'.
+        gain: kernel deviation * sqrt(fan_in) before training.
         bias: mean of the bias before training.
         equal_columns: whether all units begin the same.
         residual: whether what it gives is added to what went around it.

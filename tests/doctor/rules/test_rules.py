@@ -21,7 +21,7 @@ from tests.doctor.rules.records import (
 )
 
 from thalweg.doctor.finding import LABELS, Finding
-from thalweg.doctor.record import Broken, Record
+from thalweg.doctor.record import Broken, Record, Reference
 from thalweg.doctor.rules import HIDES, ORDER, judge, needs_more, rules
 
 BROKEN = Broken(4, "b", "the loss became NaN")
@@ -304,7 +304,11 @@ def test_an_overflow_lies_under_its_cause() -> None:
 
 def test_dear_parts_are_asked_for_only_where_it_does_not_clearly_work() -> None:
     bare = dataclasses.replace(HEALTHY, reference=None, probes=(), repeats=None, best=None)
-    assert needs_more(bare) == frozenset()
-    assert needs_more(changed(bare, validation=outcome(0.8))) == {"reference", "probes", "repeats", "best"}
-    assert needs_more(changed(bare, train=outcome(0.98, recalls=(0.99,) * 9 + (0.3,)))) >= {"reference"}
+    assert needs_more(bare) == {"repeats"}
+    assert needs_more(changed(bare, train=outcome(0.98, recalls=(0.99,) * 9 + (0.3,)))) == {"repeats", "reference"}
     assert needs_more(changed(bare, broken=BROKEN)) == {"probes"}
+    worse = changed(bare, validation=outcome(0.8), repeats=HEALTHY.repeats)
+    assert needs_more(worse) == {"reference"}
+    assert needs_more(changed(worse, reference=Reference(0.1, 0.8, 0.15))) == frozenset()
+    assert needs_more(changed(worse, reference=Reference(0.1, 0.95, 0.05))) == {"probes", "best"}
+    assert needs_more(changed(worse, reference=Reference(0.1, 0.7, 0.3))) == {"best"}

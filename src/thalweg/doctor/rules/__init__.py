@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 
-from thalweg.doctor.evidence import fails, losses, rises, short
+from thalweg.doctor.evidence import fails, short
 from thalweg.doctor.finding import LABELS, Diagnosis, Finding
-from thalweg.doctor.record import Outcome, Record
+from thalweg.doctor.record import Record
 from thalweg.doctor.rule import Rule, registered
 
 __all__ = ["judge", "needs_more", "rules"]
@@ -139,30 +139,31 @@ def follows(root: Finding, finding: Finding) -> bool:
 
 
 def needs_more(record: Record) -> frozenset[str]:
-    """The dear parts of a record that are worth measuring, from its cheap ones; none where it clearly works.
+    """The dear parts that are worth measuring next, by what is known already; ask again when they are there.
 
-    It works if it reaches four fifths of the way from chance to a perfect score on its training and its validation
-    rows, calmly: whatever neighbours reach, no rule would then say that it fails.
+    It works if it comes near enough to a perfect score on its training and its validation rows: whatever neighbours
+    reach, no rule would then say that it fails. If it does not, what they reach is asked next, and only if it stays
+    below that, what happened in the layers. Copies are looked for in any case: they make a score look good.
     """
-    dear = {name for name in ("reference", "probes", "repeats", "best") if getattr(record, name) in (None, ())}
+    lacking = {name for name in ("reference", "probes", "repeats", "best") if getattr(record, name) in (None, ())}
+    if record.validation is None:
+        lacking -= {"repeats", "best"}
     if record.broken is not None:
-        return frozenset(dear & {"probes"})
-    if record.task is None or record.train is None:
-        return frozenset(dear & {"probes", "reference"}) if not fallen(record) else frozenset()
+        return frozenset(lacking & {"probes"})
+    wanted = {"repeats"}
+    if record.task is not None and record.train is not None and not perfect(record):
+        wanted |= {"reference"}
+        if record.reference is not None:
+            wanted |= {"probes", "best"} if short(record) else set()
+            wanted |= {"best"} if (record.reference.disagreement or 0.0) > 0.2 else set()
+    return frozenset(lacking & wanted)
+
+
+def perfect(record: Record) -> bool:
+    """Whether nothing is left to be wished for: also not of the rarest class."""
     shares = record.targets.shares if record.targets is not None else ()
     chance = max(shares, default=0.5) if record.task != "regression" else 0.0
     outcomes = [outcome for outcome in (record.train, record.validation) if outcome is not None]
-    if all(well(outcome, chance) for outcome in outcomes) and rises(record)[0] < 0.25:
-        return frozenset()
-    return frozenset(dear)
-
-
-def well(outcome: Outcome, chance: float) -> bool:
-    """Whether nothing is left to be wished for: also not of its rarest class."""
-    return outcome.score >= chance + 0.92 * (1 - chance) and min(outcome.recalls, default=1.0) >= 0.65
-
-
-def fallen(record: Record) -> bool:
-    """Whether the loss is less than half of what it was."""
-    curve = losses(record)
-    return record.initial_loss is not None and bool(curve) and curve[-1] < 0.5 * record.initial_loss
+    return all(
+        o.score >= chance + 0.92 * (1 - chance) and not any(recall < 0.65 for recall in o.recalls) for o in outcomes
+    )

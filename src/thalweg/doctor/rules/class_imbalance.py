@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import fmean
 
 from thalweg.doctor.evidence import fails
@@ -45,5 +46,10 @@ def class_imbalance(record: Record) -> Finding | None:
 def both(train: Outcome | None, validation: Outcome | None, classes: int) -> tuple[float, ...]:
     """The recalls on both kinds of rows together: of a rare class each alone has few."""
     known = [o for o in (train, validation) if o is not None and len(o.recalls) == classes]
-    rows = sum(o.rows for o in known)
-    return tuple(sum(o.recalls[i] * o.rows for o in known) / rows for i in range(classes)) if rows else ()
+    return tuple(together([(o.recalls[i], o.rows) for o in known]) for i in range(classes)) if known else ()
+
+
+def together(recalls: list[tuple[float, int]]) -> float:
+    """The mean by rows; of kinds of rows that have some of the class, 1 where none has."""
+    there = [(recall, rows) for recall, rows in recalls if math.isfinite(recall)]
+    return sum(recall * rows for recall, rows in there) / sum(rows for _, rows in there) if there else 1.0
