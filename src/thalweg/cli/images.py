@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import callbacks, evaluation
+from thalweg import callbacks, config, evaluation
 from thalweg.cli import kept, networks, recorded, saving
 from thalweg.cli.data import Images, Part, Pile
 from thalweg.cli.kept import Kept
@@ -17,7 +17,7 @@ from thalweg.cli.options import Common
 from thalweg.cli.reporting import Teller
 from thalweg.data import image_files, pictures
 from thalweg.data.tables.writing import write_table
-from thalweg.errors import DataError, listed
+from thalweg.errors import ArgumentError, DataError, listed
 from thalweg.evaluation import Judgement
 from thalweg.fields import dataclass
 from thalweg.model import Model
@@ -37,6 +37,7 @@ class Options:
     optimizer: str | None = None
     learning_rate: float | None = None
     batch_size: int | None = None
+    treat: bool | None = None
 
 
 def train(
@@ -67,17 +68,21 @@ def train(
     )
     net.class_names = data.class_names
     networks.choose_executor(net, common.executor)
-    limit = [] if common.time_limit is None else [callbacks.TerminateAfter(common.time_limit)]
-    kept_by = [] if common.backup is None else [common.backup]
-    history = net.fit(
-        *data.train,
-        batch_size=options.batch_size or 128,
-        epochs=EPOCHS if common.epochs is None else common.epochs,
-        callbacks=[*limit, *kept_by],
-        threads=common.threads,
-        verbose=teller.verbose,
-        run=run,
-    )
+    how: dict[str, Any] = {
+        "batch_size": options.batch_size or 128,
+        "epochs": EPOCHS if common.epochs is None else common.epochs,
+        "threads": common.threads,
+        "verbose": teller.verbose,
+    }
+    further: dict[str, Any] = {}
+    if options.treat:
+        net, told = _treated(net, data, common, how, teller)
+        further, stopped = {"treatment": told}, False
+    else:
+        limit = [] if common.time_limit is None else [callbacks.TerminateAfter(common.time_limit)]
+        kept_by = [] if common.backup is None else [common.backup]
+        history = net.fit(*data.train, **how, callbacks=[*limit, *kept_by], run=run)
+        further, stopped = {"epochs": len(history.epoch)}, history.stopped_by == "user"
     saving.save(net, common.output)
     kept.keep(common.output, data)
     if common.report is not None:
@@ -87,9 +92,28 @@ def train(
     recorded.keep(run, common.output, results, teller)
     teller.result(
         f"Test accuracy {results['accuracy']:.4f}, loss {results['loss']:.4f}; saved to {common.output}",
-        {"model": str(common.output), "test": results, "rows": len(data.test[0]), "epochs": len(history.epoch)},
+        {"model": str(common.output), "test": results, "rows": len(data.test[0]), **further},
     )
-    return history.stopped_by != "user"
+    return not stopped
+
+
+def _treated(
+    net: Model, data: Images, common: Common, how: dict[str, Any], teller: Teller
+) -> tuple[Model, dict[str, Any]]:
+    """The network that a treatment gives, and what there is to tell of it. Raises ArgumentError for what it cannot."""
+    from thalweg.diagnosis import treat  # only where it is asked for
+
+    for name, given in (("--time-limit", common.time_limit), ("--checkpoint-every", common.backup)):
+        if given is not None:
+            raise ArgumentError(
+                f"{name} is for one training, and --treat trains many times",
+                expected="--treat with --epochs, which says how long one training is",
+                got=f"--treat and {name}",
+                fix="leave one of them out",
+            )
+    treatment = treat(net, *data.train, task="multiclass", seed=config.root_seed() or 0, **how)
+    teller.say(str(treatment))
+    return treatment.model, treatment.to_dict()
 
 
 def scores(net: Model, part: Part) -> dict[str, Any]:

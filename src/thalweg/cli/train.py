@@ -165,6 +165,10 @@ def train(
     batch_size: Annotated[
         int | None, typer.Option(help="Samples per step.", show_default="128", rich_help_panel=IMAGES)
     ] = None,
+    treat: Annotated[
+        bool,
+        typer.Option("--treat", help="Cure what the doctor finds, and prove each cure.", rich_help_panel=IMAGES),
+    ] = False,
 ) -> None:
     """Train a network on DATA, say how good it is on what it has not seen, and save it.
 
@@ -197,7 +201,7 @@ def _train(given: Mapping[str, Any], teller: Teller, before: Record | None = Non
     loaded = kinds.load(data, size, teller.progress("Reading pictures"), given["target"], given["query"])
     from thalweg.cli import images, tables
 
-    of_images = images.Options(**{field.name: given[field.name] for field in fields(images.Options)})
+    of_images = images.Options(**{field.name: given.get(field.name) for field in fields(images.Options)})
     of_tables = tables.Options(**{field.name: given[field.name] or None for field in fields(tables.Options)})
     kept = backup(output, every, given.get("resume"))
     common = Common(output, given["epochs"], limit, given["threads"], given["executor"], report, kept)
