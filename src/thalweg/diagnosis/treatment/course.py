@@ -368,14 +368,16 @@ def _finished(course: Course, standing: Program, came: Trial, model: Model, bega
         own = course.trials.run([(standing.with_rows_again(), seed) for seed in ran])
     best = max(own, key=lambda trial: trial.judgement)
     given = _as_it_came(model, course.trials.material, original)
-    delivered, cures = best.model, course.cures
     others = [trial for trial in course.runs.values() if trial.program is original]
-    candidates = [(trial.judgement, trial.model) for trial in others] + ([] if given is None else [(given, model)])
-    top = max(candidates, key=lambda pair: pair[0])
-    if best.judgement < top[0]:
-        delivered = copy.deepcopy(top[1])
-        if top[1] is model:
-            notes.append("The model as it came is better than every one that was trained here, and is given back.")
+    for trial in others:
+        best = trial if best.judgement < trial.judgement else best
+    delivered = best.model
+    if delivered is None:
+        delivered = model
+        notes.append("No training came to its end: the model is given back as it came.")
+    elif given is not None and best.judgement < given:
+        delivered = copy.deepcopy(model)
+        notes.append("The model as it came is better than every one that was trained here, and is given back.")
     delivered.class_names = model.class_names
     diagnosis = came.diagnosis
     if not diagnosis.findings:
@@ -388,7 +390,7 @@ def _finished(course: Course, standing: Program, came: Trial, model: Model, bega
         model=delivered,
         diagnosis=diagnosis,
         left=course.first(standing).diagnosis,
-        applied=tuple(cure.change.words for cure in cures),
+        applied=tuple(cure.change.words for cure in course.cures),
         diff=code.difference(original, standing),
         code=code.code(standing),
         tried=tuple(course.tried),

@@ -28,7 +28,7 @@ def cures(patient: Patient) -> Iterator[Group]:
         yield (Change("initial weights of the size that each activation wants", edits.initialised),)
     if edits.smooth(program):
         words = "relu with he_normal: a bounded activation passes on a quarter of the gradient or less"
-        own = (Change(words, rectified),)
+        own: Group = (Change(words, rectified),)
         if program.optimizer not in edits.ADAPTIVE and program.rate > HOT:
             also = f"{words}; learning rate {HOT:g}, because rectifiers hand on more"
             own = (*own, Change(also, lambda p: rectified(p).with_rate(HOT)))
