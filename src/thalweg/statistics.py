@@ -43,10 +43,7 @@ FIRES = (activations.relu, activations.relu6)
 """Functions that are 0 where a unit is silent, and pass no gradient there."""
 
 ENDS = (
-    *(
-        (function, (0.0, 1.0))
-        for function in (activations.sigmoid, activations.hard_sigmoid, activations.sparse_sigmoid)
-    ),
+    *((function, (0.0, 1.0)) for function in (activations.sigmoid, activations.hard_sigmoid, activations.sparse_sigmoid)),
     *((function, (-1.0, 1.0)) for function in (activations.tanh, activations.hard_tanh, activations.softsign)),
 )
 """Of functions that saturate: between what they give."""
