@@ -6,16 +6,15 @@ import copy
 import dataclasses
 import inspect
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Annotated, Any
-
-import numpy as np
 
 from thalweg import cores
 from thalweg.checks import Count, In, checked
 from thalweg.diagnosis.treatment import code
 from thalweg.diagnosis.treatment import network as networks
+from thalweg.diagnosis.treatment.comparing import LEAST_FALL, LEAST_GAIN, NO_LOSS, compared, mean, smoothed
 from thalweg.diagnosis.treatment.judging import Judgement, judged
 from thalweg.diagnosis.treatment.material import Material, material, task_of
 from thalweg.diagnosis.treatment.outcome import Treatment, Tried
@@ -31,23 +30,11 @@ from thalweg.model import Model
 SEEDS = 3
 """Runs of each program that are compared."""
 
-LEAST_GAIN = 0.02
-"""What a cure has to gain in the score."""
-
-LEAST_FALL = 0.05
-"""What a cure of learning by heart has to take off the validation loss, if the score stays."""
-
-NO_LOSS = 0.005
-"""What may be lost by leaving a cure out that is not needed."""
-
 LEAST_BUDGET = 2e10
 """Multiplications that a treatment may always spend: some ten seconds of one core."""
 
 LADDER = 4
 """Candidates from which on they are taken for steps of one scale, each like its neighbours."""
-
-LOWEST = -1.0
-"""A score below is as bad."""
 
 BY_LOSS = ("overfitting", "model_too_complex", "noisy_labels")
 """What shows in the validation loss first."""
@@ -55,8 +42,30 @@ BY_LOSS = ("overfitting", "model_too_complex", "noisy_labels")
 NEEDED = ("data_leakage", "nan_inf")
 """Cures that are right whatever the score says, and stay."""
 
+RELATED = {
+    "plateau": ("vanishing_gradients", "lr_too_low", "bad_init"),
+    "underfitting": ("lr_too_low", "undertrained", "vanishing_gradients"),
+    "vanishing_gradients": ("plateau", "lr_too_low"),
+    "lr_too_low": ("undertrained", "vanishing_gradients"),
+    "undertrained": ("lr_too_low",),
+    "batch_too_large": ("undertrained", "lr_too_low"),
+    "batch_too_small": ("lr_too_high",),
+    "dying_relu": ("lr_too_high",),
+    "saturated_activations": ("lr_too_high",),
+    "exploding_gradients": ("lr_too_high",),
+    "lr_too_high": ("exploding_gradients",),
+    "nan_inf": ("lr_too_high", "exploding_gradients"),
+    "overfitting": ("model_too_complex",),
+    "model_too_complex": ("overfitting",),
+    "noisy_labels": ("overfitting",),
+}
+"""Diseases whose signs are much the same: where the cures of one do not help, the others' are tried."""
+
 MOST_ROUNDS = 12
 """Findings that are treated one after the other."""
+
+MOST_OTHERS = 3
+"""Findings that are treated together with another one."""
 
 OF_FIT = tuple(name for name in inspect.signature(Model.fit).parameters if name not in ("self", "x", "y"))
 REFUSED = ("run", "diagnose", "initial_epoch", "steps_per_epoch", "validation_steps")
@@ -102,6 +111,10 @@ class Course:
         self.run([program], wanted)
         return [self.runs[id(program), seed] for seed in wanted]
 
+    def _known(self, program: Program) -> Program:
+        """The program that has been run and is like this one; this one if there is none."""
+        return next((trial.program for trial in self.runs.values() if trial.program.is_like(program)), program)
+
     def first(self, program: Program) -> Trial:
         """The run from the first seed."""
         return self.of(program, self.seeds[:1])[0]
@@ -113,93 +126,120 @@ class Course:
     def treated(self) -> Program:
         """The program with all that helped: finding after finding, roots first, each run examined anew."""
         standing = self.original
+        if not self.findings(standing):
+            return standing
+        self.of(standing, self.affordable(standing))
         for _ in range(MOST_ROUNDS):
-            settled = {cure.code for cure in self.cures}
-            for finding in self._open_findings(standing, settled):
-                better = self._cured(standing, finding)
-                if better is not None:
-                    standing = better
-                    break
-            else:
-                better = self._together(standing)
-                if better is None:
-                    break
-                standing = better
+            better = next(filter(None, (self._cured(standing, one) for one in self.open_findings(standing))), None)
+            if better is None:
+                break
+            standing = better
         return standing
 
-    def _together(self, standing: Program) -> Program | None:
-        """The program with a change against each certain finding; None if that does not help either.
+    def affordable(self, program: Program) -> tuple[int, ...]:
+        """As many of the seeds as leave something for a change to be tried."""
+        left = self.most - self.trials.work
+        return self.seeds[: max(1, min(len(self.seeds), int(left / (2 * self.trials.cost(program)))))]
 
-        Where two faults each keep a network from learning, curing one shows nothing.
+    def findings(self, program: Program) -> list[Finding]:
+        """What the doctor finds in the runs of a program, in the order of treating: of the worst run first, certain
+        ones before suspicions, roots before what follows from them.
         """
-        roots = [finding for finding in self.first(standing).diagnosis if finding.certainty == "diagnosed"]
-        if len(roots) < 2 or (id(standing), "together") in self._failed:
-            return None
-        self._failed.add((id(standing), "together"))
-        program, cures = standing, []
-        for finding in roots:
-            groups = groups_for(self._patient(program, finding))
-            chosen = self._best_of(program, groups[0]) if groups else None
-            if chosen is not None:
-                cures.append(Cure(finding.code, chosen[0]))
-                program = chosen[1]
-        words = Change("; and ".join(cure.change.words for cure in cures), lambda p: p)
-        if len(cures) < 2 or not self._helps(standing, program, roots[0], words):
-            return None
-        self.cures += cures
-        return program
-
-    def _patient(self, program: Program, finding: Finding) -> Patient:
-        said = [trial.diagnosis for (number, _), trial in self.runs.items() if number == id(program)]
-        found = tuple(one.code for roots in said for root in roots for one in (root, *root.consequences))
-        return Patient(program, finding, self.trials.material, self.trials.steps(program), found)
-
-    def _open_findings(self, standing: Program, settled: set[str]) -> list[Finding]:
-        """In the order of treating: certain ones, what follows from them, suspicions; what was cured once is last."""
-        said = self.first(standing).diagnosis
+        self.first(program)
+        own = [self.runs[id(program), seed] for seed in self.seeds if (id(program), seed) in self.runs]
         found: dict[str, Finding] = {}
         for certain in ("diagnosed", "suspected"):
-            roots = [finding for finding in said if finding.certainty == certain]
-            for finding in [*roots, *(c for root in roots for c in root.consequences)]:
-                found.setdefault(finding.code, finding)
-        fresh = [f for f in found.values() if (id(standing), f.code) not in self._failed]
-        return sorted(fresh, key=lambda finding: finding.code in settled)
+            for trial in sorted(own, key=lambda trial: trial.judgement):
+                roots = [finding for finding in trial.diagnosis if finding.certainty == certain]
+                for finding in [*roots, *(c for root in roots for c in root.consequences)]:
+                    found.setdefault(finding.code, finding)
+        return list(found.values())
+
+    def open_findings(self, standing: Program) -> Iterator[Finding]:
+        """Those that have not been treated in vain; what was cured once is last."""
+        settled = {cure.code for cure in self.cures}
+        for finding in sorted(self.findings(standing), key=lambda finding: finding.code in settled):
+            if (id(standing), finding.code) not in self._failed:
+                yield finding
 
     _failed: set[tuple[int, str]] = field(default_factory=set)
 
+    def _patient(self, program: Program, finding: Finding) -> Patient:
+        found = tuple(one.code for one in self.findings(program))
+        return Patient(program, finding, self.trials.material, self.trials.steps(program), found)
+
     def _cured(self, standing: Program, finding: Finding) -> Program | None:
-        """The program with the best change against a finding; None if none helped."""
+        """The program with the best changes against a finding; None if none helped."""
+        best = self._best_cure(standing, self._groups(standing, finding), finding)
+        cures = [] if best is None else [Cure(finding.code, best[1])]
+        if best is None:
+            best, cures = self._with_another(standing, finding)
+        if best is None:
+            self._failed.add((id(standing), finding.code))
+            return None
+        self.cures += cures
+        return best[0]
+
+    def _groups(self, standing: Program, finding: Finding) -> Iterator[Group]:
+        """What is prescribed against the finding, and then against what is easily taken for it."""
+        for disease in (finding.code, *RELATED.get(finding.code, ())):
+            yield from groups_for(self._patient(standing, dataclasses.replace(finding, code=disease)))
+
+    def _best_cure(
+        self, standing: Program, groups: Iterable[Group], finding: Finding, against: Program | None = None
+    ) -> tuple[Program, Change] | None:
+        """The best of the changes that help; no further ones are tried when the finding is gone.
+
+        Arguments:
+            against: the program that it has to be better than; ``standing`` unless given.
+        """
         best: tuple[Judgement, Program, Change] | None = None
-        for group in groups_for(self._patient(standing, finding)):
+        for group in groups:
             chosen = self._best_of(standing, group)
             if chosen is None:
                 continue
             change, program = chosen
-            if not self._helps(standing, program, finding, change):
+            if not self._helps(standing if against is None else against, program, finding, change):
                 continue
-            own = self._mean(program)
+            own = self.mean(program)
             if best is None or best[0] < own:
                 best = own, program, change
             if finding.code not in self._codes(program):
                 break
-        if best is None:
-            self._failed.add((id(standing), finding.code))
-            return None
-        self.cures.append(Cure(finding.code, best[2]))
-        return best[1]
+        return None if best is None else best[1:]
+
+    def _with_another(self, standing: Program, finding: Finding) -> tuple[tuple[Program, Change] | None, list[Cure]]:
+        """The change together with one against what the doctor finds, or may find, when it is made.
+
+        Where two faults each keep a network from learning, curing one shows nothing.
+        """
+        groups = groups_for(self._patient(standing, finding))
+        if finding.certainty != "diagnosed" or not groups:
+            return None, []
+        chosen = self._best_of(standing, groups[0])
+        if chosen is None or not self.can_pay(chosen[1]):
+            return None, []
+        first, program = chosen
+        others = [one for one in self.findings(program) if one.code != finding.code]
+        known = {one.code for one in others}
+        others += [one for one in self.findings(standing) if one.code not in {*known, finding.code}]
+        for other in others[:MOST_OTHERS]:
+            groups = groups_for(self._patient(program, other))
+            best = self._best_cure(program, groups[:2], other, against=standing)
+            if best is not None:
+                return best, [Cure(finding.code, first), Cure(other.code, best[1])]
+        return None, []
 
     def _codes(self, program: Program) -> set[str]:
-        said = self.first(program).diagnosis
-        return {one.code for root in said.diagnosed for one in (root, *root.consequences)}
+        return {one.code for one in self.findings(program) if one.certainty == "diagnosed"}
 
-    def _mean(self, program: Program) -> Judgement:
+    def mean(self, program: Program) -> Judgement:
         """Over the seeds that were run."""
-        own = [self.runs[id(program), seed].judgement for seed in self.seeds if (id(program), seed) in self.runs]
-        return Judgement(float(np.mean([j.score for j in own])), float(np.mean([j.loss for j in own])))
+        return mean([self.runs[id(program), seed].judgement for seed in self.seeds if (id(program), seed) in self.runs])
 
     def _best_of(self, standing: Program, group: Group) -> tuple[Change, Program] | None:
         """The most promising change of a group: short runs, of which the better half goes on for twice as long."""
-        left = [(change, change.edit(standing)) for change in group]
+        left = [(change, self._known(change.edit(standing))) for change in group]
         left = [(change, program) for change, program in left if self.can_pay(program, 0.5)]
         steps = self.trials.steps(standing) * standing.epochs
         share = min(1.0, max(1 / 4, ENOUGH_STEPS / max(steps, 1)))
@@ -220,14 +260,17 @@ class Course:
         if not self.can_pay(program):
             self._note(finding, change, (), (), False, "not tried: the budget is spent")
             return False
-        seeds = self.seeds[:1]
-        helped, why = self._compared(standing, program, finding, seeds)
-        if helped:
-            rest = sum(self.trials.cost(p) for p in (standing, program)) * (len(self.seeds) - 1)
-            if self.trials.work + rest <= self.most:
-                seeds = self.seeds
-                self.run([standing, program], seeds)
-                helped, why = self._compared(standing, program, finding, seeds)
+        trial = self.first(program)
+        helped, why = self._compared(standing, program, finding, self.seeds[:1])
+        seeds = [seed for seed in self.seeds if (id(standing), seed) in self.runs]
+        lucky = trial.score >= self.mean(standing).score + LEAST_GAIN  # the other run from the first seed, it seems
+        if helped or (lucky and trial.failed is None):
+            rest = self.trials.cost(program) * (len(seeds) - 1)
+            if self.trials.work + rest > self.most:
+                seeds = seeds[:1]
+            helped, why = self._compared(standing, program, finding, seeds)
+        else:
+            seeds = seeds[:1]
         before, after = (tuple(trial.score for trial in self.of(p, seeds)) for p in (standing, program))
         self._note(finding, change, before, after, helped, why)
         return helped
@@ -239,31 +282,16 @@ class Course:
         self, standing: Program, program: Program, finding: Finding, seeds: Sequence[int]
     ) -> tuple[bool, str]:
         """Whether the second program is better than the first, run from the same seeds, and why."""
-        old, new = ([trial.judgement for trial in self.of(p, seeds)] for p in (standing, program))
-        failed = [trial.failed for trial in self.of(program, seeds) if trial.failed]
+        old, new = self.of(standing, seeds), self.of(program, seeds)
+        failed = [trial.failed for trial in new if trial.failed]
         if failed:
             return False, f"it ended with: {failed[0]}"
-        if finding.code in NEEDED and (
-            finding.code == "data_leakage" or any(t.failed for t in self.of(standing, seeds))
-        ):
-            return True, "it makes the result honest" if finding.code == "data_leakage" else "it can be trained now"
-        before, after = (np.array([j.score for j in own]) for own in (old, new))
-        if not np.isfinite(after).all():
-            return False, "its predictions are not finite"
-        before, after = np.maximum(before, LOWEST), np.maximum(after, LOWEST)  # how far below 0 an R2 is says nothing
-        gains = after - before
-        gain, noise = float(gains.mean()), float(gains.std(ddof=1)) if len(gains) > 1 else 0.0
-        apart = after.min() >= before.max() + LEAST_GAIN
-        if gain >= LEAST_GAIN and (gain >= 2 * noise or apart):
-            return True, f"gains {gain:.3f}"
-        if finding.code in BY_LOSS and gain >= -NO_LOSS:
-            lost, left = (float(np.mean([j.loss for j in own])) for own in (old, new))
-            if left <= (1 - LEAST_FALL) * lost:
-                return True, f"takes {1 - left / lost:.0%} off the validation loss"
-        return (
-            False,
-            f"gains {gain:.3f}, which is too little" if gain < LEAST_GAIN else f"gains {gain:.3f} +-{noise:.3f}",
-        )
+        if finding.code == "data_leakage":
+            return True, "it makes the score honest"
+        if finding.code == "nan_inf" and all(trial.failed for trial in old):
+            return True, "it can be trained now"
+        by_loss = finding.code in BY_LOSS
+        return compared([trial.judgement for trial in old], [trial.judgement for trial in new], by_loss)
 
     def reduced(self, standing: Program) -> Program:
         """The program without those cures that turn out not to be needed, each left out once."""
@@ -274,6 +302,7 @@ class Course:
             program = self.original
             for other in rest:
                 program = other.change.edit(program)
+            program = self._known(program)
             if not self.can_pay(program):
                 break
             seeds = [seed for seed in self.seeds if (id(standing), seed) in self.runs]
@@ -281,17 +310,10 @@ class Course:
             if alone.failed or alone.score < self.first(standing).score - 2 * LEAST_GAIN:
                 continue
             self.run([program], seeds)
-            own, others = self._mean(program), self._mean(standing)
+            own, others = self.mean(program), self.mean(standing)
             if own.score >= others.score - NO_LOSS and own.loss <= others.loss * (1 + LEAST_FALL):
                 self.cures, standing = rest, program
         return standing
-
-
-def smoothed(scores: Sequence[float]) -> list[float]:
-    """Each with half of what its neighbours have: what is good only between bad ones is good by luck."""
-    own = [max(score, LOWEST) for score in scores]
-    padded = [own[0], *own, own[-1]]
-    return [(left + 2 * middle + right) / 4 for left, middle, right in zip(padded, own, padded[2:], strict=False)]
 
 
 @checked
