@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from thalweg import absent
-from thalweg.diagnosis.treatment.course import treat as treat
 from thalweg.diagnosis.treatment.outcome import Treatment as Treatment
+from thalweg.diagnosis.treatment.treat import treat as treat
 from thalweg.doctor.doctor import Doctor as Doctor
 from thalweg.doctor.finding import Diagnosis as Diagnosis
 from thalweg.doctor.finding import Finding as Finding

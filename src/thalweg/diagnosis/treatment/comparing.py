@@ -22,8 +22,9 @@ LOWEST = -1.0
 
 
 def compared(old: Sequence[Judgement], new: Sequence[Judgement], by_loss: bool) -> tuple[bool, str]:
-    """Whether the new runs are better, and why: the score gains enough, and twice its deviation over the seeds, or
-    the worst new run is better than the best old one.
+    """Whether the new runs are better, and why: the score gains enough, and twice its deviation over the seeds; where
+    those as they were differ much, that of the mean will do if every run gains, or the worst new one is better than the
+    best old one.
 
     Arguments:
         old, new: from the same seeds.
@@ -36,7 +37,8 @@ def compared(old: Sequence[Judgement], new: Sequence[Judgement], by_loss: bool) 
     gains = after - before
     gain, noise = float(gains.mean()), float(gains.std(ddof=1)) if len(gains) > 1 else 0.0
     apart = after.min() >= before.max() + LEAST_GAIN
-    if gain >= LEAST_GAIN and (gain >= 2 * noise or apart):
+    each = gains.min() >= LEAST_GAIN and gain >= 2 * noise / np.sqrt(len(gains))
+    if gain >= LEAST_GAIN and (gain >= 2 * noise or apart or each):
         return True, f"gains {gain:.3f}"
     lost, left = mean(old).loss, mean(new).loss
     if by_loss and gain >= -NO_LOSS and left <= (1 - LEAST_FALL) * lost:

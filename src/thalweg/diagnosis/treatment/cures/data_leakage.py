@@ -9,6 +9,12 @@ import numpy as np
 from thalweg.diagnosis.treatment.patient import Group, Patient, prescribes
 from thalweg.diagnosis.treatment.program import Change
 
+NEAR = 0.02
+"""Deviations of each column within which two rows are copies of each other."""
+
+MOST = 2e9
+"""Differences that are taken to find copies that are not exact."""
+
 
 @prescribes("data_leakage")
 def cures(patient: Patient) -> Iterator[Group]:
@@ -26,12 +32,14 @@ def unleaked(patient: Patient) -> np.ndarray | None:
     material = patient.material
     if material.columns is None:
         return None
-    train = material.columns.reshape(material.rows, -1)
-    held = np.asarray(material.x_val, np.float64).reshape(len(material.x_val), -1)
-    deviation = np.nanstd(train, axis=0)
-    near = 0.02 * np.where(deviation > 0, deviation, 1.0)
-    copies = np.zeros(material.rows, bool)
-    for row in held:
-        copies |= (np.abs(train - row) <= near).all(1)
+    train = material.columns.reshape(material.rows, -1).astype(np.float32)
+    held = np.asarray(material.x_val, np.float32).reshape(len(material.x_val), -1)
+    known = set(map(bytes, held))
+    copies = np.array([bytes(row) in known for row in train])
+    if train.size * len(held) <= MOST:
+        deviation = np.nanstd(train, axis=0)
+        near = NEAR * np.where(deviation > 0, deviation, 1.0)
+        for row in held:
+            copies |= (np.abs(train - row) <= near).all(1)
     kept = np.flatnonzero(~copies)
     return kept if len(kept) >= max(10, material.classes * 2) else None

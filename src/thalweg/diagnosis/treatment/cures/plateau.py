@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from thalweg.diagnosis.treatment import edits
+from thalweg.diagnosis.treatment.cures.vanishing_gradients import rectified
 from thalweg.diagnosis.treatment.patient import Group, Patient, prescribes
 from thalweg.diagnosis.treatment.program import Change, Program
+
+DEEP = 4
+"""Hidden layers from which on bounded activations hold gradients back."""
 
 
 def larger(program: Program) -> Program:
@@ -21,6 +25,9 @@ def cures(patient: Patient) -> Iterator[Group]:
     program = patient.program
     if program.weighted and "bad_init" in patient.found:
         yield (Change("initial weights that are drawn, so that units begin differently", edits.initialised),)
+    if len(program.hidden) >= DEEP and edits.smooth(program):
+        words = "relu with he_normal: a bounded activation passes on a quarter of the gradient or less"
+        yield (Change(words, rectified),)
     yield edits.adam(program, (0.003, 0.01, 0.03), "it takes large steps where gradients are small")
     if program.optimizer == "sgd" and not program.compile["optimizer"]["config"].get("momentum"):
         words = "momentum 0.9 adds up small gradients"

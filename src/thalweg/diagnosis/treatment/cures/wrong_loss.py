@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from thalweg.diagnosis.treatment import edits
+from thalweg.diagnosis.treatment.material import Material
 from thalweg.diagnosis.treatment.patient import Group, Patient, prescribes
 from thalweg.diagnosis.treatment.program import Change, Edit, Program
 
@@ -20,12 +21,11 @@ def cures(patient: Patient) -> Iterator[Group]:
     if material.task == "regression":
         targets = edits.scaled_targets(material)
         plain = "a linear head and mean squared error: targets are numbers"
-        yield (
-            Change(f"{plain}; a Rescaling behind it gives them in their unit", lambda p: targets(squared(p))),
-            Change(plain, squared),
-        )
+        unit = Change(f"{plain}; a Rescaling behind it gives them in their unit", lambda p: targets(squared(p)))
+        yield (Change(plain, squared),) if is_usual(material) else (unit, Change(plain, squared))
         return
-    if material.classes <= 2 and not material.one_hot:
+    units = patient.program.head.size
+    if material.classes <= 2 and not material.one_hot and units != material.classes:
         words = "one sigmoid unit and binary crossentropy: targets are 0 and 1"
         yield at_rates(patient.program, words, lambda p: edits.with_head(p, 1, "sigmoid").with_loss(BINARY))
         return
@@ -46,6 +46,11 @@ def at_rates(program: Program, words: str, edit: Edit) -> Group:
         return Change(words + also, lambda p: edit(p).with_rate(rate))
 
     return tuple(map(change, rates))
+
+
+def is_usual(material: Material) -> bool:
+    """Whether targets are numbers that an output has without being scaled."""
+    return 0.2 < material.target_deviation < 5 and abs(material.target_mean) < 3
 
 
 def squared(program: Program) -> Program:
