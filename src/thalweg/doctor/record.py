@@ -286,6 +286,8 @@ def _plain(value: Any) -> Any:
         return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
     if isinstance(value, Mapping):
         return {name: _plain(part) for name, part in value.items()}
+    if hasattr(value, "item"):
+        value = value.item()  # NumPy's
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return [_plain(part) for part in value] if isinstance(value, tuple | list) else value

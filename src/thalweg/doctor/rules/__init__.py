@@ -24,14 +24,13 @@ TIME = ("lr_too_low", "batch_too_large", "undertrained")
 NOT_MOVING = ("plateau", "lr_too_low", "undertrained", "underfitting")
 
 EXPLAINS: Mapping[str, tuple[str, ...]] = {
-    "unscaled_inputs": ("nan_inf", "saturated_activations", "lr_too_high", "dying_relu"),
+    "unscaled_inputs": ("saturated_activations", "lr_too_high", "dying_relu"),
     "bad_init": (
-        *("nan_inf", "saturated_activations", "vanishing_gradients", "exploding_gradients", "dying_relu"),
+        *("saturated_activations", "vanishing_gradients", "exploding_gradients", "dying_relu"),
         "plateau",
     ),
-    "exploding_gradients": ("nan_inf",),
-    "batch_too_small": ("nan_inf", "lr_too_high", "dying_relu"),
-    "lr_too_high": ("nan_inf", "saturated_activations", "dying_relu"),
+    "batch_too_small": ("lr_too_high", "dying_relu"),
+    "lr_too_high": ("saturated_activations", "dying_relu"),
     "overfitting": ("model_too_complex",),
 }
 """What may lie under a cause: with evidence of its own, so that it is named as well."""
@@ -42,13 +41,13 @@ HIDES: Mapping[str, tuple[str, ...]] = {
         *("bad_init", "exploding_gradients", "vanishing_gradients", "plateau", "batch_too_small", *TIME, *FIT),
     ),
     "unscaled_targets": (
-        *("nan_inf", "bad_init", "saturated_activations", "vanishing_gradients", "exploding_gradients", "dying_relu"),
+        *("bad_init", "saturated_activations", "vanishing_gradients", "exploding_gradients", "dying_relu"),
         *("batch_too_small", "lr_too_high", "plateau", *TIME, *FIT),
     ),
     "class_imbalance": ("noisy_labels", "plateau", "undertrained", "batch_too_large", "underfitting"),
     "noisy_labels": ("lr_too_high", "plateau", "undertrained", "batch_too_large", "underfitting"),
     "wrong_loss": (
-        *("nan_inf", "noisy_labels", "unscaled_targets", "saturated_activations", "vanishing_gradients"),
+        *("noisy_labels", "unscaled_targets", "saturated_activations", "vanishing_gradients"),
         *("exploding_gradients", "dying_relu", "batch_too_small", "lr_too_high", "plateau", *TIME, *FIT),
     ),
     "bad_init": ("batch_too_small", "lr_too_high", *TIME, *FIT),
@@ -67,6 +66,11 @@ HIDES: Mapping[str, tuple[str, ...]] = {
 
 _BATCH = ("batch_too_small", "batch_too_large")
 _RATE = {"lr_too_high": "batch_too_small", "lr_too_low": "batch_too_large"}
+BREAKS = frozenset(
+    {"unscaled_inputs", "unscaled_targets", "wrong_loss", "bad_init", "exploding_gradients", "lr_too_high"}
+) | {"batch_too_small"}
+"""What may end in an overflow, and says so."""
+
 ORDER = tuple(
     code for label in LABELS if label not in _BATCH for code in (*((_RATE[label],) if label in _RATE else ()), label)
 )
@@ -107,8 +111,11 @@ def asked(rule: Rule, record: Record, unknown: dict[str, str]) -> Finding | None
 def placed(spoken: Iterable[Finding]) -> tuple[Finding, ...]:
     """Findings under the ones that explain them; what those make meaningless is left out."""
     left = {finding.code: finding for finding in spoken}
-    if "inputs_non_finite" in (left["nan_inf"].numbers if "nan_inf" in left else ()):
-        return (left["nan_inf"],)
+    if "nan_inf" in left:
+        if "inputs_non_finite" in left["nan_inf"].numbers:
+            return (left["nan_inf"],)
+        if any(finding.certainty == "diagnosed" and code in BREAKS for code, finding in left.items()):
+            del left["nan_inf"]  # the same event in other words
     roots: dict[str, Finding] = {}
     for code in ORDER:
         if code not in left or left[code].certainty != "diagnosed" or explained_later(left[code], left):
@@ -135,7 +142,7 @@ def follows(root: Finding, finding: Finding) -> bool:
     """Whether ``root`` explains it: what is there before the first step comes from no steps."""
     if finding.code not in EXPLAINS.get(root.code, ()):
         return False
-    return not (root.since_epoch is not None and finding.since_epoch is None and finding.code != "nan_inf")
+    return not (root.since_epoch is not None and finding.since_epoch is None)
 
 
 def needs_more(record: Record) -> frozenset[str]:

@@ -25,7 +25,7 @@ def class_imbalance(record: Record) -> Finding | None:
     if len(shares) < 2 or record.task == "regression":
         return None
     rare = min(range(len(shares)), key=shares.__getitem__)
-    if not 0 < shares[rare] < (0.15 if len(shares) == 2 else 0.4 / len(shares)):
+    if not 0 < shares[rare] < (0.15 if len(shares) == 2 else 0.4 / len(shares)) or by_luck(record, shares[rare]):
         return None
     recalls = both(record.train, record.validation, len(shares))
     own = recalls[rare] if recalls else None
@@ -41,6 +41,13 @@ def class_imbalance(record: Record) -> Finding | None:
     numbers = {"class": float(rare), "share": shares[rare], "recall": own, "recall_of_others": others}
     change = f"class_weight with about {1 / (len(shares) * shares[rare]):.2g} for class {rare}, or more of its rows"
     return found("class_imbalance", True, cause, change, numbers)
+
+
+def by_luck(record: Record, share: float) -> bool:
+    """Whether a class as common as the others may turn out so rare in as few rows: within four deviations."""
+    rows = record.plan.rows or (record.inputs.rows if record.inputs is not None else 0)
+    expected = rows / len(record.targets.shares) if record.targets is not None else 0.0
+    return expected - share * rows < 4 * math.sqrt(expected)
 
 
 def both(train: Outcome | None, validation: Outcome | None, classes: int) -> tuple[float, ...]:

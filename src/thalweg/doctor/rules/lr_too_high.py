@@ -37,7 +37,7 @@ def overshooting(record: Record) -> list[str]:
     signs = []
     curve, before = losses(record), start_loss(record)
     usual = loss_at_chance(record)
-    if record.broken is not None and (before is None or math.isfinite(before)):
+    if record.broken is not None and (record.initial_loss is None or math.isfinite(record.initial_loss)):
         signs.append("a number became NaN or infinite")
     level = max(before or 0.0, usual or 0.0)
     high = level and curve and fmean(curve[-3:]) > 0.3 * level
