@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
+from itertools import chain
 from typing import Any
 
 from thalweg.diagnosis.treatment.comparing import LEAST_FALL, LEAST_GAIN, NO_LOSS, compared, mean, smoothed
@@ -21,6 +22,9 @@ LADDER = 4
 
 BY_LOSS = ("overfitting", "model_too_complex", "noisy_labels")
 """What shows in the validation loss first."""
+
+EXHAUSTIVE = BY_LOSS
+"""Of whose cures all are tried, although one helps: they differ in how much."""
 
 NEEDED = ("data_leakage", "nan_inf")
 """Cures that are right whatever the score says, and stay."""
@@ -151,21 +155,29 @@ class Course:
         return Patient(program, finding, self.trials.material, self.trials.steps(program), found)
 
     def _cured(self, standing: Program, finding: Finding) -> Program | None:
-        """The program with the best changes against a finding; None if none helped."""
-        best = self._best_cure(standing, self._groups(standing, finding), finding)
+        """The program with the best changes against a finding; None if none helped.
+
+        First what is prescribed first, then that together with a cure of what it uncovers, then all the rest, and what
+        is prescribed against diseases whose signs are alike.
+        """
+        first, *rest = groups_for(self._patient(standing, finding)) or [()]
+        best = self._best_cure(standing, [first], finding)
         cures = [] if best is None else [Cure(finding.code, best[1])]
         if best is None:
-            best, cures = self._with_another(standing, finding)
+            best, cures = self._with_another(standing, finding, first)
+        if best is None or finding.code in EXHAUSTIVE or finding.code in self._codes(best[0]):
+            related = (self._related(standing, finding, code) for code in RELATED.get(finding.code, ()))
+            other = self._best_cure(standing, chain(rest, chain.from_iterable(related)), finding)
+            if other is not None and (best is None or self.mean(best[0]) < self.mean(other[0])):
+                best, cures = other, [Cure(finding.code, other[1])]
         if best is None:
             self._failed.add((id(standing), finding.code))
             return None
         self.cures += cures
         return best[0]
 
-    def _groups(self, standing: Program, finding: Finding) -> Iterator[Group]:
-        """What is prescribed against the finding, and then against what is easily taken for it."""
-        for disease in (finding.code, *RELATED.get(finding.code, ())):
-            yield from groups_for(self._patient(standing, dataclasses.replace(finding, code=disease)))
+    def _related(self, standing: Program, finding: Finding, code: str) -> list[Group]:
+        return groups_for(self._patient(standing, dataclasses.replace(finding, code=code)))
 
     def _best_cure(
         self, standing: Program, groups: Iterable[Group], finding: Finding, against: Program | None = None
@@ -186,19 +198,18 @@ class Course:
             own = self.mean(program)
             if best is None or best[0] < own:
                 best = own, program, change
-            if finding.code not in self._codes(program):
+            if finding.code not in EXHAUSTIVE and finding.code not in self._codes(program):
                 break
         return None if best is None else best[1:]
 
-    def _with_another(self, standing: Program, finding: Finding) -> tuple[tuple[Program, Change] | None, list[Cure]]:
+    def _with_another(
+        self, standing: Program, finding: Finding, group: Group
+    ) -> tuple[tuple[Program, Change] | None, list[Cure]]:
         """The change together with one against what the doctor finds, or may find, when it is made.
 
         Where two faults each keep a network from learning, curing one shows nothing.
         """
-        groups = groups_for(self._patient(standing, finding))
-        if finding.certainty != "diagnosed" or not groups:
-            return None, []
-        chosen = self._best_of(standing, groups[0])
+        chosen = self._best_of(standing, group) if finding.certainty == "diagnosed" else None
         if chosen is None or not self.can_pay(chosen[1]):
             return None, []
         first, program = chosen
@@ -226,8 +237,9 @@ class Course:
         steps = self.trials.steps(standing) * standing.epochs
         share = min(1.0, max(1 / 4, ENOUGH_STEPS / max(steps, 1)))
         while len(left) > 1:
-            if not all(self.can_pay(program, share * len(left)) for _, program in left):
-                share = min(share, 1 / 8)
+            share = min(share, self._payable([program for _, program in left]))
+            if not share:
+                break
             results = self.trials.run([(program, self.seeds[0]) for _, program in left], share)
             scores = [result.score for result in results]
             if len(left) >= LADDER:
@@ -236,6 +248,12 @@ class Course:
             left = [left[n] for n in sorted(order[: (len(left) + 1) // 2 if share < 1 else 1])]
             share = min(1.0, share * 2)
         return left[0] if left else None
+
+    def _payable(self, programs: Sequence[Program]) -> float:
+        """The share of their epochs that all of these can be run for, of 1, a half, a quarter ...; 0 if none."""
+        left = self.most - self.trials.work
+        shares = (1.0, 0.5, 0.25, 0.125)
+        return next((s for s in shares if sum(self.trials.cost(program, s) for program in programs) <= left), 0.0)
 
     def _helps(self, standing: Program, program: Program, finding: Finding, change: Change) -> bool:
         """Whether a change proves itself: by a run of the first seed, and if that gains, by the others."""
