@@ -192,12 +192,9 @@ def trained(record: Record) -> tuple[Probe, ...]:
 
 
 def ends(record: Record) -> tuple[Probe, ...]:
-    """The two moments whose agreement makes a diagnosis: the first after an epoch, or the start, and the last."""
+    """The two moments whose agreement makes a diagnosis: after an epoch and the last; of a short training the last."""
     later = trained(record)
-    if len(later) > 1:
-        return (later[0], later[-1])
-    first = start(record)
-    return (*(() if first is None else (first,)), *later)
+    return (later[0], later[-1]) if len(later) > 1 else tuple(p for p in record.probes if p.step > 0)[-2:]
 
 
 def value(probe: Probe, layer: str, name: str) -> float | None:
