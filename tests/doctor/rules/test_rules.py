@@ -99,6 +99,7 @@ FIRES: dict[str, dict[str, Record]] = {
         "jumping": failing(curves=JUMPING),
         "far over the start": failing(curves=curve(400.0, *(2.2,) * 19)),
         "a long way": failing(probes=probes(way=70.0)),
+        "units that die at once": failing(probes=(probe(0, 0), *probes(way=9.0, dead=0.97)[1:])),
     },
     "dying_relu": {
         "dead at two moments": failing(probes=probes(dead=0.95)),
@@ -128,7 +129,7 @@ FIRES: dict[str, dict[str, Record]] = {
     "overfitting": {
         "a gap": changed(validation=outcome(0.7, 1.2)),
         "a rise": changed(
-            validation=outcome(0.9, 0.8),
+            validation=outcome(0.86, 0.8),
             curves={"loss": FALLING, "val_loss": (*FALLING[:6], *(0.4 + 0.03 * i for i in range(14)))},
         ),
     },
@@ -183,6 +184,9 @@ SILENT: dict[str, dict[str, Record]] = {
     },
     "saturated_activations": {
         "works": changed(layers=layers("tanh"), probes=probes(saturated=0.9)),
+        "a narrow layer that learns": failing(
+            layers=layers("tanh", fan_out=1), probes=(probe(0, 0), *probes(saturated=0.8)[1:])
+        ),
         "late": failing(layers=layers("tanh"), probes=(probe(0, 0), probe(30, 1), probe(600, 20, saturated=0.9))),
     },
     "vanishing_gradients": {
@@ -201,6 +205,7 @@ SILENT: dict[str, dict[str, Record]] = {
         "jumps and arrives": changed(curves=JUMPING),
         "a leap at the start, forgotten": failing(curves=curve(9.0, *FALLING[1:])),
         "noise": failing(curves=FLAT),
+        "a leap that large inputs explain": failing(inputs={"largest_mean": 30.0}, curves=curve(16.0, *(2.2,) * 19)),
     },
     "dying_relu": {
         "works": changed(probes=probes(dead=0.95)),
@@ -214,6 +219,7 @@ SILENT: dict[str, dict[str, Record]] = {
     },
     "plateau": {
         "flat, but it knows something": failing(score=0.5, curves=FLAT),
+        "few classes right, but a loss far below chance": failing(score=0.2, loss=1.6, curves=curve(*(1.6,) * 20)),
         "flat at first": failing(score=0.11, curves=curve(*(2.3,) * 8, *(2.2 * 0.8**i for i in range(12)))),
     },
     "batch_too_small": {"calm single rows": failing(plan={"batch_size": 1}), "works": changed(plan={"batch_size": 1})},
@@ -299,7 +305,7 @@ def test_one_step_says_nothing() -> None:
 
 
 def test_root_causes_come_first_and_explain_the_others() -> None:
-    dead = judge(failing(layers=layers(bias=-6.0), probes=probes(dead=1.0), score=0.1, curves=FLAT))
+    dead = judge(failing(layers=layers(bias=-6.0), probes=probes(dead=1.0), score=0.1, loss=2.3, curves=FLAT))
     assert [finding.code for finding in dead] == ["bad_init"]
     assert {finding.code for finding in dead[0].consequences} == {"dying_relu", "plateau"}
     assert set(dead.codes) == {"bad_init", "dying_relu", "plateau"}

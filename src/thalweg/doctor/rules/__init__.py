@@ -50,7 +50,10 @@ HIDES: Mapping[str, tuple[str, ...]] = {
         *("noisy_labels", "unscaled_targets", "saturated_activations", "vanishing_gradients"),
         *("exploding_gradients", "dying_relu", "batch_too_small", "lr_too_high", "plateau", *TIME, *FIT),
     ),
-    "bad_init": ("batch_too_small", "lr_too_high", *TIME, *FIT),
+    "bad_init": (
+        *("saturated_activations", "vanishing_gradients", "exploding_gradients", "dying_relu", "batch_too_small"),
+        *("lr_too_high", *TIME, *FIT),
+    ),
     "saturated_activations": ("vanishing_gradients", "plateau", *TIME, *FIT),
     "vanishing_gradients": (*("dying_relu", "lr_too_high", "plateau", "batch_too_large", "undertrained", *FIT),),
     "exploding_gradients": ("dying_relu", "batch_too_small", "lr_too_high", "plateau", *TIME, *FIT),
@@ -142,6 +145,8 @@ def follows(root: Finding, finding: Finding) -> bool:
     """Whether ``root`` explains it: what is there before the first step comes from no steps."""
     if finding.code not in EXPLAINS.get(root.code, ()):
         return False
+    if "equal_units" in root.numbers:
+        return finding.code == "plateau"
     return not (root.since_epoch is not None and finding.since_epoch is None)
 
 

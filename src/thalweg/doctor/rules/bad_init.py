@@ -28,7 +28,7 @@ def bad_init(record: Record) -> Finding | None:
     for layer in ordinary:
         if layer.equal_columns and not layer.residual and layer.fan_out != 1:
             cause = f"all units of layer {layer.name!r} begin the same, get the same gradient and stay the same"
-            return found("bad_init", True, cause, change(layer), {"gain": layer.gain}, layer.name)
+            return found("bad_init", True, cause, change(layer), {"equal_units": layer.fan_out}, layer.name)
     for layer in hidden(record):
         if layer.bias is not None and abs(layer.bias) >= BIAS and layer.activation not in ("linear", None):
             cause = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from thalweg.doctor.evidence import fails
 from thalweg.doctor.finding import Finding
 from thalweg.doctor.record import Record
 from thalweg.doctor.rule import found, rule
@@ -22,7 +23,7 @@ from thalweg.doctor.rule import found, rule
 def noisy_labels(record: Record) -> Finding | None:
     """Two witnesses who do not know each other; of few rows the luck is taken off."""
     reference, best = record.reference, record.best or record.validation
-    if reference is None or reference.disagreement is None or best is None:
+    if reference is None or reference.disagreement is None or best is None or fails(record):
         return None
     rows = min(record.plan.rows or 2000, 2000)
     disagreement = reference.disagreement

@@ -16,7 +16,7 @@ from thalweg.doctor.rule import found, rule
     needs=("train", "validation"),
     when="any",
     evidence="score on training rows less that on validation rows; loss on the latter now against its least",
-    threshold="gap over .12 and 2.5 times its luck, or a rise to 1.5 times with a gap over .07",
+    threshold="gap over .15, or a rise to 1.6 times with a gap over .1; twice its luck in any case",
     change="early stopping with the best weights, L2, dropout, a smaller network, more rows",
 )
 def overfitting(record: Record) -> Finding | None:
@@ -29,11 +29,11 @@ def overfitting(record: Record) -> Finding | None:
     if spike > 1.5 and record.best is not None:
         reached = max(reached, record.best.score)
     gap = train.score - max(reached, chance(record) - 0.5)
-    if gap < 0.09 and not (up > 1.5 and gap > 0.05):
+    if gap < 0.1 and not (up > 1.5 and gap > 0.07):
         return None
     if not validation.loss > 1.3 * train.loss or train.score < chance(record) + 0.1:
         return None
-    sure = (gap > 0.12 and gap > 2.5 * luck(record)) or (up > 1.5 and gap > 0.07 and gap > 2 * luck(record))
+    sure = gap > 2 * luck(record) and (gap > 0.15 or (up > 1.6 and gap > 0.1))
     name = "R2" if record.task == "regression" else "accuracy"
     cause = f"{name} is {train.score:.3f} on the training rows and {validation.score:.3f} on the validation rows"
     cause += f", whose loss rose to {up:.1f} times its least" if up > 1.2 else ""
