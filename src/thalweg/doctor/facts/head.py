@@ -19,6 +19,12 @@ from thalweg.ops.softmax import Softmax
 from thalweg.training.goals import Goals
 
 BY_OP = {Softmax: "softmax", Sigmoid: "sigmoid", Relu: "relu", Tanh: "tanh", Softplus: "softplus", Exp: "exponential"}
+BY_LAYER = {
+    layers.LeakyReLU: "leaky_relu",
+    layers.PReLU: "prelu",
+    layers.ELU: "elu",
+    layers.Softmax: "softmax",
+}
 
 RANGES = {
     "sigmoid": (0.0, 1.0),
@@ -99,9 +105,11 @@ def last_activation(network: Network, prediction: Node) -> str:
 
 def activation_name(layer: Any) -> str:
     """Of a layer's argument, or of a layer that is one: ``"relu"``; ``"linear"`` without."""
-    if isinstance(layer, layers.ReLU | layers.LeakyReLU | layers.PReLU | layers.ELU | layers.Softmax):
-        slope = getattr(layer, "negative_slope", 0.0)
-        return "leaky_relu" if isinstance(layer, layers.ReLU) and slope else layer.base_name()
+    if isinstance(layer, layers.ReLU):
+        return "leaky_relu" if layer.negative_slope else "relu"
+    for kind, name in BY_LAYER.items():
+        if isinstance(layer, kind):
+            return name
     value = getattr(layer, "activation", None)
     if value is None or isinstance(value, str):
         return value or "linear"
