@@ -2,6 +2,7 @@
 
 import collections
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -247,8 +248,10 @@ class TestStorage:
             append(self, logs)
 
         monkeypatch.setattr(journal, "append_logs", full)
-        with pytest.warns(UserWarning, match="given back"), pytest.raises(StorageError, match="cannot be written"):
-            quick(storage=place, trials=4)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "trials could not be given back")  # if some were running just then
+            with pytest.raises(StorageError, match="cannot be written"):
+                quick(storage=place, trials=4)
         monkeypatch.setattr(journal, "append_logs", append)
         assert len(quick(storage=place, trials=2).trials) >= 2
 

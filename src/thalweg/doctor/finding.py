@@ -88,8 +88,9 @@ class Diagnosis(Sequence[Finding]):
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """Of the certain ones."""
-        return tuple(finding.code for finding in self.diagnosed)
+        """Of the certain ones, each with what certainly follows from it: all that the training shows."""
+        named = [f for root in self.diagnosed for f in (root, *root.consequences) if f.certainty == "diagnosed"]
+        return tuple(dict.fromkeys(finding.code for finding in named))
 
     def __str__(self) -> str:
         """In at most eight lines: what is certain, and what to do about it."""
