@@ -43,7 +43,7 @@ def test_copies(make):
     assert found.exact >= 0.5
     if found.exact_within < 0.1:
         assert found.exact == pytest.approx(0.5, abs=0.02)
-        assert found.near - found.near_within > 0.25
+        assert found.near - found.near_within > 0.2  # of the other half half would be near, too, in one column
 
 
 @pytest.mark.parametrize("name", ["wide", "images"])

@@ -48,8 +48,7 @@ def sample(array: np.ndarray, rows: int, numbers: int = NUMBERS) -> np.ndarray:
     Shapes: (all rows, ...) -> (rows, numbers of a row).
     """
     part = array[spread(len(array), min(rows, max(numbers // size(array), 16)))]
-    flat: np.ndarray = part.reshape(len(part), -1)
-    return flat if flat.dtype == np.float64 else flat.astype(np.float32, copy=False)
+    return part.reshape(len(part), -1).astype(np.float64 if part.dtype == np.float64 else np.float32, copy=False)
 
 
 def finite(x: np.ndarray) -> np.ndarray:
