@@ -48,7 +48,9 @@ def sample(array: np.ndarray, rows: int, numbers: int = NUMBERS) -> np.ndarray:
     Shapes: (all rows, ...) -> (rows, numbers of a row).
     """
     part = array[spread(len(array), min(rows, max(numbers // size(array), 16)))]
-    return part.reshape(len(part), -1).astype(np.float64 if part.dtype == np.float64 else np.float32, copy=False)
+    dtype = np.float64 if part.dtype == np.float64 else np.float32
+    flat: np.ndarray = part.reshape(len(part), -1).astype(dtype, copy=False)
+    return flat
 
 
 def finite(x: np.ndarray) -> np.ndarray:
@@ -56,7 +58,8 @@ def finite(x: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
         if np.isfinite(np.square(x).sum()):
             return x
-        return np.clip(np.nan_to_num(x, nan=0.0, posinf=LARGEST, neginf=-LARGEST), -LARGEST, LARGEST)
+        filled: np.ndarray = np.nan_to_num(x, nan=0.0, posinf=LARGEST, neginf=-LARGEST)
+        return filled.clip(-LARGEST, LARGEST)
 
 
 def matrix(arrays: Sequence[np.ndarray]) -> np.ndarray:
