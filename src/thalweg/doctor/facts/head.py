@@ -19,6 +19,12 @@ from thalweg.ops.softmax import Softmax
 from thalweg.training.goals import Goals
 
 BY_OP = {Softmax: "softmax", Sigmoid: "sigmoid", Relu: "relu", Tanh: "tanh", Softplus: "softplus", Exp: "exponential"}
+BY_LAYER = {
+    layers.LeakyReLU: "leaky_relu",
+    layers.PReLU: "prelu",
+    layers.ELU: "elu",
+    layers.Softmax: "softmax",
+}
 
 RANGES = {
     "sigmoid": (0.0, 1.0),
@@ -99,9 +105,11 @@ def last_activation(network: Network, prediction: Node) -> str:
 
 def activation_name(layer: Any) -> str:
     """Of a layer's argument, or of a layer that is one: ``"relu"``; ``"linear"`` without."""
-    if isinstance(layer, layers.ReLU | layers.LeakyReLU | layers.PReLU | layers.ELU | layers.Softmax):
-        slope = getattr(layer, "negative_slope", 0.0)
-        return "leaky_relu" if isinstance(layer, layers.ReLU) and slope else layer.base_name()
+    if isinstance(layer, layers.ReLU):
+        return "leaky_relu" if layer.negative_slope else "relu"
+    for kind, name in BY_LAYER.items():
+        if isinstance(layer, kind):
+            return name
     value = getattr(layer, "activation", None)
     if value is None or isinstance(value, str):
         return value or "linear"
@@ -119,7 +127,7 @@ def misfit(
     head                        loss and targets                 what is wrong
     ==========================  ===============================  ====================================================
     softmax over one unit       any                              always 1 (sure)
-    softmax, sigmoid            crossentropy from logits         squashed twice (sure)
+    softmax, sigmoid            crossentropy from logits         squashed twice (may; it learns slowly)
     anything but these          crossentropy of probabilities    no probabilities (sure)
     one unit                    squared error of class numbers   classes have no order (sure if the task is told)
     softmax, sigmoid, relu      squared error of classes         small gradients where it errs most (may)
@@ -144,7 +152,7 @@ def _logits(activation: str, units: int, loss: Any, from_logits: bool, *_: Any) 
         return None
     if from_logits and activation in ("softmax", "sigmoid"):
         fault = f"the loss takes logits (from_logits=True) and gets what a {activation} made of them"
-        return Misfit(fault, True, "from_logits=False, or no activation in the last layer")
+        return Misfit(fault, False, "from_logits=False, or no activation in the last layer")
     if not from_logits and activation not in PROBABILITIES:
         fitting = "softmax" if isinstance(loss, OF_CLASSES) else "sigmoid"
         fault = f"the loss takes probabilities and the last layer gives {_in_words(activation)}"

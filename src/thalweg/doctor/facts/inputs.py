@@ -14,33 +14,42 @@ from thalweg.ops.leaf import Input
 
 ROWS = 2000
 
-SCALING = (
+NORMALIZING = (
     *(layers.Normalization, layers.BatchNormalization, layers.LayerNormalization, layers.RMSNormalization),
     *(layers.GroupNormalization, layers.UnitNormalization),
-    *(layers.Embedding, layers.CategoryEncoding, layers.Discretization, layers.IntegerLookup, layers.Hashing),
 )
 """Layers behind which numbers are of a size to learn from, whatever they were."""
 
+OF_CATEGORIES = (
+    *(layers.Embedding, layers.CategoryEncoding, layers.Discretization, layers.IntegerLookup, layers.Hashing),
+)
+"""Layers that take numbers of words and the like, whose size means nothing."""
+
 
 def inputs_of(arrays: Arrays, network: Network | None = None, finite: bool = False) -> Inputs | None:
-    """Of the inputs among the arrays; None where there are none that hold numbers.
+    """Of the inputs among the arrays; None where none holds numbers whose size means something.
 
     Arguments:
         network: what they go into; None if that is not known, and they are taken as they are.
         finite: whether it is known that all numbers are; then none is looked at for that.
     """
     given = rows.of_kind(arrays, rows.INPUT)
+    places = {} if network is None else {node.op.label: node for node in network.inputs() if isinstance(node.op, Input)}
+    known = {label: places[label] for label in given if label in places}
+    if network is not None:
+        categories = [label for label, node in known.items() if not network.reaches_weights(node, OF_CATEGORIES)]
+        given = {label: x for label, x in given.items() if label not in categories}
     if not given:
         return None
     bad = 0.0 if finite else _non_finite(given)
-    ways = {} if network is None else {node.op.label: node for node in network.inputs() if isinstance(node.op, Input)}
-    raw = {label: x for label, x in given.items() if label not in ways or _is_raw(network, ways[label])}
-    looked_at = [
-        _scaled(rows.sample(x, ROWS, rows.NUMBERS // len(given)), network, ways.get(label))
-        for label, x in (raw or given).items()
-    ]
-    columns = sum(x.size // max(len(x), 1) for x in given.values())
-    return _measured(looked_at, columns, bad, scaled_inside=not raw)
+    raw = dict(given)
+    if network is not None:
+        raw = {k: x for k, x in raw.items() if k not in known or network.reaches_weights(known[k], NORMALIZING)}
+    looked_at = []
+    for label, x in (raw or given).items():
+        part = rows.sample(x, ROWS, rows.NUMBERS // len(given))
+        looked_at.append(part if network is None or label not in known else _rescaled(part, network, known[label]))
+    return _measured(looked_at, sum(map(rows.size, given.values())), bad, scaled_inside=not raw)
 
 
 def _measured(parts: list[np.ndarray], columns: int, bad: float, scaled_inside: bool) -> Inputs:
@@ -97,16 +106,9 @@ def _non_finite(given: dict[str, np.ndarray]) -> float:
     return float(bad.mean()) if bad.size else 0.0
 
 
-def _is_raw(network: Network | None, start: Node) -> bool:
-    """Whether numbers of an input reach weights without a layer in between that scales them."""
-    return network is None or network.before_weights(start, SCALING)[1]
-
-
-def _scaled(x: np.ndarray, network: Network | None, start: Node | None) -> np.ndarray:
+def _rescaled(x: np.ndarray, network: Network, start: Node) -> np.ndarray:
     """What the ``Rescaling`` layers in front make of rows."""
-    if network is None or start is None:
-        return x
-    passed, _ = network.before_weights(start, SCALING)
+    passed, _ = network.before_weights(start, NORMALIZING)
     for layer in dict.fromkeys(network.maker(node) for node in passed):
         if isinstance(layer, layers.Rescaling):
             x = x * np.float32(layer.scale) + np.float32(layer.offset)

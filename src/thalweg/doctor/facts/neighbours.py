@@ -39,8 +39,9 @@ def reference_of(arrays: Arrays, task: Task | None) -> Reference | None:
     inputs = list(given.values())
     numbers = sum(map(rows.size, inputs))
     step = rows.spread(len(y[0]), min(ROWS, max(NUMBERS // numbers, 200)))
-    targets = y[0][step].reshape(len(y[0][step]), -1)
-    x = _columns(rows.matrix([part[step] for part in inputs]))
+    parts, targets = [part[step] for part in inputs], y[0][step].reshape(len(y[0][step]), -1)
+    once = _once([*parts, targets])
+    x, targets = _columns(rows.matrix([part[once] for part in parts])), targets[once]
     if task == "regression":
         return _of_numbers(x, rows.finite(targets.astype(np.float64)))
     return _of_classes(x, _classes(targets))
@@ -54,8 +55,13 @@ def _of_classes(x: np.ndarray, y: np.ndarray) -> Reference:
     votes = sum(one_hot[nearest] * (1.0 + 0.01 * (i == 0)) for i, nearest in enumerate(_nearest(x)))
     guesses = [np.asarray(votes).argmax(axis=1), _left_out(x, one_hot, classes=True).argmax(axis=1)]
     right = [guess == y for guess in guesses]
-    level = max(float(r.mean()) for r in right)
-    return Reference(chance, max(level, chance), float((~right[0] & ~right[1]).mean()))
+    recalls = [one_hot[r].sum(axis=0) / one_hot.sum(axis=0) for r in right]
+    return Reference(
+        chance,
+        max(chance, *(float(r.mean()) for r in right)),
+        1.0 - max(float(r.mean()) for r in right),
+        max(float(r.mean()) for r in recalls),
+    )
 
 
 def _of_numbers(x: np.ndarray, y: np.ndarray) -> Reference:
@@ -75,6 +81,13 @@ def _classes(y: np.ndarray) -> np.ndarray:
     """
     labels = y.argmax(axis=1) if y.shape[1] > 1 else y[:, 0]
     return np.unique(labels, return_inverse=True)[1].reshape(-1)
+
+
+def _once(arrays: list[np.ndarray]) -> np.ndarray:
+    """Rows without copies of others, which would be no neighbours but the rows themselves; all if most are copies."""
+    keys = rows.keys(arrays)
+    first = np.sort(np.unique(keys, return_index=True)[1])
+    return first if len(first) > len(keys) // 2 else np.arange(len(keys))
 
 
 def _columns(x: np.ndarray) -> np.ndarray:

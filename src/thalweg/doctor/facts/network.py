@@ -7,11 +7,13 @@ from functools import cached_property
 
 from thalweg.graph.node import Node, topological
 from thalweg.layers.layer import Layer
+from thalweg.layers.tracing import tracing
 from thalweg.ops.contraction import Contraction
 from thalweg.ops.convolution import Convolution
 from thalweg.ops.elementwise import Add
 from thalweg.ops.leaf import Input, State
-from thalweg.state.names import PARAMETERS
+from thalweg.state.names import DRAW_STATE, PARAMETERS
+from thalweg.training.step import Net, inputs_of
 
 PRODUCTS = (Contraction, Convolution)
 FRONT = f"{PARAMETERS}/"
@@ -28,6 +30,12 @@ class Network:
     def __init__(self, predictions: Sequence[Node], layers: Mapping[str, Layer]) -> None:
         self.predictions = tuple(predictions)
         self.layers = dict(layers)
+
+    @classmethod
+    def of(cls, net: Net, layers: Mapping[str, Layer]) -> Network:
+        """Of what a model hands to its steps, as it predicts."""
+        with tracing(net.parameters, DRAW_STATE):
+            return cls(tuple(net.call(inputs_of(net, 2), False).values()), layers)
 
     @cached_property
     def nodes(self) -> list[Node]:
@@ -112,6 +120,10 @@ class Network:
                 elif not isinstance(self.maker(user), end):
                     stack.append(user)
         return list(passed), reached
+
+    def reaches_weights(self, start: Node, end: tuple[type[Layer], ...]) -> bool:
+        """Whether there is a way from ``start`` to a product with weights that no layer of these kinds stands in."""
+        return self.before_weights(start, end)[1]
 
     @cached_property
     def residual(self) -> frozenset[str]:

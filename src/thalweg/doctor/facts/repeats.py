@@ -62,13 +62,15 @@ def exact_shares(train: list[np.ndarray], held_out: list[np.ndarray]) -> tuple[f
     scale = len(train[0]) / len(every[0])
     asked = [_evenly(arrays, LOOKED_FOR) for arrays in (held_out, every)]
     source, window = _telling(every)
-    known = np.unique(np.concatenate([_keys([part[source].reshape(len(part[0]), -1)[:, window]]) for part in asked]))
-    keys = _keys([every[source].reshape(len(every[0]), -1)[:, window]])
+    known = np.unique(
+        np.concatenate([rows.keys([part[source].reshape(len(part[0]), -1)[:, window]]) for part in asked])
+    )
+    keys = rows.keys([every[source].reshape(len(every[0]), -1)[:, window]])
     alike = np.flatnonzero(known[np.minimum(np.searchsorted(known, keys), len(known) - 1)] == keys)
     size = sum(rows.size(x) for x in every)
     alike = alike[rows.spread(len(alike), max(CANDIDATES // size, 1))]
-    found, times = np.unique(_keys([x[alike] for x in every]), return_counts=True)
-    shares = [_share_among(_keys(part), found[times > others]) for part, others in zip(asked, (0, 1), strict=True)]
+    found, times = np.unique(rows.keys([x[alike] for x in every]), return_counts=True)
+    shares = [_share_among(rows.keys(part), found[times > others]) for part, others in zip(asked, (0, 1), strict=True)]
     return min(1.0, shares[0] * scale), min(1.0, shares[1] * scale)
 
 
@@ -86,32 +88,10 @@ def _telling(arrays: list[np.ndarray]) -> tuple[int, slice]:
         few = few.reshape(len(few), -1)
         last = max(few.shape[1] - WINDOW, 0)
         for start in sorted(set(np.linspace(0, last, 16).astype(int).tolist())):
-            different = len(np.unique(_keys([few[:, start : start + WINDOW]])))
+            different = len(np.unique(rows.keys([few[:, start : start + WINDOW]])))
             if different > best:
                 best, choice = different, (number, slice(start, start + WINDOW))
     return choice
-
-
-def _keys(arrays: list[np.ndarray]) -> np.ndarray:
-    """A number for each row, of all arrays together, equal for equal rows and hardly ever for others.
-
-    Shapes: each (rows, ...) -> (rows,) uint64.
-    """
-    random = np.random.default_rng(0)
-    keys = np.zeros(len(arrays[0]), np.uint64)
-    for x in arrays:
-        bits = _bits(x.reshape(len(x), -1))
-        factors = random.integers(0, 2**63, bits.shape[1], np.uint64) * np.uint64(2) + np.uint64(1)
-        keys += bits @ factors  # modulo 2^64
-    return keys
-
-
-def _bits(x: np.ndarray) -> np.ndarray:
-    """As whole numbers, equal for equal numbers."""
-    if x.dtype.kind != "f":
-        return x.astype(np.uint64)
-    exact = (x.astype(np.float64) if x.dtype.itemsize not in (4, 8) else x) + 0.0  # -0 is 0
-    return exact.view(np.uint32 if exact.dtype.itemsize == 4 else np.uint64).astype(np.uint64)
 
 
 def near_shares(train: list[np.ndarray], held_out: list[np.ndarray]) -> tuple[float, float]:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from thalweg import initializers, layers
+from thalweg.data.source import Source
 from thalweg.doctor.facts.head import activation_name
 from thalweg.doctor.facts.network import Network
 from thalweg.doctor.record import LayerInfo, Plan
 from thalweg.graph.node import Node
 from thalweg.layers.layer import Layer
 from thalweg.optimizers.optimizer import Optimizer
+from thalweg.optimizers.schedules import Schedule
 from thalweg.state.names import parameter_state
+from thalweg.training.session import FitOptions
 
 ACTIVATIONS = (layers.Activation, layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU, layers.Softmax)
 """Layers that are nothing else."""
@@ -25,6 +29,10 @@ HANDING_ON = (
     *(layers.Dropout, layers.Reshape, layers.Flatten, layers.Identity),
 )
 """Layers that may stand between weights and their activation."""
+
+DROPPING = (layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D)
+
+TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose)
 
 
 def layers_of(network: Network, parameters: Mapping[str, Any]) -> tuple[LayerInfo, ...]:
@@ -58,20 +66,25 @@ def _info(path: str, held: list[str], network: Network, parameters: Mapping[str,
     kernel = next((a for name, a in arrays.items() if "kernel" in name and a.ndim >= 2), None)
     bias = next((a for name, a in arrays.items() if "bias" in name and a.size), None)
     columns = None if kernel is None else _columns(kernel, layer)
-    spread = None if columns is None else columns.std(axis=0, dtype=np.float64) * len(columns) ** 0.5
     return LayerInfo(
         name=path,
         kind=type(layer).__name__ if layer is not None else "",
         activation=_activation(path, layer, network),
         fan_in=None if columns is None else len(columns),
+        fan_out=None if kernel is None else _fan_out(kernel, layer),
         parameters=sum(a.size for a in arrays.values()),
         gain=None if columns is None else float(columns.std(dtype=np.float64) * len(columns) ** 0.5),
-        least_gain=None if spread is None else float(spread.min()),
         bias=None if bias is None else float(bias.mean(dtype=np.float64)),
         equal_columns=columns is not None and columns.shape[1] > 1 and bool((columns == columns[:, :1]).all()),
         residual=path in network.residual,
         trainable=layer is None or bool(layer.trainable),
     )
+
+
+def _fan_out(kernel: np.ndarray, layer: Layer | None) -> int:
+    """How many numbers one of the inputs goes into."""
+    into = -2 if isinstance(layer, TRANSPOSED) else -1
+    return math.prod(kernel.shape[:-2]) * int(kernel.shape[into])
 
 
 def _columns(kernel: np.ndarray, layer: Layer | None) -> np.ndarray:
@@ -82,7 +95,7 @@ def _columns(kernel: np.ndarray, layer: Layer | None) -> np.ndarray:
     """
     if isinstance(layer, layers.DepthwiseConv2D):
         return kernel.reshape(int(np.prod(kernel.shape[:-2])), -1)
-    if isinstance(layer, layers.Conv1DTranspose | layers.Conv2DTranspose):
+    if isinstance(layer, TRANSPOSED):
         return np.moveaxis(kernel, -1, -2).reshape(-1, kernel.shape[-2])
     return kernel.reshape(initializers.fans(kernel.shape)[0], -1)
 
@@ -108,35 +121,29 @@ def _following(start: Node, network: Network) -> Iterator[Layer]:
                 stack.append(user)
 
 
-def plan_of(rule: Optimizer, options: Any, rows: int | None, network: Network, class_weight: bool = False) -> Plan:
+def plan_of(rule: Optimizer, options: FitOptions, rows: Source, network: Network, class_weight: bool = False) -> Plan:
     """How it is to be trained.
 
     Arguments:
         rule: of the optimizer.
-        options: the arguments of ``fit``, ``FitOptions``.
-        rows: of an epoch, where somebody knows.
+        options: the arguments of ``fit``.
     """
-    scheduled = callable(rule.learning_rate)
-    batch = rows if options.batch_size == "full" else options.batch_size
-    batch = 0 if batch is None else batch if rows is None else min(batch, rows)
-    steps = options.steps_per_epoch or (None if rows is None or not batch else -(-rows // batch))
+    rate = rule.learning_rate
     momentum = getattr(rule, "momentum", getattr(rule, "beta_1", 0.0))
     return Plan(
         optimizer=type(rule).__name__.lower(),
-        learning_rate=float(rule.learning_rate(0)) if scheduled else float(rule.learning_rate),
-        batch_size=batch,
-        rows=rows,
-        steps_per_epoch=steps,
+        learning_rate=float(rate(0) if isinstance(rate, Schedule) else rate),
+        batch_size=options.batch(rows),
+        rows=rows.count,
+        steps_per_epoch=options.steps(rows),
         epochs=max(options.epochs - options.initial_epoch, 0),
         momentum=float(momentum) if isinstance(momentum, int | float) else 0.0,
         penalty=max(_penalty(rule), *(_factor(layer) for layer in network.layers.values()), 0.0),
-        dropout=max((float(layer.rate) for layer in network.layers.values() if _drops(layer)), default=0.0),
+        dropout=max(map(_dropout, network.layers.values()), default=0.0),
         clipped=any((rule.clipnorm, rule.clipvalue, rule.global_clipnorm)),
-        scheduled=scheduled,
+        scheduled=isinstance(rate, Schedule),
         class_weight=class_weight,
-        parameters=sum(
-            np.prod(p.shape, dtype=int) for layer in _tops(network) for p in layer.named_parameters().values()
-        ),
+        parameters=sum(math.prod(p.shape) for layer in _tops(network) for p in layer.named_parameters().values()),
     )
 
 
@@ -166,5 +173,6 @@ def _factor_of(regularizer: Any) -> float:
     return max((float(v) for v in values if isinstance(v, int | float)), default=0.0)
 
 
-def _drops(layer: Layer) -> bool:
-    return "Dropout" in type(layer).__name__ and isinstance(getattr(layer, "rate", None), int | float)
+def _dropout(layer: Layer) -> float:
+    rate = getattr(layer, "rate", None)
+    return float(rate) if isinstance(layer, DROPPING) and isinstance(rate, int | float) else 0.0
