@@ -5,6 +5,7 @@ A part that was not measured is None. Shares are of 1; deviations and means are 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, Literal
@@ -121,7 +122,7 @@ class LayerInfo:
         kind: name of the class.
         activation: by name; "linear" for none.
         fan_in, fan_out: of the kernel; None without one.
-        gain, least_gain: kernel deviation * sqrt(fan_in) before training; the smallest of the columns'.
+        gain: kernel deviation * sqrt(fan_in) before training.
         bias: mean of the bias before training.
         equal_columns: whether all units begin the same.
         residual: whether what it gives is added to what went around it.
@@ -249,7 +250,7 @@ class Record:
     measured: tuple[tuple[int, Mapping[str, Mapping[str, float]]], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """In JSON types."""
+        """In JSON types; numbers that are not finite, which JSON has not, as "nan", "inf" and "-inf"."""
         values: dict[str, Any] = _plain(self)
         return values
 
@@ -285,11 +286,20 @@ def _plain(value: Any) -> Any:
         return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
     if isinstance(value, Mapping):
         return {name: _plain(part) for name, part in value.items()}
+    if hasattr(value, "item"):
+        value = value.item()  # NumPy's
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     return [_plain(part) for part in value] if isinstance(value, tuple | list) else value
 
 
+_NON_FINITE = {str(value): value for value in (math.nan, math.inf, -math.inf)}
+
+
 def _frozen(value: Any) -> Any:
-    """Lists as tuples again."""
+    """Lists as tuples again, and numbers that are not finite as such."""
+    if isinstance(value, str):
+        return _NON_FINITE.get(value, value)
     if isinstance(value, Mapping):
         return {name: _frozen(part) for name, part in value.items()}
     return tuple(_frozen(part) for part in value) if isinstance(value, list) else value
