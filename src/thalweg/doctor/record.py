@@ -64,15 +64,17 @@ class Repeats:
     """Rows of the validation that stand among the training rows, too.
 
     Attributes:
-        exact, near: share of validation rows with a training row that is the same; or nearer than .02 deviations in
-            every column.
+        exact, near: share of validation rows with a training row that is the same; or much nearer to it than that one
+            is to any other.
         exact_within, near_within: the same of training rows with another training row: what is natural.
+        rows: validation rows that were compared.
     """
 
     exact: float
     near: float
     exact_within: float
     near_within: float
+    rows: int = 1000
 
 
 @dataclass(frozen=True)
