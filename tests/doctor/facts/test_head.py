@@ -41,8 +41,8 @@ GOOD = {
 BAD = {
     "softmax over one": ("softmax", 1, BCE, False, ANSWERS, "binary", True),
     "softmax over one, numbers": ("softmax", 1, MSE, False, NUMBERS, "regression", True),
-    "twice": ("softmax", 5, SCE, True, CLASSES, "multiclass", True),
-    "sigmoid twice": ("sigmoid", 1, BCE, True, ANSWERS, "binary", True),
+    "twice": ("softmax", 5, SCE, True, CLASSES, "multiclass", False),
+    "sigmoid twice": ("sigmoid", 1, BCE, True, ANSWERS, "binary", False),
     "no softmax": ("linear", 5, SCE, False, CLASSES, "multiclass", True),
     "no sigmoid": ("tanh", 1, BCE, False, ANSWERS, "binary", True),
     "relu": ("relu", 5, CE, False, ONE_HOT, "multiclass", True),

@@ -127,7 +127,7 @@ def misfit(
     head                        loss and targets                 what is wrong
     ==========================  ===============================  ====================================================
     softmax over one unit       any                              always 1 (sure)
-    softmax, sigmoid            crossentropy from logits         squashed twice (sure)
+    softmax, sigmoid            crossentropy from logits         squashed twice (may; it learns slowly)
     anything but these          crossentropy of probabilities    no probabilities (sure)
     one unit                    squared error of class numbers   classes have no order (sure if the task is told)
     softmax, sigmoid, relu      squared error of classes         small gradients where it errs most (may)
@@ -152,7 +152,7 @@ def _logits(activation: str, units: int, loss: Any, from_logits: bool, *_: Any) 
         return None
     if from_logits and activation in ("softmax", "sigmoid"):
         fault = f"the loss takes logits (from_logits=True) and gets what a {activation} made of them"
-        return Misfit(fault, True, "from_logits=False, or no activation in the last layer")
+        return Misfit(fault, False, "from_logits=False, or no activation in the last layer")
     if not from_logits and activation not in PROBABILITIES:
         fitting = "softmax" if isinstance(loss, OF_CLASSES) else "sigmoid"
         fault = f"the loss takes probabilities and the last layer gives {_in_words(activation)}"

@@ -48,15 +48,18 @@ def sample(array: np.ndarray, rows: int, numbers: int = NUMBERS) -> np.ndarray:
     Shapes: (all rows, ...) -> (rows, numbers of a row).
     """
     part = array[spread(len(array), min(rows, max(numbers // size(array), 16)))]
-    return part.reshape(len(part), -1).astype(np.float64 if part.dtype == np.float64 else np.float32, copy=False)
+    dtype = np.float64 if part.dtype == np.float64 else np.float32
+    flat: np.ndarray = part.reshape(len(part), -1).astype(dtype, copy=False)
+    return flat
 
 
 def finite(x: np.ndarray) -> np.ndarray:
-    """With 0 for NaN, and what is too large cut off."""
+    """With 0 in place of what is not finite, and what is too large cut off."""
     with np.errstate(all="ignore"):
         if np.isfinite(np.square(x).sum()):
             return x
-        return np.clip(np.nan_to_num(x, nan=0.0, posinf=LARGEST, neginf=-LARGEST), -LARGEST, LARGEST)
+        filled: np.ndarray = np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0)
+        return filled.clip(-LARGEST, LARGEST)
 
 
 def matrix(arrays: Sequence[np.ndarray]) -> np.ndarray:
