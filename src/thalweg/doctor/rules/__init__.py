@@ -169,7 +169,7 @@ def needs_more(record: Record) -> frozenset[str]:
         wanted |= {"reference"}
         if record.reference is not None:
             wanted |= {"probes", "best"} if short(record) else set()
-            wanted |= {"best"} if (record.reference.disagreement or 0.0) > 0.2 else set()
+            wanted |= {"best"} if (record.reference.disagreement or 0.0) > 0.1 else set()
     return frozenset(lacking & wanted)
 
 
