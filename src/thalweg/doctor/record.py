@@ -83,9 +83,9 @@ class Reference:
 
     Attributes:
         chance: score of the best constant: share of the largest class, 0 for R2.
-        neighbours: score of the 5 nearest neighbours, the row itself left out.
-        disagreement: share of rows whose class is not that of most of their neighbours; None for numbers.
-        balanced: mean of the classes' recalls by the neighbours; None for numbers.
+        neighbours: score of the better of two: the 5 nearest neighbours, and ridge regression; the row itself left out.
+        disagreement: share of rows for which both name the same class, and it is not theirs; None for numbers.
+        balanced: mean of the classes' recalls where all count as equally common; None for numbers.
     """
 
     chance: float

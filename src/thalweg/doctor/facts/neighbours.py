@@ -29,7 +29,9 @@ def reference_of(arrays: Arrays, task: Task | None) -> Reference | None:
     The level is that of the better one: of the 5 nearest neighbours, with columns divided by their deviation, and of
     ridge regression on the columns and on 128 random units (relu), a network whose first layer is not trained. The
     first is good where few columns matter and classes curl round each other, the second in many dimensions. The mean
-    of the classes' recalls is that of methods to which all classes are equally common.
+    of the classes' recalls is that of methods to which all classes are equally common. Rows disagree with their class
+    where both methods name the same other one: they err differently where a class is hard to tell, and alike where a
+    label is wrong.
 
     None without a task, or with fewer than 10 rows.
     Source: for the error of every row when it is left out, Allen (1974), Technometrics 16.
@@ -56,9 +58,11 @@ def _of_classes(x: np.ndarray, y: np.ndarray) -> Reference:
     # the nearest neighbour decides where there are as many of one class as of another
     votes = np.sum([one_hot[near] * (1.0 + 0.01 * (i == 0)) for i, near in enumerate(_nearest(x))], axis=0)
     likely = [votes, _left_out(x, one_hot, classes=True)]
-    level = max(float((p.argmax(axis=1) == y).mean()) for p in likely)
+    guesses = [p.argmax(axis=1) for p in likely]
+    level = max(float((guess == y).mean()) for guess in guesses)
+    contradicted = (guesses[0] == guesses[1]) & (guesses[0] != y)
     balanced = max(_mean_recall((p / prior).argmax(axis=1) == y, one_hot) for p in likely)
-    return Reference(chance, max(chance, level), 1.0 - level, balanced)
+    return Reference(chance, max(chance, level), float(contradicted.mean()), balanced)
 
 
 def _mean_recall(right: np.ndarray, one_hot: np.ndarray) -> float:
