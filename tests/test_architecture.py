@@ -16,7 +16,7 @@ SOURCE = Path(__file__).parent.parent / "src"
 # not exist yet keep a place for what is planned.
 ORDER = (
     # the ground
-    *("version", "errors", "advice", "absent", "fields", "spelling", "checks"),
+    *("version", "errors", "advice", "absent", "extras", "fields", "spelling", "checks"),
     *("registry", "dtype_policies", "config", "cores", "memory", "table", "plotting", "trees"),
     # numbers in files and in graphs
     *("data", "datasets", "graph", "ops", "backprop", "state"),

@@ -4,6 +4,8 @@ python -m benchmarks.clinic FOLDER                          # a folder with clin
 python -m benchmarks.clinic FOLDER --cases iris_plain --seeds 0 1 2 --findings
 python -m benchmarks.clinic FOLDER --labels dying_relu      # the cases whose truth has this label, and healthy ones
 python -m benchmarks.clinic FOLDER --twins --ladders        # cured cases, and one knob from harmless to harmful
+python -m benchmarks.clinic FOLDER --output FILE            # keep what the doctor judged by ...
+python -m benchmarks.clinic FOLDER --judge FILE             # ... to ask it again later, without training
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,7 +22,7 @@ from pathlib import Path
 from benchmarks.clinic import scores
 from benchmarks.clinic.cabinet import Clinic, folder, rungs, twins
 from benchmarks.clinic.networks import Case
-from benchmarks.clinic.training import Outcome, train
+from benchmarks.clinic.training import Outcome, again, train
 
 
 def main() -> None:
@@ -30,8 +32,10 @@ def main() -> None:
     cases, steps = chosen(clinic, given)
     jobs = [(case, seed) for case in (*cases, *steps) for seed in given.seeds]
     began = time.perf_counter()
+    kept = {} if given.judge is None else read(given.judge)
+    jobs = [(case, seed) for case, seed in jobs if given.judge is None or (case["name"], seed) in kept]
     outcomes = []
-    for outcome in results(given.folder, jobs, given.workers):
+    for outcome in results(given.folder, jobs, given.workers, kept):
         outcomes.append(outcome)
         print(f"\r{len(outcomes)}/{len(jobs)} {outcome.case:40.40}", end="", file=sys.stderr, flush=True)
         if given.output:
@@ -39,7 +43,8 @@ def main() -> None:
                 file.write(json.dumps(outcome.to_dict()) + "\n")
     print(file=sys.stderr)
     pairs = [(case, outcome) for (case, _), outcome in zip(jobs, outcomes, strict=True)]
-    show(pairs[: len(cases) * len(given.seeds)], pairs[len(cases) * len(given.seeds) :], given.findings)
+    rungs = {case["name"] for case in steps}
+    show([p for p in pairs if p[0]["name"] not in rungs], [p for p in pairs if p[0]["name"] in rungs], given.findings)
     print(f"\n{time.perf_counter() - began:.0f} s")
 
 
@@ -57,6 +62,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--findings", action="store_true", help="each finding in words")
     parser.add_argument("--workers", type=int, default=1, help="processes at a time")
     parser.add_argument("--output", type=Path, help="append each outcome to this file, as a line of JSON")
+    parser.add_argument("--judge", type=Path, help="judge what is in such a file, in place of training")
     return parser.parse_args()
 
 
@@ -76,8 +82,20 @@ def chosen(clinic: Clinic, given: argparse.Namespace) -> tuple[list[Case], list[
     return cases[:: given.every], steps[:: given.every]
 
 
-def results(place: Path, jobs: Sequence[tuple[Case, int]], workers: int) -> Iterator[Outcome]:
+Kept = Mapping[tuple[str, int], Outcome]
+
+
+def read(file: Path) -> Kept:
+    """The outcomes in a file by case and seed; the last where there are several."""
+    outcomes = [Outcome(**json.loads(line)) for line in file.read_text().splitlines()]
+    return {(outcome.case, outcome.seed): outcome for outcome in outcomes}
+
+
+def results(place: Path, jobs: Sequence[tuple[Case, int]], workers: int, kept: Kept) -> Iterator[Outcome]:
     """The outcomes in the order of the jobs."""
+    if kept:
+        yield from (again(kept[case["name"], seed]) for case, seed in jobs)
+        return
     if workers == 1:
         yield from (one(place, case, seed) for case, seed in jobs)
         return

@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib
 import time
 import warnings
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 import thalweg
 from benchmarks.clinic.networks import Case, compiled, targets
+from thalweg.doctor.record import Record
+from thalweg.doctor.rules import judge
 from thalweg.errors import ThalwegError
 
 Data = dict[str, Any]
@@ -34,6 +36,7 @@ class Outcome:
     seconds: float  # of build, compile and fit
     error: str | None = None
     curves: dict[str, list[float]] = field(default_factory=dict, repr=False)
+    record: dict[str, Any] | None = field(default=None, repr=False)  # what the doctor judged by
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -57,18 +60,26 @@ def train(case: Case, data: Data, seed: int) -> Outcome:
             diagnosis = getattr(stopped, "diagnosis", None) or getattr(model, "diagnosis", None)
         seconds = time.perf_counter() - began
         scores = judged(model, case, data) if model is not None and model.built else {}
-    found = list(diagnosis.findings) if diagnosis is not None else []
-    return Outcome(
-        case["name"],
-        seed,
-        codes(found, "diagnosed"),
-        codes(found, "suspected"),
-        [f"{f.certainty} {f.code} {f.layer or ''}: {f.cause} {f.numbers}" for f in found],
-        scores,
-        seconds,
-        error,
-        curves,
-    )
+    labels, suspected, findings = words(diagnosis)
+    record = getattr(diagnosis, "record", None)
+    plain = None if record is None else record.to_dict()
+    return Outcome(case["name"], seed, labels, suspected, findings, scores, seconds, error, curves, plain)
+
+
+def again(outcome: Outcome) -> Outcome:
+    """What the doctor of today says of a record that was kept."""
+    if outcome.record is None:
+        return outcome
+    labels, suspected, findings = words(judge(Record.from_dict(outcome.record)))
+    return replace(outcome, labels=labels, suspected=suspected, findings=findings)
+
+
+def words(diagnosis: Any) -> tuple[list[str], list[str], list[str]]:
+    """The codes that are diagnosed, those that are suspected, and each finding in words; consequences after roots."""
+    roots = diagnosis.findings if diagnosis is not None else ()
+    found = [finding for root in roots for finding in (root, *root.consequences)]
+    spoken = [f"{f.certainty} {f.code} {f.layer or ''}: {f.cause} {dict(f.numbers)}" for f in found]
+    return codes(found, "diagnosed"), codes(found, "suspected"), spoken
 
 
 def codes(findings: list[Any], certainty: str) -> list[str]:

@@ -1,15 +1,17 @@
 """The clinic: networks as the cases say them, findings from wherever they come, and what is counted."""
 
-from types import SimpleNamespace
+import dataclasses
 
 import numpy as np
 import pytest
 from benchmarks.clinic import scores
 from benchmarks.clinic.cabinet import folder, rungs, twins
 from benchmarks.clinic.networks import compiled, targets
-from benchmarks.clinic.training import Outcome, codes, named, train
+from benchmarks.clinic.training import Outcome, again, codes, named, train
+from tests.doctor.rules.records import HEALTHY
 
 import thalweg
+from thalweg.doctor.finding import Diagnosis, Finding
 from thalweg.errors import ArgumentError
 
 CASE = {
@@ -27,8 +29,8 @@ CASE = {
     "cures": {"bad_init": {"init": "he_normal"}, "plateau": {"data": {"scale": 1}, "lr": 1.0}},
 }
 FINDINGS = [
-    SimpleNamespace(code="plateau", certainty="diagnosed", layer=None, cause="why", numbers={"loss": 1.0}),
-    SimpleNamespace(code="lr_too_low", certainty="suspected", layer="dense", cause="why", numbers={}),
+    Finding("plateau", "diagnosed", None, None, {"loss": 1.0}, "why", "what"),
+    Finding("lr_too_low", "suspected", "dense", None, {}, "why", "what"),
 ]
 
 
@@ -80,12 +82,12 @@ def test_findings_come_from_history_or_error(monkeypatch):
 
     def healed(self, *given, diagnose=None, **more):
         history = fit(self, *given, **more)
-        history.diagnosis = SimpleNamespace(findings=FINDINGS)
+        history.diagnosis = Diagnosis(tuple(FINDINGS))
         return history
 
     def stopped(self, *given, **more):
         error = ArgumentError("stopped", expected="", got="", fix="")
-        error.diagnosis = SimpleNamespace(findings=FINDINGS)
+        error.diagnosis = Diagnosis(tuple(FINDINGS))
         raise error
 
     for stand_in in (healed, stopped):
@@ -94,6 +96,12 @@ def test_findings_come_from_history_or_error(monkeypatch):
         assert (found.labels, found.suspected) == (["plateau"], ["lr_too_low"])
         assert found.error == ("stopped" if stand_in is stopped else None)
     assert codes(FINDINGS * 2, "diagnosed") == ["plateau"]
+
+
+def test_what_the_doctor_judged_by_is_judged_again():
+    record = HEALTHY.to_dict() | {"broken": {"step": 3, "layer": None, "message": "nan"}}
+    assert again(dataclasses.replace(outcome("plateau"), record=record)).labels == ["lr_too_high"]
+    assert again(outcome("plateau")).labels == ["plateau"]
 
 
 def test_counts_by_hand():

@@ -18,7 +18,7 @@ from thalweg.cli.options import Json
 from thalweg.cli.reporting import Teller, reports_errors
 from thalweg.record import finding, trials
 from thalweg.record.comparing import Comparison, told
-from thalweg.record.curves import chart, draw
+from thalweg.record.curves import chart, curves_of, draw
 from thalweg.record.reading import Record
 from thalweg.record.store import Store
 from thalweg.table import Table
@@ -32,6 +32,8 @@ MOST_DRAWN = 100
 """Rows from which on a table is plain text on a terminal too: drawing more takes seconds."""
 MOST_METRICS = 4
 """Columns for metrics and results, unless chosen."""
+LOSS = ("loss",)
+"""What is drawn, unless chosen."""
 
 Where = Annotated[
     list[str] | None,
@@ -48,6 +50,10 @@ Folder = Annotated[
     typer.Option(metavar="FOLDER", help="Of the runs.", show_default="THALWEG_RUNS, or ./thalweg-runs"),
 ]
 Csv = Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")]
+Metrics = Annotated[
+    list[str] | None, typer.Option("--metric", help="To draw; again for further ones.", show_default="the loss")
+]
+Png = Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw the curves there too.", show_default="none")]
 Number = Annotated[int, typer.Argument(metavar="RUN", help="Its number.")]
 Numbers = Annotated[list[int], typer.Argument(metavar="RUN...", help="Their numbers.")]
 
@@ -143,12 +149,8 @@ def _csv(rows: Sequence[Sequence[str]]) -> str:
 @reports_errors
 def show(
     run: Number,
-    metric: Annotated[
-        list[str] | None, typer.Option(help="To draw; again for further ones.", show_default="the loss")
-    ] = None,
-    png: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Draw the curves there too.", show_default="none")
-    ] = None,
+    metric: Metrics = None,
+    png: Png = None,
     json: Json = False,
     csv: Csv = False,
     store: Folder = None,
@@ -156,7 +158,7 @@ def show(
     """Show a run: what it was told, what came of it, and its curves; with --csv its numbers by epoch."""
     record = finding.load(Store(store), run)
     if png is not None:
-        _save(png, _curves([record], metric))
+        _save(png, curves_of([record], metric or LOSS))
     if json:
         parts = {part: record.history(part) for part in record.parts}
         histories = {str(part): {"epoch": found.epoch, **found.history} for part, found in parts.items()}
@@ -178,7 +180,9 @@ def show(
     if record.trials:
         typer.echo()
         _tried(record).show()
-    for name, curves in _curves([record], metric).items():
+    for name, curves in curves_of([record], metric or LOSS).items():
+        if not (curves or metric) and record.trials:  # a search that has not come to its last training
+            continue
         typer.echo("\n" + chart(curves, name, plain=not _draws_lines()))
     if png is not None:
         typer.echo(f"The curves are in {png}.")
@@ -238,12 +242,8 @@ def _by_epoch(record: Record) -> list[list[str]]:
 @reports_errors
 def compare(
     run: Numbers,
-    metric: Annotated[
-        list[str] | None, typer.Option(help="To draw; again for further ones.", show_default="the loss")
-    ] = None,
-    png: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Draw the curves there too.", show_default="none")
-    ] = None,
+    metric: Metrics = None,
+    png: Png = None,
     json: Json = False,
     csv: Csv = False,
     store: Folder = None,
@@ -251,7 +251,7 @@ def compare(
     """Set runs beside each other: settings that differ, results, curves."""
     found = Comparison([finding.load(Store(store), number) for number in run])
     if png is not None:
-        _save(png, _curves(found.runs, metric))
+        _save(png, curves_of(found.runs, metric or LOSS))
     table = found.table()
     if json:
         Teller(as_json=True).result("", _plain(found.to_dict()))
@@ -259,7 +259,7 @@ def compare(
         typer.echo(_csv((table.header, *table.rows)), nl=False)
     else:
         table.show()
-        for name, curves in _curves(found.runs, metric).items():
+        for name, curves in curves_of(found.runs, metric or LOSS).items():
             typer.echo("\n" + chart(curves, name, plain=not _draws_lines()))
         if png is not None:
             typer.echo(f"The curves are in {png}.")
@@ -315,25 +315,6 @@ def rerun(
         typer.echo(str(answer))
     if not all(answer.same for answer in answers):
         raise typer.Exit(FAILED)
-
-
-def _curves(
-    found: Sequence[Record], metrics: Sequence[str] | None
-) -> dict[str, dict[str, tuple[Sequence[float], Sequence[float]]]]:
-    """Metric -> label -> epochs and values; of the training and, where it is there, of the validation."""
-    curves: dict[str, dict[str, tuple[Sequence[float], Sequence[float]]]] = {}
-    for metric in metrics or ["loss"]:
-        curves[metric] = {}
-        for record in found:
-            for part in record.parts:
-                history = record.history(part)
-                front = f"{record.number} {record.name} " if len(found) > 1 else ""
-                behind = f" ({part})" if len(record.parts) > 1 else ""
-                for name in (metric, f"val_{metric}"):
-                    values = history.history.get(name, [])
-                    if values and not hasattr(values[0], "shape"):
-                        curves[metric][f"{front}{name}{behind}"] = (history.epoch[-len(values) :], values)
-    return curves
 
 
 def _save(png: Path, curves: dict[str, Any]) -> None:

@@ -32,7 +32,8 @@ def balanced(record: Record) -> bool:
 
 def score(record: Record, outcome: Outcome) -> float:
     """What is compared with the levels: accuracy, R2, or the mean of recalls."""
-    return fmean(outcome.recalls) if balanced(record) and outcome.recalls else outcome.score
+    recalls = [recall for recall in outcome.recalls if math.isfinite(recall)]
+    return fmean(recalls) if balanced(record) and recalls else outcome.score
 
 
 def chance(record: Record) -> float:
@@ -100,8 +101,8 @@ def short(record: Record) -> bool:
 
 def at_chance(record: Record) -> bool:
     """Whether it knows no more than the best constant does."""
-    train, level = record.train, reach(record)
-    if train is None:
+    train, level, loss = record.train, reach(record), loss_at_chance(record)
+    if train is None or (loss is not None and train.loss < 0.93 * loss):
         return False
     return train.constant or score(record, train) < chance(record) + 0.2 * ((level or 1.0) - chance(record))
 
@@ -191,12 +192,9 @@ def trained(record: Record) -> tuple[Probe, ...]:
 
 
 def ends(record: Record) -> tuple[Probe, ...]:
-    """The two moments whose agreement makes a diagnosis: the first after an epoch, or the start, and the last."""
+    """The two moments whose agreement makes a diagnosis: after an epoch and the last; of a short training the last."""
     later = trained(record)
-    if len(later) > 1:
-        return (later[0], later[-1])
-    first = start(record)
-    return (*(() if first is None else (first,)), *later)
+    return (later[0], later[-1]) if len(later) > 1 else tuple(p for p in record.probes if p.step > 0)[-2:]
 
 
 def value(probe: Probe, layer: str, name: str) -> float | None:
@@ -221,6 +219,32 @@ def highest(
         if numbers and None not in numbers:
             best = max(best, (min(number for number in numbers if number is not None), layer.name), key=lambda b: b[0])
     return best
+
+
+def knocked_out(record: Record) -> tuple[float, str] | None:
+    """The share of a layer's units that steps took out of use, dead or at their ends, and which layer that is.
+
+    A layer that worked before training, is wide enough that this is no accident, and is out from then on.
+    """
+    first, later = start(record), trained(record)
+    if first is None or not later:
+        return None
+    for name, kinds in (("dead", RELU), ("saturated", BOUNDED)):
+        for layer in hidden(record):
+            if layer.activation not in kinds or (layer.fan_out or 0) < 8:
+                continue
+            before, after, last = (value(probe, layer.name, name) for probe in (first, later[0], later[-1]))
+            if before is None or after is None or last is None:
+                continue
+            if before < 0.35 and min(after, last) >= 0.9:
+                return min(after, last), layer.name
+    return None
+
+
+def unscaled(record: Record) -> bool:
+    """Whether inputs are so large that they alone explain large gradients and losses."""
+    inputs = record.inputs
+    return inputs is not None and not inputs.scaled_inside and max(inputs.largest_deviation, inputs.largest_mean) > 10
 
 
 def weighted(record: Record) -> list[LayerInfo]:

@@ -5,6 +5,7 @@ A part that was not measured is None. Shares are of 1; deviations and means are 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, Literal
@@ -63,15 +64,17 @@ class Repeats:
     """Rows of the validation that stand among the training rows, too.
 
     Attributes:
-        exact, near: share of validation rows with a training row that is the same; or nearer than .02 deviations in
-            every column.
+        exact, near: share of validation rows with a training row that is the same; or much nearer to it than that one
+            is to any other.
         exact_within, near_within: the same of training rows with another training row: what is natural.
+        rows: validation rows that were compared.
     """
 
     exact: float
     near: float
     exact_within: float
     near_within: float
+    rows: int = 1000
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,9 @@ class Reference:
 
     Attributes:
         chance: score of the best constant: share of the largest class, 0 for R2.
-        neighbours: score of the 5 nearest neighbours, the row itself left out.
-        disagreement: share of rows whose class is not that of most of their neighbours; None for numbers.
-        balanced: mean of the classes' recalls by the neighbours; None for numbers.
+        neighbours: score of the better of two: the 5 nearest neighbours, and ridge regression; the row itself left out.
+        disagreement: share of rows for which both name the same class, and it is not theirs; None for numbers.
+        balanced: mean of the classes' recalls where all count as equally common; None for numbers.
     """
 
     chance: float
@@ -121,7 +124,7 @@ class LayerInfo:
         kind: name of the class.
         activation: by name; "linear" for none.
         fan_in, fan_out: of the kernel; None without one.
-        gain, least_gain: kernel deviation * sqrt(fan_in) before training; the smallest of the columns'.
+        gain: kernel deviation * sqrt(fan_in) before training.
         bias: mean of the bias before training.
         equal_columns: whether all units begin the same.
         residual: whether what it gives is added to what went around it.
@@ -249,7 +252,7 @@ class Record:
     measured: tuple[tuple[int, Mapping[str, Mapping[str, float]]], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """In JSON types."""
+        """In JSON types; numbers that are not finite, which JSON has not, as "nan", "inf" and "-inf"."""
         values: dict[str, Any] = _plain(self)
         return values
 
@@ -285,11 +288,20 @@ def _plain(value: Any) -> Any:
         return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
     if isinstance(value, Mapping):
         return {name: _plain(part) for name, part in value.items()}
+    if hasattr(value, "item"):
+        value = value.item()  # NumPy's
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     return [_plain(part) for part in value] if isinstance(value, tuple | list) else value
 
 
+_NON_FINITE = {str(value): value for value in (math.nan, math.inf, -math.inf)}
+
+
 def _frozen(value: Any) -> Any:
-    """Lists as tuples again."""
+    """Lists as tuples again, and numbers that are not finite as such."""
+    if isinstance(value, str):
+        return _NON_FINITE.get(value, value)
     if isinstance(value, Mapping):
         return {name: _frozen(part) for name, part in value.items()}
     return tuple(_frozen(part) for part in value) if isinstance(value, list) else value

@@ -118,6 +118,15 @@ class Record:
         )
         return [part for (part,) in self._rows(query)]
 
+    @property
+    def has_members(self) -> bool:
+        """Whether its fits are of models beside each other, as the networks of a table or the folds of a
+        cross-validation: several, of which none goes on where another has ended.
+        """
+        before = [fit.get("weights before") for fit in self.described.get("fits", [])]
+        after = {event["told"]["digest"] for event in self.events() if event["kind"] == "weights"}
+        return 1 < len(before) == len(self.parts) and all(before) and after.isdisjoint(before)
+
     def history(self, part: int = 0) -> History:
         """The logs of its epochs, of one fit in it."""
         found = History()

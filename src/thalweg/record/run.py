@@ -51,7 +51,7 @@ MODEL = "model.thalweg"
 TRIAL = "trial"
 """The kind of an event of a search."""
 BEST = "best_trial"
-"""The result of a search: the number of that trial."""
+"""The setting of a search with the number of that trial, beside its values."""
 
 SEVERAL = "several"
 """The setting that fits of one run do not share."""

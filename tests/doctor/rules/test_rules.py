@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 
 import pytest
 from tests.doctor.rules.records import (
@@ -21,7 +22,7 @@ from tests.doctor.rules.records import (
 )
 
 from thalweg.doctor.finding import LABELS, Finding
-from thalweg.doctor.record import Broken, Record
+from thalweg.doctor.record import Broken, Record, Reference
 from thalweg.doctor.rules import HIDES, ORDER, judge, needs_more, rules
 
 BROKEN = Broken(4, "b", "the loss became NaN")
@@ -35,7 +36,7 @@ FIRES: dict[str, dict[str, Record]] = {
     "nan_inf": {
         "in the inputs": changed(inputs={"non_finite": 0.01}),
         "in the targets": changed(targets={"non_finite": 0.01}),
-        "by an overflow": failing(broken=BROKEN),
+        "by an overflow that nothing explains": failing(broken=BROKEN, initial_loss=math.inf),
     },
     "data_leakage": {
         "copies": changed(repeats={"exact": 0.4}),
@@ -63,6 +64,11 @@ FIRES: dict[str, dict[str, Record]] = {
             reference={"neighbours": 0.6, "disagreement": 0.4},
             validation=outcome(0.55, 1.9),
             best=outcome(0.6, 1.4, confident_errors=0.35),
+        ),
+        "in the training rows only": changed(
+            reference={"neighbours": 0.6, "disagreement": 0.4},
+            train=outcome(0.65, 1.2),
+            validation=outcome(0.9, 0.5),
         ),
     },
     "wrong_loss": {
@@ -93,8 +99,12 @@ FIRES: dict[str, dict[str, Record]] = {
         "jumping": failing(curves=JUMPING),
         "far over the start": failing(curves=curve(400.0, *(2.2,) * 19)),
         "a long way": failing(probes=probes(way=70.0)),
+        "units that die at once": failing(probes=(probe(0, 0), *probes(way=9.0, dead=0.97)[1:])),
     },
-    "dying_relu": {"dead at two moments": failing(probes=probes(dead=0.95))},
+    "dying_relu": {
+        "dead at two moments": failing(probes=probes(dead=0.95)),
+        "hardly ever on": failing(probes=probes(dead=0.3, zeros=0.99)),
+    },
     "lr_too_low": {
         "hardly moved": failing(curves=STRAIGHT, probes=probes(way=0.01)),
         "on a straight line": failing(curves=STRAIGHT, probes=probes(way=0.07)),
@@ -119,7 +129,7 @@ FIRES: dict[str, dict[str, Record]] = {
     "overfitting": {
         "a gap": changed(validation=outcome(0.7, 1.2)),
         "a rise": changed(
-            validation=outcome(0.9, 0.8),
+            validation=outcome(0.86, 0.8),
             curves={"loss": FALLING, "val_loss": (*FALLING[:6], *(0.4 + 0.03 * i for i in range(14)))},
         ),
     },
@@ -152,6 +162,11 @@ SILENT: dict[str, dict[str, Record]] = {
     "class_imbalance": {
         "rare and recalled": changed(targets={"shares": GHOST}),
         "a class that is hard, not rare": changed(train=outcome(0.9, recalls=(0.98,) * 9 + (0.2,))),
+        "rare by luck, of few rows": changed(
+            plan={"rows": 60},
+            targets={"shares": (0.13, 0.11, 0.12, 0.1, 0.1, 0.1, 0.09, 0.11, 0.11, 0.03)},
+            validation=outcome(0.8, recalls=(0.9,) * 9 + (0.2,)),
+        ),
     },
     "noisy_labels": {
         "few rows: neighbours err, the network is not sure": changed(
@@ -164,10 +179,14 @@ SILENT: dict[str, dict[str, Record]] = {
         "works": changed(layers=layers(gain=0.2)),
         "small inside residual branches": failing(layers=layers(gain=0.1, residual=True)),
         "He's": failing(layers=layers(gain=1.41)),
+        "one weight has no deviation": failing(layers=(layer("a", fan_in=1, fan_out=1, gain=0.0), *layers()[1:])),
         "He's on two columns": failing(layers=(layer("a", fan_in=2, gain=1.41), *layers()[1:])),
     },
     "saturated_activations": {
         "works": changed(layers=layers("tanh"), probes=probes(saturated=0.9)),
+        "a narrow layer that learns": failing(
+            layers=layers("tanh", fan_out=1), probes=(probe(0, 0), *probes(saturated=0.8)[1:])
+        ),
         "late": failing(layers=layers("tanh"), probes=(probe(0, 0), probe(30, 1), probe(600, 20, saturated=0.9))),
     },
     "vanishing_gradients": {
@@ -186,10 +205,11 @@ SILENT: dict[str, dict[str, Record]] = {
         "jumps and arrives": changed(curves=JUMPING),
         "a leap at the start, forgotten": failing(curves=curve(9.0, *FALLING[1:])),
         "noise": failing(curves=FLAT),
+        "a leap that large inputs explain": failing(inputs={"largest_mean": 30.0}, curves=curve(16.0, *(2.2,) * 19)),
     },
     "dying_relu": {
         "works": changed(probes=probes(dead=0.95)),
-        "sparse": failing(probes=probes(zeros=0.9)),
+        "sparse": failing(probes=probes(zeros=0.85)),
         "at one moment": failing(probes=(probe(0, 0), probe(30, 1, dead=0.9), probe(600, 20))),
     },
     "lr_too_low": {
@@ -199,6 +219,7 @@ SILENT: dict[str, dict[str, Record]] = {
     },
     "plateau": {
         "flat, but it knows something": failing(score=0.5, curves=FLAT),
+        "few classes right, but a loss far below chance": failing(score=0.2, loss=1.6, curves=curve(*(1.6,) * 20)),
         "flat at first": failing(score=0.11, curves=curve(*(2.3,) * 8, *(2.2 * 0.8**i for i in range(12)))),
     },
     "batch_too_small": {"calm single rows": failing(plan={"batch_size": 1}), "works": changed(plan={"batch_size": 1})},
@@ -209,7 +230,9 @@ SILENT: dict[str, dict[str, Record]] = {
     "undertrained": {"at the ceiling": HEALTHY, "at rest": failing()},
     "overfitting": {
         "few rows": changed(train=outcome(0.99), validation=outcome(0.85, 0.4, rows=20)),
-        "one bad epoch": changed(curves={"loss": FALLING, "val_loss": (*FALLING[:-1], 2.0)}),
+        "one bad epoch": changed(
+            curves={"loss": FALLING, "val_loss": (*FALLING[:-1], 2.0)}, validation=outcome(0.85, 2.0)
+        ),
         "a constant": changed(train=outcome(0.6, constant=True), validation=outcome(0.4, constant=True)),
     },
     "model_too_complex": {
@@ -282,7 +305,7 @@ def test_one_step_says_nothing() -> None:
 
 
 def test_root_causes_come_first_and_explain_the_others() -> None:
-    dead = judge(failing(layers=layers(bias=-6.0), probes=probes(dead=1.0), score=0.1, curves=FLAT))
+    dead = judge(failing(layers=layers(bias=-6.0), probes=probes(dead=1.0), score=0.1, loss=2.3, curves=FLAT))
     assert [finding.code for finding in dead] == ["bad_init"]
     assert {finding.code for finding in dead[0].consequences} == {"dying_relu", "plateau"}
     assert set(dead.codes) == {"bad_init", "dying_relu", "plateau"}
@@ -297,14 +320,18 @@ def test_what_was_there_before_the_first_step_does_not_come_from_the_steps() -> 
     assert (root.code, [below.code for below in root.consequences]) == ("lr_too_high", ["saturated_activations"])
 
 
-def test_an_overflow_lies_under_its_cause() -> None:
-    (root,) = judge(failing(broken=BROKEN))
-    assert (root.code, [below.code for below in root.consequences]) == ("lr_too_high", ["nan_inf"])
+def test_an_overflow_is_told_by_its_cause() -> None:
+    assert judge(failing(broken=BROKEN)).codes == ("lr_too_high",)
+    assert judge(failing(broken=BROKEN, layers=layers(gain=4.0))).codes == ("bad_init",)
 
 
 def test_dear_parts_are_asked_for_only_where_it_does_not_clearly_work() -> None:
     bare = dataclasses.replace(HEALTHY, reference=None, probes=(), repeats=None, best=None)
-    assert needs_more(bare) == frozenset()
-    assert needs_more(changed(bare, validation=outcome(0.8))) == {"reference", "probes", "repeats", "best"}
-    assert needs_more(changed(bare, train=outcome(0.98, recalls=(0.99,) * 9 + (0.3,)))) >= {"reference"}
+    assert needs_more(bare) == {"repeats"}
+    assert needs_more(changed(bare, train=outcome(0.98, recalls=(0.99,) * 9 + (0.3,)))) == {"repeats", "reference"}
     assert needs_more(changed(bare, broken=BROKEN)) == {"probes"}
+    worse = changed(bare, validation=outcome(0.8), repeats=HEALTHY.repeats)
+    assert needs_more(worse) == {"reference"}
+    assert needs_more(changed(worse, reference=Reference(0.1, 0.8, 0.15))) == frozenset()
+    assert needs_more(changed(worse, reference=Reference(0.1, 0.95, 0.05))) == {"probes", "best"}
+    assert needs_more(changed(worse, reference=Reference(0.1, 0.7, 0.3))) == {"best"}

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 
-from thalweg.doctor.evidence import fails, losses, rises, short
+from thalweg.doctor.evidence import fails, short
 from thalweg.doctor.finding import LABELS, Diagnosis, Finding
-from thalweg.doctor.record import Outcome, Record
+from thalweg.doctor.record import Record
 from thalweg.doctor.rule import Rule, registered
 
 __all__ = ["judge", "needs_more", "rules"]
@@ -24,14 +24,13 @@ TIME = ("lr_too_low", "batch_too_large", "undertrained")
 NOT_MOVING = ("plateau", "lr_too_low", "undertrained", "underfitting")
 
 EXPLAINS: Mapping[str, tuple[str, ...]] = {
-    "unscaled_inputs": ("nan_inf", "saturated_activations", "lr_too_high", "dying_relu"),
+    "unscaled_inputs": ("saturated_activations", "lr_too_high", "dying_relu"),
     "bad_init": (
-        *("nan_inf", "saturated_activations", "vanishing_gradients", "exploding_gradients", "dying_relu"),
+        *("saturated_activations", "vanishing_gradients", "exploding_gradients", "dying_relu"),
         "plateau",
     ),
-    "exploding_gradients": ("nan_inf",),
-    "batch_too_small": ("nan_inf", "lr_too_high", "dying_relu"),
-    "lr_too_high": ("nan_inf", "saturated_activations", "dying_relu"),
+    "batch_too_small": ("lr_too_high", "dying_relu"),
+    "lr_too_high": ("saturated_activations", "dying_relu"),
     "overfitting": ("model_too_complex",),
 }
 """What may lie under a cause: with evidence of its own, so that it is named as well."""
@@ -42,16 +41,19 @@ HIDES: Mapping[str, tuple[str, ...]] = {
         *("bad_init", "exploding_gradients", "vanishing_gradients", "plateau", "batch_too_small", *TIME, *FIT),
     ),
     "unscaled_targets": (
-        *("nan_inf", "bad_init", "saturated_activations", "vanishing_gradients", "exploding_gradients", "dying_relu"),
+        *("bad_init", "saturated_activations", "vanishing_gradients", "exploding_gradients", "dying_relu"),
         *("batch_too_small", "lr_too_high", "plateau", *TIME, *FIT),
     ),
     "class_imbalance": ("noisy_labels", "plateau", "undertrained", "batch_too_large", "underfitting"),
     "noisy_labels": ("lr_too_high", "plateau", "undertrained", "batch_too_large", "underfitting"),
     "wrong_loss": (
-        *("nan_inf", "noisy_labels", "unscaled_targets", "saturated_activations", "vanishing_gradients"),
+        *("noisy_labels", "unscaled_targets", "saturated_activations", "vanishing_gradients"),
         *("exploding_gradients", "dying_relu", "batch_too_small", "lr_too_high", "plateau", *TIME, *FIT),
     ),
-    "bad_init": ("batch_too_small", "lr_too_high", *TIME, *FIT),
+    "bad_init": (
+        *("saturated_activations", "vanishing_gradients", "exploding_gradients", "dying_relu", "batch_too_small"),
+        *("lr_too_high", *TIME, *FIT),
+    ),
     "saturated_activations": ("vanishing_gradients", "plateau", *TIME, *FIT),
     "vanishing_gradients": (*("dying_relu", "lr_too_high", "plateau", "batch_too_large", "undertrained", *FIT),),
     "exploding_gradients": ("dying_relu", "batch_too_small", "lr_too_high", "plateau", *TIME, *FIT),
@@ -67,6 +69,11 @@ HIDES: Mapping[str, tuple[str, ...]] = {
 
 _BATCH = ("batch_too_small", "batch_too_large")
 _RATE = {"lr_too_high": "batch_too_small", "lr_too_low": "batch_too_large"}
+BREAKS = frozenset(
+    {"unscaled_inputs", "unscaled_targets", "wrong_loss", "bad_init", "exploding_gradients", "lr_too_high"}
+) | {"batch_too_small"}
+"""What may end in an overflow, and says so."""
+
 ORDER = tuple(
     code for label in LABELS if label not in _BATCH for code in (*((_RATE[label],) if label in _RATE else ()), label)
 )
@@ -107,8 +114,11 @@ def asked(rule: Rule, record: Record, unknown: dict[str, str]) -> Finding | None
 def placed(spoken: Iterable[Finding]) -> tuple[Finding, ...]:
     """Findings under the ones that explain them; what those make meaningless is left out."""
     left = {finding.code: finding for finding in spoken}
-    if "inputs_non_finite" in (left["nan_inf"].numbers if "nan_inf" in left else ()):
-        return (left["nan_inf"],)
+    if "nan_inf" in left:
+        if "inputs_non_finite" in left["nan_inf"].numbers:
+            return (left["nan_inf"],)
+        if any(finding.certainty == "diagnosed" and code in BREAKS for code, finding in left.items()):
+            del left["nan_inf"]  # the same event in other words
     roots: dict[str, Finding] = {}
     for code in ORDER:
         if code not in left or left[code].certainty != "diagnosed" or explained_later(left[code], left):
@@ -135,34 +145,37 @@ def follows(root: Finding, finding: Finding) -> bool:
     """Whether ``root`` explains it: what is there before the first step comes from no steps."""
     if finding.code not in EXPLAINS.get(root.code, ()):
         return False
-    return not (root.since_epoch is not None and finding.since_epoch is None and finding.code != "nan_inf")
+    if "equal_units" in root.numbers:
+        return finding.code == "plateau"
+    return not (root.since_epoch is not None and finding.since_epoch is None)
 
 
 def needs_more(record: Record) -> frozenset[str]:
-    """The dear parts of a record that are worth measuring, from its cheap ones; none where it clearly works.
+    """The dear parts that are worth measuring next, by what is known already; ask again when they are there.
 
-    It works if it reaches four fifths of the way from chance to a perfect score on its training and its validation
-    rows, calmly: whatever neighbours reach, no rule would then say that it fails.
+    It works if it comes near enough to a perfect score on its training and its validation rows: whatever neighbours
+    reach, no rule would then say that it fails. If it does not, what they reach is asked next, and only if it stays
+    below that, what happened in the layers. Copies are looked for in any case: they make a score look good.
     """
-    dear = {name for name in ("reference", "probes", "repeats", "best") if getattr(record, name) in (None, ())}
+    lacking = {name for name in ("reference", "probes", "repeats", "best") if getattr(record, name) in (None, ())}
+    if record.validation is None:
+        lacking -= {"repeats", "best"}
     if record.broken is not None:
-        return frozenset(dear & {"probes"})
-    if record.task is None or record.train is None:
-        return frozenset(dear & {"probes", "reference"}) if not fallen(record) else frozenset()
+        return frozenset(lacking & {"probes"})
+    wanted = {"repeats"}
+    if record.task is not None and record.train is not None and not perfect(record):
+        wanted |= {"reference"}
+        if record.reference is not None:
+            wanted |= {"probes", "best"} if short(record) else set()
+            wanted |= {"best"} if (record.reference.disagreement or 0.0) > 0.2 else set()
+    return frozenset(lacking & wanted)
+
+
+def perfect(record: Record) -> bool:
+    """Whether nothing is left to be wished for: also not of the rarest class."""
     shares = record.targets.shares if record.targets is not None else ()
     chance = max(shares, default=0.5) if record.task != "regression" else 0.0
     outcomes = [outcome for outcome in (record.train, record.validation) if outcome is not None]
-    if all(well(outcome, chance) for outcome in outcomes) and rises(record)[0] < 0.25:
-        return frozenset()
-    return frozenset(dear)
-
-
-def well(outcome: Outcome, chance: float) -> bool:
-    """Whether nothing is left to be wished for: also not of its rarest class."""
-    return outcome.score >= chance + 0.92 * (1 - chance) and min(outcome.recalls, default=1.0) >= 0.65
-
-
-def fallen(record: Record) -> bool:
-    """Whether the loss is less than half of what it was."""
-    curve = losses(record)
-    return record.initial_loss is not None and bool(curve) and curve[-1] < 0.5 * record.initial_loss
+    return all(
+        o.score >= chance + 0.92 * (1 - chance) and not any(recall < 0.65 for recall in o.recalls) for o in outcomes
+    )

@@ -11,6 +11,9 @@ from thalweg.doctor.rule import found, rule
 
 LOUD, QUIET, BIAS = 3.0, 0.3, 2.0
 
+ENOUGH = 16
+"""Weights whose deviation tells how they were drawn."""
+
 
 @rule(
     "bad_init",
@@ -23,9 +26,9 @@ def bad_init(record: Record) -> Finding | None:
     """Small kernels inside of what is added to its own input are meant so."""
     ordinary = [layer for layer in weighted(record) if layer.gain is not None and layer.kind != "Embedding"]
     for layer in ordinary:
-        if layer.equal_columns and not layer.residual:
+        if layer.equal_columns and not layer.residual and layer.fan_out != 1:
             cause = f"all units of layer {layer.name!r} begin the same, get the same gradient and stay the same"
-            return found("bad_init", True, cause, change(layer), {"gain": layer.gain}, layer.name)
+            return found("bad_init", True, cause, change(layer), {"equal_units": layer.fan_out}, layer.name)
     for layer in hidden(record):
         if layer.bias is not None and abs(layer.bias) >= BIAS and layer.activation not in ("linear", None):
             cause = (
@@ -38,7 +41,7 @@ def bad_init(record: Record) -> Finding | None:
 
 def size(record: Record, layers: list[LayerInfo]) -> Finding | None:
     """By the kernels' size: the signal that arrives behind all of them grows or dies away."""
-    sizes = {layer.name: relative(layer) for layer in layers if not layer.residual}
+    sizes = {layer.name: relative(layer) for layer in layers if not layer.residual and weights(layer) >= ENOUGH}
     if not sizes:
         return None
     loudest, quietest = max(sizes, key=sizes.__getitem__), min(sizes, key=sizes.__getitem__)
@@ -55,6 +58,11 @@ def size(record: Record, layers: list[LayerInfo]) -> Finding | None:
         f" make the signal {total:.2g} times as large"
     )
     return found("bad_init", sure, cause, change(layer), {"size": number, "all_layers": total} | spread(record), name)
+
+
+def weights(layer: LayerInfo) -> int:
+    """Of its kernel."""
+    return (layer.fan_in or 0) * (layer.fan_out or 1)
 
 
 def relative(layer: LayerInfo) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import fmean
 
 from thalweg.doctor.evidence import fails
@@ -24,7 +25,7 @@ def class_imbalance(record: Record) -> Finding | None:
     if len(shares) < 2 or record.task == "regression":
         return None
     rare = min(range(len(shares)), key=shares.__getitem__)
-    if not 0 < shares[rare] < (0.15 if len(shares) == 2 else 0.4 / len(shares)):
+    if not 0 < shares[rare] < (0.15 if len(shares) == 2 else 0.4 / len(shares)) or by_luck(record, shares[rare]):
         return None
     recalls = both(record.train, record.validation, len(shares))
     own = recalls[rare] if recalls else None
@@ -42,8 +43,20 @@ def class_imbalance(record: Record) -> Finding | None:
     return found("class_imbalance", True, cause, change, numbers)
 
 
+def by_luck(record: Record, share: float) -> bool:
+    """Whether a class as common as the others may turn out so rare in as few rows: within four deviations."""
+    rows = record.plan.rows or (record.inputs.rows if record.inputs is not None else 0)
+    expected = rows / len(record.targets.shares) if record.targets is not None else 0.0
+    return expected - share * rows < 4 * math.sqrt(expected)
+
+
 def both(train: Outcome | None, validation: Outcome | None, classes: int) -> tuple[float, ...]:
     """The recalls on both kinds of rows together: of a rare class each alone has few."""
     known = [o for o in (train, validation) if o is not None and len(o.recalls) == classes]
-    rows = sum(o.rows for o in known)
-    return tuple(sum(o.recalls[i] * o.rows for o in known) / rows for i in range(classes)) if rows else ()
+    return tuple(together([(o.recalls[i], o.rows) for o in known]) for i in range(classes)) if known else ()
+
+
+def together(recalls: list[tuple[float, int]]) -> float:
+    """The mean by rows; of kinds of rows that have some of the class, 1 where none has."""
+    there = [(recall, rows) for recall, rows in recalls if math.isfinite(recall)]
+    return sum(recall * rows for recall, rows in there) / sum(rows for _, rows in there) if there else 1.0

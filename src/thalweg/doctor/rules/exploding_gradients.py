@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thalweg.doctor.evidence import gradient_norm, hidden, start, usual, value, weighted
+from thalweg.doctor.evidence import gradient_norm, hidden, start, unscaled, usual, value, weighted
 from thalweg.doctor.finding import Finding
 from thalweg.doctor.record import Probe, Record
 from thalweg.doctor.rule import found, rule
@@ -41,9 +41,3 @@ def growth(record: Record, probe: Probe) -> float | None:
     wide = [value(probe, layer.name, "pre_deviation") for layer in hidden(record) if layer.fan_in is not None]
     known = [number for number in wide if number is not None]
     return known[-1] / known[0] if len(known) > 1 and known[0] > 0 else None
-
-
-def unscaled(record: Record) -> bool:
-    """Whether inputs are so large that they alone explain a large gradient."""
-    inputs = record.inputs
-    return inputs is not None and not inputs.scaled_inside and max(inputs.largest_deviation, inputs.largest_mean) > 10

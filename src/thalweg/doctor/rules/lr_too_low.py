@@ -10,6 +10,7 @@ from thalweg.doctor.rule import found, rule
 
 @rule(
     "lr_too_low",
+    when="short",
     evidence="the longest way of a kernel over the training; a loss that falls on a straight line and not far",
     threshold="3 % of its length; or straight, under 40 % of the loss, 10 % of its length",
     change="a learning rate ten times larger",

@@ -6,6 +6,7 @@ from thalweg.doctor.evidence import BOUNDED, highest, start, trained
 from thalweg.doctor.finding import Finding
 from thalweg.doctor.record import LayerInfo, Record
 from thalweg.doctor.rule import found, rule
+from thalweg.doctor.rules.lr_too_high import overshooting
 
 
 @rule(
@@ -17,7 +18,7 @@ from thalweg.doctor.rule import found, rule
     change="`glorot_uniform`, scaled inputs, or relu",
 )
 def saturated_activations(record: Record) -> Finding | None:
-    """Early only: a network that has learnt well may saturate late."""
+    """Before training, or by steps that overshoot: a network that has learnt well, or a narrow one, may saturate."""
     first, later = start(record), trained(record)
     at_start = highest(record, [first] if first is not None else [], "saturated", bounded)
     after = highest(record, later[:1], "saturated", bounded)
@@ -29,7 +30,8 @@ def saturated_activations(record: Record) -> Finding | None:
     cause = f"{share:.0%} of what layer {layer!r} gives lies at the ends of its activation, where its slope is near 0"
     change = "smaller initial weights (glorot_uniform), inputs scaled to deviation 1, or relu"
     numbers = {"saturated_before": at_start[0], "saturated_after_an_epoch": after[0]}
-    return found("saturated_activations", share >= 0.4, cause, change, numbers, layer, since)
+    sure = at_start[0] >= 0.4 or (share >= 0.4 and bool(overshooting(record)))
+    return found("saturated_activations", sure, cause, change, numbers, layer, since)
 
 
 def bounded(layer: LayerInfo) -> bool:
