@@ -24,9 +24,9 @@ __all__ = ["ALL", "kernels", "parameter_sums", "result_sums", "summary"]
 
 MEAN, DEVIATION, ZEROS = "mean", "deviation", "zeros"
 PRE_DEVIATION, DEAD, SATURATED = "pre_deviation", "dead", "saturated"
-"""The deviation of what a layer with a kernel makes before its own activation, if it has one. Of an activation like relu
-the share of units (the last axis; channels) that are 0 in all rows; of sigmoid, tanh and their like that of numbers
-within 0.01 of the ends."""
+"""The deviation of what a layer with a kernel makes before its own activation, if it has one. Of an activation like
+relu the share of units (the last axis; channels) that are 0 in all rows; of sigmoid, tanh and their like that of
+numbers within 0.01 of the ends."""
 GRADIENT_NORM, KERNEL_GRADIENT, ZERO_GRADIENTS = "gradient_norm", "kernel_gradient", "zero_gradients"
 """The norm of the gradient of all trained parameters of a layer together, and of the kernel alone, which is what inputs
 are multiplied with; the share of numbers of the kernel's that are exactly 0."""
@@ -43,7 +43,10 @@ FIRES = (activations.relu, activations.relu6)
 """Functions that are 0 where a unit is silent, and pass no gradient there."""
 
 ENDS = (
-    *((function, (0.0, 1.0)) for function in (activations.sigmoid, activations.hard_sigmoid, activations.sparse_sigmoid)),
+    *(
+        (function, (0.0, 1.0))
+        for function in (activations.sigmoid, activations.hard_sigmoid, activations.sparse_sigmoid)
+    ),
     *((function, (-1.0, 1.0)) for function in (activations.tanh, activations.hard_tanh, activations.softsign)),
 )
 """Of functions that saturate: between what they give."""
@@ -176,11 +179,11 @@ def _maker(y: Node) -> Node:
 
 
 def _activation(y: Node, activated: Mapping[Node, Activated]) -> Activated | None:
-    """The activation that gave this."""
-    if y in activated:
-        return activated[y]
-    function = _OPERATIONS.get(type(y.op))
-    return None if function is None else Activated(function, y.inputs[0], y.layer)
+    """The activation that gave this; the operation that it is says more than the name of a user's own function."""
+    known, function = activated.get(y), _OPERATIONS.get(type(y.op))
+    if function is None:
+        return known
+    return Activated(function, y.inputs[0], y.layer if known is None else known.layer)
 
 
 def _stored(factor: Node) -> Node:

@@ -55,7 +55,7 @@ def test_the_search_is_a_run_with_its_trials_which_can_be_repeated(houses):
     (run,) = runs.find()
     assert (run.name, run.kind, run.status) == ("houses", "tune", "finished")
     assert [trial.number for trial in run.trials] == [0, 1]
-    best = run.trials[run.results["best_trial"]]
+    best = run.trials[run.settings["best_trial"]]
     assert best.value == run.results["best_val_loss"] == min(trial.value or 0.0 for trial in run.trials)
     assert run.settings["best.dropout"] == best.values["dropout"]
     assert run.results.keys() >= {"test_RMSE", "trials"}

@@ -94,8 +94,8 @@ class TestItsRun:
         (run,) = thalweg.runs.find()
         assert (run.name, run.kind, run.status, run.parts) == ("rates", "search", "finished", [])
         assert run.trials == list(found.trials)
-        assert run.results == {"best_val_loss": found.best.value, "best_trial": found.best.number, "trials": 3}
-        assert run.settings["best.rate"] == found.values["rate"]
+        assert run.results == {"best_val_loss": found.best.value, "trials": 3}
+        assert (run.settings["best_trial"], run.settings["best.rate"]) == (found.best.number, found.values["rate"])
         assert (run.settings["metric"], run.settings["mode"], run.settings["sampler"]) == ("val_loss", "min", "tpe")
         kept = thalweg.runs.load_model_of(run.number)
         assert np.array_equal(kept.predict(X, verbose=0), found.model.predict(X, verbose=0))

@@ -181,6 +181,8 @@ def show(
         typer.echo()
         _tried(record).show()
     for name, curves in curves_of([record], metric or LOSS).items():
+        if not (curves or metric) and record.trials:  # a search that has not come to its last training
+            continue
         typer.echo("\n" + chart(curves, name, plain=not _draws_lines()))
     if png is not None:
         typer.echo(f"The curves are in {png}.")

@@ -130,7 +130,7 @@ def _tune(given: Mapping[str, Any], teller: Teller, before: Record | None = None
     with recorded.recorded("tune", given["run"] or stem(given["data"]), given, found, not given["no_run"]) as run:
         if run is not None and best is not None:
             run.trial(best)
-            run.result(**{BEST: best.number})
+            run.settings(**{BEST: best.number})
         settings = None if best is None else best.values
         finished = tables.train(table, of_tables, common, given["seed"], teller, run, search, settings)
     return finished, run
@@ -150,11 +150,11 @@ def again(before: Record, output: Path) -> tuple[bool, list[str]]:
 
 def best_of(record: Record) -> Trial:
     """The best trial of a search. Raises ArgumentError if it has not come to its end."""
-    if BEST not in record.results:
+    if BEST not in record.settings:
         raise ArgumentError(
             f"run {record.number} is a search that has trained no model",
             expected="a search that has come to its end",
-            got=f"{len(record.trials)} trials; it is {record.status}",
+            got=f"{len(record.trials)} trials, and status {record.status}",
             fix="give its command again: with --storage it goes on",
         )
-    return next(trial for trial in record.trials if trial.number == record.results[BEST])
+    return next(trial for trial in record.trials if trial.number == record.settings[BEST])

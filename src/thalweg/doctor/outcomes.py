@@ -7,7 +7,7 @@ import numpy as np
 from thalweg.doctor.record import Outcome, Task
 
 SAME = 1e-3
-"""Outputs whose deviation over the rows is less than this share of what they could differ by are as good as constant."""
+"""Outputs that deviate over the rows by less than this share of what they could are as good as constant."""
 
 
 def outcome_of(

@@ -64,15 +64,17 @@ class Repeats:
     """Rows of the validation that stand among the training rows, too.
 
     Attributes:
-        exact, near: share of validation rows with a training row that is the same; or nearer than .02 deviations in
-            every column.
+        exact, near: share of validation rows with a training row that is the same; or much nearer to it than that one
+            is to any other.
         exact_within, near_within: the same of training rows with another training row: what is natural.
+        rows: validation rows that were compared.
     """
 
     exact: float
     near: float
     exact_within: float
     near_within: float
+    rows: int = 1000
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,9 @@ class Reference:
 
     Attributes:
         chance: score of the best constant: share of the largest class, 0 for R2.
-        neighbours: score of the 5 nearest neighbours, the row itself left out.
-        disagreement: share of rows whose class is not that of most of their neighbours; None for numbers.
-        balanced: mean of the classes' recalls by the neighbours; None for numbers.
+        neighbours: score of the better of two: the 5 nearest neighbours, and ridge regression; the row itself left out.
+        disagreement: share of rows for which both name the same class, and it is not theirs; None for numbers.
+        balanced: mean of the classes' recalls where all count as equally common; None for numbers.
     """
 
     chance: float

@@ -125,9 +125,7 @@ class Forward:
     wrt: NodesByName
 
 
-def forward_of(
-    net: Net, goals: Goals, batch: int, weights: Weights, trace: Trace, training: bool = True
-) -> Forward:
+def forward_of(net: Net, goals: Goals, batch: int, weights: Weights, trace: Trace, training: bool = True) -> Forward:
     """The model and its loss, inside ``tracing``. Arguments as of ``training_step``."""
     predictions = net.call(inputs_of(net, batch), training)
     parts = [_training_loss(goal, predictions[goal.name], batch, weights, trace.mixing) for goal in goals.outputs]

@@ -279,8 +279,8 @@ def found_by(
         seconds = time.perf_counter() - began
         best, trials = trial_of(kept, plan.space), tuple(hunt.found())
         if owner is not None:
-            owner.settings(best=best.values)
-            owner.result(**{f"best_{plan.metric}": best.value, BEST: best.number, "trials": len(trials)})
+            owner.settings(best=best.values, **{BEST: best.number})
+            owner.result(**{f"best_{plan.metric}": best.value, "trials": len(trials)})
             if hunt.interrupted:
                 owner.stopped(USER)
             if owner is not run:

@@ -15,7 +15,7 @@ def test_classes_that_a_line_parts():
     assert found.chance == pytest.approx(max(y.mean(), 1 - y.mean()))
     assert found.neighbours > 0.92
     assert (found.balanced or 0) > 0.9
-    assert (found.disagreement or 1) < 0.08
+    assert (found.disagreement or 0) < 0.08
 
 
 def test_classes_that_curl_round_each_other():
@@ -34,9 +34,9 @@ def test_few_rows_in_many_dimensions():
 def test_labels_that_are_wrong_disagree():
     y = (X[:, 0] > 0).astype(int)
     flipped = RANDOM.random(400) < 0.3
-    assert reference_of({"x": X, "y": np.where(flipped, 1 - y, y)}, "binary").disagreement == pytest.approx(
-        0.3, abs=0.06
-    )
+    noisy = reference_of({"x": X, "y": np.where(flipped, 1 - y, y)}, "binary").disagreement
+    assert flipped.mean() - 0.1 < noisy < flipped.mean() + 0.03
+    assert (reference_of({"x": X, "y": y}, "binary").disagreement or 0) < 0.05
 
 
 def test_noise_teaches_nothing():

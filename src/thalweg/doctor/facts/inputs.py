@@ -53,12 +53,11 @@ def inputs_of(arrays: Arrays, network: Network | None = None, finite: bool = Fal
 
 
 def _measured(parts: list[np.ndarray], columns: int, bad: float, scaled_inside: bool) -> Inputs:
-    with np.errstate(all="ignore"):
-        means = np.concatenate([x.mean(axis=0) for x in map(rows.finite, parts)])
-        deviations = np.concatenate([x.std(axis=0) for x in map(rows.finite, parts)])
+    whole = [rows.finite(x) for x in map(_complete, parts)]
+    means, deviations = (np.concatenate([f(x, axis=0) for x in whole]) for f in (np.mean, np.std))
     constant = deviations <= 1e-6 * np.abs(means)  # rounding leaves some of a constant
     moving = deviations[~constant]
-    copies = sum(_copies(x) for x in parts)
+    copies = sum(map(_copies, whole))
     return Inputs(
         rows=min(map(len, parts)),
         columns=columns,
@@ -72,19 +71,25 @@ def _measured(parts: list[np.ndarray], columns: int, bad: float, scaled_inside: 
     )
 
 
+def _complete(x: np.ndarray) -> np.ndarray:
+    """The rows without NaN and infinities; all if there are none without."""
+    with np.errstate(all="ignore"):
+        if np.isfinite(x.sum()):
+            return x
+    good = np.isfinite(x).all(axis=1)
+    return x[good] if good.any() else x
+
+
 def _copies(x: np.ndarray) -> int:
     """How many columns that change are the same as one before them."""
-    filled = rows.finite(x)
-    keys: dict[tuple[float, float], list[int]] = {}
-    with np.errstate(all="ignore"):
-        means, deviations = filled.mean(axis=0).tolist(), filled.std(axis=0).tolist()
+    firsts: dict[tuple[float, float], list[int]] = {}
     found = 0
-    for column, key in enumerate(zip(means, deviations, strict=True)):
-        first = keys.setdefault(key, [])
-        if key[1] and any(np.array_equal(x[:, column], x[:, other], equal_nan=True) for other in first[:3]):
+    for column, key in enumerate(zip(x.mean(axis=0).tolist(), x.std(axis=0).tolist(), strict=True)):
+        same = firsts.setdefault(key, [])
+        if key[1] and any(np.array_equal(x[:, column], x[:, other]) for other in same[:3]):
             found += 1
         else:
-            first.append(column)
+            same.append(column)
     return found
 
 

@@ -25,20 +25,20 @@ WINDOW = 16
 CANDIDATES = 8_000_000
 """Numbers of rows that are the same in these."""
 
-AREA, PAIRS = 2_000_000, 1_500_000
+AREA, PAIRS = 1_000_000, 800_000
 """Where near rows are looked for: numbers of training rows, distances."""
 
 DIRECTIONS = 24
 """Numbers that stand for a row: distances between these are those between the rows, give or take a fifth."""
 
-MUCH_NEARER = 0.5
+MUCH_NEARER = 1 / 3
 """A row is near another one if that is so many times as far as the other one's own neighbour."""
 
 
 def repeats_of(training: Arrays, validation: Arrays) -> Repeats | None:
     """The share of validation rows with a training row that is the same, or nearly; and the same within training.
 
-    A validation row is *near* a training row if it lies less than half as far from it as that lies from the nearest
+    A validation row is *near* a training row if it lies less than a third as far from it as that lies from the nearest
     other training row. Of rows drawn alike this happens to validation and to training rows equally often, however
     crowded the data are; to a copy with a little noise it happens nearly always. Distances are in standard deviations
     of the columns. Of large data only a part of the training rows is looked at, and shares are scaled accordingly.
@@ -52,7 +52,8 @@ def repeats_of(training: Arrays, validation: Arrays) -> Repeats | None:
     kept, looked_for = [train[label] for label in alike], [held_out[label] for label in alike]
     exact, exact_within = exact_shares(kept, looked_for)
     near, near_within = near_shares(kept, looked_for)
-    return Repeats(exact, max(near, exact), exact_within, max(near_within, exact_within))
+    compared = len(looked_for[0][rows.spread(len(looked_for[0]), LOOKED_FOR)])
+    return Repeats(exact, max(near, exact), exact_within, max(near_within, exact_within), compared)
 
 
 def exact_shares(train: list[np.ndarray], held_out: list[np.ndarray]) -> tuple[float, float]:
@@ -62,16 +63,24 @@ def exact_shares(train: list[np.ndarray], held_out: list[np.ndarray]) -> tuple[f
     scale = len(train[0]) / len(every[0])
     asked = [_evenly(arrays, LOOKED_FOR) for arrays in (held_out, every)]
     source, window = _telling(every)
-    known = np.unique(
-        np.concatenate([rows.keys([part[source].reshape(len(part[0]), -1)[:, window]]) for part in asked])
+    known, keys = (
+        np.concatenate([rows.keys([part[source].reshape(len(part[0]), -1)[:, window]]) for part in parts])
+        for parts in (asked, [every])
     )
-    keys = rows.keys([every[source].reshape(len(every[0]), -1)[:, window]])
-    alike = np.flatnonzero(known[np.minimum(np.searchsorted(known, keys), len(known) - 1)] == keys)
+    alike = _among(keys, known)
     size = sum(rows.size(x) for x in every)
     alike = alike[rows.spread(len(alike), max(CANDIDATES // size, 1))]
     found, times = np.unique(rows.keys([x[alike] for x in every]), return_counts=True)
     shares = [_share_among(rows.keys(part), found[times > others]) for part, others in zip(asked, (0, 1), strict=True)]
     return min(1.0, shares[0] * scale), min(1.0, shares[1] * scale)
+
+
+def _among(keys: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The places of those keys that are among others. Their first 16 bits tell most that are not, in no time."""
+    marked = np.zeros(1 << 16, bool)
+    marked[known >> np.uint64(48)] = True
+    doubtful = np.flatnonzero(marked[keys >> np.uint64(48)])
+    return np.asarray(doubtful[np.isin(keys[doubtful], known)])
 
 
 def _share_among(keys: np.ndarray, found: np.ndarray) -> float:
@@ -100,7 +109,7 @@ def near_shares(train: list[np.ndarray], held_out: list[np.ndarray]) -> tuple[fl
     base = rows.matrix(_evenly(train, max(AREA // size, 200)))
     scale = len(train[0]) / len(base)
     queries = rows.matrix(_evenly(held_out, min(LOOKED_FOR, max(PAIRS // len(base), 50))))
-    own = np.unique(np.linspace(0, len(base) - 1, len(queries)).astype(int))
+    own = np.arange(len(base))[rows.spread(len(base), min(LOOKED_FOR, max(PAIRS // len(base), 50)))]
     projected = _projection(base)
     points = projected(base)
     near, within = _are_near(projected(queries), points, None), _are_near(points[own], points, own)
@@ -109,7 +118,8 @@ def near_shares(train: list[np.ndarray], held_out: list[np.ndarray]) -> tuple[fl
 
 def _projection(base: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """Columns divided by their deviation; where there are many, in random directions."""
-    center, deviation = base.mean(axis=0), base.std(axis=0)
+    few = base[rows.spread(len(base), 500)]
+    center, deviation = few.mean(axis=0), few.std(axis=0)
     moving = np.flatnonzero(deviation > 1e-6 * np.abs(center))
     factors = 1.0 / deviation[moving]
     if len(moving) <= DIRECTIONS:

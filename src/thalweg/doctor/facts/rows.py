@@ -54,11 +54,11 @@ def sample(array: np.ndarray, rows: int, numbers: int = NUMBERS) -> np.ndarray:
 
 
 def finite(x: np.ndarray) -> np.ndarray:
-    """With 0 for NaN, and what is too large cut off."""
+    """With 0 in place of what is not finite, and what is too large cut off."""
     with np.errstate(all="ignore"):
         if np.isfinite(np.square(x).sum()):
             return x
-        filled: np.ndarray = np.nan_to_num(x, nan=0.0, posinf=LARGEST, neginf=-LARGEST)
+        filled: np.ndarray = np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0)
         return filled.clip(-LARGEST, LARGEST)
 
 
