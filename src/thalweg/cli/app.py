@@ -21,6 +21,7 @@ COMMANDS = {
     "profile": "engine",
     "info": "engine",
     "runs": "runs",
+    "doctor": "doctor",
 }
 """Command -> its module."""
 
