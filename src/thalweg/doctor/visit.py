@@ -118,7 +118,7 @@ def after(record: Record, case: Case, watch: Watch, train: Arrays, validation: A
 
 
 def rows_of(source: Source) -> Arrays:
-    """The arrays as the graph takes them: all rows, of what is converted when it is used some, of a stream the first."""
+    """The arrays as the graph takes them: all rows; of what is converted when used some, of a stream the first."""
     if isinstance(source, Rows) and source.ready().keys() != set(source.labels):
         return source.take(spread(source.count, MOST_CONVERTED)).arrays
     return source.ready()
