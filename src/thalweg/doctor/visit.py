@@ -104,17 +104,20 @@ def after(record: Record, case: Case, watch: Watch, train: Arrays, validation: A
         train=prober.outcome(now, seen) if whole else None,
         validation=prober.outcome(now, held_out) if whole and held_out is not None else None,
     )
-    wanted = rules.needs_more(record)
-    parts: dict[str, Any] = {}
-    if "reference" in wanted:
-        parts["reference"] = reference_of(train, record.task)
-    if "repeats" in wanted and validation is not None:
-        parts["repeats"] = repeats_of(train, validation)
-    if "probes" in wanted:
-        parts["probes"] = tuple(prober.probe(moment, first) for moment in watch.moments)
-    if "best" in wanted and held_out is not None and watch.best is not None:
-        parts["best"] = prober.outcome(watch.best.parameters, held_out, confident=True)
-    return dataclasses.replace(record, **parts)
+    tried: set[str] = set()
+    while wanted := rules.needs_more(record) - tried:  # what they ask for depends on what they have seen
+        tried |= wanted
+        parts: dict[str, Any] = {}
+        if "reference" in wanted:
+            parts["reference"] = reference_of(train, record.task)
+        if "repeats" in wanted and validation is not None:
+            parts["repeats"] = repeats_of(train, validation)
+        if "probes" in wanted:
+            parts["probes"] = tuple(prober.probe(moment, first) for moment in watch.moments)
+        if "best" in wanted and held_out is not None and watch.best is not None:
+            parts["best"] = prober.outcome(watch.best.parameters, held_out, confident=True)
+        record = dataclasses.replace(record, **parts)
+    return record
 
 
 def rows_of(source: Source) -> Arrays:
