@@ -75,7 +75,7 @@ def look(doctor: Doctor, case: Case) -> Diagnosis:
 def before(doctor: Doctor, case: Case, watch: Watch, train: Arrays) -> Record:
     """What can be known before the first step."""
     network, goals = case.network(), case.trainer.goals
-    plan = plan_of(case.trainer.optimizer, case.options, case.rows.count, network, case.class_weight)
+    plan = plan_of(case.trainer.optimizer, case.options, case.rows, network, case.class_weight)
     if goals is None:
         return Record(None, plan)
     targets = targets_of(train, goals)
@@ -104,21 +104,24 @@ def after(record: Record, case: Case, watch: Watch, train: Arrays, validation: A
         train=prober.outcome(now, seen) if whole else None,
         validation=prober.outcome(now, held_out) if whole and held_out is not None else None,
     )
-    wanted = rules.needs_more(record)
-    parts: dict[str, Any] = {}
-    if "reference" in wanted:
-        parts["reference"] = reference_of(train, record.task)
-    if "repeats" in wanted and validation is not None:
-        parts["repeats"] = repeats_of(train, validation)
-    if "probes" in wanted:
-        parts["probes"] = tuple(prober.probe(moment, first) for moment in watch.moments)
-    if "best" in wanted and held_out is not None and watch.best is not None:
-        parts["best"] = prober.outcome(watch.best.parameters, held_out, confident=True)
-    return dataclasses.replace(record, **parts)
+    tried: set[str] = set()
+    while wanted := rules.needs_more(record) - tried:  # what they ask for depends on what they have seen
+        tried |= wanted
+        parts: dict[str, Any] = {}
+        if "reference" in wanted:
+            parts["reference"] = reference_of(train, record.task)
+        if "repeats" in wanted and validation is not None:
+            parts["repeats"] = repeats_of(train, validation)
+        if "probes" in wanted:
+            parts["probes"] = tuple(prober.probe(moment, first) for moment in watch.moments)
+        if "best" in wanted and held_out is not None and watch.best is not None:
+            parts["best"] = prober.outcome(watch.best.parameters, held_out, confident=True)
+        record = dataclasses.replace(record, **parts)
+    return record
 
 
 def rows_of(source: Source) -> Arrays:
-    """The arrays as the graph takes them: all rows, of what is converted when it is used some, of a stream the first."""
+    """The arrays as the graph takes them: all rows; of what is converted when used some, of a stream the first."""
     if isinstance(source, Rows) and source.ready().keys() != set(source.labels):
         return source.take(spread(source.count, MOST_CONVERTED)).arrays
     return source.ready()
