@@ -230,8 +230,10 @@ def knocked_out(record: Record) -> tuple[float, str] | None:
     if first is None or not later:
         return None
     for name, kinds in (("dead", RELU), ("saturated", BOUNDED)):
+        width = 0
         for layer in hidden(record):
-            if layer.activation not in kinds or (layer.fan_out or 0) < 8:
+            width = layer.fan_out or width  # of an activation that is a layer of its own: of the one before
+            if layer.activation not in kinds or width < 8:
                 continue
             before, after, last = (value(probe, layer.name, name) for probe in (first, later[0], later[-1]))
             if before is None or after is None or last is None:
