@@ -28,16 +28,14 @@ def compiled(model: thalweg.Model, loss: str = "binary_crossentropy", **options:
     return model
 
 
-def zeros() -> thalweg.Sequential:
-    """A network whose units all begin as one."""
-    return thalweg.Sequential(
-        [layers.Dense(4, "tanh", kernel_initializer="zeros"), layers.Dense(1, "sigmoid", kernel_initializer="zeros")]
-    )
+def small(head: str = "sigmoid") -> thalweg.Sequential:
+    """A network that does not know its input yet."""
+    return thalweg.Sequential([layers.Dense(4, "tanh"), layers.Dense(1, head)])
 
 
 def test_a_head_that_does_not_fit_is_found_and_cured() -> None:
     x, y = data()
-    model = compiled(stack("tanh", 1, "softmax", 1))
+    model = compiled(small("softmax"))
     treatment = treat(model, x, y, epochs=4, batch_size=25, verbose=0)
     assert treatment.diagnosis.codes == ("wrong_loss",)
     assert max(treatment.after) > 0.8
@@ -53,7 +51,7 @@ def test_missing_numbers_are_filled_in_the_model_and_the_arrays_stay() -> None:
     x, y = data()
     x[5, 1] = np.nan
     before = x.copy()
-    treatment = treat(compiled(zeros()), x, y, epochs=4, batch_size=25, verbose=0)
+    treatment = treat(compiled(small()), x, y, epochs=4, batch_size=25, verbose=0)
     assert treatment.diagnosis.codes == ("nan_inf",)
     assert np.array_equal(x, before, equal_nan=True)
     assert any(type(layer).__name__ == "FillMissing" for layer in treatment.model.layers)
@@ -63,7 +61,7 @@ def test_missing_numbers_are_filled_in_the_model_and_the_arrays_stay() -> None:
 def test_the_same_seed_gives_the_same_treatment() -> None:
     x, y = data(80)
     x[5, 1] = np.nan
-    first, second = (treat(compiled(zeros()), x, y, epochs=2, verbose=0, seed=3) for _ in range(2))
+    first, second = (treat(compiled(small()), x, y, epochs=2, verbose=0, seed=3) for _ in range(2))
     assert first.tried == second.tried
     for mine, other in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, other)

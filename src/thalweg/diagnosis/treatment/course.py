@@ -21,10 +21,7 @@ LADDER = 4
 """Candidates from which on they are taken for steps of one scale, each like its neighbours."""
 
 BY_LOSS = ("overfitting", "model_too_complex", "noisy_labels")
-"""What shows in the validation loss first."""
-
-EXHAUSTIVE = BY_LOSS
-"""Of whose cures all are tried, although one helps: they differ in how much."""
+"""What shows in the validation loss first. All of its cures are tried, although one helps: they differ in how much."""
 
 NEEDED = ("data_leakage", "nan_inf")
 """Cures that are right whatever the score says, and stay."""
@@ -44,7 +41,7 @@ RELATED = {
     "nan_inf": ("lr_too_high", "exploding_gradients"),
     "overfitting": ("model_too_complex",),
     "model_too_complex": ("overfitting",),
-    "noisy_labels": ("overfitting",),
+    "noisy_labels": ("overfitting", "undertrained", "underfitting"),
 }
 """Diseases whose signs are much the same: where the cures of one do not help, the others' are tried."""
 
@@ -142,10 +139,11 @@ class Course:
         return list(found.values())
 
     def open_findings(self, standing: Program) -> Iterator[Finding]:
-        """Those that have not been treated in vain; what was cured once is last."""
+        """Those that have not been treated in vain; what was cured once is last, and not again where all was tried."""
         settled = {cure.code for cure in self.cures}
+        done = BY_LOSS if settled & set(BY_LOSS) else ()
         for finding in sorted(self.findings(standing), key=lambda finding: finding.code in settled):
-            if (id(standing), finding.code) not in self._failed:
+            if (id(standing), finding.code) not in self._failed and finding.code not in done:
                 yield finding
 
     _failed: set[tuple[int, str]] = field(default_factory=set)
@@ -165,7 +163,7 @@ class Course:
         cures = [] if best is None else [Cure(finding.code, best[1])]
         if best is None:
             best, cures = self._with_another(standing, finding, first)
-        if best is None or finding.code in EXHAUSTIVE or finding.code in self._codes(best[0]):
+        if best is None or finding.code in BY_LOSS or finding.code in self._codes(best[0]):
             related = (self._related(standing, finding, code) for code in RELATED.get(finding.code, ()))
             other = self._best_cure(standing, chain(rest, chain.from_iterable(related)), finding)
             if other is not None and (best is None or self.mean(best[0]) < self.mean(other[0])):
@@ -198,7 +196,7 @@ class Course:
             own = self.mean(program)
             if best is None or best[0] < own:
                 best = own, program, change
-            if finding.code not in EXHAUSTIVE and finding.code not in self._codes(program):
+            if finding.code not in BY_LOSS and finding.code not in self._codes(program):
                 break
         return None if best is None else best[1:]
 

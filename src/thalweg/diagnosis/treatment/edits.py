@@ -219,6 +219,14 @@ def unpenalised(program: Program) -> Program:
     return program.with_network(networks.dropped(program.network, lambda place: place.kind in DROPPING))
 
 
+def is_regularised(program: Program) -> bool:
+    """Whether a penalty or a dropout holds it back."""
+    if program.network is None:
+        return False
+    penalised = any(place.settings.get("kernel_regularizer") for place in program.weighted)
+    return penalised or any(place.kind in DROPPING for place in networks.places(program.network))
+
+
 def dropping(program: Program, rate: float) -> Program:
     """A Dropout in front of the head, and behind every hidden dense layer; those that are there get the rate."""
     assert program.network is not None, "there are layers"

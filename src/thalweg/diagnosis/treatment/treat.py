@@ -109,7 +109,7 @@ def _finished(course: Course, standing: Program, came: Trial, model: Model, bega
     best = max(own, key=lambda trial: trial.judgement)
     given = _as_it_came(model, course.trials.material, original)
     others = [trial for trial in course.runs.values() if trial.program is original]
-    best = came if best.judgement.score < came.judgement.score else best
+    best = came if came.failed is None and best.score < came.score else best
     delivered = best.model
     if delivered is None:
         delivered = model

@@ -25,6 +25,8 @@ def cures(patient: Patient) -> Iterator[Group]:
     program = patient.program
     if program.weighted and "bad_init" in patient.found:
         yield (Change("initial weights that are drawn, so that units begin differently", edits.initialised),)
+    if edits.is_regularised(program):
+        yield (Change("no penalty and no Dropout, which may leave nothing to learn", edits.unpenalised),)
     if len(program.hidden) >= DEEP and edits.smooth(program):
         words = "relu with he_normal: a bounded activation passes on a quarter of the gradient or less"
         yield (Change(words, rectified),)

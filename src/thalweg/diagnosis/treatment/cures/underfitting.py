@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from thalweg.diagnosis.treatment import edits
-from thalweg.diagnosis.treatment.network import DROPPING, places
 from thalweg.diagnosis.treatment.patient import Group, Patient, prescribes
 from thalweg.diagnosis.treatment.program import Change
 
@@ -28,8 +27,7 @@ def cures(patient: Patient) -> Iterator[Group]:
             yield (Change(words, lambda p: edits.resized(p, 1.0, least=UNITS)),)
         if not program.hidden:
             yield tuple(_hidden(units, activation) for units, activation in ((64, "relu"), (64, "tanh")))
-        regularised = any(place.settings.get("kernel_regularizer") for place in program.weighted)
-        if regularised or any(place.kind in DROPPING for place in places(network)):
+        if edits.is_regularised(program):
             yield (Change("no penalty and no Dropout", edits.unpenalised),)
         if program.hidden:
             yield (Change("four times as many units", lambda p: edits.resized(p, 4.0)),)
