@@ -23,7 +23,7 @@ class Told(Trials):
     """Runs that cost 1 each."""
 
     def __init__(self, material: Material, outcome: Outcome) -> None:
-        super().__init__(material, {}, 1, None)  # type: ignore[arg-type]
+        super().__init__(material, {}, 1, None)
         self.outcome = outcome
         self.count = 0
 

@@ -143,5 +143,5 @@ def test_the_code_of_a_program_makes_it(which: str) -> None:
     before = PROGRAMS[which][0]()
     lines = code(before)
     exec(lines[: lines.index("model.fit(")], names)
-    again = Program.of(names["model"], before.fit)  # type: ignore[arg-type]
+    again = Program.of(names["model"], before.fit)
     assert code(again) == lines

@@ -13,7 +13,7 @@ from thalweg.errors import ArgumentError
 
 def of(task: str, y: list[float]) -> Material:
     x = np.zeros((len(y), 1), np.float32)
-    return Material(task, x, np.array(y), None, x, np.array(y), "")  # type: ignore[arg-type]
+    return Material(task, x, np.array(y), None, x, np.array(y), "")
 
 
 def test_classes() -> None:

@@ -62,7 +62,7 @@ def test_the_head_is_the_last_weights_and_what_says_the_activation() -> None:
 
 
 def test_names_stay_apart() -> None:
-    network = stack().get_config()
+    network: networks.Network = stack().get_config()
     for _ in range(3):
         network = networks.behind(network, 0, "dense", {"units": 4})
     names = [layer["name"] for layer in network["layers"]]

@@ -88,8 +88,8 @@ class Material:
 
     @cached_property
     def complete(self) -> bool:
-        """Whether all inputs are numbers, as far as is known."""
-        return self.columns is None or bool(np.isfinite(self.columns).all())
+        """Whether all inputs are numbers, those to judge by too, as far as is known."""
+        return self.columns is None or bool(np.isfinite(self.columns).all() and np.isfinite(self.x_val).all())
 
     def statistics(self) -> tuple[list[float], list[float]]:
         """Mean and variance of each column (the last axis), over what is finite."""

@@ -100,7 +100,7 @@ class Treatment(Tabular):
         """Everything but the model, in JSON types."""
         plain = {"diagnosis": self.diagnosis.to_dict(), "left": self.left.to_dict()}
         names = ("applied", "diff", "code", "score", "notes", "work", "elapsed_seconds")
-        own = {name: getattr(self, name) for name in names}
+        own = {name: list(v) if isinstance(v := getattr(self, name), tuple) else v for name in names}
         scores = {name: [s if np.isfinite(s) else None for s in getattr(self, name)] for name in ("before", "after")}
         kept = None if self.kept is None else self.kept.tolist()
         return {**plain, **own, **scores, "kept": kept, "tried": [t.to_dict() for t in self.tried]}
