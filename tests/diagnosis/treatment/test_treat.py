@@ -44,7 +44,7 @@ def test_a_head_that_does_not_fit_is_found_and_cured() -> None:
     assert (treatment.model.predict(x, verbose=0)[:, 0] > 0.5).astype(int).tolist() != [1] * len(x)
     assert "sigmoid" in str(treatment)
     assert treatment.to_dict()["applied"] == list(treatment.applied)
-    assert treatment.fit_arguments["epochs"] == 4
+    assert treatment.fit_arguments["batch_size"] == 25
 
 
 def test_missing_numbers_are_filled_in_the_model_and_the_arrays_stay() -> None:
