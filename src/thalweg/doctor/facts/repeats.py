@@ -52,8 +52,10 @@ def repeats_of(training: Arrays, validation: Arrays) -> Repeats | None:
     kept, looked_for = [train[label] for label in alike], [held_out[label] for label in alike]
     exact, exact_within = exact_shares(kept, looked_for)
     near, near_within = near_shares(kept, looked_for)
-    compared = len(looked_for[0][rows.spread(len(looked_for[0]), LOOKED_FOR)])
-    return Repeats(exact, max(near, exact), exact_within, max(near_within, exact_within), compared)
+    compared, others = (min(len(x[0]), LOOKED_FOR) for x in (looked_for, kept))
+    # Copies within the training rows come in pairs, so that these tell half as much.
+    rows_of_luck = int(1 / (1 / compared + 2 / others))
+    return Repeats(exact, max(near, exact), exact_within, max(near_within, exact_within), max(rows_of_luck, 1))
 
 
 def exact_shares(train: list[np.ndarray], held_out: list[np.ndarray]) -> tuple[float, float]:
