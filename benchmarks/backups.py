@@ -1,7 +1,8 @@
-"""What backups beside a training cost: 784-512-10 on as many rows as MNIST has, one backup a second.
+"""What backups beside a training cost: 784-512-10, one backup a second.
 
 ``python -m benchmarks.backups [--epochs 30]``. In every other epoch of one training backups are made, so that what else
-the machine does falls on both; and it is measured how long training waits for one, and what its thread computes.
+the machine does falls on both, and what these take longer is divided by the number of backups in them: an epoch is no
+whole number of seconds. It is also measured how long training waits for one, and what its thread computes.
 """
 
 from __future__ import annotations
@@ -9,17 +10,17 @@ from __future__ import annotations
 import argparse
 import tempfile
 from pathlib import Path
-from time import perf_counter, thread_time
+from time import perf_counter, process_time, thread_time
 from typing import Any
 
 import numpy as np
 
 import thalweg
 from thalweg import callbacks, layers
-from thalweg.record.events import EpochEnded, Event
+from thalweg.record.events import EpochBegun, EpochEnded, Event
 from thalweg.training.backup_folder import BackupFolder, Contents
 
-ROWS = 60_000
+ROWS = 120_000
 
 
 class Timed(BackupFolder):
@@ -39,13 +40,14 @@ class EveryOther(callbacks.BackupAndRestore):
     """One backup a second in epochs of odd numbers.
 
     Attributes:
-        epochs: seconds of each epoch.
+        epochs: of each epoch the seconds by the clock and of the processor, and how many backups were begun in it.
         waited, computed: seconds for each backup, of the training and of the thread that writes.
     """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, "1s")
-        self.epochs: list[float] = []
+        self.epochs: list[tuple[float, float, int]] = []
+        self._computed, self._before = 0.0, 0
         self.waited: list[float] = []
         self.computed: list[float] = []
         self._folder = Timed(str(folder), self.computed)
@@ -59,8 +61,10 @@ class EveryOther(callbacks.BackupAndRestore):
 
     def hear(self, event: Event) -> None:
         super().hear(event)
+        if isinstance(event, EpochBegun):
+            self._computed, self._before = process_time(), len(self.waited)
         if isinstance(event, EpochEnded):
-            self.epochs.append(event.seconds)
+            self.epochs.append((event.seconds, process_time() - self._computed, len(self.waited) - self._before))
 
 
 def network() -> thalweg.Sequential:
@@ -83,10 +87,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         backup = EveryOther(Path(folder) / "backup")
         network().fit(x, y, batch_size=128, epochs=epochs + 2, verbose=0, callbacks=[backup])
-    seconds = np.array(backup.epochs[2:])
-    with_backups, without = seconds[1::2], seconds[::2]
-    print(f"{epochs // 2} pairs of epochs: {np.median(without):.3f} s without, {np.median(with_backups):.3f} s with")
-    print(f"median of the pairs: {np.median(with_backups / without[: len(with_backups)]) - 1:+.1%}")
+    found = np.array(backup.epochs[2:])[: epochs // 2 * 2].reshape(-1, 2, 3)
+    count = found[:, 1, 2]
+    print(f"{len(found)} pairs of epochs, {count.mean():.1f} backups in one that has them:")
+    for column, name in enumerate(("clock", "processor")):
+        without, with_them = found[:, :, column].T
+        low, middle, high = np.percentile((with_them - without) / count, [25, 50, 75])
+        share = middle * np.median(found[:, 0, 0]) / np.median(without)  # of what a second of training takes of it
+        print(
+            f"{name}: {np.median(without):.3f} s without, {np.median(with_them):.3f} s with; a backup takes "
+            f"{1e3 * middle:.1f} ms (quartiles {1e3 * low:.1f} and {1e3 * high:.1f}), one a second {share:+.1%}"
+        )
     waited, computed = (1e3 * np.median(each) for each in (backup.waited, backup.computed))
     print(
         f"a backup, {len(backup.waited)} of them: training waits {waited:.1f} ms, its thread computes {computed:.1f} ms"

@@ -16,7 +16,7 @@ SOURCE = Path(__file__).parent.parent / "src"
 # not exist yet keep a place for what is planned.
 ORDER = (
     # the ground
-    *("version", "errors", "advice", "absent", "fields", "spelling", "checks"),
+    *("version", "errors", "advice", "absent", "extras", "fields", "spelling", "checks"),
     *("registry", "dtype_policies", "config", "cores", "memory", "table", "plotting", "trees"),
     # numbers in files and in graphs
     *("data", "datasets", "graph", "ops", "backprop", "state"),
@@ -35,7 +35,7 @@ ORDER = (
     # one step, and what runs it
     *("statistics", "steps", "passes", "executors", "functions"),
     # training
-    *("record", "training", "callbacks", "files", "model", "models", "runs"),
+    *("record", "training", "callbacks", "files", "doctor", "model", "models", "runs"),
     # looking at models
     *(
         "evaluation",

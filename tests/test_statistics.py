@@ -62,11 +62,14 @@ def test_integers_have_no_statistics():
 
 
 def test_what_has_no_meaning_is_nan():
-    sums = {"count": 0.0, "total": 0.0, "squares": 0.0, "zeros": 0.0, "gradient": 4.0, "move": 0.0, "weight": 0.0}
+    given = dict.fromkeys(("count", "total", "squares", "zeros", "before", "before_total", "before_squares"), 0.0)
+    shares = dict.fromkeys(("units", "silent", "bounded", "ends", "move", "weight", "slopes", "flat"), 0.0)
+    sums = {**given, **shares, "gradient": 4.0, "slope": 1.0, "kernels": 1.0, "gains": 4.0}
     values = summary({f"a/b/{name}": value for name, value in sums.items()})["a/b"]
     assert values.keys() == set(statistics.ALL)
-    assert values["gradient_norm"] == 2
-    assert all(math.isnan(values[name]) for name in ("mean", "deviation", "zeros", "update_ratio"))
+    norms = {"gradient_norm": 2.0, "kernel_gradient": 1.0, "gain": 2.0}
+    assert {name: values[name] for name in norms} == norms
+    assert all(math.isnan(values[name]) for name in values.keys() - norms.keys())
 
 
 def test_rounding_makes_no_negative_variance():

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-from thalweg.errors import MissingPackageError
+from thalweg.extras import needed
 
 
 def axes(given: Any = None, **options: Any) -> Any:
@@ -34,12 +33,9 @@ def part(name: str) -> Any:
 
     Raises: MissingPackageError without matplotlib.
     """
-    try:
-        return importlib.import_module(f"matplotlib.{name}")
-    except ImportError as error:
-        raise MissingPackageError(
-            "plots need matplotlib, which is not installed",
-            expected="the package matplotlib",
-            got=str(error),
-            fix="pip install 'thalweg[plots]'",
-        ) from error
+    return needed(
+        f"matplotlib.{name}",
+        "plots need matplotlib, which is not installed",
+        expected="the package matplotlib",
+        fix="pip install 'thalweg[plots]'",
+    )

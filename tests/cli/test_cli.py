@@ -295,7 +295,7 @@ def test_pictures_of_bytes_for_a_network_that_was_trained_on_floats(pictures, tm
 
 
 def test_predict_without_pillow(trained, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
     (tmp_path / "digit.png").write_bytes(b"")
     result = call("predict", trained[0], tmp_path / "digit.png")
     assert result.exit_code == 1

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from thalweg import runs
+from thalweg import Input, Sequential, layers, optimizers, runs
 from thalweg.cli.app import app
+from thalweg.record.curves import curves_of
 
 
 @pytest.fixture
@@ -64,7 +65,9 @@ def test_a_run_is_shown_with_its_curves(two):
 
 @pytest.mark.needs("matplotlib")
 def test_curves_are_drawn(two):
-    thalweg("runs", "compare", 1, 2, "--png", "curves.png")
+    with runs.start("members") as run:
+        fits(run, [Sequential([Input((3,)), layers.Dense(1)]) for _ in range(2)])
+    thalweg("runs", "compare", 1, 2, 3, "--png", "curves.png")
     assert (two / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -75,6 +78,34 @@ def test_runs_are_compared(two):
     values = json.loads(thalweg("runs", "compare", 1, 2, "--json"))
     assert values["differences"] == {"rate": [0.1, 0.01]}
     assert values["numbers"] == {"loss": [0.5, 0.25], "test_loss": [1.5, 0.75]}
+
+
+def fits(run, models, epochs=2):
+    x = np.linspace(0, 1, 60).reshape(20, 3)
+    for seed, model in enumerate(models):
+        model.compile(optimizers.Adam(0.1), "mse")
+        model.fit(x, x.sum(1), epochs=epochs, verbose=0, run=run, seed=seed)
+
+
+def test_members_of_an_ensemble_are_one_curve_and_stages_are_several(folder):
+    members = [Sequential([Input((3,)), layers.Dense(1)]) for _ in range(3)]
+    with runs.start("members") as run:
+        fits(run, members)
+    with runs.start("stages") as run:
+        fits(run, [members[0]] * 2)
+    shown = thalweg("runs", "show", 1)
+    assert "• loss (mean and range of 3)" in shown
+    assert "·" in shown
+    assert "• loss (0)  x loss (1)" in thalweg("runs", "show", 2)
+    found = curves_of([runs.load(1)], ["loss", "nothing"])
+    (curve,) = found["loss"].values()
+    losses = [runs.load(1).history(part).history["loss"] for part in range(3)]
+    assert curve.x == [0, 1]
+    assert curve.y == pytest.approx(np.mean(losses, 0))
+    assert (curve.low, curve.high) == (np.min(losses, 0).tolist(), np.max(losses, 0).tolist())
+    assert found["nothing"] == {}
+    labels = curves_of([runs.load(1), runs.load(2)], ["loss"])["loss"]
+    assert list(labels) == ["1 members loss (mean and range of 3)", "2 stages loss (0)", "2 stages loss (1)"]
 
 
 def test_runs_are_deleted(two):

@@ -22,13 +22,20 @@ def test_numbers_of_one_step_against_numpy():
     assert watch.steps == [0]
     assert list(watch.layers) == ["dense", "dense_1"]
     found = {name: values for name, (values,) in watch.layers["dense"].items()}
+    kernel, bias = before[:2]
     move = np.sqrt(sum(np.square(m).sum() for m in moves[:2]))
     weight = np.sqrt(sum(np.square(w).sum() for w in before[:2]))
+    z = X.astype(np.float64) @ kernel + bias
     expected = {
         "mean": hidden.mean(),
         "deviation": hidden.std(),
         "zeros": (hidden == 0).mean(),
+        "pre_deviation": z.std(),
+        "dead": (hidden == 0).all(0).mean(),
         "gradient_norm": move / 0.5,
+        "kernel_gradient": np.sqrt(np.square(moves[0]).sum()) / 0.5,
+        "zero_gradients": 0.0,
+        "gain": kernel.std() * np.sqrt(len(kernel)),
         "update_ratio": move / weight,
     }
     assert found == pytest.approx(expected, rel=1e-4)
@@ -89,7 +96,7 @@ def test_layers_inside_of_models_go_by_their_paths():
     watch = LayerStatistics()
     model.fit(X, Y, verbose=0, callbacks=[watch])
     assert watch.layers.keys() == {"encoder/dense", "dense"}
-    assert watch.layers["encoder/dense"].keys() == set(thalweg.statistics.ALL)
+    assert watch.layers["encoder/dense"].keys() == set(thalweg.statistics.ALL) - {"saturated"}
 
 
 def test_two_callbacks_get_their_own_steps():
@@ -105,7 +112,7 @@ def test_with_a_line_search():
     plain = nets.classifier(optimizer=optimizers.LBFGS())
     plain.fit(X, Y, batch_size="full", epochs=4, verbose=0)
     assert nets.same_bits(model, plain)
-    assert watch.layers["dense"].keys() == {"mean", "deviation", "zeros", "gradient_norm"}
+    assert watch.layers["dense"].keys() == set(thalweg.statistics.ALL) - {"saturated", "update_ratio"}
 
 
 def test_a_loss_that_is_not_finite_is_reported_as_without():
@@ -118,7 +125,7 @@ def test_as_a_table():
     nets.classifier().fit(X, Y, verbose=0, callbacks=[watch])
     title, header, _, first, second = str(watch).splitlines()
     assert title == "step 0"
-    assert header.split() == ["layer", "mean", "deviation", "zeros", "gradient_norm", "update_ratio"]
+    assert header.split() == ["layer", *thalweg.statistics.ALL]
     assert (first.split()[0], second.split()[0]) == ("dense", "dense_1")
 
 

@@ -10,6 +10,7 @@ import thalweg
 from thalweg import errors
 from thalweg.callbacks import BackupAndRestore, Callback, EarlyStopping, LambdaCallback
 from thalweg.data.streams import slots
+from thalweg.model.given import Given
 from thalweg.streams import NumpyFiles
 from thalweg.training.feed import DataNotice
 from thalweg.utils import PyDataset
@@ -99,6 +100,24 @@ def test_evaluation_and_prediction_are_those_of_arrays():
 
     model.predict(batches(size=40), verbose=0, callbacks=[Watch()])
     assert seen == [40, 40, 10]
+
+
+@pytest.mark.parametrize(("stream", "steps"), [(lambda: Batches(), 1), (batches, None), (lambda: X, 1)])
+def test_the_steps_of_an_evaluation_are_known_where_the_batches_are(stream, steps):
+    model = nets.classifier()
+    data = stream()
+    rows = Given.of("evaluate", data, Y if data is X else None).prepared(model.runner)
+    evaluation = model.runner.trainer("evaluate", rows).evaluation(rows, 32)
+    assert evaluation.steps == steps
+    done = 0
+
+    def watch(count):
+        nonlocal done
+        done = count
+        return True
+
+    evaluation.run(1, watch)
+    assert done == 1
 
 
 def test_the_order_of_a_dataset_is_of_seed_and_pass():

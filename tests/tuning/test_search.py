@@ -2,6 +2,7 @@
 
 import collections
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -79,6 +80,34 @@ class TestWhatComesBack:
         assert sum(found.importance().values()) == pytest.approx(1)
         for plot in (found.plot_importance, found.plot_slices, found.plot_history):
             assert plot() is not None
+
+
+class TestItsRun:
+    """search(run=...): what is tried is recorded, and the best model kept."""
+
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("THALWEG_RUNS", str(tmp_path))
+
+    def test_trials_are_recorded_as_they_end_and_the_model_is_kept(self):
+        found = quick(trials=3, pruner=None, run="rates")
+        (run,) = thalweg.runs.find()
+        assert (run.name, run.kind, run.status, run.parts) == ("rates", "search", "finished", [])
+        assert run.trials == list(found.trials)
+        assert run.results == {"best_val_loss": found.best.value, "trials": 3}
+        assert (run.settings["best_trial"], run.settings["best.rate"]) == (found.best.number, found.values["rate"])
+        assert (run.settings["metric"], run.settings["mode"], run.settings["sampler"]) == ("val_loss", "min", "tpe")
+        kept = thalweg.runs.load_model_of(run.number)
+        assert np.array_equal(kept.predict(X, verbose=0), found.model.predict(X, verbose=0))
+
+    def test_a_failure_is_recorded_and_the_last_training_is_a_part_of_the_run(self):
+        with pytest.raises(ArgumentError):
+            quick({"rate": [-1.0]}, trials=2, run="bad")
+        with thalweg.runs.start("folds") as owner:
+            quick(cv=2, trials=1, epochs=1, run=owner)
+        folds, bad = thalweg.runs.find()
+        assert (bad.status, [trial.ended[:6] for trial in bad.trials]) == ("failed", ["failed"] * 2)
+        assert (folds.parts, len(folds.trials)) == ([0], 1)
 
 
 class TestWhatIsTried:
@@ -219,8 +248,10 @@ class TestStorage:
             append(self, logs)
 
         monkeypatch.setattr(journal, "append_logs", full)
-        with pytest.warns(UserWarning, match="given back"), pytest.raises(StorageError, match="cannot be written"):
-            quick(storage=place, trials=4)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "trials could not be given back")  # if some were running just then
+            with pytest.raises(StorageError, match="cannot be written"):
+                quick(storage=place, trials=4)
         monkeypatch.setattr(journal, "append_logs", append)
         assert len(quick(storage=place, trials=2).trials) >= 2
 

@@ -72,6 +72,6 @@ class TestPictures:
 
 
 def test_without_pillow(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
     with pytest.raises(MissingPackageError, match="Pillow"):
         utils.load_img(tmp_path / "a.png")

@@ -200,6 +200,10 @@ Resume = Annotated[
         show_default="go on, with --checkpoint-every",
     ),
 ]
+RunName = Annotated[
+    str | None, typer.Option("--run", metavar="NAME", help="Name of its record.", show_default="named after DATA")
+]
+NoRun = Annotated[bool, typer.Option("--no-run", help="Do not record it.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result and errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Config = Annotated[

@@ -19,8 +19,9 @@ from thalweg.data.fingerprint import of_arrays
 from thalweg.data.tables.table import Table
 from thalweg.errors import StorageError
 from thalweg.record.beginning import begin
+from thalweg.record.reading import Record
 from thalweg.record.run import MODEL, Run
-from thalweg.record.store import Store
+from thalweg.record.store import ENVIRONMENT, Store
 
 
 def fingerprint(data: Images | Pile | Table) -> dict[str, Any]:
@@ -33,11 +34,19 @@ def fingerprint(data: Images | Pile | Table) -> dict[str, Any]:
     return {"classes": list(data.class_names), **of_arrays(dict(named))}
 
 
+def in_json_types(options: Mapping[str, Any]) -> dict[str, Any]:
+    """A command's options as its record has them."""
+    return {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+
+
 @contextlib.contextmanager
-def recorded(name: str, options: Mapping[str, Any], data: Mapping[str, Any], wanted: bool) -> Iterator[Run | None]:
-    """The run of a training by ``thalweg train``; None if none is wanted, or possible, which is said.
+def recorded(
+    kind: str, name: str, options: Mapping[str, Any], data: Mapping[str, Any], wanted: bool
+) -> Iterator[Run | None]:
+    """The run of a training by a command; None if none is wanted, or possible, which is said.
 
     Arguments:
+        kind: the command.
         options: of the command, by the names of its arguments, in JSON types.
         data: the fingerprint.
     """
@@ -45,7 +54,7 @@ def recorded(name: str, options: Mapping[str, Any], data: Mapping[str, Any], wan
     if wanted:
         known = {"command": {"options": dict(options), "folder": os.getcwd(), "data": dict(data)}}
         try:
-            run = begin(Store(), name, "train", known, {name: value for name, value in options.items() if value})
+            run = begin(Store(), name, kind, known, {name: value for name, value in options.items() if value})
         except StorageError as error:
             print(f"Note: this training is not recorded. {error}", file=sys.stderr)
     if run is None:
@@ -54,6 +63,34 @@ def recorded(name: str, options: Mapping[str, Any], data: Mapping[str, Any], wan
     run.keeps_models = False  # the file that the command writes is the model
     with run:
         yield run
+
+
+@contextlib.contextmanager
+def where_it_was(before: Record) -> Iterator[None]:
+    """Inside, the current folder is that of a command which is repeated, and runs are recorded beside its own.
+
+    Raises: StorageError if the folder is not there.
+    """
+    wanted = before.described["command"]["folder"]
+    folder, store = Path.cwd(), os.environ.get(ENVIRONMENT)
+    try:
+        os.chdir(wanted)
+    except OSError as error:
+        raise StorageError(
+            f"the folder in which run {before.number} was trained is not there",
+            expected=wanted,
+            got=error.strerror or str(error),
+            fix="bring it back, or give the command anew",
+        ) from error
+    os.environ[ENVIRONMENT] = str(before.store.folder)
+    try:
+        yield
+    finally:
+        os.chdir(folder)
+        if store is None:
+            del os.environ[ENVIRONMENT]
+        else:
+            os.environ[ENVIRONMENT] = store
 
 
 def keep(run: Run | None, output: Path, scores: Mapping[str, Any], teller: Teller) -> None:

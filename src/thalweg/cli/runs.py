@@ -16,9 +16,9 @@ from thalweg import plotting
 from thalweg.cli.codes import FAILED
 from thalweg.cli.options import Json
 from thalweg.cli.reporting import Teller, reports_errors
-from thalweg.record import finding
+from thalweg.record import finding, trials
 from thalweg.record.comparing import Comparison, told
-from thalweg.record.curves import chart, draw
+from thalweg.record.curves import chart, curves_of, draw
 from thalweg.record.reading import Record
 from thalweg.record.store import Store
 from thalweg.table import Table
@@ -32,6 +32,8 @@ MOST_DRAWN = 100
 """Rows from which on a table is plain text on a terminal too: drawing more takes seconds."""
 MOST_METRICS = 4
 """Columns for metrics and results, unless chosen."""
+LOSS = ("loss",)
+"""What is drawn, unless chosen."""
 
 Where = Annotated[
     list[str] | None,
@@ -48,6 +50,10 @@ Folder = Annotated[
     typer.Option(metavar="FOLDER", help="Of the runs.", show_default="THALWEG_RUNS, or ./thalweg-runs"),
 ]
 Csv = Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")]
+Metrics = Annotated[
+    list[str] | None, typer.Option("--metric", help="To draw; again for further ones.", show_default="the loss")
+]
+Png = Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw the curves there too.", show_default="none")]
 Number = Annotated[int, typer.Argument(metavar="RUN", help="Its number.")]
 Numbers = Annotated[list[int], typer.Argument(metavar="RUN...", help="Their numbers.")]
 
@@ -143,12 +149,8 @@ def _csv(rows: Sequence[Sequence[str]]) -> str:
 @reports_errors
 def show(
     run: Number,
-    metric: Annotated[
-        list[str] | None, typer.Option(help="To draw; again for further ones.", show_default="the loss")
-    ] = None,
-    png: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Draw the curves there too.", show_default="none")
-    ] = None,
+    metric: Metrics = None,
+    png: Png = None,
     json: Json = False,
     csv: Csv = False,
     store: Folder = None,
@@ -156,11 +158,18 @@ def show(
     """Show a run: what it was told, what came of it, and its curves; with --csv its numbers by epoch."""
     record = finding.load(Store(store), run)
     if png is not None:
-        _save(png, _curves([record], metric))
+        _save(png, curves_of([record], metric or LOSS))
     if json:
         parts = {part: record.history(part) for part in record.parts}
         histories = {str(part): {"epoch": found.epoch, **found.history} for part, found in parts.items()}
-        values = {**record.to_dict(), "settings": record.settings, "history": histories, "events": record.events()}
+        tried = {"trials": [vars(trial) for trial in record.trials]} if record.trials else {}
+        values = {
+            **record.to_dict(),
+            **tried,
+            "settings": record.settings,
+            "history": histories,
+            "events": record.events(),
+        }
         Teller(as_json=True).result("", _plain(values))
         return
     if csv:
@@ -168,7 +177,12 @@ def show(
         return
     for line in _about(record):
         typer.echo(line)
-    for name, curves in _curves([record], metric).items():
+    if record.trials:
+        typer.echo()
+        _tried(record).show()
+    for name, curves in curves_of([record], metric or LOSS).items():
+        if not (curves or metric) and record.trials:  # a search that has not come to its last training
+            continue
         typer.echo("\n" + chart(curves, name, plain=not _draws_lines()))
     if png is not None:
         typer.echo(f"The curves are in {png}.")
@@ -202,6 +216,13 @@ def _about(record: Record) -> list[str]:
     return lines
 
 
+def _tried(record: Record) -> Table:
+    """The trials of a search, the best first."""
+    told = record.settings
+    took = f"{duration(sum(trial.seconds for trial in record.trials))} of training"
+    return trials.table(record.trials, told.get("metric", "value"), told.get("mode") == "max", took)
+
+
 def _by_epoch(record: Record) -> list[list[str]]:
     histories = {part: record.history(part) for part in record.parts}
     names = list(dict.fromkeys(name for found in histories.values() for name in found.history))
@@ -221,12 +242,8 @@ def _by_epoch(record: Record) -> list[list[str]]:
 @reports_errors
 def compare(
     run: Numbers,
-    metric: Annotated[
-        list[str] | None, typer.Option(help="To draw; again for further ones.", show_default="the loss")
-    ] = None,
-    png: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Draw the curves there too.", show_default="none")
-    ] = None,
+    metric: Metrics = None,
+    png: Png = None,
     json: Json = False,
     csv: Csv = False,
     store: Folder = None,
@@ -234,7 +251,7 @@ def compare(
     """Set runs beside each other: settings that differ, results, curves."""
     found = Comparison([finding.load(Store(store), number) for number in run])
     if png is not None:
-        _save(png, _curves(found.runs, metric))
+        _save(png, curves_of(found.runs, metric or LOSS))
     table = found.table()
     if json:
         Teller(as_json=True).result("", _plain(found.to_dict()))
@@ -242,7 +259,7 @@ def compare(
         typer.echo(_csv((table.header, *table.rows)), nl=False)
     else:
         table.show()
-        for name, curves in _curves(found.runs, metric).items():
+        for name, curves in curves_of(found.runs, metric or LOSS).items():
             typer.echo("\n" + chart(curves, name, plain=not _draws_lines()))
         if png is not None:
             typer.echo(f"The curves are in {png}.")
@@ -284,11 +301,12 @@ def rerun(
     The data are compared with those of the run first. The exit status is 1 if other bits came.
     """
     record = finding.load(Store(store), run)
-    if record.kind == "train":
-        from thalweg.cli import train  # the rest of these commands trains nothing
+    if record.kind in ("train", "tune"):
+        from thalweg.cli import train, tune  # the rest of these commands trains nothing
         from thalweg.runs import Again
 
-        answers = [Again(record, *train.again(record, output or Path(f"rerun-{run}.thalweg")))]
+        once_more = train.again if record.kind == "train" else tune.again
+        answers = [Again(record, *once_more(record, output or Path(f"rerun-{run}.thalweg")))]
     else:
         from thalweg.cli import scripts
 
@@ -297,25 +315,6 @@ def rerun(
         typer.echo(str(answer))
     if not all(answer.same for answer in answers):
         raise typer.Exit(FAILED)
-
-
-def _curves(
-    found: Sequence[Record], metrics: Sequence[str] | None
-) -> dict[str, dict[str, tuple[Sequence[float], Sequence[float]]]]:
-    """Metric -> label -> epochs and values; of the training and, where it is there, of the validation."""
-    curves: dict[str, dict[str, tuple[Sequence[float], Sequence[float]]]] = {}
-    for metric in metrics or ["loss"]:
-        curves[metric] = {}
-        for record in found:
-            for part in record.parts:
-                history = record.history(part)
-                front = f"{record.number} {record.name} " if len(found) > 1 else ""
-                behind = f" ({part})" if len(record.parts) > 1 else ""
-                for name in (metric, f"val_{metric}"):
-                    values = history.history.get(name, [])
-                    if values and not hasattr(values[0], "shape"):
-                        curves[metric][f"{front}{name}{behind}"] = (history.epoch[-len(values) :], values)
-    return curves
 
 
 def _save(png: Path, curves: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time as clock
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,12 +103,14 @@ def train(
     teller: Teller,
     run: Run | None = None,
     search: Search | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> bool:
     """Train a model of a table, save it, and say how good it is. False if Ctrl-C has ended the training.
 
     Arguments:
         run: to record it in.
-        search: of the settings that it is trained with; the usual ones unless given.
+        search: of the settings that it is trained with.
+        settings: these, where there is no search; the usual ones unless given.
 
     Raises: ThalwegError; OSError if the result cannot be told.
     """
@@ -147,12 +149,12 @@ def train(
     further: dict[str, Any] = {}
     if search is None:
         let_go = None if options.baselines else table.let_go
-        words |= {"executor": common.executor, "backup": common.backup}
+        words |= {"executor": common.executor, "backup": common.backup, "settings": settings}
         model = tables.train(trained_on, target, **words, encoded=let_go, run=run)
     else:
         from thalweg.tuning import tune_table  # a training that searches nothing does not wait for it
 
-        found = tune_table(trained_on, target, **words, **vars(search))
+        found = tune_table(trained_on, target, **words, **vars(search), run=run)
         teller.table(found.table())
         assert isinstance(found.model, TableModel), "that is what it makes"
         model, further = found.model, {"search": found.to_dict()}

@@ -23,10 +23,12 @@ from thalweg.cli.options import (
     Data,
     ExecutorName,
     Json,
+    NoRun,
     Query,
     Quiet,
     Report,
     Resume,
+    RunName,
     Threads,
     backup,
     pixels,
@@ -38,7 +40,6 @@ from thalweg.errors import ArgumentError, StorageError
 from thalweg.record.again import require_same
 from thalweg.record.reading import Record
 from thalweg.record.run import Run
-from thalweg.record.store import ENVIRONMENT
 from thalweg.record.surroundings import decisive, surroundings
 
 IMAGES, TABLES = "Images", "Tables"
@@ -102,10 +103,8 @@ def train(
     json: Json = False,
     config: Config = None,
     report: Report = None,
-    run: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Name of its record.", show_default="named after DATA")
-    ] = None,
-    no_run: Annotated[bool, typer.Option("--no-run", help="Do not record it.")] = False,
+    run: RunName = None,
+    no_run: NoRun = False,
     query: Query = None,
     target: Target = None,
     task: Task = None,
@@ -171,8 +170,7 @@ def train(
 
     Ctrl-C ends training early; what has been learned by then is saved.
     """
-    options = {name: str(value) if isinstance(value, Path) else value for name, value in locals().items()}
-    finished, _ = _train(options, Teller(quiet, json))
+    finished, _ = _train(recorded.in_json_types(locals()), Teller(quiet, json))
     if not finished:
         raise typer.Exit(INTERRUPTED)
 
@@ -210,7 +208,7 @@ def _train(given: Mapping[str, Any], teller: Teller, before: Record | None = Non
     found = recorded.fingerprint(loaded)
     if before is not None:
         require_same(found, before.described["command"]["data"], f"run {before.number}")
-    with recorded.recorded(given["run"] or stem(data), given, found, not given["no_run"]) as run:
+    with recorded.recorded("train", given["run"] or stem(data), given, found, not given["no_run"]) as run:
         if isinstance(loaded, Table):
             finished = tables.train(loaded, of_tables, common, seed, teller, run)
         else:
@@ -231,25 +229,8 @@ def again(before: Record, output: Path) -> tuple[bool, list[str]]:
     around = before.described["fits"][0]["surroundings"]
     options = {**command["options"], "output": str(output.absolute()), "run": before.name, "no_run": False}
     options["executor"] = options["executor"] or around["executor"]
-    folder, store = Path.cwd(), os.environ.get(ENVIRONMENT)
-    try:
-        os.chdir(command["folder"])
-    except OSError as error:
-        raise StorageError(
-            f"the folder in which run {before.number} was trained is not there",
-            expected=command["folder"],
-            got=error.strerror or str(error),
-            fix="bring it back, or give the command anew",
-        ) from error
-    os.environ[ENVIRONMENT] = str(before.store.folder)
-    try:
+    with recorded.where_it_was(before):
         _, run = _train(options, Teller(), before)
-    finally:
-        os.chdir(folder)
-        if store is None:
-            del os.environ[ENVIRONMENT]
-        else:
-            os.environ[ENVIRONMENT] = store
     otherwise = decisive(surroundings(options["executor"]), around)
     if options["time_limit"]:
         otherwise.append("it was ended by its time limit")

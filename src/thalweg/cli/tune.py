@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from thalweg.cli import tables
+from thalweg.cli import recorded, tables
 from thalweg.cli.codes import INTERRUPTED
-from thalweg.cli.options import Common, Config, Json, Query, Quiet, Report, Threads, seconds
+from thalweg.cli.options import Common, Config, Json, NoRun, Query, Quiet, Report, RunName, Threads, seconds
 from thalweg.cli.reporting import Teller, reports_errors
 from thalweg.cli.train import (
     Categorical,
@@ -26,6 +28,12 @@ from thalweg.cli.train import (
     stem,
 )
 from thalweg.data.tables.opening import open_table
+from thalweg.errors import ArgumentError
+from thalweg.record.again import require_same
+from thalweg.record.reading import Record
+from thalweg.record.run import BEST, Run
+from thalweg.record.surroundings import decisive, surroundings
+from thalweg.record.trials import Trial
 
 SEARCH = "Search"
 """A heading among the options in ``--help``."""
@@ -68,6 +76,8 @@ def tune(
         Path | None, typer.Option("--output", "-o", help="The file to write.", show_default="named after DATA")
     ] = None,
     threads: Threads = None,
+    run: RunName = None,
+    no_run: NoRun = False,
     quiet: Quiet = False,
     json: Json = False,
     config: Config = None,
@@ -88,15 +98,63 @@ def tune(
 
     Ctrl-C ends the search; with the best settings until then a model is trained.
     """
-    teller = Teller(quiet, json)
-    output = output or Path(f"{stem(data)}.thalweg")
-    require_writable(output, report)
-    limit = None if time_limit is None else seconds(time_limit)
-    table = open_table(data, query=query)
-    of_tables = tables.Options(target, categorical, numeric, dates, ignore, task, group, time, test, None, members)
-    common = Common(output, epochs, limit, threads, None, report)
-    if trials is None and limit is None:
-        trials = 30
-    search = tables.Search(trials, sampler, None if pruner == NO_PRUNER else pruner, storage, name)
-    if not tables.train(table, of_tables, common, seed, teller, search=search):
+    finished, _ = _tune(recorded.in_json_types(locals()), Teller(quiet, json))
+    if not finished:
         raise typer.Exit(INTERRUPTED)
+
+
+def _tune(given: Mapping[str, Any], teller: Teller, before: Record | None = None) -> tuple[bool, Run | None]:
+    """What the command does with its options, by the names of its arguments, in JSON types.
+
+    Arguments:
+        before: a run that is repeated: its best settings are trained with again, and nothing is searched.
+
+    Returns: False if Ctrl-C has ended it; the run.
+    """
+    output = Path(given["output"] or f"{stem(given['data'])}.thalweg")
+    report = None if given["report"] is None else Path(given["report"])
+    require_writable(output, report)
+    limit = None if given["time_limit"] is None else seconds(given["time_limit"])
+    table = open_table(given["data"], query=given["query"])
+    of_tables = tables.Options(**{field.name: given.get(field.name) or None for field in fields(tables.Options)})
+    found = recorded.fingerprint(table)
+    search = best = None
+    if before is None:
+        trials = 30 if given["trials"] is None and limit is None else given["trials"]
+        pruner = None if given["pruner"] == NO_PRUNER else given["pruner"]
+        search = tables.Search(trials, given["sampler"], pruner, given["storage"], given["name"])
+    else:
+        require_same(found, before.described["command"]["data"], f"run {before.number}")
+        best, limit = best_of(before), None
+    common = Common(output, given["epochs"], limit, given["threads"], None, report)
+    with recorded.recorded("tune", given["run"] or stem(given["data"]), given, found, not given["no_run"]) as run:
+        if run is not None and best is not None:
+            run.trial(best)
+            run.settings(**{BEST: best.number})
+        settings = None if best is None else best.values
+        finished = tables.train(table, of_tables, common, given["seed"], teller, run, search, settings)
+    return finished, run
+
+
+def again(before: Record, output: Path) -> tuple[bool, list[str]]:
+    """Train once more with what a search has found best: which values are tried depends on the clock, and what comes of
+    the best ones does not. See ``train.again``.
+    """
+    command = before.described["command"]
+    options = {**command["options"], "output": str(output.absolute()), "run": before.name, "no_run": False}
+    with recorded.where_it_was(before):
+        _, run = _tune(options, Teller(), before)
+    around = before.described["fits"][0]["surroundings"]
+    return run is not None and run.weights == before.weights, decisive(surroundings(around["executor"]), around)
+
+
+def best_of(record: Record) -> Trial:
+    """The best trial of a search. Raises ArgumentError if it has not come to its end."""
+    if BEST not in record.settings:
+        raise ArgumentError(
+            f"run {record.number} is a search that has trained no model",
+            expected="a search that has come to its end",
+            got=f"{len(record.trials)} trials, and status {record.status}",
+            fix="give its command again: with --storage it goes on",
+        )
+    return next(trial for trial in record.trials if trial.number == record.settings[BEST])

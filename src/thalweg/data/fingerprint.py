@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["WHOLE_BYTES", "differences", "of_arrays"]
+__all__ = ["WHOLE_BYTES", "differences", "in_a_line", "of_arrays"]
 
 WHOLE_BYTES = 4 << 20
 """Arrays up to this size are read as a whole, which takes some milliseconds; of larger ones so much is read."""
@@ -67,6 +67,12 @@ def differences(now: Any, before: Any, where: str = "") -> list[str]:
     else:  # as text, for which NaN is NaN
         return [] if repr(now) == repr(before) else [f"{where}: {_told(now)}, was {_told(before)}"]
     return [text for path, new, old in pairs for text in differences(new, old, path)]
+
+
+def in_a_line(found: Sequence[str], most: int = 5) -> str:
+    """The first of some differences, and how many more there are."""
+    more = f"; and {len(found) - most} more" if len(found) > most else ""
+    return "; ".join(found[:most]) + more
 
 
 def _told(value: Any) -> str:

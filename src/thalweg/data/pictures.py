@@ -23,7 +23,8 @@ import numpy as np
 from thalweg import cores, memory
 from thalweg.data import opening
 from thalweg.data.room import empty
-from thalweg.errors import DataError, MissingPackageError
+from thalweg.errors import DataError
+from thalweg.extras import needed
 from thalweg.fields import dataclass
 
 __all__ = [
@@ -243,16 +244,12 @@ def decode(found: Look, form: Form, progress: Progress | None = None) -> Picture
 
 def pillow() -> Any:
     """The module ``PIL.Image``. Raises MissingPackageError."""
-    try:
-        from PIL import Image  # an extra: only pictures need it
-    except ImportError as error:
-        raise MissingPackageError(
-            "pictures need Pillow, which is not installed",
-            expected="the package pillow; arrays in .npy, .npz and idx files are read without it",
-            got=str(error),
-            fix="pip install 'thalweg[images]'",
-        ) from error
-    return Image
+    return needed(
+        "PIL.Image",
+        "pictures need Pillow, which is not installed",
+        expected="the package pillow; arrays in .npy, .npz and idx files are read without it",
+        fix="pip install 'thalweg[images]'",
+    )
 
 
 def _none_left(broken: dict[str, str]) -> DataError:

@@ -11,11 +11,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from thalweg.checks import checked
-from thalweg.errors import ArgumentError, MissingPackageError, NameNotFoundError, did_you_mean
+from thalweg.errors import ArgumentError, NameNotFoundError, did_you_mean
 from thalweg.evaluation.answers import Answers, answers
 from thalweg.evaluation.bootstrap import LEVEL, Score, drawn, draws, number
 from thalweg.evaluation.scores import of_classes, of_numbers, scores
 from thalweg.evaluation.section import Section, fitted, short
+from thalweg.extras import needed
 from thalweg.fields import dataclass
 from thalweg.plotting import axes
 from thalweg.table import Table
@@ -230,15 +231,12 @@ def baselines(
 
 def require_sklearn() -> None:
     """Raises: MissingPackageError without scikit-learn."""
-    try:
-        import sklearn  # noqa: F401  # here, as everywhere in this module: an extra
-    except ImportError as error:
-        raise MissingPackageError(
-            "baselines need scikit-learn, which is not installed",
-            expected="the package scikit-learn",
-            got=str(error),
-            fix="pip install 'thalweg[baselines]'",
-        ) from error
+    needed(
+        "sklearn",
+        "baselines need scikit-learn, which is not installed",
+        expected="the package scikit-learn",
+        fix="pip install 'thalweg[baselines]'",
+    )
 
 
 def models(inputs: Features, known: Answers, threads: int | None, seed: int) -> Iterator[tuple[str, Any]]:

@@ -14,7 +14,7 @@ from thalweg.graph.types import TensorType
 from thalweg.initializers import Filling
 from thalweg.layers.layer import Layer, registry
 from thalweg.layers.normalization import normal_axes, require_size
-from thalweg.layers.tracing import Parameter
+from thalweg.layers.tracing import Activated, Parameter, tracing_now
 from thalweg.regularizers import L1L2, Penalty
 
 __all__ = [
@@ -61,8 +61,21 @@ def activate(activation: str | activations.Activation | None, x: Node, training:
     """
     if isinstance(activation, Layer):
         y: Node = activation(x, training=training)
-        return y
-    return activations.get(activation)(x)
+        return activated(activation, x, y)
+    function = activations.get(activation)
+    return activated(function, x, function(x))
+
+
+def activated(function: activations.Activation, x: Node, y: Node) -> Node:
+    """``y``, which the function made of ``x``; the trace is told that this is an activation of the layer being called.
+
+    Of a layer as an activation it knows by then which function that applies.
+    """
+    trace = tracing_now()
+    if trace is not None and y is not x:
+        inside = trace.activated.get(y)
+        trace.activated[y] = Activated(function if inside is None else inside.function, x, ops.constant(0).layer)
+    return y
 
 
 @registry.register("activation")
@@ -119,7 +132,8 @@ class ReLU(Layer):
     threshold: Annotated[float, In("[0, inf)")] = 0.0
 
     def call(self, x: Node, training: bool) -> Node:
-        return activations.relu(x, self.negative_slope, self.max_value, self.threshold)
+        y = activations.relu(x, self.negative_slope, self.max_value, self.threshold)
+        return activated(activations.leaky_relu if self.negative_slope else activations.relu, x, y)
 
 
 @registry.register("leaky_re_lu", "leaky_relu")
@@ -139,7 +153,7 @@ class LeakyReLU(Layer):
     negative_slope: Annotated[float, In("[0, inf)")] = 0.3
 
     def call(self, x: Node, training: bool) -> Node:
-        return activations.leaky_relu(x, self.negative_slope)
+        return activated(activations.leaky_relu, x, activations.leaky_relu(x, self.negative_slope))
 
 
 @registry.register("p_re_lu", "prelu")

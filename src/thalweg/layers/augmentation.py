@@ -45,6 +45,7 @@ class ImageAugmentation(Layer):
         seed: in place of the layer's name, as in ``Dropout``.
     """
 
+    disturbs: ClassVar[bool] = True
     seed: Annotated[int, In("[0, inf)")] | None = field(default=None, kw_only=True)
     data_format: Annotated[object, Reserved()] = field(default=None, kw_only=True)
 

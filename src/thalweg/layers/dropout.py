@@ -33,6 +33,7 @@ class Dropout(Layer):
     Source: Srivastava et al. (2014), JMLR 15; the division as in Keras ("inverted dropout").
     """
 
+    disturbs: ClassVar[bool] = True
     supports_masking: ClassVar[bool] = True
     rate: Annotated[float, In("[0, 1)")]
     noise_shape: tuple[Annotated[int, In("[1, inf)")] | None, ...] | None = None
@@ -64,6 +65,7 @@ class Dropout(Layer):
 
 
 class _SpatialDropout(Spatial):
+    disturbs: ClassVar[bool] = True
     supports_masking: ClassVar[bool] = True
     rate: float
     seed: int | None

@@ -95,6 +95,8 @@ class Layer(Registered):
     """Whether inputs are numbers of categories, which must not be rounded."""
     multiplies: ClassVar[bool] = True
     """Whether it may compute by a policy: not where what comes out are numbers of words and the like."""
+    disturbs: ClassVar[bool] = False
+    """Whether what it does in training is noise that keeps a network from learning by heart; a probe leaves it out."""
     supports_masking: ClassVar[bool] = False
     """Whether a mask of the input is one of the result too (see ``compute_mask``); a layer may set it for itself."""
     if not TYPE_CHECKING:  # which would take it for the type that layers' own fields have
@@ -584,7 +586,7 @@ class Layer(Registered):
         inputs = {**dict(zip(wanted.names, positional, strict=False)), **named}
         asked = [name for name in wanted.masks if name in inputs and f"{name}_mask" not in inputs]
         told = {f"{name}_mask": Masks.of(inputs[name]).nested for name in asked}
-        told |= {"training": training} if wanted.training else {}
+        told |= {"training": training and not (self.disturbs and current_trace().calm)} if wanted.training else {}
         return told | ({"mask": masks.nested} if wanted.mask else {})
 
     def _cast(self, x: Node) -> Node:

@@ -38,6 +38,7 @@ class MixUp(Layer):
     numbers, taken if their sum is at most 1.
     """
 
+    disturbs: ClassVar[bool] = True
     argument_order: ClassVar[tuple[str, ...]] = ("alpha",)
     alpha: Annotated[float, In("(0, 1]")] = 0.2
     seed: Annotated[int, In("[0, inf)")] | None = None
@@ -79,6 +80,7 @@ class SwapNoise(Layer):
     Source: Jahrer (2017), first place in Kaggle's "Porto Seguro's Safe Driver Prediction": input swap noise.
     """
 
+    disturbs: ClassVar[bool] = True
     rate: Annotated[float, In("[0, 1)")]
     seed: Annotated[int, In("[0, inf)")] | None = None
 

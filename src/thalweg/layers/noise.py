@@ -31,6 +31,7 @@ class GaussianNoise(Layer):
     Source: Bishop (1995), Neural Computation 7(1): noise on the inputs acts as a penalty on slopes.
     """
 
+    disturbs: ClassVar[bool] = True
     supports_masking: ClassVar[bool] = True
     stddev: Annotated[float, In("[0, inf)")]
     seed: Annotated[int, In("[0, inf)")] | None = None
@@ -57,6 +58,7 @@ class GaussianDropout(Layer):
     Source: Srivastava et al. (2014), JMLR 15, section 10.
     """
 
+    disturbs: ClassVar[bool] = True
     supports_masking: ClassVar[bool] = True
     rate: Annotated[float, In("[0, 1)")]
     seed: Annotated[int, In("[0, inf)")] | None = None

@@ -194,6 +194,21 @@ def add_parameters(found: dict[str, Parameter], more: Mapping[str, Parameter]) -
         found[path] = parameter
 
 
+@dataclass(frozen=True)
+class Activated:
+    """An activation that was applied.
+
+    Attributes:
+        function: a function from node to node, or a layer.
+        x: what it was applied to.
+        layer: whose activation it is, by the name of its scope.
+    """
+
+    function: Any
+    x: Node
+    layer: str
+
+
 class Trace:
     """What is collected while layers are called on nodes to make one graph. See ``tracing``."""
 
@@ -215,6 +230,8 @@ class Trace:
         ] = {}  # by layer, of each use; in the order in which they finished
         self.masks: dict[Node, Node] = {}  # which places of a result count: bool, of the first of its axes
         self.unmasked: dict[object, None] = {}  # layers that a mask came to, and did not come out of
+        self.activated: dict[Node, Activated] = {}  # by what they gave, the activations
+        self.calm = False  # whether layers that disturb the training on purpose leave it alone
         self.training = False  # what the layer being called was told, which it passes on to those inside it
         self.frozen: Collection[object] | None = None  # layers, as compile found them; None: as they say themselves
         self.mixing: Node | None = None  # how much of each sample is itself, the rest the next one's: see MixUp

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from thalweg.data.fingerprint import differences
+from thalweg.data.fingerprint import differences, in_a_line
 from thalweg.errors import DataError
 
 __all__ = ["ENVIRONMENT", "check", "require_same"]
@@ -25,7 +25,7 @@ def require_same(now: Mapping[str, Any], before: Mapping[str, Any], what: str) -
         raise DataError(
             f"the data are not those of {what}",
             expected="the same data, so that the same bits come of them",
-            got="; ".join(found[:5]) + (f"; {len(found) - 5} more" if len(found) > 5 else ""),
+            got=in_a_line(found),
             fix="bring the data back, or train anew: a run of its own",
         )
 

@@ -19,8 +19,9 @@ import numpy as np
 
 from thalweg.fields import dataclass
 from thalweg.record.history import History
-from thalweg.record.run import RUNNING
+from thalweg.record.run import RUNNING, TRIAL
 from thalweg.record.store import Store
+from thalweg.record.trials import Trial
 
 __all__ = ["COLUMNS", "DIED", "OWN", "Record", "record_of", "usual_order", "value_of"]
 
@@ -111,8 +112,20 @@ class Record:
     @property
     def parts(self) -> list[int]:
         """The numbers of the fits in it."""
-        query = "SELECT part FROM events WHERE run=?1 UNION SELECT part FROM epochs WHERE run=?1 ORDER BY 1"
+        query = (
+            "SELECT part FROM events WHERE run=?1 AND part IS NOT NULL"
+            " UNION SELECT part FROM epochs WHERE run=?1 ORDER BY 1"
+        )
         return [part for (part,) in self._rows(query)]
+
+    @property
+    def has_members(self) -> bool:
+        """Whether its fits are of models beside each other, as the networks of a table or the folds of a
+        cross-validation: several, of which none goes on where another has ended.
+        """
+        before = [fit.get("weights before") for fit in self.described.get("fits", [])]
+        after = {event["told"]["digest"] for event in self.events() if event["kind"] == "weights"}
+        return 1 < len(before) == len(self.parts) and all(before) and after.isdisjoint(before)
 
     def history(self, part: int = 0) -> History:
         """The logs of its epochs, of one fit in it."""
@@ -146,6 +159,12 @@ class Record:
             {"part": part, "at": at, "kind": kind, "epoch": epoch, "told": json.loads(told)}
             for part, at, kind, epoch, told in rows
         ]
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Of a search those that have ended, in the order in which they began."""
+        told = {event["told"]["number"]: event["told"] for event in self.events() if event["kind"] == TRIAL}
+        return [Trial(**told[number]) for number in sorted(told)]
 
     def files(self) -> list[Path]:
         """In its folder."""

@@ -34,9 +34,10 @@ from thalweg.record.events import (
 from thalweg.record.settings import flat
 from thalweg.record.store import Store
 from thalweg.record.tables import PARTS
+from thalweg.record.trials import Trial
 from thalweg.record.writer import Row, writer_of
 
-__all__ = ["MODEL", "SETTING", "Part", "Run", "cell", "digest", "forget", "json_types"]
+__all__ = ["BEST", "MODEL", "SETTING", "TRIAL", "Part", "Run", "cell", "digest", "forget", "json_types"]
 
 RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
 """What a run's status can be."""
@@ -46,6 +47,11 @@ SHORTEST_SECONDS, SHARE = 0.2, 500
 hour has about 2,300, a day 3,900."""
 
 MODEL = "model.thalweg"
+
+TRIAL = "trial"
+"""The kind of an event of a search."""
+BEST = "best_trial"
+"""The setting of a search with the number of that trial, beside its values."""
 
 SEVERAL = "several"
 """The setting that fits of one run do not share."""
@@ -128,6 +134,12 @@ class Run:
                 if self._of_fits.setdefault(name, cell(value)) != cell(value):
                     self._of_fits[name] = SEVERAL
             self._writer.add(SETTING, [(self.number, name, self._of_fits[name]) for name, _ in flat(values)])
+
+    def trial(self, trial: Trial) -> None:
+        """What came of one combination of values that was tried in the run; told again it replaces the first word."""
+        finite = trial.value is not None and math.isfinite(trial.value)
+        told = {**vars(trial), "value": trial.value if finite else None}  # JSON has no infinity
+        self._writer.add(_EVENT, [_event(self.number, None, TRIAL, None, told)])
 
     def file(self, name: str) -> Path:
         """Where a file of this name belongs."""
@@ -347,8 +359,11 @@ class Part:
         self.run.add(_LAYER, rows)
 
     def _event(self, kind: str, epoch: int | None, told: Mapping[str, Any]) -> None:
-        text = json.dumps({name: json_types(value) for name, value in told.items()})
-        self.run.add(_EVENT, [(self.run.number, self.number, time.time(), kind, epoch, text)])
+        self.run.add(_EVENT, [_event(self.run.number, self.number, kind, epoch, told)])
+
+
+def _event(run: int, part: int | None, kind: str, epoch: int | None, told: Mapping[str, Any]) -> Row:
+    return run, part, time.time(), kind, epoch, json.dumps(json_types(told))
 
 
 def forget(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:

@@ -17,7 +17,7 @@ CREATE TABLE runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice
     key TEXT NOT NULL UNIQUE,                  -- the same everywhere: backups and other stores know the run by it
     name TEXT NOT NULL,
-    kind TEXT NOT NULL,                        -- fit, train (the command), or own (runs.start)
+    kind TEXT NOT NULL,                        -- fit, table, search, train and tune (the commands), own (runs.start)
     parent INTEGER,                            -- the run that this one belongs to
     folder TEXT NOT NULL,                      -- below that of the store
     status TEXT NOT NULL,                      -- running, finished, stopped (Ctrl-C), failed

@@ -53,6 +53,9 @@ class Writer:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self._begin()
+
+    def _begin(self) -> None:
         self.open: list[Open] = []
         self._rows: dict[str, list[Row]] = {}
         self._jobs: list[Callable[[], None]] = []
@@ -89,7 +92,7 @@ class Writer:
     def in_child(self) -> None:
         """A process that was forked has none of the threads, and leaves connections and runs to its parent."""
         _ABANDONED.append(self._connection)  # closing it here might trouble the parent's
-        self.__init__(self.store)  # type: ignore[misc]  # locks may be held by threads that are not there
+        self._begin()  # locks may be held by threads that are not there
 
     def _start(self) -> None:
         if self._thread is None or not self._thread.is_alive():

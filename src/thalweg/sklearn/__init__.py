@@ -8,7 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from thalweg.absent import answers
-from thalweg.errors import MissingPackageError
+from thalweg.extras import needed
 
 if TYPE_CHECKING:
     from thalweg.sklearn.classifier import MLPClassifier as MLPClassifier
@@ -30,15 +30,12 @@ def __getattr__(name: str) -> Any:
     """Raises MissingPackageError without scikit-learn."""
     if name not in _HOMES:
         return answers(__name__)(name)
-    try:
-        import sklearn
-    except ImportError as error:
-        raise MissingPackageError(
-            f"thalweg.sklearn.{name} needs the package scikit-learn",
-            expected="scikit-learn 1.6 or later",
-            got=str(error),
-            fix="pip install 'thalweg[sklearn]'",
-        ) from error
+    needed(
+        "sklearn",
+        f"thalweg.sklearn.{name} needs the package scikit-learn",
+        expected="scikit-learn 1.6 or later",
+        fix="pip install 'thalweg[sklearn]'",
+    )
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from thalweg.checks import FilePath
-from thalweg.data.fingerprint import differences
+from thalweg.data.fingerprint import differences, in_a_line
 from thalweg.errors import ArgumentError, StorageError, ThalwegError
 from thalweg.record.events import Event, TrainingEnded
 from thalweg.state import Snapshot
@@ -160,7 +160,7 @@ class BackupAndRestore(Callback):
             raise ArgumentError(
                 f"the backup in {self.backup_dir!r} is of another training",
                 expected="the same model, data and arguments of fit as when it was made",
-                got="; ".join(found[:4]) + (f"; and {len(found) - 4} more" if len(found) > 4 else ""),
+                got=in_a_line(found),
                 fix="delete the folder to begin anew, or choose another backup_dir",
             )
 

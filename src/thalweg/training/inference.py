@@ -95,7 +95,7 @@ class Evaluation:
         batch: rows of a piece then, unless the source says itself what a batch is.
 
     Attributes:
-        steps: how many there are; None if nobody knows before the end.
+        steps: how many there are, if all batches of a stream are as large as its first; None if nobody knows.
         passes: how often it has been run.
     """
 
@@ -121,7 +121,8 @@ class Evaluation:
         added = {goal.weight_label for goal in goals.outputs} - set(rows.labels) if goals is not None else set()
         self.weights = rows.weights
         self.rows = rows.with_ones({*added, VALID} if self.fill else added)
-        self.steps = None if self.own or rows.count is None else -(-rows.count // self.size)
+        count = rows.batches * self.batch if rows.count is None and rows.batches is not None else rows.count
+        self.steps = None if count is None else -(-count // self.size)
         self._pace = Pace(single=False)  # what one run has measured tells the next: nothing is probed again
 
     def program(self, batch: int) -> Program:

@@ -245,7 +245,7 @@ class Counter:
         if self.screen is not None and now >= self.next_redraw:
             self.next_redraw = now + REDRAW_SECONDS
             known = done and self.steps is not None
-            left = f"  {duration((now - self.began) / done * ((self.steps or 0) - done))} left" if known else ""
+            left = f"  {duration((now - self.began) / done * max((self.steps or 0) - done, 0))} left" if known else ""
             self.screen.redraw(_line(self.what, done, self.steps, now - self.began, {}, left))
 
     def finish(self, logs: Mapping[str, Any] | None = None) -> None:
@@ -297,7 +297,7 @@ def _line(
 
 def _bar(share: float, width: int = 20) -> str:
     full, rest = ("━", "─") if _prints("━─") else ("#", "-")
-    done = int(share * width)
+    done = int(min(share, 1) * width)  # how many steps there are may be an estimate
     return full * done + rest * (width - done)
 
 

@@ -31,7 +31,7 @@ SNAPSHOT_SECONDS = 1.0
 Rates = dict[str, float]
 """Learning rates by the names of their states."""
 
-MOST_CHUNKS = 8
+MOST_CHUNKS = 4
 """Of a stream, whose chunks are kept for as long as they may have to be run again."""
 
 

@@ -88,10 +88,49 @@ def training_step(
     """
     with tracing(net.parameters) as trace:
         trace.sums, trace.measured = METRICS, dict.fromkeys((*goals.names, PENALTY))
-        predictions = net.call(inputs_of(net, batch), True)
-        parts = [_training_loss(goal, predictions[goal.name], batch, weights, trace.mixing) for goal in goals.outputs]
-        wrt = {path: trace.node(p) for path, p in net.parameters.items() if path in net.trainable}
-        penalties = penalties_of(net, trace, batch)
+        forward = forward_of(net, goals, batch, weights, trace)
+    loss, sums, wrt = forward.loss, forward.sums, forward.wrt
+    slopes = dict(zip(wrt, gradients(loss, list(wrt.values())), strict=True))
+    moved = _constrained(net, optimizer.updates(wrt, slopes))
+    updates = {
+        **moved,
+        **trace.updates,
+        **_running(METRICS, sums),
+        **(_running(STATISTICS, statistics_of(trace, forward, slopes, moved)) if measured else {}),
+        STEP_STATE: successor(STEP_STATE),
+    }
+    return Step(
+        Graph(optimizer.outputs(loss, slopes), updates),
+        tuple(forward.predictions.values()),
+        loss,
+        tuple(slopes.values()),
+        starts=trace.starts,
+    )
+
+
+@dataclass(frozen=True)
+class Forward:
+    """What a step of training computes before it looks back.
+
+    Attributes:
+        predictions: output's name -> node.
+        loss: of the batch, with what regularizers add.
+        sums: what the batch adds to the sums of losses and metrics.
+        wrt: the trained parameters by path.
+    """
+
+    predictions: NodesByName
+    loss: Node
+    sums: dict[str, Node]
+    wrt: NodesByName
+
+
+def forward_of(net: Net, goals: Goals, batch: int, weights: Weights, trace: Trace, training: bool = True) -> Forward:
+    """The model and its loss, inside ``tracing``. Arguments as of ``training_step``."""
+    predictions = net.call(inputs_of(net, batch), training)
+    parts = [_training_loss(goal, predictions[goal.name], batch, weights, trace.mixing) for goal in goals.outputs]
+    wrt = {path: trace.node(p) for path, p in net.parameters.items() if path in net.trainable}
+    penalties = penalties_of(net, trace, batch)
     with scope("loss"):
         loss = _total(goals, [part.loss for part in parts if part.loss is not None])
     sums = {name: node for part in parts for name, node in part.sums.items()}
@@ -99,22 +138,7 @@ def training_step(
         penalty = _sum([ops.cast(penalty, loss.dtype) for penalty in penalties])
         loss = loss + penalty
         sums |= _batch_sums(PENALTY, penalty, batch)
-    slopes = dict(zip(wrt, gradients(loss, list(wrt.values())), strict=True))
-    moved = _constrained(net, optimizer.updates(wrt, slopes))
-    updates = {
-        **moved,
-        **trace.updates,
-        **_running(METRICS, sums),
-        **(_running(STATISTICS, _statistics(trace, wrt, slopes, moved)) if measured else {}),
-        STEP_STATE: successor(STEP_STATE),
-    }
-    return Step(
-        Graph(optimizer.outputs(loss, slopes), updates),
-        tuple(predictions.values()),
-        loss,
-        tuple(slopes.values()),
-        starts=trace.starts,
-    )
+    return Forward(predictions, loss, sums, wrt)
 
 
 def evaluation_step(net: Net, goals: Goals, batch: int, filled: bool = True, weights: Weights = ()) -> Step:
@@ -341,14 +365,21 @@ def _constrained(net: Net, updates: dict[str, Node]) -> dict[str, Node]:
     return new
 
 
-def _statistics(trace: Trace, wrt: NodesByName, slopes: NodesByName, moved: NodesByName) -> dict[str, Node]:
-    """What the batch adds to the sums of the layers' statistics."""
+def statistics_of(trace: Trace, forward: Forward, slopes: NodesByName, moved: NodesByName) -> dict[str, Node]:
+    """What the batch adds to the sums of the layers' statistics.
+
+    Arguments:
+        slopes: the gradient of each trained parameter, by path.
+        moved: what the step makes of states, by name; nothing where there is no update.
+    """
     uses = [result for results in trace.results.values() for result in results]
     given = [node for use in uses for node in (use if isinstance(use, tuple) else (use,))]
+    fans = statistics.kernels(forward.wrt, forward.loss)
     parameters = [
-        statistics.parameter_sums(path, w, slopes[path], moved.get(parameter_state(path))) for path, w in wrt.items()
+        statistics.parameter_sums(path, w, slopes[path], moved.get(parameter_state(path)), fans.get(path))
+        for path, w in forward.wrt.items()
     ]
-    return statistics.together([statistics.result_sums(given), *parameters])
+    return statistics.together([statistics.result_sums(given, trace.activated), *parameters])
 
 
 def _sum(nodes: Sequence[Node]) -> Node:

@@ -1,18 +1,20 @@
-"""Event files for TensorBoard, written by the package tensorboardX, which is loaded when the first one is."""
+"""Trainings told to TensorBoard, in its files of events."""
 
 from __future__ import annotations
 
-import importlib
 import os
+import secrets
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 
 from thalweg.checks import FilePath, In, OneOf, Reserved, WholeNumber
-from thalweg.errors import MissingPackageError
 from thalweg.state.names import STEP_STATE
 from thalweg.training.callbacks import Callback, Logs
+from thalweg.training.event_files import EventFile, require_tensorboard
 from thalweg.training.goals import VALIDATION
 
 
@@ -20,7 +22,8 @@ class TensorBoard(Callback):
     """Writes losses and metrics where TensorBoard reads them: ``tensorboard --logdir logs``; arguments as in Keras.
 
     In ``log_dir/train`` stand ``epoch_loss`` and the like, with batches ``batch_loss``; in ``log_dir/validation`` what
-    the validation gives, also over all steps, as ``evaluation_loss_vs_iterations``.
+    the validation gives, also over all steps, as ``evaluation_loss_vs_iterations``. Where training goes on from a
+    backup each step is there once: what was told after the backup goes.
 
     Arguments:
         histogram_freq: epochs from one histogram of each weight to the next; 0 for none.
@@ -55,19 +58,44 @@ class TensorBoard(Callback):
         self.checked("profile_batch", Annotated[object, Reserved(0)], profile_batch)
         self.checked("embeddings_freq", Annotated[object, Reserved(0)], embeddings_freq)
         self.checked("embeddings_metadata", Annotated[object, Reserved(None)], embeddings_metadata)
-        self._summary_writer = _package().SummaryWriter
-        self._writers: dict[str, Any] = {}
+        require_tensorboard()
+        self._files: dict[str, EventFile] = {}  # of this training, by the folder below log_dir
+        self._token, self._opened = "", 0
         self._begun = (0.0, 0)
 
     def watches_batches(self, phase: str) -> bool:
         return phase == "train" and self.update_freq != "epoch"
 
+    def get_state(self) -> Mapping[str, Any]:
+        sizes = {os.fspath(path.relative_to(self.log_dir)): path.stat().st_size for path in self._written()}
+        return {"token": self._token, "opened": self._opened, "bytes": sizes}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """What was told after the backup comes again. May be called again when the epoch has begun."""
+        if self._token != state["token"]:  # this program has begun as if nothing had been before
+            for path in self._written():
+                path.unlink()
+        self._files = {}
+        self._token, self._opened = state["token"], state["opened"]
+        for path in self._written():
+            size = state["bytes"].get(os.fspath(path.relative_to(self.log_dir)))
+            if size is None:
+                path.unlink()
+            elif path.stat().st_size > size:
+                os.truncate(path, size)
+
+    def _written(self) -> list[Path]:
+        """The files of this training, which all have its token, whichever program has written them."""
+        return sorted(Path(self.log_dir).glob(f"*/events.out.tfevents.*.{self._token}-*")) if self._token else []
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._files = {}
+        self._token, self._opened = secrets.token_hex(4), 0
         if self.write_graph:
             lines: list[str] = []
             self.model.summary(print_fn=lines.append)
             text = "\n".join(f"    {line}" for line in "\n".join(lines).split("\n"))  # as code, which keeps the columns
-            self._writer("train").add_text("model", text, 0)
+            self._file("train").text("model", text, 0)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._begun = (time.perf_counter(), self._steps())
@@ -80,7 +108,6 @@ class TensorBoard(Callback):
     def on_test_end(self, logs: Logs | None = None) -> None:
         for name, value in (logs or {}).items():
             self._scalar("validation", f"evaluation_{name}_vs_iterations", value, self._steps())
-        self._flush()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         given = logs or {}
@@ -96,17 +123,7 @@ class TensorBoard(Callback):
             self._scalar("train", "epoch_steps_per_second", speed, epoch)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             for path, parameter in self.model.parameters().items():
-                self._writer("train").add_histogram(f"{path}/histogram", parameter.numpy(), epoch)
-        self._flush()
-
-    def on_train_end(self, logs: Logs | None = None) -> None:
-        for writer in self._writers.values():
-            writer.close()
-        self._writers = {}
-
-    def _flush(self) -> None:
-        for writer in self._writers.values():
-            writer.flush()
+                self._file("train").histogram(f"{path}/histogram", parameter.numpy(), epoch)
 
     def _steps(self) -> int:
         """That the model has ever made."""
@@ -119,21 +136,10 @@ class TensorBoard(Callback):
     def _scalar(self, where: str, tag: str, value: Any, step: int) -> None:
         """One number; of an array of them each with its place."""
         for place, number in np.ndenumerate(np.asarray(value)):
-            self._writer(where).add_scalar("_".join((tag, *map(str, place))), float(number), step)
+            self._file(where).scalar("_".join((tag, *map(str, place))), float(number), step)
 
-    def _writer(self, where: str) -> Any:
-        if where not in self._writers:
-            self._writers[where] = self._summary_writer(os.path.join(self.log_dir, where))
-        return self._writers[where]
-
-
-def _package() -> Any:
-    try:
-        return importlib.import_module("tensorboardX")
-    except ImportError as error:
-        raise MissingPackageError(
-            "callbacks.TensorBoard needs tensorboardX, which is not installed",
-            expected="the package tensorboardX, which writes TensorBoard's files without TensorFlow",
-            got=str(error),
-            fix="pip install 'thalweg[tensorboard]'; or write tables with callbacks.CSVLogger",
-        ) from error
+    def _file(self, where: str) -> EventFile:
+        if where not in self._files:
+            self._opened += 1
+            self._files[where] = EventFile(os.path.join(self.log_dir, where), f"{self._token}-{self._opened}")
+        return self._files[where]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import tempfile
@@ -14,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from thalweg.checks import FilePath
-from thalweg.errors import MissingPackageError, StorageError
+from thalweg.errors import StorageError
+from thalweg.extras import needed
 from thalweg.record.events import EpochEnded, Event, TrainingEnded
 from thalweg.record.settings import compiled_settings, flat
 from thalweg.training.callbacks import Callback, Logs
@@ -219,12 +219,9 @@ class WandB(Tracker):
 
 
 def _package(module: str, callback: str, extra: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise MissingPackageError(
-            f"callbacks.{callback} needs the package {module}, which is not installed",
-            expected=f"the package {module}",
-            got=str(error),
-            fix=f"pip install 'thalweg[{extra}]'; or record trainings here: fit(..., run=\"name\")",
-        ) from error
+    return needed(
+        module,
+        f"callbacks.{callback} needs the package {module}, which is not installed",
+        expected=f"the package {module}",
+        fix=f"pip install 'thalweg[{extra}]'; or record trainings here: fit(..., run=\"name\")",
+    )

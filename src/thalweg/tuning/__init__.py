@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from thalweg import absent
+from thalweg.record.trials import Trial as Trial
 from thalweg.tuning.found import SearchResult as SearchResult
-from thalweg.tuning.found import Trial as Trial
 from thalweg.tuning.of_tables import tune_table as tune_table
 from thalweg.tuning.rates import RateTest as RateTest
 from thalweg.tuning.rates import find_lr as find_lr

@@ -8,36 +8,13 @@ from typing import Any
 from thalweg.fields import dataclass
 from thalweg.model import Model
 from thalweg.plotting import part
+from thalweg.record.trials import HOW, Trial, ranking, table
 from thalweg.table import Table, Tabular
 from thalweg.training.progress import duration
 from thalweg.tuning.space import Space
 from thalweg.tuning.studies import optuna, quiet
 
-__all__ = ["HOW", "SearchResult", "Trial", "is_better", "trial_of"]
-
-HOW = {"pruned": "stopped early", "time": "time was over", "diverged": "diverged", "failed": "failed", "runs": "runs"}
-"""How a trial may end other than with its last epoch, in words."""
-
-SHOWN = 10
-"""Of the trials, in the table; all are in ``trials``."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One combination of values.
-
-    Attributes:
-        value: of the metric, its best over the epochs (the mean over the folds); None where no epoch came to its end.
-        epochs, seconds: that it was trained.
-        ended: "" for a trial that ran to its end, else how it ended: "stopped early", "diverged", "failed: ..." ...
-    """
-
-    number: int
-    values: dict[str, Any]
-    value: float | None
-    epochs: int
-    seconds: float
-    ended: str
+__all__ = ["SearchResult", "is_better", "trial_of"]
 
 
 def trial_of(kept: Any, space: Space) -> Trial:
@@ -94,27 +71,11 @@ class SearchResult(Tabular):
     @property
     def ranking(self) -> list[Trial]:
         """The trials, the best first: those that ran to their end, then the others."""
-
-        def key(trial: Trial) -> tuple[bool, bool, float]:
-            value = trial.value if trial.value is not None and math.isfinite(trial.value) else None
-            ended = trial.ended not in ("", HOW["time"])
-            return ended, value is None, 0.0 if value is None else -value if self.rises else value
-
-        return sorted(self.trials, key=key)
+        return ranking(self.trials, self.rises)
 
     def table(self) -> Table:
-        names = list(dict.fromkeys(name for trial in self.trials for name in trial.values))
-        rows = []
-        for trial in self.ranking[:SHOWN]:
-            value = "" if trial.value is None else f"{trial.value:.5g}"
-            cells = [_shown(trial.values[name]) if name in trial.values else "" for name in names]
-            rows.append([str(trial.number), *cells, value, str(trial.epochs), f"{trial.seconds:.1f}", trial.ended])
-        early = sum(trial.ended == HOW["pruned"] for trial in self.trials)
-        title = f"{len(self.trials)} trials" + (f", {early} of them stopped early" if early else "")
-        title += f"; {duration(self.seconds)}, in which the trials took {duration(self.trial_seconds)}"
-        if len(self.trials) > SHOWN:
-            title += f"; the best {SHOWN}"
-        return Table(title, ["trial", *names, self.metric, "epochs", "seconds", "ended"], rows)
+        took = f"{duration(self.seconds)}, in which the trials took {duration(self.trial_seconds)}"
+        return table(self.trials, self.metric, self.rises, took)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the model and the study as values that JSON knows."""
@@ -164,10 +125,6 @@ class SearchResult(Tabular):
         part("pyplot")
         with quiet():
             return getattr(optuna(".visualization.matplotlib"), name)(self.study, **options)
-
-
-def _shown(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _plain(value: Any) -> Any:

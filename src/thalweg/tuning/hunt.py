@@ -18,12 +18,14 @@ from thalweg.errors import ArgumentError, NonFiniteError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.model import Model
 from thalweg.record.events import Event, Interval
+from thalweg.record.run import Run
+from thalweg.record.trials import HOW, Trial
 from thalweg.training.callbacks import Callback, Logs
 from thalweg.training.interrupt import Interrupt, interruptible, sharing
 from thalweg.training.monitors import EarlyStopping
 from thalweg.training.progress import Counter, check_verbose
 from thalweg.tuning.claims import Claims, counted, has_place, origin
-from thalweg.tuning.found import HOW, Trial, is_better, trial_of
+from thalweg.tuning.found import is_better, trial_of
 from thalweg.tuning.space import Space, Values
 from thalweg.tuning.studies import Pruning, optuna, sampler_for, unwritable, unwritable_is_said
 
@@ -130,18 +132,29 @@ class Hunt:
         storage: in which it is.
         shared: whether its trials are kept where others, or a later search, find them.
         threads: of all trials together.
+        run: is told of each trial that has ended, whoever made it.
 
     Attributes:
         models: number -> model of the best trial of this process so far; empty where trials leave none.
     """
 
     def __init__(
-        self, plan: Plan, study: Any, storage: Any, shared: bool, limits: Limits, threads: int, verbose: Any
+        self,
+        plan: Plan,
+        study: Any,
+        storage: Any,
+        shared: bool,
+        limits: Limits,
+        threads: int,
+        verbose: Any,
+        run: Run | None = None,
     ) -> None:
         self.plan, self.study, self.limits, self.threads = plan, study, limits, threads
         self.claims = Claims(study, storage, shared)
         self.models: dict[int, Model] = {}
         self.interrupted = False
+        self._run = run
+        self._recorded: set[int] = set()
         self._best: float | None = None
         self._errors: list[Exception] = []
         self._succeeded = False
@@ -177,6 +190,7 @@ class Hunt:
                         time.sleep(LOOK_SECONDS)  # other machines may still need help
                     if done or spoken or not running:  # each look at the storage costs time
                         self._progress.update(self._come())
+                        self._record()
                         begin()
             except BaseException as error:
                 interrupt.requested = True  # the others end with the step that runs
@@ -189,6 +203,7 @@ class Hunt:
                 with unwritable_is_said():
                     self.claims.give_all_back()
                 self._progress.finish()
+        self._record()
         self.interrupted = interrupt.requested
         if self.interrupted:
             print("Stopped by Ctrl-C: a search with the same storage goes on from here.", file=sys.stderr)
@@ -325,6 +340,14 @@ class Hunt:
             got=f"{len(self.found())} trials that did not",
             fix="give it more time, or narrow the space: smaller learning rates",
         )
+
+    def _record(self) -> None:
+        """Tell the run what has ended since it was told last."""
+        if self._run is not None:
+            for one in self.study.get_trials(deepcopy=False):
+                if one.state.is_finished() and counted(one) and one.number not in self._recorded:
+                    self._recorded.add(one.number)
+                    self._run.trial(trial_of(one, self.plan.space))
 
     def found(self) -> list[Trial]:
         """All trials of the study, those of other machines too."""

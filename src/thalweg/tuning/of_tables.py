@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from thalweg import cores
 from thalweg.checks import Count, In, checked
 from thalweg.model import Model
+from thalweg.record.run import Run
 from thalweg.tables import recipe
 from thalweg.tables.settings import Settings
 from thalweg.tables.training import known_of, train
@@ -62,6 +63,7 @@ def tune_table(
     seed: Annotated[int, In("[0, 4294967296)")] = 0,
     threads: Count | None = None,
     verbose: bool | int | str = "auto",
+    run: str | Run | None = None,
 ) -> SearchResult:
     """Search the settings of ``train_table``, judging each by one network; then train with the best.
 
@@ -73,8 +75,8 @@ def tune_table(
             end has ``members``.
         space: some of ``tables.Settings``: name -> ``tuning.Float``, ``tuning.Int``, ``tuning.Choice`` or a list;
             learning rate, waves, dropout, layers and weight decay unless given.
-        trials, time_limit, sampler, pruner, storage, name: as for ``thalweg.search``; the last training comes after the
-            time limit.
+        trials, time_limit, sampler, pruner, storage, name, run: as for ``thalweg.search``; the last training comes
+            after the time limit.
 
     Returns: as ``thalweg.search``; ``model`` is a TableModel.
 
@@ -111,7 +113,7 @@ def tune_table(
         )
         return None
 
-    def again(values: Values, _: int) -> Model:
+    def again(values: Values, _: int, owner: Run | None) -> Model:
         arguments: dict[str, Any] = {
             "categorical": categorical,
             "numeric": numeric,
@@ -121,11 +123,11 @@ def tune_table(
         }
         dealt: dict[str, Any] = {"validation": validation, "group": group, "time": time, "seed": seed}
         size: dict[str, Any] = {"epochs": epochs, "members": members, "settings": values, "threads": threads}
-        return train(known.table, target, **arguments, **dealt, **size, verbose=0)
+        return train(known.table, target, **arguments, **dealt, **size, verbose=0, run=owner)
 
     metric = "val_accuracy" if classes else "val_loss"
     pruning = Pruning(pruner, usual.epochs)
     first = known_space.among(vars(recipe.usual(known.schema)))
     plan = Plan(known_space, metric, classes, sampler, pruning, seed, course, first=first)
     told = {"space": str(known_space), "metric": metric, "seed": str(seed), "target": str(target)}
-    return found_by(plan, storage, name, told, limits, cores.wanted(threads), verbose, again, began)
+    return found_by(plan, storage, name, told, limits, cores.wanted(threads), verbose, again, began, run)

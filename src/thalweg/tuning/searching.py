@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import threading
@@ -17,7 +18,10 @@ from thalweg.evaluation.cross_validation import dealt, rows_of_fold
 from thalweg.evaluation.population import CallbackMaker, built, check_callbacks
 from thalweg.evaluation.split import common_rows
 from thalweg.model import Model
+from thalweg.record.beginning import together
+from thalweg.record.run import BEST, MODEL, Run
 from thalweg.training.callbacks import Callback
+from thalweg.training.session import USER
 from thalweg.tuning.claims import origin
 from thalweg.tuning.found import SearchResult, trial_of
 from thalweg.tuning.hunt import Hunt, Limits, Plan, keeper
@@ -29,7 +33,8 @@ __all__ = ["found_by", "limits_of", "search"]
 OF_FIT = tuple(
     name
     for name in inspect.signature(Model.fit).parameters
-    if name not in ("self", "x", "y", "callbacks", "threads", "verbose", "seed", "validation_data", "validation_split")
+    if name
+    not in ("self", "x", "y", "callbacks", "threads", "verbose", "seed", "validation_data", "validation_split", "run")
 )
 """The arguments of ``fit`` that a space may name."""
 
@@ -56,6 +61,7 @@ def search(
     callbacks: CallbackMaker = None,
     threads: Count | None = None,
     verbose: bool | int | str = "auto",
+    run: str | Run | None = None,
     **arguments: Any,
 ) -> SearchResult:
     """Try values one after the other, each chosen by what is known of those before, and as many at once as cores.
@@ -84,6 +90,7 @@ def search(
             which trials ended first, except with "random" and "grid" without a pruner, or on one thread.
         callbacks: a function that makes the callbacks of one fit.
         threads: of all trials together.
+        run: record the search in a run: its settings, each trial as it ends, the best model.
         arguments: of ``fit``: ``epochs``, ``batch_size`` ...
 
     Ctrl-C ends the trials that run and returns what there is.
@@ -128,13 +135,13 @@ def search(
     plan = Plan(known, metric, rises, sampler, pruning, seed, course, cv or 1)
     told = {"space": str(known), "metric": metric, "seed": str(seed)}
 
-    def again(values: Values, own_seed: int) -> Model:
+    def again(values: Values, own_seed: int, owner: Run | None) -> Model:
         """The best model once more, where no trial of this process has left it; with folds on all rows."""
         watch: list[Callback] = [] if cv else [keeper(metric, rises)]
-        given = rows.everything if cv else rows.fits[0]
+        given = {**(rows.everything if cv else rows.fits[0]), "run": owner}
         return trained(values, own_seed, given, lambda: watch, cores.wanted(threads))
 
-    return found_by(plan, storage, name, told, limits, cores.wanted(threads), verbose, again, began)
+    return found_by(plan, storage, name, told, limits, cores.wanted(threads), verbose, again, began, run)
 
 
 _BUILDING = threading.Lock()
@@ -243,29 +250,44 @@ def found_by(
     limits: Limits,
     threads: int,
     verbose: Any,
-    again: Callable[[Values, int], Model],
+    again: Callable[[Values, int, Run | None], Model],
     began: float,
+    run: str | Run | None,
 ) -> SearchResult:
     """Run a search, and make of it what users get.
 
     Arguments:
-        again: trains the model of these values and this seed.
+        again: trains the model of these values and this seed, in a run.
         began: when the call did, for its costs.
+        run: to record all of it in; a new one keeps the model.
     """
-    with quiet():
+    settings = {**told, "mode": "max" if plan.rises else "min", "sampler": _named(plan.sampler), **vars(limits)}
+    with quiet(), contextlib.ExitStack() as stack:
         kept_at = storage_at(storage)
         study = open_study(kept_at, name, plan.rises, told)
         study.pruner = plan.pruning.pruner
         if plan.first is not None:
             study.enqueue_trial(plan.space.kept(plan.first), skip_if_exists=True)
-        hunt = Hunt(plan, study, kept_at, storage is not None, limits, threads, verbose)
+        owner = stack.enter_context(together(run, "search", settings))
+        hunt = Hunt(plan, study, kept_at, storage is not None, limits, threads, verbose, owner)
         hunt.run()
         kept = study.best_trial
         model = hunt.models.get(kept.number)
         if model is None:
             values = plan.space.suggest(optuna(".trial").FixedTrial(kept.params))
-            model = again(values, plan.seed_of(origin(kept)))
+            model = again(values, plan.seed_of(origin(kept)), owner)
         seconds = time.perf_counter() - began
-        return SearchResult(
-            model, trial_of(kept, plan.space), tuple(hunt.found()), plan.metric, plan.rises, seconds, study
-        )
+        best, trials = trial_of(kept, plan.space), tuple(hunt.found())
+        if owner is not None:
+            owner.settings(best=best.values, **{BEST: best.number})
+            owner.result(**{f"best_{plan.metric}": best.value, "trials": len(trials)})
+            if hunt.interrupted:
+                owner.stopped(USER)
+            if owner is not run:
+                owner.keep(MODEL, model.save)
+                owner.flush()  # before anybody trains on
+        return SearchResult(model, best, trials, plan.metric, plan.rises, seconds, study)
+
+
+def _named(sampler: Any) -> str:
+    return sampler if isinstance(sampler, str) else type(sampler).__name__

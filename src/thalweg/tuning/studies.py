@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import os
 import time
@@ -13,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.errors import ArgumentError, MissingPackageError, StorageError
+from thalweg.errors import ArgumentError, StorageError
+from thalweg.extras import needed
 from thalweg.tuning.space import Space
 
 __all__ = [
@@ -50,15 +50,12 @@ DATABASE = (".db", ".sqlite", ".sqlite3")
 
 def optuna(part: str = "") -> Any:
     """The package, or a module of it. Raises MissingPackageError."""
-    try:
-        return importlib.import_module(f"optuna{part}")
-    except ImportError as error:
-        raise MissingPackageError(
-            "a search needs Optuna, which is not installed",
-            expected="the package optuna",
-            got=str(error),
-            fix="pip install 'thalweg[search]'",
-        ) from error
+    return needed(
+        f"optuna{part}",
+        "a search needs Optuna, which is not installed",
+        expected="the package optuna",
+        fix="pip install 'thalweg[search]'",
+    )
 
 
 @contextmanager
@@ -199,15 +196,12 @@ def sampler_for(kind: Any, space: Space, seed: int, number: int) -> Any:
     if kind == "grid":
         return _grid(space.grid(), seed, number)
     if kind == "cmaes":
-        try:
-            importlib.import_module("cmaes")
-        except ImportError as error:
-            raise MissingPackageError(
-                "the sampler 'cmaes' needs a package that is not installed",
-                expected="the package cmaes",
-                got=str(error),
-                fix="pip install 'thalweg[search]'",
-            ) from error
+        needed(
+            "cmaes",
+            "the sampler 'cmaes' needs a package that is not installed",
+            expected="the package cmaes",
+            fix="pip install 'thalweg[search]'",
+        )
         return samplers.CmaEsSampler(seed=own, warn_independent_sampling=False)
     raise _unknown("sampler", kind, SAMPLERS)
 

@@ -28,7 +28,7 @@ from thalweg.trees import Tree, flatten, unflatten
 __all__ = ["BlockRows", "Raw", "Shuffle"]
 
 RUN_BYTES, BLOCK_BYTES = 1 << 18, 24 << 20
-"""Of a full shuffle: what lies together in the files, and what is mixed. Eleven blocks may be in memory at a time."""
+"""Of a full shuffle: what lies together in the files, and what is mixed. Seven blocks may be in memory at a time."""
 
 READERS = min(4, cores.available())
 """Threads that read the runs of a block."""

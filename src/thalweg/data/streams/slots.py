@@ -17,8 +17,10 @@ from thalweg.trees import Tree, flatten, unflatten
 
 __all__ = ["Block", "BlockSlot", "Pool", "Slot"]
 
-SLOT_BYTES = 4 << 20
-"""Of the batches that are handed over together: enough steps for a call, few enough for the caches further out."""
+SLOT_BYTES = 16 << 20
+"""Of the batches that are handed over together: so many that what a call costs, and the core that waits meanwhile,
+count little. Of 784-512-10 at batch 128 a generator cost 15 % over arrays in memory with 4 MB, 7 % with 16 (Zen 4).
+"""
 
 
 @dataclass(frozen=True)

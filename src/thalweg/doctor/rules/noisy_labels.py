@@ -1,0 +1,42 @@
+"""Labels that are wrong."""
+
+from __future__ import annotations
+
+import math
+
+from thalweg.doctor.evidence import fails
+from thalweg.doctor.finding import Finding
+from thalweg.doctor.record import Record
+from thalweg.doctor.rule import found, rule
+
+
+@rule(
+    "noisy_labels",
+    needs=("reference",),
+    when="any",
+    evidence="share of training rows for which two simple methods, the row left out, name the same other class; share"
+    " of validation rows that the network confidently contradicts at its best epoch; which it does better on",
+    threshold="14 % of the training rows, luck taken off (of two classes, where methods are bound to agree: 16 % and"
+    " 2.5 times), and 15 % of the validation rows, or a score there that is better by .1",
+    change="look through the rows that both contradict, and correct or drop them",
+)
+def noisy_labels(record: Record) -> Finding | None:
+    """Two witnesses who do not know each other; of few rows the luck is taken off."""
+    reference, best = record.reference, record.best or record.validation
+    if reference is None or reference.disagreement is None or best is None or fails(record):
+        return None
+    rows = min(record.plan.rows or 2000, 2000)
+    disagreement = reference.disagreement
+    times, most = (2.5, 0.16) if record.task == "binary" else (1.0, 0.14)
+    least = disagreement - times * math.sqrt(disagreement * (1 - disagreement) / rows)
+    numbers = {"disagreement": disagreement, "confident_errors": best.confident_errors, "errors": 1 - best.score}
+    change = "look at these rows and correct or drop them; until then: early stopping, label_smoothing=0.1"
+    begin = f"simple methods hold {disagreement:.0%} of the training rows for another class than they are labelled"
+    if record.train is not None and best.score - record.train.score > 0.1 and disagreement > 0.1:
+        cause = f"{begin}, and the network does better on validation rows than on those"
+        return found("noisy_labels", least > 0.12, cause, change, numbers)
+    if best.confident_errors is None or min(best.confident_errors, disagreement) <= 0.1:
+        return None
+    cause = f"{begin}, and so does the network with {best.confident_errors:.0%} of the validation rows"
+    sure = best.confident_errors > 0.15 and least > most and best.confident_errors > 0.6 * (1 - best.score)
+    return found("noisy_labels", sure, cause, change, numbers)
