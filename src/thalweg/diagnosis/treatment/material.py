@@ -110,10 +110,12 @@ class Material:
 
     @property
     def target_mean(self) -> float:
+        """Over those that are numbers."""
         return float(np.nanmean(np.where(np.isfinite(self.numbers), self.numbers, np.nan)))
 
     @property
     def target_deviation(self) -> float:
+        """Over those that are numbers."""
         return float(np.nanstd(np.where(np.isfinite(self.numbers), self.numbers, np.nan)))
 
     @cached_property

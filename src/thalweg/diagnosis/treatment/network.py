@@ -43,6 +43,7 @@ class Place:
 
     @property
     def has_kernel(self) -> bool:
+        """Whether inputs are multiplied with weights."""
         return self.settings.get("kernel_initializer") is not None
 
     @property

@@ -181,6 +181,7 @@ class Program:
 
     @property
     def epochs(self) -> int:
+        """That the training lasts."""
         return int(self.fit.get("epochs", 1))
 
     @property

@@ -52,6 +52,7 @@ class Trial:
 
     @property
     def score(self) -> float:
+        """Of its judgement."""
         return self.judgement.score
 
 
