@@ -1,5 +1,6 @@
 """The commands, in this process and as a real one: on a pipe, on a terminal, and interrupted."""
 
+import json
 import os
 import re
 import signal
@@ -124,6 +125,23 @@ def test_large_images_get_a_network_without_a_large_dense_layer(tmp_path, monkey
     assert thalweg.load_model("large.thalweg").count_params() < 100_000
     chosen = call("train", "large.npz", "--epochs", 1, "--model", "mlp", "--units", 4)
     assert re.search(r"^Network: mlp, [\d,]+ weights$", chosen.stdout, re.MULTILINE)
+
+
+def test_a_training_of_images_is_treated(pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path, x, y = pictures
+    np.savez(path, x=x[:60], y=y[:60])
+    small = ["train", path, "--model", "mlp", "--units", 4, "--epochs", 2, "--batch-size", 10, "--executor", "numpy"]
+    result = call(*small, "--learning-rate", 1e-7, "--treat")
+    assert result.exit_code == 0, result.output
+    assert "accuracy of 10 rows held out" in result.stdout
+    assert "as it came" in result.stdout
+    assert thalweg.load_model("pictures.thalweg").built
+    told = json.loads(call(*small, "--treat", "--json").stdout)["treatment"]
+    assert told["work"] >= 1
+    refused = call(*small, "--treat", "--time-limit", "10s")
+    assert refused.exit_code == 2
+    assert "--time-limit is for one training" in refused.output
 
 
 TRAINED_ON = {"x_train": np.zeros((4, 5, 5)), "y_train": np.arange(4)}
