@@ -137,7 +137,9 @@ class Run:
 
     def trial(self, trial: Trial) -> None:
         """What came of one combination of values that was tried in the run; told again it replaces the first word."""
-        self._writer.add(_EVENT, [_event(self.number, None, TRIAL, None, vars(trial))])
+        finite = trial.value is not None and math.isfinite(trial.value)
+        told = {**vars(trial), "value": trial.value if finite else None}  # JSON has no infinity
+        self._writer.add(_EVENT, [_event(self.number, None, TRIAL, None, told)])
 
     def file(self, name: str) -> Path:
         """Where a file of this name belongs."""
