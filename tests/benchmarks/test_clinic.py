@@ -51,7 +51,7 @@ def test_network_is_the_one_the_case_says():
     first = {"type": "dense", "units": 4, "activation": "tanh", "bias": False, "init": {"constant": 0.5}}
     case = CASE | {"layers": [first, block, *CASE["layers"]], "init": {"he_gain": 0.5}, "l2": 0.1, "momentum": 0.9}
     model = compiled(case, (400,))
-    _, start, inside, add, head = model.layers
+    start, inside, add, head = list(model.layers)[1:]
     assert np.all(np.asarray(start.kernel) == 0.5)
     assert not start.use_bias
     assert np.all(np.asarray(inside.bias) == -2)

@@ -10,7 +10,7 @@ from thalweg.checks import Count, OneOf, check_fields
 from thalweg.data.source import Source
 from thalweg.doctor.facts.network import Network
 from thalweg.doctor.finding import Diagnosis
-from thalweg.doctor.watch import Watch
+from thalweg.doctor.watch import MeasuringWatch, Watch
 from thalweg.errors import ThalwegError
 from thalweg.fields import dataclass
 from thalweg.layers.layer import Layer
@@ -79,7 +79,7 @@ class Doctor:
 
     def watch(self, state: State) -> Watch:
         """What keeps an eye on a training of this state."""
-        return Watch(state, self.every)
+        return Watch(state) if self.every is None else MeasuringWatch(state, self.every)
 
     def look(self, case: Case) -> Diagnosis:
         """What can be said of a model as it is, without a training that went before."""
