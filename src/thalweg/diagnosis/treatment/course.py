@@ -147,6 +147,7 @@ class Course:
                 yield finding
 
     _failed: set[tuple[int, str]] = field(default_factory=set)
+    _seen: set[tuple[int, int]] = field(default_factory=set)
 
     def _patient(self, program: Program, finding: Finding) -> Patient:
         found = tuple(one.code for one in self.findings(program))
@@ -164,7 +165,9 @@ class Course:
         if best is None:
             best, cures = self._with_another(standing, finding, first)
         if best is None or finding.code in BY_LOSS or finding.code in self._codes(best[0]):
-            related = (self._related(standing, finding, code) for code in RELATED.get(finding.code, ()))
+            alike = RELATED.get(finding.code, ())
+            wanted = [code for code in alike if best is None or finding.code not in BY_LOSS or code in BY_LOSS]
+            related = (self._related(standing, finding, code) for code in wanted)
             other = self._best_cure(standing, chain(rest, chain.from_iterable(related)), finding)
             if other is not None and (best is None or self.mean(best[0]) < self.mean(other[0])):
                 best, cures = other, [Cure(finding.code, other[1])]
@@ -191,6 +194,9 @@ class Course:
             if chosen is None:
                 continue
             change, program = chosen
+            if (id(standing), id(program)) in self._seen:
+                continue
+            self._seen.add((id(standing), id(program)))
             if not self._helps(standing if against is None else against, program, finding, change):
                 continue
             own = self.mean(program)
