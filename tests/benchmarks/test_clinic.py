@@ -1,6 +1,7 @@
 """The clinic: networks as the cases say them, findings from wherever they come, and what is counted."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import thalweg
 from thalweg.doctor.finding import Diagnosis, Finding
 from thalweg.errors import ArgumentError
 
-CASE = {
+CASE: dict[str, Any] = {
     "name": "small",
     "task": "multiclass",
     "data": {"rows": 12},
@@ -51,7 +52,7 @@ def test_network_is_the_one_the_case_says():
     first = {"type": "dense", "units": 4, "activation": "tanh", "bias": False, "init": {"constant": 0.5}}
     case = CASE | {"layers": [first, block, *CASE["layers"]], "init": {"he_gain": 0.5}, "l2": 0.1, "momentum": 0.9}
     model = compiled(case, (400,))
-    start, inside, add, head = list(model.layers)[1:]
+    _, start, inside, add, head = model.layers
     assert np.all(np.asarray(start.kernel) == 0.5)
     assert not start.use_bias
     assert np.all(np.asarray(inside.bias) == -2)

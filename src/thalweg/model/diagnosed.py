@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 from thalweg.data.source import Source
-from thalweg.doctor.doctor import Case, Doctor
+from thalweg.doctor.case import Case
+from thalweg.doctor.doctor import Doctor
 from thalweg.doctor.finding import Diagnosis, of_error
 from thalweg.doctor.watch import Watch
 from thalweg.errors import NonFiniteError, ThalwegError

@@ -27,6 +27,9 @@ from thalweg.table import Table, Tabular
 
 __all__ = ["TESTS", "Examination", "examine"]
 
+ALL_SECONDS = 60.0
+"""For all tests, unless somebody says so."""
+
 COMPILING = 1.0
 """Seconds that it takes, about, to compile a step or its derivatives."""
 
@@ -143,7 +146,7 @@ def examine(
     y: Any = None,
     *,
     tests: Sequence[str] | str | None = None,
-    seconds: Annotated[float, In("(0, inf)")] = 60.0,
+    seconds: Annotated[float, In("(0, inf)")] | None = None,
     batch_size: Count = 32,
     sample_weight: Any = None,
     seed: int = 0,
@@ -168,7 +171,8 @@ def examine(
     Arguments:
         x, y, sample_weight: as for ``fit``, arrays.
         tests: a name or several; all unless given.
-        seconds: no test is begun that would take longer than what is left of these, as far as can be told before.
+        seconds: no test is begun that would take longer than what is left of these, as far as can be told before;
+            60 unless given, and no limit for tests that are asked for by name.
         batch_size: of the training.
         seed: of all that is drawn: the same seed, the same results.
 
@@ -178,6 +182,7 @@ def examine(
     Example: ``print(thalweg.diagnosis.examine(model, x, y, tests=["curvature", "noise"]))``
     """
     wanted = _wanted(tests)
+    limit = seconds or (ALL_SECONDS if tests is None else math.inf)
     began = time.perf_counter()
     subject = Subject("examine", model, x, y, sample_weight, batch_size, check_value("examine", "seed", int, seed))
     outcomes: dict[str, Outcome] = {}
@@ -186,7 +191,7 @@ def examine(
     step = _step_seconds(subject)
     for name in wanted:
         now = time.perf_counter()
-        left, needed = seconds - (now - began), TESTS[name].work * step + TESTS[name].programs * COMPILING
+        left, needed = limit - (now - began), TESTS[name].work * step + TESTS[name].programs * COMPILING
         if needed > left:
             left_out[name] = f"because it takes about {needed:.0f} s of the {max(left, 0):.0f} s left: pass seconds="
             continue
