@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 __all__ = [
     "AbsentImportError",
@@ -60,7 +61,7 @@ class ThalwegError(Exception):
           to fix:   pass some data
     """
 
-    diagnosis: object = None
+    diagnosis: Any = None
 
     def __init__(
         self,

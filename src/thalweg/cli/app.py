@@ -20,8 +20,8 @@ COMMANDS = {
     "explain": "engine",
     "profile": "engine",
     "info": "engine",
-    "runs": "runs",
     "doctor": "doctor",
+    "runs": "runs",
 }
 """Command -> its module."""
 

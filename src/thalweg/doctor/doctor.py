@@ -7,49 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from thalweg.checks import Count, OneOf, check_fields
-from thalweg.data.source import Source
-from thalweg.doctor.facts.network import Network
+from thalweg.doctor.case import Case
 from thalweg.doctor.finding import Diagnosis
-from thalweg.doctor.watch import Watch
+from thalweg.doctor.watch import MeasuringWatch, Watch
 from thalweg.errors import ThalwegError
 from thalweg.fields import dataclass
-from thalweg.layers.layer import Layer
 from thalweg.state import State
-from thalweg.training.session import FitOptions
-from thalweg.training.trainer import Trainer
 
 
 class DiagnosisNotice(UserWarning):
     """A training could not be judged, by a fault of ours."""
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """A training as the doctor gets to see it.
-
-    Attributes:
-        trainer: of the model; without goals where that says itself what a step does.
-        layers: by path.
-        rows, held_out: trained on and validated on.
-    """
-
-    trainer: Trainer
-    layers: Mapping[str, Layer]
-    options: FitOptions
-    rows: Source
-    held_out: Source | None = None
-    class_weight: bool = False
-
-    @property
-    def state(self) -> State:
-        """Of the model, as training left it."""
-        return self.trainer.state
-
-    def network(self) -> Network:
-        """The layers and how they are connected."""
-        if self.trainer.goals is None:
-            return Network((), self.layers)
-        return Network(self.trainer.step(self.options.batch(self.rows), self.rows.weights).predictions, self.layers)
 
 
 @dataclass(frozen=True)
@@ -79,13 +46,13 @@ class Doctor:
 
     def watch(self, state: State) -> Watch:
         """What keeps an eye on a training of this state."""
-        return Watch(state, self.every)
+        return Watch(state) if self.every is None else MeasuringWatch(state, self.every)
 
     def look(self, case: Case) -> Diagnosis:
         """What can be said of a model as it is, without a training that went before."""
         from thalweg.doctor.visit import look
 
-        return look(self, case)
+        return look(self.task, case)
 
     def conclude(
         self,
@@ -103,7 +70,7 @@ class Doctor:
         from thalweg.doctor.visit import visit  # takes longer to load than some networks to train
 
         try:
-            return visit(self, case, watch, curves, error)
+            return visit(self.task, case, watch, curves, error)
         except Exception as fault:
             warnings.warn(
                 f"the training could not be judged, which is a fault of thalweg; please report it, or pass "

@@ -10,7 +10,7 @@ import numpy as np
 
 from thalweg.data.source import Arrays, Rows, Source
 from thalweg.doctor import probes, rules
-from thalweg.doctor.doctor import Case, Doctor
+from thalweg.doctor.case import Case
 from thalweg.doctor.facts.head import head_of
 from thalweg.doctor.facts.inputs import inputs_of
 from thalweg.doctor.facts.neighbours import reference_of
@@ -36,16 +36,16 @@ MOST_CONVERTED = 20_000
 
 
 def visit(
-    doctor: Doctor,
+    task: str | None,
     case: Case,
     watch: Watch,
     curves: Mapping[str, Sequence[Any]],
     error: ThalwegError | None = None,
 ) -> Diagnosis:
-    """Judge a training; arguments as in ``Doctor.conclude``."""
+    """Judge a training; arguments as in ``Doctor`` and ``Doctor.conclude``."""
     train = rows_of(case.rows)
     validation = None if case.held_out is None else rows_of(case.held_out)
-    record = before(doctor, case, watch, train)
+    record = before(task, case, watch, train)
     record = dataclasses.replace(
         record,
         curves={name: tuple(values) for name, values in curves.items() if all(map(_is_number, values))},
@@ -61,31 +61,31 @@ def visit(
     return dataclasses.replace(rules.judge(record), record=record)
 
 
-def look(doctor: Doctor, case: Case) -> Diagnosis:
+def look(task: str | None, case: Case) -> Diagnosis:
     """Judge a model as it is; see ``Doctor.look``."""
-    watch = doctor.watch(case.state)
+    watch = Watch(case.state)
     watch.on_train_begin()
     train = rows_of(case.rows)
-    record = before(doctor, case, watch, train)
+    record = before(task, case, watch, train)
     if record.task is not None:
         record = after(record, case, watch, train, None if case.held_out is None else rows_of(case.held_out))
     return dataclasses.replace(rules.judge(record), record=record)
 
 
-def before(doctor: Doctor, case: Case, watch: Watch, train: Arrays) -> Record:
+def before(task: str | None, case: Case, watch: Watch, train: Arrays) -> Record:
     """What can be known before the first step."""
     network, goals = case.network(), case.trainer.goals
     plan = plan_of(case.trainer.optimizer, case.options, case.rows, network, case.class_weight)
     if goals is None:
         return Record(None, plan)
     targets = targets_of(train, goals)
-    task: Any = doctor.task or task_of(goals, targets, train)
+    meant: Any = task or task_of(goals, targets, train)
     return Record(
-        task,
+        meant,
         plan,
         inputs=inputs_of(train, network, finite=True),
         targets=targets,
-        head=head_of(goals, network, targets, task),
+        head=head_of(goals, network, targets, meant),
         layers=layers_of(network, watch.moments[0].parameters) if watch.moments else (),
     )
 

@@ -43,7 +43,6 @@ class Watch(Callback):
 
     Arguments:
         state: of the model.
-        every: steps from one measurement of the layers to the next; None for none.
 
     Attributes:
         moments: in their order, the first before the first step.
@@ -54,9 +53,8 @@ class Watch(Callback):
         resumed: whether training went on from a backup, so that its beginning is not known.
     """
 
-    def __init__(self, state: State, every: int | None = None) -> None:
+    def __init__(self, state: State) -> None:
         self.state = state
-        self.every = every
         self.moments: list[Moment] = []
         self.best: Moment | None = None
         self.losses: list[tuple[int, float]] = []
@@ -74,9 +72,6 @@ class Watch(Callback):
     def steps(self) -> int:
         """That were made so far."""
         return int(self.state.number(STEP_STATE)) - self._first
-
-    def measures(self, step: int) -> bool:
-        return self.every is not None and step % self.every == 0
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         self._first = self.state.number(STEP_STATE)
@@ -142,6 +137,21 @@ class Watch(Callback):
         self.losses.append((step, _number(logs.get(LOSS), math.nan)))
         if len(self.losses) > MOST_LOSSES:
             del self.losses[1:-1:2]
+
+
+class MeasuringWatch(Watch):
+    """One that also has the layers measured while they train.
+
+    Arguments:
+        every: steps from one measurement to the next.
+    """
+
+    def __init__(self, state: State, every: int) -> None:
+        super().__init__(state)
+        self.every = every
+
+    def measures(self, step: int) -> bool:
+        return step % self.every == 0
 
 
 def _number(value: Any, otherwise: float) -> float:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 from thalweg.data.source import Source
-from thalweg.doctor.doctor import Case, Doctor
+from thalweg.doctor.case import Case
+from thalweg.doctor.doctor import Doctor
 from thalweg.doctor.finding import Diagnosis, of_error
 from thalweg.doctor.watch import Watch
-from thalweg.errors import ThalwegError
+from thalweg.errors import NonFiniteError, ThalwegError
 from thalweg.training.session import FitOptions
 
 Model = Any
@@ -72,7 +73,7 @@ def diagnosed(
     watch = doctor.watch(case.state)
     try:
         yield [watch]
-    except ThalwegError as error:
+    except NonFiniteError as error:
         history.diagnosis = doctor.conclude(case, watch, history.history, error)
         error.diagnosis = history.diagnosis
         raise

@@ -842,7 +842,7 @@ class Model:
             recorded(run, self, rows, held_out, options, further) as recorders,
             diagnosed(doctor_of(diagnose), self, rows, held_out, options, class_weight) as watches,
         ):
-            watchers = CallbackList([*watchers.callbacks, *recorders, *watches])
+            watchers = CallbackList([*watchers.callbacks, *watches, *recorders])
             watchers.attach(self, told)
             session.fit(runner.trainer("fit", rows), rows, validation, options, watchers, self.history)
         own.track_loss(self, {name: values[-1] for name, values in self.history.history.items() if values})
