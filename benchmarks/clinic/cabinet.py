@@ -1,4 +1,4 @@
-"""Where cases come from: a folder with a clinic in it."""
+"""Where cases come from: this package, or a folder with a clinic in it."""
 
 from __future__ import annotations
 
@@ -35,6 +35,16 @@ def folder(path: Path) -> Clinic:
             ladders += found.LADDERS
             rungs |= json.loads(file.with_name(f"{file.stem}_truth.json").read_text())["_ladders"]
     return Clinic(cases, ladders, core.load, rungs)
+
+
+def own() -> Clinic:
+    """The cases of this package."""
+    from benchmarks.clinic.data import load
+    from benchmarks.clinic.healthy import HEALTHY
+    from benchmarks.clinic.ladders import LADDERS
+    from benchmarks.clinic.sick import SICK
+
+    return Clinic([*HEALTHY, *SICK], LADDERS, load, {ladder["name"]: {"rungs": ladder["truth"]} for ladder in LADDERS})
 
 
 def module(path: Path) -> ModuleType:
