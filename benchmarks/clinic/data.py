@@ -33,7 +33,8 @@ def load(case: Case) -> Data:
     y = {"test": y[:quarter], "val": y[quarter : 2 * quarter], "train": y[2 * quarter :][: words.get("n_train")]}
     for part in ("train", "val"):
         y[part] = flipped(random, y[part], words.get("label_noise", 0.0))
-    leak(random, x, y, words.get("leak", 0.0), words.get("jitter", 0.0))
+    if words.get("leak"):
+        leak(random, x, y, words["leak"], words.get("jitter", 0.0))
     rescale(x, words)
     numbers = case["task"] == "regression"
     if numbers:

@@ -13,8 +13,7 @@ from benchmarks.clinic.training import Outcome, again, codes, named, train
 from tests.doctor.rules.records import HEALTHY
 
 import thalweg
-from thalweg.doctor.finding import LABELS
-from thalweg.doctor.finding import Diagnosis, Finding
+from thalweg.doctor.finding import LABELS, Diagnosis, Finding
 from thalweg.errors import ArgumentError
 
 CASE = {
