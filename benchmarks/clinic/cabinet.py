@@ -31,9 +31,10 @@ def folder(path: Path) -> Clinic:
     rungs: dict[str, Any] = {}
     for file in sorted(path.glob("clinic_*.py")):
         if hasattr(found := module(file), "CASES"):
-            cases += found.CASES
+            truth = json.loads(file.with_name(f"{file.stem}_truth.json").read_text())
+            cases += [case | {"twin_healthy": truth[case["name"]].get("twin_healthy", True)} for case in found.CASES]
             ladders += found.LADDERS
-            rungs |= json.loads(file.with_name(f"{file.stem}_truth.json").read_text())["_ladders"]
+            rungs |= truth["_ladders"]
     return Clinic(cases, ladders, core.load, rungs)
 
 
@@ -66,9 +67,9 @@ def changed(case: Case, *changes: dict[str, Any]) -> Case:
 
 
 def twins(cases: list[Case]) -> Iterator[Case]:
-    """Each sick case with all of its cures: it is healthy."""
+    """Each sick case with all of its cures, where it is healthy with them."""
     for case in cases:
-        if case["truth"] and case["cures"]:
+        if case["truth"] and case["cures"] and case.get("twin_healthy", True):
             yield {**changed(case, *case["cures"].values()), "name": f"{case['name']}~cured", "truth": []}
 
 

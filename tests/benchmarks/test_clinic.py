@@ -141,9 +141,10 @@ def test_rungs_are_cases():
 def test_folder_is_read(tmp_path):
     (tmp_path / "clinic_core.py").write_text("def load(case): return case['name']")
     (tmp_path / "clinic_tiny.py").write_text(f"CASES = [{CASE!r}]\nLADDERS = []")
-    (tmp_path / "clinic_tiny_truth.json").write_text('{"_ladders": {}}')
+    (tmp_path / "clinic_tiny_truth.json").write_text('{"_ladders": {}, "small": {"twin_healthy": false}}')
     clinic = folder(tmp_path)
     assert clinic.load(clinic.cases[0]) == "small"
+    assert not list(twins(clinic.cases))
 
 
 def test_own_cases_are_whole():
