@@ -16,6 +16,7 @@ from thalweg.errors import ArgumentError, NameNotFoundError, NonFiniteError, Sto
 from thalweg.record.events import EpochEnded, Found, Interval, Measured, TrainingEnded
 from thalweg.record.mending import MendedNotice
 from thalweg.record.store import Store
+from thalweg.record.trials import Trial, ranking
 from thalweg.record.writer import RunNotice, flush_all
 
 pytestmark = [
@@ -122,6 +123,18 @@ def test_events_that_are_told_are_kept(folder):
     assert found.stopped_by == "callback"
     (finding,) = (event["told"] for event in found.events() if event["kind"] == "finding")
     assert finding["message"] == "half of it is dead"
+
+
+def test_trials_are_told_and_told_again(folder):
+    trials = [Trial(1, {"units": (2, 3)}, float("inf"), 1, 0.5, "diverged"), Trial(0, {"units": 4}, 0.5, 2, 1.0, "")]
+    with runs.start("search") as run:
+        run.trial(Trial(0, {"units": 4}, None, 0, 0.0, "runs"))
+        for trial in trials:
+            run.trial(trial)
+    (found,) = runs.find()
+    assert found.trials == [trials[1], Trial(1, {"units": [2, 3]}, None, 1, 0.5, "diverged")]
+    assert found.parts == []
+    assert ranking(found.trials, rises=False)[0] == trials[1]
 
 
 def test_a_run_that_goes_on_is_readable(folder):

@@ -8,6 +8,7 @@ import thalweg
 from thalweg import layers, optimizers
 from thalweg.callbacks import LayerStatistics
 from thalweg.errors import ArgumentError, NonFiniteError
+from thalweg.training.measuring import Sparing
 
 X, Y = nets.points(60)
 
@@ -134,3 +135,41 @@ def test_mistakes():
         LayerStatistics(0)
     with pytest.raises(ArgumentError, match="nothing has been measured"):
         LayerStatistics().table()
+
+
+class Clock:
+    """Measured steps take so long, others a millisecond."""
+
+    def __init__(self, measured):
+        self.now, self.measured = 0.0, measured
+
+    def __call__(self):
+        return self.now
+
+    def steps(self, sparing, end):
+        """Which are measured."""
+        found, step = [], 0
+        while step < end:
+            due = sparing.measures_in(step)
+            if due:
+                self.now += 1e-3 * due
+                step += due
+            else:
+                self.now += self.measured if found else 10.0  # the first one is compiled
+                sparing.took(step)
+                found.append(step)
+                step += 1
+        return found
+
+
+def test_the_doctor_measures_no_more_than_costs_little():
+    cheap, dear = Clock(0.5e-3), Clock(0.01)
+    assert cheap.steps(Sparing(50, cheap), 300) == [0, 50, 100, 150, 200, 250]
+    often = dear.steps(Sparing(50, dear), 5000)
+    assert often[:2] == [0, 50]
+    assert set(np.diff(often[1:])) == {500}  # 2 % of a second for each hundredth
+
+
+def test_steps_that_were_not_asked_for_are_no_debt():
+    sparing = Sparing(10)
+    assert [sparing.measures_in(step) for step in (3, 7, 10, 25)] == [7, 3, 0, 5]

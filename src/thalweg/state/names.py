@@ -23,9 +23,10 @@ METRICS, EVALUATION = "metrics", "evaluation"
 """``metrics/<name>/<sum>``: the running sums of losses and metrics while training; the same in evaluation."""
 
 STATISTICS = "statistics"
-"""``statistics/<layer>/<sum>``: what a step that measures adds up of its layers."""
+"""``statistics/sums``: what a step that measures found of its layers, see ``Step.measured``."""
 
 SEED_STATE = f"{RANDOM}/seed"
+STATISTICS_STATE = f"{STATISTICS}/sums"
 STEP_STATE = f"{RANDOM}/step"
 """Steps ever made: each draws other numbers."""
 DRAW_STATE = f"{RANDOM}/draw"

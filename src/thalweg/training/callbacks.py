@@ -137,9 +137,13 @@ class Callback:
         """Whether a hook per batch of ``"train"``, ``"test"`` or ``"predict"`` is overridden."""
         return any(_is_overridden(self, name) for name in _BATCH_HOOKS[phase])
 
-    def measures(self, step: int) -> bool:
-        """Whether the statistics of the layers are wanted of a step; counted from 0 over all that were ever made."""
-        return False
+    def measures_in(self, step: int) -> int | None:
+        """In how many steps the statistics of the layers are wanted, 0 for those of the next one; None for never.
+
+        Arguments:
+            step: how many the model has ever made.
+        """
+        return None
 
     def hear(self, event: Event) -> None:
         """Take in what happened. Unlike the hooks this gets values, as ``Measured``, that need no running model."""
@@ -263,14 +267,10 @@ class CallbackList:
         due = [steps for steps in (callback.due_in(step) for callback in self.callbacks) if steps is not None]
         return min(due, default=None)
 
-    @property
-    def measuring(self) -> bool:
-        """Whether any callback wants statistics of layers."""
-        return any(type(callback).measures is not Callback.measures for callback in self.callbacks)
-
-    def measures(self, step: int) -> bool:
-        """Whether any callback wants the statistics of the layers in this step."""
-        return any(callback.measures(step) for callback in self.callbacks)
+    def measures_in(self, step: int) -> int | None:
+        """See Callback; the soonest."""
+        due = [steps for steps in (callback.measures_in(step) for callback in self.callbacks) if steps is not None]
+        return min(due, default=None)
 
     def hear(self, event: Event) -> None:
         """Let every callback know what happened."""

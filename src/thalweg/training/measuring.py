@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import time
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from thalweg import statistics
@@ -12,13 +14,56 @@ from thalweg.record.events import Event, Measured
 from thalweg.table import Table, Tabular
 from thalweg.training.callbacks import Callback, Logs
 
+SHARE = 0.02
+"""Of the time of training that ``Sparing`` lets measurements take, apart from the call that each one cuts in two."""
+
+
+class Sparing:
+    """Chooses the steps to measure: each ``every``-th, but fewer where that would take more than a small share of time.
+
+    A step that is measured is a call and a program of its own, which is long beside the steps of a small network. What
+    it takes the clock says, so which steps these are may differ from run to run; what is trained does not.
+
+    Arguments:
+        clock: seconds.
+    """
+
+    def __init__(self, every: int, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.every = every
+        self._clock = clock
+        self._due: int | None = None
+        self._asked = 0.0  # when it was last said that the next step is to be measured
+        self._last: tuple[int, float] | None = None  # the step that was measured last, and when it was done
+        self._least = math.inf
+
+    def measures_in(self, step: int) -> int:
+        """As ``Callback.measures_in``."""
+        if self._due is None or self._due < step:
+            self._due = step + -step % self.every
+        if self._due == step:
+            self._asked = self._clock()
+        return self._due - step
+
+    def took(self, step: int) -> None:
+        """The step has been measured."""
+        now, wanted = self._clock(), 0.0
+        if self._last is not None and step - self._last[0] > 1:  # the first one has compiled the program
+            before, then = self._last
+            self._least = min(self._least, now - self._asked)
+            wanted = self._least * (step - before - 1) / max(SHARE * (self._asked - then), 1e-9)
+        self._last = step, now
+        self._due = step - step % self.every + self.every * max(1, math.ceil(wanted / self.every))
+
 
 class LayerStatistics(Callback, Tabular):
     """Measures what the layers give and how they learn, every so many steps; ``print`` shows the last as a table.
 
-    Of what a layer gives: ``mean``, ``deviation`` (standard deviation) and ``zeros``, the share of numbers that are 0.
-    Of its trained parameters together: ``gradient_norm``, and ``update_ratio``, the norm of their move divided by
-    their own norm; about 0.001 is usual. The steps between run as fast as without, and the weights are the same.
+    Of what a layer gives: ``mean``, ``deviation`` (standard deviation) and ``zeros``, the share of numbers that are 0;
+    ``pre_deviation``, before the layer's activation; ``dead``, the share of relu's units that fire for no row of the
+    batch; ``saturated``, the share of numbers at the ends of a sigmoid or tanh. Of its trained parameters together:
+    ``gradient_norm``, and ``update_ratio``, the norm of their move divided by their own norm; about 0.001 is usual. Of
+    its kernel alone: ``kernel_gradient``, ``zero_gradients``, the share of zeros in it, and ``gain``, its deviation
+    times the root of the inputs of a unit. The steps between run as fast as without, and the weights are the same.
 
     Arguments:
         every: steps from one measurement to the next; the first step is measured.
@@ -35,8 +80,9 @@ class LayerStatistics(Callback, Tabular):
         self.every = self.checked("every", Annotated[int, In("[1, inf)")], every)
         self.on_train_begin()
 
-    def measures(self, step: int) -> bool:
-        return bool(step % self.every == 0)
+    def measures_in(self, step: int) -> int | None:
+        every: int = self.every
+        return -step % every
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.steps: list[int] = []
@@ -49,7 +95,7 @@ class LayerStatistics(Callback, Tabular):
         self.steps, self.layers = list(state["steps"]), {layer: dict(kept) for layer, kept in state["layers"].items()}
 
     def hear(self, event: Event) -> None:
-        if isinstance(event, Measured) and self.measures(event.total_steps):
+        if isinstance(event, Measured) and self.measures_in(event.total_steps) == 0:
             self.steps.append(event.total_steps)
             for layer, values in event.statistics.items():
                 for name, value in values.items():

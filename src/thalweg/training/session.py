@@ -294,17 +294,14 @@ class Session:
         due = self.callbacks.due_in(done)
         steps = self.pace.steps(rows)
         most = steps if due is None else max(1, min(steps, due))
-        if not self.callbacks.measuring:
-            return most
-        if self.callbacks.measures(done):
-            return 1
-        return next((steps for steps in range(1, most) if self.callbacks.measures(done + steps)), most)
+        measured = self.callbacks.measures_in(done)
+        return most if measured is None else max(1, min(most, measured))
 
     def run_call(self, arrays: Arrays, index: np.ndarray) -> None:
         """Some steps in one call. Raises Divergence if a loss is not finite."""
         began = time.perf_counter()
         done = self.trainer.state.number(STEP_STATE)
-        measured = self.callbacks.measures(done)
+        measured = self.callbacks.measures_in(done) == 0
         self.rescue.before(arrays, index, began)
         self.trainer.run(arrays, index, self.threads, measured)
         if not self.trainer.loss_is_finite():

@@ -22,10 +22,11 @@ from thalweg.layers.mixing import rolled
 from thalweg.layers.tracing import Parameter, Trace, current_trace, tracing
 from thalweg.losses.loss import Loss, spread
 from thalweg.metrics.metric import Metric, counting
+from thalweg.ops.leaf import Constant
 from thalweg.optimizers.optimizer import Optimizer
 from thalweg.passes.rows import adds_up, row_by_row, same_numbers
 from thalweg.state import Variable
-from thalweg.state.names import DRAW_STATE, EVALUATION, METRICS, STATISTICS, STEP_STATE, level, parameter_state
+from thalweg.state.names import DRAW_STATE, EVALUATION, METRICS, STATISTICS_STATE, STEP_STATE, level, parameter_state
 from thalweg.training.goals import PENALTY, Goal, Goals
 from thalweg.training.pieces import piece_rows
 
@@ -62,6 +63,8 @@ class Step:
         starts: what states are before the first step, where that is not 0.
         variables: states that have values elsewhere already.
         metrics: those of such a step, by their names among the sums.
+        measured: the names of the sums of the layers' statistics, in the order of ``STATISTICS_STATE``; and those that
+            are the same in every step.
     """
 
     graph: Graph
@@ -75,6 +78,7 @@ class Step:
     starts: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, Variable] = field(default_factory=dict)
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    measured: tuple[tuple[str, ...], Mapping[str, float]] = ((), {})
 
 
 def training_step(
@@ -84,7 +88,7 @@ def training_step(
 
     Arguments:
         weights: the sample weights that there are.
-        measured: whether the statistics of the layers are summed, too.
+        measured: whether the statistics of the layers are found, too.
     """
     with tracing(net.parameters) as trace:
         trace.sums, trace.measured = METRICS, dict.fromkeys((*goals.names, PENALTY))
@@ -92,11 +96,14 @@ def training_step(
     loss, sums, wrt = forward.loss, forward.sums, forward.wrt
     slopes = dict(zip(wrt, gradients(loss, list(wrt.values())), strict=True))
     moved = _constrained(net, optimizer.updates(wrt, slopes))
+    found = statistics_of(trace, forward, slopes, moved) if measured else {}
+    known = {name: float(node.op.value) for name, node in found.items() if isinstance(node.op, Constant)}
+    unknown = {name: ops.reshape(node, (1,)) for name, node in found.items() if name not in known}
     updates = {
         **moved,
         **trace.updates,
         **_running(METRICS, sums),
-        **(_running(STATISTICS, statistics_of(trace, forward, slopes, moved)) if measured else {}),
+        **({STATISTICS_STATE: ops.concatenate(tuple(unknown.values()), 0)} if unknown else {}),
         STEP_STATE: successor(STEP_STATE),
     }
     return Step(
@@ -105,6 +112,7 @@ def training_step(
         loss,
         tuple(slopes.values()),
         starts=trace.starts,
+        measured=(tuple(unknown), known),
     )
 
 

@@ -15,7 +15,7 @@ from thalweg.executors.executor import Program
 from thalweg.metrics.metric import Metric
 from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE, Optimizer
 from thalweg.optimizers.stepper import PlainStepper, Stepper
-from thalweg.state.names import METRICS, STATISTICS, owned, parameter_state, slot_state
+from thalweg.state.names import METRICS, STATISTICS_STATE, owned, parameter_state, slot_state
 from thalweg.training.callbacks import CallbackList, Logs
 from thalweg.training.goals import PENALTY, Goals
 from thalweg.training.inference import BatchHooks, Evaluation, clear_sums, sums
@@ -56,6 +56,7 @@ class Trainer:
         names = [*(goal.loss_name for goal in goals.trained), PENALTY] if goals is not None else []
         self.totals = [f"{METRICS}/{name}/total" for name in names]
         self._pieces: dict[Weights, int | None] = {}
+        self._latest: tuple[tuple[str, ...], Mapping[str, float]] = ((), {})
         self._measured: Mapping[str, Metric] = {} if goals is None else goals.metrics()
         self._results: Callable[[Mapping[str, Any]], Logs] | None = None  # of the last step, where the model says it
         trained = [path for path in net.parameters if path in net.trainable]
@@ -95,6 +96,8 @@ class Trainer:
         """A step on the rows of each row of ``index``."""
         batch, weights = index.shape[1], weights_among(arrays)
         program, step = self.prepare(batch, weights, measured), self.step(batch, weights, measured)
+        if measured:
+            self._latest = step.measured
         self.stepper.run(program, step.graph, self.state, arrays, index, threads)
 
     def take_form(self, rows: Source) -> None:
@@ -104,10 +107,10 @@ class Trainer:
         self.form = form
 
     def statistics(self) -> dict[str, dict[str, float]]:
-        """Of the layers, over the steps that were measured since the last time: layer -> statistic -> number."""
-        summary = statistics.summary({name: float(value) for name, value in sums(self.state, STATISTICS).items()})
-        clear_sums(self.state, STATISTICS, {})
-        return summary
+        """Of the layers, in the last step that was measured: layer -> statistic -> number."""
+        names, known = self._latest
+        values = self.state.read(STATISTICS_STATE).tolist() if names else []
+        return statistics.summary({**known, **dict(zip(names, values, strict=True))})
 
     def check(self, steps: int | None) -> None:
         """Raise ArgumentError if the optimizer cannot train the model in epochs of so many steps."""

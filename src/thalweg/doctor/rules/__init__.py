@@ -45,14 +45,14 @@ HIDES: Mapping[str, tuple[str, ...]] = {
         *("batch_too_small", "lr_too_high", "plateau", *TIME, *FIT),
     ),
     "class_imbalance": ("noisy_labels", "plateau", "undertrained", "batch_too_large", "underfitting"),
-    "noisy_labels": ("lr_too_high", "plateau", "undertrained", "batch_too_large", "underfitting"),
+    "noisy_labels": ("plateau", "undertrained", "batch_too_large", "underfitting"),
     "wrong_loss": (
         *("noisy_labels", "unscaled_targets", "saturated_activations", "vanishing_gradients"),
         *("exploding_gradients", "dying_relu", "batch_too_small", "lr_too_high", "plateau", *TIME, *FIT),
     ),
     "bad_init": (
         *("saturated_activations", "vanishing_gradients", "exploding_gradients", "dying_relu", "batch_too_small"),
-        *("lr_too_high", *TIME, *FIT),
+        *("lr_too_high", "plateau", *TIME, *FIT),
     ),
     "saturated_activations": ("vanishing_gradients", "plateau", *TIME, *FIT),
     "vanishing_gradients": (*("dying_relu", "lr_too_high", "plateau", "batch_too_large", "undertrained", *FIT),),
@@ -147,6 +147,8 @@ def follows(root: Finding, finding: Finding) -> bool:
         return False
     if "equal_units" in root.numbers:
         return finding.code == "plateau"
+    if finding.code == "plateau" and root.numbers.get("all_layers", 0.0) > 1:
+        return False  # a loud start ends anywhere
     return not (root.since_epoch is not None and finding.since_epoch is None)
 
 
@@ -167,7 +169,7 @@ def needs_more(record: Record) -> frozenset[str]:
         wanted |= {"reference"}
         if record.reference is not None:
             wanted |= {"probes", "best"} if short(record) else set()
-            wanted |= {"best"} if (record.reference.disagreement or 0.0) > 0.2 else set()
+            wanted |= {"best"} if (record.reference.disagreement or 0.0) > 0.1 else set()
     return frozenset(lacking & wanted)
 
 

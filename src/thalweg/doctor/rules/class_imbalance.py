@@ -34,13 +34,15 @@ def class_imbalance(record: Record) -> Finding | None:
     very_rare = fails(record) and not record.plan.class_weight and shares[rare] * len(shares) < 0.2
     if not (lost or very_rare):
         return None
+    level = record.reference.balanced if record.reference is not None else None
+    reachable = very_rare or level is None or not recalls or level > fmean(recalls) + 0.03
     recall = "" if own is None else f"; {own:.0%} of them are recognised"
     cause = (
         f"class {rare} has {shares[rare]:.1%} of the training rows{recall}: to ignore it costs the loss nearly nothing"
     )
     numbers = {"class": float(rare), "share": shares[rare], "recall": own, "recall_of_others": others}
     change = f"class_weight with about {1 / (len(shares) * shares[rare]):.2g} for class {rare}, or more of its rows"
-    return found("class_imbalance", True, cause, change, numbers)
+    return found("class_imbalance", reachable, cause, change, numbers)
 
 
 def by_luck(record: Record, share: float) -> bool:

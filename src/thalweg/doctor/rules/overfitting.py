@@ -33,7 +33,10 @@ def overfitting(record: Record) -> Finding | None:
         return None
     if not validation.loss > 1.3 * train.loss or train.score < chance(record) + 0.1:
         return None
-    sure = gap > 2 * luck(record) and (gap > 0.15 or (up > 1.6 and gap > 0.1))
+    lucky = gap <= 2 * luck(record) and (
+        record.task != "regression" or validation.loss <= usual_ratio(record) * train.loss
+    )
+    sure = not lucky and (gap > 0.15 or (up > 1.6 and gap > 0.1))
     name = "R2" if record.task == "regression" else "accuracy"
     cause = f"{name} is {train.score:.3f} on the training rows and {validation.score:.3f} on the validation rows"
     cause += f", whose loss rose to {up:.1f} times its least" if up > 1.2 else ""
@@ -51,6 +54,12 @@ def rise(record: Record) -> tuple[float, float]:
         return 1.0, 1.0
     late = median(curve[-max(3, len(curve) // 4) :])
     return late / min(means), curve[-1] / late
+
+
+def usual_ratio(record: Record) -> float:
+    """By which factor the mean squares of two samples of these sizes may differ: two deviations over 1."""
+    rows = [outcome.rows for outcome in (record.train, record.validation) if outcome is not None]
+    return 1 + 2 * math.sqrt(sum(2 / max(count, 1) for count in rows))
 
 
 def luck(record: Record) -> float:

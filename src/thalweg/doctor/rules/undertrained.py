@@ -12,16 +12,17 @@ from thalweg.doctor.rule import found, rule
     "undertrained",
     needs=("reference",),
     when="short",
-    evidence="what the second half of the training gained, and how far below neighbours it is on its own rows",
-    threshold="12 % of the loss, and 12 % of the way from chance to neighbours",
+    evidence="what the second half of the training gained, and how far below neighbours it is (both kinds of rows)",
+    threshold="12 % of the loss, and 13 % of the way from chance to neighbours; their product .035",
     change="three times as many epochs",
 )
 def undertrained(record: Record) -> Finding | None:
     """At the ceiling of the score a loss that still falls is nothing."""
-    gain, missing, way = late_gain(record), shortfall(record, record.train), moved(record)
-    if gain is None or gain < 0.08 or missing < 0.08 or record.broken is not None:
+    gain, own, way = late_gain(record), shortfall(record, record.train), moved(record)
+    if gain is None or gain < 0.08 or own < 0.06 or record.broken is not None:
         return None
-    sure = gain > 0.12 and missing > 0.12 and (way is None or way > 0.03)
+    missing = own if record.validation is None else (own + shortfall(record, record.validation)) / 2
+    sure = gain > 0.12 and missing > 0.13 and gain * missing > 0.035 and (way is None or way > 0.03)
     cause = (
         f"after {record.epochs} epoch{'s' * (record.epochs != 1)} the loss was still falling (by {gain:.0%} in the"
         f" second half), and {missing:.0%} of what neighbours reach is missing"
