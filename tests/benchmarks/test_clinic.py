@@ -101,6 +101,14 @@ def test_findings_come_from_history_or_error(monkeypatch):
     assert codes(FINDINGS * 2, "diagnosed") == ["plateau"]
 
 
+def test_doctor_of_today_is_asked():
+    spoilt = data()
+    spoilt["x_train"][0, 0] = np.nan
+    found = train(CASE, spoilt, 0)
+    assert found.labels == ["nan_inf"]
+    assert found.error == "x holds a number that is not finite"
+
+
 def test_what_the_doctor_judged_by_is_judged_again():
     record = HEALTHY.to_dict() | {"broken": {"step": 3, "layer": None, "message": "nan"}}
     assert again(dataclasses.replace(outcome("plateau"), record=record)).labels == ["lr_too_high"]

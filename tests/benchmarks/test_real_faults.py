@@ -11,7 +11,7 @@ from thalweg.errors import ThalwegError
 
 
 def said(kinds, *labels):
-    return Answer(Fault(1, "1", kinds, lambda: None), labels, (), "", 1.0)
+    return Answer(Fault(1, "1", kinds, FAULTS[0].program), labels, (), "", 1.0)
 
 
 def test_every_label_has_a_kind():
