@@ -151,7 +151,7 @@ class MeasuringWatch(Watch):
         self.every = every
 
     def measures(self, step: int) -> bool:
-        """Whether this step is one of those."""
+        """Of every so many."""
         return step % self.every == 0
 
 
