@@ -23,7 +23,7 @@ from thalweg.doctor.rule import found, rule
     "undertrained",
     when="any",
     evidence="what the second half of the training gained, and how far below neighbours it is (both kinds of rows)",
-    threshold="12 % of the loss (8 % in fewer than 10 epochs, any in 200 steps), and 13 % of the way; or a straight line",
+    threshold="12 % of the loss (8 % in fewer than 10 epochs, any in 200 steps), and 13 % of the way; or a line",
     change="three times as many epochs",
 )
 def undertrained(record: Record) -> Finding | None:
