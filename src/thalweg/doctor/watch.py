@@ -151,6 +151,7 @@ class MeasuringWatch(Watch):
         self.every = every
 
     def measures(self, step: int) -> bool:
+        """Of every so many."""
         return step % self.every == 0
 
 
