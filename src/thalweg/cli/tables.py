@@ -21,6 +21,7 @@ from thalweg.data.tables.table import Table
 from thalweg.data.tables.writing import TableWriter
 from thalweg.errors import ArgumentError
 from thalweg.evaluation import Conformal, HeldOut, Judgement
+from thalweg.evaluation.of_tables import with_target
 from thalweg.fields import dataclass
 from thalweg.record.run import Run
 from thalweg.tables import TableModel
@@ -318,7 +319,7 @@ def _baselines(
     parts = []
     for table in (trained_on, judged_by):
         truth = model.encoded_target(table)
-        rows = np.flatnonzero(np.isfinite(truth).all(1) if truth.ndim == 2 else truth >= 0)
+        rows = with_target(truth)
         parts.append((model.encode(table.take(rows)), truth[rows]))
     return evaluation.baselines(
         parts[0],

@@ -90,12 +90,20 @@ class Judged:
         return Shown(self.table, tuple(name for name in self.table.columns if name not in self.known.targets))
 
 
+def with_target(encoded: np.ndarray) -> np.ndarray:
+    """The rows that have a target, or all of several.
+
+    Shapes: encoded, see ``TakesTables.encoded_target``: (rows,) or (rows, targets) -> (known,).
+    """
+    return np.flatnonzero(np.isfinite(encoded).all(1) if encoded.ndim == 2 else encoded >= 0)
+
+
 def rows_of(model: TakesTables, predict: Predict, data: Any) -> Judged:
     """The rows that can be judged. Raises: DataError if none has a target, and what the model raises."""
     schema: KnowsColumns = model.schema
     table = model.opened(data)
     truth = model.encoded_target(table)
-    rows = np.flatnonzero(np.isfinite(truth).all(1) if truth.ndim == 2 else truth >= 0)
+    rows = with_target(truth)
     if not len(rows):
         raise DataError(
             "there is nothing to judge by: no row has a target",

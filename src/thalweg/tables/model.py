@@ -14,6 +14,7 @@ from thalweg.data.tables.opening import open_table
 from thalweg.data.tables.table import Table
 from thalweg.errors import ArgumentError, DataError, listed
 from thalweg.evaluation.conformal import Conformal
+from thalweg.evaluation.of_tables import with_target
 from thalweg.layers import Symbol
 from thalweg.model import Model
 from thalweg.model.description import bad_entry
@@ -117,7 +118,7 @@ class TableModel(Model):
         self._require_numbers()
         table = self.opened(held_out)
         truth = self.encoded_target(table)
-        rows = np.flatnonzero(np.isfinite(truth).all(1))
+        rows = with_target(truth)
         if not len(rows):
             raise DataError(
                 "there are no rows to measure errors on",
@@ -181,9 +182,9 @@ class TableModel(Model):
         if y is not None:
             return self.encode(table), y
         target = self.encoded_target(table)
-        known = np.isfinite(target).all(1) if target.ndim == 2 else target >= 0
-        if not known.all():
-            table, target = table.take(np.flatnonzero(known)), target[known]
+        known = with_target(target)
+        if len(known) < len(target):
+            table, target = table.take(known), target[known]
         return self.encode(table), target if target.ndim == 1 else target.astype(np.float32)
 
     # What every model does

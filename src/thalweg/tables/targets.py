@@ -12,6 +12,7 @@ from thalweg.data.tables.encodings import MISSING, UNSEEN, Codes
 from thalweg.data.tables.facts import Facts
 from thalweg.data.tables.table import Rows, Table
 from thalweg.errors import ArgumentError, DataError, did_you_mean, listed
+from thalweg.evaluation.of_tables import with_target
 from thalweg.fields import dataclass
 from thalweg.tables.schema import CLASSES, TASKS, Value
 
@@ -174,7 +175,7 @@ def _regression(table: Table, names: tuple[str, ...], task: str, reason: str) ->
                 fix="choose task='classification', or leave the task out",
             )
     values = encoded_targets(table, names, ())
-    known = np.flatnonzero(np.isfinite(values).all(1))
+    known = with_target(values)
     if not len(known):
         raise _nothing(f"no row has all of the targets {listed(names)}", f"{len(values)} rows, none of them complete")
     constant = [

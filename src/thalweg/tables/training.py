@@ -16,6 +16,7 @@ from thalweg.data import splits
 from thalweg.data.tables.opening import opened
 from thalweg.data.tables.table import Table
 from thalweg.errors import DataError, NonFiniteError
+from thalweg.evaluation.of_tables import with_target
 from thalweg.evaluation.population import Job, run_jobs
 from thalweg.executors.executor import Executor
 from thalweg.fields import dataclass
@@ -119,7 +120,13 @@ def train(
         for number, (network, own) in enumerate(zip(networks, seeds, strict=True)):
             if executor is not None:
                 network.executor = executors.meant(executor)
-            arguments = {"seed": own, "batch_size": plan.batch_size, "epochs": plan.epochs, "run": owner}
+            arguments = {
+                "seed": own,
+                "batch_size": plan.batch_size,
+                "epochs": plan.epochs,
+                "run": owner,
+                "diagnose": False,
+            }
             jobs.append(Job(network, arguments, partial(given, number)))
         if len(jobs) == 1:
             arguments = {**jobs[0].arguments, **jobs[0].rows()}
@@ -239,8 +246,7 @@ def deal_rows(
     known = targets.known
     if isinstance(validation, bool) or not isinstance(validation, int | float):
         other = opened(validation)
-        y = targets.of(other)
-        return [Part(known, HeldOut(other, np.flatnonzero(y >= 0 if y.ndim == 1 else np.isfinite(y).all(1))))]
+        return [Part(known, HeldOut(other, with_target(targets.of(other))))]
     share = check_value("train", "validation", Annotated[float, In("[0, 1)")], float(validation))
     if not share:
         return [Part(known, None)]

@@ -124,7 +124,7 @@ def find_lr(
         low, high: no rates beyond them.
         threads: of all trainings together.
 
-    Raises: ArgumentError; what ``fit`` raises.
+    Raises: ArgumentError; NonFiniteError if the loss is not finite to begin with; what ``fit`` raises.
 
     Source: Smith (2015), arXiv:1506.01186, section 3.3, for the range test. Differs: it only says where to look; in 12
         networks of ``python -m benchmarks.search rates`` its lowest point is 0.3 to 9 times the best rate.
@@ -141,6 +141,13 @@ def find_lr(
     rows = common_rows((x,) if y is None else (x, y))
     losses = np.stack([_sweep(_at(model, low), x, y, sample_weight, rows, batch_size, rates, s) for s in range(seeds)])
     smooth = _smoothed(losses)
+    if not np.isfinite(smooth).any():
+        raise NonFiniteError(
+            "find_lr: the loss is not finite before anything is trained",
+            expected="a finite loss of the model as it is",
+            got=f"none in the first step of {seeds} sweeps, at rate {low:g}",
+            fix="check the data; go back to weights from before the loss became infinite",
+        )
     lowest = rates[int(np.nanargmin(smooth))]
     tried: dict[float, np.ndarray] = {}
 

@@ -1,0 +1,1 @@
+"""Deeper tests of a model on its data, on request. ``thalweg.diagnosis`` has their names."""
