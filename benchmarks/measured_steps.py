@@ -100,7 +100,7 @@ def cost(workload: Workload, seconds: float) -> Found:
     plain, measured = fit(1, 1), fit(1, 1, LayerStatistics(1))
     step = min(fit(8, 1) for _ in range(3)) / 8
     some = max(8, min(most, int(seconds / 16 / step)))
-    step = fit(some, 1) / some
+    step = min(step, *(fit(some, 1) / some for _ in range(2)))
     steps = min(len(x) // rows, max(FEWEST, int(seconds / 16 / step)))
     epochs = 2 * max(3, int(seconds / 4 / (steps * step)))
     watches = EveryOther(min(EVERY, steps // 4)), EveryOther(EVERY, sparing=True)
