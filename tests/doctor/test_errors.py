@@ -1,5 +1,7 @@
 """Errors that are a disease say so, and ``compile`` and ``fit`` give them a diagnosis."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -44,7 +46,8 @@ def test_errors_that_are_a_disease(disease, units, activation, loss, x, y):
     model.executor = "numpy"
     with pytest.raises(ThalwegError) as raised:
         train(model, loss, x, y)
-    (finding,) = raised.value.diagnosis
+    diagnosis: Any = raised.value.diagnosis
+    (finding,) = diagnosis
     assert (finding.code, finding.certainty) == (disease, "diagnosed")
     assert finding.change
     assert model.diagnosis is raised.value.diagnosis

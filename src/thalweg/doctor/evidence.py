@@ -297,6 +297,20 @@ def usual(layer: LayerInfo) -> float:
     return layer.gain / expected
 
 
+def shrunk(record: Record) -> bool:
+    """Whether a penalty has driven all kernels towards 0."""
+    first = start(record)
+    if not record.plan.penalty or first is None or not record.probes:
+        return False
+    gains = [(value(first, w.name, "gain"), value(record.probes[-1], w.name, "gain")) for w in weighted(record)]
+    return bool(gains) and all(a is not None and b is not None and b < 0.2 * a for a, b in gains)
+
+
+def short_lived(record: Record) -> bool:
+    """Whether it was too short for anybody to say that it came to rest."""
+    return record.epochs < 10 and record.steps < 200
+
+
 def has_nonlinearity(record: Record) -> bool:
     """Whether some hidden layer bends what it gets."""
     return any(layer.activation not in LINEAR or layer.kind not in PLAIN for layer in hidden(record))

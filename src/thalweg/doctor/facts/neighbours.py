@@ -12,8 +12,8 @@ ROWS = 2000
 NUMBERS = 1_000_000
 """Of the rows that are looked at, which are fewer where rows are long."""
 
-COLUMNS = 256
-"""Of the projection of longer rows."""
+COLUMNS = 128
+"""Of what stands for longer rows."""
 
 NEIGHBOURS = 5
 FEATURES = 128
@@ -96,13 +96,15 @@ def _once(arrays: list[np.ndarray]) -> np.ndarray:
 
 
 def _columns(x: np.ndarray) -> np.ndarray:
-    """Those that change, with mean 0 and deviation 1; in random directions where there are too many."""
-    center, deviation = x.mean(axis=0), x.std(axis=0)
-    moving = deviation > 1e-6 * np.abs(center)
-    x = (x[:, moving] - center[moving]) / deviation[moving]
+    """Those that change, with mean 0 and of one scale; of too many the directions in which they vary most.
+
+    Source: Halko, Martinsson & Tropp (2011), SIAM Review 53, algorithm 4.3 with q = 1.
+    """
+    moving, center, scale = rows.scales(x)
+    x = (x[:, moving] - center) / scale
     if x.shape[1] > COLUMNS:
         directions = np.random.default_rng(0).standard_normal((x.shape[1], COLUMNS), np.float32)
-        x = x @ (directions / np.float32(x.shape[1]) ** 0.5)
+        x = x @ np.linalg.qr(x.T @ (x @ directions))[0]
     return x if x.shape[1] else np.zeros((len(x), 1), np.float32)
 
 
