@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from thalweg.data.source import Source
 from thalweg.doctor.facts.network import Network
 from thalweg.fields import dataclass
+from thalweg.graph.node import Node
 from thalweg.layers.layer import Layer
 from thalweg.state import State
 from thalweg.training.session import FitOptions
@@ -35,8 +36,12 @@ class Case:
         """Of the model, as training left it."""
         return self.trainer.state
 
+    def predictions(self) -> tuple[Node, ...]:
+        """The nodes of a step of training that are its predictions."""
+        if self.trainer.goals is None:
+            return ()
+        return self.trainer.step(self.options.batch(self.rows), self.rows.weights).predictions
+
     def network(self) -> Network:
         """The layers and how they are connected."""
-        if self.trainer.goals is None:
-            return Network((), self.layers)
-        return Network(self.trainer.step(self.options.batch(self.rows), self.rows.weights).predictions, self.layers)
+        return Network(self.predictions(), self.layers)

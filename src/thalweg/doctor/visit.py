@@ -23,13 +23,17 @@ from thalweg.doctor.probes import Prober
 from thalweg.doctor.record import Broken, Record
 from thalweg.doctor.watch import Watch
 from thalweg.errors import NonFiniteError, ThalwegError
+from thalweg.graph.node import Graph
 from thalweg.state.names import PARAMETERS
 
 FEWEST_STEPS = 10
 """Of a training whose outcome says anything."""
 
-MOST_ROWS = 1000
-"""That the trained network predicts, of training and validation each."""
+MOST_ROWS, FEWEST_ROWS = 1000, 200
+"""That the trained network predicts, of training and validation each; the fewer the more work one is."""
+
+PATIENCE_SECONDS = 0.1
+"""That these predictions may take."""
 
 MOST_CONVERTED = 20_000
 """Of data that are converted only when they are used."""
@@ -94,13 +98,13 @@ def after(record: Record, case: Case, watch: Watch, train: Arrays, validation: A
     """What the trained network does; where it does not clearly do well, all that may explain it."""
     goals, whole = case.trainer.goals, record.broken is None
     assert goals is not None, "a task comes with goals"
-    seen, held_out = few(train), None if validation is None else few(validation)
+    rows = affordable(case)
+    seen, held_out = few(train, rows), None if validation is None else few(validation, rows)
     prober = Prober(case.trainer.net, goals, record.task, few(train, probes.MOST_ROWS))
     now = case.state.snapshot(case.state.names(PARAMETERS))
     first = watch.moments[0]
     record = dataclasses.replace(
         record,
-        initial_loss=prober.probe(first, first).loss,
         train=prober.outcome(now, seen) if whole else None,
         validation=prober.outcome(now, held_out) if whole and held_out is not None else None,
     )
@@ -114,6 +118,7 @@ def after(record: Record, case: Case, watch: Watch, train: Arrays, validation: A
             parts["repeats"] = repeats_of(train, validation)
         if "probes" in wanted:
             parts["probes"] = tuple(prober.probe(moment, first) for moment in watch.moments)
+            parts["initial_loss"] = parts["probes"][0].loss
         if "best" in wanted and held_out is not None and watch.best is not None:
             parts["best"] = prober.outcome(watch.best.parameters, held_out, confident=True)
         record = dataclasses.replace(record, **parts)
@@ -127,7 +132,15 @@ def rows_of(source: Source) -> Arrays:
     return source.ready()
 
 
-def few(arrays: Arrays, most: int = MOST_ROWS) -> Arrays:
+def affordable(case: Case) -> int:
+    """How many rows the network may predict, so that it takes no longer than a tenth of a second."""
+    batch = case.options.batch(case.rows)
+    outputs = {str(number): node for number, node in enumerate(case.predictions())}
+    seconds = probes.numpy_seconds(Graph(outputs)) / batch
+    return int(min(MOST_ROWS, max(FEWEST_ROWS, PATIENCE_SECONDS / max(seconds, 1e-9))))
+
+
+def few(arrays: Arrays, most: int) -> Arrays:
     """So many rows at most, from the first to the last at equal distances: rows may stand in an order."""
     return {label: np.ascontiguousarray(array[spread(count(arrays), most)]) for label, array in arrays.items()}
 

@@ -9,7 +9,7 @@ from thalweg.doctor.facts import rows
 from thalweg.doctor.record import Reference, Task
 
 ROWS = 2000
-NUMBERS = 1_000_000
+NUMBERS = 500_000
 """Of the rows that are looked at, which are fewer where rows are long."""
 
 COLUMNS = 128
