@@ -4,7 +4,7 @@
 
 Sigmoid units with small weights give nearly the same for all four corners, and the loss is flat all around: a plateau.
 Where all weights are nearly 0 the gradient is too, but in one direction the loss bends down: a saddle. Plain gradient
-descent leaves it as slowly as the bend is slight; momentum gathers speed, and Adam does not care how small a gradient is.
+descent leaves it as slowly as the bend is slight; momentum gathers speed; Adam does not care how small a gradient is.
 """
 
 import argparse
