@@ -90,10 +90,10 @@ def test_descent():
 @pytest.mark.long
 def test_learning_rates():
     found = example("learning_rates").main([])
-    assert {name: diagnosis.codes for name, diagnosis in found.items()} == {
-        "overshoots": ("lr_too_high",),
-        "crawls": ("lr_too_low",),
-        "fits": (),
+    assert {name: [finding.code for finding in diagnosis] for name, diagnosis in found.items()} == {
+        "overshoots": ["lr_too_high"],
+        "crawls": ["lr_too_low"],
+        "fits": [],
     }
 
 
