@@ -1,5 +1,6 @@
 """Trains the cases of a clinic one after the other and shows what the doctor named.
 
+python -m benchmarks.clinic                                 # the cases of this package
 python -m benchmarks.clinic FOLDER                          # a folder with clinic_core.py and clinic_public.py
 python -m benchmarks.clinic FOLDER --cases iris_plain --seeds 0 1 2 --findings
 python -m benchmarks.clinic FOLDER --labels dying_relu      # the cases whose truth has this label, and healthy ones
@@ -20,7 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.clinic import scores
-from benchmarks.clinic.cabinet import Clinic, folder, rungs, twins
+from benchmarks.clinic.cabinet import Clinic, folder, own, rungs, twins
 from benchmarks.clinic.networks import Case
 from benchmarks.clinic.training import Outcome, again, train
 
@@ -28,7 +29,7 @@ from benchmarks.clinic.training import Outcome, again, train
 def main() -> None:
     """Train what is asked for, then print the tables."""
     given = parse()
-    clinic = folder(given.folder)
+    clinic = opened(given.folder)
     cases, steps = chosen(clinic, given)
     jobs = [(case, seed) for case in (*cases, *steps) for seed in given.seeds]
     began = time.perf_counter()
@@ -52,7 +53,7 @@ def parse() -> argparse.Namespace:
     """The options."""
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m benchmarks.clinic", description=__doc__, formatter_class=form)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--cases", nargs="+", metavar="NAME", help="only these; NAME~cured and NAME#2 are meant too")
     parser.add_argument("--labels", nargs="+", metavar="LABEL", help="only cases with one of these labels")
     parser.add_argument("--every", type=int, default=1, help="every so manieth case only")
@@ -91,7 +92,12 @@ def read(file: Path) -> Kept:
     return {(outcome.case, outcome.seed): outcome for outcome in outcomes}
 
 
-def results(place: Path, jobs: Sequence[tuple[Case, int]], workers: int, kept: Kept) -> Iterator[Outcome]:
+def opened(place: Path | None) -> Clinic:
+    """The clinic in a folder, or this package's own."""
+    return own() if place is None else folder(place)
+
+
+def results(place: Path | None, jobs: Sequence[tuple[Case, int]], workers: int, kept: Kept) -> Iterator[Outcome]:
     """The outcomes in the order of the jobs."""
     if kept:
         yield from (again(kept[case["name"], seed]) for case, seed in jobs)
@@ -103,9 +109,9 @@ def results(place: Path, jobs: Sequence[tuple[Case, int]], workers: int, kept: K
         yield from pool.map(one, [place] * len(jobs), *zip(*jobs, strict=True))
 
 
-def one(place: Path, case: Case, seed: int) -> Outcome:
+def one(place: Path | None, case: Case, seed: int) -> Outcome:
     """Load the data and train."""
-    return train(case, folder(place).load(case), seed)
+    return train(case, opened(place).load(case), seed)
 
 
 def show(pairs: list[scores.Pair], steps: list[scores.Pair], findings: bool) -> None:

@@ -1,4 +1,4 @@
-"""Where cases come from: a folder with a clinic in it."""
+"""Where cases come from: this package, or a folder with a clinic in it."""
 
 from __future__ import annotations
 
@@ -31,10 +31,21 @@ def folder(path: Path) -> Clinic:
     rungs: dict[str, Any] = {}
     for file in sorted(path.glob("clinic_*.py")):
         if hasattr(found := module(file), "CASES"):
-            cases += found.CASES
+            truth = json.loads(file.with_name(f"{file.stem}_truth.json").read_text())
+            cases += [case | {"twin_healthy": truth[case["name"]].get("twin_healthy", True)} for case in found.CASES]
             ladders += found.LADDERS
-            rungs |= json.loads(file.with_name(f"{file.stem}_truth.json").read_text())["_ladders"]
+            rungs |= truth["_ladders"]
     return Clinic(cases, ladders, core.load, rungs)
+
+
+def own() -> Clinic:
+    """The cases of this package."""
+    from benchmarks.clinic.data import load
+    from benchmarks.clinic.healthy import HEALTHY
+    from benchmarks.clinic.ladders import LADDERS
+    from benchmarks.clinic.sick import SICK
+
+    return Clinic([*HEALTHY, *SICK], LADDERS, load, {ladder["name"]: {"rungs": ladder["truth"]} for ladder in LADDERS})
 
 
 def module(path: Path) -> ModuleType:
@@ -56,9 +67,9 @@ def changed(case: Case, *changes: dict[str, Any]) -> Case:
 
 
 def twins(cases: list[Case]) -> Iterator[Case]:
-    """Each sick case with all of its cures: it is healthy."""
+    """Each sick case with all of its cures, where it is healthy with them."""
     for case in cases:
-        if case["truth"] and case["cures"]:
+        if case["truth"] and case["cures"] and case.get("twin_healthy", True):
             yield {**changed(case, *case["cures"].values()), "name": f"{case['name']}~cured", "truth": []}
 
 

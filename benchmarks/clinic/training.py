@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 import warnings
 from dataclasses import asdict, dataclass, field, replace
@@ -12,6 +11,7 @@ import numpy as np
 
 import thalweg
 from benchmarks.clinic.networks import Case, compiled, targets
+from thalweg.diagnosis import Doctor
 from thalweg.doctor.record import Record
 from thalweg.doctor.rules import judge
 from thalweg.errors import ThalwegError
@@ -53,13 +53,15 @@ def train(case: Case, data: Data, seed: int) -> Outcome:
         warnings.simplefilter("ignore")
         try:
             model = compiled(case, data["x_train"].shape[1:])
-            history = model.fit(**arguments(case, data), **doctor(case), seed=seed, verbose=0)
-            diagnosis, curves = getattr(history, "diagnosis", None), history.history
+            history = model.fit(**arguments(case, data), diagnose=Doctor(task=case["task"]), seed=seed, verbose=0)
+            diagnosis, curves = history.diagnosis, history.history
         except ThalwegError as stopped:
             error = stopped.problem
-            diagnosis = getattr(stopped, "diagnosis", None) or getattr(model, "diagnosis", None)
+            diagnosis = stopped.diagnosis or (None if model is None else model.diagnosis)
         seconds = time.perf_counter() - began
         scores = judged(model, case, data) if model is not None and model.built else {}
+    if diagnosis is not None and "all" in diagnosis.unknown:
+        error = f"no diagnosis: {diagnosis.unknown['all']}"
     labels, suspected, findings = words(diagnosis)
     record = getattr(diagnosis, "record", None)
     plain = None if record is None else record.to_dict()
@@ -103,14 +105,6 @@ def arguments(case: Case, data: Data) -> dict[str, Any]:
         stop = thalweg.callbacks.EarlyStopping(patience=case["early_stopping"], restore_best_weights=True)
         given["callbacks"] = [stop]
     return given
-
-
-def doctor(case: Case) -> dict[str, Any]:
-    """The doctor is told the task, which a sick network may hide; a thalweg without a doctor trains without."""
-    try:
-        return {"diagnose": importlib.import_module("thalweg.diagnosis").Doctor(task=case["task"])}
-    except (ImportError, ThalwegError):
-        return {}
 
 
 def judged(model: thalweg.Model, case: Case, data: Data) -> dict[str, float]:

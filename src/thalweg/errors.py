@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 __all__ = [
     "AbsentImportError",
@@ -46,6 +47,11 @@ class ThalwegError(Exception):
         got: what came instead, with its origin where known.
         fix: one thing to do about it.
         layer: the layer concerned, as printed: ``"layer 'dense_2' (Dense)"``.
+        disease: the label of ``thalweg.diagnosis`` that this is a case of, if it is one.
+
+    Attributes:
+        diagnosis: what the doctor says of it, a ``thalweg.diagnosis.Diagnosis``, where a model raises such a thing in
+            ``compile`` or ``fit``, or one that ended a training; else None.
 
     Example:
         >>> print(ThalwegError("too few rows", expected="at least 1", got="0", fix="pass some data"))
@@ -55,8 +61,20 @@ class ThalwegError(Exception):
           to fix:   pass some data
     """
 
-    def __init__(self, problem: str, *, expected: str, got: str, fix: str, layer: str | None = None) -> None:
+    diagnosis: Any = None
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        expected: str,
+        got: str,
+        fix: str,
+        layer: str | None = None,
+        disease: str | None = None,
+    ) -> None:
         super().__init__(problem)
+        self.disease = disease
         self.problem = problem
         self.expected = expected
         self.got = got

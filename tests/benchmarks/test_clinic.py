@@ -1,20 +1,23 @@
 """The clinic: networks as the cases say them, findings from wherever they come, and what is counted."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
 from benchmarks.clinic import scores
-from benchmarks.clinic.cabinet import folder, rungs, twins
+from benchmarks.clinic.cabinet import folder, own, rungs, twins
+from benchmarks.clinic.data import load
 from benchmarks.clinic.networks import compiled, targets
+from benchmarks.clinic.sources import SOURCES
 from benchmarks.clinic.training import Outcome, again, codes, named, train
 from tests.doctor.rules.records import HEALTHY
 
 import thalweg
-from thalweg.doctor.finding import Diagnosis, Finding
+from thalweg.doctor.finding import LABELS, Diagnosis, Finding
 from thalweg.errors import ArgumentError
 
-CASE = {
+CASE: dict[str, Any] = {
     "name": "small",
     "task": "multiclass",
     "data": {"rows": 12},
@@ -98,6 +101,14 @@ def test_findings_come_from_history_or_error(monkeypatch):
     assert codes(FINDINGS * 2, "diagnosed") == ["plateau"]
 
 
+def test_doctor_of_today_is_asked():
+    spoilt = data()
+    spoilt["x_train"][0, 0] = np.nan
+    found = train(CASE, spoilt, 0)
+    assert found.labels == ["nan_inf"]
+    assert found.error == "x holds a number that is not finite"
+
+
 def test_what_the_doctor_judged_by_is_judged_again():
     record = HEALTHY.to_dict() | {"broken": {"step": 3, "layer": None, "message": "nan"}}
     assert again(dataclasses.replace(outcome("plateau"), record=record)).labels == ["lr_too_high"]
@@ -139,6 +150,51 @@ def test_rungs_are_cases():
 def test_folder_is_read(tmp_path):
     (tmp_path / "clinic_core.py").write_text("def load(case): return case['name']")
     (tmp_path / "clinic_tiny.py").write_text(f"CASES = [{CASE!r}]\nLADDERS = []")
-    (tmp_path / "clinic_tiny_truth.json").write_text('{"_ladders": {}}')
+    (tmp_path / "clinic_tiny_truth.json").write_text('{"_ladders": {}, "small": {"twin_healthy": false}}')
     clinic = folder(tmp_path)
     assert clinic.load(clinic.cases[0]) == "small"
+    assert not list(twins(clinic.cases))
+
+
+def test_own_cases_are_whole():
+    clinic = own()
+    names = [case["name"] for case in clinic.cases]
+    assert len(set(names)) == len(names)
+    for case in clinic.cases:
+        assert {*case["truth"], *case["accept"]} <= {*LABELS}
+        assert bool(case["cures"]) == bool(case["truth"])
+    assert {label for case in clinic.cases for label in case["truth"]} == {*LABELS}
+    for ladder in clinic.ladders:
+        for rung in rungs(ladder, clinic.rungs):
+            assert rung["layers"]
+
+
+@pytest.mark.parametrize("name", list(SOURCES))
+def test_sources_give_rows_and_targets(name):
+    words = {"table": {"name": "wine"}}.get(name, {"n": 40})
+    x, y = SOURCES[name](np.random.default_rng(0), **words)
+    assert len(x) == len(y) == len(x.reshape(len(x), -1))
+    assert np.isfinite(x).all()
+
+
+def test_data_are_spoilt_as_said():
+    base = {"source": "clouds", "n": 400}
+    case = CASE | {"task": "binary", "data": base}
+
+    def with_(**words):
+        return load(case | {"data": base | words})
+
+    plain = with_()
+    assert [len(plain[f"x_{part}"]) for part in ("train", "val", "test")] == [200, 100, 100]
+    assert np.allclose(plain["x_train"].mean(0), 0, atol=1e-5)
+    noisy = with_(label_noise=0.3)
+    assert 0.2 < (noisy["y_train"] != plain["y_train"]).mean() < 0.4
+    assert (noisy["y_test"] == plain["y_test"]).all()
+    leaky = with_(leak=1.0, scale="none")
+    rows = {row.tobytes() for row in leaky["x_train"]}
+    assert all(row.tobytes() in rows for row in leaky["x_val"])
+    assert with_(thin={1: 0.1})["y_train"].mean() < 0.2
+    assert np.isnan(with_(nan_x=0.1)["x_train"]).any(1).sum() == 20
+    assert with_(columns={1: 50.0})["x_train"].std(0)[1] == pytest.approx(50, rel=0.01)
+    lifted = load(case | {"task": "regression", "data": {"source": "hills", "n": 400, "y_scale": 3.0, "y_offset": 9.0}})
+    assert lifted["y_train"].mean() > 6

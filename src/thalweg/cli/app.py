@@ -20,6 +20,7 @@ COMMANDS = {
     "explain": "engine",
     "profile": "engine",
     "info": "engine",
+    "doctor": "doctor",
     "runs": "runs",
 }
 """Command -> its module."""

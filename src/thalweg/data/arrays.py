@@ -122,6 +122,7 @@ def require_finite(array: np.ndarray, what: str, columns: Any = None, first_row:
         expected="finite numbers that float32 can hold" if array.dtype == np.float32 else "finite numbers",
         got=f"{array[where]} in row {first_row + where[0]}{column}",
         fix="fill in or leave out missing values, for example x[np.isfinite(x).all(axis=1)]",
+        disease="nan_inf",
     )
 
 

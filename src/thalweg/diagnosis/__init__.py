@@ -23,6 +23,12 @@ from thalweg.diagnosis.examining.seeds import SeedSpread as SeedSpread
 from thalweg.diagnosis.examining.seeds import seed_sensitivity as seed_sensitivity
 from thalweg.diagnosis.examining.surface import Surface as Surface
 from thalweg.diagnosis.examining.surface import loss_surface as loss_surface
+from thalweg.diagnosis.looking import look as look
+from thalweg.doctor.doctor import DiagnosisNotice as DiagnosisNotice
+from thalweg.doctor.doctor import Doctor as Doctor
+from thalweg.doctor.finding import LABELS as LABELS
+from thalweg.doctor.finding import Diagnosis as Diagnosis
+from thalweg.doctor.finding import Finding as Finding
 
 if not TYPE_CHECKING:
     __getattr__ = absent.answers(__name__)

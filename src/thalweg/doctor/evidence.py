@@ -84,8 +84,8 @@ def fails(record: Record) -> bool:
     if train is None or record.task is None:
         return False
     own = score(record, train)
-    if not own >= bar(record):
-        return True
+    if not own >= bar(record) or (record.reference is None and record.steps >= 50 and at_chance(record)):
+        return True  # of too few rows there is no level, but who knows no more than a constant has learnt nothing
     return validation is not None and not memorised(record) and not score(record, validation) >= bar(record) - 0.1
 
 
@@ -295,6 +295,20 @@ def usual(layer: LayerInfo) -> float:
         return 1.0
     expected = math.sqrt(2 / (1 + (layer.fan_out or layer.fan_in) / layer.fan_in))
     return layer.gain / expected
+
+
+def shrunk(record: Record) -> bool:
+    """Whether a penalty has driven all kernels towards 0."""
+    first = start(record)
+    if not record.plan.penalty or first is None or not record.probes:
+        return False
+    gains = [(value(first, w.name, "gain"), value(record.probes[-1], w.name, "gain")) for w in weighted(record)]
+    return bool(gains) and all(a is not None and b is not None and b < 0.2 * a for a, b in gains)
+
+
+def short_lived(record: Record) -> bool:
+    """Whether it was too short for anybody to say that it came to rest."""
+    return record.epochs < 10 and record.steps < 200
 
 
 def has_nonlinearity(record: Record) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Literal
 
+from thalweg.doctor.record import Record
+from thalweg.errors import ThalwegError
 from thalweg.fields import dataclass
 
 Certainty = Literal["suspected", "diagnosed"]
@@ -67,10 +69,12 @@ class Diagnosis(Sequence[Finding]):
     Attributes:
         findings: the root causes; what follows from one is among its ``consequences``.
         unknown: what could not be judged, and why: for a rule's code the reason.
+        record: what it was judged by; None for an error that says it all.
     """
 
     findings: tuple[Finding, ...] = ()
     unknown: Mapping[str, str] = field(default_factory=dict)
+    record: Record | None = None
 
     def __len__(self) -> int:
         return len(self.findings)
@@ -98,16 +102,27 @@ class Diagnosis(Sequence[Finding]):
         if len(lines) <= LINES:
             return "\n".join(lines)
         kept = lines[: LINES - 2 + LINES % 2]
-        return "\n".join([*kept, f"  and {(len(lines) - len(kept) + 1) // 2} more: print(history.diagnosis.table())"])
+        return "\n".join([*kept, f"  and {(len(lines) - len(kept) + 1) // 2} more: see history.diagnosis"])
 
     def to_dict(self) -> dict[str, Any]:
         """In JSON types."""
-        return {"findings": [finding.to_dict() for finding in self.findings], "unknown": dict(self.unknown)}
+        record = None if self.record is None else self.record.to_dict()
+        findings = [finding.to_dict() for finding in self.findings]
+        return {"findings": findings, "unknown": dict(self.unknown), "record": record}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Diagnosis:
         """From what ``to_dict`` gave."""
-        return cls(tuple(Finding.from_dict(finding) for finding in values["findings"]), dict(values["unknown"]))
+        record = None if values["record"] is None else Record.from_dict(values["record"])
+        findings = tuple(Finding.from_dict(finding) for finding in values["findings"])
+        return cls(findings, dict(values["unknown"]), record)
+
+
+def of_error(error: ThalwegError) -> Finding:
+    """The finding that an error is, whose ``disease`` is said."""
+    assert error.disease is not None, "only some errors are diseases"
+    cause = f"{error.problem}: {error.got}"
+    return Finding(error.disease, "diagnosed", error.layer, None, {}, cause, error.fix)
 
 
 def _lines(finding: Finding) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -66,9 +67,6 @@ class Prober:
         rows: by the labels of the graph's inputs, targets and weights among them, as ``Source`` gives them; the first
             ``MOST_ROWS`` are taken.
         executor: what compiles a large graph; ``executors.default()`` unless given.
-
-    Attributes:
-        kernels: the trained parameters that inputs are multiplied with, path -> number of inputs of a unit.
     """
 
     def __init__(
@@ -78,15 +76,23 @@ class Prober:
         self.rows = {label: array[:MOST_ROWS] for label, array in rows.items()}
         self._executor = executor
         self._judged: dict[tuple[int, Weights], _Runner] = {}
+
+    @cached_property
+    def _there_and_back(self) -> tuple[_Runner, Mapping[str, int]]:
+        """The graph of a probe, and ``kernels``: made when the first probe is wanted, if one is."""
         trace, forward = self._forward(_count(self.rows), weights_among(self.rows), training=True)
         slopes = dict(zip(forward.wrt, gradients(forward.loss, list(forward.wrt.values())), strict=True))
         graph = Graph({LOSS: forward.loss, **statistics_of(trace, forward, slopes, {})})
-        self._training = _Runner(graph, trace, executor)
-        self.kernels = statistics.kernels(forward.wrt, forward.loss)
+        return _Runner(graph, trace, self._executor), statistics.kernels(forward.wrt, forward.loss)
+
+    @property
+    def kernels(self) -> Mapping[str, int]:
+        """The trained parameters that inputs are multiplied with: path -> number of inputs of a unit."""
+        return self._there_and_back[1]
 
     def look(self, parameters: Snapshot) -> Look:
         """Loss and statistics with these values of the parameters, by the names of their states."""
-        found = self._training.run(parameters, self.rows)
+        found = self._there_and_back[0].run(parameters, self.rows)
         loss = float(found.pop(LOSS))
         return Look(loss, statistics.summary({name: float(value) for name, value in found.items()}))
 
@@ -142,7 +148,7 @@ class _Runner:
         self.graph, self.starts = graph, trace.starts
         self.inputs, self.states = leaf_types(graph)
         self._program: Program | None = None
-        if _numpy_seconds(graph) > PATIENCE_SECONDS:
+        if numpy_seconds(graph) > PATIENCE_SECONDS:
             self._program = (executor or executors.default()).compile(graph, gather=False)
 
     def run(self, parameters: Snapshot, rows: Arrays) -> dict[str, np.ndarray]:
@@ -159,7 +165,7 @@ class _Runner:
         return outputs
 
 
-def _numpy_seconds(graph: Graph) -> float:
+def numpy_seconds(graph: Graph) -> float:
     """About what NumPy takes for the graph."""
     return sum(_seconds(node) for node in graph.nodes() if node.inputs)
 

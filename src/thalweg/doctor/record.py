@@ -67,7 +67,7 @@ class Repeats:
         exact, near: share of validation rows with a training row that is the same; or much nearer to it than that one
             is to any other.
         exact_within, near_within: the same of training rows with another training row: what is natural.
-        rows: validation rows that were compared.
+        rows: how many independent rows tell a difference of two such shares as well as those that were compared.
     """
 
     exact: float

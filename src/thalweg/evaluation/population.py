@@ -76,7 +76,7 @@ def fit_many(
 
     Arguments:
         models: compiled; no two may share a layer.
-        x, y, and all other keywords: arguments of ``fit`` for all models.
+        x, y, and all other keywords: arguments of ``fit`` for all models; ``diagnose`` is False unless given.
         each: for each model the arguments that are its own, as ``[{"batch_size": 32}, {"batch_size": 64}]``.
         callbacks: a function that makes the callbacks of one model, because callbacks remember what they saw.
         backup: as ``BackupAndRestore("backup", "30s")``: when the same program runs again after it was killed, each
@@ -166,7 +166,8 @@ def _run(
     made = callbacks() if callbacks is not None else ()
     watchers = [*check_value("fit_many", "what callbacks() gives", Iterable[Any], made), *own]
     try:
-        return job.model.fit(**{**job.arguments, **job.rows(), "threads": threads, "verbose": 0, "callbacks": watchers})
+        own_way = {"threads": threads, "verbose": 0, "callbacks": watchers}
+        return job.model.fit(**{"diagnose": False, **job.arguments, **job.rows(), **own_way})
     except NonFiniteError as error:
         return error
 

@@ -79,6 +79,7 @@ class Crossentropy(Loss):
             got=got,
             fix="use 'sigmoid' with 'binary_crossentropy', or one unit per class" if "one unit" in got else fix,
             layer=f"layer {y_pred.layer!r}" if y_pred.layer else None,
+            disease="wrong_loss",
         )
 
 
@@ -115,6 +116,7 @@ def refuse_unbounded(loss: Loss, y_pred: Node, expected: str, activation: str, f
             got=f"the output of {unbounded}",
             fix=f"give the last layer the activation {activation}",
             layer=f"layer {y_pred.layer!r}" if y_pred.layer else None,
+            disease="wrong_loss",
         )
 
 
@@ -159,6 +161,7 @@ class OverClasses(Crossentropy):
                 got=str(y_pred.shape),
                 fix="use one unit per class, or 'binary_crossentropy' with a sigmoid for two classes in one unit",
                 layer=f"layer {y_pred.layer!r}" if y_pred.layer else None,
+                disease="wrong_loss",
             )
 
 
@@ -219,6 +222,7 @@ class SparseCategoricalCrossentropy(OverClasses):
                 expected="(batch, ..., classes)",
                 got=f"one number for each sample, {output}",
                 fix="use 'binary_crossentropy', or one unit per class",
+                disease="wrong_loss",
             )
         axis = normal_axis(self.axis, output.shape)
         return TensorType((*output.shape[:axis], *output.shape[axis + 1 :]), "int32")

@@ -232,6 +232,7 @@ class Loss(Registered):
             got=f"targets of shape {shape}",
             fix=self._advice(shape, output),
             layer=f"layer {layer!r}" if layer else None,
+            disease="wrong_loss",
         )
 
     def _advice(self, shape: tuple[int, ...], output: TensorType) -> str:
@@ -315,7 +316,8 @@ def _same_but_for_a_last_one(shape: tuple[int, ...], wanted: tuple[int, ...]) ->
 
 def _check_finite(loss: Loss, y: np.ndarray) -> None:
     if y.dtype.kind == "f" and not np.isfinite(y).all():
-        raise bad_target(loss, y, ~np.isfinite(y), "finite numbers", "remove or fill in the rows with missing targets")
+        fix = "remove or fill in the rows with missing targets"
+        raise bad_target(loss, y, ~np.isfinite(y), "finite numbers", fix, "nan_inf")
 
 
 def _check_whole(loss: Loss, y: np.ndarray) -> None:
@@ -323,7 +325,9 @@ def _check_whole(loss: Loss, y: np.ndarray) -> None:
         raise bad_target(loss, y, y != np.floor(y), "whole numbers", "number the classes 0, 1, 2 ...")
 
 
-def bad_target(loss: Loss, y: np.ndarray, bad: np.ndarray, expected: str, fix: str) -> DataError:
+def bad_target(
+    loss: Loss, y: np.ndarray, bad: np.ndarray, expected: str, fix: str, disease: str = "wrong_loss"
+) -> DataError:
     """The error for targets of which ``bad`` marks the wrong ones; it names the first."""
     where = np.argwhere(bad)
     row, *rest = where[0].tolist()
@@ -333,4 +337,5 @@ def bad_target(loss: Loss, y: np.ndarray, bad: np.ndarray, expected: str, fix: s
         expected=expected,
         got=f"{y[tuple(where[0])].item()!r} in {place}; {len(where)} such in all",
         fix=fix,
+        disease=disease,
     )

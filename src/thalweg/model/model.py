@@ -14,6 +14,8 @@ import numpy as np
 from thalweg import config, executors, optimizers
 from thalweg.absent import absent_attribute
 from thalweg.checks import Count, FilePath, In, check_value, checked
+from thalweg.doctor.doctor import Doctor
+from thalweg.doctor.finding import Diagnosis
 from thalweg.dtype_policies import DTypePolicy
 from thalweg.errors import ArgumentError, GraphError, ThalwegError, did_you_mean
 from thalweg.executors.executor import Executor
@@ -33,6 +35,7 @@ from thalweg.metrics.metric import Metric
 from thalweg.model import description, own, preflight, restoring
 from thalweg.model import weights as all_weights
 from thalweg.model.compiled import Compiled, Trained
+from thalweg.model.diagnosed import diagnosed, doctor_of, telling
 from thalweg.model.given import Given, first, steps_over
 from thalweg.model.recorded import recorded
 from thalweg.model.restoring import registry
@@ -78,6 +81,7 @@ class Model:
 
     Attributes:
         history: the History of the last ``fit``.
+        diagnosis: what the doctor says of the last ``compile`` or ``fit``, see ``thalweg.diagnosis``; None before.
         runner: how the layers are connected, what runs them, and with what state; see ``thalweg.model.runner``.
         has_own_name: whether it was given its name, and does not get another one among layers.
         class_names: what the classes are called whose probabilities it gives, in their order; files keep them. Set it.
@@ -112,6 +116,7 @@ class Model:
         self.runner = Runner(owner)
         self.runner.find_own = lambda: own.steps_of(self, Model)
         self.history: History | None = None
+        self.diagnosis: Diagnosis | None = None
         self.has_own_name = name is not None
         self.class_names: Sequence[str] = ()
         self._trainable: bool = check_value(owner, "trainable", bool, trainable)
@@ -560,6 +565,7 @@ class Model:
     # What training needs to know
 
     @in_turn
+    @telling
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -749,6 +755,7 @@ class Model:
     # Training
 
     @in_turn
+    @telling
     @checked
     def fit(
         self,
@@ -772,8 +779,9 @@ class Model:
         threads: int | None = None,
         seed: int | None = None,
         run: str | Run | None = None,
+        diagnose: bool | Doctor = True,
     ) -> History:
-        """Train. Arguments as in Keras, and three more.
+        """Train. Arguments as in Keras, and four more.
 
         Arguments:
             batch_size: 32 unless given; 1 for stochastic gradient descent, ``"full"`` for all rows in one step.
@@ -784,6 +792,9 @@ class Model:
             seed: of the shuffling and of dropout, and of the weights of a model that is not built yet.
             run: record the training in a run of this name, or in one that ``runs.start`` has begun: settings, what
                 happens, and the model. Without, nothing is written.
+            diagnose: whether the doctor looks at the training when it is over, or a doctor of one's own making, see
+                ``thalweg.diagnosis``. What it found is in ``history.diagnosis`` and ``model.diagnosis``, and printed
+                (unless ``verbose=0``) where something is wrong. An error that ends the training has it, too.
 
         Ctrl-C finishes the step and returns what there is, with ``history.stopped_by == "user"``.
 
@@ -826,8 +837,12 @@ class Model:
             "class_weight": class_weight,
             "callbacks": watchers.names,
         }
-        with runner.training(), recorded(run, self, rows, held_out, options, further) as recorders:
-            watchers = CallbackList([*watchers.callbacks, *recorders])
+        with (
+            runner.training(),
+            recorded(run, self, rows, held_out, options, further) as recorders,
+            diagnosed(doctor_of(diagnose), self, rows, held_out, options, class_weight) as watches,
+        ):
+            watchers = CallbackList([*watchers.callbacks, *watches, *recorders])
             watchers.attach(self, told)
             session.fit(runner.trainer("fit", rows), rows, validation, options, watchers, self.history)
         own.track_loss(self, {name: values[-1] for name, values in self.history.history.items() if values})

@@ -11,11 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from thalweg.data import atomic
 from thalweg.data.source import Source
 from thalweg.errors import ThalwegError
 from thalweg.model import restoring
 from thalweg.record.beginning import recording
-from thalweg.record.run import MODEL, Part, Run, digest
+from thalweg.record.run import DIAGNOSIS, MODEL, Part, Run, digest
 from thalweg.record.settings import compiled_settings
 from thalweg.record.surroundings import surroundings
 from thalweg.state.names import PARAMETERS, SEED_STATE
@@ -109,15 +110,20 @@ def weights(model: Model) -> str:
 
 
 def keep(part: Part, model: Model) -> None:
-    """Have the model written into the run's folder, as it is now. One that no file can hold is not kept."""
+    """Have the model written into the run's folder, as it is now, and what the doctor says of its training.
+
+    A model that no file can hold is not kept.
+    """
     part.trained(weights(model))
+    if model.history.diagnosis is not None:
+        text = json.dumps(model.history.diagnosis.to_dict())
+        part.run.keep(part.file(DIAGNOSIS), lambda path: atomic.write(path, [text.encode()]))
     described = _described(model) if part.run.keeps_models else None
     if described is None:
         return
-    name = MODEL if not part.number else MODEL.replace(".", f"-{part.number}.")
     state = model.runner.kept_state()
 
     def write(path: Path) -> None:
         checkpoint.save(path, state, described, overwrite=True)
 
-    part.run.keep(name, write)
+    part.run.keep(part.file(MODEL), write)

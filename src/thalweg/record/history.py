@@ -23,6 +23,8 @@ class History:
         compile_seconds: how long making the programs took, which is no part of the epochs.
         stopped_by: None if all epochs ran, else ``"user"`` (Ctrl-C), ``"callback"``, ``"converged"`` (LBFGS),
             ``"out of data"`` (a stream) or ``"non-finite loss"``.
+        diagnosis: what the doctor says of it, a ``thalweg.diagnosis.Diagnosis``: empty where nothing is wrong,
+            None where it was not asked (``fit(diagnose=False)``).
     """
 
     history: dict[str, list[Any]] = field(default_factory=dict)
@@ -31,6 +33,7 @@ class History:
     seed: int | None = None
     compile_seconds: float = 0.0
     stopped_by: str | None = None
+    diagnosis: Any = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         """How many epochs, and what each number came from and to: the lists themselves are in ``history``."""

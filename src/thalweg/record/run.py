@@ -37,7 +37,7 @@ from thalweg.record.tables import PARTS
 from thalweg.record.trials import Trial
 from thalweg.record.writer import Row, writer_of
 
-__all__ = ["BEST", "MODEL", "SETTING", "TRIAL", "Part", "Run", "cell", "digest", "forget", "json_types"]
+__all__ = ["BEST", "DIAGNOSIS", "MODEL", "SETTING", "TRIAL", "Part", "Run", "cell", "digest", "forget", "json_types"]
 
 RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
 """What a run's status can be."""
@@ -46,7 +46,8 @@ SHORTEST_SECONDS, SHARE = 0.2, 500
 """From one interval that is kept to the next: at least so long, and a 500th of the time since training began. So an
 hour has about 2,300, a day 3,900."""
 
-MODEL = "model.thalweg"
+MODEL, DIAGNOSIS = "model.thalweg", "diagnosis.json"
+"""Files in the folder of a run."""
 
 TRIAL = "trial"
 """The kind of an event of a search."""
@@ -270,6 +271,10 @@ class Part:
         self._fresh: set[str] = set()
         self._began = time.monotonic()
         self._next_interval = 0.0
+
+    def file(self, name: str) -> str:
+        """What a file of this fit is called in the run's folder: those of the first have plain names."""
+        return name if not self.number else name.replace(".", f"-{self.number}.")
 
     def where(self) -> Row:
         """Where training stands, as the columns of a run have it."""

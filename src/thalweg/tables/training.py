@@ -120,7 +120,13 @@ def train(
         for number, (network, own) in enumerate(zip(networks, seeds, strict=True)):
             if executor is not None:
                 network.executor = executors.meant(executor)
-            arguments = {"seed": own, "batch_size": plan.batch_size, "epochs": plan.epochs, "run": owner}
+            arguments = {
+                "seed": own,
+                "batch_size": plan.batch_size,
+                "epochs": plan.epochs,
+                "run": owner,
+                "diagnose": False,
+            }
             jobs.append(Job(network, arguments, partial(given, number)))
         if len(jobs) == 1:
             arguments = {**jobs[0].arguments, **jobs[0].rows()}

@@ -110,6 +110,7 @@ def tune_table(
             callbacks=watchers,
             threads=count,
             verbose=0,
+            diagnose=False,
         )
         return None
 

@@ -122,7 +122,7 @@ def search(
     ) -> Model:
         model, own_arguments = made(values, own_seed)
         watchers = [*(callbacks() if callbacks is not None else ()), *watch()]
-        model.fit(**{**own_arguments, **given}, callbacks=watchers, threads=count, verbose=0)
+        model.fit(**{"diagnose": False, **own_arguments, **given}, callbacks=watchers, threads=count, verbose=0)
         return model
 
     def course(values: Values, own_seed: int, watch: Callable[[], list[Callback]], count: int) -> Model | None:

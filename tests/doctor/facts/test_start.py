@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from thalweg import Input, Model, Sequential, initializers, layers, optimizers, regularizers
+from thalweg import Input, Model, Sequential, initializers, layers, ops, optimizers, regularizers
 from thalweg.data.source import Rows
 from thalweg.doctor.facts.network import Network
 from thalweg.doctor.facts.start import layers_of, plan_of
@@ -93,6 +93,21 @@ def test_layers_inside_of_others_and_frozen_ones():
         ("block/inside", False, "tanh"),
         ("dense", True, "linear"),
     ]
+
+
+class Product(layers.Layer):
+    """A user's own, with names of his own."""
+
+    def build(self, x):
+        self.table = self.add_weight(shape=(x[-1], 3), initializer="ones", name="table")
+
+    def call(self, x):
+        return ops.matmul(x, self.table)
+
+
+def test_weights_of_a_layer_of_the_users_own():
+    own, _ = infos(Product(), layers.Dense(1))
+    assert (own.kind, own.fan_in, own.fan_out, own.gain, own.equal_columns) == ("Product", 50, 3, 0, True)
 
 
 def plan(rule, batch_size=32, epochs=3, rows=100, stack=(), **more):

@@ -109,7 +109,10 @@ FIRES: dict[str, dict[str, Record]] = {
         "hardly moved": failing(curves=STRAIGHT, probes=probes(way=0.01)),
         "on a straight line": failing(curves=STRAIGHT, probes=probes(way=0.07)),
     },
-    "plateau": {"flat at chance": failing(score=0.11, curves=FLAT, train=outcome(0.11, 2.3))},
+    "plateau": {
+        "flat at chance": failing(score=0.11, curves=FLAT, train=outcome(0.11, 2.3)),
+        "of too few rows for neighbours": failing(score=0.11, loss=2.3, curves=FLAT, reference=None),
+    },
     "batch_too_small": {"jumping single rows": failing(curves=JUMPING, plan={"batch_size": 1})},
     "batch_too_large": {
         "one step an epoch": changed(
@@ -123,6 +126,14 @@ FIRES: dict[str, dict[str, Record]] = {
     "undertrained": {
         "two epochs": changed(
             steps=60, epochs=2, curves=curve(1.5, 0.9), train=outcome(0.75), validation=outcome(0.74)
+        ),
+        "evenly falling, with neighbours that know nothing": failing(
+            score=0.22,
+            loss=2.0,
+            steps=100,
+            epochs=5,
+            curves=curve(2.3, 2.23, 2.16, 2.08, 2.0),
+            reference={"neighbours": 0.12},
         ),
         "one epoch": changed(steps=30, epochs=1, curves=curve(1.5), train=outcome(0.6), validation=outcome(0.6)),
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -25,11 +26,14 @@ WINDOW = 16
 CANDIDATES = 8_000_000
 """Numbers of rows that are the same in these."""
 
-AREA, PAIRS = 1_000_000, 800_000
+AREA, PAIRS = 2_000_000, 1_200_000
 """Where near rows are looked for: numbers of training rows, distances."""
 
 DIRECTIONS = 24
 """Numbers that stand for a row: distances between these are those between the rows, give or take a fifth."""
+
+DEVIATIONS = 3
+"""Of luck, that a difference is more than."""
 
 MUCH_NEARER = 1 / 3
 """A row is near another one if that is so many times as far as the other one's own neighbour."""
@@ -52,8 +56,10 @@ def repeats_of(training: Arrays, validation: Arrays) -> Repeats | None:
     kept, looked_for = [train[label] for label in alike], [held_out[label] for label in alike]
     exact, exact_within = exact_shares(kept, looked_for)
     near, near_within = near_shares(kept, looked_for)
-    compared = len(looked_for[0][rows.spread(len(looked_for[0]), LOOKED_FOR)])
-    return Repeats(exact, max(near, exact), exact_within, max(near_within, exact_within), compared)
+    compared, others = (min(len(x[0]), LOOKED_FOR) for x in (looked_for, kept))
+    # Copies within the training rows come in pairs, so that these tell half as much.
+    rows_of_luck = int(1 / (1 / compared + 2 / others))
+    return Repeats(exact, max(near, exact), exact_within, max(near_within, exact_within), max(rows_of_luck, 1))
 
 
 def exact_shares(train: list[np.ndarray], held_out: list[np.ndarray]) -> tuple[float, float]:
@@ -104,7 +110,9 @@ def _telling(arrays: list[np.ndarray]) -> tuple[int, slice]:
 
 
 def near_shares(train: list[np.ndarray], held_out: list[np.ndarray]) -> tuple[float, float]:
-    """Of validation rows, and of training rows, the share that is near another training row."""
+    """Of validation rows, and of training rows, the share that is near another training row; the same one twice where
+    the two differ by no more than luck.
+    """
     size = sum(rows.size(x) for x in train)
     base = rows.matrix(_evenly(train, max(AREA // size, 200)))
     scale = len(train[0]) / len(base)
@@ -113,20 +121,22 @@ def near_shares(train: list[np.ndarray], held_out: list[np.ndarray]) -> tuple[fl
     projected = _projection(base)
     points = projected(base)
     near, within = _are_near(projected(queries), points, None), _are_near(points[own], points, own)
-    return min(1.0, float(near.mean()) * scale), min(1.0, float(within.mean()) * scale)
+    share, natural = float(near.mean()), float(within.mean())
+    luck = math.sqrt(share / len(near) + natural / len(within))
+    if share - natural <= DEVIATIONS * luck:  # one row more or less is many where only a part is looked at
+        share = natural
+    return min(1.0, share * scale), min(1.0, natural * scale)
 
 
 def _projection(base: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Columns divided by their deviation; where there are many, in random directions."""
-    few = base[rows.spread(len(base), 500)]
-    center, deviation = few.mean(axis=0), few.std(axis=0)
-    moving = np.flatnonzero(deviation > 1e-6 * np.abs(center))
-    factors = 1.0 / deviation[moving]
+    """Columns that change, of one scale; where there are many, in random directions."""
+    moving, center, scale = rows.scales(base[rows.spread(len(base), 500)])
     if len(moving) <= DIRECTIONS:
-        return lambda x: (x[:, moving] - center[moving]) * factors
-    directions = np.random.default_rng(0).standard_normal((len(moving), DIRECTIONS), np.float32)
-    directions *= factors[:, None]
-    return lambda x: (x[:, moving] - center[moving]) @ directions
+        return lambda x: (x[:, moving] - center) / scale
+    directions = np.zeros((base.shape[1], DIRECTIONS), np.float32)
+    directions[moving] = np.random.default_rng(0).standard_normal((len(moving), DIRECTIONS)) / scale[:, None]
+    middle = center @ directions[moving]
+    return lambda x: x @ directions - middle
 
 
 def _are_near(queries: np.ndarray, points: np.ndarray, own: np.ndarray | None) -> np.ndarray:

@@ -14,6 +14,9 @@ INPUT, TARGET = "x", "y"
 NUMBERS = 500_000
 """That are looked at: a millisecond's work."""
 
+FEWEST_OF_A_UNIT = 16
+"""Columns, to see that they are of one unit."""
+
 LARGEST = 1e15
 """Numbers beyond, whose squares cannot be added up, count as this."""
 
@@ -56,7 +59,8 @@ def sample(array: np.ndarray, rows: int, numbers: int = NUMBERS) -> np.ndarray:
 def finite(x: np.ndarray) -> np.ndarray:
     """With 0 in place of what is not finite, and what is too large cut off."""
     with np.errstate(all="ignore"):
-        if np.isfinite(np.square(x).sum()):
+        flat = x.reshape(-1)
+        if np.isfinite(np.dot(flat, flat)):
             return x
         filled: np.ndarray = np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0)
         return filled.clip(-LARGEST, LARGEST)
@@ -88,3 +92,20 @@ def _bits(x: np.ndarray) -> np.ndarray:
         return x.astype(np.uint64)
     exact = (x.astype(np.float64) if x.dtype.itemsize not in (4, 8) else x) + 0.0  # -0 is 0
     return exact.view(np.uint32 if exact.dtype.itemsize == 4 else np.uint64).astype(np.uint64)
+
+
+def scales(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of columns: which change, their means, and what to divide them by so that none outweighs the others.
+
+    That is their own deviation; but all columns' together where they are of one unit, as pixels are: many have about
+    the widest range of all. A pixel at the edge that is hardly ever set would else count as much as one in the middle.
+
+    Shapes: x (rows, columns) -> (changing columns,) each.
+    """
+    center, deviation = x.mean(axis=0), x.std(axis=0)
+    moving = np.flatnonzero(deviation > 1e-6 * np.abs(center))
+    own = deviation[moving]
+    ranges = np.ptp(x[:, moving], axis=0)
+    if len(moving) >= FEWEST_OF_A_UNIT and (ranges > 0.8 * ranges.max()).mean() > 0.25:
+        own = np.full(len(own), np.sqrt(np.square(own).mean()), own.dtype)
+    return moving, center[moving], own

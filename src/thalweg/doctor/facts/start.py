@@ -63,7 +63,9 @@ def _info(path: str, held: list[str], network: Network, parameters: Mapping[str,
     layer = network.layers.get(path)
     values = {name.rpartition("/")[2]: parameters.get(parameter_state(name)) for name in held}
     arrays = {name: np.asarray(value) for name, value in values.items() if value is not None}
-    kernel = next((a for name, a in arrays.items() if "kernel" in name and a.ndim >= 2), None)
+    multiplied = network.weights_in(network.weighing[path]) if path in network.weighing else []
+    names = [name for name in held if "kernel" in name] or [name for name in held if name in multiplied]
+    kernel = next((a for name in names if (a := arrays.get(name.rpartition("/")[2])) is not None and a.ndim >= 2), None)
     bias = next((a for name, a in arrays.items() if "bias" in name and a.size), None)
     columns = None if kernel is None else _columns(kernel, layer)
     return LayerInfo(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 
-from thalweg.doctor.evidence import fails, short
+from thalweg.doctor.evidence import at_chance, fails, short
 from thalweg.doctor.finding import LABELS, Diagnosis, Finding
 from thalweg.doctor.record import Record
 from thalweg.doctor.rule import Rule, registered
@@ -167,8 +167,9 @@ def needs_more(record: Record) -> frozenset[str]:
     wanted = {"repeats"}
     if record.task is not None and record.train is not None and not perfect(record):
         wanted |= {"reference"}
-        if record.reference is not None:
+        if record.reference is not None or at_chance(record):
             wanted |= {"probes", "best"} if short(record) else set()
+        if record.reference is not None:
             wanted |= {"best"} if (record.reference.disagreement or 0.0) > 0.1 else set()
     return frozenset(lacking & wanted)
 

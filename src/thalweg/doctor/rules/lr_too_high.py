@@ -40,17 +40,18 @@ def overshooting(record: Record) -> list[str]:
     usual = loss_at_chance(record)
     if record.broken is not None and (record.initial_loss is None or math.isfinite(record.initial_loss)):
         signs.append("a number became NaN or infinite")
-    level = max(before or 0.0, usual or 0.0)
-    high = level and curve and fmean(curve[-3:]) > 0.3 * level
-    # Some begin with a leap and then do well: only a leap that left its mark, or came later, counts.
-    # What unscaled inputs do to the loss at first is not the steps' fault.
-    if curve and level and not unscaled(record) and max(curve if high else curve[len(curve) // 5 :]) > 1.3 * level:
-        signs.append(f"the loss rose to {max(curve):.3g} from {level:.3g}")
     way = moved(record)
     if way is not None and not way <= 20:
         signs.append(f"a kernel moved {way:.2g} times its own length")
+    if unscaled(record):
+        return signs  # whatever else the loss and the units do, such inputs do alone
+    level = max(before or 0.0, usual or 0.0)
+    high = level and curve and fmean(curve[-3:]) > 0.3 * level
+    # Some begin with a leap and then do well: only a leap that left its mark, or came later, counts.
+    if curve and level and max(curve if high else curve[len(curve) // 5 :]) > 1.3 * level:
+        signs.append(f"the loss rose to {max(curve):.3g} from {level:.3g}")
     out = knocked_out(record)
-    if out is not None and not unscaled(record) and way is not None and way > 1:
+    if out is not None and way is not None and way > 1:
         signs.append(f"{out[0]:.0%} of the units of layer {out[1]!r} went out of use")
     share, rise = rises(record)
     if len(curve) >= 5 and share >= 0.25 and rise > 0.08 and high:

@@ -23,7 +23,7 @@ def lr_too_low(record: Record) -> Finding | None:
     first = start_loss(record) or curve[0]
     fallen = (first - curve[-1]) / abs(first) if first else 0.0
     line = straightness(record)
-    straight = line is not None and line > 0.5
+    straight = line is not None and line > 0.25
     crawls = way < 0.03 or (way < 0.1 and straight and fallen < 0.4)
     if not crawls:
         return None

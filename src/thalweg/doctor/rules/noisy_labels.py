@@ -38,5 +38,6 @@ def noisy_labels(record: Record) -> Finding | None:
     if best.confident_errors is None or min(best.confident_errors, disagreement) <= 0.1:
         return None
     cause = f"{begin}, and so does the network with {best.confident_errors:.0%} of the validation rows"
-    sure = best.confident_errors > 0.15 and least > most and best.confident_errors > 0.6 * (1 - best.score)
+    told = reference.neighbours - reference.chance > 0.25 * (1 - reference.chance)
+    sure = told and best.confident_errors > 0.15 and least > most and best.confident_errors > 0.6 * (1 - best.score)
     return found("noisy_labels", sure, cause, change, numbers)

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from thalweg.doctor.evidence import at_chance, flat, gradient_norm, has_nonlinearity, losses, moved, trained
+from thalweg.doctor.evidence import (
+    at_chance,
+    flat,
+    gradient_norm,
+    has_nonlinearity,
+    losses,
+    moved,
+    rises,
+    shrunk,
+    straightness,
+    trained,
+)
 from thalweg.doctor.finding import Finding
 from thalweg.doctor.record import Record
 from thalweg.doctor.rule import found, rule
@@ -26,4 +37,8 @@ def plateau(record: Record) -> Finding | None:
     )
     change = "Adam or momentum=0.9 with a larger learning rate, other initial weights, or a wider network"
     numbers = {"loss": curve[-1], "gradient_norm": norm, "moved": moved(record)}
-    return found("plateau", has_nonlinearity(record), cause, change, numbers, None, 0)
+    line = straightness(record)
+    crawls = line is not None and line > 0.25 and rises(record)[0] <= 0.2
+    return found(
+        "plateau", has_nonlinearity(record) and not shrunk(record) and not crawls, cause, change, numbers, None, 0
+    )

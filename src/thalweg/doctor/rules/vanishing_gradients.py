@@ -26,7 +26,8 @@ def vanishing_gradients(record: Record) -> Finding | None:
         return None
     probes = [probe for probe in (start(record), *trained(record)[:1]) if probe is not None] or list(ends(record))
     ratios = [ratio for ratio in (gradient_ratio(record, probe) for probe in probes) if ratio is not None]
-    if len(ratios) < 2 or not 0 < min(ratios) <= max(ratios) < 0.05:
+    # Exactly 0 before training is another disease; later it may be what became of this one: units died of it.
+    if len(ratios) < 2 or not 0 < ratios[0] < 0.05 or not ratios[-1] < 0.05:
         return None
     usual = math.sqrt(ratios[0] * ratios[-1])
     squashing = next((layer.activation for layer in hidden(record) if layer.activation in BOUNDED), None)

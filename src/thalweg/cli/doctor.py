@@ -1,0 +1,100 @@
+"""``thalweg doctor RUN`` and ``thalweg doctor MODEL DATA``."""
+
+from __future__ import annotations
+
+import json as texts
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import thalweg
+from thalweg.cli import data as kinds
+from thalweg.cli import images, networks
+from thalweg.cli.options import ExecutorName, Json, Quiet, Report
+from thalweg.cli.reporting import Teller, reports_errors
+from thalweg.diagnosis.chart import Chart
+from thalweg.diagnosis.looking import look
+from thalweg.doctor.finding import Diagnosis
+from thalweg.errors import ArgumentError, FileFormatError, StorageError
+from thalweg.record import finding
+from thalweg.record.run import DIAGNOSIS
+from thalweg.record.store import Store
+
+Subject = Annotated[str, typer.Argument(metavar="RUN | MODEL", help="A run's number, or a file that train wrote.")]
+
+
+@reports_errors
+def doctor(
+    subject: Subject,
+    data: Annotated[
+        str | None, typer.Argument(metavar="[DATA]", help="Of a model: the images that it was trained on.")
+    ] = None,
+    report: Report = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Of the runs.", show_default="THALWEG_RUNS, or ./thalweg-runs"),
+    ] = None,
+    executor: ExecutorName = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Say what went wrong in a training, why, and what to try; or what is wrong with a model and its data."""
+    teller = Teller(quiet, json)
+    if subject.isdecimal():
+        chart = of_run(Store(store), int(subject))
+    else:
+        chart = of_model(subject, data, executor, teller)
+    if report is not None:
+        chart.write(report)
+        teller.say(f"The report is in {report}.")
+    teller.show(chart)
+
+
+def of_run(store: Store, number: int) -> Chart:
+    """What the doctor said when the run ended.
+
+    Raises: NameNotFoundError if there is no such run; ArgumentError if nobody looked at it; FileFormatError.
+    """
+    run = finding.load(store, number)
+    path = run.folder / DIAGNOSIS
+    try:
+        values = texts.loads(path.read_text(encoding="utf-8"))
+        return Chart(f"run {number}, {run.name}", Diagnosis.from_dict(values))
+    except FileNotFoundError:
+        raise ArgumentError(
+            f"the doctor has not looked at run {number}",
+            expected="a run that has ended, of a fit with diagnose=True",
+            got=f"no {DIAGNOSIS} in {str(run.folder)!r}",
+            fix=f"wait for its end, or give a model and its data: thalweg doctor {run.folder}/model.thalweg DATA",
+        ) from None
+    except OSError as error:
+        raise StorageError(
+            f"{str(path)!r} cannot be read",
+            expected="a file that may be read",
+            got=error.strerror or str(error),
+            fix="look at its permissions",
+        ) from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise FileFormatError(
+            f"{str(path)!r} is no diagnosis",
+            expected="the file as it was written when the run ended",
+            got=str(error),
+            fix=f"make it anew: thalweg runs rerun {number}",
+        ) from None
+
+
+def of_model(name: str, data: str | None, executor: str | None, teller: Teller) -> Chart:
+    """What can be said of a model and its data without its training."""
+    if data is None:
+        raise ArgumentError(
+            "a model is looked at together with data",
+            expected="thalweg doctor MODEL DATA, or the number of a run",
+            got=f"thalweg doctor {name}",
+            fix=f"write thalweg doctor {name} DATA",
+        )
+    net = thalweg.load_model(name)
+    networks.choose_executor(net, executor)
+    loaded = kinds.images_of(data, images.form(net), teller.progress("Reading pictures")).cut()
+    diagnosis = look(net, *loaded.train, validation_data=loaded.test)
+    return Chart(f"{name} on {data}", diagnosis)
