@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from thalweg.backprop import gradients
 from thalweg.data.source import Arrays, Weights, weights_among
 from thalweg.doctor.outcomes import outcome_of
 from thalweg.doctor.record import Outcome, Probe, Task
+from thalweg.doctor.watch import Moment
 from thalweg.executors.executor import Executor, Program, leaf_types
 from thalweg.executors.numpy import evaluate
 from thalweg.executors.work import flops
@@ -97,8 +97,8 @@ class Prober:
         loss = float(found.pop(LOSS))
         return Look(loss, statistics.summary({name: float(value) for name, value in found.items()}))
 
-    def probe(self, moment: Any, first: Any) -> Probe:
-        """What stands in the record of a moment (``watch.Moment``); ``first`` is that before the first step."""
+    def probe(self, moment: Moment, first: Moment) -> Probe:
+        """What stands in the record of a moment; ``first`` is that before the first step."""
         look = self.look(moment.parameters)
         return Probe(moment.step, moment.epoch, look.loss, look.layers, self.moved(moment.parameters, first.parameters))
 
