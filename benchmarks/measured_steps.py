@@ -3,13 +3,14 @@
 ``python -m benchmarks.measured_steps [--workload tiny_mlp resnet20] [--seconds 5]``. In every other epoch of one
 training steps are measured, so that what else the machine does falls on both; what one takes longer, its call included,
 is divided by 50 others (``LayerStatistics``). Where steps are short ``Doctor(every=50)`` measures fewer, which is
-measured beside it. Numbers are drawn: what layers compute does not matter.
+measured beside it. Seconds are the processor's, on one thread: others would wait. Numbers are drawn: what layers
+compute does not matter.
 """
 
 from __future__ import annotations
 
 import argparse
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.peers.keras_like import compiled_model
 from benchmarks.workloads import WORKLOADS, Workload
 from thalweg.callbacks import LayerStatistics
-from thalweg.record.events import EpochEnded, Event, Measured
+from thalweg.record.events import EpochBegun, EpochEnded, Event, Measured
 from thalweg.training.measuring import Sparing
 
 EVERY = 50
@@ -42,7 +43,7 @@ class EveryOther(LayerStatistics):
     def __init__(self, every: int, sparing: bool = False) -> None:
         super().__init__(every)
         self.epochs: list[tuple[float, int]] = []
-        self._count = 0
+        self._count, self._began = 0, 0.0
         self._sparing = Sparing(every) if sparing else None
 
     def measures_in(self, step: int) -> int | None:
@@ -55,8 +56,10 @@ class EveryOther(LayerStatistics):
             self._count += 1
             if self._sparing is not None:
                 self._sparing.took(event.total_steps)
+        if isinstance(event, EpochBegun):
+            self._began = process_time()
         if isinstance(event, EpochEnded):
-            self.epochs.append((event.seconds, self._count))
+            self.epochs.append((process_time() - self._began, self._count))
             self._count = 0
 
     def found(self) -> np.ndarray:
@@ -91,11 +94,13 @@ def cost(workload: Workload, seconds: float) -> Found:
 
     def fit(steps: int, epochs: int, *callbacks: LayerStatistics) -> float:
         began, end = perf_counter(), steps * rows
-        model.fit(x[:end], y[:end], batch_size=rows, epochs=epochs, verbose=0, callbacks=list(callbacks))
+        model.fit(x[:end], y[:end], batch_size=rows, epochs=epochs, threads=1, verbose=0, callbacks=list(callbacks))
         return perf_counter() - began
 
     plain, measured = fit(1, 1), fit(1, 1, LayerStatistics(1))
     step = min(fit(8, 1) for _ in range(3)) / 8
+    some = max(8, min(most, int(seconds / 16 / step)))
+    step = min(step, *(fit(some, 1) / some for _ in range(2)))
     steps = min(len(x) // rows, max(FEWEST, int(seconds / 16 / step)))
     epochs = 2 * max(3, int(seconds / 4 / (steps * step)))
     watches = EveryOther(min(EVERY, steps // 4)), EveryOther(EVERY, sparing=True)

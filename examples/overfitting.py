@@ -58,7 +58,7 @@ def main(arguments=None):
     (x, y), (x_test, y_test) = mnist.load_data()
     x, x_test = (a[..., np.newaxis].astype(np.float32) / 255 for a in (x[: ROWS + 2000], x_test))
     validation = x[ROWS:], y[ROWS : ROWS + 2000]  # decides when to stop; the test images only judge
-    curves, results = {}, {}
+    curves, results, said = {}, {}, {}
     print(f"{'':<16}  epochs  training loss  test loss  test accuracy")
     for name, (arguments, watchers) in SETTINGS.items():
         model = network(**arguments)
@@ -82,7 +82,11 @@ def main(arguments=None):
             f"{name:<16}  {len(history.epoch):>6}  {training['crossentropy']:>13.4f}  {test['crossentropy']:>9.4f}"
             f"  {test['accuracy']:>13.3f}"
         )
-    print("Without anything the training loss goes to 0 while the test loss rises: the images are known by heart.")
+        said[name] = history.diagnosis
+    for name, diagnosis in said.items():
+        if diagnosis.diagnosed:
+            print(f"\n{name}: {diagnosis}")
+    print("\nWithout anything the training loss goes to 0 while the test loss rises: the images are known by heart.")
     if options.plot:
         draw(curves, options.plot)
     return results

@@ -59,7 +59,7 @@ def gradient_norms(activation, gain, normalise, x, y):
     return np.array([np.linalg.norm(kernel) for kernel, _ in slopes])
 
 
-def trained_accuracy(activation, initializer, normalise, x, y, x_test, y_test, epochs):
+def trained(activation, initializer, normalise, x, y, x_test, y_test, epochs):
     thalweg.utils.set_random_seed(0)
     model = thalweg.Sequential([thalweg.Input((784,))])
     for _ in range(DEPTH):
@@ -69,8 +69,8 @@ def trained_accuracy(activation, initializer, normalise, x, y, x_test, y_test, e
         model.add(layers.Activation(activation))
     model.add(layers.Dense(10, activation="softmax"))
     model.compile(thalweg.optimizers.SGD(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(x, y, batch_size=64, epochs=epochs, verbose=0)
-    return model.evaluate(x_test, y_test, verbose=0)[1]
+    history = model.fit(x, y, batch_size=64, epochs=epochs, verbose=0)
+    return model.evaluate(x_test, y_test, verbose=0)[1], history.diagnosis
 
 
 def main(arguments=None):
@@ -87,8 +87,11 @@ def main(arguments=None):
     one_hot = np.eye(10, dtype=np.float32)[y[:256]]
     for name, (function, activation, initializer, gain, normalise) in KINDS.items():
         norms[name] = gradient_norms(function, gain, normalise, x[:256], one_hot)
-        accuracies[name] = trained_accuracy(activation, initializer, normalise, x, y, x_test, y_test, options.epochs)
+        result = trained(activation, initializer, normalise, x, y, x_test, y_test, options.epochs)
+        accuracies[name], diagnosis = result
         print(f"{name:<24}" + "".join(f"{norm:9.1e}" for norm in norms[name][::2]) + f"   {accuracies[name]:.3f}")
+        if diagnosis.diagnosed:
+            print(diagnosis)
     if options.plot:
         draw(norms, options.plot)
     return norms, accuracies

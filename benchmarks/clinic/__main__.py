@@ -21,7 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.clinic import scores
-from benchmarks.clinic.cabinet import Clinic, folder, own, rungs, twins
+from benchmarks.clinic.cabinet import Clinic, changed, folder, own, rungs, twins
 from benchmarks.clinic.networks import Case
 from benchmarks.clinic.training import Outcome, again, train
 
@@ -58,6 +58,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--labels", nargs="+", metavar="LABEL", help="only cases with one of these labels")
     parser.add_argument("--every", type=int, default=1, help="every so manieth case only")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--draw", type=int, help="the seed of the data, for other rows of the same kinds")
     parser.add_argument("--twins", action="store_true", help="the cured cases too: they are healthy")
     parser.add_argument("--ladders", action="store_true", help="the ladders too")
     parser.add_argument("--findings", action="store_true", help="each finding in words")
@@ -80,6 +81,8 @@ def chosen(clinic: Clinic, given: argparse.Namespace) -> tuple[list[Case], list[
     if given.labels:
         cases = [case for case in cases if {*given.labels} & {*case["truth"]}]
         steps = [case for case in steps if {*given.labels} & {*case["truth"], *case["accept"]}]
+    if given.draw is not None:
+        cases, steps = ([changed(case, {"data": {"seed": given.draw}}) for case in some] for some in (cases, steps))
     return cases[:: given.every], steps[:: given.every]
 
 

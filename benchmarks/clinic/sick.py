@@ -48,7 +48,7 @@ GRADIENTS = [
         40,
         ("vanishing_gradients",),
         STUCK,
-        {"layers": stack(*(8 * [32]), "relu", 1, "linear", init="he_normal")},
+        {"layers": stack(*(8 * [32]), "relu", 1, "linear", init="he_normal"), "lr": 0.01},
     ),
     case(
         "shapes_seven_sigmoids",

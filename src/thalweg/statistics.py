@@ -62,13 +62,13 @@ def result_sums(results: Iterable[Node], activated: Mapping[Node, Activated] | N
     """What a batch adds to the sums of layers by what they give: ``<layer>/<sum>`` -> scalar, float64.
 
     A tensor that several layers hand on, as it is or in another shape, is counted for the one that made it, and what a
-    layer gives that is the activation of another one for that.
+    layer gives that is the activation of another one for that. The model's own inputs are nobody's.
 
     Arguments:
         activated: what activations gave, as ``Trace.activated``.
     """
     sums: dict[str, Node] = {}
-    made = dict.fromkeys(_maker(node) for node in results if node.type.is_float and node.type.size)
+    made = dict.fromkeys(_maker(node) for node in results if node.type.is_float and node.type.size and node.inputs)
     peaks: dict[tuple[str, int], list[Node]] = {}
     for y in made:
         known = _activation(y, activated or {})

@@ -87,6 +87,28 @@ def test_descent():
             assert module.rosenbrock(places[-1]) < module.rosenbrock(places[0]) / 10, name
 
 
+@pytest.mark.long
+def test_learning_rates():
+    found = example("learning_rates").main([])
+    assert {name: [finding.code for finding in diagnosis] for name, diagnosis in found.items()} == {
+        "overshoots": ["lr_too_high"],
+        "crawls": ["lr_too_low"],
+        "fits": [],
+    }
+
+
+@pytest.mark.long
+def test_plateaus():
+    found, curves = example("plateaus").main([])
+    assert found["plateau, SGD"].codes == ("plateau",)
+    assert "bad_init" in found["saddle, SGD"].codes
+    for name in ("plateau, Adam", "saddle, momentum"):
+        assert not found[name].codes
+        assert curves[name][-1] < 0.05
+    for name in ("plateau, SGD", "saddle, SGD"):
+        assert curves[name][-1] > 0.6
+
+
 @pytest.mark.slow
 @pytest.mark.needs("sklearn")
 def test_tables():

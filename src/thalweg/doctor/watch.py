@@ -12,6 +12,7 @@ from thalweg.state import Snapshot, State
 from thalweg.state.names import PARAMETERS, STEP_STATE
 from thalweg.training.callbacks import Callback
 from thalweg.training.goals import LOSS, VALIDATION
+from thalweg.training.measuring import Sparing
 
 EARLY = (1, 10, 100)
 """Steps after which there is a snapshot, beside those before the first one and after epochs: what goes wrong at the
@@ -143,16 +144,20 @@ class MeasuringWatch(Watch):
     """One that also has the layers measured while they train.
 
     Arguments:
-        every: steps from one measurement to the next.
+        every: steps from one measurement to the next, at least; see ``Sparing``.
     """
 
     def __init__(self, state: State, every: int) -> None:
         super().__init__(state)
-        self.every = every
+        self._sparing = Sparing(every)
 
-    def measures(self, step: int) -> bool:
-        """Of every so many."""
-        return step % self.every == 0
+    def measures_in(self, step: int) -> int | None:
+        return self._sparing.measures_in(step)
+
+    def hear(self, event: Event) -> None:
+        super().hear(event)
+        if isinstance(event, Measured):
+            self._sparing.took(event.total_steps)
 
 
 def _number(value: Any, otherwise: float) -> float:

@@ -137,6 +137,15 @@ def test_a_quadratic_with_a_known_spectrum():
     assert found.code == "slope"
 
 
+def test_wide_layers_lie_in_memory_as_the_native_executor_wants_them():
+    x, y = regression(16)
+    found = [
+        diagnosis.curvature(compiled([layers.Dense(128, "tanh"), layers.Dense(1)], "mse", executor=executor), x, y)
+        for executor in ("numpy", "native")
+    ]
+    assert found[0].largest == pytest.approx(found[1].largest, rel=1e-6)
+
+
 # Verdicts
 
 

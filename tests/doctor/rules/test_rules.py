@@ -226,6 +226,13 @@ SILENT: dict[str, dict[str, Record]] = {
     "lr_too_low": {
         "works": changed(probes=probes(way=0.01)),
         "flat": failing(curves=FLAT, probes=probes(way=0.01)),
+        "a saddle that it hardly leaves": failing(
+            initial_loss=2.31,
+            score=0.1,
+            loss=2.3,
+            curves=curve(*(2.31 - 0.0005 * i for i in range(20))),
+            probes=probes(way=0.07),
+        ),
         "far enough": failing(curves=STRAIGHT),
     },
     "plateau": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,8 +25,9 @@ LOOKS = 20
 OTHER_RATES = (1e-3, 1e-2)
 """Of Adam, where the model's own optimizer fails."""
 
-LOSS_LEFT, VARIANCE_LEFT = 0.02, 0.02
-"""The shares of the first loss, and of the variance of numbers to predict, at which a batch counts as known."""
+VARIANCE_LEFT = LOSS_LEFT = 0.02
+"""The share of the variance of numbers to predict at which a batch counts as known; of the first loss where predictions
+cannot be compared with targets."""
 
 OWN, OTHER, NEW, NONE = "learned", "learned by another optimizer", "learned from new weights", "not learned"
 
@@ -38,7 +40,8 @@ class BatchFit(Outcome):
     Attributes:
         rows: of the batch, different inputs all.
         start, end: the loss before, and after the steps that count: the first training that learned it, or the best.
-        known: the share of the targets that the model then gives: classes that are right, variance explained.
+        known: the share of the targets that the model then gives: classes that are right, variance explained. NaN where
+            that cannot be told, and the loss decides.
         steps: that this took.
         losses: of that training, the mean over some steps each.
     """
@@ -120,7 +123,7 @@ def _tried(trial: Trial, rows: Rows, steps: int, code: str) -> BatchFit:
     start = trial.loss(rows)
     index = np.tile(np.arange(rows.count), (max(steps // LOOKS, 1), 1))
     losses: list[float] = []
-    done, end, known = 0, start, 0.0
+    done, end, known, learned = 0, start, 0.0, False
     for _ in range(LOOKS):
         losses.append(trial.run(index))
         done += len(index)
@@ -129,21 +132,21 @@ def _tried(trial: Trial, rows: Rows, steps: int, code: str) -> BatchFit:
             break
         end = min(
             losses[-1], trial.loss(rows)
-        )  # with dropout the one, just behind BatchNormalization the other is late
+        )  # with dropout one of them is too high, with BatchNormalization the other
         known = _known(trial, rows)
-        if known == 1.0 or (end <= LOSS_LEFT * abs(start) and start > 0):
+        learned = end <= LOSS_LEFT * start if math.isnan(known) else known == 1.0
+        if learned:
             break
-    learned = known == 1.0 or (end <= LOSS_LEFT * abs(start) and start > 0)
     return _judged(code if learned else NONE, rows.count, start, end, known, done, np.array(losses))
 
 
 def _known(trial: Trial, rows: Rows) -> float:
-    """The smallest share over the outputs; 0 where predictions cannot be compared with targets."""
+    """The smallest share over the outputs; NaN where predictions cannot be compared with targets."""
     goals = trial.trainer.goals
     if goals is None:
-        return 0.0
+        return math.nan
     predicted = trial.predicted(rows)
-    return min(_share(goal, rows.arrays[goal.label], predicted[goal.name]) for goal in goals.trained)
+    return float(np.min([_share(goal, rows.arrays[goal.label], predicted[goal.name]) for goal in goals.trained]))
 
 
 def _share(goal: Goal, y: np.ndarray, predicted: np.ndarray) -> float:
@@ -151,7 +154,7 @@ def _share(goal: Goal, y: np.ndarray, predicted: np.ndarray) -> float:
     if goal.kind.sparse:
         return float(np.mean(predicted.argmax(-1) == y.reshape(predicted.shape[:-1])))
     if predicted.shape != y.shape:
-        return 0.0
+        return math.nan
     if np.isin(y, (0, 1)).all():
         if y.shape[-1] > 1 and (y.sum(-1) == 1).all():
             return float(np.mean(predicted.argmax(-1) == y.argmax(-1)))
@@ -192,8 +195,12 @@ def _judged(code: str, rows: int, start: float, end: float, known: float, steps:
             "begin anew from initial weights, with a smaller rate: units are dead or saturated",
         ),
         NONE: (
-            f"{rows} rows are not known after {steps} steps: {known:.0%} of the targets, loss {start:.3g} to {end:.3g}",
+            f"{rows} rows are not known after {steps} steps: {_percent(known)}loss {start:.3g} to {end:.3g}",
             "look at the last layer and the loss first, then at activations and initial weights; a wider network last",
         ),
     }[code]
     return BatchFit(code, verdict, change, rows, start, end, known, steps, losses)
+
+
+def _percent(known: float) -> str:
+    return "" if math.isnan(known) else f"{known:.0%} of the targets, "

@@ -19,8 +19,9 @@ from thalweg.model import Model
 
 __all__ = ["Curvature", "curvature", "curvature_of"]
 
-GAIN = 0.01
-"""The share of the loss that the best step along the gradient gains at least where there is a slope to speak of."""
+GAIN, LITTLE = 0.01, 0.1
+"""The share of the loss that the best step along the gradient gains: below the first the model is at rest; below the
+second it may be stuck, if further steps do not lead below chance."""
 
 NEGATIVE = 0.01
 """Curvature downwards has weight from this share of the largest on."""
@@ -31,8 +32,13 @@ CHANCE = 0.97
 NUDGE = 0.5
 """The size of a nudge, times ``1 / sqrt(fan_in)``: about half of what initial weights are."""
 
+NEARLY, SHRINKINGS = 0.5, 5
+"""By what share of itself a nudge may raise the loss, and how often it is made a quarter for that: inputs of a large
+scale make a large move of a small one."""
+
 SETTLING = 10
-"""Steps in which the mean of the predictions is found: it is what the loss curves most along."""
+"""Steps in which the mean of the predictions is found: it is what the loss curves most along. As long as it is wrong,
+that alone makes curvature downwards."""
 
 BATCHES = 8
 """Of gradients, for what Adam's running mean square will be."""
@@ -91,10 +97,11 @@ def curvature(
 ) -> Curvature:
     """The largest and the smallest eigenvalue of the Hessian of the loss, and what they say of where the model stands.
 
-    The model is stuck if the gradient gains less than 1 % of the loss, and the loss is at chance. What gradient there
-    is then moves the mean of the predictions, and is followed to its end, because that alone makes curvature downwards.
-    If there is still some, of 1 % of the largest or more, it is a saddle; also if it only shows after a nudge (XOR with
-    all weights 0 has no negative eigenvalue; next to it there are some). Without, it is a plateau.
+    The model is stuck if its loss is at chance, the gradient gains less than 10 % of it, and ten steps along the
+    gradient, each as long as its curvature says, end at chance as well: they find the mean of the targets and no more.
+    If there is curvature downwards then, of 1 % of the largest or more, it is a saddle; also if it only shows after a
+    nudge (XOR with all weights 0 has no negative eigenvalue; next to it there are some). Without, it is a plateau. A
+    minimum is where a loss below chance gains less than 1 % along the gradient, and nothing curves downwards.
 
     Arguments:
         rows: of a fixed sample; the loss is of these, in float64, with layers as in training.
@@ -134,14 +141,13 @@ def curvature_of(subject: Subject, rows: int = 256, products: int = 60, toleranc
 
     found = spectrum()
     gain = _gain(g, objective.product(g), loss) if g.any() else 0.0
-    stuck, at_chance = gain < GAIN, loss > CHANCE * alike
     settled = nudged = math.nan
     code, products_done = "slope", found.products
-    if stuck and not at_chance and not _falls(found):
-        code = "minimum"
-    elif stuck and at_chance:
+    if loss <= CHANCE * alike:
+        code = "minimum" if gain < GAIN and not _falls(found) else "slope"
+    elif gain < LITTLE and _at_chance(objective, _settled(objective, objective.here)):
         code, shares = "plateau", []
-        for move in (np.zeros(objective.size), _nudge(objective, subject.seed)):
+        for move in (np.zeros(objective.size), _nudge(objective, loss, subject.seed)):
             near = spectrum(_settled(objective, objective.here + move))
             products_done += near.products
             shares.append(near.smallest / max(near.largest, -near.smallest, 1e-300))
@@ -178,8 +184,12 @@ def curvature_of(subject: Subject, rows: int = 256, products: int = 60, toleranc
 
 
 def _falls(found: Ends) -> bool:
-    """Whether curvature downwards has weight, by more than its error."""
-    return -found.smallest - found.smallest_error > NEGATIVE * abs(found.largest)
+    """Whether curvature downwards has weight beside the largest, by more than its error."""
+    return -found.smallest - found.smallest_error > NEGATIVE * max(found.largest, 0.0)
+
+
+def _at_chance(objective: Objective, at: np.ndarray) -> bool:
+    return objective.loss(at) > CHANCE * objective.loss_alike(at)
 
 
 def _gain(g: np.ndarray, product: np.ndarray, loss: float) -> float:
@@ -200,14 +210,19 @@ def _settled(objective: Objective, at: np.ndarray) -> np.ndarray:
     return at
 
 
-def _nudge(objective: Objective, seed: int) -> np.ndarray:
-    """A random move, small beside what initial weights are."""
+def _nudge(objective: Objective, loss: float, seed: int) -> np.ndarray:
+    """A random move, small beside what initial weights are, and so small that the loss stays about where it is."""
     random = np.random.default_rng(seed)
     parts = []
     for shape in objective.shapes:
         fan_in = math.prod(shape[:-1]) if len(shape) > 1 else 4
         parts.append(random.standard_normal(shape) * NUDGE / math.sqrt(max(fan_in, 1)))
-    return objective.joined(parts)
+    move = objective.joined(parts)
+    for _ in range(SHRINKINGS):
+        if objective.loss(objective.here + move) < loss + NEARLY * abs(loss):
+            break
+        move = move / 4
+    return move
 
 
 def _sharpness(

@@ -78,7 +78,7 @@ def inputs_of(subject: Subject, steps: int = 200) -> InputUse:
     sample = subject.some(LOOKED_AT)
     seeing = Trial(subject, subject.batch)
     now = seeing.loss(sample)
-    same = _alike(seeing, sample)
+    same = seeing.loss_alike(sample)
     blind = Trial(subject, subject.batch, _with_inputs(subject.rows, np.zeros(subject.rows.count, np.int64)))
     alike = _with_inputs(sample, np.zeros(sample.count, np.int64))
     order = subject.order((1 + LONGER) * steps, subject.batch)
@@ -90,21 +90,6 @@ def inputs_of(subject: Subject, steps: int = 200) -> InputUse:
 
     found = after(order[:steps], steps)
     return found if found.code == USED else after(order[steps:], len(order))
-
-
-def _alike(trial: Trial, rows: Rows) -> float:
-    goals = trial.trainer.goals
-    if goals is None:
-        return math.nan
-    predicted = trial.predicted(rows)
-    total = 0.0
-    for goal in goals.trained:
-        assert goal.loss is not None, "it is trained"
-        y_pred = predicted[goal.name]
-        mean = np.broadcast_to(y_pred.mean(0, keepdims=True), y_pred.shape)
-        values = goal.loss(rows.arrays[goal.label], mean, rows.arrays.get(goal.weight_label))
-        total += goal.loss_weight * float(np.mean(values))
-    return total
 
 
 def _with_inputs(rows: Rows, index: np.ndarray) -> Rows:

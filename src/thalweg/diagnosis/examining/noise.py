@@ -119,8 +119,9 @@ def _words(scale: float, whole: float, variance: float, suggested: int, batch: i
     if not math.isfinite(scale):
         return (
             "only noise",
-            f"the gradient cannot be told from its noise in {rows} rows: the noise scale is at least {rows // 2}",
-            "nothing, if training has come to its end; else larger batches or a smaller rate",
+            f"the gradient cannot be told from its noise in {rows} rows: the noise scale is at least {rows // 2}, "
+            "as at the end of a training",
+            "",
         )
     says = f"the noise scale is {scale:.3g} rows, the batches have {batch}"
     if batch * FACTOR < scale:

@@ -14,9 +14,11 @@ from thalweg.data.source import Arrays, Rows
 from thalweg.diagnosis.examining.subject import Subject
 from thalweg.executors.executor import Program
 from thalweg.graph.node import Graph, Node
+from thalweg.graph.types import TensorType
 from thalweg.ops.leaf import State
 from thalweg.optimizers import SGD
 from thalweg.passes.precision import in_double
+from thalweg.state import layout
 from thalweg.state.names import STEP_STATE, parameter_state
 from thalweg.training.goals import Goals
 from thalweg.training.step import loss_of, training_step
@@ -52,7 +54,7 @@ class Objective:
         self._executor = runner.executor
         self._graphs, self._programs = self._drawn(net, goals, rows), dict[str, tuple[Graph, Program]]()
         self._data = _doubled(rows.arrays)
-        self._state = _doubled(subject.model.state.snapshot())
+        self._state = {name: _laid_out(a) for name, a in _doubled(subject.model.state.snapshot()).items()}
         self.here = self.joined([self._state[parameter_state(path)] for path in self.paths])
 
     def _drawn(self, net: Any, goals: Goals, rows: Rows) -> dict[str, Graph]:
@@ -82,7 +84,7 @@ class Objective:
         """
         other = copy.copy(self)
         other._data = _doubled(rows.arrays)
-        other._state = {**self._state, STEP_STATE: np.array(self._state[STEP_STATE] + np.uint32(draw))}
+        other._state = {**self._state, STEP_STATE: _laid_out(np.array(self._state[STEP_STATE] + np.uint32(draw)))}
         return other
 
     @property
@@ -105,9 +107,9 @@ class Objective:
         given = {f"{VECTOR}/{i}": part for i, part in enumerate(self.parts(vector))}
         return self._joined(PRODUCT, self._run(PRODUCT, at, given))
 
-    def loss_alike(self) -> float:
+    def loss_alike(self, at: np.ndarray | None = None) -> float:
         """What the loss would be if every row got the mean of all rows' predictions: the level of chance."""
-        return float(self._run(ALIKE, None)[ALIKE])
+        return float(self._run(ALIKE, at)[ALIKE])
 
     # Vectors
 
@@ -129,11 +131,10 @@ class Objective:
             graph = in_double(self._graphs[what])
             self._programs[what] = graph, self._executor.compile(graph, gather=False)
         graph, program = self._programs[what]
-        state = dict(self._state)
-        if at is not None:
-            state |= {parameter_state(path): part for path, part in zip(self.paths, self.parts(at), strict=True)}
+        for path, part in zip(self.paths, self.parts(self.here if at is None else at), strict=True):
+            self._state[parameter_state(path)][...] = part
         outputs = {name: np.empty(node.shape, node.dtype) for name, node in graph.outputs.items()}
-        program.run(state, self._data | (given or {}), None, outputs, self.threads)
+        program.run(self._state, self._data | (given or {}), None, outputs, self.threads)
         return outputs
 
 
@@ -157,6 +158,13 @@ def _alike(goals: Goals, predictions: Sequence[Node], rows: Rows) -> Node:
 
 def _numbered(name: str, nodes: Sequence[Node]) -> dict[str, Node]:
     return {f"{name}/{i}": node for i, node in enumerate(nodes)}
+
+
+def _laid_out(array: np.ndarray) -> np.ndarray:
+    """A copy that lies in memory as executors want states to."""
+    laid_out = layout.empty(TensorType.of(array))
+    laid_out[...] = array
+    return laid_out
 
 
 def _doubled(arrays: Arrays) -> Arrays:

@@ -24,6 +24,9 @@ ABOVE, BELOW = math.sqrt(10), 10.0
 """How far from the rates that do well a rate still counts as right: above, the distance from one that is tried to the
 next; below further, because in short trainings high rates look better than they are."""
 
+GAINED = 0.03
+"""The share of the first loss that the best rate must gain, to tell it from chance."""
+
 ALIKE = 0.1
 """Of what the best rate gains, the part that good ones may lack."""
 
@@ -74,7 +77,8 @@ def rate_range(
     threads: Count | None = None,
     seed: int = 0,
 ) -> RateRange:
-    """``thalweg.find_lr``, and whether the model's own rate is among those that do well.
+    """``thalweg.find_lr``, and whether the model's own rate is among those that do well from the weights that there
+    are: for a model that has been trained, the rate to go on with.
 
     Arguments: as of that.
 
@@ -115,7 +119,7 @@ def _judged(rate: float, test: RateTest) -> RateRange:
     means = test.results.mean(0)
     start = float(np.nanmean(test.losses[:, 0]))
     best = float(means.min())
-    if not best < start:
+    if not start - best > GAINED * abs(start):
         verdict = test.reason or "no clear optimum: no rate lowers the loss"
         change = "look at the data, the loss and the curvature first: it is not the learning rate"
         return RateRange("no optimum", verdict, change, rate, math.nan, math.nan, math.nan, test)

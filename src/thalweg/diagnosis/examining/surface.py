@@ -128,7 +128,8 @@ def surface_of(subject: Subject, rows: int = 256, points: int = 21, span: float 
     positions = np.concatenate([-half[:0:-1], half])
     losses = np.array([[_finite(objective.loss(here + s * a + t * b)) for t in positions] for s in positions])
     best = float(multiples[int(np.argmin(along))])
-    code, verdict, change = _words(best, step, along)
+    level = max(loss, objective.loss_alike())
+    code, verdict, change = _words(best, step, along[MULTIPLES.index(1.0)] > level)
     return Surface(code, verdict, change, loss, best, multiples, along, positions, losses)
 
 
@@ -174,12 +175,16 @@ def _shown(losses: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(losses), losses, np.nan)
 
 
-def _words(best: float, step: np.ndarray, along: np.ndarray) -> tuple[str, str, str]:
+def _words(best: float, step: np.ndarray, harms: bool) -> tuple[str, str, str]:
+    """Arguments:
+    harms: whether the step leads above chance; close to a minimum any step of a batch is too long for the others.
+    """
     if not step.any():
         return "the step is small", "the next step does not move the weights", "look at curvature: the gradient is 0"
     says = f"along the next step the loss is lowest at {best:g} times its length"
     if best < TOO_FAR:
-        return "the step overshoots", f"{says}: it goes too far", "a smaller learning rate, or larger batches"
+        change = "a smaller learning rate, or larger batches" if harms else ""
+        return "the step overshoots", f"{says}: it goes too far", change
     if best > TOO_SHORT:
         return "the step is small", f"{says}: it could go much further", ""  # which Adam's early steps could, too
     return "the step fits", says, ""

@@ -138,6 +138,21 @@ class Trial:
         arrays = prediction.run(rows, self.subject.batch, self.subject.threads, lambda _: True)
         return {name: arrays[prediction_label(name)] for name in self.trainer.net.outputs}
 
+    def loss_alike(self, rows: Rows) -> float:
+        """What the loss of outputs would be if every row got the mean of the predictions: the level of chance. NaN for
+        steps of the model's own.
+        """
+        if self.trainer.goals is None:
+            return math.nan
+        predicted, total = self.predicted(rows), 0.0
+        for goal in self.trainer.goals.trained:
+            assert goal.loss is not None, "it is trained"
+            y_pred = predicted[goal.name]
+            mean = np.broadcast_to(y_pred.mean(0, keepdims=True), y_pred.shape)
+            values = goal.loss(rows.arrays[goal.label], mean, rows.arrays.get(goal.weight_label))
+            total += goal.loss_weight * float(np.mean(values))
+        return total
+
     def _loss(self, logs: Mapping[str, Any]) -> float:
         value = logs.get(LOSS)
         if not isinstance(value, int | float | np.number):

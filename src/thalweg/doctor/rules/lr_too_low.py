@@ -12,7 +12,7 @@ from thalweg.doctor.rule import found, rule
     "lr_too_low",
     when="short",
     evidence="the longest way of a kernel over the training; a loss that falls on a straight line and not far",
-    threshold="3 % of its length; or straight, under 40 % of the loss, 10 % of its length",
+    threshold="3 % of its length; or straight, 2 % to 40 % of the loss, 10 % of its length",
     change="a learning rate ten times larger",
 )
 def lr_too_low(record: Record) -> Finding | None:
@@ -24,7 +24,7 @@ def lr_too_low(record: Record) -> Finding | None:
     fallen = (first - curve[-1]) / abs(first) if first else 0.0
     line = straightness(record)
     straight = line is not None and line > 0.25
-    crawls = way < 0.03 or (way < 0.1 and straight and fallen < 0.4)
+    crawls = way < 0.03 or (way < 0.1 and straight and 0.02 < fallen < 0.4)
     if not crawls:
         return None
     sure = way < 0.03 or record.steps >= 100

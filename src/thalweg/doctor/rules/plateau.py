@@ -38,7 +38,7 @@ def plateau(record: Record) -> Finding | None:
     change = "Adam or momentum=0.9 with a larger learning rate, other initial weights, or a wider network"
     numbers = {"loss": curve[-1], "gradient_norm": norm, "moved": moved(record)}
     line = straightness(record)
-    crawls = line is not None and line > 0.25 and rises(record)[0] <= 0.2
+    crawls = line is not None and line > 0.25 and rises(record)[0] <= 0.2 and curve[-1] < 0.98 * curve[0]
     return found(
         "plateau", has_nonlinearity(record) and not shrunk(record) and not crawls, cause, change, numbers, None, 0
     )
