@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from benchmarks.clinic import scores
 from benchmarks.clinic.cabinet import folder, own, rungs, twins
+from benchmarks.clinic.cures import Result
 from benchmarks.clinic.data import load
 from benchmarks.clinic.networks import compiled, targets
 from benchmarks.clinic.sources import SOURCES
@@ -198,3 +199,13 @@ def test_data_are_spoilt_as_said():
     assert with_(columns={1: 50.0})["x_train"].std(0)[1] == pytest.approx(50, rel=0.01)
     lifted = load(case | {"task": "regression", "data": {"source": "hills", "n": 400, "y_scale": 3.0, "y_offset": 9.0}})
     assert lifted["y_train"].mean() > 6
+
+
+def test_cured_is_as_good_as_the_twin():
+    result = Result(CASE, sick=0.4, treated=0.88, twin=0.9, applied=(), error="", seconds=1.0)
+    assert result.cured
+    assert result.curable
+    assert not result.worse
+    assert not result._replace(treated=0.8).cured
+    assert result._replace(treated=0.3).worse
+    assert not result._replace(case=CASE | {"cures": {"overfitting": {"data": {"n": 900}}}}).curable
