@@ -217,6 +217,7 @@ def test_k_fold():
     assert abs(found.mean["accuracy"] - np.mean(scores)) < 3 * max(found.deviation["accuracy"], np.std(scores, ddof=1))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_calibration():
     errors = example("calibration").main([])
@@ -285,6 +286,7 @@ def test_backprop_by_hand():
     assert example("backprop_by_hand").main([]) < 1e-15
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_from_scratch():
     worst, right = example("from_scratch").main(["--epochs", "1", "--units", "32"])

@@ -61,7 +61,7 @@ class Findings(Section):
     def sentences(self) -> list[str]:
         if not self.findings:
             return ["Nothing is wrong that the doctor knows of."]
-        return [f"{finding.cause} To try: {finding.change}" for _, finding in _flat(self.findings)]
+        return [f"{finding.cause}. To try: {finding.change}." for _, finding in _flat(self.findings)]
 
     def to_dict(self) -> dict[str, Any]:
         return {"findings": [finding.to_dict() for finding in self.findings]}

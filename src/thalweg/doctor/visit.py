@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ from thalweg.doctor.record import Broken, Record
 from thalweg.doctor.watch import Watch
 from thalweg.errors import NonFiniteError, ThalwegError
 from thalweg.graph.node import Graph
-from thalweg.state.names import PARAMETERS
+from thalweg.state.names import PARAMETERS, STEP_STATE
 
 FEWEST_STEPS = 10
 """Of a training whose outcome says anything."""
@@ -35,8 +36,8 @@ MOST_ROWS, FEWEST_ROWS = 1000, 200
 PATIENCE_SECONDS = 0.1
 """That these predictions may take."""
 
-MOST_CONVERTED = 20_000
-"""Of data that are converted only when they are used."""
+CONVERTED_BYTES, FEWEST_CONVERTED = 2 << 20, 64
+"""Of data that are converted only when they are used: so many bytes, but so many rows at least."""
 
 
 def visit(
@@ -70,7 +71,7 @@ def look(task: str | None, case: Case) -> Diagnosis:
     watch = Watch(case.state)
     watch.on_train_begin()
     train = rows_of(case.rows)
-    record = before(task, case, watch, train)
+    record = dataclasses.replace(before(task, case, watch, train), steps=int(case.state.number(STEP_STATE)))
     if record.task is not None:
         record = after(record, case, watch, train, None if case.held_out is None else rows_of(case.held_out))
     return dataclasses.replace(rules.judge(record), record=record)
@@ -128,7 +129,8 @@ def after(record: Record, case: Case, watch: Watch, train: Arrays, validation: A
 def rows_of(source: Source) -> Arrays:
     """The arrays as the graph takes them: all rows; of what is converted when used some, of a stream the first."""
     if isinstance(source, Rows) and source.ready().keys() != set(source.labels):
-        return source.take(spread(source.count, MOST_CONVERTED)).arrays
+        row = 4 * sum(math.prod(shape) for shape in source.shapes.values())
+        return source.take(spread(source.count, max(FEWEST_CONVERTED, CONVERTED_BYTES // max(row, 1)))).arrays
     return source.ready()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
@@ -13,6 +14,7 @@ from thalweg.doctor.doctor import Doctor
 from thalweg.doctor.finding import Diagnosis, of_error
 from thalweg.doctor.watch import Watch
 from thalweg.errors import NonFiniteError, ThalwegError
+from thalweg.training.progress import Output
 from thalweg.training.session import FitOptions
 
 Model = Any
@@ -80,4 +82,4 @@ def diagnosed(
     else:
         model.diagnosis = history.diagnosis = doctor.conclude(case, watch, history.history)
         if options.verbose and history.diagnosis.diagnosed:
-            print(history.diagnosis)
+            Output(sys.stdout).write(f"{history.diagnosis}\n")

@@ -16,7 +16,7 @@ from thalweg.doctor.rule import found, rule
     needs=("train", "validation"),
     when="any",
     evidence="score on training rows less that on validation rows; loss on the latter now against its least",
-    threshold="gap over .15, or a rise to 1.6 times with a gap over .1; twice its luck in any case",
+    threshold="gap over .15, or a rise to 1.6 times with a gap over .1; and three times its luck, or twice where it is over .25",
     change="early stopping with the best weights, L2, dropout, a smaller network, more rows",
 )
 def overfitting(record: Record) -> Finding | None:
@@ -33,7 +33,7 @@ def overfitting(record: Record) -> Finding | None:
         return None
     if not validation.loss > 1.3 * train.loss or train.score < chance(record) + 0.1:
         return None
-    lucky = gap <= 2 * luck(record) and (
+    lucky = gap <= (2 if gap > 0.25 else 3) * luck(record) and (
         record.task != "regression" or validation.loss <= usual_ratio(record) * train.loss
     )
     sure = not lucky and (gap > 0.15 or (up > 1.6 and gap > 0.1))
