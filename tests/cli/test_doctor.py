@@ -11,6 +11,10 @@ import thalweg
 from thalweg import layers
 from thalweg.cli import app as cli
 from thalweg.cli.codes import FAILED, MISUSED
+from thalweg.diagnosis.chart import Chart
+from thalweg.diagnosis.deeper import Deeper
+from thalweg.diagnosis.looking import look
+from thalweg.diagnosis.spread import spread_of
 
 
 def called(*words):
@@ -101,3 +105,20 @@ def test_runs_that_nobody_looked_at_and_files_that_are_broken(store):
     assert called(2).exit_code == 0
     (store / "2-broken" / "diagnosis.json").write_text("{}")
     assert "is no diagnosis" in called(2).output
+
+
+@pytest.mark.needs("matplotlib")
+def test_deeper_tests_and_histograms_are_on_the_page(store, tmp_path):
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(60, 4)).astype(np.float32), random.integers(0, 3, 60)
+    model = nets.classifier()
+    spread = spread_of(model, x)
+    counts, edges = spread.layers["dense"]
+    assert counts.sum() == 60 * model.layers[0].units
+    assert edges[0] >= 0
+    examination = thalweg.diagnosis.examine(model, x, y, tests=["batch", "surface"])
+    chart = Chart("it", look(model, x, y), (spread, Deeper(examination)))
+    text = chart.html()
+    assert text.count("<svg") >= len(spread.layers) + 2
+    assert "Deeper tests" in text
+    assert json.dumps(chart.to_dict())

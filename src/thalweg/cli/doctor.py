@@ -14,9 +14,13 @@ from thalweg.cli import images, networks
 from thalweg.cli.options import ExecutorName, Json, Quiet, Report
 from thalweg.cli.reporting import Teller, reports_errors
 from thalweg.diagnosis.chart import Chart
+from thalweg.diagnosis.deeper import Deeper
+from thalweg.diagnosis.examining import examination
 from thalweg.diagnosis.looking import look
+from thalweg.diagnosis.spread import spread_of
 from thalweg.doctor.finding import Diagnosis
 from thalweg.errors import ArgumentError, FileFormatError, StorageError
+from thalweg.evaluation.section import Section
 from thalweg.record import finding
 from thalweg.record.run import DIAGNOSIS
 from thalweg.record.store import Store
@@ -30,6 +34,9 @@ def doctor(
     data: Annotated[
         str | None, typer.Argument(metavar="[DATA]", help="Of a model: the images that it was trained on.")
     ] = None,
+    examine: Annotated[
+        bool, typer.Option("--examine", help="Of a model: make deeper tests, too, which takes up to a minute.")
+    ] = False,
     report: Report = None,
     store: Annotated[
         Path | None,
@@ -44,7 +51,7 @@ def doctor(
     if subject.isdecimal():
         chart = of_run(Store(store), int(subject))
     else:
-        chart = of_model(subject, data, executor, teller)
+        chart = of_model(subject, data, examine, executor, teller)
     if report is not None:
         chart.write(report)
         teller.say(f"The report is in {report}.")
@@ -84,7 +91,7 @@ def of_run(store: Store, number: int) -> Chart:
         ) from None
 
 
-def of_model(name: str, data: str | None, executor: str | None, teller: Teller) -> Chart:
+def of_model(name: str, data: str | None, deeper: bool, executor: str | None, teller: Teller) -> Chart:
     """What can be said of a model and its data without its training."""
     if data is None:
         raise ArgumentError(
@@ -96,5 +103,9 @@ def of_model(name: str, data: str | None, executor: str | None, teller: Teller) 
     net = thalweg.load_model(name)
     networks.choose_executor(net, executor)
     loaded = kinds.images_of(data, images.form(net), teller.progress("Reading pictures")).cut()
-    diagnosis = look(net, *loaded.train, validation_data=loaded.test)
-    return Chart(f"{name} on {data}", diagnosis)
+    x, y = loaded.train
+    diagnosis = look(net, x, y, validation_data=loaded.test)
+    further: list[Section] = [spread_of(net, x)]
+    if deeper:
+        further.append(Deeper(examination.examine(net, x, y)))
+    return Chart(f"{name} on {data}", diagnosis, tuple(further))

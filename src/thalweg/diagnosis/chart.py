@@ -9,6 +9,7 @@ from thalweg.data import atomic
 from thalweg.diagnosis.sections import sections_of
 from thalweg.doctor.finding import Diagnosis
 from thalweg.evaluation import page
+from thalweg.evaluation.section import Section
 from thalweg.fields import dataclass
 
 
@@ -18,12 +19,12 @@ class Chart:
 
     Arguments:
         name: of what was looked at.
-        examination: what deeper tests found, where they were made.
+        further: parts beside the diagnosis.
     """
 
     name: str
     diagnosis: Diagnosis
-    examination: Any = None
+    further: tuple[Section, ...] = ()
 
     def __str__(self) -> str:
         return "\n\n".join(part for section in self._sections() for part in _words(section))
@@ -38,8 +39,8 @@ class Chart:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as values that JSON knows."""
-        found = {"name": self.name, **self.diagnosis.to_dict()}
-        return found if self.examination is None else {**found, "examination": self.examination.to_dict()}
+        further = {section.key: section.to_dict() for section in self.further}
+        return {"name": self.name, **self.diagnosis.to_dict(), **further}
 
     def html(self) -> str:
         """A page with pictures, in one piece. Raises MissingPackageError without matplotlib."""
@@ -49,10 +50,10 @@ class Chart:
         """The page as a file. Raises StorageError; MissingPackageError without matplotlib."""
         atomic.write(path, [self.html().encode()])
 
-    def _sections(self) -> list[Any]:
-        return sections_of(self.diagnosis)
+    def _sections(self) -> list[Section]:
+        return [*sections_of(self.diagnosis), *self.further]
 
 
-def _words(section: Any) -> list[str]:
+def _words(section: Section) -> list[str]:
     table = [str(section.table())] if section.table().rows else []
     return [*table, *section.sentences()]

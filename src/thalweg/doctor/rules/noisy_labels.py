@@ -40,5 +40,11 @@ def noisy_labels(record: Record) -> Finding | None:
     cause = f"{begin}, and so does the network with {best.confident_errors:.0%} of the validation rows"
     told = reference.neighbours - reference.chance > 0.25 * (1 - reference.chance)
     weighed = record.plan.class_weight  # then the network errs on purpose towards the rare classes
-    sure = told and not weighed and best.confident_errors > 0.15 and least > most and best.confident_errors > 0.6 * (1 - best.score)
+    sure = (
+        told
+        and not weighed
+        and best.confident_errors > 0.15
+        and least > most
+        and best.confident_errors > 0.6 * (1 - best.score)
+    )
     return found("noisy_labels", sure, cause, change, numbers)

@@ -16,7 +16,7 @@ from thalweg.doctor.rule import found, rule
     needs=("train", "validation"),
     when="any",
     evidence="score on training rows less that on validation rows; loss on the latter now against its least",
-    threshold="gap over .15, or a rise to 1.6 times with a gap over .1; and three times its luck, or twice where it is over .25",
+    threshold="gap over .15, or a rise to 1.6 times with a gap over .1; three times its luck, twice if over .25",
     change="early stopping with the best weights, L2, dropout, a smaller network, more rows",
 )
 def overfitting(record: Record) -> Finding | None:
