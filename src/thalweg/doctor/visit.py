@@ -61,7 +61,8 @@ def visit(
         stopped_by=watch.stopped_by,
         measured=tuple(watch.measured),
     )
-    if record.task is not None and (watch.steps >= FEWEST_STEPS or record.broken is not None):
+    says = watch.steps >= FEWEST_STEPS and not (watch.continues and watch.epochs <= 1)  # a loop over epochs, by hand
+    if record.task is not None and (says or record.broken is not None):
         record = after(record, case, watch, train, validation)
     return dataclasses.replace(rules.judge(record), record=record)
 

@@ -51,6 +51,7 @@ class Watch(Callback):
         losses: (step, mean loss of the epoch up to it).
         measured: (step, layer -> statistic -> number).
         found: what was not finite.
+        continues: whether the model had been trained before.
         resumed: whether training went on from a backup, so that its beginning is not known.
     """
 
@@ -62,7 +63,7 @@ class Watch(Callback):
         self.measured: list[tuple[int, Mapping[str, Mapping[str, float]]]] = []
         self.found: Found | None = None
         self.stopped_by: str | None = None
-        self.resumed = False
+        self.continues = self.resumed = False
         self.epochs = 0
         self._first = self._in_epoch = 0
         self._least = math.inf
@@ -76,6 +77,7 @@ class Watch(Callback):
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         self._first = self.state.number(STEP_STATE)
+        self.continues = self._first > 0
         self._take()
 
     def due_in(self, step: int) -> int | None:
