@@ -64,7 +64,7 @@ def test_an_overflow_has_a_diagnosis():
     with pytest.raises(NonFiniteError) as raised:
         model.fit(SPREAD, SPREAD[:, 1], epochs=30, verbose=0)
     assert raised.value.diagnosis is model.diagnosis
-    assert model.diagnosis.codes == ("lr_too_high",)
+    assert [finding.code for finding in model.diagnosis] == ["lr_too_high"]
 
 
 def test_the_task_may_be_said():
