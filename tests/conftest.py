@@ -35,7 +35,7 @@ COMPILED = [name for name in EXECUTORS if name != "numpy"]
 
 
 def pytest_addoption(parser):
-    parser.addoption("--programs", type=int, default=150, help="how many random programs each executor runs")
+    parser.addoption("--programs", type=int, default=100, help="how many random programs each executor runs")
     parser.addoption("--long", action="store_true", help="run what is marked long too")
     parser.addoption("--update-golden", action="store_true", help="write tests/golden anew instead of comparing")
 

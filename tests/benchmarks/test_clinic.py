@@ -170,7 +170,12 @@ def test_own_cases_are_whole():
             assert rung["layers"]
 
 
-@pytest.mark.parametrize("name", list(SOURCES))
+OF_SCIKIT_LEARN = pytest.mark.needs("sklearn")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=OF_SCIKIT_LEARN) if name == "table" else name for name in SOURCES]
+)
 def test_sources_give_rows_and_targets(name):
     words = {"table": {"name": "wine"}}.get(name, {"n": 40})
     x, y = SOURCES[name](np.random.default_rng(0), **words)

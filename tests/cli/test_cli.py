@@ -70,7 +70,7 @@ def test_the_same_seed_gives_the_same_file(tmp_path, digits):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-@pytest.mark.parametrize("kind", ["cnn", "lenet"])
+@pytest.mark.parametrize("kind", ["cnn", pytest.param("lenet", marks=pytest.mark.long)])
 def test_convolutional_networks(kind, tmp_path, digits):
     path = tmp_path / "digits.thalweg"
     result = call("train", "mnist", "--model", kind, "--epochs", 2, "--batch-size", 20, "--output", path)

@@ -206,6 +206,7 @@ def test_comparison():
     )
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_k_fold():
     scores, together, parts, found = example("k_fold").main(["--folds", "4", "--epochs", "3"])
