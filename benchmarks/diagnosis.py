@@ -1,9 +1,10 @@
 """What the doctor costs a training, and what he says of those that work.
 
 ``python -m benchmarks.diagnosis [--workload mnist_mlp resnet20] [--epochs 3]``: each workload is trained on its data
-with ``fit(diagnose=True)`` and a validation on its test rows. *Watching* is what happens while training runs, *judging*
-what happens when it is over; both are timed where they happen, so that what else the machine does falls on them and on
-the training alike. A finding in the last column is a false alarm, unless a person agrees with it.
+with ``fit(diagnose=True)``; with ``--validation`` its test rows are looked at, too. *Watching* is what happens while
+training runs, *judging* what happens when it is over; both are timed where they happen, so that what else the machine
+does falls on them and on the training alike. A finding in the last column is a false alarm, unless a person agrees
+with it.
 """
 
 from __future__ import annotations
@@ -42,14 +43,18 @@ class Found(NamedTuple):
         return (self.watching + self.judging) / (self.fit - self.watching - self.judging)
 
 
-def cost(workload: Workload, epochs: int) -> Found:
-    """Of one training, compiled before."""
+def cost(workload: Workload, epochs: int, validation: bool = False) -> Found:
+    """Of one training, compiled before.
+
+    Arguments:
+        validation: whether the test rows are validated on after every epoch, and then looked at.
+    """
     with tempfile.TemporaryDirectory() as folder:
         export(workload.source, Path(folder))
         arrays = load_arrays(Path(folder) / workload.source.name)
     thalweg.utils.set_random_seed(0)
     model = compiled_model(thalweg, workload)
-    held_out = arrays.x_test, arrays.y_test
+    held_out = (arrays.x_test, arrays.y_test) if validation else None
     rows = workload.batch_size
     model.fit(arrays.x_train[:rows], arrays.y_train[:rows], batch_size=rows, verbose=0, diagnose=False)
     spent = {"watching": 0.0, "judging": 0.0}
@@ -85,13 +90,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workload", nargs="+", choices=JOBS, default=JOBS, metavar="NAME")
     parser.add_argument("--epochs", type=int, help="those of the workload unless given")
+    parser.add_argument("--validation", action="store_true", help="on the test rows")
     given = parser.parse_args()
     print(", ".join(f"{name} {value}" for name, value in describe_machine().items()), end="\n\n")
     print("| workload | fit, s | watching, ms | judging, ms | of the training | findings |")
     print("| --- | ---: | ---: | ---: | ---: | --- |")
     for name in given.workload:
         workload = WORKLOADS[name]
-        found = cost(workload, given.epochs or workload.epochs)
+        found = cost(workload, given.epochs or workload.epochs, given.validation)
         figures = f"{found.fit:.2f} | {1e3 * found.watching:.1f} | {1e3 * found.judging:.0f} | {found.share:.1%}"
         print(f"| {name} | {figures} | {', '.join(found.codes)} |", flush=True)
 

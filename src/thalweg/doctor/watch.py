@@ -19,7 +19,8 @@ EARLY = (1, 10, 100)
 beginning goes wrong in these."""
 
 EPOCHS = 6
-"""Snapshots of ends of epochs that are kept at most."""
+"""Snapshots of ends of epochs that are kept at most. They are taken after 1, 2, 3, 4, 6, 8, 12, 16, 24 ... epochs and
+at the end: the later, the more one is like the next."""
 
 MOST_BYTES = 64 << 20
 """Of parameters in all snapshots together; larger networks have fewer."""
@@ -105,6 +106,9 @@ class Watch(Callback):
             self._take()
         elif isinstance(event, TrainingEnded):
             self.stopped_by = event.stopped_by
+            if self.found is None and self.moments:
+                self._take()
+                self._thin()
 
     def keep(self, training: Any) -> None:
         if self._ended:
@@ -113,10 +117,16 @@ class Watch(Callback):
                 self._kept_least = self._least
                 into = {} if self.best is None else self.best.parameters
                 self.best = self._moment(into)
-            self._take()
-            self._thin()
+            if self._is_early_for_its_age():
+                self._take()
+                self._thin()
         elif self.steps in EARLY:
             self._take()
+
+    def _is_early_for_its_age(self) -> bool:
+        """Whether the number of epochs is a power of two, or halfway between two of them."""
+        leading = self.epochs >> max(self.epochs.bit_length() - 2, 0)
+        return leading << max(self.epochs.bit_length() - 2, 0) == self.epochs
 
     def _take(self) -> None:
         if not self.moments or self.moments[-1].step != self.steps:
