@@ -59,6 +59,7 @@ def text_of(name):
     return (FOLDER / f"{name}.py").read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 def test_perceptrons():
     right = example("perceptrons").main([])
     assert [right[f"{gate}, one neuron"] for gate in ("AND", "OR", "NAND")] == [4, 4, 4]
