@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as texts
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,15 +10,16 @@ import typer
 import thalweg
 from thalweg.cli import data as kinds
 from thalweg.cli import images, networks
-from thalweg.cli.options import ExecutorName, Json, Quiet, Report
+from thalweg.cli.options import ExecutorName, Json, Quiet, Report, RunsFolder
 from thalweg.cli.reporting import Teller, reports_errors
+from thalweg.data.numpy_files import reading
 from thalweg.diagnosis.chart import Chart
 from thalweg.diagnosis.deeper import Deeper
 from thalweg.diagnosis.examining import examination
 from thalweg.diagnosis.looking import look
 from thalweg.diagnosis.spread import spread_of
 from thalweg.doctor.finding import Diagnosis
-from thalweg.errors import ArgumentError, FileFormatError, StorageError
+from thalweg.errors import ArgumentError, FileFormatError
 from thalweg.evaluation.section import Section
 from thalweg.record import finding
 from thalweg.record.run import DIAGNOSIS
@@ -38,10 +38,7 @@ def doctor(
         bool, typer.Option("--examine", help="Of a model: make deeper tests, too, which takes up to a minute.")
     ] = False,
     report: Report = None,
-    store: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Of the runs.", show_default="THALWEG_RUNS, or ./thalweg-runs"),
-    ] = None,
+    store: RunsFolder = None,
     executor: ExecutorName = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -61,27 +58,22 @@ def doctor(
 def of_run(store: Store, number: int) -> Chart:
     """What the doctor said when the run ended.
 
-    Raises: NameNotFoundError if there is no such run; ArgumentError if nobody looked at it; FileFormatError.
+    Raises: NameNotFoundError if there is no such run; ArgumentError if nobody looked at it; FileFormatError or
+        StorageError if the file cannot be read.
     """
     run = finding.load(store, number)
     path = run.folder / DIAGNOSIS
-    try:
-        values = texts.loads(path.read_text(encoding="utf-8"))
-        return Chart(f"run {number}, {run.name}", Diagnosis.from_dict(values))
-    except FileNotFoundError:
+    if not path.exists():
         raise ArgumentError(
             f"the doctor has not looked at run {number}",
             expected="a run that has ended, of a fit with diagnose=True",
             got=f"no {DIAGNOSIS} in {str(run.folder)!r}",
             fix=f"wait for its end, or give a model and its data: thalweg doctor {run.folder}/model.thalweg DATA",
-        ) from None
-    except OSError as error:
-        raise StorageError(
-            f"{str(path)!r} cannot be read",
-            expected="a file that may be read",
-            got=error.strerror or str(error),
-            fix="look at its permissions",
-        ) from None
+        )
+    with reading(path, "the file as it was written when the run ended"):
+        text = path.read_text(encoding="utf-8")
+    try:
+        return Chart(f"run {number}, {run.name}", Diagnosis.from_dict(texts.loads(text)))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise FileFormatError(
             f"{str(path)!r} is no diagnosis",

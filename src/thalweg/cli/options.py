@@ -204,6 +204,10 @@ RunName = Annotated[
     str | None, typer.Option("--run", metavar="NAME", help="Name of its record.", show_default="named after DATA")
 ]
 NoRun = Annotated[bool, typer.Option("--no-run", help="Do not record it.")]
+RunsFolder = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Of the runs.", show_default="THALWEG_RUNS, or ./thalweg-runs"),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result and errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Config = Annotated[

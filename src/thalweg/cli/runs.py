@@ -14,7 +14,7 @@ import typer
 
 from thalweg import plotting
 from thalweg.cli.codes import FAILED
-from thalweg.cli.options import Json
+from thalweg.cli.options import Json, RunsFolder
 from thalweg.cli.reporting import Teller, reports_errors
 from thalweg.record import finding, trials
 from thalweg.record.comparing import Comparison, told
@@ -45,10 +45,6 @@ Sort = Annotated[
         metavar="NAME", help="The lowest first; with - in front the highest.", show_default="the latest first"
     ),
 ]
-Folder = Annotated[
-    Path | None,
-    typer.Option(metavar="FOLDER", help="Of the runs.", show_default="THALWEG_RUNS, or ./thalweg-runs"),
-]
 Csv = Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")]
 Metrics = Annotated[
     list[str] | None, typer.Option("--metric", help="To draw; again for further ones.", show_default="the loss")
@@ -71,7 +67,7 @@ def listing(
     ] = None,
     json: Json = False,
     csv: Csv = False,
-    store: Folder = None,
+    store: RunsFolder = None,
 ) -> None:
     """List the trainings that were recorded, the latest first."""
     if context.invoked_subcommand is None:
@@ -153,7 +149,7 @@ def show(
     png: Png = None,
     json: Json = False,
     csv: Csv = False,
-    store: Folder = None,
+    store: RunsFolder = None,
 ) -> None:
     """Show a run: what it was told, what came of it, and its curves; with --csv its numbers by epoch."""
     record = finding.load(Store(store), run)
@@ -246,7 +242,7 @@ def compare(
     png: Png = None,
     json: Json = False,
     csv: Csv = False,
-    store: Folder = None,
+    store: RunsFolder = None,
 ) -> None:
     """Set runs beside each other: settings that differ, results, curves."""
     found = Comparison([finding.load(Store(store), number) for number in run])
@@ -271,7 +267,7 @@ def delete(
     run: Annotated[list[int] | None, typer.Argument(metavar="RUN...", help="Their numbers.")] = None,
     where: Where = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    store: Folder = None,
+    store: RunsFolder = None,
 ) -> None:
     """Delete runs with their files: those named, or those that meet all conditions."""
     at = Store(store)
@@ -294,7 +290,7 @@ def rerun(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file to write.", show_default="rerun-RUN.thalweg")
     ] = None,
-    store: Folder = None,
+    store: RunsFolder = None,
 ) -> None:
     """Train once more what a run has recorded, by its command or its script, and say whether the same bits came of it.
 
