@@ -23,8 +23,8 @@ LABELS = (
 """All that can be found, what causes the others first: data, head and loss, initial weights, gradients, size of the
 steps, batches and time, fit."""
 
-LINES = 8
-"""That a diagnosis takes in a terminal at most."""
+MOST = 4
+"""Findings that a diagnosis tells of in a terminal, in two lines each; of more of them three, and how many more."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,10 @@ class Diagnosis(Sequence[Finding]):
 
     def __str__(self) -> str:
         """In at most eight lines: what is certain, and what to do about it."""
-        lines = [line for finding in self.diagnosed for line in _lines(finding)]
-        if len(lines) <= LINES:
-            return "\n".join(lines)
-        kept = lines[: LINES - 2 + LINES % 2]
-        return "\n".join([*kept, f"  and {(len(lines) - len(kept) + 1) // 2} more: see history.diagnosis"])
+        told = self.diagnosed if len(self.diagnosed) <= MOST else self.diagnosed[: MOST - 1]
+        lines = [line for finding in told for line in _lines(finding)]
+        left = len(self.diagnosed) - len(told)
+        return "\n".join([*lines, f"  and {left} more: see history.diagnosis"] if left else lines)
 
     def to_dict(self) -> dict[str, Any]:
         """In JSON types."""
