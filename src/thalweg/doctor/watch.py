@@ -68,8 +68,7 @@ class Watch(Callback):
         self.epochs = 0
         self._first = self._in_epoch = 0
         self._least = math.inf
-        self._kept_least = math.inf
-        self._ended = False
+        self._ended = self._improved = False
 
     @property
     def steps(self) -> int:
@@ -94,7 +93,9 @@ class Watch(Callback):
             self._note(event.logs, self.steps)
             self.epochs += 1
             self._ended = True
-            self._least = min(self._least, _number(event.logs.get(VALIDATION + LOSS), math.inf))
+            loss = _number(event.logs.get(VALIDATION + LOSS), math.inf)
+            self._improved = loss < self._least
+            self._least = min(self._least, loss)
         elif isinstance(event, Measured):
             self.measured.append((event.total_steps - self._first, event.statistics))
         elif isinstance(event, Found):
@@ -113,8 +114,7 @@ class Watch(Callback):
     def keep(self, training: Any) -> None:
         if self._ended:
             self._ended = False
-            if self._least < self._kept_least:
-                self._kept_least = self._least
+            if self._improved:
                 into = {} if self.best is None else self.best.parameters
                 self.best = self._moment(into)
             if self._is_early_for_its_age():
@@ -125,8 +125,8 @@ class Watch(Callback):
 
     def _is_early_for_its_age(self) -> bool:
         """Whether the number of epochs is a power of two, or halfway between two of them."""
-        leading = self.epochs >> max(self.epochs.bit_length() - 2, 0)
-        return leading << max(self.epochs.bit_length() - 2, 0) == self.epochs
+        octave = 1 << max(self.epochs.bit_length() - 2, 0)
+        return self.epochs % octave == 0
 
     def _take(self) -> None:
         if not self.moments or self.moments[-1].step != self.steps:
