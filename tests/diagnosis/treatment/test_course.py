@@ -79,7 +79,8 @@ def test_a_gain_within_the_noise_of_seeds_is_none() -> None:
 def test_a_change_that_does_not_gain_costs_one_run() -> None:
     treatment = course(lambda made, seed: (0.5, 1.0, ("class_imbalance",)))
     treatment.treated()
-    assert treatment.trials.count == 3 + 1, "the training as it came from three seeds, and this"  # type: ignore[attr-defined]
+    assert isinstance(treatment.trials, Told)
+    assert treatment.trials.count == 3 + 1, "the training as it came from three seeds, and this"
 
 
 def test_runs_that_are_all_better_need_not_be_equally_better() -> None:

@@ -85,7 +85,10 @@ def test_a_better_model_than_any_training_gives_is_given_back() -> None:
     model = compiled(stack("tanh", 1, "sigmoid", 1))
     model.fit(x, y, epochs=40, batch_size=10, verbose=0)
     treatment = treat(model, x, y, epochs=1, batch_size="full", verbose=0, budget=1.5)
-    score = lambda m: ((m.predict(x, verbose=0)[:, 0] > 0.5) == y).mean()  # noqa: E731
+
+    def score(network: thalweg.Model) -> float:
+        return float(((network.predict(x, verbose=0)[:, 0] > 0.5) == y).mean())
+
     assert score(treatment.model) >= score(model) - 1e-6
 
 
