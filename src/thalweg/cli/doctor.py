@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as texts
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,17 +13,13 @@ from thalweg.cli import images, networks
 from thalweg.cli.options import ExecutorName, Json, Quiet, Report, RunsFolder
 from thalweg.cli.reporting import Teller, reports_errors
 from thalweg.data.numpy_files import reading
-from thalweg.diagnosis.chart import Chart
-from thalweg.diagnosis.deeper import Deeper
-from thalweg.diagnosis.examining import examination
-from thalweg.diagnosis.looking import look
-from thalweg.diagnosis.spread import spread_of
-from thalweg.doctor.finding import Diagnosis
 from thalweg.errors import ArgumentError, FileFormatError
-from thalweg.evaluation.section import Section
 from thalweg.record import finding
 from thalweg.record.run import DIAGNOSIS
 from thalweg.record.store import Store
+
+if TYPE_CHECKING:  # loads much, also for those who only want to see the list of commands
+    from thalweg.diagnosis.chart import Chart
 
 Subject = Annotated[str, typer.Argument(metavar="RUN | MODEL", help="A run's number, or a file that train wrote.")]
 
@@ -61,6 +57,9 @@ def of_run(store: Store, number: int) -> Chart:
     Raises: NameNotFoundError if there is no such run; ArgumentError if nobody looked at it; FileFormatError or
         StorageError if the file cannot be read.
     """
+    from thalweg.diagnosis.chart import Chart
+    from thalweg.doctor.finding import Diagnosis
+
     run = finding.load(store, number)
     path = run.folder / DIAGNOSIS
     if not path.exists():
@@ -92,12 +91,17 @@ def of_model(name: str, data: str | None, deeper: bool, executor: str | None, te
             got=f"thalweg doctor {name}",
             fix=f"write thalweg doctor {name} DATA",
         )
+    from thalweg.diagnosis.chart import Chart
+    from thalweg.diagnosis.deeper import Deeper
+    from thalweg.diagnosis.examining.examination import examine
+    from thalweg.diagnosis.looking import look
+    from thalweg.diagnosis.spread import spread_of
+
     net = thalweg.load_model(name)
     networks.choose_executor(net, executor)
     loaded = kinds.images_of(data, images.form(net), teller.progress("Reading pictures")).cut()
     x, y = loaded.train
     diagnosis = look(net, x, y, validation_data=loaded.test)
-    further: list[Section] = [spread_of(net, x)]
-    if deeper:
-        further.append(Deeper(examination.examine(net, x, y)))
-    return Chart(f"{name} on {data}", diagnosis, tuple(further))
+    spread = spread_of(net, x)
+    further = (spread, Deeper(examine(net, x, y))) if deeper else (spread,)
+    return Chart(f"{name} on {data}", diagnosis, further)
