@@ -25,8 +25,10 @@ def test_a_copy_is_made_once_for_each_place():
 def test_rows_that_stay_are_the_same_arrays_and_each_time_a_new_mapping():
     rows = Rows({"x": np.arange(3.0)}, form="of its own")
     stays = rows.staying()
-    assert stays.arrays["x"] is rows.arrays["x"] and stays.form == "of its own"
-    assert isinstance(stays.arrays, Staying) and not isinstance(rows.arrays, Staying)
+    assert stays.arrays["x"] is rows.arrays["x"]
+    assert stays.form == "of its own"
+    assert isinstance(stays.arrays, Staying)
+    assert not isinstance(rows.arrays, Staying)
     assert rows.staying().arrays is not stays.arrays
 
 
@@ -39,5 +41,6 @@ def test_copies_are_not_pickled():
     arrays = Staying({"x": np.arange(3.0)})
     arrays.copy_of("x", "here", lambda array: lambda: array)  # a function in it cannot be pickled
     again = pickle.loads(pickle.dumps(arrays))
-    assert isinstance(again, Staying) and again.keys() == arrays.keys()
+    assert isinstance(again, Staying)
+    assert again.keys() == arrays.keys()
     assert np.array_equal(again["x"], arrays["x"])
