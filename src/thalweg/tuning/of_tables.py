@@ -73,10 +73,11 @@ def tune_table(
     the rows that trials are judged by.
 
     Arguments:
-        data, target, categorical ... members, executor: as for ``train_table``. Trials have one network each; the model in the
+        data, target, categorical ... members: as for ``train_table``. Trials have one network each; the model in the
             end has ``members``.
         space: some of ``tables.Settings``: name -> ``tuning.Float``, ``tuning.Int``, ``tuning.Choice`` or a list;
             learning rate, waves, dropout, layers and weight decay unless given.
+        executor: of all trials, and of the training in the end.
         trials, time_limit, sampler, pruner, storage, name, run: as for ``thalweg.search``; the last training comes
             after the time limit.
 
