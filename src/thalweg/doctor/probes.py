@@ -162,7 +162,7 @@ class _Runner:
             values = evaluate(self.graph, data, state.memory)
             return {name: values[node] for name, node in self.graph.outputs.items()}
         outputs = {name: np.empty(node.shape, node.dtype) for name, node in self.graph.outputs.items()}
-        self._program.run(state.memory, data, None, outputs, cores.wanted(None))
+        state.run(self._program, data, None, outputs, cores.wanted(None))
         return outputs
 
 

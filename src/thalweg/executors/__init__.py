@@ -1,4 +1,6 @@
-"""What runs graphs: the numpy executor defines every operation, the native one compiles for this machine."""
+"""What runs graphs: the numpy executor defines every operation, the native one compiles for this machine, and the xla
+one for what JAX computes on.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from thalweg.executors import debug
 if TYPE_CHECKING:
     from thalweg.executors.executor import Executor
 
-NAMES = ("native", "numpy")
+NAMES = ("native", "numpy", "xla")
 ENVIRONMENT = "THALWEG_EXECUTOR"
 
 
@@ -56,6 +58,10 @@ def named(name: str) -> Executor:
         return NumpyExecutor()
     if name == "native":
         return _native()
+    if name == "xla":
+        from thalweg.executors.xla.executor import XlaExecutor
+
+        return XlaExecutor()
     raise ArgumentError(
         "there is no executor of this name",
         expected=" or ".join(map(repr, NAMES)),

@@ -19,6 +19,10 @@ Arrays = Mapping[str, np.ndarray]
 class Program(Protocol):
     """A graph made ready to run."""
 
+    @property
+    def keeps_state(self) -> bool:
+        """Whether ``run`` may get the variables of a ``State`` in place of their arrays, and keeps their values."""
+
     def run(
         self,
         state: Arrays,

@@ -17,6 +17,7 @@ STAGES = {
     "plan": "in which order tasks run, what they read and write, and where that lies in memory",
     "ir": "the code in LLVM's intermediate representation",
     "assembly": "the machine's instructions",
+    "stablehlo": "what the compiler XLA gets, of the xla executor",
 }
 """From what the layers asked for to what the processor gets. The first two are every executor's."""
 
@@ -43,8 +44,7 @@ def explain(executor: Executor, graph: Graph, stage: str, *, gather: bool) -> st
             f"the {executor.name} executor has no stage {stage!r}",
             expected=" or ".join(map(repr, executor.stages)),
             got=repr(stage),
-            fix="ask the native executor, which compiles: unset THALWEG_EXECUTOR, or set model.executor to "
-            "thalweg.executors.named('native')",
+            fix=f"ask the {'xla' if stage == 'stablehlo' else 'native'} executor: set model.executor to it by its name",
         )
     if stage == "graph":
         return to_text(graph)  # unchecked: this is how a graph that is not right is looked at

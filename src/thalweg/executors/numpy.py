@@ -52,6 +52,7 @@ class NumpyProgram:
     graph: Graph
     gather: bool
     seconds: dict[Node, float] | None = None  # what each node takes is added up here, if it is asked for
+    keeps_state: ClassVar[bool] = False
 
     def run(
         self,

@@ -159,7 +159,7 @@ class _Objective:
 
     def evaluate(self) -> tuple[float, np.ndarray]:
         self.state.restore(self._before)
-        self._program.run(self.state.memory, *self._arguments, self._outputs, self._threads)
+        self.state.run(self._program, *self._arguments, self._outputs, self._threads)
         return float(self._outputs[OBJECTIVE][0]), _flat(self._gradients)
 
 

@@ -8,25 +8,11 @@ from typing import Protocol
 import numpy as np
 
 from thalweg.graph.node import Graph
-from thalweg.state import State
+from thalweg.state import CompiledStep, State
 
 __all__ = ["CompiledStep", "PlainStepper", "Stepper"]
 
 Arrays = Mapping[str, np.ndarray]
-
-
-class CompiledStep(Protocol):
-    """A program of any executor, as far as steppers need it; see ``executors.executor.Program``."""
-
-    def run(
-        self,
-        state: Arrays,
-        data: Arrays,
-        index: np.ndarray | None = None,
-        outputs: Arrays | None = None,
-        threads: int = 1,
-    ) -> None:
-        """Run the graph once for every row of ``index``."""
 
 
 class Stepper(Protocol):
@@ -56,4 +42,4 @@ class PlainStepper:
         self, program: CompiledStep, graph: Graph, state: State, data: Arrays, index: np.ndarray, threads: int
     ) -> None:
         """As often as there are rows in the index, without coming back between."""
-        program.run(state.memory, data, index, None, threads)
+        state.run(program, data, index, None, threads)

@@ -100,7 +100,7 @@ class Passes:
         self.state.write(ROWS, batch)
         losses = np.empty(len(index))
         began = time.perf_counter()
-        program.run(self.state.memory, self.rows.arrays, index, {LOSS: losses}, self.threads)
+        self.state.run(program, self.rows.arrays, index, {LOSS: losses}, self.threads)
         self.pace.measured(index, time.perf_counter() - began)
         sums = np.add.accumulate(losses.reshape(len(orders), -1), 1)[:, -1]  # one after the other, as the state does
         return (sums / self.rows.count).tolist()
@@ -136,7 +136,7 @@ class Passes:
             if self.around is not None:
                 self.around(0)
             began = time.perf_counter()
-            program.run(self.state.memory, arrays, some, None, self.threads)
+            self.state.run(program, arrays, some, None, self.threads)
             self.pace.measured(some, time.perf_counter() - began)
             if self.around is not None:
                 self.around(rows)

@@ -1,14 +1,15 @@
 """Arrays that last, one by one and all of a model together.
 
-Everybody reads and writes them here and nobody keeps a NumPy array of them, so that an executor whose arrays live on a
-device changes this file and no other.
+Everybody reads and writes them here and nobody keeps a NumPy array of them. An executor that computes elsewhere keeps
+the newest value there (``Variable.keep``) until somebody asks for it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
+from weakref import WeakSet
 
 import numpy as np
 
@@ -21,38 +22,71 @@ Snapshot = dict[str, np.ndarray]
 """Copies of states by name, as they were at one moment."""
 
 
+class Kept(Protocol):
+    """The value of a variable where an executor keeps it."""
+
+    def read(self) -> np.ndarray:
+        """The value on the host."""
+
+
 class Variable:
     """An array that lasts. It is itself: models that share a layer share its variables, however they name them.
 
     Arguments:
         start: what it holds at first; a number fills it.
+
+    Attributes:
+        kept: the value where an executor keeps it; None if nobody does, or the host's has changed since.
     """
 
-    __slots__ = ("memory", "type")
+    __slots__ = ("__weakref__", "_host", "_host_is_old", "kept", "type")
 
     def __init__(self, kind: TensorType, start: Any = 0) -> None:
         self.type = kind
-        self.memory = layout.empty(kind)
-        """The array itself, on the host, for executors that work there. Others read a copy."""
+        self.kept: Kept | None = None
+        self._host = layout.empty(kind)
+        self._host_is_old = False
         self.write(start)
+
+    @property
+    def memory(self) -> np.ndarray:
+        """The array itself, on the host, to be changed by whoever asks: what is kept elsewhere counts no more."""
+        array = self._at_home()
+        self.kept = None
+        return array
+
+    def keep(self, kept: Kept, *, newer: bool) -> None:
+        """An executor keeps the value; ``newer`` says whether it has computed it, so that the host's is old."""
+        self.kept = kept
+        self._host_is_old = newer
+        _ELSEWHERE.add(self)
+
+    def _at_home(self) -> np.ndarray:
+        if self._host_is_old:
+            assert self.kept is not None, "what is newer is kept"
+            self._host[...] = self.kept.read()
+            self._host_is_old = False
+        return self._host
 
     def read(self) -> np.ndarray:
         """A copy of the value."""
-        return self.memory.copy()
+        return self._at_home().copy()
 
     def number(self) -> Any:
         """The value of a scalar as a number of Python."""
-        return self.memory.item()
+        return self._at_home().item()
 
     def write(self, value: Any) -> None:
         """Put in another value, cast to the type; a number fills the array."""
-        self.memory[...] = value
+        self._host[...] = value
+        self.kept, self._host_is_old = None, False
 
     def non_finite(self) -> tuple[int, ...] | None:
         """Where the first NaN or infinity stands; None if there is none."""
+        array = self._at_home()
         if not self.type.rank:  # asked of the loss after every call
-            return None if math.isfinite(self.memory.item()) else ()
-        return find_non_finite(self.memory)
+            return None if math.isfinite(array.item()) else ()
+        return find_non_finite(array)
 
     def __reduce__(self) -> tuple[Callable[..., Variable], tuple[TensorType, np.ndarray]]:
         """Copies and pickles get memory of their own, laid out anew."""
@@ -62,17 +96,47 @@ class Variable:
         return f"Variable({self.type})"
 
 
-class State:
-    """The variables of a model by name (see ``state.names``).
+_ELSEWHERE: WeakSet[Variable] = WeakSet()
+"""Those that any executor ever kept: as long as there are none, nobody has to look."""
 
-    Attributes:
-        memory: name -> array on the host: what ``Program.run`` takes and changes. Always the same mapping.
-    """
+
+class CompiledStep(Protocol):
+    """A program of any executor, see ``executors.executor.Program``."""
+
+    @property
+    def keeps_state(self) -> bool:
+        """Whether it takes variables, and keeps their values where it computes; else it takes their arrays."""
+
+    def run(self, state: Any, data: Any, index: Any = None, outputs: Any = None, threads: int = 1) -> None:
+        """Run the graph once for every row of ``index``."""
+
+
+class State:
+    """The variables of a model by name (see ``state.names``)."""
 
     def __init__(self) -> None:
         self._variables: dict[str, Variable] = {}
         self._levels: dict[str, dict[str, None]] = {}  # the names of each level, in their order
-        self.memory: dict[str, np.ndarray] = {}
+        self._arrays: dict[str, np.ndarray] = {}
+
+    @property
+    def memory(self) -> dict[str, np.ndarray]:
+        """name -> array on the host, to be changed: what is kept elsewhere counts no more. Always the same mapping."""
+        if _ELSEWHERE:
+            for name, variable in self._variables.items():
+                self._arrays[name] = variable.memory
+        return self._arrays
+
+    def run(
+        self,
+        program: CompiledStep,
+        data: Mapping[str, np.ndarray],
+        index: np.ndarray | None = None,
+        outputs: Mapping[str, np.ndarray] | None = None,
+        threads: int = 1,
+    ) -> None:
+        """Run a program on these variables; see ``Program.run``."""
+        program.run(self._variables if program.keeps_state else self.memory, data, index, outputs, threads)
 
     def __contains__(self, name: str) -> bool:
         return name in self._variables
@@ -100,12 +164,12 @@ class State:
         """A variable that others may have, too, in place of what is there."""
         self._variables[name] = variable
         self._levels.setdefault(level(name), {})[name] = None
-        self.memory[name] = variable.memory
+        self._arrays[name] = variable.memory
 
     def drop(self, *levels: str) -> None:
         """Forget all names of these levels."""
         for name in self.names(*levels):
-            del self._variables[name], self.memory[name], self._levels[level(name)][name]
+            del self._variables[name], self._arrays[name], self._levels[level(name)][name]
 
     def read(self, name: str) -> np.ndarray:
         """A copy of the value."""
@@ -129,7 +193,7 @@ class State:
         if into is None or into.keys() != set(wanted):
             return {name: self.read(name) for name in wanted}
         for name in wanted:
-            np.copyto(into[name], self.memory[name])
+            into[name][...] = self._variables[name].read()
         return into
 
     def restore(self, snapshot: Snapshot) -> None:

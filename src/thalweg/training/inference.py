@@ -322,8 +322,8 @@ class Prediction:
         done = 0
         for chunk in rows.chunks(Turn(), Place(), 1):
             for row in chunk.index:
-                program.run(
-                    self.programs.state.memory,
+                self.programs.state.run(
+                    program,
                     {label: array[row : row + 1] for label, array in chunk.arrays.items()},
                     None,
                     {label: array[done : done + 1] for label, array in results.items()},
@@ -349,8 +349,8 @@ class OneRow:
         self.out_label = prediction_label(name)
         self.out_shape = (1, *out.shape[1:])
         self.out_dtype = np.dtype(out.dtype)
-        self.run = prediction.program(1, gather=False).run
-        self.state = prediction.programs.state.memory
+        self.program = prediction.program(1, gather=False)
+        self.state = prediction.programs.state
 
     def takes(self, x: object) -> bool:
         """Whether ``x`` is such a row, in the form in which the program takes it; never for several inputs."""
@@ -368,7 +368,7 @@ class OneRow:
     def of(self, arrays: Arrays) -> np.ndarray:
         """The prediction for an array for each input, by label, in the form in which the program takes them."""
         result = np.empty(self.out_shape, self.out_dtype)
-        self.run(self.state, arrays, None, {self.out_label: result}, 1)
+        self.state.run(self.program, arrays, None, {self.out_label: result}, 1)
         return result
 
 

@@ -138,7 +138,7 @@ def run_paced(
         end = min(step + pace.steps(rows), count)
         filled = outputs(step, end)
         began = time.perf_counter()
-        program.run(state.memory, piece.arrays, piece.index[step:end], filled, threads)
+        state.run(program, piece.arrays, piece.index[step:end], filled, threads)
         pace.measured(piece.index[step:end], time.perf_counter() - began)
         yield end - step
         step = end

@@ -217,6 +217,8 @@ _YIELD = system_yield()
 class NativeProgram:
     """A compiled graph with its arena. Calls from several threads take turns."""
 
+    keeps_state = False
+
     def __init__(
         self, graph: Graph, content: Content, gather: bool, checked: bool, learned: dict[int, float] | None = None
     ) -> None:

@@ -1,0 +1,221 @@
+"""The xla executor: many steps as one program of XLA, whose states stay where it computes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from thalweg.executors import debug
+from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
+from thalweg.executors.work import Timing, Work, flops
+from thalweg.executors.xla.devices import devices, wide
+from thalweg.fields import dataclass
+from thalweg.graph.node import Graph
+from thalweg.graph.text import to_text
+from thalweg.graph.types import TensorType
+from thalweg.graph.verify import verify
+from thalweg.state import Variable
+
+CALL_ROWS = 1 << 17
+"""Rows that a call takes at most: what is beyond is another call of the same program."""
+
+CALL_STEPS = 1024
+"""Steps of a call at most."""
+
+
+@dataclass(frozen=True)
+class XlaExecutor:
+    """Compiles with XLA, through JAX.
+
+    Arguments:
+        kind: of device, as ``"gpu"``; by default what JAX prefers.
+    """
+
+    kind: str | None = None
+    name: str = "xla"
+    stages: ClassVar[tuple[str, ...]] = ("graph", "simplified", "stablehlo")
+
+    @cached_property
+    def placement(self) -> Any:
+        """Where things lie. Raises as ``devices``."""
+        from thalweg.executors.xla.placement import Placement
+
+        return Placement(devices(self.kind)[0])
+
+    def compile(self, graph: Graph, *, gather: bool) -> XlaProgram:
+        """See Executor.compile. XLA compiles at the first run, which shows how many rows the data have."""
+        from thalweg.executors.xla.step import simplified
+
+        phases = debug.Phases()
+        verify(graph)
+        if gather:
+            check_samples(leaf_types(graph)[0])
+        program = XlaProgram(simplified(graph), leaf_types(graph), self.placement, gather)
+        phases.done("simplified")
+        debug.report(self, graph, gather=gather, phases=phases)
+        return program
+
+    def profiled(self, graph: Graph, *, gather: bool) -> XlaProfiledProgram:
+        """See Executor.profiled. XLA puts the operations of a step together as it likes: its time is that of all."""
+        return XlaProfiledProgram(self.compile(graph, gather=gather))
+
+    def peak_flops(self, threads: int) -> None:
+        """Not known."""
+
+    def explain(self, graph: Graph, stage: str, *, gather: bool) -> str:
+        """See Executor.explain."""
+        program = self.compile(graph, gather=gather)
+        return to_text(program.graph) if stage == "simplified" else program.stablehlo()
+
+
+class Placed:
+    """A value where XLA keeps it."""
+
+    def __init__(self, array: Any, placement: Any, sharding: Any) -> None:
+        self.array = array
+        self.placement = placement
+        self.sharding = sharding
+
+    def read(self) -> np.ndarray:
+        """See state.Kept."""
+        array: np.ndarray = self.placement.read(self.array)
+        return array
+
+
+class XlaProgram:
+    """A graph for XLA, compiled once for each shape of data."""
+
+    keeps_state = True
+
+    def __init__(
+        self,
+        graph: Graph,
+        leaves: tuple[dict[str, TensorType], dict[str, TensorType]],
+        placement: Any,
+        gather: bool,
+    ) -> None:
+        self.graph = graph
+        self.inputs, self.states = leaves
+        self.outputs = {name: node.type for name, node in graph.outputs.items()}
+        self.placement = placement
+        self.gather = gather
+        self._shardings = {name: placement.state(name, kind) for name, kind in self.states.items()}
+
+    @cached_property
+    def _jitted(self) -> Any:
+        import jax
+
+        from thalweg.executors.xla.step import many_steps, one_step
+
+        if self.gather:
+            return jax.jit(many_steps(self.graph, self.placement.gathered), donate_argnums=0)
+        step = one_step(self.graph)
+
+        def once(changed: Mapping[str, Any], fixed: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
+            return step({**fixed, **changed}, data)
+
+        return jax.jit(once, donate_argnums=0)
+
+    def run(
+        self,
+        state: Mapping[str, Any],
+        data: Arrays,
+        index: np.ndarray | None = None,
+        outputs: Arrays | None = None,
+        threads: int = 1,
+    ) -> None:
+        """See Program.run; XLA decides about threads itself."""
+        import jax
+
+        outputs = {} if outputs is None else outputs
+        check_outputs(self.outputs, outputs, None if index is None else len(index))
+        arrays = {
+            name: check_array(name, kind, data, "the input", rows=index is not None)
+            for name, kind in self.inputs.items()
+        }
+        if index is not None:
+            check_index(index, self.inputs, data)
+        with wide():
+            values = {name: self._value(name, state) for name in self.states}
+            changed = {name: values[name] for name in self.graph.updates}
+            fixed = {name: value for name, value in values.items() if name not in changed}
+            placed = {name: self.placement.put(array, self.placement.whole) for name, array in arrays.items()}
+            if index is None:
+                changed, found = self._jitted(changed, fixed, placed)
+                for name, array in outputs.items():
+                    array[...] = self.placement.read(found[name])
+            else:
+                most = max(1, min(CALL_STEPS, CALL_ROWS // max(index.shape[1], 1)))
+                for start in range(0, len(index), most):
+                    some = index[start : start + most]
+                    padded = np.zeros((most, index.shape[1]), np.int32)
+                    padded[: len(some)] = some
+                    changed, found = self._jitted(changed, fixed, placed, padded, np.int32(len(some)))
+                    for name, array in outputs.items():
+                        array[start : start + most] = self.placement.read(found[name])[: len(some)]
+            jax.block_until_ready(changed)
+        for name, value in changed.items():
+            self._keep(name, state, value)
+
+    def stablehlo(self) -> str:
+        """What XLA gets, for data of as many rows as a batch has."""
+        import jax
+
+        def like(kind: TensorType) -> Any:
+            return jax.ShapeDtypeStruct(kind.shape, kind.dtype)
+
+        with wide():
+            states = {name: like(kind) for name, kind in self.states.items()}
+            changed = {name: states.pop(name) for name in self.graph.updates}
+            data = {name: like(kind) for name, kind in self.inputs.items()}
+            index: tuple[Any, ...] = ()
+            if self.gather:
+                batch = next(iter(self.inputs.values())).shape[0]
+                index = (jax.ShapeDtypeStruct((1, batch), "int32"), jax.ShapeDtypeStruct((), "int32"))
+            text: str = self._jitted.lower(changed, states, data, *index).as_text()
+        return text
+
+    def _value(self, name: str, state: Mapping[str, Any]) -> Any:
+        """The state as an array where XLA computes."""
+        where = self._shardings[name]
+        given = state.get(name)
+        if isinstance(given, Variable):
+            kept = given.kept
+            if isinstance(kept, Placed) and kept.sharding == where:
+                return kept.array
+            value = self.placement.put(given.read(), where)
+            given.keep(Placed(value, self.placement, where), newer=False)
+            return value
+        return self.placement.put(check_array(name, self.states[name], state, "the state"), where)
+
+    def _keep(self, name: str, state: Mapping[str, Any], value: Any) -> None:
+        given = state[name]
+        if isinstance(given, Variable):
+            given.keep(Placed(value, self.placement, self._shardings[name]), newer=True)
+        else:
+            given[...] = self.placement.read(value)
+
+
+class XlaProfiledProgram:
+    """A program of which only the whole is measured."""
+
+    def __init__(self, program: XlaProgram) -> None:
+        self._program = program
+        nodes = [node for node in program.graph.nodes() if node.inputs]
+        read = sum(kind.nbytes for kind in (*program.inputs.values(), *program.states.values()))
+        written = sum(node.type.nbytes for node in program.graph.roots())
+        self.works = [Work("the whole step", "", 0, sum(map(flops, nodes)), read, written)]
+
+    def teams(self, threads: int) -> list[int]:
+        """As many as there are: XLA decides itself how many of them it uses."""
+        return [threads]
+
+    def measure(self, state: Arrays, data: Arrays, index: np.ndarray | None, threads: int) -> Timing:
+        """See ProfiledProgram.measure."""
+        began = time.perf_counter()
+        self._program.run(state, data, index, None, threads)
+        return Timing([(time.perf_counter() - began) / (1 if index is None else len(index))], ())

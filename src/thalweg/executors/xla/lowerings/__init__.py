@@ -1,0 +1,21 @@
+"""How each operation is written in JAX's terms: one table, filled by the modules beside this one."""
+
+from __future__ import annotations
+
+from thalweg.executors.xla.lowerings import arrangement, elementwise, leaf, lookup, products, reductions
+from thalweg.executors.xla.lowerings.table import Write
+from thalweg.graph.node import Op
+
+LOWERINGS: dict[type[Op], Write] = {
+    **leaf.LOWERINGS,
+    **elementwise.LOWERINGS,
+    **arrangement.LOWERINGS,
+    **reductions.LOWERINGS,
+    **products.LOWERINGS,
+    **lookup.LOWERINGS,
+}
+
+
+def supported(op: type[Op]) -> bool:
+    """Whether there is a lowering."""
+    return op in LOWERINGS
