@@ -1,4 +1,4 @@
-"""The few settings that hold for the whole process, as in ``keras.config``: number formats, epsilon, root seed, executor."""
+"""The few settings of the whole process, as in ``keras.config``: number formats, epsilon, root seed, executor."""
 
 from __future__ import annotations
 
