@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar
@@ -12,8 +11,8 @@ import numpy as np
 from thalweg.data.staying import Staying
 from thalweg.executors import debug
 from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
-from thalweg.executors.work import Timing, Work, flops
 from thalweg.executors.xla.devices import devices, wide
+from thalweg.executors.xla.profile import XlaProfiledProgram
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
 from thalweg.graph.text import to_text
@@ -37,7 +36,7 @@ class XlaExecutor:
     """
 
     kind: str | None = None
-    stages: ClassVar[tuple[str, ...]] = ("graph", "simplified", "stablehlo")
+    stages: ClassVar[tuple[str, ...]] = ("graph", "simplified", "stablehlo", "hlo")
 
     @property
     def name(self) -> str:
@@ -65,7 +64,7 @@ class XlaExecutor:
         return program
 
     def profiled(self, graph: Graph, *, gather: bool) -> XlaProfiledProgram:
-        """See Executor.profiled. XLA puts the operations of a step together as it likes: its time is that of all."""
+        """See Executor.profiled."""
         return XlaProfiledProgram(self.compile(graph, gather=gather))
 
     def peak_flops(self, threads: int) -> None:
@@ -74,7 +73,11 @@ class XlaExecutor:
     def explain(self, graph: Graph, stage: str, *, gather: bool) -> str:
         """See Executor.explain."""
         program = self.compile(graph, gather=gather)
-        return to_text(program.graph) if stage == "simplified" else program.stablehlo()
+        if stage == "simplified":
+            return to_text(program.graph)
+        lowered = program.lowered()
+        text: str = lowered.as_text() if stage == "stablehlo" else lowered.compile().as_text()
+        return text
 
 
 class Placed:
@@ -166,8 +169,8 @@ class XlaProgram:
         for name, value in changed.items():
             self._keep(name, state, value)
 
-    def stablehlo(self) -> str:
-        """What XLA gets, for data of as many rows as a batch has."""
+    def lowered(self) -> Any:
+        """What XLA gets, for data of as many rows as a batch has: a ``jax.stages.Lowered``."""
         import jax
 
         def like(kind: TensorType) -> Any:
@@ -181,8 +184,7 @@ class XlaProgram:
             if self.gather:
                 batch = next(iter(self.inputs.values())).shape[0]
                 index = (jax.ShapeDtypeStruct((1, batch), "int32"), jax.ShapeDtypeStruct((), "int32"))
-            text: str = self._jitted.lower(changed, states, data, *index).as_text()
-        return text
+            return self._jitted.lower(changed, states, data, *index)
 
     def _placed(self, label: str, array: np.ndarray, data: Arrays) -> Any:
         """An input where XLA computes."""
@@ -210,24 +212,3 @@ class XlaProgram:
             given.keep(Placed(value, self.placement, self._shardings[name]), newer=True)
         else:
             given[...] = self.placement.read(value)
-
-
-class XlaProfiledProgram:
-    """A program of which only the whole is measured."""
-
-    def __init__(self, program: XlaProgram) -> None:
-        self._program = program
-        nodes = [node for node in program.graph.nodes() if node.inputs]
-        read = sum(kind.nbytes for kind in (*program.inputs.values(), *program.states.values()))
-        written = sum(node.type.nbytes for node in program.graph.roots())
-        self.works = [Work("the whole step", "", 0, sum(map(flops, nodes)), read, written)]
-
-    def teams(self, threads: int) -> list[int]:
-        """As many as there are: XLA decides itself how many of them it uses."""
-        return [threads]
-
-    def measure(self, state: Arrays, data: Arrays, index: np.ndarray | None, threads: int) -> Timing:
-        """See ProfiledProgram.measure."""
-        began = time.perf_counter()
-        self._program.run(state, data, index, None, threads)
-        return Timing([(time.perf_counter() - began) / (1 if index is None else len(index))], ())
