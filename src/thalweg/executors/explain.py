@@ -45,7 +45,7 @@ def explain(executor: Executor, graph: Graph, stage: str, *, gather: bool) -> st
             f"the {executor.name} executor has no stage {stage!r}",
             expected=" or ".join(map(repr, executor.stages)),
             got=repr(stage),
-            fix=f"ask the {'xla' if stage in ('stablehlo', 'hlo') else 'native'} executor: set model.executor to it by its name",
+            fix=f"ask the {'xla' if 'hlo' in stage else 'native'} executor: set model.executor to it by its name",
         )
     if stage == "graph":
         return to_text(graph)  # unchecked: this is how a graph that is not right is looked at

@@ -138,7 +138,9 @@ def _work(one: Instruction, place: int, nodes: Sequence[Node], own: Sequence[int
     layers = [node.layer for node in done]
     return Work(
         computes=", ".join([first, *rest]),
-        layer=contraction.layer if contraction is not None else max(dict.fromkeys(layers), key=layers.count, default=""),
+        layer=contraction.layer
+        if contraction is not None
+        else max(dict.fromkeys(layers), key=layers.count, default=""),
         stage=place,
         flops=sum(flops(nodes[number]) for number in own),
         read_bytes=one.read_bytes,
