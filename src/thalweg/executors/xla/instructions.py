@@ -58,16 +58,19 @@ class Instruction:
 
 
 def instructions(text: str) -> dict[str, Instruction]:
-    """name -> instruction, of a program of XLA that was compiled, in its order."""
+    """name -> instruction, of a program of XLA that was compiled: those that run by themselves, in its order."""
     lines = list(_lines(text))
     nbytes = {line["name"]: _nbytes(line["shape"]) for line, _ in lines}
     inside: dict[str, list[Mapping[str, str]]] = {}
     for line, computation in lines:
         inside.setdefault(computation, []).append(line)
+    parts_of = {line["name"]: inside.get(_called(line), ()) for line, _ in lines}
+    hidden = {id(part) for parts in parts_of.values() for part in parts}
     found = {}
     for line, _ in lines:
-        called = re.search(r"calls=%([\w.\-]+)", line["rest"])
-        parts = [line, *(inside.get(called[1], ()) if called else ())]
+        if id(line) in hidden or line["opcode"] in MOVING:
+            continue
+        parts = [line, *parts_of[line["name"]]]
         numbers = dict.fromkeys(number for part in parts for number in _number(part["rest"]))
         opcodes = [part["opcode"] for part in (parts[1:] or parts) if part["opcode"] not in MOVING]
         shape = _SHAPE.search(line["shape"])
@@ -90,6 +93,12 @@ def _lines(text: str) -> Iterable[tuple[Mapping[str, str], str]]:
             computation = head["name"]
         elif (found := _INSTRUCTION.match(line)) is not None:
             yield found.groupdict(), computation
+
+
+def _called(line: Mapping[str, str]) -> str:
+    """The computation that is the inside of an instruction, as of a fusion or a sum; "" if there is none."""
+    called = re.search(r"(?:calls|to_apply)=%([\w.\-]+)", line["rest"])
+    return called[1] if called is not None and line["opcode"] != "call" else ""
 
 
 def _number(rest: str) -> list[int]:
@@ -129,7 +138,7 @@ def _has_products(one: Instruction) -> bool:
 def _work(one: Instruction, place: int, nodes: Sequence[Node], own: Sequence[int]) -> Work:
     done = [nodes[number] for number in one.numbers]
     contraction = next((node for node in done if node.op.kind is Kind.CONTRACTION and _has_products(one)), None)
-    names = list(dict.fromkeys(node.op.name for node in done if node is not contraction)) or list(one.opcodes)
+    names = list(dict.fromkeys(node.op.name for node in done if node is not contraction) if done else one.opcodes)
     if contraction is not None:
         first = contraction_words(contraction)
     else:

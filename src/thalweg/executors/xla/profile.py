@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +13,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from thalweg.data.staying import Staying
 from thalweg.executors.executor import Arrays
 from thalweg.executors.work import Timing, Work
+from thalweg.executors.xla.devices import wide
 from thalweg.executors.xla.instructions import instructions, works
 from thalweg.graph.node import Graph
+from thalweg.graph.types import TensorType
+from thalweg.state import Variable
 
 
 class Running(Protocol):
@@ -25,6 +29,13 @@ class Running(Protocol):
     @property
     def graph(self) -> Graph:
         """What it computes."""
+
+    @property
+    def states(self) -> Mapping[str, TensorType]:
+        """The types of its states."""
+
+    def value(self, name: str, state: Mapping[str, Any]) -> Any:
+        """A state where XLA computes: brought there, if it is not there yet."""
 
     def run(self, state: Any, data: Any, index: Any = None, outputs: Any = None, threads: int = 1) -> None:
         """See Program.run."""
@@ -44,6 +55,7 @@ class XlaProfiledProgram:
     def __init__(self, program: Running) -> None:
         self.works = [Work("not in an instruction", "", 0, 0.0, 0, 0)]
         self._program = program
+        self._data: tuple[Arrays, Staying] | None = None
         self._tasks: dict[str, int] = {}  # instruction -> its place in works
         self._known = 0  # texts that have been looked at
 
@@ -52,11 +64,21 @@ class XlaProfiledProgram:
         return [threads]
 
     def measure(self, state: Arrays, data: Arrays, index: np.ndarray | None, threads: int) -> Timing:
-        """See ProfiledProgram.measure."""
+        """See ProfiledProgram.measure. States and data are brought to the device before, as a training has them there
+        already; the data at the first call.
+        """
+        if self._data is None or self._data[0] is not data:
+            self._data = data, Staying(dict(data))
+        variables = {name: Variable(kind, state[name]) for name, kind in self._program.states.items()}
+        with wide():
+            for name in variables:
+                self._program.value(name, variables)
         with _traced() as events:
             began = time.perf_counter()
-            self._program.run(state, data, index, None, threads)
+            self._program.run(variables, self._data[1], index, None, threads)
             whole = time.perf_counter() - began
+        for name, variable in variables.items():
+            state[name][...] = variable.read()
         texts = self._program.optimized()
         for text in texts[self._known :]:
             self._look_at(text)
