@@ -18,7 +18,7 @@ pytestmark = pytest.mark.needs("jax")
 TEXT = """\
 HloModule jit_run, is_scheduled=true
 
-%fused_computation (param_0: f32[4,5], param_1: f32[5,2]) -> f32[4,2] {
+%inside (param_0: f32[4,5], param_1: f32[5,2]) -> f32[4,2] {
   %param_0 = f32[4,5]{1,0} parameter(0)
   %param_1 = f32[5,2]{1,0} parameter(1)
   ROOT %dot.0 = f32[4,2]{1,0} dot(%param_0, %param_1), metadata={op_name="jit(run)/dense[12]/dot_general"}
@@ -28,7 +28,7 @@ HloModule jit_run, is_scheduled=true
   %arg = (s32[], f32[5,2]{1,0}, f32[4,5]{1,0}) parameter(0)
   %w = f32[5,2]{1,0} get-tuple-element(%arg), index=1
   %x = f32[4,5]{1,0} get-tuple-element(%arg), index=2
-  %my_fusion = f32[4,2]{1,0} fusion(%x, %w), calls=%fused_computation, metadata={op_name="jit(run)/dense[12]/dot_general"}
+  %my_fusion = f32[4,2]{1,0} fusion(%x, %w), calls=%inside, metadata={op_name="jit(run)/dense[12]/dot_general"}
   %cast.7 = bf16[4,2]{1,0} convert(%my_fusion), metadata={op_name="jit(run)/a layer [1]/b[13]/convert"}
   ROOT %tuple.3 = (s32[], f32[5,2]{1,0}, f32[4,5]{1,0}) tuple(%w)
 }
