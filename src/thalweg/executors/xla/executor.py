@@ -49,27 +49,30 @@ class XlaExecutor:
 
     def compile(self, graph: Graph, *, gather: bool) -> XlaProgram:
         """See Executor.compile. XLA compiles at the first run, which shows how many rows the data have."""
-        from thalweg.executors.xla.step import simplified
-
         phases = debug.Phases()
-        verify(graph)
-        if gather:
-            check_samples(leaf_types(graph)[0])
-        program = XlaProgram(simplified(graph), leaf_types(graph), self.placement, gather)
+        program = self._program(graph, gather)
         phases.done("simplified")
         debug.report(self, graph, gather=gather, phases=phases)
         return program
 
+    def _program(self, graph: Graph, gather: bool) -> XlaProgram:
+        from thalweg.executors.xla.step import simplified
+
+        verify(graph)
+        if gather:
+            check_samples(leaf_types(graph)[0])
+        return XlaProgram(simplified(graph), leaf_types(graph), self.placement, gather)
+
     def profiled(self, graph: Graph, *, gather: bool) -> XlaProfiledProgram:
         """See Executor.profiled."""
-        return XlaProfiledProgram(self.compile(graph, gather=gather))
+        return XlaProfiledProgram(self._program(graph, gather))
 
     def peak_flops(self, threads: int) -> None:
         """Not known."""
 
     def explain(self, graph: Graph, stage: str, *, gather: bool) -> str:
         """See Executor.explain."""
-        program = self.compile(graph, gather=gather)
+        program = self._program(graph, gather)
         if stage == "simplified":
             return to_text(program.graph)
         lowered = program.lowered()
