@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from thalweg.errors import ExecutorError
 from thalweg.executors import debug
 from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
 from thalweg.executors.xla.devices import devices, wide
 from thalweg.executors.xla.feeding import feeding
+from thalweg.executors.xla.placed import Placed
 from thalweg.executors.xla.profile import XlaProfiledProgram
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
@@ -78,27 +78,6 @@ class XlaExecutor:
         lowered = program.lowered()
         text: str = lowered.as_text() if stage == "stablehlo" else lowered.compile().as_text()
         return text
-
-
-class Placed:
-    """A value where XLA keeps it."""
-
-    def __init__(self, array: Any, placement: Any, sharding: Any) -> None:
-        self.array = array
-        self.placement = placement
-        self.sharding = sharding
-
-    def read(self) -> np.ndarray:
-        """See state.Kept. Raises ExecutorError if it was lost when a step failed."""
-        if self.array.is_deleted():
-            raise ExecutorError(
-                "the newest value of a state was lost when a step failed on the device",
-                expected="the value that the last step computed",
-                got="nothing: the step that failed had taken its memory",
-                fix="load the model from a file or a backup, and make the batches smaller",
-            )
-        array: np.ndarray = self.placement.read(self.array)
-        return array
 
 
 class XlaProgram:

@@ -12,8 +12,8 @@ import numpy as np
 
 from thalweg.errors import ExecutorError, InsufficientMemoryError
 from thalweg.executors.executor import Arrays
-from thalweg.executors.xla.executor import Placed, XlaProgram
 from thalweg.executors.xla.feeding import Call, Feeding, calls
+from thalweg.executors.xla.placed import Placed
 from thalweg.memory import in_words
 from thalweg.state import Variable
 
@@ -25,11 +25,12 @@ class Running:
     """The states on their way through the calls of a run.
 
     Arguments:
+        program: the ``XlaProgram`` whose run it is.
         state: variables, or arrays, by name; they get the new values at the end.
         outputs: the arrays to be filled.
     """
 
-    def __init__(self, program: XlaProgram, state: Mapping[str, Any], outputs: Arrays) -> None:
+    def __init__(self, program: Any, state: Mapping[str, Any], outputs: Arrays) -> None:
         self.program = program
         self.state = state
         self.outputs = outputs
