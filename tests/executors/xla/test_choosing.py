@@ -1,6 +1,9 @@
 """Ways to say that a model runs on the xla executor, and what is said where it cannot."""
 
 import copy
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -188,3 +191,66 @@ def test_layers_are_measured_and_the_doctor_says_the_same():
     for layer, statistics in layers["native"].items():
         for what, numbers in statistics.items():
             np.testing.assert_allclose(layers["xla"][layer][what], numbers, rtol=1e-4, atol=1e-6, err_msg=what)
+
+
+def test_models_alike_are_compiled_once(monkeypatch):
+    from thalweg.executors.xla import shared
+
+    made_anew = []
+    monkeypatch.setattr(shared, "_programs", shared.OrderedDict())
+    before = shared.shared
+    monkeypatch.setattr(
+        "thalweg.executors.xla.executor.shared",
+        lambda key, make: before(key, lambda: made_anew.append(key) or make()),
+    )
+    first = train(made(), executor="xla")
+    compiled = len(made_anew)
+    assert compiled > 0
+    assert train(made(), executor="xla") == first
+    assert len(made_anew) == compiled
+    other = thalweg.Sequential([Input((4,)), Dense(9, "relu"), Dense(3, "softmax")])
+    other.compile("adam", "sparse_categorical_crossentropy")
+    train(other, executor="xla")
+    assert len(made_anew) > compiled
+
+
+def test_the_oldest_of_many_programs_go(monkeypatch):
+    from thalweg.executors.xla import shared
+
+    monkeypatch.setattr(shared, "_programs", shared.OrderedDict())
+    monkeypatch.setattr(shared, "MOST", 2)
+    for key in (1, 2, 1, 3):
+        assert shared.shared(key, lambda key=key: [key]) == [key]
+    assert list(shared._programs) == [1, 3]
+
+
+FORKED = """
+import os, sys, warnings
+import numpy as np
+import thalweg
+from thalweg.errors import ExecutorError
+warnings.simplefilter("ignore")
+model = thalweg.Sequential([thalweg.layers.Input((3,)), thalweg.layers.Dense(2)])
+model.compile("sgd", "mse")
+model.fit(np.ones((8, 3), "f4"), np.ones((8, 2), "f4"), verbose=0, diagnose=False, executor="xla")
+expected = model.predict(np.ones((8, 3), "f4"), verbose=0)
+child = os.fork()
+if child == 0:
+    try:
+        model.predict(np.ones((8, 3), "f4"), verbose=0)
+    except ExecutorError as error:
+        print(error, flush=True)
+    model.executor = "numpy"
+    print(np.allclose(model.predict(np.ones((8, 3), "f4"), verbose=0), expected), flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_forked_process_is_told_that_jax_does_not_compute_in_it():
+    found = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=120)
+    assert found.returncode == 0, found.stderr
+    assert "JAX does not compute in a process that was forked" in found.stdout
+    assert "spawn" in found.stdout
+    assert found.stdout.splitlines()[-1] == "True"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Hashable, Mapping
 from functools import cached_property
@@ -15,6 +16,7 @@ from thalweg.executors.xla.devices import devices, wide
 from thalweg.executors.xla.feeding import feeding
 from thalweg.executors.xla.placed import Placed
 from thalweg.executors.xla.profile import XlaProfiledProgram
+from thalweg.executors.xla.shared import shared
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
 from thalweg.graph.text import to_text
@@ -108,6 +110,11 @@ class XlaProgram:
         self.proved: set[Hashable] = set()  # that have run, so that there is memory for them
 
     @cached_property
+    def _digest(self) -> bytes:
+        """Of the graph: of equal ones the same."""
+        return hashlib.sha256(to_text(self.graph).encode()).digest()
+
+    @cached_property
     def _jitted(self) -> Any:
         import jax
 
@@ -192,7 +199,8 @@ class XlaProgram:
         """The program for arguments of this kind; compiled if it is the first time."""
         if key not in self._compiled:
             began = time.perf_counter()
-            self._compiled[key] = self._jitted.lower(*arguments).compile()
+            whole = (self._digest, self.gather, self.placement, key)
+            self._compiled[key] = shared(whole, lambda: self._jitted.lower(*arguments).compile())
             self.compile_seconds += time.perf_counter() - began
         return self._compiled[key]
 
