@@ -4,6 +4,8 @@ import copy
 import os
 import subprocess
 import sys
+from collections import OrderedDict
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import thalweg
 from thalweg import config, executors, runs
 from thalweg.diagnosis import examine, treat
 from thalweg.errors import ArgumentError, ExecutorError
+from thalweg.executors.xla import shared
 from thalweg.layers import BatchNormalization, Dense, Dropout, Input
 from thalweg.record.surroundings import decisive, surroundings
 
@@ -193,34 +196,40 @@ def test_layers_are_measured_and_the_doctor_says_the_same():
             np.testing.assert_allclose(layers["xla"][layer][what], numbers, rtol=1e-4, atol=1e-6, err_msg=what)
 
 
-def test_models_alike_are_compiled_once(monkeypatch):
-    from thalweg.executors.xla import shared
+@pytest.fixture
+def compiled(monkeypatch):
+    """The keys of all that is compiled by XLA, which knows nothing at the beginning."""
+    keys, before = [], shared.shared
 
-    made_anew = []
-    monkeypatch.setattr(shared, "_programs", shared.OrderedDict())
-    before = shared.shared
-    monkeypatch.setattr(
-        "thalweg.executors.xla.executor.shared",
-        lambda key, make: before(key, lambda: made_anew.append(key) or make()),
-    )
+    def noted(key, make):
+        def made_anew():
+            keys.append(key)
+            return make()
+
+        return before(key, made_anew)
+
+    monkeypatch.setattr(shared, "_programs", OrderedDict())
+    monkeypatch.setattr("thalweg.executors.xla.executor.shared", noted)
+    return keys
+
+
+def test_models_alike_are_compiled_once(compiled):
     first = train(made(), executor="xla")
-    compiled = len(made_anew)
-    assert compiled > 0
+    count = len(compiled)
+    assert count > 0
     assert train(made(), executor="xla") == first
-    assert len(made_anew) == compiled
+    assert len(compiled) == count
     other = thalweg.Sequential([Input((4,)), Dense(9, "relu"), Dense(3, "softmax")])
     other.compile("adam", "sparse_categorical_crossentropy")
     train(other, executor="xla")
-    assert len(made_anew) > compiled
+    assert len(compiled) > count
 
 
 def test_the_oldest_of_many_programs_go(monkeypatch):
-    from thalweg.executors.xla import shared
-
-    monkeypatch.setattr(shared, "_programs", shared.OrderedDict())
+    monkeypatch.setattr(shared, "_programs", OrderedDict())
     monkeypatch.setattr(shared, "MOST", 2)
     for key in (1, 2, 1, 3):
-        assert shared.shared(key, lambda key=key: [key]) == [key]
+        assert shared.shared(key, partial(str, key)) == str(key)
     assert list(shared._programs) == [1, 3]
 
 
