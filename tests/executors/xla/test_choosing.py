@@ -187,9 +187,9 @@ def test_deeper_tests_find_the_same():
 def test_layers_are_measured_and_the_doctor_says_the_same():
     told, layers = {}, {}
     for name in ON_BOTH:
-        model, statistics = made(), thalweg.callbacks.LayerStatistics(every=3)
-        model.fit(X, Y, batch_size=10, epochs=3, verbose=0, executor=name, callbacks=[statistics])
-        told[name], layers[name] = str(model.diagnosis), statistics.layers
+        model, watch = made(), thalweg.callbacks.LayerStatistics(every=3)
+        model.fit(X, Y, batch_size=10, epochs=3, verbose=0, executor=name, callbacks=[watch])
+        told[name], layers[name] = str(model.diagnosis), watch.layers
     assert told["xla"] == told["native"]
     for layer, statistics in layers["native"].items():
         for what, numbers in statistics.items():
@@ -197,7 +197,7 @@ def test_layers_are_measured_and_the_doctor_says_the_same():
 
 
 @pytest.fixture
-def compiled(monkeypatch):
+def compilations(monkeypatch):
     """The keys of all that is compiled by XLA, which knows nothing at the beginning."""
     keys, before = [], shared.shared
 
@@ -213,16 +213,16 @@ def compiled(monkeypatch):
     return keys
 
 
-def test_models_alike_are_compiled_once(compiled):
+def test_models_alike_are_compiled_once(compilations):
     first = train(made(), executor="xla")
-    count = len(compiled)
+    count = len(compilations)
     assert count > 0
     assert train(made(), executor="xla") == first
-    assert len(compiled) == count
+    assert len(compilations) == count
     other = thalweg.Sequential([Input((4,)), Dense(9, "relu"), Dense(3, "softmax")])
     other.compile("adam", "sparse_categorical_crossentropy")
     train(other, executor="xla")
-    assert len(compiled) > count
+    assert len(compilations) > count
 
 
 def test_the_oldest_of_many_programs_go(monkeypatch):

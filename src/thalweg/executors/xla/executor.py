@@ -197,9 +197,11 @@ class XlaProgram:
 
     def compiled(self, key: Hashable, arguments: tuple[Any, ...]) -> Any:
         """The program for arguments of this kind; compiled if it is the first time."""
+        import jax
+
         if key not in self._compiled:
             began = time.perf_counter()
-            whole = (self._digest, self.gather, self.placement, key)
+            whole = (self._digest, self.gather, self.placement, key, jax.tree.structure(arguments))
             self._compiled[key] = shared(whole, lambda: self._jitted.lower(*arguments).compile())
             self.compile_seconds += time.perf_counter() - began
         return self._compiled[key]
