@@ -883,9 +883,8 @@ def transposed_convolution_cases() -> Iterator[Case]:
     for dtype in FLOATS:
         for places, size, strides, dilation, margins in PICTURES:
             for batch, channels, filters, groups in CHANNELS:
-                results = Convolution(strides, dilation, margins).windows(size)
-                x = results.infer(TensorType((batch, *places, filters), dtype))
-                x = numbers(r, (*x.shape[: len(size) + 1], filters), dtype)
+                windows = Windows(size, strides, dilation, margins).infer(TensorType((batch, *places, 1), dtype))
+                x = numbers(r, (*windows.shape[: len(size) + 1], filters), dtype)
                 kernel = numbers(r, (*size, channels // groups, filters), dtype)
                 around = tuple((k - 1, k - 1 - low) for k, (low, _) in zip(size, margins, strict=True))
                 op = TransposedConvolution(strides, dilation, around, groups)
@@ -901,7 +900,7 @@ def kernel_gradient_cases() -> Iterator[Case]:
             for batch, channels, filters, groups in CHANNELS:
                 op = KernelGradient(size, strides, dilation, margins, groups)
                 x = numbers(r, (batch, *places, channels), dtype)
-                windows = Convolution(strides, dilation, margins).windows(size).infer(TensorType(x.shape, dtype))
+                windows = Windows(size, strides, dilation, margins).infer(TensorType(x.shape, dtype))
                 g = numbers(r, (*windows.shape[: len(size) + 1], filters), dtype)
                 bound = sum_error(g.size // filters, op.reference(abs(x), abs(g)), dtype)
                 yield Case(op, (x, g), bound=bound, signed_zeros=False, smooth=True)

@@ -291,9 +291,7 @@ class KernelGradient(Op, kind=Kind.COMPOSITE):
 CONVOLUTIONS = (Convolution, TransposedConvolution, KernelGradient)
 
 
-def _by_input(
-    g: Node, x: Node, kernel: Node, strides: Sizes, margins: Padding, dilation: Sizes, groups: int
-) -> Node:
+def _by_input(g: Node, x: Node, kernel: Node, strides: Sizes, margins: Padding, dilation: Sizes, groups: int) -> Node:
     """The gradient of a convolution by x, where g is that by its result."""
     if x.type.size == 0:  # nothing but margins
         return filled(x.shape, 0, x.dtype)
@@ -306,9 +304,7 @@ def _by_input(
     return convolve_transposed(g, kernel, strides, around, dilation, groups)
 
 
-def _by_kernel(
-    x: Node, g: Node, kernel: Node, strides: Sizes, margins: Padding, dilation: Sizes, groups: int
-) -> Node:
+def _by_kernel(x: Node, g: Node, kernel: Node, strides: Sizes, margins: Padding, dilation: Sizes, groups: int) -> Node:
     """The gradient of a convolution of x by the kernel, where g is that by its result."""
     x, margins = _cut(x, margins)
     size = kernel.shape[:-2]

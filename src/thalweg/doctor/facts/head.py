@@ -99,7 +99,9 @@ def last_activation(network: Network, prediction: Node) -> str:
     if named != "linear":
         return named
     layer = network.maker(made_by)
-    linear = isinstance(made_by.op, Contraction | Convolution | TransposedConvolution | Add) or hasattr(layer, "activation")
+    linear = isinstance(made_by.op, Contraction | Convolution | TransposedConvolution | Add) or hasattr(
+        layer, "activation"
+    )
     return "linear" if linear or layer is None else type(layer).__name__
 
 
