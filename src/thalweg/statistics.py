@@ -199,8 +199,8 @@ def _inputs_of_a_unit(node: Node, place: int) -> int:
     if isinstance(node.op, Convolution):
         return math.prod(kernel.shape[:-1])
     if isinstance(node.op, TransposedConvolution):  # those of the taps that have their turn
-        taps = math.prod(kernel.shape[:-2]) // math.prod(node.op.strides)
-        return max(taps, 1) * kernel.shape[-1] // node.op.groups
+        taps = (-(-k // s) for k, s in zip(kernel.shape, node.op.strides, strict=False))
+        return math.prod(taps) * kernel.shape[-1] // node.op.groups
     assert isinstance(node.op, Contraction), "asked of these only"
     labels = (node.op.x, node.op.y)[place]
     return math.prod(n for label, n in zip(labels, kernel.shape, strict=True) if label not in node.op.out)
