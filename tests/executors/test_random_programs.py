@@ -36,9 +36,8 @@ def pytest_generate_tests(metafunc):
         for name in COMPILED:
             most = int(count * SHARES.get(name, FEWER))
             for seed in range(0, most, BLOCK):
-                marks = () if name == "native" and seed < QUICK else pytest.mark.slow
-                if name == "xla":
-                    marks = (pytest.mark.slow, pytest.mark.needs("jax"))
+                marks = [] if name == "native" and seed < QUICK else [pytest.mark.slow]
+                marks += [pytest.mark.needs("jax")] if name == "xla" else []
                 block = (EXECUTORS[name], seed, min(BLOCK, most - seed))
                 cases.append(pytest.param(*block, id=f"{name}-{seed}", marks=marks))
         metafunc.parametrize(("runs_on", "first_seed", "count"), cases)
