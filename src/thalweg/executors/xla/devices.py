@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -51,3 +52,15 @@ def devices(kind: str | None = None) -> list[Any]:
             got=str(error).splitlines()[0],
             fix="for a GPU of NVIDIA pip install 'jax[cuda13]' and look at nvidia-smi, or leave the device out",
         ) from error
+
+
+def name_of(device: Any) -> str:
+    """As ``"gpu:1"``."""
+    return f"{device.platform}:{device.id}"
+
+
+def by_name(names: Iterable[str]) -> list[Any]:
+    """The devices of these names, which are there."""
+    names = list(names)
+    known = {name_of(device): device for kind in {name.partition(":")[0] for name in names} for device in devices(kind)}
+    return [known[name] for name in names]
