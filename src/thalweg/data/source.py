@@ -14,6 +14,7 @@ import numpy as np
 
 from thalweg.data.arrays import converted
 from thalweg.data.fingerprint import of_arrays
+from thalweg.data.staying import Staying
 from thalweg.errors import ShapeError
 from thalweg.fields import dataclass
 
@@ -235,6 +236,10 @@ class Rows(Indexed):
         """See Source: of each array what it is, and a digest of its rows."""
         return of_arrays(self._arrays)
 
+    def staying(self) -> Rows:
+        """The same rows for many passes, while nobody changes them: an executor may keep copies where it computes."""
+        return Rows(Staying(self._arrays), self.form)
+
     def take(self, index: np.ndarray | slice) -> Rows:
         """Some of the rows: views for a slice, copies for an index."""
         return Rows(_taken(self._arrays, index), self.form)
@@ -279,6 +284,10 @@ class LateRows(Rows):
             last = min(first + size, stop)
             part = _taken(self._arrays, slice(first, last) if order is None else order[first:last])
             yield Chunk(self._in_graph_dtypes(part), np.arange(last - first), batch)
+
+    def staying(self) -> LateRows:
+        """The same: what is converted piece by piece is never there as a whole."""
+        return self
 
     def ready(self) -> Arrays:
         return {label: array for label, array in self._arrays.items() if label not in self.dtypes}

@@ -51,6 +51,8 @@ class Passes:
     around: Callable[[int], None] | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.rows, Rows):
+            self.rows = self.rows.staying()
         self.pace = Pace(self.around is not None)
         self.weighted = "w" in self.rows.labels
         self.fills = self.kit.design.by_row and self.kit.objective is not None and self.kit.objective.by_row

@@ -15,7 +15,7 @@ import numpy as np
 
 from thalweg import cores
 from thalweg.checks import Count, In, OneOf, check_fields
-from thalweg.data.source import Arrays, Source
+from thalweg.data.source import Arrays, Rows, Source
 from thalweg.errors import ArgumentError, NonFiniteError
 from thalweg.fields import dataclass
 from thalweg.record.events import (
@@ -180,12 +180,14 @@ class Session:
     ) -> None:
         self.history = history
         self.trainer = trainer
-        self.source = source
+        self.source = source.staying() if isinstance(source, Rows) else source
         self.options = options
         self.callbacks = callbacks
         self.interrupt = interrupt
         self.listeners = listeners
         self.validation = validation
+        if validation is not None and isinstance(validation.rows, Rows):
+            validation.rows = validation.rows.staying()
         self.batch = options.batch(source)
         self.steps = options.steps(source)
         self.threads = cores.wanted(options.threads)
@@ -194,7 +196,7 @@ class Session:
         self.rescue = Rescue(trainer)
         self.epoch = options.initial_epoch
         self.stopped_by: str | None = None
-        self.feed = Feed(source, self.position, self.batch, self.steps, self.at_once)
+        self.feed = Feed(self.source, self.position, self.batch, self.steps, self.at_once)
         self._next_interval = 0.0
         self._compiled_before = trainer.programs.compile_seconds
         self.logs: Logs = {}

@@ -55,7 +55,7 @@ class Subject:
         model.runner.choose_loss(x, y, verbose=0)
         prepared = model.runner.prepare(x, y, sample_weight)
         assert isinstance(prepared, Rows), "arrays are rows"
-        self.rows = prepared
+        self.rows = prepared.staying()
         searches = isinstance(model.runner.require_compiled(owner).rule, LBFGS)  # along lines, of one loss
         self.batch = self.rows.count if searches else min(batch_size, self.rows.count)
         self.x = tuple(x) if isinstance(x, list) and len(model.inputs) > 1 else x

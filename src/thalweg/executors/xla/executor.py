@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from thalweg.data.staying import Staying
 from thalweg.executors import debug
 from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
 from thalweg.executors.work import Timing, Work, flops
@@ -148,7 +149,7 @@ class XlaProgram:
             values = {name: self._value(name, state) for name in self.states}
             changed = {name: values[name] for name in self.graph.updates}
             fixed = {name: value for name, value in values.items() if name not in changed}
-            placed = {name: self.placement.put(array, self.placement.whole) for name, array in arrays.items()}
+            placed = {name: self._placed(name, array, data) for name, array in arrays.items()}
             if index is None:
                 changed, found = self._jitted(changed, fixed, placed)
                 for name, array in outputs.items():
@@ -183,6 +184,13 @@ class XlaProgram:
                 index = (jax.ShapeDtypeStruct((1, batch), "int32"), jax.ShapeDtypeStruct((), "int32"))
             text: str = self._jitted.lower(changed, states, data, *index).as_text()
         return text
+
+    def _placed(self, label: str, array: np.ndarray, data: Arrays) -> Any:
+        """An input where XLA computes."""
+        where = self.placement.whole
+        if isinstance(data, Staying):
+            return data.copy_of(label, where, lambda array: self.placement.put(array, where))
+        return self.placement.put(array, where)
 
     def _value(self, name: str, state: Mapping[str, Any]) -> Any:
         """The state as an array where XLA computes."""
