@@ -48,6 +48,7 @@ class Targets:
         shares: of classes, the training rows' own; empty for numbers.
         mean, deviation, least, most: of numbers; of classes as the loss gets them.
         one_hot: whether classes come as one-hot rows.
+        answers: whether they are several answers of yes and no, any number of which may be yes.
     """
 
     non_finite: float = 0.0
@@ -57,6 +58,7 @@ class Targets:
     least: float = 0.0
     most: float = 0.0
     one_hot: bool = False
+    answers: bool = False
 
 
 @dataclass(frozen=True)

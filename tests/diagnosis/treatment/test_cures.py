@@ -110,6 +110,15 @@ def test_the_table_of_heads_and_losses() -> None:
     assert numbers.loss == "mae"
 
 
+def test_several_answers_get_a_sigmoid_for_each() -> None:
+    x, y = np.zeros((40, 3)), np.arange(120).reshape(40, 3) % 5 % 2.0
+    before = program(stack("relu", 3, "softmax"), "mse", "adam")
+    ((only,),) = groups_for(patient("wrong_loss", before, Material("regression", x, y, None, x, y, "")))
+    after = only.edit(before)
+    assert networks.head_activation(after.model["config"]) == "sigmoid"
+    assert after.loss == "binary_crossentropy"
+
+
 def test_copies_of_validation_rows_are_left_out() -> None:
     of = rows("binary")
     leaked = Material(

@@ -47,6 +47,10 @@ def test_numbers_by_r2() -> None:
     assert judged(np.array([[2.0], [2.0], [2.0]]), numbers, False).score == 0
 
 
+def test_a_head_of_another_size_than_the_targets_is_worst() -> None:
+    assert judged(np.zeros((3, 10)), of("regression", [1.0, 2.0, 3.0]), False) == NOTHING
+
+
 def test_what_is_no_number_is_worst() -> None:
     assert judged(np.array([[np.nan]]), of("binary", [1]), False) == NOTHING
 
@@ -79,6 +83,13 @@ def test_rows_are_held_out_with_their_share_of_each_class() -> None:
     assert len(held.x_val) == 20
     assert abs(held.y.mean() - held.y_val.mean()) < 0.05
     assert len(rows("binary", validation_split=0.25).x_val) == 10
+
+
+def test_of_few_rows_none_is_held_out() -> None:
+    few = rows("binary", count=22)
+    assert len(few.x) == len(few.x_val) == 22
+    assert few.told == "all 22 rows, too few to hold some out"
+    assert len(rows("binary", count=23).x_val) == 5
 
 
 def test_validation_rows_without_a_target_judge_nothing() -> None:

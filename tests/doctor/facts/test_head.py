@@ -11,6 +11,7 @@ from thalweg.training.goals import goals_of
 ANSWERS = Targets(shares=(0.6, 0.4), mean=0.4, deviation=0.49, least=0, most=1)
 CLASSES = Targets(shares=(0.2,) * 5, mean=2, deviation=1.4, least=0, most=4)
 ONE_HOT = Targets(shares=(0.2,) * 5, mean=0.2, deviation=0.4, least=0, most=1, one_hot=True)
+SEVERAL = Targets(mean=0.4, deviation=0.49, least=0, most=1, answers=True)
 NUMBERS = Targets(mean=0, deviation=1, least=-3, most=3)
 PRICES = Targets(mean=150, deviation=70, least=25, most=340)
 SHARES = Targets(mean=0.4, deviation=0.2, least=0.01, most=0.99)
@@ -28,6 +29,8 @@ GOOD = {
     "more units than classes": ("softmax", 7, SCE, False, CLASSES, "multiclass"),
     "two units of a softmax, each a question": ("softmax", 2, BCE, False, ONE_HOT, "multiclass"),
     "a question for each class": ("sigmoid", 5, BCE, False, ONE_HOT, "multiclass"),
+    "several answers": ("sigmoid", 5, BCE, False, SEVERAL, None),
+    "several answers by least squares": ("linear", 5, MSE, False, SEVERAL, "regression"),
     "numbers": ("linear", 1, MSE, False, NUMBERS, "regression"),
     "prices from relu": ("relu", 1, MAE, False, PRICES, "regression"),
     "shares": ("sigmoid", 1, MSE, False, SHARES, "regression"),
@@ -41,6 +44,7 @@ GOOD = {
 BAD = {
     "softmax over one": ("softmax", 1, BCE, False, ANSWERS, "binary", True),
     "softmax over one, numbers": ("softmax", 1, MSE, False, NUMBERS, "regression", True),
+    "softmax over several answers": ("softmax", 5, MSE, False, SEVERAL, "regression", True),
     "twice": ("softmax", 5, SCE, True, CLASSES, "multiclass", False),
     "sigmoid twice": ("sigmoid", 1, BCE, True, ANSWERS, "binary", False),
     "no softmax": ("linear", 5, SCE, False, CLASSES, "multiclass", True),

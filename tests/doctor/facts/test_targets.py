@@ -57,6 +57,14 @@ def test_shares_and_numbers():
     assert (numbers.least, numbers.most) == (NUMBERS.min(), NUMBERS.max())
 
 
+def test_answers_are_rows_of_ones_and_zeros_that_do_not_add_up_to_one():
+    several = np.array([[1, 1, 0], [0, 0, 0]], "float32")
+    assert looked_at(several).answers
+    assert not looked_at(ONE_HOT).answers
+    assert not looked_at(ONE_HOT.reshape(10, 6, 3)).answers, "a class for each place"
+    assert not looked_at(2 * several).answers
+
+
 def test_what_is_missing_is_counted_and_left_out():
     y = np.array([1.0, np.nan, 3.0, np.inf])
     assert looked_at(y).non_finite == 0.5

@@ -43,7 +43,10 @@ def judged(predicted: np.ndarray, material: Material, logits: bool) -> Judgement
     if values.size == 0 or not np.isfinite(values).all():
         return NOTHING
     if material.task == "regression":
-        wanted = np.asarray(material.y_val, np.float64).reshape(values.shape)
+        wanted = np.asarray(material.y_val, np.float64)
+        if wanted.size != values.size:  # a head that does not fit, which the doctor says
+            return NOTHING
+        wanted = wanted.reshape(values.shape)
         spread = float(np.mean((wanted - wanted.mean(0)) ** 2)) or 1.0
         left = float(np.mean((values - wanted) ** 2)) / spread
         return Judgement(1 - left, left)

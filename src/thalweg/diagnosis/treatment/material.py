@@ -20,6 +20,9 @@ Task = Literal["binary", "multiclass", "regression"]
 HELD_OUT = 0.2
 """The share of the rows that is held out where nobody says which."""
 
+FEWEST = 5
+"""Rows that can be judged by: where a fifth is fewer, nothing is held out, and it counts what is learnt."""
+
 RARE = 0.4
 """A class with less than this share of its fair one is rare: then all classes count alike in the score."""
 
@@ -119,6 +122,11 @@ class Material:
         return float(np.nanstd(np.where(np.isfinite(self.numbers), self.numbers, np.nan)))
 
     @cached_property
+    def answers(self) -> bool:
+        """Whether the targets are rows of 0 and 1."""
+        return self.numbers.ndim == 2 and self.numbers.shape[1] > 1 and bool(np.isin(self.numbers, (0, 1)).all())
+
+    @cached_property
     def one_hot(self) -> bool:
         """Whether the classes are rows of a one and zeros."""
         return self.task != "regression" and self.numbers.ndim == 2 and self.numbers.shape[1] > 1
@@ -184,7 +192,9 @@ def material(x: Any, y: Any, task: Task, fit: dict[str, Any], seed: int) -> Mate
         first = int(rows * (1 - share))
         train, rest, told = np.arange(first), np.arange(first, rows), f"the last {rows - first} rows"
     else:
-        size = max(round(HELD_OUT * rows), 1)
+        size = round(HELD_OUT * rows)
+        if size < FEWEST:
+            return _known(Material(task, x, y, weight, x, y, f"all {rows} rows, too few to hold some out"))
         classes = None if task == "regression" else labels_of(y)
         train, rest = splits.parts(rows, [rows - size, size], classes=classes, seed=seed)
         told = f"{len(rest)} rows held out"

@@ -55,8 +55,8 @@ def treat(
     loss, where rows are learnt by heart. The changed training is examined anew, until nothing is found, nothing helps,
     or the budget is spent. At the end each change is left out once, and those that are not needed go.
 
-    The score is that on ``validation_data``, on the ``validation_split``, or on a fifth of the rows that is held out:
-    the share of right classes, their mean recall where a class is rare, or R2.
+    The score is that on ``validation_data``, on the ``validation_split``, or on a fifth of the rows that is held out
+    (of fewer than 23 rows on all of them): the share of right classes, their mean recall where a class is rare, or R2.
 
     Arguments:
         model: compiled. Trained or not: it is trained anew.

@@ -127,6 +127,7 @@ def misfit(
     head                        loss and targets                 what is wrong
     ==========================  ===============================  ====================================================
     softmax over one unit       any                              always 1 (sure)
+    softmax over several        any number of them may be 1      adds up to 1, which the targets do not (sure)
     softmax, sigmoid            crossentropy from logits         squashed twice (may; it learns slowly)
     anything but these          crossentropy of probabilities    no probabilities (sure)
     one unit                    squared error of class numbers   classes have no order (sure if the task is told)
@@ -136,7 +137,7 @@ def misfit(
     bounded                     numbers beyond its range         cannot be reached (sure if much is outside)
     ==========================  ===============================  ====================================================
     """
-    checks = (_constant, _logits, _of_numbers, _of_classes, _of_range)
+    checks = (_constant, _of_answers, _logits, _of_numbers, _of_classes, _of_range)
     return next(filter(None, (check(activation, units, loss, from_logits, targets, task) for check in checks)), None)
 
 
@@ -145,6 +146,16 @@ def _constant(activation: str, units: int, loss: Any, *_: Any) -> Misfit | None:
         return None
     fix = "None" if isinstance(loss, SQUARED) else "'sigmoid', loss='binary_crossentropy'"
     return Misfit("a softmax over one unit is always 1", True, f"activation={fix}")
+
+
+def _of_answers(
+    activation: str, units: int, loss: Any, from_logits: bool, targets: Targets | None, *_: Any
+) -> Misfit | None:
+    """Several questions, of which a softmax lets one be answered by yes."""
+    if activation != "softmax" or targets is None or not targets.answers:
+        return None
+    fault = "a softmax adds up to 1 over the units, and of the targets several may be 1, or none"
+    return Misfit(fault, True, "activation='sigmoid', loss='binary_crossentropy'")
 
 
 def _logits(activation: str, units: int, loss: Any, from_logits: bool, *_: Any) -> Misfit | None:

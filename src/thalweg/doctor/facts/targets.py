@@ -65,14 +65,18 @@ def looked_at(y: np.ndarray, sparse: bool = False) -> Targets:
         least=float(values.min()),
         most=float(values.max()),
         one_hot=one_hot,
+        answers=y.ndim == 2 and values.shape[1] > 1 and not one_hot and _are_answers(values),
     )
 
 
 def is_one_hot(y: np.ndarray) -> bool:
     """Whether each row has several numbers, one of which is 1 and the others 0."""
-    if y.ndim != 2 or y.shape[1] < 2:
-        return False
-    return bool(((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all())
+    return y.ndim == 2 and y.shape[1] > 1 and _are_answers(y) and bool((y.sum(axis=1) == 1).all())
+
+
+def _are_answers(y: np.ndarray) -> bool:
+    """Whether all are 0 or 1."""
+    return bool(((y == 0) | (y == 1)).all())
 
 
 def shares(y: np.ndarray, sparse: bool, one_hot: bool) -> tuple[float, ...]:
@@ -87,7 +91,7 @@ def shares(y: np.ndarray, sparse: bool, one_hot: bool) -> tuple[float, ...]:
         if not known.size or known.max() > 100_000:
             return ()
         return tuple((np.bincount(known) / known.size).tolist())
-    if y.shape[1] == 1 and ((y == 0) | (y == 1)).all():
+    if y.shape[1] == 1 and _are_answers(y):
         ones = float(y.mean(dtype=np.float64))
         return (1.0 - ones, ones) if 0 < ones < 1 else ()
     if y.shape[1] == 1 and (np.abs(y) == 1).all():

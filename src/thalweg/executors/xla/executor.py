@@ -36,12 +36,22 @@ class XlaExecutor:
     Arguments:
         kind: of device, as ``"gpu"``; by default what JAX prefers.
         distribution: over which devices, in place of the first of this kind.
+
+    Raises: ArgumentError if these devices are of another kind.
     """
 
     kind: str | None = None
     distribution: Distribution | None = None
-    name: str = "xla"
     stages: ClassVar[tuple[str, ...]] = ("graph", "simplified", "stablehlo")
+
+    def __post_init__(self) -> None:
+        if self.kind is not None and self.distribution is not None:
+            self.distribution.device_mesh.require(self.kind)
+
+    @property
+    def name(self) -> str:
+        """With the kind of device, where one was asked for."""
+        return "xla" if self.kind is None else f"xla:{self.kind}"
 
     @cached_property
     def placement(self) -> Any:

@@ -18,6 +18,10 @@ def cures(patient: Patient) -> Iterator[Group]:
     material = patient.material
     if patient.program.head is None:
         return
+    if material.task == "regression" and material.answers:
+        words = "a sigmoid for each unit and binary crossentropy: targets are answers of yes and no"
+        yield at_rates(patient.program, words, lambda p: edits.with_head(p, None, "sigmoid").with_loss(BINARY))
+        return
     if material.task == "regression":
         targets = edits.scaled_targets(material)
         plain = "a linear head and mean squared error: targets are numbers"
