@@ -250,6 +250,9 @@ class LayoutMap(MutableMapping[str, TensorLayout]):
         layout.device_mesh = self.device_mesh
         self._layouts[key] = layout
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._layouts
+
     def __delitem__(self, key: str) -> None:
         del self._layouts[key]
 
