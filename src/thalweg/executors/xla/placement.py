@@ -9,12 +9,16 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from thalweg import memory
 from thalweg.executors.xla.devices import by_name
 from thalweg.executors.xla.distribution import Axes, Distribution
 from thalweg.executors.xla.lowerings.table import Array
 from thalweg.fields import dataclass
 from thalweg.graph.types import TensorType
 from thalweg.state.names import PARAMETERS, level, parameter_of
+
+DATA_SHARE = 1 / 2
+"""Of the memory of a device, what data may take that stay there for many passes."""
 
 
 def on_one(device: Any) -> Placement:
@@ -39,6 +43,23 @@ class Placement:
 
     whole: jax.sharding.Sharding
 
+    @property
+    def counts(self) -> bool:
+        """Whether a loop of an unknown number of steps costs nothing: a GPU would have to ask the host before each."""
+        return all(device.platform == "cpu" for device in self.whole.device_set)
+
+    @property
+    def room(self) -> int:
+        """Bytes of data that may stay on each device; the rest of its memory is for states and steps."""
+        limits = [(device.memory_stats() or {}).get("bytes_limit") for device in self.whole.device_set]
+        known = [limit for limit in limits if limit is not None]
+        return int(DATA_SHARE * (min(known) if known else memory.available()))
+
+    @property
+    def gathers_on_host(self) -> bool:
+        """Whether the rows of each step are put together on the host, whatever room there is."""
+        return False
+
     def state(self, name: str, kind: TensorType) -> jax.sharding.Sharding:
         """Where a state lies."""
         return self.whole
@@ -51,9 +72,17 @@ class Placement:
         """Inside a step: the new value of a state, where it lies."""
         return value
 
-    def put(self, array: np.ndarray, sharding: jax.sharding.Sharding) -> jax.Array:
-        """A copy of an array."""
-        return jax.device_put(array, sharding, may_alias=False)
+    def put(self, array: np.ndarray, sharding: jax.sharding.Sharding, *, lent: bool = False) -> jax.Array:
+        """A copy of an array.
+
+        Arguments:
+            lent: whether it may be the array itself, where that lies right: nobody changes it as long as it is used.
+        """
+        return jax.device_put(array, sharding, may_alias=lent)
+
+    def put_batches(self, batches: np.ndarray) -> jax.Array:
+        """Rows of some steps, (steps, batch, ...), which nobody changes as long as they are used."""
+        return self.put(batches, self.whole, lent=True)
 
     def read(self, array: jax.Array) -> np.ndarray:
         """The whole array on the host."""
@@ -80,6 +109,12 @@ class Spread(Placement):
 
     def split(self, batch: Array) -> Array:
         return lax.with_sharding_constraint(batch, self._by((self.distribution.batch_dim_name,)))
+
+    def put_batches(self, batches: np.ndarray) -> jax.Array:
+        """To each device its part, where all parts are of one size."""
+        divided = batches.shape[1] % self.distribution.num_model_replicas == 0
+        where = self._by((None, self.distribution.batch_dim_name)) if divided else self.whole
+        return self.put(batches, where, lent=True)
 
     def settled(self, name: str, value: Array) -> Array:
         return lax.with_sharding_constraint(value, self.state(name, TensorType(value.shape, value.dtype.name)))
