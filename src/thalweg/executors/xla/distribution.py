@@ -407,7 +407,7 @@ class ModelParallel(Distribution):
     What no rule fits, every device has. The results do not depend on the rules, beyond rounding.
 
     Arguments:
-        layout_map: the rules, and the mesh.
+        layout_map: the rules, and the mesh; a later change of it changes nothing here.
         batch_dim_name: the axis of the mesh that splits batches; its first one unless given.
         auto_shard_dataset: every process takes its part of each batch.
 
@@ -431,7 +431,9 @@ class ModelParallel(Distribution):
                 fix="put the layouts of parameters into a LayoutMap; without rules DataParallel does the same",
             )
         mesh = layout_map.device_mesh
-        super().__init__(mesh, mesh.axis_names[0] if batch_dim_name is None else batch_dim_name, layout_map)
+        rules = LayoutMap(mesh)
+        rules.update(layout_map)  # a copy: programs are made for them as they are now
+        super().__init__(mesh, mesh.axis_names[0] if batch_dim_name is None else batch_dim_name, rules)
 
     @property
     def layout_map(self) -> LayoutMap:
