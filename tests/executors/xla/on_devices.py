@@ -9,7 +9,7 @@ import pytest
 from thalweg import Input, Sequential, clone_model, config, layers, metrics
 from thalweg.distribution import DataParallel, DeviceMesh, LayoutMap, ModelParallel
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.executors.xla.executor import XlaExecutor
+from thalweg.executors.xla.executor import XlaExecutor, XlaProgram
 
 DEVICES = [f"cpu:{i}" for i in range(8)]
 ROWS, BATCH = 90, 37
@@ -145,6 +145,7 @@ def test_each_device_computes_its_part():
         model.compile("sgd", "mse")
         model.executor = XlaExecutor(distribution=parallel(n))
         program = model.runner.trainer("test").prepare(128, ())
+        assert isinstance(program, XlaProgram)
         operations[n] = program.lowered().compile().cost_analysis()["flops"]
     assert operations[8] < operations[1] / 7
 
