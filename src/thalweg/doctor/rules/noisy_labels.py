@@ -27,7 +27,8 @@ def noisy_labels(record: Record) -> Finding | None:
         return None
     rows = min(record.plan.rows or 2000, 2000)
     disagreement = reference.disagreement
-    times, most = (2.5, 0.16) if record.task == "binary" else (1.0, 0.14)
+    two = record.targets is not None and len(record.targets.shares) == 2  # also those of a softmax over two units
+    times, most = (2.5, 0.16) if two else (1.0, 0.14)
     least = disagreement - times * math.sqrt(disagreement * (1 - disagreement) / rows)
     numbers = {"disagreement": disagreement, "confident_errors": best.confident_errors, "errors": 1 - best.score}
     change = "look at these rows and correct or drop them; until then: early stopping, label_smoothing=0.1"
