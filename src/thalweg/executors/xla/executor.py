@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
-from thalweg.data.staying import Staying
 from thalweg.executors import debug
 from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
-from thalweg.executors.work import Timing, Work, flops
 from thalweg.executors.xla.devices import devices, wide
+from thalweg.executors.xla.feeding import feeding
+from thalweg.executors.xla.placed import Placed
+from thalweg.executors.xla.profile import XlaProfiledProgram
+from thalweg.executors.xla.shared import shared
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
 from thalweg.graph.text import to_text
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
+from thalweg.memory import in_words
 from thalweg.state import Variable
-
-CALL_ROWS = 1 << 17
-"""Rows that a call takes at most: what is beyond is another call of the same program."""
-
-CALL_STEPS = 1024
-"""Steps of a call at most."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,12 @@ class XlaExecutor:
     """
 
     kind: str | None = None
-    name: str = "xla"
-    stages: ClassVar[tuple[str, ...]] = ("graph", "simplified", "stablehlo")
+    stages: ClassVar[tuple[str, ...]] = ("graph", "simplified", "stablehlo", "hlo")
+
+    @property
+    def name(self) -> str:
+        """With the kind of device, where one was asked for."""
+        return "xla" if self.kind is None else f"xla:{self.kind}"
 
     @cached_property
     def placement(self) -> Any:
@@ -49,46 +51,43 @@ class XlaExecutor:
 
     def compile(self, graph: Graph, *, gather: bool) -> XlaProgram:
         """See Executor.compile. XLA compiles at the first run, which shows how many rows the data have."""
-        from thalweg.executors.xla.step import simplified
-
         phases = debug.Phases()
-        verify(graph)
-        if gather:
-            check_samples(leaf_types(graph)[0])
-        program = XlaProgram(simplified(graph), leaf_types(graph), self.placement, gather)
+        program = self._program(graph, gather)
         phases.done("simplified")
         debug.report(self, graph, gather=gather, phases=phases)
         return program
 
+    def _program(self, graph: Graph, gather: bool) -> XlaProgram:
+        from thalweg.executors.xla.step import simplified
+
+        verify(graph)
+        if gather:
+            check_samples(leaf_types(graph)[0])
+        return XlaProgram(simplified(graph), leaf_types(graph), self.placement, gather)
+
     def profiled(self, graph: Graph, *, gather: bool) -> XlaProfiledProgram:
-        """See Executor.profiled. XLA puts the operations of a step together as it likes: its time is that of all."""
-        return XlaProfiledProgram(self.compile(graph, gather=gather))
+        """See Executor.profiled."""
+        return XlaProfiledProgram(self._program(graph, gather))
 
     def peak_flops(self, threads: int) -> None:
         """Not known."""
 
     def explain(self, graph: Graph, stage: str, *, gather: bool) -> str:
         """See Executor.explain."""
-        program = self.compile(graph, gather=gather)
-        return to_text(program.graph) if stage == "simplified" else program.stablehlo()
-
-
-class Placed:
-    """A value where XLA keeps it."""
-
-    def __init__(self, array: Any, placement: Any, sharding: Any) -> None:
-        self.array = array
-        self.placement = placement
-        self.sharding = sharding
-
-    def read(self) -> np.ndarray:
-        """See state.Kept."""
-        array: np.ndarray = self.placement.read(self.array)
-        return array
+        program = self._program(graph, gather)
+        if stage == "simplified":
+            return to_text(program.graph)
+        lowered = program.lowered()
+        text: str = lowered.as_text() if stage == "stablehlo" else lowered.compile().as_text()
+        return text
 
 
 class XlaProgram:
-    """A graph for XLA, compiled once for each shape of data."""
+    """A graph for XLA, compiled once for each shape of data.
+
+    Attributes:
+        compile_seconds: what that took so far.
+    """
 
     keeps_state = True
 
@@ -104,7 +103,16 @@ class XlaProgram:
         self.outputs = {name: node.type for name, node in graph.outputs.items()}
         self.placement = placement
         self.gather = gather
-        self._shardings = {name: placement.state(name, kind) for name, kind in self.states.items()}
+        self.compile_seconds = 0.0
+        self.shardings = {name: placement.state(name, kind) for name, kind in self.states.items()}
+        self._output_bytes = sum(kind.nbytes for kind in self.outputs.values())
+        self._compiled: dict[Hashable, Any] = {}
+        self.proved: set[Hashable] = set()  # that have run, so that there is memory for them
+
+    @cached_property
+    def _digest(self) -> bytes:
+        """Of the graph: of equal ones the same."""
+        return hashlib.sha256(to_text(self.graph).encode()).digest()
 
     @cached_property
     def _jitted(self) -> Any:
@@ -113,11 +121,11 @@ class XlaProgram:
         from thalweg.executors.xla.step import many_steps, one_step
 
         if self.gather:
-            return jax.jit(many_steps(self.graph, self.placement.gathered), donate_argnums=0)
+            return jax.jit(many_steps(self.graph, self.placement), donate_argnums=0)
         step = one_step(self.graph)
 
         def once(changed: Mapping[str, Any], fixed: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
-            return step({**fixed, **changed}, data)
+            return *step({**fixed, **changed}, data), None
 
         return jax.jit(once, donate_argnums=0)
 
@@ -129,41 +137,28 @@ class XlaProgram:
         outputs: Arrays | None = None,
         threads: int = 1,
     ) -> None:
-        """See Program.run; XLA decides about threads itself."""
-        import jax
+        """See Program.run; XLA decides about threads itself.
 
+        Raises: InsufficientMemoryError or ExecutorError if the device fails; the states are as they were before, or
+            say that they were lost.
+        """
         outputs = {} if outputs is None else outputs
         check_outputs(self.outputs, outputs, None if index is None else len(index))
-        arrays = {
-            name: check_array(name, kind, data, "the input", rows=index is not None)
-            for name, kind in self.inputs.items()
-        }
+        for name, kind in self.inputs.items():
+            check_array(name, kind, data, "the input", rows=index is not None)
         if index is not None:
             check_index(index, self.inputs, data)
         with wide():
-            values = {name: self._value(name, state) for name in self.states}
-            changed = {name: values[name] for name in self.graph.updates}
-            fixed = {name: value for name, value in values.items() if name not in changed}
-            placed = {name: self._placed(name, array, data) for name, array in arrays.items()}
-            if index is None:
-                changed, found = self._jitted(changed, fixed, placed)
-                for name, array in outputs.items():
-                    array[...] = self.placement.read(found[name])
-            else:
-                most = max(1, min(CALL_STEPS, CALL_ROWS // max(index.shape[1], 1)))
-                for start in range(0, len(index), most):
-                    some = index[start : start + most]
-                    padded = np.zeros((most, index.shape[1]), np.int32)
-                    padded[: len(some)] = some
-                    changed, found = self._jitted(changed, fixed, placed, padded, np.int32(len(some)))
-                    for name, array in outputs.items():
-                        array[start : start + most] = self.placement.read(found[name])[: len(some)]
-            jax.block_until_ready(changed)
-        for name, value in changed.items():
-            self._keep(name, state, value)
+            from thalweg.executors.xla.running import Running
 
-    def stablehlo(self) -> str:
-        """What XLA gets, for data of as many rows as a batch has."""
+            running = Running(self, state, outputs)
+            if index is None:
+                running.once({label: data[label] for label in self.inputs})
+            else:
+                running.all(feeding(self.placement, data, tuple(self.inputs), index, self._output_bytes), len(index))
+
+    def lowered(self) -> Any:
+        """What XLA gets, for data of as many rows as a batch has: a ``jax.stages.Lowered``."""
         import jax
 
         def like(kind: TensorType) -> Any:
@@ -176,20 +171,12 @@ class XlaProgram:
             index: tuple[Any, ...] = ()
             if self.gather:
                 batch = next(iter(self.inputs.values())).shape[0]
-                index = (jax.ShapeDtypeStruct((1, batch), "int32"), jax.ShapeDtypeStruct((), "int32"))
-            text: str = self._jitted.lower(changed, states, data, *index).as_text()
-        return text
+                index = (jax.ShapeDtypeStruct((1, batch), "int32"), None)
+            return self._jitted.lower(changed, states, data, *index)
 
-    def _placed(self, label: str, array: np.ndarray, data: Arrays) -> Any:
-        """An input where XLA computes."""
-        where = self.placement.whole
-        if isinstance(data, Staying):
-            return data.copy_of(label, where, lambda array: self.placement.put(array, where))
-        return self.placement.put(array, where)
-
-    def _value(self, name: str, state: Mapping[str, Any]) -> Any:
-        """The state as an array where XLA computes."""
-        where = self._shardings[name]
+    def value(self, name: str, state: Mapping[str, Any]) -> Any:
+        """A state where XLA computes."""
+        where = self.shardings[name]
         given = state.get(name)
         if isinstance(given, Variable):
             kept = given.kept
@@ -200,30 +187,31 @@ class XlaProgram:
             return value
         return self.placement.put(check_array(name, self.states[name], state, "the state"), where)
 
-    def _keep(self, name: str, state: Mapping[str, Any], value: Any) -> None:
+    def keep(self, name: str, state: Mapping[str, Any], value: Any) -> None:
+        """The new value of a state."""
         given = state[name]
         if isinstance(given, Variable):
-            given.keep(Placed(value, self.placement, self._shardings[name]), newer=True)
+            given.keep(Placed(value, self.placement, self.shardings[name]), newer=True)
         else:
             given[...] = self.placement.read(value)
 
+    def compiled(self, key: Hashable, arguments: tuple[Any, ...]) -> Any:
+        """The program for arguments of this kind; compiled if it is the first time."""
+        import jax
 
-class XlaProfiledProgram:
-    """A program of which only the whole is measured."""
+        if key not in self._compiled:
+            began = time.perf_counter()
+            whole = (self._digest, self.gather, self.placement, key, jax.tree.structure(arguments))
+            self._compiled[key] = shared(whole, lambda: self._jitted.lower(*arguments).compile())
+            self.compile_seconds += time.perf_counter() - began
+        return self._compiled[key]
 
-    def __init__(self, program: XlaProgram) -> None:
-        self._program = program
-        nodes = [node for node in program.graph.nodes() if node.inputs]
-        read = sum(kind.nbytes for kind in (*program.inputs.values(), *program.states.values()))
-        written = sum(node.type.nbytes for node in program.graph.roots())
-        self.works = [Work("the whole step", "", 0, sum(map(flops, nodes)), read, written)]
+    def temporary_words(self) -> str:
+        """What the largest of the programs takes for what it makes on the way, in words."""
+        known = [compiled.memory_analysis() for compiled in self._compiled.values()]
+        sizes = [analysis.temp_size_in_bytes for analysis in known if analysis is not None]
+        return in_words(max(sizes)) if sizes else "an unknown amount"
 
-    def teams(self, threads: int) -> list[int]:
-        """As many as there are: XLA decides itself how many of them it uses."""
-        return [threads]
-
-    def measure(self, state: Arrays, data: Arrays, index: np.ndarray | None, threads: int) -> Timing:
-        """See ProfiledProgram.measure."""
-        began = time.perf_counter()
-        self._program.run(state, data, index, None, threads)
-        return Timing([(time.perf_counter() - began) / (1 if index is None else len(index))], ())
+    def optimized(self) -> list[str]:
+        """See profile.Running."""
+        return [compiled.as_text() for compiled in self._compiled.values()]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
 from thalweg.executors.executor import check_supported
+from thalweg.executors.xla.instructions import scope
 from thalweg.executors.xla.lowerings import LOWERINGS, supported
 from thalweg.executors.xla.lowerings.table import Array
+from thalweg.executors.xla.placement import Placement
 from thalweg.graph.node import Graph, Node
 from thalweg.ops.leaf import Input, State
 from thalweg.passes.simplify import simplify
@@ -37,13 +41,14 @@ def one_step(graph: Graph) -> Step:
 
     def step(state: Arrays, inputs: Arrays) -> tuple[dict[str, Array], dict[str, Array]]:
         values: dict[Node, Array] = {}
-        for node in graph.nodes():
+        for number, node in enumerate(graph.nodes()):
             if isinstance(node.op, Input):
                 values[node] = inputs[node.op.label]
             elif isinstance(node.op, State):
                 values[node] = state[node.op.label]
             else:
-                values[node] = LOWERINGS[type(node.op)](node.op, *(values[x] for x in node.inputs))
+                with jax.named_scope(scope(number, node.layer)):
+                    values[node] = LOWERINGS[type(node.op)](node.op, *(values[x] for x in node.inputs))
         return (
             {name: values[node] for name, node in graph.updates.items()},
             {name: values[node] for name, node in graph.outputs.items()},
@@ -52,30 +57,40 @@ def one_step(graph: Graph) -> Step:
     return step
 
 
-def many_steps(graph: Graph, gathered: Callable[[Array], Array]) -> Callable[..., tuple[dict[str, Array], ...]]:
-    """``run(changed, fixed, data, index, count)``: the steps of the first ``count`` rows of an index of more.
+def many_steps(graph: Graph, placement: Placement) -> Callable[..., tuple[dict[str, Array], dict[str, Array], Array]]:
+    """``run(changed, fixed, data, index, count)``: a step for each row of the index, or for each batch.
 
-    So calls of any number of steps are one program. It gives the new values of what changes, and the outputs, of which
-    only the first ``count`` are filled.
+    Where ``count`` is a number known only when the program runs, only so many steps are run, and calls of any number of
+    steps are one program; None runs all. It gives the new values of what changes, the outputs, of which only the first
+    ``count`` are filled, and how many steps were run.
 
-    Arguments:
-        gathered: what is done with the rows of a batch before the step.
+    Arguments of ``run``:
+        data: the arrays of all rows; without an index, one batch after the other.
+        index: (steps, batch), the rows of each step; None if the data are the batches.
     """
     step = one_step(graph)
 
     def run(
-        changed: Arrays, fixed: Arrays, data: Arrays, index: Array, count: Array
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
-        def turn(i: Array, carry: tuple[dict[str, Array], dict[str, Array]]) -> tuple[dict[str, Array], ...]:
-            state, outputs = carry
+        changed: Arrays, fixed: Arrays, data: Arrays, index: Array | None, count: Array | None
+    ) -> tuple[dict[str, Array], dict[str, Array], Array]:
+        def batch(i: Array) -> dict[str, Array]:
+            if index is None:
+                return {label: lax.dynamic_index_in_dim(x, i, keepdims=False) for label, x in data.items()}
             rows = index[i]
-            inputs = {label: gathered(x.at[rows].get(mode="promise_in_bounds")) for label, x in data.items()}
+            return {label: x.at[rows].get(mode="promise_in_bounds") for label, x in data.items()}
+
+        def turn(i: Array, carry: tuple[dict[str, Array], dict[str, Array], Array]) -> tuple[Any, ...]:
+            state, outputs, done = carry
+            inputs = {label: placement.gathered(x) for label, x in batch(i).items()}
             new, found = step({**fixed, **state}, inputs)
             kept = {name: array.at[i].set(found[name]) for name, array in outputs.items()}
-            return {**state, **new}, kept
+            return {**state, **new}, kept, done + 1
 
-        empty = {name: jnp.zeros((len(index), *node.shape), node.dtype) for name, node in graph.outputs.items()}
-        new: tuple[dict[str, Array], dict[str, Array]] = lax.fori_loop(0, count, turn, (dict(changed), empty))
+        length = len(next(iter(data.values())) if index is None else index)
+        empty = {name: jnp.zeros((length, *node.shape), node.dtype) for name, node in graph.outputs.items()}
+        start = dict(changed), empty, jnp.int32(0)
+        new: tuple[dict[str, Array], dict[str, Array], Array]
+        new = lax.fori_loop(0, length if count is None else count, turn, start)
         return new
 
     return run
