@@ -44,7 +44,7 @@ OPERATIONS, STEP_SECONDS = 2e11, 2e-5
 clock, a training is long or short, so that it is judged alike on every machine."""
 
 REFERENCE_ROWS, FEWEST_REFERENCE_ROWS = 2000, 1000
-"""That simple methods predict: 1,000 for each second of training, which takes them a hundredth of that."""
+"""That simple methods predict, from 2,000: 1,000 for each second of training, which takes them a hundredth of that."""
 
 CONVERTED_BYTES, FEWEST_CONVERTED = 2 << 20, 64
 """Of data that are converted only when they are used: so many bytes, but so many rows at least."""

@@ -25,7 +25,7 @@ def noisy_labels(record: Record) -> Finding | None:
     reference, best = record.reference, record.best or record.validation
     if reference is None or reference.disagreement is None or best is None or fails(record):
         return None
-    rows = min(record.plan.rows or 2000, 2000)
+    rows = min(record.plan.rows or reference.rows, reference.rows)
     disagreement = reference.disagreement
     two = record.targets is not None and len(record.targets.shares) == 2  # also those of a softmax over two units
     times, most = (2.5, 0.16) if two else (1.0, 0.14)
