@@ -9,6 +9,7 @@ import pytest
 import thalweg
 from thalweg import config, cores, executors
 from thalweg.errors import ArgumentError, MissingPackageError
+from thalweg.executors import patience
 from thalweg.executors.native import executor as native
 from thalweg.executors.native.machine import this_host
 from thalweg.executors.native.run import cache
@@ -161,7 +162,7 @@ def test_more_threads_than_any_machine_has(monkeypatch, given):
 
 def test_who_waits_long_for_the_compiler_is_told(monkeypatch, capsys):
     told = threading.Event()
-    monkeypatch.setattr(native, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.0)
     monkeypatch.setattr(cache, "load", lambda key: None)
     compiled = native._compiled
 
@@ -175,6 +176,6 @@ def test_who_waits_long_for_the_compiler_is_told(monkeypatch, capsys):
         file.write(text)
         told.set()
 
-    monkeypatch.setattr(native, "print", show, raising=False)
+    monkeypatch.setattr(patience, "print", show, raising=False)
     native.NativeExecutor().compile(Graph({"y": input_node("x", (5,)) * 3.0}), gather=False)
     assert "Compiling a step of" in capsys.readouterr().err

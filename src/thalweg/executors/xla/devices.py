@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -78,6 +79,18 @@ def devices(kind: str | None = None) -> list[Any]:
         raise _none_of(kind, str(error).splitlines()[0]) from error
     _process = os.getpid()
     return found
+
+
+def name_of(device: Any) -> str:
+    """As ``"gpu:1"``."""
+    return f"{device.platform}:{device.id}"
+
+
+def by_name(names: Iterable[str]) -> list[Any]:
+    """The devices of these names, which are there."""
+    names = list(names)
+    known = {name_of(device): device for kind in {name.partition(":")[0] for name in names} for device in devices(kind)}
+    return [known[name] for name in names]
 
 
 def _none_of(kind: str | None, reason: str) -> ExecutorError:

@@ -12,7 +12,9 @@ import numpy as np
 
 from thalweg.executors import debug
 from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
+from thalweg.executors.patience import told_if_long
 from thalweg.executors.xla.devices import devices, wide
+from thalweg.executors.xla.distribution import Distribution
 from thalweg.executors.xla.feeding import feeding
 from thalweg.executors.xla.placed import Placed
 from thalweg.executors.xla.profile import XlaProfiledProgram
@@ -32,10 +34,18 @@ class XlaExecutor:
 
     Arguments:
         kind: of device, as ``"gpu"``; by default what JAX prefers.
+        distribution: over which devices, in place of the first of this kind.
+
+    Raises: ArgumentError if these devices are of another kind.
     """
 
     kind: str | None = None
+    distribution: Distribution | None = None
     stages: ClassVar[tuple[str, ...]] = ("graph", "simplified", "stablehlo", "hlo")
+
+    def __post_init__(self) -> None:
+        if self.kind is not None and self.distribution is not None:
+            self.distribution.device_mesh.require(self.kind)
 
     @property
     def name(self) -> str:
@@ -45,9 +55,9 @@ class XlaExecutor:
     @cached_property
     def placement(self) -> Any:
         """Where things lie. Raises as ``devices``."""
-        from thalweg.executors.xla.placement import Placement
+        from thalweg.executors.xla.placement import on_one, over
 
-        return Placement(devices(self.kind)[0])
+        return on_one(devices(self.kind)[0]) if self.distribution is None else over(self.distribution)
 
     def compile(self, graph: Graph, *, gather: bool) -> XlaProgram:
         """See Executor.compile. XLA compiles at the first run, which shows how many rows the data have."""
@@ -120,14 +130,16 @@ class XlaProgram:
 
         from thalweg.executors.xla.step import many_steps, one_step
 
+        changed = {name: self.shardings[name] for name in self.graph.updates}
+        results = changed, dict.fromkeys(self.outputs, self.placement.whole), None
         if self.gather:
-            return jax.jit(many_steps(self.graph, self.placement), donate_argnums=0)
+            return jax.jit(many_steps(self.graph, self.placement), donate_argnums=0, out_shardings=results)
         step = one_step(self.graph)
 
         def once(changed: Mapping[str, Any], fixed: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
             return *step({**fixed, **changed}, data), None
 
-        return jax.jit(once, donate_argnums=0)
+        return jax.jit(once, donate_argnums=0, out_shardings=results)
 
     def run(
         self,
@@ -161,17 +173,19 @@ class XlaProgram:
         """What XLA gets, for data of as many rows as a batch has: a ``jax.stages.Lowered``."""
         import jax
 
-        def like(kind: TensorType) -> Any:
-            return jax.ShapeDtypeStruct(kind.shape, kind.dtype)
+        whole = self.placement.whole
+
+        def like(kind: TensorType, where: Any = whole) -> Any:
+            return jax.ShapeDtypeStruct(kind.shape, kind.dtype, sharding=where)
 
         with wide():
-            states = {name: like(kind) for name, kind in self.states.items()}
+            states = {name: like(kind, self.shardings[name]) for name, kind in self.states.items()}
             changed = {name: states.pop(name) for name in self.graph.updates}
             data = {name: like(kind) for name, kind in self.inputs.items()}
             index: tuple[Any, ...] = ()
             if self.gather:
                 batch = next(iter(self.inputs.values())).shape[0]
-                index = (jax.ShapeDtypeStruct((1, batch), "int32"), None)
+                index = (like(TensorType((1, batch), "int32")), None)
             return self._jitted.lower(changed, states, data, *index)
 
     def value(self, name: str, state: Mapping[str, Any]) -> Any:
@@ -202,7 +216,8 @@ class XlaProgram:
         if key not in self._compiled:
             began = time.perf_counter()
             whole = (self._digest, self.gather, self.placement, key, jax.tree.structure(arguments))
-            self._compiled[key] = shared(whole, lambda: self._jitted.lower(*arguments).compile())
+            with told_if_long(self.graph):
+                self._compiled[key] = shared(whole, lambda: self._jitted.lower(*arguments).compile())
             self.compile_seconds += time.perf_counter() - began
         return self._compiled[key]
 

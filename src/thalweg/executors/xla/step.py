@@ -76,15 +76,15 @@ def many_steps(graph: Graph, placement: Placement) -> Callable[..., tuple[dict[s
         def batch(i: Array) -> dict[str, Array]:
             if index is None:
                 return {label: lax.dynamic_index_in_dim(x, i, keepdims=False) for label, x in data.items()}
-            rows = index[i]
+            rows = placement.split(index[i])
             return {label: x.at[rows].get(mode="promise_in_bounds") for label, x in data.items()}
 
         def turn(i: Array, carry: tuple[dict[str, Array], dict[str, Array], Array]) -> tuple[Any, ...]:
             state, outputs, done = carry
-            inputs = {label: placement.gathered(x) for label, x in batch(i).items()}
+            inputs = {label: placement.split(x) for label, x in batch(i).items()}
             new, found = step({**fixed, **state}, inputs)
             kept = {name: array.at[i].set(found[name]) for name, array in outputs.items()}
-            return {**state, **new}, kept, done + 1
+            return {name: placement.settled(name, new[name]) for name in state}, kept, done + 1
 
         length = len(next(iter(data.values())) if index is None else index)
         empty = {name: jnp.zeros((length, *node.shape), node.dtype) for name, node in graph.outputs.items()}
