@@ -17,7 +17,7 @@ SOURCE = Path(__file__).parent.parent / "src"
 ORDER = (
     # the ground
     *("version", "errors", "advice", "absent", "extras", "fields", "spelling", "checks"),
-    *("registry", "dtype_policies", "config", "cores", "memory", "table", "plotting", "trees"),
+    *("processes", "registry", "dtype_policies", "config", "cores", "memory", "table", "plotting", "trees"),
     # numbers in files and in graphs
     *("data", "datasets", "graph", "ops", "backprop", "state"),
     # what a network is made of
