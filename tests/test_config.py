@@ -46,6 +46,34 @@ def test_floatx():
         config.set_floatx("float6")
 
 
+def test_the_executor_is_what_was_set_then_what_the_environment_says(monkeypatch):
+    monkeypatch.delenv("THALWEG_EXECUTOR", raising=False)
+    assert config.executor() is None
+    monkeypatch.setenv("THALWEG_EXECUTOR", "numpy")
+    assert config.executor() == "numpy"
+    config.set_executor("xla:gpu")
+    assert config.executor() == "xla:gpu"
+    config.set_executor(None)
+    assert config.executor() == "numpy"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("xlaa", "did you mean 'xla'"),
+        ("gpu", "known names: 'native', 'numpy', 'xla'"),
+        ("native:gpu", "write 'native', or 'xla:gpu'"),
+        ("xla:", "write 'xla', or 'xla:gpu'"),
+        ("", "known names"),
+        (7, "set_executor"),
+    ],
+)
+def test_an_executor_that_there_is_not(name, said):
+    with pytest.raises(ArgumentError, match=said):
+        config.set_executor(name)
+    assert config._settings.executor is None
+
+
 def test_epsilon():
     assert config.epsilon() == 1e-7
     config.set_epsilon(1e-5)

@@ -1,7 +1,8 @@
-"""The few settings that hold for the whole process, as in ``keras.config``: number formats, epsilon, root seed."""
+"""The few settings of the whole process, as in ``keras.config``: number formats, epsilon, root seed, executor."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ import numpy as np
 
 from thalweg import absent, dtype_policies
 from thalweg.checks import In, OneOf, check_value, checked
+from thalweg.errors import ArgumentError, did_you_mean
 from thalweg.fields import dataclass
 from thalweg.processes.job import current
 
@@ -18,6 +20,7 @@ __all__ = [
     "disable_traceback_filtering",
     "dtype_policy",
     "epsilon",
+    "executor",
     "floatx",
     "image_data_format",
     "is_traceback_filtering_enabled",
@@ -25,10 +28,15 @@ __all__ = [
     "seeded",
     "set_dtype_policy",
     "set_epsilon",
+    "set_executor",
     "set_floatx",
     "set_image_data_format",
     "set_random_seed",
 ]
+
+EXECUTORS = ("native", "numpy", "xla")
+
+ENVIRONMENT = "THALWEG_EXECUTOR"
 
 if not TYPE_CHECKING:
     __getattr__ = absent.answers(__name__)
@@ -39,6 +47,7 @@ class _Settings:
     floatx: str = "float32"
     dtype_policy: str | None = None  # floatx unless set
     epsilon: float = 1e-7
+    executor: str | None = None  # as the environment says unless set
     root_seed: int | None = None
     models: int = 0  # how many took a seed from the root
 
@@ -55,6 +64,55 @@ def epsilon() -> float:
 def set_epsilon(value: Annotated[float, In("(0, 1)")]) -> None:
     """Let what is compiled from now on take another ``epsilon``. Raises: ArgumentError."""
     _settings.epsilon = value
+
+
+def executor() -> str | None:
+    """What runs models that are not told: as ``set_executor`` has said, or ``THALWEG_EXECUTOR``.
+
+    None where neither says anything: thalweg chooses then.
+    """
+    return _settings.executor or os.environ.get(ENVIRONMENT) or None
+
+
+def set_executor(name: str | None) -> None:
+    """Let models that have not run yet, and are not told otherwise, run on this executor.
+
+    ``fit(..., executor=...)`` and ``model.executor`` say it of one model.
+
+    Arguments:
+        name: ``"native"``, ``"numpy"`` or ``"xla"``, which may name a kind of device: ``"xla:gpu"``. None: as before
+            anything was set.
+
+    Raises: ArgumentError for another name.
+    """
+    if name is not None:
+        executor_and_device(check_value("set_executor", "name", str, name))
+    _settings.executor = name
+
+
+def executor_and_device(name: str) -> tuple[str, str | None]:
+    """The parts of an executor's name; the kind of device is None where it names none. Raises ArgumentError.
+
+    Example:
+        >>> executor_and_device("native"), executor_and_device("xla:gpu")
+        (('native', None), ('xla', 'gpu'))
+    """
+    family, colon, device = name.partition(":")
+    if family not in EXECUTORS:
+        raise ArgumentError(
+            "there is no executor of this name",
+            expected=f"{' or '.join(map(repr, EXECUTORS))}, or one with a kind of device, as 'xla:gpu'",
+            got=repr(name),
+            fix=did_you_mean(family, EXECUTORS),
+        )
+    if colon and (family != "xla" or not device):
+        raise ArgumentError(
+            f"the executor {family!r} cannot be put on the device {device!r}",
+            expected="'xla:cpu', 'xla:gpu' or 'xla:tpu'; the other executors are for the CPU",
+            got=repr(name),
+            fix=f"write {family!r}, or 'xla:{device or 'gpu'}'",
+        )
+    return family, device or None
 
 
 def backend() -> str:

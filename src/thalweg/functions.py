@@ -165,7 +165,7 @@ def compile_function(
     arguments: Python's ``if`` on an array's value, and arrays from outside, are errors. Can be used as a decorator.
 
     Arguments:
-        executor: ``"native"``, ``"numpy"`` or an executor; ``thalweg.executors.default()`` unless given.
+        executor: ``"native"``, ``"numpy"``, ``"xla"`` or an executor; ``thalweg.executors.default()`` unless given.
         threads: exactly so many; unless given or set in ``THALWEG_THREADS``, as many as are quickest. Results do not
             depend on it.
 

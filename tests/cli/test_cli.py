@@ -203,7 +203,7 @@ def test_a_header_that_asks_for_more_than_the_file_has(tmp_path):
 
 def test_help_and_version():
     shown = call("train", "--help").stdout
-    assert shown.count("default:") == 30  # of every option but --help and those that are on or off
+    assert shown.count("default:") == 31  # of every option but --help and those that are on or off
     assert "512" in shown
     assert call("--version").stdout == f"thalweg {thalweg.__version__}\n"
     assert call("train").exit_code == 2  # used wrongly

@@ -1,4 +1,6 @@
-"""thalweg explain and thalweg profile."""
+"""thalweg explain, thalweg profile and thalweg info."""
+
+import sys
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from typer.testing import CliRunner
 import thalweg
 from thalweg.cli import app as cli
 from thalweg.cli import data as cli_data
+from thalweg.cli.options import executor_of
 from thalweg.layers import Dense, Flatten, Input
 
 
@@ -59,6 +62,62 @@ def test_profile_takes_a_file(saved, digits, data):
     assert "1 thread" in found.stdout
 
 
+@pytest.mark.needs("jax")
+def test_a_device_of_jax(digits, saved):
+    found = call("explain", saved, "--what", "predict", "--stage", "stablehlo", "--executor", "xla", "--device", "cpu")
+    assert found.exit_code == 0, found.output
+    assert "stablehlo.dot_general" in found.stdout
+    found = call("profile", saved, "--seconds", 0.01, "--executor", "xla")
+    assert found.exit_code == 0, found.output
+    assert "train, xla, batch size" in found.stdout
+    found = call("train", "mnist", "--no-run", "--device", "tpu")
+    assert found.exit_code == 1
+    assert found.stdout == ""
+    assert "Error: JAX sees no device of the kind 'tpu'" in found.stderr
+
+
+@pytest.mark.needs("jax")
+def test_info_names_the_devices_of_jax():
+    found = call("info")
+    assert found.exit_code == 0, found.output
+    assert "JAX:       " in found.stdout
+    assert "devices:   cpu" in found.stdout
+
+
+def test_info_without_jax(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax", None)
+    found = call("info")
+    assert found.exit_code == 0, found.output
+    assert "JAX:  " in found.stdout
+    assert "devices" not in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "meant"),
+    [
+        (None, None, None),
+        ("numpy", None, "numpy"),
+        (None, "cpu", None),
+        (None, "gpu", "xla:gpu"),
+        ("xla", "cpu", "xla:cpu"),
+        ("xla", "tpu", "xla:tpu"),
+        ("xla:gpu", "gpu", "xla:gpu"),
+        ("native", "cpu", "native"),
+    ],
+)
+def test_executor_and_device_are_one_name(name, device, meant, monkeypatch):
+    monkeypatch.delenv("THALWEG_EXECUTOR", raising=False)
+    assert executor_of(name, device) == meant
+
+
+def test_the_cpu_is_that_of_the_executor_that_the_environment_names(monkeypatch):
+    monkeypatch.setenv("THALWEG_EXECUTOR", "xla")
+    assert executor_of(None, "cpu") == "xla:cpu"
+    monkeypatch.setenv("THALWEG_EXECUTOR", "numpy")
+    assert executor_of(None, "cpu") == "numpy"
+    assert executor_of(None, "gpu") == "xla:gpu"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -67,6 +126,9 @@ def test_profile_takes_a_file(saved, digits, data):
         (["explain", "mnist", "--what", "fit"], "'train', 'evaluate', 'predict'"),
         (["explain", "no such file"], "no such file"),
         (["explain", "mnist", "--stage", "plan", "--executor", "numpy"], "native"),
+        (["explain", "mnist", "--executor", "native", "--device", "gpu"], "leave --executor out"),
+        (["explain", "mnist", "--executor", "xla:cpu", "--device", "gpu"], "leave --executor out"),
+        (["explain", "mnist", "--executor", "nativ"], "did you mean 'native'?"),
         (["profile", "mnist", "--seconds", 0], "seconds"),
         (["profile", "mnist", "minst"], "did you mean 'mnist'?"),
     ],

@@ -1,14 +1,20 @@
 import importlib.util
+import sys
 import threading
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from thalweg import cores, executors
-from thalweg.errors import ArgumentError
+import thalweg
+from thalweg import config, cores, executors
+from thalweg.errors import ArgumentError, MissingPackageError
 from thalweg.executors.native import executor as native
 from thalweg.executors.native.machine import this_host
 from thalweg.executors.native.run import cache
+from thalweg.executors.xla import devices
 from thalweg.graph.node import Graph
+from thalweg.layers import Dense, Input
 from thalweg.ops import input_node
 
 
@@ -21,6 +27,77 @@ def test_an_unknown_executor_is_an_error_with_a_suggestion(monkeypatch):
     monkeypatch.setenv("THALWEG_EXECUTOR", "numpi")
     with pytest.raises(ArgumentError, match="did you mean 'numpy'"):
         executors.default()
+
+
+def test_what_the_process_has_chosen_comes_before_the_environment(monkeypatch):
+    monkeypatch.setenv("THALWEG_EXECUTOR", "native")
+    monkeypatch.setattr(config._settings, "executor", "numpy")
+    assert executors.default().name == "numpy"
+
+
+def test_without_jax_the_xla_executor_is_an_error(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax", None)
+    with pytest.raises(MissingPackageError, match="the xla executor needs JAX") as found:
+        executors.named("xla")
+    assert "pip install 'thalweg[xla]'" in found.value.fix
+
+
+def test_a_jax_that_is_too_old_is_an_error(monkeypatch):
+    old = SimpleNamespace(__version__="0.4.30", version=SimpleNamespace(__version_info__=(0, 4, 30)))
+    monkeypatch.setitem(sys.modules, "jax", old)
+    with pytest.raises(MissingPackageError, match="too old") as found:
+        executors.named("xla:gpu")
+    assert (found.value.expected, found.value.got) == ("JAX 0.8 or newer", "JAX 0.4.30")
+
+
+@pytest.fixture
+def gpu(monkeypatch, tmp_path):
+    """A machine with a GPU. The package json stands for that by which JAX computes on it."""
+    for variable in ("THALWEG_EXECUTOR", "JAX_PLATFORMS"):
+        monkeypatch.delenv(variable, raising=False)
+    file = tmp_path / "nvidia0"
+    file.touch()
+    monkeypatch.setattr(devices, "ACCELERATORS", [("GPU", "gpu", (str(file),), ("no_such_package", "json"))])
+    executors._tell_once.cache_clear()
+    yield file
+    executors._tell_once.cache_clear()
+
+
+def fit(told=None, **options):
+    model = thalweg.Sequential([Input((2,)), Dense(1)])
+    model.compile("sgd", "mse")
+    if told is not None:
+        model.executor = told
+    model.fit(np.zeros((4, 2), "f4"), np.zeros((4, 1), "f4"), diagnose=False, **{"verbose": 2, **options})
+
+
+def test_who_has_a_gpu_and_says_nothing_is_told_once(gpu, capsys):
+    fit()
+    fit()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "JAX sees a GPU" in line
+    assert "executor='xla:gpu'" in line
+    assert "--device gpu" in line
+
+
+def test_who_has_said_what_to_run_on_or_wants_no_word_is_not_told(gpu, capsys, monkeypatch):
+    fit(verbose=0)
+    fit("numpy")
+    fit(executor="numpy")
+    monkeypatch.setenv("THALWEG_EXECUTOR", "numpy")
+    fit()
+    assert capsys.readouterr().err == ""
+
+
+def test_nobody_is_told_of_a_gpu_that_jax_does_not_see(gpu, capsys, monkeypatch):
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    assert devices.accelerator() is None
+    monkeypatch.delenv("JAX_PLATFORMS")
+    assert devices.accelerator() == ("GPU", "gpu")
+    gpu.unlink()
+    assert devices.accelerator() is None
+    monkeypatch.setattr(devices, "ACCELERATORS", [("GPU", "gpu", ("/dev/null",), ("no_such_package",))])
+    assert devices.accelerator() is None
 
 
 def test_without_llvmlite_numpy_runs_with_a_notice(monkeypatch):

@@ -10,7 +10,7 @@ import typer
 import thalweg
 from thalweg.cli import data as kinds
 from thalweg.cli import images, networks
-from thalweg.cli.options import ExecutorName, Json, Quiet, Report, RunsFolder
+from thalweg.cli.options import Device, ExecutorName, Json, Quiet, Report, RunsFolder, executor_of
 from thalweg.cli.reporting import Teller, reports_errors
 from thalweg.data.numpy_files import reading
 from thalweg.errors import ArgumentError, FileFormatError
@@ -36,6 +36,7 @@ def doctor(
     report: Report = None,
     store: RunsFolder = None,
     executor: ExecutorName = None,
+    device: Device = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -44,7 +45,7 @@ def doctor(
     if subject.isdecimal():
         chart = of_run(Store(store), int(subject))
     else:
-        chart = of_model(subject, data, examine, executor, teller)
+        chart = of_model(subject, data, examine, executor_of(executor, device), teller)
     if report is not None:
         chart.write(report)
         teller.say(f"The report is in {report}.")

@@ -12,7 +12,7 @@ from thalweg import numdiff
 from thalweg.cli import data as kinds
 from thalweg.cli import machine, networks
 from thalweg.cli.codes import FAILED
-from thalweg.cli.options import ExecutorName, ModelFile, Threads
+from thalweg.cli.options import Device, ExecutorName, ModelFile, Threads
 from thalweg.cli.reporting import fitted, reports_errors, terminal_width
 
 ModelOrName = Annotated[
@@ -57,10 +57,11 @@ def explain(
     batch_size: StepRows = None,
     what: What = "train",
     executor: ExecutorName = None,
+    device: Device = None,
 ) -> None:
     """Print what a step of a model is compiled to, at one of the stages on the way to machine code."""
     net = networks.named_or_saved(model)
-    networks.choose_executor(net, executor)
+    networks.choose_executor(net, executor, device)
     typer.echo(net.explain(stage, batch_size, what), nl=False)
 
 
@@ -76,10 +77,11 @@ def profile(
     threads: Threads = None,
     seconds: Annotated[float, typer.Option(help="To spend on it.")] = 1.0,
     executor: ExecutorName = None,
+    device: Device = None,
 ) -> None:
     """Print where the time of a step goes, by task and by layer. The model stays as it is."""
     net = networks.named_or_saved(model)
-    networks.choose_executor(net, executor)
+    networks.choose_executor(net, executor, device)
     if data is not None or model in kinds.DATASETS:
         x, y = kinds.images_of(data or model).cut().train
     else:

@@ -11,7 +11,7 @@ from thalweg.cli import data as kinds
 from thalweg.cli import images, networks, tables
 from thalweg.cli.data import no_images
 from thalweg.cli.kept import kept
-from thalweg.cli.options import Config, Data, ExecutorName, Json, ModelFile, Query, Quiet, Report
+from thalweg.cli.options import Config, Data, Device, ExecutorName, Json, ModelFile, Query, Quiet, Report
 from thalweg.cli.reporting import Teller, reports_errors
 from thalweg.data.tables.table import Table
 from thalweg.tables import TableModel
@@ -30,6 +30,7 @@ def evaluate(
         ),
     ] = None,
     executor: ExecutorName = None,
+    device: Device = None,
     quiet: Quiet = False,
     json: Json = False,
     config: Config = None,
@@ -37,7 +38,7 @@ def evaluate(
     """Say how good a trained model is: on the test part of DATA, on what train held out of it, or on all of it."""
     teller = Teller(quiet, json)
     net = thalweg.load_model(model)
-    networks.choose_executor(net, executor)
+    networks.choose_executor(net, executor, device)
     if isinstance(net, TableModel):
         tables.evaluate(net, str(model), tables.Kept.read(model), data, query, report, teller)
         return

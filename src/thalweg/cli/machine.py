@@ -8,6 +8,7 @@ import sys
 
 import thalweg
 from thalweg import cores, executors
+from thalweg.errors import ExecutorError, MissingPackageError
 
 
 def facts() -> dict[str, str]:
@@ -21,6 +22,7 @@ def facts() -> dict[str, str]:
         "executor": executor,
         **(_native() if executor == "native" else {}),
         "threads": str(cores.wanted(None)),
+        **_jax(),
     }
 
 
@@ -29,6 +31,18 @@ def _version(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
+
+
+def _jax() -> dict[str, str]:
+    """The version of JAX and the devices that the xla executor computes on."""
+    from thalweg.executors.xla.devices import facts
+
+    try:
+        return facts()
+    except MissingPackageError:  # of a version that is too old, which is why the version stands here
+        return {"JAX": _version("jax")}
+    except ExecutorError as error:
+        return {"JAX": _version("jax"), "devices": f"none: {error.got}"}
 
 
 def _native() -> dict[str, str]:

@@ -12,6 +12,7 @@ import numpy as np
 import thalweg
 from thalweg import executors, models, optimizers
 from thalweg.cli.data import DATASETS, Images, images_of
+from thalweg.cli.options import executor_of
 from thalweg.errors import ArgumentError, NameNotFoundError, did_you_mean
 from thalweg.model import Model
 
@@ -81,7 +82,8 @@ def optimizer(name: str, learning_rate: float | None) -> optimizers.Optimizer:
     return made
 
 
-def choose_executor(net: Model, name: str | None) -> None:
-    """The executor of this name, if one is named. Raises NameNotFoundError."""
-    if name is not None:
-        net.executor = executors.named(name)
+def choose_executor(net: Model, name: str | None, device: str | None = None) -> None:
+    """What the options say of it, if they say anything. Raises what ``executor_of`` and ``executors.named`` raise."""
+    chosen = executor_of(name, device)
+    if chosen is not None:
+        net.executor = executors.named(chosen)

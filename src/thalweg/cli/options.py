@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from thalweg import config, executors
 from thalweg.data.numpy_files import reading
 from thalweg.errors import ArgumentError, FileFormatError, NameNotFoundError, did_you_mean
 from thalweg.fields import dataclass
@@ -122,6 +123,39 @@ def pixels(text: str) -> tuple[int, int]:
     return height, width
 
 
+def executor_of(executor: str | None, device: str | None) -> str | None:
+    """The name of the executor that both options mean; None for neither, and for the CPU, where the default is.
+
+    Raises: ArgumentError if they do not go together.
+
+    Example:
+        >>> executor_of("numpy", None), executor_of(None, "gpu"), executor_of("xla", "cpu")
+        ('numpy', 'xla:gpu', 'xla:cpu')
+    """
+    if device is None:
+        return executor
+    given = executor if executor is not None or device != "cpu" else config.executor()
+    if given is None:
+        return None if device == "cpu" else f"xla:{device}"
+    family, kind = config.executor_and_device(given)
+    if kind not in (None, device) or (family != "xla" and device != "cpu"):
+        raise ArgumentError(
+            "--executor and --device do not go together",
+            expected="--device gpu or tpu alone, or with --executor xla",
+            got=f"--executor {given} --device {device}",
+            fix="leave --executor out",
+        )
+    return f"xla:{device}" if family == "xla" else given
+
+
+def ready_executor(executor: str | None, device: str | None) -> str | None:
+    """``executor_of``, where much is to be read first: it can run. Raises what ``executors.named`` raises."""
+    chosen = executor_of(executor, device)
+    if chosen is not None:
+        executors.named(chosen)
+    return chosen
+
+
 @dataclass(frozen=True)
 class Common:
     """Options of every training; None where the default is meant.
@@ -174,7 +208,15 @@ Data = Annotated[
 ]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that train wrote.")]
 Threads = Annotated[int | None, typer.Option(help="Exactly so many.", show_default="as many as are quickest")]
-ExecutorName = Annotated[str | None, typer.Option("--executor", help="native or numpy.", show_default="native")]
+ExecutorName = Annotated[
+    str | None, typer.Option("--executor", metavar="NAME", help="native, numpy or xla.", show_default="native")
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND", help="cpu, gpu or tpu; all but cpu through JAX, by the executor xla.", show_default="cpu"
+    ),
+]
 Query = Annotated[
     str | None,
     typer.Option(metavar="SQL", help="Of a database: a query, or a table's name.", show_default="its only table"),

@@ -10,7 +10,7 @@ import typer
 import thalweg
 from thalweg.cli import images, networks, tables
 from thalweg.cli.kept import kept
-from thalweg.cli.options import Config, ExecutorName, Json, ModelFile, Query, Quiet
+from thalweg.cli.options import Config, Device, ExecutorName, Json, ModelFile, Query, Quiet
 from thalweg.cli.reporting import Teller, reports_errors
 from thalweg.tables import TableModel
 
@@ -47,6 +47,7 @@ def predict(
     query: Query = None,
     invert: Annotated[bool, typer.Option("--invert", help="Turn light and dark round first.")] = False,
     executor: ExecutorName = None,
+    device: Device = None,
     quiet: Quiet = False,
     json: Json = False,
     config: Config = None,
@@ -54,7 +55,7 @@ def predict(
     """Say for each row of a table, or each image, what the model makes of it."""
     teller = Teller(quiet, json)
     net = thalweg.load_model(model, compile=False)
-    networks.choose_executor(net, executor)
+    networks.choose_executor(net, executor, device)
     if isinstance(net, TableModel):
         tables.predict(net, files, output, interval, keep or (), query, teller)
     else:

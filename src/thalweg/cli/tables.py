@@ -144,13 +144,14 @@ def train(
         "members": options.members,
         "seed": seed,
         "threads": common.threads,
+        "executor": common.executor,
         "verbose": teller.verbose,
     }
     target = targets[0] if len(targets) == 1 else targets
     further: dict[str, Any] = {}
     if search is None:
         let_go = None if options.baselines else table.let_go
-        words |= {"executor": common.executor, "backup": common.backup, "settings": settings}
+        words |= {"backup": common.backup, "settings": settings}
         model = tables.train(trained_on, target, **words, encoded=let_go, run=run)
     else:
         from thalweg.tuning import tune_table  # a training that searches nothing does not wait for it

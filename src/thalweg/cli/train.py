@@ -21,6 +21,7 @@ from thalweg.cli.options import (
     Common,
     Config,
     Data,
+    Device,
     ExecutorName,
     Json,
     NoRun,
@@ -32,6 +33,7 @@ from thalweg.cli.options import (
     Threads,
     backup,
     pixels,
+    ready_executor,
     seconds,
 )
 from thalweg.cli.reporting import Teller, reports_errors
@@ -97,6 +99,7 @@ def train(
     ] = None,
     threads: Threads = None,
     executor: ExecutorName = None,
+    device: Device = None,
     checkpoint_every: CheckpointEvery = None,
     resume: Resume = None,
     quiet: Quiet = False,
@@ -194,6 +197,7 @@ def _train(given: Mapping[str, Any], teller: Teller, before: Record | None = Non
     limit = None if given["time_limit"] is None else seconds(given["time_limit"])
     every = given.get("checkpoint_every")
     every = None if every is None else seconds(every, "--checkpoint-every")
+    executor = ready_executor(given["executor"], given.get("device"))
     settings.set_random_seed(seed)
     # What trains takes as long to import as a table of some hundred thousand rows to read: so it is, meanwhile.
     Thread(target=import_module, args=("thalweg.cli.tables",), name="thalweg-import").start()
@@ -204,7 +208,7 @@ def _train(given: Mapping[str, Any], teller: Teller, before: Record | None = Non
     of_images = images.Options(**{field.name: given.get(field.name) for field in fields(images.Options)})
     of_tables = tables.Options(**{field.name: given[field.name] or None for field in fields(tables.Options)})
     kept = backup(output, every, given.get("resume"))
-    common = Common(output, given["epochs"], limit, given["threads"], given["executor"], report, kept)
+    common = Common(output, given["epochs"], limit, given["threads"], executor, report, kept)
     if isinstance(loaded, Table):
         _refuse(of_images, "a table")
     else:
@@ -232,7 +236,7 @@ def again(before: Record, output: Path) -> tuple[bool, list[str]]:
     command = before.described["command"]
     around = before.described["fits"][0]["surroundings"]
     options = {**command["options"], "output": str(output.absolute()), "run": before.name, "no_run": False}
-    options["executor"] = options["executor"] or around["executor"]
+    options |= {"executor": around["executor"], "device": None}
     with recorded.where_it_was(before):
         _, run = _train(options, Teller(), before)
     otherwise = decisive(surroundings(options["executor"]), around)

@@ -11,7 +11,21 @@ import typer
 
 from thalweg.cli import recorded, tables
 from thalweg.cli.codes import INTERRUPTED
-from thalweg.cli.options import Common, Config, Json, NoRun, Query, Quiet, Report, RunName, Threads, seconds
+from thalweg.cli.options import (
+    Common,
+    Config,
+    Device,
+    ExecutorName,
+    Json,
+    NoRun,
+    Query,
+    Quiet,
+    Report,
+    RunName,
+    Threads,
+    ready_executor,
+    seconds,
+)
 from thalweg.cli.reporting import Teller, reports_errors
 from thalweg.cli.train import (
     Categorical,
@@ -76,6 +90,8 @@ def tune(
         Path | None, typer.Option("--output", "-o", help="The file to write.", show_default="named after DATA")
     ] = None,
     threads: Threads = None,
+    executor: ExecutorName = None,
+    device: Device = None,
     run: RunName = None,
     no_run: NoRun = False,
     quiet: Quiet = False,
@@ -115,6 +131,7 @@ def _tune(given: Mapping[str, Any], teller: Teller, before: Record | None = None
     report = None if given["report"] is None else Path(given["report"])
     require_writable(output, report)
     limit = None if given["time_limit"] is None else seconds(given["time_limit"])
+    executor = ready_executor(given.get("executor"), given.get("device"))
     table = open_table(given["data"], query=given["query"])
     of_tables = tables.Options(**{field.name: given.get(field.name) or None for field in fields(tables.Options)})
     found = recorded.fingerprint(table)
@@ -126,7 +143,7 @@ def _tune(given: Mapping[str, Any], teller: Teller, before: Record | None = None
     else:
         require_same(found, before.described["command"]["data"], f"run {before.number}")
         best, limit = best_of(before), None
-    common = Common(output, given["epochs"], limit, given["threads"], None, report)
+    common = Common(output, given["epochs"], limit, given["threads"], executor, report)
     with recorded.recorded("tune", given["run"] or stem(given["data"]), given, found, not given["no_run"]) as run:
         if run is not None and best is not None:
             run.trial(best)
@@ -142,9 +159,10 @@ def again(before: Record, output: Path) -> tuple[bool, list[str]]:
     """
     command = before.described["command"]
     options = {**command["options"], "output": str(output.absolute()), "run": before.name, "no_run": False}
+    around = before.described["fits"][0]["surroundings"]
+    options |= {"executor": around["executor"], "device": None}
     with recorded.where_it_was(before):
         _, run = _tune(options, Teller(), before)
-    around = before.described["fits"][0]["surroundings"]
     return run is not None and run.weights == before.weights, decisive(surroundings(around["executor"]), around)
 
 

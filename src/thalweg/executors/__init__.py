@@ -4,19 +4,18 @@ one for what JAX computes on.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
-import os
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from thalweg.errors import ArgumentError, ExecutorError, did_you_mean
+from thalweg import config
+from thalweg.errors import ArgumentError, ExecutorError
 from thalweg.executors import debug
 
 if TYPE_CHECKING:
     from thalweg.executors.executor import Executor
-
-NAMES = ("native", "numpy", "xla")
-ENVIRONMENT = "THALWEG_EXECUTOR"
 
 
 class ExecutorNotice(UserWarning):
@@ -26,11 +25,11 @@ class ExecutorNotice(UserWarning):
 def default() -> Executor:
     """The native executor; the numpy one, with a notice, where llvmlite is not installed or its code may not run.
 
-    The environment variable ``THALWEG_EXECUTOR`` chooses one by name.
+    ``config.set_executor`` and the environment variable ``THALWEG_EXECUTOR`` choose one by name.
     """
     debug.level()  # what does not fit it should be said before anything runs
-    chosen = os.environ.get(ENVIRONMENT)
-    if chosen:
+    chosen = config.executor()
+    if chosen is not None:
         return named(chosen)
     # find_spec does not import: loading llvmlite takes 50 ms, and cached programs may not need it at all.
     if importlib.util.find_spec("llvmlite") is None:
@@ -42,32 +41,46 @@ def default() -> Executor:
     return named("native")
 
 
+def tell_of_accelerator() -> None:
+    """Say in one line how to use a GPU or a TPU that JAX sees, where nobody has said what to run on; once."""
+    if config.executor() is None:
+        _tell_once()
+
+
+@functools.cache
+def _tell_once() -> None:
+    from thalweg.executors.xla.devices import accelerator
+
+    found = accelerator()
+    if found is not None and sys.stderr is not None:
+        name, kind = found
+        how = f"fit(..., executor='xla:{kind}'), THALWEG_EXECUTOR=xla:{kind} or thalweg train --device {kind}"
+        print(f"JAX sees a {name} here. To train on it: {how}.", file=sys.stderr)
+
+
 def _slow(reason: str) -> Executor:
     warnings.warn(f"{reason}: thalweg runs on NumPy, many times slower", ExecutorNotice, stacklevel=3)
     return named("numpy")
 
 
 def named(name: str) -> Executor:
-    """The executor of this name.
+    """The executor of this name, as ``"native"``, ``"numpy"``, ``"xla"`` or ``"xla:gpu"``.
 
-    Raises: ArgumentError for an unknown one, ExecutorError if there is no memory to load it into.
+    Raises: ArgumentError for an unknown one. MissingPackageError for "xla" without JAX, ExecutorError if there is no
+        device of the kind, or no memory to load the native executor into.
     """
-    if name == "numpy":
+    family, device = config.executor_and_device(name)
+    if family == "numpy":
         from thalweg.executors.numpy import NumpyExecutor
 
         return NumpyExecutor()
-    if name == "native":
+    if family == "native":
         return _native()
-    if name == "xla":
-        from thalweg.executors.xla.executor import XlaExecutor
+    from thalweg.executors.xla.devices import require
+    from thalweg.executors.xla.executor import XlaExecutor
 
-        return XlaExecutor()
-    raise ArgumentError(
-        "there is no executor of this name",
-        expected=" or ".join(map(repr, NAMES)),
-        got=repr(name),
-        fix=did_you_mean(name, NAMES),
-    )
+    require(device)
+    return XlaExecutor(device)
 
 
 def _native() -> Executor:
@@ -92,7 +105,7 @@ def meant(executor: Any) -> Executor:
         return one
     raise ArgumentError(
         "this is no executor",
-        expected=f"{' or '.join(map(repr, NAMES))}, or an executor",
+        expected=f"{' or '.join(map(repr, config.EXECUTORS))}, or an executor",
         got=f"{executor!r:.80} ({type(executor).__name__})",
         fix="leave it out: thalweg.executors.default() chooses",
     )

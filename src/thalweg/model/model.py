@@ -637,7 +637,11 @@ class Model:
 
     @property
     def executor(self) -> Executor:
-        """What runs the model: ``"native"``, ``"numpy"`` or an executor; ``thalweg.executors.default()`` unless set."""
+        """What runs the model: ``"native"``, ``"numpy"``, ``"xla"`` (as ``"xla:gpu"`` on such a device) or an executor.
+
+        Unless set: as ``config.set_executor`` or ``THALWEG_EXECUTOR`` says at its first step, else
+        ``thalweg.executors.default()``. A model may go on elsewhere at any time; files know nothing of it.
+        """
         return self.runner.executor
 
     @executor.setter
@@ -781,8 +785,9 @@ class Model:
         seed: int | None = None,
         run: str | Run | None = None,
         diagnose: bool | Doctor = True,
+        executor: Executor | str | None = None,
     ) -> History:
-        """Train. Arguments as in Keras, and four more.
+        """Train. Arguments as in Keras, and five more.
 
         Arguments:
             batch_size: 32 unless given; 1 for stochastic gradient descent, ``"full"`` for all rows in one step.
@@ -793,6 +798,8 @@ class Model:
             seed: of the shuffling and of dropout, and of the weights of a model that is not built yet.
             run: record the training in a run of this name, or in one that ``runs.start`` has begun: settings, what
                 happens, and the model. Without, nothing is written.
+            executor: what runs the model from now on, as ``model.executor = ...`` says it: ``"native"``, ``"numpy"``,
+                ``"xla"``, ``"xla:gpu"``. Unless given the model stays on what it has; see ``config.set_executor``.
             diagnose: whether the doctor looks at the training when it is over, or a doctor of one's own making, see
                 ``thalweg.diagnosis``. What it found is in ``history.diagnosis`` and ``model.diagnosis``, and printed
                 (unless ``verbose=0``) where something is wrong. An error that ends the training has it, too.
@@ -815,6 +822,10 @@ class Model:
             verbose,
         )
         watchers = CallbackList(callbacks)
+        if executor is not None:
+            self.executor = executors.meant(executor)
+        if options.verbose and not self.runner.executor_is_told:
+            executors.tell_of_accelerator()
         seed = check_value("fit", "seed", Annotated[int, In("[0, 4294967296)")] | None, seed)
         given = Given.of("fit", x, y, sample_weight)
         runner = self._ready_for(given.x, given.y, "fit", verbose, seed)

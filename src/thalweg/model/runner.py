@@ -86,6 +86,7 @@ class Runner:
         trackers: the metrics of ``compile`` as users see them, by name.
         latest_goals: what was trained for last, whose metrics ``model.metrics`` shows.
         compile_call: the arguments of a ``compile`` of the class's own.
+        executor_is_told: whether somebody has said what runs this model.
     """
 
     def __init__(self, kind: str, seed: int = 0) -> None:
@@ -103,6 +104,7 @@ class Runner:
         self.trackers: dict[str, Any] = {}
         self.latest_goals: Goals | None = None
         self.compile_call: dict[str, Any] = {}
+        self.executor_is_told = False
         self._executor: Executor | None = None
         self._goals_fit = False  # the goals have been tried on the structure
         self._has_values = False
@@ -176,15 +178,17 @@ class Runner:
 
     @property
     def executor(self) -> Executor:
-        """What steps are compiled by; another one compiles them anew."""
+        """What steps are compiled by; another one compiles them anew, and takes the states as they are."""
         if self._executor is None:
             self._executor = executors.default()
         return self._executor
 
     @executor.setter
     def executor(self, executor: Executor) -> None:
-        self._executor = executor
-        self._forget_programs()
+        self.executor_is_told = True
+        if executor != self._executor:
+            self._executor = executor
+            self._forget_programs()
 
     @contextmanager
     def training(self) -> Iterator[None]:

@@ -19,6 +19,8 @@ def surroundings(executor: str) -> dict[str, str]:
 
     Arguments:
         executor: the name of that which trains.
+
+    Raises: where that is "xla", what ``executors.named`` raises.
     """
     found = {
         "thalweg": __version__,
@@ -36,12 +38,16 @@ def surroundings(executor: str) -> dict[str, str]:
 
         facts = machine.facts()
         found |= {"llvmlite": llvmlite.__version__, "CPU": facts["CPU"], "vectors": facts["vectors"].split(",")[0]}
+    elif executor.partition(":")[0] == "xla":
+        from thalweg.executors.xla.devices import facts as devices
+
+        found |= devices(executor.partition(":")[2] or None)
     return found
 
 
 def decisive(now: dict[str, str], before: dict[str, str]) -> list[str]:
     """What differs and may change the bits of a training, in words."""
-    names = ("thalweg", "NumPy", "llvmlite", "executor", "vectors", "system")
+    names = ("thalweg", "NumPy", "llvmlite", "JAX", "executor", "vectors", "devices", "system")
     return [
         f"{name}: {now.get(name, 'none')}, was {before.get(name, 'none')}"
         for name in names

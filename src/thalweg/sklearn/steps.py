@@ -6,13 +6,12 @@ that hundreds of small fits compile once.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Hashable
 from dataclasses import field
 from functools import lru_cache
 from typing import Any
 
-from thalweg import executors, ops
+from thalweg import config, executors, ops
 from thalweg.backprop import gradients
 from thalweg.executors.executor import Executor, Program
 from thalweg.fields import dataclass
@@ -194,7 +193,7 @@ class Kit:
 
 def kit(design: Design, objective: Objective | None = None, rule: Optimizer | None = None) -> Kit:
     """The programs for these, made once in a process; where a part of them cannot be told from others, anew."""
-    executor: Any = _executor(os.environ.get(executors.ENVIRONMENT))
+    executor: Any = _executor(config.executor())
     try:
         return _kept(design, objective, rule, executor)
     except TypeError:  # a loss or an activation that cannot be hashed
@@ -208,7 +207,7 @@ def _kept(design: Design, objective: Objective | None, rule: Optimizer | None, e
 
 @lru_cache
 def _executor(chosen: str | None) -> Executor:
-    """The default one, which the environment chooses; to find out anew takes as long as a few small epochs."""
+    """The default one, which the process has chosen; to find out anew takes as long as a few small epochs."""
     return executors.default()
 
 

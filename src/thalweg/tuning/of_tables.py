@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from thalweg import cores
 from thalweg.checks import Count, In, checked
+from thalweg.executors.executor import Executor
 from thalweg.model import Model
 from thalweg.record.run import Run
 from thalweg.tables import recipe
@@ -63,6 +64,7 @@ def tune_table(
     seed: Annotated[int, In("[0, 4294967296)")] = 0,
     threads: Count | None = None,
     verbose: bool | int | str = "auto",
+    executor: Executor | str | None = None,
     run: str | Run | None = None,
 ) -> SearchResult:
     """Search the settings of ``train_table``, judging each by one network; then train with the best.
@@ -75,6 +77,7 @@ def tune_table(
             end has ``members``.
         space: some of ``tables.Settings``: name -> ``tuning.Float``, ``tuning.Int``, ``tuning.Choice`` or a list;
             learning rate, waves, dropout, layers and weight decay unless given.
+        executor: of all trials, and of the training in the end.
         trials, time_limit, sampler, pruner, storage, name, run: as for ``thalweg.search``; the last training comes
             after the time limit.
 
@@ -103,6 +106,7 @@ def tune_table(
         rows_given = given if plan.batch_size == usual.batch_size else known.given(plan)(0)
         watchers = [*plan.callbacks(True), *watch()]
         plan.build(own_seed).fit(
+            executor=executor,
             **rows_given,
             batch_size=plan.batch_size,
             epochs=plan.epochs,
@@ -121,6 +125,7 @@ def tune_table(
             "dates": dates,
             "ignore": ignore,
             "task": task,
+            "executor": executor,
         }
         dealt: dict[str, Any] = {"validation": validation, "group": group, "time": time, "seed": seed}
         size: dict[str, Any] = {"epochs": epochs, "members": members, "settings": values, "threads": threads}

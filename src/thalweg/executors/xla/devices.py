@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+from collections import Counter
 from contextlib import AbstractContextManager
 from typing import Any
 
-from thalweg.errors import ExecutorError, MissingPackageError
+from thalweg.errors import ExecutorError, MissingPackageError, nearest
 from thalweg.extras import needed
 
-OLDEST = (0, 6)
-"""The version of JAX that has all that is used here."""
+OLDEST = (0, 8)
+"""The version of JAX that has all that is used here: ``jax.enable_x64``."""
+
+KINDS = ("cpu", "gpu", "tpu", "cuda", "rocm")
+"""Of devices, as JAX names them; a package may bring more."""
+
+ACCELERATORS = (
+    ("GPU", "gpu", ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg"), ("jax_cuda13_plugin", "jax_cuda12_plugin")),
+    ("GPU", "gpu", ("/dev/kfd",), ("jax_rocm7_plugin", "jax_rocm60_plugin")),
+    ("TPU", "tpu", ("/dev/accel0", "/dev/vfio/0"), ("libtpu",)),
+)
+"""What there is beside the CPU: its name, its kind, the files by which the system shows it, the packages by which JAX
+computes on it. JAX looks at such files, too (``jax._src.hardware_utils``).
+"""
 
 
 def jax_module() -> Any:
@@ -45,9 +60,59 @@ def devices(kind: str | None = None) -> list[Any]:
     try:
         return list(jax.devices() if kind is None else jax.devices(kind))
     except RuntimeError as error:
-        raise ExecutorError(
-            f"JAX sees no device of the kind {kind!r}",
-            expected=", ".join(sorted({repr(device.platform) for device in jax.devices()})),
-            got=str(error).splitlines()[0],
-            fix="for a GPU of NVIDIA pip install 'jax[cuda13]' and look at nvidia-smi, or leave the device out",
-        ) from error
+        raise _none_of(kind, str(error).splitlines()[0]) from error
+
+
+def _none_of(kind: str | None, reason: str) -> ExecutorError:
+    """There is no such device, or one that does not work."""
+    if kind is None:
+        return ExecutorError(
+            "JAX finds nothing that it could compute on",
+            expected="a device that works",
+            got=reason,
+            fix="set JAX_PLATFORMS=cpu, or look whether the device's driver fits JAX",
+        )
+    near = None if kind in KINDS else nearest(kind, KINDS)
+    mend = "for a GPU of NVIDIA pip install 'jax[cuda13]' and look at nvidia-smi, or leave the device out"
+    return ExecutorError(
+        f"JAX sees no device of the kind {kind!r}",
+        expected=" or ".join(sorted({repr(device.platform) for device in jax_module().devices()})),
+        got=reason,
+        fix=mend if near is None else f"did you mean {near!r}?",
+    )
+
+
+def require(kind: str | None) -> None:
+    """Raises what ``devices`` raises. Where no kind is named JAX may look for its devices later: several processes tell
+    each other of theirs first.
+    """
+    if kind is None:
+        jax_module()
+    else:
+        devices(kind)
+
+
+def facts(kind: str | None = None) -> dict[str, str]:
+    """The version of JAX and what it computes on: ``{"JAX": "0.10.2", "devices": "2 x NVIDIA H200 (gpu)"}``.
+
+    Raises: as ``devices``.
+    """
+    counts = Counter(
+        one.platform if one.device_kind == one.platform else f"{one.device_kind} ({one.platform})"
+        for one in devices(kind)
+    )
+    told = ", ".join(f"{count} x {name}" if count > 1 else name for name, count in counts.items())
+    return {"JAX": jax_module().__version__, "devices": told}
+
+
+def accelerator() -> tuple[str, str] | None:
+    """The name and kind of what JAX would compute on if it is not the CPU; None if there is nothing.
+
+    By the files and packages that there are: JAX is not loaded for it, and takes no memory of a GPU.
+    """
+    if os.environ.get("JAX_PLATFORMS") == "cpu":
+        return None
+    for name, kind, files, packages in ACCELERATORS:
+        if any(map(os.path.exists, files)) and any(map(importlib.util.find_spec, packages)):
+            return name, kind
+    return None

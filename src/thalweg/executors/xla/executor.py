@@ -37,8 +37,12 @@ class XlaExecutor:
     """
 
     kind: str | None = None
-    name: str = "xla"
     stages: ClassVar[tuple[str, ...]] = ("graph", "simplified", "stablehlo")
+
+    @property
+    def name(self) -> str:
+        """With the kind of device, where one was asked for."""
+        return "xla" if self.kind is None else f"xla:{self.kind}"
 
     @cached_property
     def placement(self) -> Any:
