@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -116,3 +117,15 @@ def accelerator() -> tuple[str, str] | None:
         if any(map(os.path.exists, files)) and any(map(importlib.util.find_spec, packages)):
             return name, kind
     return None
+
+
+def name_of(device: Any) -> str:
+    """As ``"gpu:1"``."""
+    return f"{device.platform}:{device.id}"
+
+
+def by_name(names: Iterable[str]) -> list[Any]:
+    """The devices of these names, which are there."""
+    names = list(names)
+    known = {name_of(device): device for kind in {name.partition(":")[0] for name in names} for device in devices(kind)}
+    return [known[name] for name in names]

@@ -14,11 +14,13 @@ from thalweg.executors import debug
 from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
 from thalweg.executors.work import Timing, Work, flops
 from thalweg.executors.xla.devices import devices, wide
+from thalweg.executors.xla.distribution import DataParallel, Distribution, list_devices
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
 from thalweg.graph.text import to_text
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
+from thalweg.processes.job import current
 from thalweg.state import Variable
 
 CALL_ROWS = 1 << 17
@@ -34,9 +36,12 @@ class XlaExecutor:
 
     Arguments:
         kind: of device, as ``"gpu"``; by default what JAX prefers.
+        distribution: over which devices; unless given over all of this kind if there are several processes, else on
+            the first.
     """
 
     kind: str | None = None
+    distribution: Distribution | None = None
     stages: ClassVar[tuple[str, ...]] = ("graph", "simplified", "stablehlo")
 
     @property
@@ -47,9 +52,13 @@ class XlaExecutor:
     @cached_property
     def placement(self) -> Any:
         """Where things lie. Raises as ``devices``."""
-        from thalweg.executors.xla.placement import Placement
+        from thalweg.executors.xla.placement import on_one, over
 
-        return Placement(devices(self.kind)[0])
+        if self.distribution is not None:
+            return over(self.distribution)
+        if current().count > 1:
+            return over(DataParallel(devices=list_devices(self.kind)))
+        return on_one(devices(self.kind)[0])
 
     def compile(self, graph: Graph, *, gather: bool) -> XlaProgram:
         """See Executor.compile. XLA compiles at the first run, which shows how many rows the data have."""
@@ -116,14 +125,16 @@ class XlaProgram:
 
         from thalweg.executors.xla.step import many_steps, one_step
 
+        changed = {name: self._shardings[name] for name in self.graph.updates}
+        results = changed, dict.fromkeys(self.outputs, self.placement.whole)
         if self.gather:
-            return jax.jit(many_steps(self.graph, self.placement.gathered), donate_argnums=0)
+            return jax.jit(many_steps(self.graph, self.placement), donate_argnums=0, out_shardings=results)
         step = one_step(self.graph)
 
         def once(changed: Mapping[str, Any], fixed: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
             return step({**fixed, **changed}, data)
 
-        return jax.jit(once, donate_argnums=0)
+        return jax.jit(once, donate_argnums=0, out_shardings=results)
 
     def run(
         self,

@@ -10,6 +10,7 @@ from jax import lax
 from thalweg.executors.executor import check_supported
 from thalweg.executors.xla.lowerings import LOWERINGS, supported
 from thalweg.executors.xla.lowerings.table import Array
+from thalweg.executors.xla.placement import Placement
 from thalweg.graph.node import Graph, Node
 from thalweg.ops.leaf import Input, State
 from thalweg.passes.simplify import simplify
@@ -52,14 +53,14 @@ def one_step(graph: Graph) -> Step:
     return step
 
 
-def many_steps(graph: Graph, gathered: Callable[[Array], Array]) -> Callable[..., tuple[dict[str, Array], ...]]:
+def many_steps(graph: Graph, placement: Placement) -> Callable[..., tuple[dict[str, Array], ...]]:
     """``run(changed, fixed, data, index, count)``: the steps of the first ``count`` rows of an index of more.
 
     So calls of any number of steps are one program. It gives the new values of what changes, and the outputs, of which
     only the first ``count`` are filled.
 
     Arguments:
-        gathered: what is done with the rows of a batch before the step.
+        placement: which device takes which part of a batch.
     """
     step = one_step(graph)
 
@@ -68,11 +69,11 @@ def many_steps(graph: Graph, gathered: Callable[[Array], Array]) -> Callable[...
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         def turn(i: Array, carry: tuple[dict[str, Array], dict[str, Array]]) -> tuple[dict[str, Array], ...]:
             state, outputs = carry
-            rows = index[i]
-            inputs = {label: gathered(x.at[rows].get(mode="promise_in_bounds")) for label, x in data.items()}
+            rows = placement.split(index[i])
+            inputs = {label: placement.split(x.at[rows].get(mode="promise_in_bounds")) for label, x in data.items()}
             new, found = step({**fixed, **state}, inputs)
             kept = {name: array.at[i].set(found[name]) for name, array in outputs.items()}
-            return {**state, **new}, kept
+            return {name: placement.settled(name, new[name]) for name in state}, kept
 
         empty = {name: jnp.zeros((len(index), *node.shape), node.dtype) for name, node in graph.outputs.items()}
         new: tuple[dict[str, Array], dict[str, Array]] = lax.fori_loop(0, count, turn, (dict(changed), empty))
