@@ -170,8 +170,12 @@ NAMED_TUPLE = ("_asdict", "_fields", "_make", "_replace")
 """Public, in spite of their look: the underscore keeps them from the names of fields."""
 
 
+EXIT = "_exit"
+"""That of ``os``, which has no other name."""
+
+
 def is_private(name: str) -> bool:
-    return name.startswith("_") and not (name.startswith("__") or name == "_" or name in NAMED_TUPLE)
+    return name.startswith("_") and not (name.startswith("__") or name == "_" or name in (*NAMED_TUPLE, EXIT))
 
 
 def defined_names(tree: ast.AST) -> Iterator[str]:

@@ -22,6 +22,7 @@ COMMANDS = {
     "info": "engine",
     "doctor": "doctor",
     "runs": "runs",
+    "launch": "launch",
 }
 """Command -> its module."""
 

@@ -26,7 +26,8 @@ class ExecutorNotice(UserWarning):
 def default() -> Executor:
     """The native executor; the numpy one, with a notice, where llvmlite is not installed or its code may not run.
 
-    Several processes together have the xla executor. ``config.set_executor`` and the environment variable ``THALWEG_EXECUTOR`` choose one by name.
+    Several processes that run a program together have the xla executor. ``config.set_executor`` and the environment
+    variable ``THALWEG_EXECUTOR`` choose one by name.
     """
     debug.level()  # what does not fit it should be said before anything runs
     chosen = config.executor()

@@ -8,6 +8,7 @@ import re
 import socket
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from thalweg.errors import ArgumentError, ProcessError
 from thalweg.fields import dataclass
@@ -15,7 +16,7 @@ from thalweg.fields import dataclass
 __all__ = ["COORDINATOR", "LOCAL", "PORTS", "PROCESS", "PROCESSES", "Coordinates", "checked", "found"]
 
 COORDINATOR, PROCESSES, PROCESS = "THALWEG_COORDINATOR", "THALWEG_PROCESSES", "THALWEG_PROCESS"
-"""``host:port`` of the first process, how many there are, and which of them this is."""
+"""``host:port`` of the first process, which comes before what others say; how many there are, and which this is."""
 
 LOCAL = "THALWEG_LOCAL"
 """``2/4``: the third of four on this machine."""
@@ -60,7 +61,7 @@ def found(environment: Environment) -> Coordinates | None:
     for look in (_ours, _slurm, _open_mpi, _kubernetes, _torch):
         coordinates = look(environment)
         if coordinates is not None:
-            return checked(coordinates)
+            return checked(replace(coordinates, address=environment.get(COORDINATOR, coordinates.address)))
     return None
 
 
@@ -85,11 +86,11 @@ def checked(given: Coordinates) -> Coordinates:
 
 
 def _ours(variables: Environment) -> Coordinates | None:
-    if COORDINATOR not in variables:
+    if PROCESS not in variables:
         return None
     of = _Numbers(variables, "thalweg launch")
     here, _, all_here = variables.get(LOCAL, "0/1").partition("/")
-    return Coordinates(variables[COORDINATOR], of(PROCESSES), of(PROCESS), int(here), int(all_here))
+    return Coordinates(variables.get(COORDINATOR, ""), of(PROCESSES), of(PROCESS), int(here), int(all_here))
 
 
 def _slurm(variables: Environment) -> Coordinates | None:
@@ -134,7 +135,7 @@ def _open_mpi(variables: Environment) -> Coordinates | None:
     count, local = of("OMPI_COMM_WORLD_SIZE"), of("OMPI_COMM_WORLD_LOCAL_SIZE", 1)
     uri = variables.get("OMPI_MCA_orte_hnp_uri", "")  # of version 4
     host = re.search(r"tcp://([^,:]+)|tcp6://\[([^,\]]+)", uri)
-    if count == local:
+    if count == local or COORDINATOR in variables:
         name = "127.0.0.1"
     elif host is not None:
         name = host[1] or f"[{host[2]}]"

@@ -100,9 +100,9 @@ class Job:
             return None
         found = {}
         for name, dtype, shape in kinds:
-            array = (
-                np.ascontiguousarray(arrays[name]) if arrays is not None and self.is_first else np.empty(shape, dtype)
-            )
+            array = np.empty(shape, dtype)
+            if arrays is not None and self.is_first:
+                array[...] = arrays[name]
             self._share(array.reshape(-1).view(np.uint8))
             found[name] = array
         return found

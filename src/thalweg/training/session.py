@@ -33,6 +33,7 @@ from thalweg.record.events import (
 )
 from thalweg.record.history import History
 from thalweg.state.names import STEP_STATE
+from thalweg.training.alike import require_alike
 from thalweg.training.callbacks import CallbackList, Logs, TerminateOnNaN
 from thalweg.training.feed import DataNotice, Feed
 from thalweg.training.goals import VALIDATION
@@ -224,6 +225,7 @@ class Session:
         self.trainer.check(self.steps)
         self.trainer.take_form(self.source)
         self.trainer.prepare(self.batch, self.source.weights)
+        self.require_alike()
         self.callbacks.listen(self.tell)
         self.tell(TrainingBegun(options.initial_epoch, options.epochs, self.steps, self.source.count, self.batch))
         self.callbacks.call("on_train_begin", {})
@@ -231,6 +233,13 @@ class Session:
             self.position.begin()
             self.tell(Resumed(self.epoch, self.position.step))
         self.callbacks.keep(self)
+
+    def require_alike(self) -> None:
+        """Raise ProcessError if several processes are not about to do the same."""
+        if current().count > 1:
+            trainer, weights = self.trainer, self.source.weights
+            graph = trainer.step(self.batch, weights).graph
+            require_alike(trainer.programs.executor.name, graph, trainer.state, self.identity())
 
     def run_epochs(self) -> None:
         """The epochs. Raises Divergence if a loss is not finite, or at the end anything else that lasts."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.experimental import multihost_utils
@@ -27,7 +32,37 @@ def over(distribution: Distribution) -> Spread:
     """Over the devices of a distribution. Raises as ``devices`` if they are not there any more."""
     mesh = distribution.device_mesh
     devices = np.array(by_name(mesh.devices.flat)).reshape(mesh.shape)
-    return Spread(NamedSharding(Mesh(devices, mesh.axis_names), PartitionSpec()), distribution)
+    whole = NamedSharding(Mesh(devices, mesh.axis_names), PartitionSpec())
+    if not whole.is_fully_addressable:
+        _meet(whole)
+    return Spread(whole, distribution)
+
+
+def _meet(whole: NamedSharding) -> None:
+    """Let the processes find each other. On CPUs Gloo says so on standard output, where results may be expected."""
+    split = NamedSharding(whole.mesh, PartitionSpec(whole.mesh.axis_names))
+    numbers = jax.make_array_from_callback((whole.mesh.size,), split, lambda part: np.ones(1, np.float32))
+    with _silent():
+        jax.block_until_ready(jax.jit(jnp.sum, out_shardings=whole)(numbers))
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Inside, what is written to standard output goes nowhere, also where Python does not write it."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    try:
+        kept = os.dup(1)
+    except OSError:  # there is none
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 @dataclass(frozen=True)
