@@ -17,6 +17,7 @@ from thalweg.processes.job import current
 
 if TYPE_CHECKING:
     from thalweg.executors.executor import Executor
+    from thalweg.executors.xla.distribution import Distribution
 
 
 class ExecutorNotice(UserWarning):
@@ -26,11 +27,13 @@ class ExecutorNotice(UserWarning):
 def default() -> Executor:
     """The native executor; the numpy one, with a notice, where llvmlite is not installed or its code may not run.
 
-    Several processes that run a program together have the xla executor. ``config.set_executor`` and the environment
-    variable ``THALWEG_EXECUTOR`` choose one by name.
+    ``config.set_executor`` and the environment variable ``THALWEG_EXECUTOR`` choose one by name;
+    ``distribution.set_distribution`` means the xla executor, and several processes that run a program together have it.
     """
     debug.level()  # what does not fit it should be said before anything runs
     chosen = config.executor()
+    if config.distribution() is not None:
+        return over(config.distribution(), chosen)
     if chosen is not None:
         return named(chosen)
     if current().count > 1:
@@ -47,7 +50,7 @@ def default() -> Executor:
 
 def tell_of_accelerator() -> None:
     """Say in one line how to use a GPU or a TPU that JAX sees, where nobody has said what to run on; once."""
-    if config.executor() is None:
+    if config.executor() is None and config.distribution() is None:
         _tell_once()
 
 
@@ -70,7 +73,8 @@ def _slow(reason: str) -> Executor:
 def named(name: str) -> Executor:
     """The executor of this name, as ``"native"``, ``"numpy"``, ``"xla"`` or ``"xla:gpu"``.
 
-    Raises: ArgumentError for an unknown one. MissingPackageError for "xla" without JAX, ExecutorError if there is no
+    Raises: ArgumentError for an unknown one, and for a kind of device that ``set_distribution`` has said to be another.
+        MissingPackageError for "xla" without JAX, ExecutorError if there is no
         device of the kind, or no memory to load the native executor into.
     """
     family, device = config.executor_and_device(name)
@@ -84,7 +88,29 @@ def named(name: str) -> Executor:
     from thalweg.executors.xla.executor import XlaExecutor
 
     require(device)
-    return XlaExecutor(device)
+    return XlaExecutor(device, config.distribution())
+
+
+def over(spread: Distribution, told: Executor | str | None = None) -> Executor:
+    """The xla executor, over the devices of a distribution.
+
+    Arguments:
+        told: what somebody has said to run on, or its name.
+
+    Raises: ArgumentError if that is another executor, or on devices of another kind.
+    """
+    name = "xla" if told is None else told if isinstance(told, str) else told.name
+    family, device = config.executor_and_device(name)
+    if family != "xla":
+        raise ArgumentError(
+            f"the {family} executor computes on one CPU, and cannot be spread over devices",
+            expected="the xla executor, or none named",
+            got=f"{family!r}, and {spread!r}",
+            fix='say executor="xla", or leave the distribution out: distribution.set_distribution(None)',
+        )
+    from thalweg.executors.xla.executor import XlaExecutor
+
+    return XlaExecutor(device, spread)
 
 
 def _native() -> Executor:

@@ -67,7 +67,9 @@ def network(executor, dtype="float64", optimizer="adam"):
 
 def small(executor):
     with config.seeded(2), floats("float64"):
-        model = Sequential([Input((8, 8, 3)), layers.Flatten(), layers.Dense(5, use_bias=False), layers.BatchNormalization()])
+        model = Sequential(
+            [Input((8, 8, 3)), layers.Flatten(), layers.Dense(5, use_bias=False), layers.BatchNormalization()]
+        )
         model.compile("adam", "sparse_categorical_crossentropy")
     model.executor = executor
     return model

@@ -64,6 +64,18 @@ def devices(kind: str | None = None) -> list[Any]:
         raise _none_of(kind, str(error).splitlines()[0]) from error
 
 
+def name_of(device: Any) -> str:
+    """As ``"gpu:1"``."""
+    return f"{device.platform}:{device.id}"
+
+
+def by_name(names: Iterable[str]) -> list[Any]:
+    """The devices of these names, which are there."""
+    names = list(names)
+    known = {name_of(device): device for kind in {name.partition(":")[0] for name in names} for device in devices(kind)}
+    return [known[name] for name in names]
+
+
 def _none_of(kind: str | None, reason: str) -> ExecutorError:
     """There is no such device, or one that does not work."""
     if kind is None:
@@ -117,15 +129,3 @@ def accelerator() -> tuple[str, str] | None:
         if any(map(os.path.exists, files)) and any(map(importlib.util.find_spec, packages)):
             return name, kind
     return None
-
-
-def name_of(device: Any) -> str:
-    """As ``"gpu:1"``."""
-    return f"{device.platform}:{device.id}"
-
-
-def by_name(names: Iterable[str]) -> list[Any]:
-    """The devices of these names, which are there."""
-    names = list(names)
-    known = {name_of(device): device for kind in {name.partition(":")[0] for name in names} for device in devices(kind)}
-    return [known[name] for name in names]

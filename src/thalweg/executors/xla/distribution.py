@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
+from thalweg import config
 from thalweg.checks import Count, NotEmpty, OneOf, Reserved, check_value, checked
 from thalweg.errors import ArgumentError, ShapeError, did_you_mean, listed
 from thalweg.executors.xla import devices as jax_devices
@@ -89,6 +90,17 @@ class DeviceMesh:
     def size(self, axis: str) -> int:
         """How many devices an axis has."""
         return self.shape[self.axis_names.index(axis)]
+
+    def require(self, kind: str) -> None:
+        """Raise ArgumentError if the devices are not of this kind."""
+        there = [jax_devices.name_of(device) for device in jax_devices.devices(kind)]
+        if not set(self.devices.flat) <= set(there):
+            raise ArgumentError(
+                "the devices of the distribution are of another kind",
+                expected=f"devices of the kind {kind!r}, as it was said where to run: {listed(there)}",
+                got=repr(self),
+                fix=f"make the distribution of list_devices({kind!r}), or say only 'xla'",
+            )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DeviceMesh) and self._key() == other._key()
@@ -237,6 +249,9 @@ class LayoutMap(MutableMapping[str, TensorLayout]):
             layout = TensorLayout(layout)
         layout.device_mesh = self.device_mesh
         self._layouts[key] = layout
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._layouts
 
     def __delitem__(self, key: str) -> None:
         del self._layouts[key]
@@ -424,12 +439,10 @@ class ModelParallel(Distribution):
         return self.layouts
 
 
-_current: Distribution | None = None
-
-
 def distribution() -> Distribution | None:
     """What ``set_distribution`` has said last; None before."""
-    return _current
+    value: Distribution | None = config.distribution()
+    return value
 
 
 @checked
@@ -440,5 +453,4 @@ def set_distribution(value: Distribution | None) -> None:
 
     Raises: ArgumentError for what is no distribution.
     """
-    global _current
-    _current = value
+    config.set_distribution(value)

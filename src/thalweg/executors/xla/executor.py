@@ -38,11 +38,17 @@ class XlaExecutor:
         kind: of device, as ``"gpu"``; by default what JAX prefers.
         distribution: over which devices; unless given over all of this kind if there are several processes, else on
             the first.
+
+    Raises: ArgumentError if these devices are of another kind.
     """
 
     kind: str | None = None
     distribution: Distribution | None = None
     stages: ClassVar[tuple[str, ...]] = ("graph", "simplified", "stablehlo")
+
+    def __post_init__(self) -> None:
+        if self.kind is not None and self.distribution is not None:
+            self.distribution.device_mesh.require(self.kind)
 
     @property
     def name(self) -> str:
