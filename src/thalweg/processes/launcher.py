@@ -228,14 +228,15 @@ class Member:
 
     def _listen(self, screen: TextIO) -> None:
         assert self._process.stderr is not None, "it was asked for"
-        for line in self._process.stderr:
-            if NOISE.match(line):
-                continue
-            self._lines.append(line.rstrip("\n"))
-            if not self.index:
-                with contextlib.suppress(OSError, ValueError):
-                    screen.write(line)
-                    screen.flush()
+        with self._process.stderr as lines:
+            for line in lines:
+                if NOISE.match(line):
+                    continue
+                self._lines.append(line.rstrip("\n"))
+                if not self.index:
+                    with contextlib.suppress(OSError, ValueError):
+                        screen.write(line)
+                        screen.flush()
 
     def close(self) -> None:
         """It has ended, or must now."""
