@@ -31,6 +31,10 @@ class Staying(dict[str, np.ndarray]):
             copy = self._copies[label, where] = make(self[label])
         return copy
 
+    def has_copies(self, where: Any) -> bool:
+        """Whether some of the arrays were copied there."""
+        return any(place == where for _, place in self._copies)
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Copies and pickles are of the arrays alone."""
         return Staying, (dict(self),)

@@ -84,11 +84,7 @@ def named(name: str) -> Executor:
         return NumpyExecutor()
     if family == "native":
         return _native()
-    from thalweg.executors.xla.devices import require
-    from thalweg.executors.xla.executor import XlaExecutor
-
-    require(device)
-    return XlaExecutor(device, config.distribution())
+    return _xla(device, config.distribution())
 
 
 def over(spread: Distribution, told: Executor | str | None = None) -> Executor:
@@ -108,9 +104,15 @@ def over(spread: Distribution, told: Executor | str | None = None) -> Executor:
             got=f"{family!r}, and {spread!r}",
             fix='say executor="xla", or leave the distribution out: distribution.set_distribution(None)',
         )
+    return _xla(device, spread)
+
+
+def _xla(kind: str | None, spread: Distribution | None) -> Executor:
+    from thalweg.executors.xla.devices import require
     from thalweg.executors.xla.executor import XlaExecutor
 
-    return XlaExecutor(device, spread)
+    require(kind)
+    return XlaExecutor(kind, spread)
 
 
 def _native() -> Executor:

@@ -23,6 +23,10 @@ class Program(Protocol):
     def keeps_state(self) -> bool:
         """Whether ``run`` may get the variables of a ``State`` in place of their arrays, and keeps their values."""
 
+    @property
+    def compile_seconds(self) -> float:
+        """What its runs have taken to compile so far: 0 where all is done when it is made."""
+
     def run(
         self,
         state: Arrays,

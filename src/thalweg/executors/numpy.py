@@ -53,6 +53,7 @@ class NumpyProgram:
     gather: bool
     seconds: dict[Node, float] | None = None  # what each node takes is added up here, if it is asked for
     keeps_state: ClassVar[bool] = False
+    compile_seconds: ClassVar[float] = 0.0
 
     def run(
         self,

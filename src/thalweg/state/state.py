@@ -57,9 +57,19 @@ class Variable:
 
     def keep(self, kept: Kept, *, newer: bool) -> None:
         """An executor keeps the value; ``newer`` says whether it has computed it, so that the host's is old."""
+        if self.kept is None:
+            _ELSEWHERE.add(self)
         self.kept = kept
         self._host_is_old = newer
-        _ELSEWHERE.add(self)
+
+    @property
+    def is_home(self) -> bool:
+        """Whether the host's value is the newest, or as new as any."""
+        return not self._host_is_old
+
+    def bring_home(self) -> None:
+        """Have the newest value on the host, too."""
+        self._at_home()
 
     def _at_home(self) -> np.ndarray:
         if self._host_is_old:

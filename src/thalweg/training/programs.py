@@ -27,11 +27,16 @@ class Programs:
 
     executor: Executor
     state: State
-    compile_seconds: float = 0.0
     starts: dict[str, Any] = field(default_factory=dict)
+    _making_seconds: float = 0.0
     _steps: dict[Hashable, Step] = field(default_factory=dict)
     _programs: dict[Hashable, Program] = field(default_factory=dict)
     _states: dict[str, TensorType] = field(default_factory=dict)
+
+    @property
+    def compile_seconds(self) -> float:
+        """How long making the programs took so far, and what they compiled when they first ran."""
+        return self._making_seconds + sum(program.compile_seconds for program in self._programs.values())
 
     def step(self, key: Hashable, build: Callable[[], Step]) -> Step:
         """The step of this key, built by ``build`` if it is the first time."""
@@ -66,7 +71,7 @@ class Programs:
         self._states |= {**states, **step.added}
         self.claim_states()
         self._programs[key, gather] = self.executor.compile(graph, gather=gather)
-        self.compile_seconds += time.perf_counter() - began
+        self._making_seconds += time.perf_counter() - began
         return self._programs[key, gather]
 
     def _put(self, name: str, variable: Variable) -> None:

@@ -188,8 +188,6 @@ class Session:
         self.interrupt = interrupt
         self.listeners = listeners
         self.validation = validation
-        if validation is not None and isinstance(validation.rows, Rows):
-            validation.rows = validation.rows.staying()
         self.batch = options.batch(source)
         self.steps = options.steps(source)
         self.threads = cores.wanted(options.threads)
@@ -244,11 +242,12 @@ class Session:
     def run_epochs(self) -> None:
         """The epochs. Raises Divergence if a loss is not finite, or at the end anything else that lasts."""
         while self.stopped_by is None and self.epoch < self.options.epochs:
-            began = time.perf_counter()
+            began, compiled = time.perf_counter(), self.trainer.programs.compile_seconds
             if self.feed.has_more():
                 self.begin_epoch()
                 self.run_steps()
-                self.end_epoch(time.perf_counter() - began)
+                compiled = self.trainer.programs.compile_seconds - compiled
+                self.end_epoch(time.perf_counter() - began - compiled)
             else:
                 self.run_out(0)
         self._all_done = True

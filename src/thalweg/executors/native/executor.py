@@ -218,6 +218,7 @@ class NativeProgram:
     """A compiled graph with its arena. Calls from several threads take turns."""
 
     keeps_state = False
+    compile_seconds = 0.0
 
     def __init__(
         self, graph: Graph, content: Content, gather: bool, checked: bool, learned: dict[int, float] | None = None

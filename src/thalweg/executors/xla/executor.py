@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
-from thalweg.data.staying import Staying
 from thalweg.executors import debug
 from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
 from thalweg.executors.work import Timing, Work, flops
 from thalweg.executors.xla.devices import devices, wide
 from thalweg.executors.xla.distribution import DataParallel, Distribution, list_devices
+from thalweg.executors.xla.feeding import feeding
+from thalweg.executors.xla.placed import Placed
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
 from thalweg.graph.text import to_text
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
+from thalweg.memory import in_words
 from thalweg.processes.job import current
 from thalweg.state import Variable
-
-CALL_ROWS = 1 << 17
-"""Rows that a call takes at most: what is beyond is another call of the same program."""
-
-CALL_STEPS = 1024
-"""Steps of a call at most."""
 
 
 @dataclass(frozen=True)
@@ -92,22 +88,12 @@ class XlaExecutor:
         return to_text(program.graph) if stage == "simplified" else program.stablehlo()
 
 
-class Placed:
-    """A value where XLA keeps it."""
-
-    def __init__(self, array: Any, placement: Any, sharding: Any) -> None:
-        self.array = array
-        self.placement = placement
-        self.sharding = sharding
-
-    def read(self) -> np.ndarray:
-        """See state.Kept."""
-        array: np.ndarray = self.placement.read(self.array)
-        return array
-
-
 class XlaProgram:
-    """A graph for XLA, compiled once for each shape of data."""
+    """A graph for XLA, compiled once for each shape of data.
+
+    Attributes:
+        compile_seconds: what that took so far.
+    """
 
     keeps_state = True
 
@@ -123,7 +109,11 @@ class XlaProgram:
         self.outputs = {name: node.type for name, node in graph.outputs.items()}
         self.placement = placement
         self.gather = gather
-        self._shardings = {name: placement.state(name, kind) for name, kind in self.states.items()}
+        self.compile_seconds = 0.0
+        self.shardings = {name: placement.state(name, kind) for name, kind in self.states.items()}
+        self._output_bytes = sum(kind.nbytes for kind in self.outputs.values())
+        self._compiled: dict[Hashable, Any] = {}
+        self.proved: set[Hashable] = set()  # that have run, so that there is memory for them
 
     @cached_property
     def _jitted(self) -> Any:
@@ -131,14 +121,14 @@ class XlaProgram:
 
         from thalweg.executors.xla.step import many_steps, one_step
 
-        changed = {name: self._shardings[name] for name in self.graph.updates}
-        results = changed, dict.fromkeys(self.outputs, self.placement.whole)
+        changed = {name: self.shardings[name] for name in self.graph.updates}
+        results = changed, dict.fromkeys(self.outputs, self.placement.whole), None
         if self.gather:
             return jax.jit(many_steps(self.graph, self.placement), donate_argnums=0, out_shardings=results)
         step = one_step(self.graph)
 
         def once(changed: Mapping[str, Any], fixed: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
-            return step({**fixed, **changed}, data)
+            return *step({**fixed, **changed}, data), None
 
         return jax.jit(once, donate_argnums=0, out_shardings=results)
 
@@ -150,38 +140,25 @@ class XlaProgram:
         outputs: Arrays | None = None,
         threads: int = 1,
     ) -> None:
-        """See Program.run; XLA decides about threads itself."""
-        import jax
+        """See Program.run; XLA decides about threads itself.
 
+        Raises: InsufficientMemoryError or ExecutorError if the device fails; the states are as they were before, or
+            say that they were lost.
+        """
         outputs = {} if outputs is None else outputs
         check_outputs(self.outputs, outputs, None if index is None else len(index))
-        arrays = {
-            name: check_array(name, kind, data, "the input", rows=index is not None)
-            for name, kind in self.inputs.items()
-        }
+        for name, kind in self.inputs.items():
+            check_array(name, kind, data, "the input", rows=index is not None)
         if index is not None:
             check_index(index, self.inputs, data)
         with wide():
-            values = {name: self._value(name, state) for name in self.states}
-            changed = {name: values[name] for name in self.graph.updates}
-            fixed = {name: value for name, value in values.items() if name not in changed}
-            placed = {name: self._placed(name, array, data) for name, array in arrays.items()}
+            from thalweg.executors.xla.running import Running
+
+            running = Running(self, state, outputs)
             if index is None:
-                changed, found = self._jitted(changed, fixed, placed)
-                for name, array in outputs.items():
-                    array[...] = self.placement.read(found[name])
+                running.once({label: data[label] for label in self.inputs})
             else:
-                most = max(1, min(CALL_STEPS, CALL_ROWS // max(index.shape[1], 1)))
-                for start in range(0, len(index), most):
-                    some = index[start : start + most]
-                    padded = np.zeros((most, index.shape[1]), np.int32)
-                    padded[: len(some)] = some
-                    changed, found = self._jitted(changed, fixed, placed, padded, np.int32(len(some)))
-                    for name, array in outputs.items():
-                        array[start : start + most] = self.placement.read(found[name])[: len(some)]
-            jax.block_until_ready(changed)
-        for name, value in changed.items():
-            self._keep(name, state, value)
+                running.all(feeding(self.placement, data, tuple(self.inputs), index, self._output_bytes), len(index))
 
     def stablehlo(self) -> str:
         """What XLA gets, for data of as many rows as a batch has."""
@@ -197,20 +174,13 @@ class XlaProgram:
             index: tuple[Any, ...] = ()
             if self.gather:
                 batch = next(iter(self.inputs.values())).shape[0]
-                index = (jax.ShapeDtypeStruct((1, batch), "int32"), jax.ShapeDtypeStruct((), "int32"))
+                index = (jax.ShapeDtypeStruct((1, batch), "int32"), None)
             text: str = self._jitted.lower(changed, states, data, *index).as_text()
         return text
 
-    def _placed(self, label: str, array: np.ndarray, data: Arrays) -> Any:
-        """An input where XLA computes."""
-        where = self.placement.whole
-        if isinstance(data, Staying):
-            return data.copy_of(label, where, lambda array: self.placement.put(array, where))
-        return self.placement.put(array, where)
-
-    def _value(self, name: str, state: Mapping[str, Any]) -> Any:
-        """The state as an array where XLA computes."""
-        where = self._shardings[name]
+    def value(self, name: str, state: Mapping[str, Any]) -> Any:
+        """A state where XLA computes."""
+        where = self.shardings[name]
         given = state.get(name)
         if isinstance(given, Variable):
             kept = given.kept
@@ -221,12 +191,27 @@ class XlaProgram:
             return value
         return self.placement.put(check_array(name, self.states[name], state, "the state"), where)
 
-    def _keep(self, name: str, state: Mapping[str, Any], value: Any) -> None:
+    def keep(self, name: str, state: Mapping[str, Any], value: Any) -> None:
+        """The new value of a state."""
         given = state[name]
         if isinstance(given, Variable):
-            given.keep(Placed(value, self.placement, self._shardings[name]), newer=True)
+            given.keep(Placed(value, self.placement, self.shardings[name]), newer=True)
         else:
             given[...] = self.placement.read(value)
+
+    def compiled(self, key: Hashable, arguments: tuple[Any, ...]) -> Any:
+        """The program for arguments of this kind; compiled if it is the first time."""
+        if key not in self._compiled:
+            began = time.perf_counter()
+            self._compiled[key] = self._jitted.lower(*arguments).compile()
+            self.compile_seconds += time.perf_counter() - began
+        return self._compiled[key]
+
+    def temporary_words(self) -> str:
+        """What the largest of the programs takes for what it makes on the way, in words."""
+        known = [compiled.memory_analysis() for compiled in self._compiled.values()]
+        sizes = [analysis.temp_size_in_bytes for analysis in known if analysis is not None]
+        return in_words(max(sizes)) if sizes else "an unknown amount"
 
 
 class XlaProfiledProgram:

@@ -15,12 +15,16 @@ from jax import lax
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from thalweg import memory
 from thalweg.executors.xla.devices import by_name
 from thalweg.executors.xla.distribution import Axes, Distribution
 from thalweg.executors.xla.lowerings.table import Array
 from thalweg.fields import dataclass
 from thalweg.graph.types import TensorType
 from thalweg.state.names import PARAMETERS, level, parameter_of
+
+DATA_SHARE = 1 / 2
+"""Of the memory of a device, what data may take that stay there for many passes."""
 
 
 def on_one(device: Any) -> Placement:
@@ -75,6 +79,28 @@ class Placement:
 
     whole: jax.sharding.Sharding
 
+    @property
+    def counts(self) -> bool:
+        """Whether a loop of an unknown number of steps costs nothing: a GPU would have to ask the host before each."""
+        return all(device.platform == "cpu" for device in self.whole.device_set)
+
+    @property
+    def room(self) -> int:
+        """Bytes of data that may stay on each device; the rest of its memory is for states and steps."""
+        limits = [(device.memory_stats() or {}).get("bytes_limit") for device in self.whole.device_set]
+        known = [limit for limit in limits if limit is not None]
+        return int(DATA_SHARE * (min(known) if known else memory.available()))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether some of the devices belong to other processes."""
+        return False
+
+    @property
+    def gathers_on_host(self) -> bool:
+        """Whether the rows of each step are put together on the host, whatever room there is."""
+        return False
+
     def state(self, name: str, kind: TensorType) -> jax.sharding.Sharding:
         """Where a state lies."""
         return self.whole
@@ -87,11 +113,25 @@ class Placement:
         """Inside a step: the new value of a state, where it lies."""
         return value
 
-    def put(self, array: np.ndarray, sharding: jax.sharding.Sharding) -> jax.Array:
-        """A copy of an array, of which each process puts what its devices need."""
-        if sharding.is_fully_addressable:
-            return jax.device_put(array, sharding, may_alias=False)
-        return jax.make_array_from_callback(array.shape, sharding, lambda part: array[part].copy())
+    def put(self, array: np.ndarray, sharding: jax.sharding.Sharding, *, lent: bool = False) -> jax.Array:
+        """A copy of an array, of which each process puts what its devices need.
+
+        Arguments:
+            lent: whether it may be the array itself, where that lies right: nobody changes it as long as it is used.
+        """
+        if not self.is_shared:
+            return jax.device_put(array, sharding, may_alias=lent)
+        return jax.make_array_from_callback(
+            array.shape, sharding, lambda part: array[part] if lent else array[part].copy()
+        )
+
+    def put_batches(self, batches: np.ndarray) -> jax.Array:
+        """Rows of some steps, (steps, batch, ...), which nobody changes as long as they are used."""
+        return self.put(batches, self.whole, lent=True)
+
+    def put_rows(self, array: np.ndarray, rows: np.ndarray) -> jax.Array:
+        """The rows of these numbers, (steps, batch), of an array, of which each process reads those of its devices."""
+        return self.put_batches(array[rows])
 
     def read(self, array: jax.Array) -> np.ndarray:
         """The whole array on the host. What is split over several processes they put together."""
@@ -121,6 +161,27 @@ class Spread(Placement):
 
     def split(self, batch: Array) -> Array:
         return lax.with_sharding_constraint(batch, self._by((self.distribution.batch_dim_name,)))
+
+    @property
+    def is_shared(self) -> bool:
+        return not self.whole.is_fully_addressable
+
+    @property
+    def room(self) -> int:
+        """None in several processes: of data that are not small each reads its part only."""
+        return 0 if self.is_shared else super().room
+
+    def put_batches(self, batches: np.ndarray) -> jax.Array:
+        return self.put(batches, self._of_batches(batches.shape[1]), lent=True)
+
+    def put_rows(self, array: np.ndarray, rows: np.ndarray) -> jax.Array:
+        where = self._of_batches(rows.shape[1])
+        return jax.make_array_from_callback((*rows.shape, *array.shape[1:]), where, lambda part: array[rows[part[:2]]])
+
+    def _of_batches(self, batch: int) -> jax.sharding.Sharding:
+        """To each device its part, where all parts are of one size."""
+        divided = batch % self.distribution.num_model_replicas == 0
+        return self._by((None, self.distribution.batch_dim_name)) if divided else self.whole
 
     def settled(self, name: str, value: Array) -> Array:
         return lax.with_sharding_constraint(value, self.state(name, TensorType(value.shape, value.dtype.name)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax.numpy as jnp
 from jax import lax
@@ -53,30 +54,40 @@ def one_step(graph: Graph) -> Step:
     return step
 
 
-def many_steps(graph: Graph, placement: Placement) -> Callable[..., tuple[dict[str, Array], ...]]:
-    """``run(changed, fixed, data, index, count)``: the steps of the first ``count`` rows of an index of more.
+def many_steps(graph: Graph, placement: Placement) -> Callable[..., tuple[dict[str, Array], dict[str, Array], Array]]:
+    """``run(changed, fixed, data, index, count)``: a step for each row of the index, or for each batch.
 
-    So calls of any number of steps are one program. It gives the new values of what changes, and the outputs, of which
-    only the first ``count`` are filled.
+    Where ``count`` is a number known only when the program runs, only so many steps are run, and calls of any number of
+    steps are one program; None runs all. It gives the new values of what changes, the outputs, of which only the first
+    ``count`` are filled, and how many steps were run.
 
-    Arguments:
-        placement: which device takes which part of a batch.
+    Arguments of ``run``:
+        data: the arrays of all rows; without an index, one batch after the other.
+        index: (steps, batch), the rows of each step; None if the data are the batches.
     """
     step = one_step(graph)
 
     def run(
-        changed: Arrays, fixed: Arrays, data: Arrays, index: Array, count: Array
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
-        def turn(i: Array, carry: tuple[dict[str, Array], dict[str, Array]]) -> tuple[dict[str, Array], ...]:
-            state, outputs = carry
+        changed: Arrays, fixed: Arrays, data: Arrays, index: Array | None, count: Array | None
+    ) -> tuple[dict[str, Array], dict[str, Array], Array]:
+        def batch(i: Array) -> dict[str, Array]:
+            if index is None:
+                return {label: lax.dynamic_index_in_dim(x, i, keepdims=False) for label, x in data.items()}
             rows = placement.split(index[i])
-            inputs = {label: placement.split(x.at[rows].get(mode="promise_in_bounds")) for label, x in data.items()}
+            return {label: x.at[rows].get(mode="promise_in_bounds") for label, x in data.items()}
+
+        def turn(i: Array, carry: tuple[dict[str, Array], dict[str, Array], Array]) -> tuple[Any, ...]:
+            state, outputs, done = carry
+            inputs = {label: placement.split(x) for label, x in batch(i).items()}
             new, found = step({**fixed, **state}, inputs)
             kept = {name: array.at[i].set(found[name]) for name, array in outputs.items()}
-            return {name: placement.settled(name, new[name]) for name in state}, kept
+            return {name: placement.settled(name, new[name]) for name in state}, kept, done + 1
 
-        empty = {name: jnp.zeros((len(index), *node.shape), node.dtype) for name, node in graph.outputs.items()}
-        new: tuple[dict[str, Array], dict[str, Array]] = lax.fori_loop(0, count, turn, (dict(changed), empty))
+        length = len(next(iter(data.values())) if index is None else index)
+        empty = {name: jnp.zeros((length, *node.shape), node.dtype) for name, node in graph.outputs.items()}
+        start = dict(changed), empty, jnp.int32(0)
+        new: tuple[dict[str, Array], dict[str, Array], Array]
+        new = lax.fori_loop(0, length if count is None else count, turn, start)
         return new
 
     return run
