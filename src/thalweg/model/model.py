@@ -1021,7 +1021,8 @@ class Model:
 
         Arguments:
             stage: "graph" as traced from the layers, "simplified", "kernels" (what is computed together), "plan" (tasks
-                and their memory), "ir" (LLVM's), "assembly".
+                and their memory), "ir" (LLVM's), "assembly". On the xla executor after the first two "stablehlo" (what
+                XLA gets) and "hlo" (what it has made of that).
             batch_size: rows of the step; unless given 32 to train, else as many as evaluate and predict take.
             what: the step to "train", "evaluate" or "predict".
 

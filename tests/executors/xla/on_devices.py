@@ -6,9 +6,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from thalweg import Input, Sequential, config, layers, metrics
+from thalweg import Input, Sequential, clone_model, config, layers, metrics
 from thalweg.distribution import DataParallel, DeviceMesh, LayoutMap, ModelParallel
-from thalweg.executors.xla.executor import XlaExecutor
+from thalweg.errors import ArgumentError, ShapeError
+from thalweg.executors.xla.executor import XlaExecutor, XlaProgram
 
 DEVICES = [f"cpu:{i}" for i in range(8)]
 ROWS, BATCH = 90, 37
@@ -134,6 +135,40 @@ def test_fewer_rows_than_devices():
         model = small(executor)
         logs.append([model.fit(x, y, n, 1, 0, diagnose=False).history["loss"][0] for n in (1, 2)])
     np.testing.assert_allclose(*logs, rtol=1e-11)
+
+
+def test_each_device_computes_its_part():
+    """XLA counts the operations of one device."""
+    operations = {}
+    for n in (1, 8):
+        model = Sequential([Input((64,)), layers.Dense(64, activation="relu"), layers.Dense(8)])
+        model.compile("sgd", "mse")
+        model.executor = XlaExecutor(distribution=parallel(n))
+        program = model.runner.trainer("test").prepare(128, ())
+        assert isinstance(program, XlaProgram)
+        operations[n] = program.lowered().compile().cost_analysis()["flops"]
+    assert operations[8] < operations[1] / 7
+
+
+def test_what_the_devices_cannot_divide():
+    """The message says the nearest sizes."""
+    model = Sequential([Input((3,)), layers.Dense(10, name="wide"), layers.Dense(3, name="small")])
+    model.compile("sgd", "mse")
+    for layer, says in (("wide", "use 8 or 12"), ("small", "use 4,")):
+        layouts = LayoutMap(DeviceMesh((2, 4), ("batch", "model")))
+        layouts[f"{layer}/kernel"] = (None, "model")
+        spread = ModelParallel(layout_map=layouts)
+        with pytest.raises(ShapeError, match=says):
+            model.fit(np.ones((8, 3)), np.ones((8, 3)), verbose=0, distribution=spread)
+        with spread.scope(), pytest.raises(ShapeError, match=says):
+            clone_model(model).predict(np.ones((8, 3)), verbose=0)
+
+
+def test_a_mesh_has_as_many_places_as_devices():
+    with pytest.raises(ArgumentError, match=r"list_devices\(\)\[:6\]"):
+        DeviceMesh((2, 3), ("batch", "model"))
+    with pytest.raises(ArgumentError, match="whose product is 8"):
+        DeviceMesh((16,), ("batch",))
 
 
 def test_a_wide_layer_lies_on_its_devices_in_parts():

@@ -108,6 +108,13 @@ def test_equal_distributions_are_one():
     assert one != DataParallel(devices=["cpu:0"])
 
 
+def test_rules_are_those_that_it_was_made_with():
+    rules = layouts(wide__kernel=(None, "model"))
+    made = ModelParallel(layout_map=rules)
+    rules["wide/bias"] = ("model",)
+    assert made == ModelParallel(layout_map=layouts(wide__kernel=(None, "model")))
+
+
 def test_fit_moves_a_model_and_it_stays_there(settings):
     made = model()
     fit(made, distribution=DataParallel(devices=["cpu:0"]))

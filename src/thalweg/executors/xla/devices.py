@@ -27,6 +27,9 @@ ACCELERATORS = (
 computes on it. JAX looks at such files, too (``jax._src.hardware_utils``).
 """
 
+_process: int | None = None
+"""In which JAX computes; None before it does."""
+
 
 def jax_module() -> Any:
     """JAX, loaded. Raises MissingPackageError if it is not installed or too old."""
@@ -47,7 +50,18 @@ def jax_module() -> Any:
 
 
 def wide() -> AbstractContextManager[Any]:
-    """Inside, JAX has float64 and int64, whatever it is told elsewhere in this process."""
+    """Inside, JAX has float64 and int64, whatever it is told elsewhere in this process.
+
+    Raises: ExecutorError in a child of the process in which JAX computes: without its threads it would wait for ever.
+    """
+    if _process not in (None, os.getpid()):
+        raise ExecutorError(
+            "JAX does not compute in a process that was forked from one in which it computes",
+            expected="a process in which JAX has started itself",
+            got=f"process {os.getpid()}, forked from {_process}",
+            fix="start processes anew (multiprocessing.get_context('spawn')), or fork before the first step on xla; "
+            "the native executor may run in both",
+        )
     context: AbstractContextManager[Any] = jax_module().enable_x64(True)
     return context
 
@@ -57,11 +71,14 @@ def devices(kind: str | None = None) -> list[Any]:
 
     Raises: MissingPackageError without JAX. ExecutorError if there is none of this kind.
     """
+    global _process
     jax = jax_module()
     try:
-        return list(jax.devices() if kind is None else jax.devices(kind))
+        found = list(jax.devices() if kind is None else jax.devices(kind))
     except RuntimeError as error:
         raise _none_of(kind, str(error).splitlines()[0]) from error
+    _process = os.getpid()
+    return found
 
 
 def name_of(device: Any) -> str:

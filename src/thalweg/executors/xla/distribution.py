@@ -262,6 +262,12 @@ class LayoutMap(MutableMapping[str, TensorLayout]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._layouts)
 
+    def copy(self) -> LayoutMap:
+        """Another one with the same rules."""
+        made = LayoutMap(self.device_mesh)
+        made._layouts = dict(self._layouts)
+        return made
+
     def fitting(self, path: str) -> list[str]:
         """The keys that are for a path: the path itself, or all patterns that fit it."""
         return [path] if path in self._layouts else [key for key in self._layouts if re.fullmatch(key, path)]
@@ -407,7 +413,7 @@ class ModelParallel(Distribution):
     What no rule fits, every device has. The results do not depend on the rules, beyond rounding.
 
     Arguments:
-        layout_map: the rules, and the mesh.
+        layout_map: the rules, and the mesh; a later change of it changes nothing here.
         batch_dim_name: the axis of the mesh that splits batches; its first one unless given.
         auto_shard_dataset: every process takes its part of each batch.
 
@@ -431,7 +437,8 @@ class ModelParallel(Distribution):
                 fix="put the layouts of parameters into a LayoutMap; without rules DataParallel does the same",
             )
         mesh = layout_map.device_mesh
-        super().__init__(mesh, mesh.axis_names[0] if batch_dim_name is None else batch_dim_name, layout_map)
+        axis = mesh.axis_names[0] if batch_dim_name is None else batch_dim_name
+        super().__init__(mesh, axis, layout_map.copy())  # programs are made for the rules as they are now
 
     @property
     def layout_map(self) -> LayoutMap:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
 from thalweg.executors.executor import check_supported
+from thalweg.executors.xla.instructions import scope
 from thalweg.executors.xla.lowerings import LOWERINGS, supported
 from thalweg.executors.xla.lowerings.table import Array
 from thalweg.executors.xla.placement import Placement
@@ -39,13 +41,14 @@ def one_step(graph: Graph) -> Step:
 
     def step(state: Arrays, inputs: Arrays) -> tuple[dict[str, Array], dict[str, Array]]:
         values: dict[Node, Array] = {}
-        for node in graph.nodes():
+        for number, node in enumerate(graph.nodes()):
             if isinstance(node.op, Input):
                 values[node] = inputs[node.op.label]
             elif isinstance(node.op, State):
                 values[node] = state[node.op.label]
             else:
-                values[node] = LOWERINGS[type(node.op)](node.op, *(values[x] for x in node.inputs))
+                with jax.named_scope(scope(number, node.layer)):
+                    values[node] = LOWERINGS[type(node.op)](node.op, *(values[x] for x in node.inputs))
         return (
             {name: values[node] for name, node in graph.updates.items()},
             {name: values[node] for name, node in graph.outputs.items()},
