@@ -22,7 +22,7 @@ from thalweg.ops.broadcast import Broadcast, ReduceSum
 from thalweg.ops.cast import Cast
 from thalweg.ops.concatenate import Concatenate
 from thalweg.ops.contraction import Contraction
-from thalweg.ops.convolution import Convolution, Flip, Windows
+from thalweg.ops.convolution import Convolution, Flip, KernelGradient, TransposedConvolution, Windows
 from thalweg.ops.leaf import input_node
 from thalweg.ops.lookup import AddRows, Take
 from thalweg.ops.moments import MomentAbout
@@ -875,6 +875,35 @@ def convolution_cases() -> Iterator[Case]:
                 kernel = numbers(r, (*size, channels // groups, filters), dtype)
                 bound = sum_error(math.prod(size) * channels // groups, op.reference(abs(x), abs(kernel)), dtype)
                 yield Case(op, (x, kernel), bound=bound, signed_zeros=False, smooth=True)
+
+
+@cases(TransposedConvolution)
+def transposed_convolution_cases() -> Iterator[Case]:
+    r = rng("transposed_convolution")
+    for dtype in FLOATS:
+        for places, size, strides, dilation, margins in PICTURES:
+            for batch, channels, filters, groups in CHANNELS:
+                windows = Windows(size, strides, dilation, margins).infer(TensorType((batch, *places, 1), dtype))
+                x = numbers(r, (*windows.shape[: len(size) + 1], filters), dtype)
+                kernel = numbers(r, (*size, channels // groups, filters), dtype)
+                around = tuple((k - 1, k - 1 - low) for k, (low, _) in zip(size, margins, strict=True))
+                op = TransposedConvolution(strides, dilation, around, groups)
+                bound = sum_error(math.prod(size) * filters // groups, op.reference(abs(x), abs(kernel)), dtype)
+                yield Case(op, (x, kernel), bound=bound, signed_zeros=False, smooth=True)
+
+
+@cases(KernelGradient)
+def kernel_gradient_cases() -> Iterator[Case]:
+    r = rng("kernel_gradient")
+    for dtype in FLOATS:
+        for places, size, strides, dilation, margins in PICTURES:
+            for batch, channels, filters, groups in CHANNELS:
+                op = KernelGradient(size, strides, dilation, margins, groups)
+                x = numbers(r, (batch, *places, channels), dtype)
+                windows = Windows(size, strides, dilation, margins).infer(TensorType(x.shape, dtype))
+                g = numbers(r, (*windows.shape[: len(size) + 1], filters), dtype)
+                bound = sum_error(g.size // filters, op.reference(abs(x), abs(g)), dtype)
+                yield Case(op, (x, g), bound=bound, signed_zeros=False, smooth=True)
 
 
 # --- a suite for every operation ------------------------------------------------------------------------------------

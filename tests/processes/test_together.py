@@ -162,10 +162,10 @@ def test_a_script_that_differs_is_refused(tmp_path):
         folder.mkdir()
         (folder / "script.py").write_text(f"{DIFFERENT}\n# {name}\n")
     port = free_port()
+    words = ["-m", "thalweg.cli", "launch", "--processes", "2", "--coordinator", f"127.0.0.1:{port}"]
     several = [
         subprocess.Popen(
-            [sys.executable, "-m", "thalweg.cli", "launch", "--processes", "2", "--process", str(index)]
-            + ["--coordinator", f"127.0.0.1:{port}", "--", "script.py"],
+            [sys.executable, *words, "--process", str(index), "--", "script.py"],
             cwd=tmp_path / name,
             env={**os.environ, "JAX_PLATFORMS": "cpu"},
             stdout=subprocess.PIPE,

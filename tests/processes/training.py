@@ -46,7 +46,8 @@ class Die(callbacks.Callback):
 
 
 watchers = [callbacks.BackupAndRestore(folder / "backup"), Die(), callbacks.CSVLogger(folder / "log.csv", append=True)]
-history = model.fit(x, y, 25, 6, validation_split=0.2, verbose=2, callbacks=watchers, executor="xla")
+fitted = {"validation_split": 0.2, "verbose": 2, "callbacks": watchers, "executor": "xla", "diagnose": False}
+history = model.fit(x, y, batch_size=25, epochs=6, **fitted)
 model.save(folder / "model.thalweg")
 again = thalweg.load_model(folder / "model.thalweg")
 found = {

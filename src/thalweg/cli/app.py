@@ -21,8 +21,8 @@ COMMANDS = {
     "profile": "engine",
     "info": "engine",
     "doctor": "doctor",
-    "runs": "runs",
     "launch": "launch",
+    "runs": "runs",
 }
 """Command -> its module."""
 
