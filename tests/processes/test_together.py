@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -43,9 +44,10 @@ def found(folder):
 def assert_close(one, other):
     """To rounding: sums over the devices' parts of a batch have another order."""
     assert one.keys() == other.keys()
-    for name in one["history"]:
-        np.testing.assert_allclose(one["history"][name], other["history"][name], rtol=1e-5)
-    for name in ("evaluation", "predictions"):
+    for history in ("history", "streamed"):
+        for name in one[history]:
+            np.testing.assert_allclose(one[history][name], other[history][name], rtol=1e-5)
+    for name in ("evaluation", "predictions", "one batch"):
         np.testing.assert_allclose(one[name], other[name], rtol=1e-4, atol=1e-6)
     for mine, theirs in zip(one["weights"], other["weights"], strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)
@@ -176,6 +178,41 @@ def test_a_script_that_differs_is_refused(tmp_path):
     shown = [process.communicate(timeout=300)[0] for process in several]
     assert shown[1] == ""
     assert "script: " in shown[0].splitlines()[-1]
+
+
+ENDLESS = """
+import numpy as np
+import thalweg
+
+x = np.ones((20, 4), "float32")
+model = thalweg.Sequential([thalweg.Input((4,)), thalweg.layers.Dense(1)])
+model.compile("sgd", "mse")
+
+
+class Begun(thalweg.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if not epoch:
+            print("begun", flush=True)
+
+
+history = model.fit(x, x[:, :1], epochs=10**9, verbose=0, callbacks=[Begun()])
+print(history.stopped_by, len(history.epoch) == len(history.history["loss"]))
+"""
+
+
+def test_ctrl_c_ends_training_in_all(tmp_path):
+    script = tmp_path / "endless.py"
+    script.write_text(ENDLESS)
+    words = [sys.executable, "-m", "thalweg.cli", "launch", "--processes", "2", "--restarts", "3", "--", str(script)]
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGINT)
+        shown, said = process.communicate(timeout=300)
+    assert process.returncode == 0
+    assert shown == "user True\n"
+    assert said.startswith("Stopped by Ctrl-C in epoch ")
+    assert said.count("Stopped") == 1
 
 
 JOIN = "from thalweg.distribution import initialize; initialize({}, timeout={})"

@@ -50,7 +50,18 @@ fitted = {"validation_split": 0.2, "verbose": 2, "callbacks": watchers, "executo
 history = model.fit(x, y, batch_size=25, epochs=6, **fitted)
 model.save(folder / "model.thalweg")
 again = thalweg.load_model(folder / "model.thalweg")
+
+
+def batches():
+    """What is brought to the devices batch by batch; the last is smaller."""
+    for start in range(0, 300, 24):
+        yield x[start : start + 24], y[start : start + 24]
+
+
+streamed = again.fit(batches, epochs=2, verbose=0, executor="xla", diagnose=False)
 found = {
+    "streamed": streamed.history,
+    "one batch": again.train_on_batch(x[:30], y[:30]),
     "history": history.history,
     "evaluation": again.evaluate(x, y, verbose=0),
     "predictions": again.predict(x[:40], verbose=0).tolist(),
