@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
@@ -58,9 +57,11 @@ def in_any_order(case: Case) -> Case:
     )
 
 
-@cache
 def results(name: str) -> tuple[list[Case], dict[str, np.ndarray]]:
-    suite = Suite(list(CASES[name]()))
+    cases = list(CASES[name]())
+    if name == "windows":  # hundreds of slices each: of what only moves numbers, two types stand for all
+        cases = [case for case in cases if case.arrays[0].dtype.name in ("float32", "bool")]
+    suite = Suite(cases)
     return suite.cases, suite.run(XlaExecutor("cpu"))
 
 
@@ -70,9 +71,9 @@ def test_it_is_the_definition(name):
     cases, found = results(name)
     wrong = []
     for i, case in enumerate(cases):
-        zeros = replace(case, arrays=tuple(map(flushed, case.arrays)))
+        zeros = replace(case, arrays=tuple(map(flushed, case.arrays))).expected()
         try:
-            for_xla(case).check(found[f"y{i}"], case.expected(), flushed(zeros.expected(), result=True))
+            for_xla(case).check(found[f"y{i}"], case.expected(), flushed(zeros), flushed(zeros, result=True))
         except AssertionError as error:
             wrong.append(str(error))
     assert not wrong, "\n".join([f"{len(wrong)} of {len(cases)} cases", *wrong[:20]])
