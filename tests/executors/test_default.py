@@ -51,6 +51,15 @@ def test_a_jax_that_is_too_old_is_an_error(monkeypatch):
     assert (found.value.expected, found.value.got) == ("JAX 0.8 or newer", "JAX 0.4.30")
 
 
+def test_a_jax_that_does_not_load_is_an_error(monkeypatch, tmp_path):
+    (tmp_path / "jax.py").write_text("raise RuntimeError('jaxlib is version 0.1, but this version of jax needs 0.10')")
+    monkeypatch.delitem(sys.modules, "jax", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingPackageError, match="JAX cannot be loaded") as found:
+        executors.named("xla")
+    assert found.value.got.startswith("jaxlib is version 0.1")
+
+
 @pytest.fixture
 def gpu(monkeypatch, tmp_path):
     """A machine with a GPU. The package json stands for that by which JAX computes on it."""
