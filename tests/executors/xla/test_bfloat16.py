@@ -66,7 +66,7 @@ def trained(executor, policy):
 
 @pytest.mark.slow
 def test_a_training_in_mixed_precision_is_the_native_one():
-    """But for last bits of bfloat16 here and there, which the order of a sum decides; that in float32 is further off."""
+    """But for last bits of bfloat16 now and then, which the order of a sum decides; in float32 it is further off."""
     (losses, predicted), (native, wanted) = (trained(executor, "mixed_bfloat16") for executor in ("xla", "native"))
     np.testing.assert_allclose(losses, native, rtol=5e-5)
     np.testing.assert_allclose(predicted, wanted, atol=5e-3)
