@@ -69,11 +69,8 @@ class Case:
         with np.errstate(all="ignore"):
             return np.asarray(self.op.reference(*self.arrays))
 
-    def check(self, got: np.ndarray, want: np.ndarray | None = None) -> None:
-        """``got`` is the definition's result, as closely as the case demands."""
-        want = self.expected() if want is None else want
-        assert got.shape == want.shape, f"{self}: shape {got.shape}, not {want.shape}"
-        assert got.dtype == want.dtype, f"{self}: dtype {got.dtype}, not {want.dtype}"
+    def agrees(self, got: np.ndarray, want: np.ndarray) -> np.ndarray:
+        """Where ``got`` is ``want``, as closely as the case demands."""
         right = got == want
         if want.dtype.kind == "f":
             unit = np.finfo(want.dtype)
@@ -84,7 +81,17 @@ class Case:
             right = right | close | (np.isnan(got) & np.isnan(want))
             if self.signed_zeros:
                 right &= (np.signbit(got) == np.signbit(want)) | (want != 0) | (got != 0)
-        wrong = np.argwhere(~(right | ~np.broadcast_to(self.defined, want.shape)))
+        return right | ~np.broadcast_to(self.defined, want.shape)
+
+    def check(self, got: np.ndarray, *wanted: np.ndarray) -> None:
+        """``got`` is the definition's result, or at each place one of those ``wanted``, as the case demands."""
+        want, *others = wanted or (self.expected(),)
+        assert got.shape == want.shape, f"{self}: shape {got.shape}, not {want.shape}"
+        assert got.dtype == want.dtype, f"{self}: dtype {got.dtype}, not {want.dtype}"
+        right = self.agrees(got, want)
+        for other in others:
+            right |= self.agrees(got, other)
+        wrong = np.argwhere(~right)
         if len(wrong):
             at = tuple(int(i) for i in wrong[0])
             given = [x[at].item() for x in self.arrays if x.shape == want.shape]

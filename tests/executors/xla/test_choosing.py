@@ -233,6 +233,16 @@ def test_the_oldest_of_many_programs_go(monkeypatch):
     assert list(shared._programs) == [1, 3]
 
 
+@pytest.mark.parametrize("name", ["xla", "xla:gpu"])
+def test_a_platform_that_jax_cannot_start(name):
+    program = f"from thalweg import executors; executors.named({name!r}).placement"
+    environment = {**os.environ, "JAX_PLATFORMS": "cuda", "PYTHONWARNINGS": "ignore"}
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert found.returncode == 1
+    assert "thalweg.errors.ExecutorError: JAX" in found.stderr
+    assert "to fix:" in found.stderr
+
+
 FORKED = """
 import os, sys, warnings
 import numpy as np

@@ -29,8 +29,15 @@ HloModule jit_run, is_scheduled=true
   %w = f32[5,2]{1,0} get-tuple-element(%arg), index=1
   %x = f32[4,5]{1,0} get-tuple-element(%arg), index=2
   %my_fusion = f32[4,2]{1,0} fusion(%x, %w), calls=%inside, metadata={op_name="jit(run)/dense[12]/dot_general"}
+  %all-reduce.2 = f32[5,2]{1,0} all-reduce(%w), to_apply=%add, metadata={op_name="jit(run)/dense[12]/dot_general"}
   %cast.7 = bf16[4,2]{1,0} convert(%my_fusion), metadata={op_name="jit(run)/a layer [1]/b[13]/convert"}
   ROOT %tuple.3 = (s32[], f32[5,2]{1,0}, f32[4,5]{1,0}) tuple(%w)
+}
+
+%add (a: f32[], b: f32[]) -> f32[] {
+  %a = f32[] parameter(0)
+  %b = f32[] parameter(1)
+  ROOT %sum = f32[] add(%a, %b)
 }
 
 ENTRY %main.3 (w.1: f32[5,2]) -> f32[5,2] {
@@ -41,13 +48,26 @@ ENTRY %main.3 (w.1: f32[5,2]) -> f32[5,2] {
 
 def test_what_runs_by_itself_is_read_with_the_operations_that_it_does():
     found = instructions(TEXT)
-    assert list(found) == ["my_fusion", "cast.7", "while.5"]
-    product, cast, loop = found.values()
+    assert list(found) == ["my_fusion", "all-reduce.2", "cast.7", "while.5"]
+    product, exchange, cast, loop = found.values()
     assert (product.numbers, product.opcodes, product.sizes) == ((12,), ("dot",), (4, 2))
     assert (product.read_bytes, product.written_bytes) == (4 * (20 + 10), 4 * 8)
     assert (cast.numbers, cast.written_bytes) == ((13,), 2 * 8)
+    assert exchange.opcodes == ("all-reduce",)
     assert loop.is_enclosing
     assert not product.is_enclosing
+
+
+def test_what_devices_tell_each_other_is_named_and_computes_nothing():
+    nodes = [
+        *[ops.constant(0.0, "float32")] * 12,
+        ops.input_node("x", (4, 5)) @ ops.input_node("w", (5, 2)),
+        ops.input_node("y", (4, 2)),
+    ]
+    found = works(instructions(TEXT).values(), nodes)
+    assert found["all-reduce.2"].computes == "all-reduce between devices"
+    assert (found["all-reduce.2"].layer, found["all-reduce.2"].flops) == ("", 0)
+    assert found["my_fusion"].flops == 2 * 4 * 2 * 5
 
 
 def descent(batch=8):

@@ -18,6 +18,9 @@ OLDEST = (0, 8)
 KINDS = ("cpu", "gpu", "tpu", "cuda", "rocm")
 """Of devices, as JAX names them; a package may bring more."""
 
+NOTHING_THERE = (RuntimeError, AssertionError)
+"""What JAX raises where it finds no device; the second where JAX_PLATFORMS names only what this machine lacks."""
+
 ACCELERATORS = (
     ("GPU", "gpu", ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg"), ("jax_cuda13_plugin", "jax_cuda12_plugin")),
     ("GPU", "gpu", ("/dev/kfd",), ("jax_rocm7_plugin", "jax_rocm60_plugin")),
@@ -32,13 +35,21 @@ _process: int | None = None
 
 
 def jax_module() -> Any:
-    """JAX, loaded. Raises MissingPackageError if it is not installed or too old."""
-    jax = needed(
-        "jax",
-        "the xla executor needs JAX",
-        expected="JAX, which brings the compiler XLA",
-        fix="pip install 'thalweg[xla]'; for a GPU of NVIDIA also: pip install 'jax[cuda13]'",
-    )
+    """JAX, loaded. Raises MissingPackageError if it is not installed, too old, or has parts that do not fit."""
+    try:
+        jax = needed(
+            "jax",
+            "the xla executor needs JAX",
+            expected="JAX, which brings the compiler XLA",
+            fix="pip install 'thalweg[xla]'; for a GPU of NVIDIA also: pip install 'jax[cuda13]'",
+        )
+    except RuntimeError as error:  # so it says that jaxlib is of another version
+        raise MissingPackageError(
+            "JAX cannot be loaded",
+            expected="JAX with a jaxlib that fits it",
+            got=str(error).splitlines()[0],
+            fix="pip install --upgrade --force-reinstall 'thalweg[xla]'",
+        ) from error
     if tuple(jax.version.__version_info__[:2]) < OLDEST:
         raise MissingPackageError(
             "this version of JAX is too old for the xla executor",
@@ -75,8 +86,9 @@ def devices(kind: str | None = None) -> list[Any]:
     jax = jax_module()
     try:
         found = list(jax.devices() if kind is None else jax.devices(kind))
-    except RuntimeError as error:
-        raise _none_of(kind, str(error).splitlines()[0]) from error
+    except NOTHING_THERE as error:
+        platforms = f"nothing for JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}"
+        raise _none_of(kind, (str(error) or platforms).splitlines()[0]) from error
     _process = os.getpid()
     return found
 
@@ -100,16 +112,24 @@ def _none_of(kind: str | None, reason: str) -> ExecutorError:
             "JAX finds nothing that it could compute on",
             expected="a device that works",
             got=reason,
-            fix="set JAX_PLATFORMS=cpu, or look whether the device's driver fits JAX",
+            fix="unset JAX_PLATFORMS, or set it to cpu; look whether the device's driver fits JAX",
         )
     near = None if kind in KINDS else nearest(kind, KINDS)
     mend = "for a GPU of NVIDIA pip install 'jax[cuda13]' and look at nvidia-smi, or leave the device out"
     return ExecutorError(
         f"JAX sees no device of the kind {kind!r}",
-        expected=" or ".join(sorted({repr(device.platform) for device in jax_module().devices()})),
+        expected=_seen(),
         got=reason,
         fix=mend if near is None else f"did you mean {near!r}?",
     )
+
+
+def _seen() -> str:
+    """The kinds of devices that there are, in words."""
+    try:
+        return " or ".join(sorted({repr(device.platform) for device in jax_module().devices()}))
+    except NOTHING_THERE:
+        return "none: JAX finds nothing that it could compute on"
 
 
 def require(kind: str | None) -> None:

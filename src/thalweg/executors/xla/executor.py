@@ -12,6 +12,7 @@ import numpy as np
 
 from thalweg.executors import debug
 from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
+from thalweg.executors.patience import told_if_long
 from thalweg.executors.xla.devices import devices, wide
 from thalweg.executors.xla.distribution import DataParallel, Distribution, list_devices
 from thalweg.executors.xla.feeding import feeding
@@ -221,7 +222,8 @@ class XlaProgram:
         if key not in self._compiled:
             began = time.perf_counter()
             whole = (self._digest, self.gather, self.placement, key, jax.tree.structure(arguments))
-            self._compiled[key] = shared(whole, lambda: self._jitted.lower(*arguments).compile())
+            with told_if_long(self.graph):
+                self._compiled[key] = shared(whole, lambda: self._jitted.lower(*arguments).compile())
             self.compile_seconds += time.perf_counter() - began
         return self._compiled[key]
 

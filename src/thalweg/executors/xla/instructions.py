@@ -16,6 +16,9 @@ SPELLED_OUT = 3
 PRODUCTS = ("dot", "convolution", "custom-call")
 """By what XLA computes contractions; the last are calls of libraries, as cuBLAS."""
 
+BETWEEN_DEVICES = ("all-", "reduce-scatter", "collective-")
+"""How the instructions begin by which devices tell each other of their parts."""
+
 ENCLOSING = ("while", "conditional")
 """What consists of other instructions, which have times of their own."""
 
@@ -72,7 +75,8 @@ def instructions(text: str) -> dict[str, Instruction]:
             continue
         parts = [line, *parts_of[line["name"]]]
         numbers = dict.fromkeys(number for part in parts for number in _number(part["rest"]))
-        opcodes = [part["opcode"] for part in (parts[1:] or parts) if part["opcode"] not in MOVING]
+        inner = parts[1:] if line["opcode"] == "fusion" else ()
+        opcodes = [part["opcode"] for part in inner if part["opcode"] not in MOVING]
         shape = _SHAPE.search(line["shape"])
         found[line["name"]] = Instruction(
             line["name"],
@@ -122,7 +126,7 @@ def works(found: Iterable[Instruction], nodes: Sequence[Node]) -> dict[str, Work
     """
     instructions = [one for one in found if not one.is_enclosing]
     owners: dict[int, str] = {}
-    for one in sorted(instructions, key=lambda one: not _has_products(one)):
+    for one in sorted(instructions, key=lambda one: (_is_between_devices(one), not _has_products(one))):
         for number in one.numbers:
             owners.setdefault(number, one.name)
     return {
@@ -135,11 +139,17 @@ def _has_products(one: Instruction) -> bool:
     return any(opcode in PRODUCTS for opcode in one.opcodes)
 
 
+def _is_between_devices(one: Instruction) -> bool:
+    return one.opcodes[0].startswith(BETWEEN_DEVICES)
+
+
 def _work(one: Instruction, place: int, nodes: Sequence[Node], own: Sequence[int]) -> Work:
     done = [nodes[number] for number in one.numbers]
     contraction = next((node for node in done if node.op.kind is Kind.CONTRACTION and _has_products(one)), None)
     names = list(dict.fromkeys(node.op.name for node in done if node is not contraction) if done else one.opcodes)
-    if contraction is not None:
+    if _is_between_devices(one):
+        first, names, done = f"{one.opcodes[0]} between devices", [], []
+    elif contraction is not None:
         first = contraction_words(contraction)
     else:
         first = f"{sizes_words(one.sizes)} {names.pop(0)}"
