@@ -20,6 +20,7 @@ from thalweg.graph.types import TensorType
 from thalweg.losses.loss import Loss
 from thalweg.optimizers import SGD, Adam
 from thalweg.optimizers.optimizer import Optimizer
+from thalweg.processes.job import current
 from thalweg.sklearn.design import Design
 from thalweg.sklearn.objective import Objective
 from thalweg.sklearn.parameters import check_parameters, described_by
@@ -103,7 +104,10 @@ class MultilayerPerceptron(BaseEstimator):
         self._fresh_optimizer(first or not incremental)
         try:
             with interruptible() as interrupt:
-                self._train(X, y, weights, eval_set, random, incremental, lambda: interrupt.requested)
+                self._train(
+                    *(X, y, weights, eval_set, random, incremental),
+                    lambda: current().agreed("Ctrl-C", interrupt.requested),
+                )
         finally:
             self._show_arrays()  # they may have been kept where an executor computes
         if not all(np.isfinite(array).all() for array in (*self.coefs_, *self.intercepts_)):

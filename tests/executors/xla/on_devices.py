@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+import thalweg
 from thalweg import Input, Sequential, clone_model, config, layers, metrics
 from thalweg.distribution import DataParallel, DeviceMesh, LayoutMap, ModelParallel
 from thalweg.errors import ArgumentError, ShapeError
@@ -135,6 +136,45 @@ def test_fewer_rows_than_devices():
         model = small(executor)
         logs.append([model.fit(x, y, n, 1, 0, diagnose=False).history["loss"][0] for n in (1, 2)])
     np.testing.assert_allclose(*logs, rtol=1e-11)
+
+
+def test_rows_that_are_brought_with_each_step():
+    """To each device its part, or all to each where the parts would not be of one size."""
+    logs = []
+    for executor in ("native", XlaExecutor(distribution=DataParallel())):
+        model = small(executor)
+        logs.append([model.train_on_batch(*images(n, "float64", n)) for n in (16, 13, 16)])
+    np.testing.assert_allclose(*logs, rtol=1e-11)
+
+
+@pytest.mark.needs("keras")
+def test_losses_are_those_of_keras_on_the_same_devices(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    import keras
+
+    x, y = images(64, "float32")
+    mine, theirs = (
+        package.Sequential(
+            [
+                package.Input((8, 8, 3)),
+                package.layers.Conv2D(4, 3, activation="relu"),
+                package.layers.BatchNormalization(),
+                package.layers.Flatten(),
+                package.layers.Dense(4, activation="softmax"),
+            ]
+        )
+        for package in (thalweg, keras)
+    )
+    losses = []
+    spread = keras.distribution.DataParallel(devices=DEVICES)
+    with spread.scope():
+        theirs = keras.models.clone_model(theirs)
+        theirs.set_weights(mine.get_weights())
+        for model, package in ((mine, thalweg), (theirs, keras)):
+            model.compile(package.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+            told = {"distribution": parallel(8), "diagnose": False} if model is mine else {}
+            losses.append(model.fit(x, y, 16, 3, 0, shuffle=False, **told).history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-5)
 
 
 def test_each_device_computes_its_part():
