@@ -85,6 +85,7 @@ PEERS = {
             "jax_scan",
             ("jax",),
             optimizers=JAX_RULES,
+            forms=ANY_FORM,
             policies=ANY_POLICY,
             caches=True,
         ),

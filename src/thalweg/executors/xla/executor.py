@@ -185,8 +185,10 @@ class XlaProgram:
     def compiled(self, key: Hashable, arguments: tuple[Any, ...]) -> Any:
         """The program for arguments of this kind; compiled if it is the first time."""
         if key not in self._compiled:
+            from thalweg.executors.xla import cache
+
             began = time.perf_counter()
-            self._compiled[key] = self._jitted.lower(*arguments).compile()
+            self._compiled[key] = cache.compiled(self._jitted.lower(*arguments), self.placement.devices)
             self.compile_seconds += time.perf_counter() - began
         return self._compiled[key]
 

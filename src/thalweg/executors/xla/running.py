@@ -132,7 +132,7 @@ class Running:
 
     def _explained(self, error: Exception) -> ExecutorError | InsufficientMemoryError:
         program = self.program
-        device = min(program.placement.whole.device_set, key=lambda device: device.id)
+        device = program.placement.devices[0]
         where = f"{device.platform}:{device.id}"
         first = str(error).splitlines()[0]
         if "RESOURCE_EXHAUSTED" not in first and "out of memory" not in first.lower():
