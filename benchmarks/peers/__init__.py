@@ -80,6 +80,18 @@ PEERS = {
             caches=True,
         ),
         Peer(
+            "thalweg_xla",
+            "thalweg, xla executor",
+            "thalweg_fit",
+            ("thalweg", "jax"),
+            forms=ANY_FORM,
+            policies=ANY_POLICY,
+            populations=False,
+            infers=True,
+            caches=True,
+            environment=(("THALWEG_EXECUTOR", "xla"),),
+        ),
+        Peer(
             "jax_scan",
             "JAX, hand-written, scan",
             "jax_scan",

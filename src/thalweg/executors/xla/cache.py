@@ -1,7 +1,7 @@
 """Programs of XLA on disk, so that what was compiled once starts at once in every later process.
 
-They lie among the programs of the native executor, sealed as these (``native.run.cache``), and not where JAX has a cache
-of its own: that is one for a whole process, which belongs to its user. Who has set one up gets that one instead.
+They lie among the programs of the native executor, sealed as these (``native.run.cache``), and not in a cache of JAX's
+own: that is one for a whole process, which belongs to its user. Who has set one up gets that one instead.
 """
 
 from __future__ import annotations

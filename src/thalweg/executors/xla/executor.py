@@ -13,10 +13,10 @@ from thalweg.executors import debug
 from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
 from thalweg.executors.work import Timing, Work, flops
 from thalweg.executors.xla.devices import devices, wide
-from thalweg.executors.xla.feeding import feeding
+from thalweg.executors.xla.feeding import feeding, most_steps
 from thalweg.executors.xla.placed import Placed
 from thalweg.fields import dataclass
-from thalweg.graph.node import Graph
+from thalweg.graph.node import Graph, Kind
 from thalweg.graph.text import to_text
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
@@ -78,6 +78,9 @@ class XlaProgram:
 
     Attributes:
         compile_seconds: what that took so far.
+        proved: kinds of calls that have run, so that there is memory for them.
+        counts: whether a call runs any number of steps up to its length.
+        most: steps of a call.
     """
 
     keeps_state = True
@@ -96,9 +99,12 @@ class XlaProgram:
         self.gather = gather
         self.compile_seconds = 0.0
         self.shardings = {name: placement.state(name, kind) for name, kind in self.states.items()}
-        self._output_bytes = sum(kind.nbytes for kind in self.outputs.values())
+        # Inside of a loop the CPU takes convolutions' gradients by a plain routine, for a hundred times as long.
+        self.counts = placement.counts and not has_windows(graph)
+        output_bytes = sum(kind.nbytes for kind in self.outputs.values())
+        self.most = most_steps(output_bytes) if self.counts or not placement.counts else 1
         self._compiled: dict[Hashable, Any] = {}
-        self.proved: set[Hashable] = set()  # that have run, so that there is memory for them
+        self.proved: set[Hashable] = set()
 
     @cached_property
     def _jitted(self) -> Any:
@@ -141,7 +147,7 @@ class XlaProgram:
             if index is None:
                 running.once({label: data[label] for label in self.inputs})
             else:
-                running.all(feeding(self.placement, data, tuple(self.inputs), index, self._output_bytes), len(index))
+                running.all(feeding(self.placement, data, tuple(self.inputs), index, self.most), len(index))
 
     def stablehlo(self) -> str:
         """What XLA gets, for data of as many rows as a batch has."""
@@ -197,6 +203,11 @@ class XlaProgram:
         known = [compiled.memory_analysis() for compiled in self._compiled.values()]
         sizes = [analysis.temp_size_in_bytes for analysis in known if analysis is not None]
         return in_words(max(sizes)) if sizes else "an unknown amount"
+
+
+def has_windows(graph: Graph) -> bool:
+    """Whether there are convolutions in it, or pooling."""
+    return any(node.op.kind is Kind.WINDOW for node in graph.nodes())
 
 
 class XlaProfiledProgram:
