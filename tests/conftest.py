@@ -13,6 +13,7 @@ from thalweg.executors.native.executor import NativeExecutor
 from thalweg.executors.native.machine import executable_hosts
 from thalweg.executors.native.run.team import run_on
 from thalweg.executors.numpy import NumpyExecutor
+from thalweg.executors.xla.executor import XlaExecutor
 
 
 def all_executors() -> dict[str, Executor]:
@@ -27,11 +28,13 @@ def all_executors() -> dict[str, Executor]:
         "native": NativeExecutor(),
         "checked": NativeExecutor(checked=True, host=fetching),
         **{f"native-{host.name}": NativeExecutor(host=host) for host in narrower},
+        "xla": XlaExecutor("cpu"),
     }
 
 
 EXECUTORS = all_executors()
 COMPILED = [name for name in EXECUTORS if name != "numpy"]
+BUILDS = [name for name in COMPILED if name != "xla"]
 
 
 def pytest_addoption(parser):
@@ -85,13 +88,20 @@ def pytest_runtest_setup(item):
 
 
 def pytest_generate_tests(metafunc):
-    """``executor`` stands for each executor, ``compiled`` for each but the numpy one, ``native`` for the plain one.
+    """``executor`` stands for each executor, ``compiled`` for each but the numpy one, ``build`` for each build of the
+    native one, ``native`` for the plain one, ``engine`` for that and the xla one.
 
     Every program is compiled once more for the checked build, which is slow, and for each of the narrower vectors,
     which are long: in every test run there are random programs and convolutions on them.
     """
-    plain = [name for name in COMPILED if name == "native"]
-    for fixture, names in {"executor": EXECUTORS, "compiled": COMPILED, "native": plain}.items():
+    fixtures = {
+        "executor": [*EXECUTORS],
+        "compiled": COMPILED,
+        "build": BUILDS,
+        "native": ["native"],
+        "engine": ["native", "xla"],
+    }
+    for fixture, names in fixtures.items():
         if fixture in metafunc.fixturenames:
             cases = [pytest.param(EXECUTORS[name], id=name, marks=cost(name)) for name in names]
             metafunc.parametrize(fixture, cases)
@@ -101,6 +111,8 @@ def cost(executor: str) -> tuple[pytest.MarkDecorator, ...]:
     """The marks of a test on the executor of this name."""
     if executor in ("numpy", "native"):
         return ()
+    if executor == "xla":
+        return (pytest.mark.slow, pytest.mark.needs("jax"))
     return (pytest.mark.slow,) if executor == "checked" else (pytest.mark.slow, pytest.mark.long)
 
 

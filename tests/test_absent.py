@@ -104,7 +104,7 @@ def listed(package: Path) -> Iterator[str]:
         ("from thalweg.preprocessing.image import ImageDataGenerator", "fit takes arrays"),
         ("from thalweg.preprocessing.text import Tokenizer", "pad_sequences"),
         ("from thalweg.wrappers.scikit_learn import KerasClassifier", "cross_validate"),
-        ("from thalweg import distribution", "fit(threads=)"),
+        ("from thalweg.distribution import distribute_tensor", "thalweg.distribution"),
         ("from thalweg.layers import Densee", "did you mean 'Dense'?"),
         ("from thalweg.models import Sequental", "did you mean 'Sequential'?"),
         ("import thalweg.losse", "did you mean 'losses'?"),

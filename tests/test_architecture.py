@@ -33,7 +33,7 @@ ORDER = (
         "optimizers",
     ),
     # one step, and what runs it
-    *("statistics", "steps", "passes", "executors", "functions"),
+    *("statistics", "steps", "passes", "executors", "distribution", "functions"),
     # training
     *("record", "training", "callbacks", "files", "doctor", "model", "models", "runs"),
     # looking at models

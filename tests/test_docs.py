@@ -36,7 +36,7 @@ class Example(NamedTuple):
     output: str | None  # what the page says that it prints; "..." stands for anything
 
 
-NEEDS = {"docs/sklearn.md": ("sklearn", "pandas"), "docs/search.md": ("optuna",)}
+NEEDS = {"docs/devices.md": ("jax",), "docs/sklearn.md": ("sklearn", "pandas"), "docs/search.md": ("optuna",)}
 """What the examples of a page need beside thalweg."""
 
 

@@ -7,6 +7,7 @@ from thalweg import config as config
 from thalweg import constraints as constraints
 from thalweg import datasets as datasets
 from thalweg import diagnosis as diagnosis
+from thalweg import distribution as distribution
 from thalweg import dtype_policies as dtype_policies
 from thalweg import errors as errors
 from thalweg import evaluation as evaluation

@@ -43,10 +43,15 @@ ADVICE = (
         'config.set_dtype_policy("mixed_bfloat16")',
     ),
     Advice(
-        "distribution over several machines or devices",
-        "distribution* device RematScope remat optimizers.MultiOptimizer optimizers.OptimizerMap",
-        "out of scope for now: thalweg computes on the cores of one CPU; fit(threads=) says on how many, and fit_many "
-        "trains one network per core",
+        "devices of single layers and tensors",
+        "distribution.distribute_tensor device RematScope remat optimizers.MultiOptimizer optimizers.OptimizerMap",
+        "thalweg.distribution spreads a whole training over devices, and splits parameters by rules; how to split what "
+        "is computed from them XLA decides",
+    ),
+    Advice(
+        "distribution over several machines",
+        "distribution.initialize",
+        "not there yet: thalweg.distribution spreads a training over the devices of one machine",
     ),
     Advice(
         "parts of TensorFlow, PyTorch and JAX",

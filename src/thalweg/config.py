@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -47,6 +47,7 @@ class _Settings:
     dtype_policy: str | None = None  # floatx unless set
     epsilon: float = 1e-7
     executor: str | None = None  # as the environment says unless set
+    distribution: Any = None  # over devices, by thalweg.distribution, which takes time to load
     root_seed: int | None = None
     models: int = 0  # how many took a seed from the root
 
@@ -87,6 +88,16 @@ def set_executor(name: str | None) -> None:
     if name is not None:
         executor_and_device(check_value("set_executor", "name", str, name))
     _settings.executor = name
+
+
+def distribution() -> Any:
+    """What ``distribution.set_distribution`` has said last; None before."""
+    return _settings.distribution
+
+
+def set_distribution(value: Any) -> None:
+    """See ``distribution.set_distribution``, which checks the value."""
+    _settings.distribution = value
 
 
 def executor_and_device(name: str) -> tuple[str, str | None]:

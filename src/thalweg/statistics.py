@@ -17,7 +17,7 @@ from thalweg.graph.node import Kind, Node, Op, topological
 from thalweg.layers.tracing import Activated
 from thalweg.ops.cast import Cast
 from thalweg.ops.contraction import Contraction
-from thalweg.ops.convolution import Convolution
+from thalweg.ops.convolution import Convolution, TransposedConvolution
 from thalweg.ops.elementwise import Relu, Sigmoid, Tanh
 
 __all__ = ["ALL", "kernels", "parameter_sums", "result_sums", "summary"]
@@ -94,7 +94,7 @@ def kernels(parameters: Mapping[str, Node], loss: Node) -> dict[str, int]:
     paths = {node: path for path, node in parameters.items()}
     found: dict[str, int] = {}
     for node in topological([loss]):
-        if not isinstance(node.op, Contraction | Convolution):
+        if not isinstance(node.op, Contraction | Convolution | TransposedConvolution):
             continue
         for place, factor in enumerate(node.inputs):
             path = paths.get(_stored(factor))
@@ -198,7 +198,10 @@ def _inputs_of_a_unit(node: Node, place: int) -> int:
     kernel = node.inputs[place]
     if isinstance(node.op, Convolution):
         return math.prod(kernel.shape[:-1])
-    assert isinstance(node.op, Contraction), "asked of these two only"
+    if isinstance(node.op, TransposedConvolution):  # those of the taps that have their turn
+        taps = (-(-k // s) for k, s in zip(kernel.shape, node.op.strides, strict=False))
+        return math.prod(taps) * kernel.shape[-1] // node.op.groups
+    assert isinstance(node.op, Contraction), "asked of these only"
     labels = (node.op.x, node.op.y)[place]
     return math.prod(n for label, n in zip(labels, kernel.shape, strict=True) if label not in node.op.out)
 

@@ -18,7 +18,6 @@ from tests.contracts.cases import (
     WITHOUT_GRADIENT,
 )
 
-import thalweg.executors
 import thalweg.layers
 import thalweg.losses
 import thalweg.metrics
@@ -82,11 +81,6 @@ OURS = [
     for name, entry in registry.items()
     if entry.__module__.startswith("thalweg")  # other tests register things of their own
 ]
-
-
-def executors():
-    """All that can run here."""
-    return [NumpyExecutor(), thalweg.executors.named("native")]
 
 
 def ids(value):
@@ -235,8 +229,17 @@ class TestEveryLayer:
         assert (at(step) - at(-step)) / (2 * step) == pytest.approx(expected, rel=1e-6)
 
     def test_every_executor_agrees(self, name, compiled):
+        """Sums in another order."""
+        self.agree(name, compiled, 2e-5)
+
+    def test_engine_agrees_in_float64(self, name, engine, monkeypatch):
+        monkeypatch.setattr(config._settings, "floatx", "float64")
+        self.agree(name, engine, 1e-12)
+
+    def agree(self, name, other, tolerance):
+        """Results, slopes and updates, in training and not, beside the numpy executor's."""
         layer, shape, dtype = self.make(name)
-        state, x, _ = start(layer, shape, dtype)
+        state, x, _ = start(layer, shape, dtype.replace("float32", config.floatx()))
         for training in (False, True):
             with tracing(layer.named_parameters("it/")) as trace:
                 nodes = inputs(**x)
@@ -249,7 +252,7 @@ class TestEveryLayer:
                     outputs |= {f"slope {i}": slope for i, slope in enumerate(slopes)}
                 graph = Graph(outputs, trace.updates)
             results = []
-            for executor in (NumpyExecutor(), compiled):
+            for executor in (NumpyExecutor(), other):
                 own = {key: layout.empty(TensorType.of(value)) for key, value in state.items()}
                 for key, value in state.items():
                     own[key][...] = value
@@ -257,8 +260,7 @@ class TestEveryLayer:
                 executor.compile(graph, gather=False).run(own, x, outputs=out)
                 results.append({**own, **out})
             for key, value in results[0].items():
-                # sums in another order, in float32
-                np.testing.assert_allclose(results[1][key], value, rtol=2e-5, atol=2e-5, err_msg=key)
+                np.testing.assert_allclose(results[1][key], value, rtol=tolerance, atol=tolerance, err_msg=key)
 
     def test_one_step_lowers_the_loss(self, name):
         layer, shape, dtype = self.make(name)
@@ -367,7 +369,7 @@ class TestEveryLoss:
         difference = (value(y_pred + step * direction) - value(y_pred - step * direction)) / (2 * step)
         assert (slope * direction).sum() == pytest.approx(difference, rel=1e-6)
 
-    def test_native_computes_the_same(self, name, native):
+    def test_engine_computes_the_same(self, name, engine):
         """Value and gradient, to the rounding of a few dozen operations; the same bits on two threads."""
         make, y_true, y_pred = LOSSES[name]
         arrays = {"y_true": np.asarray(y_true), "y_pred": y_pred}
@@ -375,7 +377,7 @@ class TestEveryLoss:
         loss = make()(*nodes)
         graph = Graph({"loss": loss, "slope": gradients(loss, [nodes[1]])[0]})
         results = []
-        for executor, threads in ((NumpyExecutor(), 1), (native, 1), (native, 2)):
+        for executor, threads in ((NumpyExecutor(), 1), (engine, 1), (engine, 2)):
             out = {key: np.zeros(node.shape, node.dtype) for key, node in graph.outputs.items()}
             executor.compile(graph, gather=False).run({}, arrays, None, out, threads)
             results.append(out)
@@ -468,14 +470,14 @@ class TestEveryMetric:
         metric.reset_state()
         np.testing.assert_allclose(metric(*rows), whole.result(), rtol=1e-6)
 
-    def test_native_equals_numpy(self, name, native):
+    def test_engine_equals_numpy(self, name, engine):
         """In float32, as it runs in a step."""
         make, y_true, y_pred = METRICS[name]
         arrays = {"y_true": y_true, "y_pred": y_pred, "weight": np.array([1.0, 0.5, 2.0])}
         arrays = {key: x.astype(np.float32) if x.dtype == np.float64 else x for key, x in arrays.items()}
         sums = make().sums(*inputs(**arrays))
         found = {key: np.zeros(node.shape, node.dtype) for key, node in sums.items()}
-        native.compile(Graph(sums), gather=False).run({}, arrays, outputs=found)
+        engine.compile(Graph(sums), gather=False).run({}, arrays, outputs=found)
         for key, expected in compute(sums, **arrays).items():
             np.testing.assert_allclose(found[key], expected, rtol=1e-6)
 
@@ -496,6 +498,29 @@ class TestEveryOptimizer:
             program.run(state, {})
         assert np.abs(state["parameters/w"]).max() < 0.02
         assert state["optimizer/iterations"] == 400
+
+    @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
+    def test_engine_takes_the_same_steps(self, name, make, engine, dtype, tolerance):
+        """A matrix and a vector, ten steps down a bowl of random slopes; slots and counters, too."""
+        optimizer, random = make(), np.random.RandomState(3)
+        kinds = {"w": TensorType((4, 3), dtype), "b": TensorType((3,), dtype)}
+        start = {n: np.full(t.shape, v, t.dtype) for n, (t, v) in optimizer.states(kinds).items()}
+        start |= {parameter_state(n): random.standard_normal(t.shape).astype(dtype) for n, t in kinds.items()}
+        nodes = {n: ops.state_node(parameter_state(n), t.shape, dtype) for n, t in kinds.items()}
+        slopes = {n: node * ops.input_node(n, node.shape, dtype) for n, node in nodes.items()}
+        bowl = {n: random.uniform(0.1, 2, t.shape).astype(dtype) for n, t in kinds.items()}
+        graph, ends = Graph({}, optimizer.updates(nodes, slopes)), []
+        for executor in (NumpyExecutor(), engine):
+            state = {key: layout.empty(TensorType.of(value)) for key, value in start.items()}
+            for key, value in start.items():
+                state[key][...] = value
+            program = executor.compile(graph, gather=False)
+            for _ in range(10):
+                program.run(state, bowl)
+            ends.append(state)
+        for key, value in ends[0].items():
+            scale = float(np.abs(value).max(initial=0.0))
+            np.testing.assert_allclose(ends[1][key], value, rtol=tolerance, atol=tolerance * scale, err_msg=key)
 
     def test_a_rate_of_zero_changes_nothing(self, name, make):
         optimizer = dataclasses.replace(make(), learning_rate=0.0, weight_decay=0.1)
@@ -528,12 +553,12 @@ class TestEveryOptimizer:
 
 @pytest.mark.parametrize(("name", "make"), [(name, make) for name, several in SCHEDULES.items() for make in several])
 class TestEverySchedule:
-    def test_the_step_computes_the_same_rates(self, name, make):
+    def test_the_step_computes_the_same_rates(self, name, make, engine):
         """The state holds the rate of the step that comes next, whatever runs the steps."""
         schedule, kind = make(), TensorType((2,))
         optimizer = SGD(schedule)
         graph = Graph({}, optimizer.updates({"w": ops.state_node("parameters/w", (2,))}, {"w": ops.filled((2,), 1.0)}))
-        for executor in executors():
+        for executor in (NumpyExecutor(), engine):
             state = {n: np.full(t.shape, v, t.dtype) for n, (t, v) in optimizer.states({"w": kind}).items()}
             state["parameters/w"] = np.zeros(2, np.float32)
             program = executor.compile(graph, gather=False)

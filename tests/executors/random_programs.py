@@ -81,7 +81,7 @@ from thalweg.ops import (
 )
 from thalweg.ops.broadcast import ReduceSum
 from thalweg.ops.contraction import Contraction
-from thalweg.ops.convolution import Convolution, reach
+from thalweg.ops.convolution import CONVOLUTIONS, reach
 from thalweg.ops.leaf import Input, State
 from thalweg.ops.lookup import take
 from thalweg.ops.moments import MomentAbout, moment_about
@@ -693,7 +693,7 @@ def noisy(program: Program, r: np.random.Generator, ulps: float = 4) -> Results:
                 values[node] = state[node.op.label]
             else:
                 given = [values[x] for x in node.inputs]
-                if isinstance(node.op, Contraction | Convolution | ReduceSum | Softmax | LogSumExp | MomentAbout):
+                if isinstance(node.op, (Contraction, *CONVOLUTIONS, ReduceSum, Softmax, LogSumExp, MomentAbout)):
                     given = [blur(x) for x in given]
                 value = np.asarray(node.op.reference(*given))
                 values[node] = value if exact[node] or node.op.name in EXACT else blur(value)

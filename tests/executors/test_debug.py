@@ -41,10 +41,10 @@ def test_level_1_is_a_line_for_each_program(executor, monkeypatch, capsys):
 
 
 def test_each_level_adds_a_stage(executor, monkeypatch, capsys):
-    stages = [stage for stage in debug.PRINTED.values() if stage in executor.stages]
+    stages = [stage for stage in debug.PRINTED if stage in executor.stages]
     for level in (2, 3, 4, 5):
         text = printed(monkeypatch, capsys, level, executor)
-        wanted = [stage for least, stage in debug.PRINTED.items() if least <= level and stage in executor.stages]
+        wanted = [stage for stage, least in debug.PRINTED.items() if least <= level and stage in executor.stages]
         assert [stage for stage in stages if f"--- {stage} ---" in text] == wanted
 
 

@@ -9,6 +9,7 @@ import pytest
 import thalweg
 from thalweg import config, cores, executors
 from thalweg.errors import ArgumentError, MissingPackageError
+from thalweg.executors import patience
 from thalweg.executors.native import executor as native
 from thalweg.executors.native.machine import this_host
 from thalweg.executors.native.run import cache
@@ -48,6 +49,15 @@ def test_a_jax_that_is_too_old_is_an_error(monkeypatch):
     with pytest.raises(MissingPackageError, match="too old") as found:
         executors.named("xla:gpu")
     assert (found.value.expected, found.value.got) == ("JAX 0.8 or newer", "JAX 0.4.30")
+
+
+def test_a_jax_that_does_not_load_is_an_error(monkeypatch, tmp_path):
+    (tmp_path / "jax.py").write_text("raise RuntimeError('jaxlib is version 0.1, but this version of jax needs 0.10')")
+    monkeypatch.delitem(sys.modules, "jax", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingPackageError, match="JAX cannot be loaded") as found:
+        executors.named("xla")
+    assert found.value.got.startswith("jaxlib is version 0.1")
 
 
 @pytest.fixture
@@ -161,7 +171,7 @@ def test_more_threads_than_any_machine_has(monkeypatch, given):
 
 def test_who_waits_long_for_the_compiler_is_told(monkeypatch, capsys):
     told = threading.Event()
-    monkeypatch.setattr(native, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.0)
     monkeypatch.setattr(cache, "load", lambda key: None)
     compiled = native._compiled
 
@@ -175,6 +185,6 @@ def test_who_waits_long_for_the_compiler_is_told(monkeypatch, capsys):
         file.write(text)
         told.set()
 
-    monkeypatch.setattr(native, "print", show, raising=False)
+    monkeypatch.setattr(patience, "print", show, raising=False)
     native.NativeExecutor().compile(Graph({"y": input_node("x", (5,)) * 3.0}), gather=False)
     assert "Compiling a step of" in capsys.readouterr().err

@@ -17,15 +17,15 @@ SLOW_BUILDS = 8
 
 
 @pytest.mark.parametrize("first", range(0, len(FIT), BLOCK))
-def test_native(first, native):
+def test_engine(first, engine):
     """Against PyTorch, else against the numpy executor; with two threads to the same bits."""
     for case in FIT[first : first + BLOCK]:
-        assert not (text := random_convolutions.fault(native, case)), f"{case}\n{text}"
+        assert not (text := random_convolutions.fault(engine, case)), f"{case}\n{text}"
 
 
-def test_other_builds(compiled):
+def test_other_builds(build):
     for case in FIT[-SLOW_BUILDS:]:
-        assert not (text := random_convolutions.fault(compiled, case)), f"{case}\n{text}"
+        assert not (text := random_convolutions.fault(build, case)), f"{case}\n{text}"
 
 
 @pytest.mark.needs("torch")

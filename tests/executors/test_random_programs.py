@@ -21,8 +21,9 @@ from thalweg.passes.simplify import simplify
 BLOCK = 25
 """Programs a test: a crash of the process is then narrowed down to so many seeds."""
 
-FEWER = 5
-"""The checked build and the other vector widths run one program in so many."""
+SHARES = {"native": 1.0, "xla": 2.0}
+FEWER = 0.2
+"""Of the programs asked for, so many are run: by the checked build and the other vector widths one in five."""
 
 QUICK = 100
 """Only so many count as quick, and only on the plain native executor."""
@@ -33,18 +34,19 @@ def pytest_generate_tests(metafunc):
         count = metafunc.config.getoption("programs")
         cases = []
         for name in COMPILED:
-            most = count if name == "native" else count // FEWER
+            most = int(count * SHARES.get(name, FEWER))
             for seed in range(0, most, BLOCK):
-                marks = () if name == "native" and seed < QUICK else pytest.mark.slow
+                marks = [] if name == "native" and seed < QUICK else [pytest.mark.slow]
+                marks += [pytest.mark.needs("jax")] if name == "xla" else []
                 block = (EXECUTORS[name], seed, min(BLOCK, most - seed))
                 cases.append(pytest.param(*block, id=f"{name}-{seed}", marks=marks))
         metafunc.parametrize(("runs_on", "first_seed", "count"), cases)
 
 
 def test_random_programs(runs_on, first_seed, count):
-    """With one thread as numpy computes them, and with 2 to 8 to the same bits."""
+    """With one thread as numpy computes them, and with 2 to 8 to the same bits; XLA decides itself about threads."""
     for seed in range(first_seed, first_seed + count):
-        program, threads = random_programs.make(seed), (1, 2 + seed % 7)
+        program, threads = random_programs.make(seed), (1,) if runs_on.name == "xla" else (1, 2 + seed % 7)
         if random_programs.fault(runs_on, program, threads):
             pytest.fail(random_programs.report(runs_on, program, threads), pytrace=False)
 

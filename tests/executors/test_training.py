@@ -155,9 +155,9 @@ def test_training_in_float32(net, compiled):
 
 
 @pytest.mark.parametrize("net", NETS, ids=str)
-def test_training_in_float64(net, native):
+def test_training_in_float64(net, engine):
     wide = in_float64(net)
-    compare(wide, train(wide, native), defined(wide))
+    compare(wide, train(wide, engine), defined(wide))
 
 
 @pytest.mark.parametrize("net", NETS, ids=str)

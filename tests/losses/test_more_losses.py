@@ -250,7 +250,7 @@ class TestHardExamples:
         y, x = np.zeros((2, 3, 1)), np.sqrt(self.values).reshape(2, 3, 1)
         assert evaluated(OnlineHardExamples("mse", keep=1 / 6), y, x) == pytest.approx(3.0)
 
-    def test_native_equals_numpy(self, native):
+    def test_engine_equals_numpy(self, engine):
         random = np.random.RandomState(0)
         arrays = {"y": (random.rand(96, 1) > 0.8).astype("f4"), "p": random.rand(96, 1).astype("f4")}
         for options in ({"keep": 0.3}, {"ratio": 2.0}):
@@ -259,7 +259,7 @@ class TestHardExamples:
             assert hard is not None
             graph = Graph({"values": values, "hard": hard})
             results = []
-            for executor in (NumpyExecutor(), native):
+            for executor in (NumpyExecutor(), engine):
                 out = {"values": np.zeros(96, "f4"), "hard": np.zeros(96, bool)}
                 executor.compile(graph, gather=False).run({}, arrays, None, out)
                 results.append(out)

@@ -120,3 +120,22 @@ def test_streams_several_outputs_and_steps_of_ones_own_are_no_trouble():
     own = Own()
     own.compile("sgd", "binary_crossentropy")
     assert not own.fit(SPREAD, SIDE, epochs=20, verbose=0).diagnosis
+
+
+def test_simple_methods_look_at_fewer_rows_where_training_was_short(monkeypatch):
+    asked = []
+    monkeypatch.setattr(visit, "reference_of", lambda arrays, task, most: asked.append(most))
+    for a_second in (2e11, 1e3):
+        monkeypatch.setattr(visit, "OPERATIONS", a_second)
+        network(rate=1e-6).fit(SPREAD, SIDE, epochs=20, verbose=0)
+    assert asked[0] == visit.FEWEST_REFERENCE_ROWS
+    assert asked[-1] == visit.REFERENCE_ROWS
+
+
+def test_how_long_a_training_is_goes_by_its_work(monkeypatch):
+    cases = []
+    judge = visit.visit
+    monkeypatch.setattr(visit, "visit", lambda task, case, *given: cases.append(case) or judge(task, case, *given))
+    network().fit(SPREAD, SIDE, batch_size=50, epochs=1, verbose=0)
+    products = 2 * 50 * (4 * 8 + 8 * 1)
+    assert visit.seconds(cases[0], 10) == pytest.approx(10 * (3 * products / visit.OPERATIONS + visit.STEP_SECONDS))

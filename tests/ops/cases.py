@@ -22,7 +22,7 @@ from thalweg.ops.broadcast import Broadcast, ReduceSum
 from thalweg.ops.cast import Cast
 from thalweg.ops.concatenate import Concatenate
 from thalweg.ops.contraction import Contraction
-from thalweg.ops.convolution import Convolution, Flip, Windows
+from thalweg.ops.convolution import Convolution, Flip, KernelGradient, TransposedConvolution, Windows
 from thalweg.ops.leaf import input_node
 from thalweg.ops.lookup import AddRows, Take
 from thalweg.ops.moments import MomentAbout
@@ -69,11 +69,8 @@ class Case:
         with np.errstate(all="ignore"):
             return np.asarray(self.op.reference(*self.arrays))
 
-    def check(self, got: np.ndarray, want: np.ndarray | None = None) -> None:
-        """``got`` is the definition's result, as closely as the case demands."""
-        want = self.expected() if want is None else want
-        assert got.shape == want.shape, f"{self}: shape {got.shape}, not {want.shape}"
-        assert got.dtype == want.dtype, f"{self}: dtype {got.dtype}, not {want.dtype}"
+    def agrees(self, got: np.ndarray, want: np.ndarray) -> np.ndarray:
+        """Where ``got`` is ``want``, as closely as the case demands."""
         right = got == want
         if want.dtype.kind == "f":
             unit = np.finfo(want.dtype)
@@ -84,7 +81,17 @@ class Case:
             right = right | close | (np.isnan(got) & np.isnan(want))
             if self.signed_zeros:
                 right &= (np.signbit(got) == np.signbit(want)) | (want != 0) | (got != 0)
-        wrong = np.argwhere(~(right | ~np.broadcast_to(self.defined, want.shape)))
+        return right | ~np.broadcast_to(self.defined, want.shape)
+
+    def check(self, got: np.ndarray, *wanted: np.ndarray) -> None:
+        """``got`` is the definition's result, or at each place one of those ``wanted``, as the case demands."""
+        want, *others = wanted or (self.expected(),)
+        assert got.shape == want.shape, f"{self}: shape {got.shape}, not {want.shape}"
+        assert got.dtype == want.dtype, f"{self}: dtype {got.dtype}, not {want.dtype}"
+        right = self.agrees(got, want)
+        for other in others:
+            right |= self.agrees(got, other)
+        wrong = np.argwhere(~right)
         if len(wrong):
             at = tuple(int(i) for i in wrong[0])
             given = [x[at].item() for x in self.arrays if x.shape == want.shape]
@@ -875,6 +882,35 @@ def convolution_cases() -> Iterator[Case]:
                 kernel = numbers(r, (*size, channels // groups, filters), dtype)
                 bound = sum_error(math.prod(size) * channels // groups, op.reference(abs(x), abs(kernel)), dtype)
                 yield Case(op, (x, kernel), bound=bound, signed_zeros=False, smooth=True)
+
+
+@cases(TransposedConvolution)
+def transposed_convolution_cases() -> Iterator[Case]:
+    r = rng("transposed_convolution")
+    for dtype in FLOATS:
+        for places, size, strides, dilation, margins in PICTURES:
+            for batch, channels, filters, groups in CHANNELS:
+                windows = Windows(size, strides, dilation, margins).infer(TensorType((batch, *places, 1), dtype))
+                x = numbers(r, (*windows.shape[: len(size) + 1], filters), dtype)
+                kernel = numbers(r, (*size, channels // groups, filters), dtype)
+                around = tuple((k - 1, k - 1 - low) for k, (low, _) in zip(size, margins, strict=True))
+                op = TransposedConvolution(strides, dilation, around, groups)
+                bound = sum_error(math.prod(size) * filters // groups, op.reference(abs(x), abs(kernel)), dtype)
+                yield Case(op, (x, kernel), bound=bound, signed_zeros=False, smooth=True)
+
+
+@cases(KernelGradient)
+def kernel_gradient_cases() -> Iterator[Case]:
+    r = rng("kernel_gradient")
+    for dtype in FLOATS:
+        for places, size, strides, dilation, margins in PICTURES:
+            for batch, channels, filters, groups in CHANNELS:
+                op = KernelGradient(size, strides, dilation, margins, groups)
+                x = numbers(r, (batch, *places, channels), dtype)
+                windows = Windows(size, strides, dilation, margins).infer(TensorType(x.shape, dtype))
+                g = numbers(r, (*windows.shape[: len(size) + 1], filters), dtype)
+                bound = sum_error(g.size // filters, op.reference(abs(x), abs(g)), dtype)
+                yield Case(op, (x, g), bound=bound, signed_zeros=False, smooth=True)
 
 
 # --- a suite for every operation ------------------------------------------------------------------------------------

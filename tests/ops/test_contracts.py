@@ -121,8 +121,9 @@ def test_infer_is_the_type_of_the_reference(name, suites):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_executor_computes_the_definition(name, suites, executor):
-    check(suites[name], suites[name].run(executor))
+def test_executor_computes_the_definition(name, suites, build):
+    """To XLA other rules apply: ``tests/executors/xla/test_lowerings.py``."""
+    check(suites[name], suites[name].run(build))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -215,7 +216,7 @@ def test_vjp_is_the_central_difference_in_a_random_direction(name):
 
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
-def test_executor_computes_the_derivatives(name, native):
+def test_executor_computes_the_derivatives(name, engine):
     """The gradients' graphs, against the numpy executor. In double precision: float32 has the cases themselves."""
     r = np.random.default_rng(len(name))
     outputs, data = {}, {}
@@ -230,7 +231,7 @@ def test_executor_computes_the_derivatives(name, native):
             outputs[f"g{i}_{j}"] = g
     graph = Graph(outputs)
     results = []
-    for executor in (NumpyExecutor(), native):
+    for executor in (NumpyExecutor(), engine):
         filled = {k: np.full(n.shape, 77, n.dtype) for k, n in outputs.items()}
         executor.compile(graph, gather=False).run({}, data, None, filled)
         results.append(filled)

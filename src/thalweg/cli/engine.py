@@ -53,7 +53,9 @@ def gradcheck(
 @reports_errors
 def explain(
     model: ModelOrName,
-    stage: Annotated[str, typer.Option(help="graph, simplified, kernels, plan, ir or assembly.")] = "graph",
+    stage: Annotated[
+        str, typer.Option(help="graph, simplified, kernels, plan, ir, assembly; of xla stablehlo, hlo.")
+    ] = "graph",
     batch_size: StepRows = None,
     what: What = "train",
     executor: ExecutorName = None,

@@ -28,7 +28,7 @@ from thalweg.executors.work import flops
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Kind, Node
 from thalweg.layers.tracing import Trace, tracing
-from thalweg.ops.convolution import Convolution
+from thalweg.ops.convolution import CONVOLUTIONS
 from thalweg.state import Snapshot, State
 from thalweg.state.names import DRAW_STATE, STEP_STATE, parameter_state
 from thalweg.training.goals import Goals
@@ -172,8 +172,8 @@ def numpy_seconds(graph: Graph) -> float:
 
 
 def _seconds(node: Node) -> float:
-    if node.op.kind is Kind.CONTRACTION or isinstance(node.op, Convolution):
-        return flops(node) / (PRODUCTS_OF_WINDOWS if isinstance(node.op, Convolution) else PRODUCTS) + 1 / NODES
+    if node.op.kind is Kind.CONTRACTION or isinstance(node.op, CONVOLUTIONS):
+        return flops(node) / (PRODUCTS_OF_WINDOWS if isinstance(node.op, CONVOLUTIONS) else PRODUCTS) + 1 / NODES
     numbers = 0 if node.op.kind is Kind.VIEW else max(x.type.size for x in (node, *node.inputs))
     return numbers / NUMBERS + 1 / NODES
 

@@ -88,12 +88,14 @@ class Reference:
         neighbours: score of the better of two: the 5 nearest neighbours, and ridge regression; the row itself left out.
         disagreement: share of rows for which both name the same class, and it is not theirs; None for numbers.
         balanced: mean of the classes' recalls where all count as equally common; None for numbers.
+        rows: how many were predicted.
     """
 
     chance: float
     neighbours: float
     disagreement: float | None = None
     balanced: float | None = None
+    rows: int = 2000
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,10 @@ from thalweg.doctor.probes import Prober
 from thalweg.doctor.record import Broken, Record
 from thalweg.doctor.watch import Watch
 from thalweg.errors import NonFiniteError, ThalwegError
+from thalweg.executors.work import flops
 from thalweg.graph.node import Graph
+from thalweg.ops.contraction import Contraction
+from thalweg.ops.convolution import Convolution
 from thalweg.state.names import PARAMETERS, STEP_STATE
 
 FEWEST_STEPS = 10
@@ -35,6 +38,13 @@ MOST_ROWS, FEWEST_ROWS = 1000, 200
 
 PATIENCE_SECONDS = 0.1
 """That these predictions may take."""
+
+OPERATIONS, STEP_SECONDS = 2e11, 2e-5
+"""Of contractions in a second, and what a step takes beside them, as compiled training does it. By these, and not by a
+clock, a training is long or short, so that it is judged alike on every machine."""
+
+REFERENCE_ROWS, FEWEST_REFERENCE_ROWS = 2000, 1000
+"""That simple methods predict, from 2,000: 1,000 for each second of training, which takes them a hundredth of that."""
 
 CONVERTED_BYTES, FEWEST_CONVERTED = 2 << 20, 64
 """Of data that are converted only when they are used: so many bytes, but so many rows at least."""
@@ -115,7 +125,9 @@ def after(record: Record, case: Case, watch: Watch, train: Arrays, validation: A
         tried |= wanted
         parts: dict[str, Any] = {}
         if "reference" in wanted:
-            parts["reference"] = reference_of(train, record.task)
+            long = seconds(case, record.steps)
+            most = int(min(REFERENCE_ROWS, max(FEWEST_REFERENCE_ROWS, FEWEST_REFERENCE_ROWS * long)))
+            parts["reference"] = reference_of(train, record.task, most)
         if "repeats" in wanted and validation is not None:
             parts["repeats"] = repeats_of(train, validation)
         if "probes" in wanted:
@@ -141,6 +153,13 @@ def affordable(case: Case) -> int:
     outputs = {str(number): node for number, node in enumerate(case.predictions())}
     seconds = probes.numpy_seconds(Graph(outputs)) / batch
     return int(min(MOST_ROWS, max(FEWEST_ROWS, PATIENCE_SECONDS / max(seconds, 1e-9))))
+
+
+def seconds(case: Case, steps: int) -> float:
+    """About what so many steps of training take."""
+    outputs = {str(number): node for number, node in enumerate(case.predictions())}
+    forward = sum(flops(node) for node in Graph(outputs).nodes() if isinstance(node.op, Contraction | Convolution))
+    return steps * (3 * forward / OPERATIONS + STEP_SECONDS)
 
 
 def few(arrays: Arrays, most: int) -> Arrays:

@@ -16,6 +16,7 @@ from thalweg.executors import debug
 
 if TYPE_CHECKING:
     from thalweg.executors.executor import Executor
+    from thalweg.executors.xla.distribution import Distribution
 
 
 class ExecutorNotice(UserWarning):
@@ -25,10 +26,13 @@ class ExecutorNotice(UserWarning):
 def default() -> Executor:
     """The native executor; the numpy one, with a notice, where llvmlite is not installed or its code may not run.
 
-    ``config.set_executor`` and the environment variable ``THALWEG_EXECUTOR`` choose one by name.
+    ``config.set_executor`` and the environment variable ``THALWEG_EXECUTOR`` choose one by name, and
+    ``distribution.set_distribution`` means the xla executor.
     """
     debug.level()  # what does not fit it should be said before anything runs
     chosen = config.executor()
+    if config.distribution() is not None:
+        return over(config.distribution(), chosen)
     if chosen is not None:
         return named(chosen)
     # find_spec does not import: loading llvmlite takes 50 ms, and cached programs may not need it at all.
@@ -43,7 +47,7 @@ def default() -> Executor:
 
 def tell_of_accelerator() -> None:
     """Say in one line how to use a GPU or a TPU that JAX sees, where nobody has said what to run on; once."""
-    if config.executor() is None:
+    if config.executor() is None and config.distribution() is None:
         _tell_once()
 
 
@@ -66,7 +70,8 @@ def _slow(reason: str) -> Executor:
 def named(name: str) -> Executor:
     """The executor of this name, as ``"native"``, ``"numpy"``, ``"xla"`` or ``"xla:gpu"``.
 
-    Raises: ArgumentError for an unknown one. MissingPackageError for "xla" without JAX, ExecutorError if there is no
+    Raises: ArgumentError for an unknown one, and for a kind of device that ``set_distribution`` has said to be another.
+        MissingPackageError for "xla" without JAX, ExecutorError if there is no
         device of the kind, or no memory to load the native executor into.
     """
     family, device = config.executor_and_device(name)
@@ -76,11 +81,35 @@ def named(name: str) -> Executor:
         return NumpyExecutor()
     if family == "native":
         return _native()
+    return _xla(device, config.distribution())
+
+
+def over(spread: Distribution, told: Executor | str | None = None) -> Executor:
+    """The xla executor, over the devices of a distribution.
+
+    Arguments:
+        told: what somebody has said to run on, or its name.
+
+    Raises: ArgumentError if that is another executor, or on devices of another kind.
+    """
+    name = "xla" if told is None else told if isinstance(told, str) else told.name
+    family, device = config.executor_and_device(name)
+    if family != "xla":
+        raise ArgumentError(
+            f"the {family} executor computes on one CPU, and cannot be spread over devices",
+            expected="the xla executor, or none named",
+            got=f"{family!r}, and {spread!r}",
+            fix='say executor="xla", or leave the distribution out: distribution.set_distribution(None)',
+        )
+    return _xla(device, spread)
+
+
+def _xla(kind: str | None, spread: Distribution | None) -> Executor:
     from thalweg.executors.xla.devices import require
     from thalweg.executors.xla.executor import XlaExecutor
 
-    require(device)
-    return XlaExecutor(device)
+    require(kind)
+    return XlaExecutor(kind, spread)
 
 
 def _native() -> Executor:

@@ -6,7 +6,7 @@
 2     and its kernels: what is computed together, with the layers that asked for it
 3     and its plan: stages, tasks, buffers
 4     and its graph, simplified
-5     and its code, as LLVM IR
+5     and its code: LLVM IR, of the xla executor StableHLO
 ====  ==========================================================================================================
 
 The levels are cumulative, as those of tinygrad's ``DEBUG``; ``model.explain`` gives the same texts one by one.
@@ -26,8 +26,8 @@ from thalweg.graph.types import TensorType
 
 ENVIRONMENT = "THALWEG_DEBUG"
 
-PRINTED = {2: "kernels", 3: "plan", 4: "simplified", 5: "ir"}
-"""From which level on which stage of a step (``explain.STAGES``) is printed, in the order of printing."""
+PRINTED = {"kernels": 2, "plan": 3, "simplified": 4, "ir": 5, "stablehlo": 5}
+"""The stages of a step (``explain.STAGES``) in the order of printing, and from which level on."""
 
 
 def level() -> int:
@@ -68,7 +68,7 @@ def report(executor: Executor, graph: Graph, *, gather: bool, phases: Phases) ->
     if asked == 0 or sys.stderr is None:
         return
     print(f"thalweg {executor.name}: {phases}: {signature(graph)}", file=sys.stderr)
-    for least, stage in PRINTED.items():
+    for stage, least in PRINTED.items():
         if asked >= least and stage in executor.stages:
             print(f"--- {stage} ---\n{executor.explain(graph, stage, gather=gather)}", file=sys.stderr)
 

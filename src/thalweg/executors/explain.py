@@ -18,6 +18,7 @@ STAGES = {
     "ir": "the code in LLVM's intermediate representation",
     "assembly": "the machine's instructions",
     "stablehlo": "what the compiler XLA gets, of the xla executor",
+    "hlo": "what XLA has made of it: the instructions that run, of the xla executor",
 }
 """From what the layers asked for to what the processor gets. The first two are every executor's."""
 
@@ -44,7 +45,7 @@ def explain(executor: Executor, graph: Graph, stage: str, *, gather: bool) -> st
             f"the {executor.name} executor has no stage {stage!r}",
             expected=" or ".join(map(repr, executor.stages)),
             got=repr(stage),
-            fix=f"ask the {'xla' if stage == 'stablehlo' else 'native'} executor: set model.executor to it by its name",
+            fix=f"ask the {'xla' if 'hlo' in stage else 'native'} executor: set model.executor to it by its name",
         )
     if stage == "graph":
         return to_text(graph)  # unchecked: this is how a graph that is not right is looked at

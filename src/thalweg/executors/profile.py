@@ -178,7 +178,8 @@ def measured(
     team = min(teams, key=lambda team: best[team][0].step)
     timing, steps = best[team]
     possible = executor.peak_flops(team) if peak is None else peak
-    tasks = tuple(_task(*pair, timing.step, possible) for pair in zip(program.works, timing.tasks, strict=True))
+    # A program may have found further tasks in later calls.
+    tasks = tuple(_task(*pair, timing.step, possible) for pair in zip(program.works, timing.tasks, strict=False))
     barriers = tuple(timing.barriers)
     return Profile(what, executor.name, batch_size, team, steps, timing.step, possible, tasks, barriers)
 

@@ -60,6 +60,7 @@ from thalweg.trees import flatten, unflatten
 
 if TYPE_CHECKING:
     from thalweg.executors.profile import Profile
+    from thalweg.executors.xla.distribution import Distribution
 
 M = TypeVar("M", bound="Model")
 
@@ -785,8 +786,9 @@ class Model:
         run: str | Run | None = None,
         diagnose: bool | Doctor = True,
         executor: Executor | str | None = None,
+        distribution: Distribution | None = None,
     ) -> History:
-        """Train. Arguments as in Keras, and five more.
+        """Train. Arguments as in Keras, and six more.
 
         Arguments:
             batch_size: 32 unless given; 1 for stochastic gradient descent, ``"full"`` for all rows in one step.
@@ -799,6 +801,8 @@ class Model:
                 happens, and the model. Without, nothing is written.
             executor: what runs the model from now on, as ``model.executor = ...`` says it: ``"native"``, ``"numpy"``,
                 ``"xla"``, ``"xla:gpu"``. Unless given the model stays on what it has; see ``config.set_executor``.
+            distribution: over which devices the model is spread from now on, on the xla executor: a
+                ``thalweg.distribution.DataParallel`` or ``ModelParallel``; see ``distribution.set_distribution``.
             diagnose: whether the doctor looks at the training when it is over, or a doctor of one's own making, see
                 ``thalweg.diagnosis``. What it found is in ``history.diagnosis`` and ``model.diagnosis``, and printed
                 (unless ``verbose=0``) where something is wrong. An error that ends the training has it, too.
@@ -823,11 +827,13 @@ class Model:
         watchers = CallbackList(callbacks)
         if executor is not None:
             self.executor = executors.meant(executor)
-        if options.verbose and not self.runner.executor_is_told:
+        if options.verbose and not self.runner.executor_is_told and distribution is None:
             executors.tell_of_accelerator()
         seed = check_value("fit", "seed", Annotated[int, In("[0, 4294967296)")] | None, seed)
         given = Given.of("fit", x, y, sample_weight)
         runner = self._ready_for(given.x, given.y, "fit", verbose, seed)
+        if distribution is not None:
+            runner.spread(distribution)
         held = Given.held_out(validation_data, runner.trains_itself)
         if held is not None:
             self._open_for(held.x)
@@ -1014,7 +1020,8 @@ class Model:
 
         Arguments:
             stage: "graph" as traced from the layers, "simplified", "kernels" (what is computed together), "plan" (tasks
-                and their memory), "ir" (LLVM's), "assembly".
+                and their memory), "ir" (LLVM's), "assembly". On the xla executor after the first two "stablehlo" (what
+                XLA gets) and "hlo" (what it has made of that).
             batch_size: rows of the step; unless given 32 to train, else as many as evaluate and predict take.
             what: the step to "train", "evaluate" or "predict".
 

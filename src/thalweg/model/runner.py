@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import cores, executors, memory
+from thalweg import config, cores, executors, memory
+from thalweg.checks import check_value
 from thalweg.data.source import Arrays, Rows, Source
 from thalweg.data.streams.parts import Parts
 from thalweg.data.streams.stream import Stream
@@ -188,6 +189,19 @@ class Runner:
         if executor != self._executor:
             self._executor = executor
             self._forget_programs()
+
+    def spread(self, distribution: Any) -> None:
+        """Run over these devices from now on.
+
+        Raises: ArgumentError for what is no distribution, or a rule of it that fits no parameter; ShapeError for one
+            that cannot be kept.
+        """
+        from thalweg.executors.xla.distribution import Distribution  # not needed where nothing is spread
+
+        distribution = check_value("fit", "distribution", Distribution, distribution)
+        executor = executors.over(distribution, self.executor if self.executor_is_told else config.executor())
+        distribution.check({path: parameter.type for path, parameter in self.structure.parameters().items()})
+        self.executor = executor
 
     @contextmanager
     def training(self) -> Iterator[None]:

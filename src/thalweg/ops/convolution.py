@@ -20,6 +20,7 @@ from thalweg.ops.concatenate import concatenate
 from thalweg.ops.contraction import Contraction, contract, precision_for, products_in
 from thalweg.ops.elementwise import add
 from thalweg.ops.reduce import reduce_max, reduce_mean
+from thalweg.ops.reference import on_arrays
 from thalweg.ops.shape import Slice, pad, reshape, slice_axis, transpose
 from thalweg.ops.views import Line, View
 
@@ -27,6 +28,7 @@ __all__ = ["convolve", "convolve_transposed", "surrounded", "windows"]
 
 Sizes = tuple[int, ...]
 Margins = tuple[tuple[int, int], ...]
+Padding = Sequence[tuple[int, int]]
 
 
 def reach(size: int, dilation: int) -> int:
@@ -197,31 +199,116 @@ class Convolution(Op, kind=Kind.COMPOSITE):
 
     def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
         x, kernel = inputs
+        how = self.strides, self.margins, self.dilation, self.groups
         with products_in(self.precision):
-            return self._by_input(g, x, kernel), self._by_kernel(g, x, kernel)
+            return _by_input(g, x, kernel, *how), _by_kernel(x, g, kernel, *how)
 
-    def _by_input(self, g: Node, x: Node, kernel: Node) -> Node:
-        if x.type.size == 0:  # nothing but margins
-            return filled(x.shape, 0, x.dtype)
-        around = []
-        for n, m, k, s, d, (low, _) in zip(
-            x.shape[1:-1], g.shape[1:-1], kernel.shape[:-2], self.strides, self.dilation, self.margins, strict=True
-        ):
-            before = reach(k, d) - 1 - low
-            around.append((before, n - 1 - before - (m - 1) * s + reach(k, d) - 1))
-        return convolve_transposed(g, kernel, self.strides, around, self.dilation, self.groups)
 
-    def _by_kernel(self, g: Node, x: Node, kernel: Node) -> Node:
+@dataclass(frozen=True)
+class TransposedConvolution(Op, kind=Kind.COMPOSITE):
+    """From the results of a convolution to its inputs, see ``convolve_transposed``: its gradient by these.
+
+    An operation because what computes with a library's convolutions has one for it; others take what it decomposes
+    into. ``margins`` lie around the spread-out x; of negative ones so many places are cut off.
+
+    Shapes: x (batch, *places, filters), kernel (*size, channels / groups, filters) -> (batch, *places, channels).
+    """
+
+    strides: Sizes
+    dilation: Sizes
+    margins: Margins
+    groups: int = 1
+    precision: str | None = None  # of the factors, see Contraction
+
+    def infer(self, x: TensorType, kernel: TensorType) -> TensorType:
         *size, channels, filters = kernel.shape
-        rank, groups = len(size), self.groups
-        patches = apply(self.windows(tuple(size)), x)
+        spread = [(n - 1) * s + 1 for n, s in zip(x.shape[1:-1], self.strides, strict=True)]
+        swapped = kernel.with_shape((*size, filters // self.groups, channels * self.groups))
+        alike = Convolution((1,) * len(size), self.dilation, self.margins, self.groups)
+        return alike.infer(x.with_shape((x.shape[0], *spread, x.shape[-1])), swapped)
+
+    def reference(self, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+        return on_arrays(lambda *inputs: {"y": self.decompose(*inputs)}, x, kernel)["y"]
+
+    def decompose(self, x: Node, kernel: Node) -> Node:  # type: ignore[override]
+        with products_in(self.precision):
+            return _as_convolutions(x, kernel, self.strides, self.margins, self.dilation, self.groups)
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        x, kernel = inputs
+        around = [
+            (reach(k, d) - 1 - low, reach(k, d) - 1 - high)
+            for k, d, (low, high) in zip(kernel.shape[:-2], self.dilation, self.margins, strict=True)
+        ]
+        with products_in(self.precision):
+            by_x = convolve(g, kernel, self.strides, around, self.dilation, self.groups)
+            return by_x, _by_kernel(g, x, kernel, self.strides, around, self.dilation, self.groups)
+
+
+@dataclass(frozen=True)
+class KernelGradient(Op, kind=Kind.COMPOSITE):
+    """The gradient of a convolution by its kernel: for each tap what it meets in x, times what g has there.
+
+    Shapes: x (batch, *places, channels), g as the convolution's result (batch, *places, filters) -> (*size, channels /
+    groups, filters).
+    """
+
+    size: Sizes
+    strides: Sizes
+    dilation: Sizes
+    margins: Margins
+    groups: int = 1
+    precision: str | None = None  # of the factors, see Contraction
+
+    def infer(self, x: TensorType, g: TensorType) -> TensorType:
+        kernel = x.with_shape((*self.size, x.shape[-1] // self.groups, g.shape[-1]))
+        result = Convolution(self.strides, self.dilation, self.margins, self.groups).infer(x, kernel)
+        assert result == g, f"{self} of {x} and {g}"
+        return kernel
+
+    def reference(self, x: np.ndarray, g: np.ndarray) -> np.ndarray:
+        return on_arrays(lambda *inputs: {"y": self.decompose(*inputs)}, x, g)["y"]
+
+    def decompose(self, x: Node, g: Node) -> Node:  # type: ignore[override]
+        rank, groups, filters = len(self.size), self.groups, g.shape[-1]
+        patches = apply(Windows(self.size, self.strides, self.dilation, self.margins), x)
         b, places, taps, (group, c, o) = _labels(rank)
-        if groups == 1:
-            return contract(patches, g, (b, *places, *taps, c), (b, *places, o), (*taps, c, o))
-        patches = reshape(patches, (*patches.shape[:-1], groups, channels))
-        slope = reshape(g, (*g.shape[:-1], groups, filters // groups))
-        whole = contract(patches, slope, (b, *places, *taps, group, c), (b, *places, group, o), (*taps, c, group, o))
-        return reshape(whole, kernel.shape)
+        with products_in(self.precision):
+            if groups == 1:
+                return contract(patches, g, (b, *places, *taps, c), (b, *places, o), (*taps, c, o))
+            patches = reshape(patches, (*patches.shape[:-1], groups, x.shape[-1] // groups))
+            slope = reshape(g, (*g.shape[:-1], groups, filters // groups))
+            labels = (b, *places, *taps, group, c), (b, *places, group, o), (*taps, c, group, o)
+            return reshape(contract(patches, slope, *labels), (*self.size, x.shape[-1] // groups, filters))
+
+    def vjp(self, g: Node, inputs: Nodes, output: Node) -> Gradients:
+        x, slope = inputs
+        how = self.strides, self.margins, self.dilation, self.groups
+        with products_in(self.precision):
+            return _by_input(slope, x, g, *how), convolve(x, g, *how)
+
+
+CONVOLUTIONS = (Convolution, TransposedConvolution, KernelGradient)
+
+
+def _by_input(g: Node, x: Node, kernel: Node, strides: Sizes, margins: Padding, dilation: Sizes, groups: int) -> Node:
+    """The gradient of a convolution by x, where g is that by its result."""
+    if x.type.size == 0:  # nothing but margins
+        return filled(x.shape, 0, x.dtype)
+    around = []
+    for n, m, k, s, d, (low, _) in zip(
+        x.shape[1:-1], g.shape[1:-1], kernel.shape[:-2], strides, dilation, margins, strict=True
+    ):
+        before = reach(k, d) - 1 - low
+        around.append((before, n - 1 - before - (m - 1) * s + reach(k, d) - 1))
+    return convolve_transposed(g, kernel, strides, around, dilation, groups)
+
+
+def _by_kernel(x: Node, g: Node, kernel: Node, strides: Sizes, margins: Padding, dilation: Sizes, groups: int) -> Node:
+    """The gradient of a convolution of x by the kernel, where g is that by its result."""
+    x, margins = _cut(x, margins)
+    size = kernel.shape[:-2]
+    return apply(KernelGradient(size, strides, dilation, margins, groups, precision_for(x.dtype)), x, g)
 
 
 def _labels(rank: int) -> tuple[int, Sizes, Sizes, Sizes]:
@@ -279,11 +366,6 @@ def convolve_transposed(
 ) -> Node:
     """The transpose of a convolution, as of a matrix: from its results to its inputs, and its gradient by these.
 
-    It is a convolution of x, spread out by the strides, with the flipped kernel, its channels and filters swapped. Of
-    the results every s-th along an axis meets the same taps, those that do not fall between the numbers that strides of
-    s have spread: so it is done as s convolutions with parts of the kernel, whose results take turns. Of large
-    strides these would be many; there one convolution computes all of them, as its channels.
-
     Shapes: x (batch, *places, filters), kernel (*size, channels / groups, filters), which is that of the convolution
     from channels to filters -> (batch, *places, channels).
 
@@ -291,9 +373,22 @@ def convolve_transposed(
         padding: places of zeros before and after the spread-out x; one less than the kernel's reach on both sides
             gives back what a convolution without padding was made of.
     """
+    dilation = tuple(dilation or (1,) * len(strides))
+    margins = tuple((low, high) for low, high in padding)
+    op = TransposedConvolution(tuple(strides), dilation, margins, groups, precision_for(x.dtype))
+    return apply(op, x, kernel)
+
+
+def _as_convolutions(x: Node, kernel: Node, strides: Sizes, padding: Padding, dilation: Sizes, groups: int) -> Node:
+    """A transposed convolution: of x, spread out by the strides, with the flipped kernel, its channels and filters
+    swapped.
+
+    Of the results every s-th along an axis meets the same taps, those that do not fall between the numbers that strides
+    of s have spread: so it is done as s convolutions with parts of the kernel, whose results take turns. Of large
+    strides these would be many; there one convolution computes all of them, as its channels.
+    """
     *size, channels, filters = kernel.shape
     rank = len(size)
-    dilation = tuple(dilation or (1,) * rank)
     parts = reshape(flip(kernel, range(rank)), (*size, channels, groups, filters // groups))
     swapped = transpose(parts, (*range(rank), rank + 2, rank + 1, rank))
     swapped = reshape(swapped, (*size, filters // groups, groups * channels))

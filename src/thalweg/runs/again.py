@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from thalweg import config
 from thalweg.checks import checked
 from thalweg.data.streams.opening import parts_of
 from thalweg.errors import ArgumentError
@@ -66,12 +67,14 @@ def rerun(
     Arguments:
         x, y: the data, as they were then, which is checked of all but streams; with ``data`` what else was given of
             them: ``sample_weight``, ``validation_data``, ``class_weight``.
-        model: as it was before, where it was trained or given weights before; made anew unless given.
+        model: as it was before, where it was trained or given weights before; made anew unless given, on the executor
+            of the record.
         callbacks: those that there were: a run knows their names only.
         part: which of several fits in the run.
         run: the name to record this training by; not recorded unless given.
 
-    Raises: DataError if the data are others; ArgumentError if the model was not new, and is not given.
+    Raises: DataError if the data are others; ArgumentError if the model was not new, and is not given; what
+        ``executors.named`` raises.
     """
     record = finding.load(Store(store), number)
     fits = record.described.get("fits", [])
@@ -132,6 +135,9 @@ def _as_it_was(record: Record, fit: Mapping[str, Any]) -> Any:
     net = restored(fit["model"])
     net.runner.seed = fit["seed of the weights"]
     net.runner.give_values()
+    executor = fit["surroundings"]["executor"]
+    if executor.partition(":")[0] in config.EXECUTORS:  # not one of the user's own, of which only the name is known
+        net.executor = executor
     return net
 
 

@@ -193,7 +193,7 @@ class Kit:
 
 def kit(design: Design, objective: Objective | None = None, rule: Optimizer | None = None) -> Kit:
     """The programs for these, made once in a process; where a part of them cannot be told from others, anew."""
-    executor: Any = _executor(config.executor())
+    executor: Any = _executor(config.executor(), config.distribution())
     try:
         return _kept(design, objective, rule, executor)
     except TypeError:  # a loss or an activation that cannot be hashed
@@ -206,7 +206,7 @@ def _kept(design: Design, objective: Objective | None, rule: Optimizer | None, e
 
 
 @lru_cache
-def _executor(chosen: str | None) -> Executor:
+def _executor(chosen: str | None, spread: Hashable) -> Executor:
     """The default one, which the process has chosen; to find out anew takes as long as a few small epochs."""
     return executors.default()
 

@@ -70,6 +70,21 @@ def within(name: str) -> str:
     return name.partition("/")[2]
 
 
+def parameter_of(name: str) -> str | None:
+    """The path of the parameter that a state is, or is kept for; None for what belongs to none.
+
+    Example:
+        >>> parameter_of("parameters/dense/kernel"), parameter_of("slots/dense/kernel/m"), parameter_of("random/seed")
+        ('dense/kernel', 'dense/kernel', None)
+    """
+    path, kind = within(name), level(name)
+    if kind == PARAMETERS:
+        return path
+    if kind == OPTIMIZERS:
+        path = path.partition("/")[2]
+    return path.rpartition("/")[0] or None if kind in (SLOTS, OPTIMIZERS) else None
+
+
 def in_format_1(name: str) -> str:
     """What files of format 1, in which parameters and slots had no level of their own, call a state.
 

@@ -85,3 +85,17 @@ def test_nothing_to_say(arrays, task):
 def test_bad_numbers():
     assert reference_of({"x": X * np.nan, "y": X[:, 0]}, "regression").neighbours < 0.1
     assert reference_of({"x": np.full((20, 3), np.inf), "y": np.zeros(20)}, "binary").neighbours == 1
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_of_all_rows_that_are_known_some_are_predicted(task):
+    y = (X[:, 0] > 0) + (X[:, 1] > 0) if task == "multiclass" else X[:, 0] + X[:, 1]
+    every, some = (reference_of({"x": X, "y": y}, task, most) for most in (len(X), len(X) // 2))
+    assert (every.rows, some.rows) == (len(X), len(X) // 2)
+    assert some.neighbours == pytest.approx(every.neighbours, abs=0.05)
+
+
+def test_rows_that_stand_in_turns_of_classes():
+    y = np.arange(400) % 2
+    x = np.random.default_rng(0).standard_normal((400, 3)) + 4 * y[:, None]
+    assert reference_of({"x": x, "y": y}, "binary", 200).balanced > 0.95

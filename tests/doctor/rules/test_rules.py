@@ -183,6 +183,14 @@ SILENT: dict[str, dict[str, Record]] = {
         "few rows: neighbours err, the network is not sure": changed(
             reference={"neighbours": 0.7, "disagreement": 0.3}, best=outcome(0.75, confident_errors=0.1)
         ),
+        "two classes that overlap, of a softmax": changed(
+            plan={"rows": 490},
+            targets={"shares": (0.65, 0.35)},
+            reference={"chance": 0.65, "neighbours": 0.78, "disagreement": 0.173, "balanced": 0.75},
+            train=outcome(0.87, 0.4, recalls=(0.9, 0.8)),
+            validation=outcome(0.77, 0.47, recalls=(0.85, 0.7)),
+            best=outcome(0.77, 0.47, recalls=(0.85, 0.7), confident_errors=0.21),
+        ),
         "numbers": numbers(0.5),
     },
     "wrong_loss": {"an odd pair that works": changed(head={"fault": "an odd pair"})},

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from thalweg.executors.native.run import cache as files
+from thalweg.executors.xla import shared
 from thalweg.executors.xla.executor import XlaExecutor
 from thalweg.graph.node import Graph
 from thalweg.ops import exp, input_node, state_node
@@ -12,7 +13,8 @@ pytestmark = pytest.mark.needs("jax")
 
 
 def ran(value):
-    """What a program, made anew, gives."""
+    """What a program gives in a process that has none yet."""
+    shared._programs.clear()
     total = state_node("total", (2,))
     graph = Graph({}, {"total": total + exp(input_node("x", (2,)))})
     state = {"total": np.zeros(2, np.float32)}

@@ -12,7 +12,7 @@ from thalweg.doctor.record import Head, Targets, Task
 from thalweg.fields import dataclass
 from thalweg.graph.node import Node
 from thalweg.ops.contraction import Contraction
-from thalweg.ops.convolution import Convolution
+from thalweg.ops.convolution import Convolution, TransposedConvolution
 from thalweg.ops.elementwise import Add, Exp, Relu, Sigmoid, Softplus, Tanh
 from thalweg.ops.shape import unreshaped
 from thalweg.ops.softmax import Softmax
@@ -99,7 +99,9 @@ def last_activation(network: Network, prediction: Node) -> str:
     if named != "linear":
         return named
     layer = network.maker(made_by)
-    linear = isinstance(made_by.op, Contraction | Convolution | Add) or hasattr(layer, "activation")
+    linear = isinstance(made_by.op, Contraction | Convolution | TransposedConvolution | Add) or hasattr(
+        layer, "activation"
+    )
     return "linear" if linear or layer is None else type(layer).__name__
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 import numpy as np
 
 from thalweg import layers
@@ -64,11 +66,16 @@ def _measured(parts: list[np.ndarray], columns: int, bad: float, scaled_inside: 
         non_finite=bad,
         largest_deviation=float(moving.max(initial=0.0)),
         largest_mean=float(np.abs(means).max(initial=0.0)),
-        deviation_ratio=float(moving.max() / max(np.median(moving), 1e-30)) if moving.size else 1.0,
+        deviation_ratio=float(moving.max() / max(_median(moving), 1e-30)) if moving.size else 1.0,
         constant=float(constant.mean()) if constant.size else 0.0,
         repeated=copies / max(len(means), 1),
         scaled_inside=scaled_inside,
     )
+
+
+def _median(values: np.ndarray) -> float:
+    """NumPy's own would load ``numpy.ma``, which takes longer than all that is looked at here."""
+    return float(median(values.tolist()))
 
 
 def _complete(x: np.ndarray) -> np.ndarray:

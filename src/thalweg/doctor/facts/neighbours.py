@@ -23,8 +23,8 @@ PENALTIES = (1e-3, 1e-1, 1e1)
 """Of the second method, for a row, of columns with deviation 1."""
 
 
-def reference_of(arrays: Arrays, task: Task | None) -> Reference | None:
-    """What two simple methods reach on at most 2,000 training rows, each row left out in turn when it is its turn.
+def reference_of(arrays: Arrays, task: Task | None, most: int = ROWS) -> Reference | None:
+    """What two simple methods reach that know at most 2,000 training rows, each row left out when it is its turn.
 
     The level is that of the better one: of the 5 nearest neighbours, with columns divided by their deviation, and of
     ridge regression on the columns and on 128 random units (relu), a network whose first layer is not trained. The
@@ -34,6 +34,10 @@ def reference_of(arrays: Arrays, task: Task | None) -> Reference | None:
     label is wrong.
 
     None without a task, or with fewer than 10 rows.
+
+    Arguments:
+        most: rows that are predicted, from all that are known.
+
     Source: for the error of every row when it is left out, Allen (1974), Technometrics 16.
     """
     given, y = rows.of_kind(arrays, rows.INPUT), list(rows.of_kind(arrays, rows.TARGET).values())
@@ -45,38 +49,41 @@ def reference_of(arrays: Arrays, task: Task | None) -> Reference | None:
     parts, targets = [part[step] for part in inputs], y[0][step].reshape(len(y[0][step]), -1)
     once = _once([*parts, targets])
     x, targets = _columns(rows.matrix([part[once] for part in parts])), targets[once]
+    asked = np.sort(np.random.default_rng(0).permutation(len(x))[:most])  # rows may stand in turns of classes
     if task == "regression":
-        return _of_numbers(x, rows.finite(targets.astype(np.float64)))
-    return _of_classes(x, _classes(targets))
+        return _of_numbers(x, rows.finite(targets.astype(np.float64)), asked)
+    return _of_classes(x, _classes(targets), asked)
 
 
-def _of_classes(x: np.ndarray, y: np.ndarray) -> Reference:
+def _of_classes(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> Reference:
     count = int(y.max()) + 1
     one_hot = np.eye(count, dtype=np.float32)[y]
     chance = float(one_hot.mean(axis=0).max())
     prior = one_hot.mean(axis=0)
     # the nearest neighbour decides where there are as many of one class as of another
-    votes = np.sum([one_hot[near] * (1.0 + 0.01 * (i == 0)) for i, near in enumerate(_nearest(x))], axis=0)
-    likely = [votes, _left_out(x, one_hot, classes=True)]
-    guesses = [p.argmax(axis=1) for p in likely]
+    votes = np.sum([one_hot[near] * (1.0 + 0.01 * (i == 0)) for i, near in enumerate(_nearest(x, asked))], axis=0)
+    likely = [votes, _left_out(x, one_hot, asked, classes=True)]
+    guesses, y, one_hot = [p.argmax(axis=1) for p in likely], y[asked], one_hot[asked]
     level = max(float((guess == y).mean()) for guess in guesses)
     contradicted = (guesses[0] == guesses[1]) & (guesses[0] != y)
     balanced = max(_mean_recall((p / prior).argmax(axis=1) == y, one_hot) for p in likely)
-    return Reference(chance, max(chance, level), float(contradicted.mean()), balanced)
+    return Reference(chance, max(chance, level), float(contradicted.mean()), balanced, len(asked))
 
 
 def _mean_recall(right: np.ndarray, one_hot: np.ndarray) -> float:
-    return float((one_hot[right].sum(axis=0) / one_hot.sum(axis=0)).mean())
+    there = one_hot.any(axis=0)
+    return float((one_hot[right].sum(axis=0)[there] / one_hot.sum(axis=0)[there]).mean())
 
 
-def _of_numbers(x: np.ndarray, y: np.ndarray) -> Reference:
+def _of_numbers(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> Reference:
     spread = y.std(axis=0)
     if not (spread > 0).any():
         return Reference(0.0, 0.0)
     y = (y[:, spread > 0] - y[:, spread > 0].mean(axis=0)) / spread[spread > 0]
-    mean = np.mean([y[nearest] for nearest in _nearest(x)], axis=0)
-    left = _left_out(x, y.astype(np.float32), classes=False)
-    return Reference(0.0, max(0.0, *(1.0 - float(((y - guess) ** 2).mean()) for guess in (mean, left))))
+    mean = np.mean([y[nearest] for nearest in _nearest(x, asked)], axis=0)
+    left = _left_out(x, y.astype(np.float32), asked, classes=False)
+    level = max(0.0, *(1.0 - float(((y[asked] - guess) ** 2).mean()) for guess in (mean, left)))
+    return Reference(0.0, level, rows=len(asked))
 
 
 def _classes(y: np.ndarray) -> np.ndarray:
@@ -108,12 +115,12 @@ def _columns(x: np.ndarray) -> np.ndarray:
     return x if x.shape[1] else np.zeros((len(x), 1), np.float32)
 
 
-def _nearest(x: np.ndarray) -> list[np.ndarray]:
-    """The number of the nearest other row, then of the second, and so on."""
-    table = x @ (-2.0 * x.T)
+def _nearest(x: np.ndarray, asked: np.ndarray) -> list[np.ndarray]:
+    """The number of the nearest other row of each that is asked for, then of the second, and so on."""
+    table = x[asked] @ (-2.0 * x.T)
     table += (x**2).sum(axis=1)
-    lines = np.arange(len(x))
-    table[lines, lines] = np.inf
+    lines = np.arange(len(asked))
+    table[lines, asked] = np.inf
     found = []
     for _ in range(min(NEIGHBOURS, len(x) - 1)):  # quicker than sorting parts
         found.append(table.argmin(axis=1))
@@ -121,10 +128,10 @@ def _nearest(x: np.ndarray) -> list[np.ndarray]:
     return found
 
 
-def _left_out(x: np.ndarray, y: np.ndarray, classes: bool) -> np.ndarray:
-    """What ridge regression from the other rows says of each row, with the best of a few penalties.
+def _left_out(x: np.ndarray, y: np.ndarray, asked: np.ndarray, classes: bool) -> np.ndarray:
+    """What ridge regression from the other rows says of each row that is asked for, with the best of a few penalties.
 
-    Shapes: x (rows, columns), y (rows, units) -> (rows, units).
+    Shapes: x (rows, columns), y (rows, units), asked (some rows,) -> (some rows, units).
     """
     random = np.random.default_rng(0)
     directions = random.standard_normal((x.shape[1], FEATURES), np.float32) / np.float32(x.shape[1]) ** 0.5
@@ -132,11 +139,13 @@ def _left_out(x: np.ndarray, y: np.ndarray, classes: bool) -> np.ndarray:
     z = np.concatenate([x, units, np.ones((len(x), 1), np.float32)], axis=1)
     gram = (z.T @ z).astype(np.float64)
     gram[np.diag_indices_from(gram)] += 1e-7 * np.trace(gram)
+    moments = z.T @ y
+    z, y = z[asked], y[asked]
     best, choice = -np.inf, y
     for penalty in PENALTIES:  # three inverses take a fiftieth of one decomposition that serves all
         inverse = np.linalg.inv(gram + penalty * len(x) * np.eye(len(gram))).astype(np.float32)
         turned = z @ inverse
-        fitted = turned @ (z.T @ y)
+        fitted = turned @ moments
         leverage = np.clip((turned * z).sum(axis=1), 0, 1 - 1e-3)[:, None]
         guess = (fitted - leverage * y) / (1 - leverage)
         score = float((guess.argmax(1) == y.argmax(1)).mean()) if classes else -float(((guess - y) ** 2).mean())

@@ -9,13 +9,13 @@ from thalweg.graph.node import Node, topological
 from thalweg.layers.layer import Layer
 from thalweg.layers.tracing import tracing
 from thalweg.ops.contraction import Contraction
-from thalweg.ops.convolution import Convolution
+from thalweg.ops.convolution import Convolution, TransposedConvolution
 from thalweg.ops.elementwise import Add
 from thalweg.ops.leaf import Input, State
 from thalweg.state.names import DRAW_STATE, PARAMETERS
 from thalweg.training.step import Net, inputs_of
 
-PRODUCTS = (Contraction, Convolution)
+PRODUCTS = (Contraction, Convolution, TransposedConvolution)
 FRONT = f"{PARAMETERS}/"
 
 

@@ -25,9 +25,10 @@ def noisy_labels(record: Record) -> Finding | None:
     reference, best = record.reference, record.best or record.validation
     if reference is None or reference.disagreement is None or best is None or fails(record):
         return None
-    rows = min(record.plan.rows or 2000, 2000)
+    rows = min(record.plan.rows or reference.rows, reference.rows)
     disagreement = reference.disagreement
-    times, most = (2.5, 0.16) if record.task == "binary" else (1.0, 0.14)
+    two = record.targets is not None and len(record.targets.shares) == 2  # also those of a softmax over two units
+    times, most = (2.5, 0.16) if two else (1.0, 0.14)
     least = disagreement - times * math.sqrt(disagreement * (1 - disagreement) / rows)
     numbers = {"disagreement": disagreement, "confident_errors": best.confident_errors, "errors": 1 - best.score}
     change = "look at these rows and correct or drop them; until then: early stopping, label_smoothing=0.1"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import struct
-import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
@@ -37,6 +36,7 @@ from thalweg.executors.native.run.idle import IdleCores
 from thalweg.executors.native.run.loader import load, system_yield
 from thalweg.executors.native.run.team import LOOK_SECONDS, run_apart, run_on
 from thalweg.executors.native.scaling import Scaling
+from thalweg.executors.patience import told_if_long
 from thalweg.executors.work import Timing, Work
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph
@@ -74,7 +74,7 @@ class NativeExecutor:
             content = _kept(key)
             phases.done("looked into the cache")
             if content is None:
-                with _told_if_long(graph):
+                with told_if_long(graph):
                     content = _compiled(graph, host, gather, self.checked, phases)
                 cache.save(key, content.to_bytes())
                 phases.done("saved")
@@ -141,30 +141,6 @@ class Content(NamedTuple):
 
 
 _HEAD, _SIZE = struct.Struct("<qddq"), struct.Struct("<Q")
-
-
-PATIENCE_SECONDS = 10.0
-"""Who waits longer for the compiler is told what is going on, and again whenever that time has doubled."""
-
-
-@contextmanager
-def _told_if_long(graph: Graph) -> Iterator[None]:
-    ended = threading.Event()
-
-    def tell() -> None:
-        began, told = time.perf_counter(), PATIENCE_SECONDS
-        while not ended.wait(began + told - time.perf_counter()):
-            if sys.stderr is not None:
-                what = f"a step of {len(graph.nodes())} operations, {told:.0f} seconds so far"
-                print(f"Compiling {what}; later processes find it in the cache.", file=sys.stderr)
-            told = max(2 * told, 1.0)
-
-    with suppress(RuntimeError, MemoryError):  # no more threads: then nobody tells
-        threading.Thread(target=tell, name="thalweg-tell", daemon=True).start()
-    try:
-        yield
-    finally:
-        ended.set()
 
 
 def _kept(key: str) -> Content | None:

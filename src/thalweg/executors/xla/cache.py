@@ -28,15 +28,16 @@ WORTH_SECONDS = 0.1
 """What took less to compile is not kept."""
 
 
-def compiled(lowered: jax.stages.Lowered, devices: tuple[Any, ...]) -> jax.stages.Compiled:
+def compiled(lowered: jax.stages.Lowered, devices: tuple[Any, ...], graph: bytes) -> jax.stages.Compiled:
     """The program, compiled now or by an earlier process.
 
     Arguments:
         devices: that it runs on.
+        graph: a digest of what it was made of, whose layers a profile names.
     """
     if jax.config.jax_compilation_cache_dir is not None or jax.process_count() > 1:
         return lowered.compile()
-    name = cache.key(lowered.as_text(), *_circumstances(devices))
+    name = cache.key(lowered.as_text(), graph.hex(), *_circumstances(devices))
     content = cache.load(name)
     if content is not None:
         program = _loaded(content, devices)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -17,6 +18,9 @@ OLDEST = (0, 8)
 KINDS = ("cpu", "gpu", "tpu", "cuda", "rocm")
 """Of devices, as JAX names them; a package may bring more."""
 
+NOTHING_THERE = (RuntimeError, AssertionError)
+"""What JAX raises where it finds no device; the second where JAX_PLATFORMS names only what this machine lacks."""
+
 ACCELERATORS = (
     ("GPU", "gpu", ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg"), ("jax_cuda13_plugin", "jax_cuda12_plugin")),
     ("GPU", "gpu", ("/dev/kfd",), ("jax_rocm7_plugin", "jax_rocm60_plugin")),
@@ -26,15 +30,26 @@ ACCELERATORS = (
 computes on it. JAX looks at such files, too (``jax._src.hardware_utils``).
 """
 
+_process: int | None = None
+"""In which JAX computes; None before it does."""
+
 
 def jax_module() -> Any:
-    """JAX, loaded. Raises MissingPackageError if it is not installed or too old."""
-    jax = needed(
-        "jax",
-        "the xla executor needs JAX",
-        expected="JAX, which brings the compiler XLA",
-        fix="pip install 'thalweg[xla]'; for a GPU of NVIDIA also: pip install 'jax[cuda13]'",
-    )
+    """JAX, loaded. Raises MissingPackageError if it is not installed, too old, or has parts that do not fit."""
+    try:
+        jax = needed(
+            "jax",
+            "the xla executor needs JAX",
+            expected="JAX, which brings the compiler XLA",
+            fix="pip install 'thalweg[xla]'; for a GPU of NVIDIA also: pip install 'jax[cuda13]'",
+        )
+    except RuntimeError as error:  # so it says that jaxlib is of another version
+        raise MissingPackageError(
+            "JAX cannot be loaded",
+            expected="JAX with a jaxlib that fits it",
+            got=str(error).splitlines()[0],
+            fix="pip install --upgrade --force-reinstall 'thalweg[xla]'",
+        ) from error
     if tuple(jax.version.__version_info__[:2]) < OLDEST:
         raise MissingPackageError(
             "this version of JAX is too old for the xla executor",
@@ -46,7 +61,18 @@ def jax_module() -> Any:
 
 
 def wide() -> AbstractContextManager[Any]:
-    """Inside, JAX has float64 and int64, whatever it is told elsewhere in this process."""
+    """Inside, JAX has float64 and int64, whatever it is told elsewhere in this process.
+
+    Raises: ExecutorError in a child of the process in which JAX computes: without its threads it would wait for ever.
+    """
+    if _process not in (None, os.getpid()):
+        raise ExecutorError(
+            "JAX does not compute in a process that was forked from one in which it computes",
+            expected="a process in which JAX has started itself",
+            got=f"process {os.getpid()}, forked from {_process}",
+            fix="start processes anew (multiprocessing.get_context('spawn')), or fork before the first step on xla; "
+            "the native executor may run in both",
+        )
     context: AbstractContextManager[Any] = jax_module().enable_x64(True)
     return context
 
@@ -56,11 +82,27 @@ def devices(kind: str | None = None) -> list[Any]:
 
     Raises: MissingPackageError without JAX. ExecutorError if there is none of this kind.
     """
+    global _process
     jax = jax_module()
     try:
-        return list(jax.devices() if kind is None else jax.devices(kind))
-    except RuntimeError as error:
-        raise _none_of(kind, str(error).splitlines()[0]) from error
+        found = list(jax.devices() if kind is None else jax.devices(kind))
+    except NOTHING_THERE as error:
+        platforms = f"nothing for JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}"
+        raise _none_of(kind, (str(error) or platforms).splitlines()[0]) from error
+    _process = os.getpid()
+    return found
+
+
+def name_of(device: Any) -> str:
+    """As ``"gpu:1"``."""
+    return f"{device.platform}:{device.id}"
+
+
+def by_name(names: Iterable[str]) -> list[Any]:
+    """The devices of these names, which are there."""
+    names = list(names)
+    known = {name_of(device): device for kind in {name.partition(":")[0] for name in names} for device in devices(kind)}
+    return [known[name] for name in names]
 
 
 def _none_of(kind: str | None, reason: str) -> ExecutorError:
@@ -70,16 +112,24 @@ def _none_of(kind: str | None, reason: str) -> ExecutorError:
             "JAX finds nothing that it could compute on",
             expected="a device that works",
             got=reason,
-            fix="set JAX_PLATFORMS=cpu, or look whether the device's driver fits JAX",
+            fix="unset JAX_PLATFORMS, or set it to cpu; look whether the device's driver fits JAX",
         )
     near = None if kind in KINDS else nearest(kind, KINDS)
     mend = "for a GPU of NVIDIA pip install 'jax[cuda13]' and look at nvidia-smi, or leave the device out"
     return ExecutorError(
         f"JAX sees no device of the kind {kind!r}",
-        expected=" or ".join(sorted({repr(device.platform) for device in jax_module().devices()})),
+        expected=_seen(),
         got=reason,
         fix=mend if near is None else f"did you mean {near!r}?",
     )
+
+
+def _seen() -> str:
+    """The kinds of devices that there are, in words."""
+    try:
+        return " or ".join(sorted({repr(device.platform) for device in jax_module().devices()}))
+    except NOTHING_THERE:
+        return "none: JAX finds nothing that it could compute on"
 
 
 def require(kind: str | None) -> None:

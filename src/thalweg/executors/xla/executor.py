@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Hashable, Mapping
 from functools import cached_property
@@ -11,10 +12,13 @@ import numpy as np
 
 from thalweg.executors import debug
 from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
-from thalweg.executors.work import Timing, Work, flops
+from thalweg.executors.patience import told_if_long
 from thalweg.executors.xla.devices import devices, wide
+from thalweg.executors.xla.distribution import Distribution
 from thalweg.executors.xla.feeding import feeding, most_steps
 from thalweg.executors.xla.placed import Placed
+from thalweg.executors.xla.profile import XlaProfiledProgram
+from thalweg.executors.xla.shared import shared
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Kind
 from thalweg.graph.text import to_text
@@ -30,10 +34,18 @@ class XlaExecutor:
 
     Arguments:
         kind: of device, as ``"gpu"``; by default what JAX prefers.
+        distribution: over which devices, in place of the first of this kind.
+
+    Raises: ArgumentError if these devices are of another kind.
     """
 
     kind: str | None = None
-    stages: ClassVar[tuple[str, ...]] = ("graph", "simplified", "stablehlo")
+    distribution: Distribution | None = None
+    stages: ClassVar[tuple[str, ...]] = ("graph", "simplified", "stablehlo", "hlo")
+
+    def __post_init__(self) -> None:
+        if self.kind is not None and self.distribution is not None:
+            self.distribution.device_mesh.require(self.kind)
 
     @property
     def name(self) -> str:
@@ -43,34 +55,41 @@ class XlaExecutor:
     @cached_property
     def placement(self) -> Any:
         """Where things lie. Raises as ``devices``."""
-        from thalweg.executors.xla.placement import Placement
+        from thalweg.executors.xla.placement import on_one, over
 
-        return Placement(devices(self.kind)[0])
+        return on_one(devices(self.kind)[0]) if self.distribution is None else over(self.distribution)
 
     def compile(self, graph: Graph, *, gather: bool) -> XlaProgram:
         """See Executor.compile. XLA compiles at the first run, which shows how many rows the data have."""
-        from thalweg.executors.xla.step import simplified
-
         phases = debug.Phases()
-        verify(graph)
-        if gather:
-            check_samples(leaf_types(graph)[0])
-        program = XlaProgram(simplified(graph), leaf_types(graph), self.placement, gather)
+        program = self._program(graph, gather)
         phases.done("simplified")
         debug.report(self, graph, gather=gather, phases=phases)
         return program
 
+    def _program(self, graph: Graph, gather: bool) -> XlaProgram:
+        from thalweg.executors.xla.step import simplified
+
+        verify(graph)
+        if gather:
+            check_samples(leaf_types(graph)[0])
+        return XlaProgram(simplified(graph), leaf_types(graph), self.placement, gather)
+
     def profiled(self, graph: Graph, *, gather: bool) -> XlaProfiledProgram:
-        """See Executor.profiled. XLA puts the operations of a step together as it likes: its time is that of all."""
-        return XlaProfiledProgram(self.compile(graph, gather=gather))
+        """See Executor.profiled."""
+        return XlaProfiledProgram(self._program(graph, gather))
 
     def peak_flops(self, threads: int) -> None:
         """Not known."""
 
     def explain(self, graph: Graph, stage: str, *, gather: bool) -> str:
         """See Executor.explain."""
-        program = self.compile(graph, gather=gather)
-        return to_text(program.graph) if stage == "simplified" else program.stablehlo()
+        program = self._program(graph, gather)
+        if stage == "simplified":
+            return to_text(program.graph)
+        lowered = program.lowered()
+        text: str = lowered.as_text() if stage == "stablehlo" else lowered.compile().as_text()
+        return text
 
 
 class XlaProgram:
@@ -107,19 +126,26 @@ class XlaProgram:
         self.proved: set[Hashable] = set()
 
     @cached_property
+    def _digest(self) -> bytes:
+        """Of the graph: of equal ones the same."""
+        return hashlib.sha256(to_text(self.graph).encode()).digest()
+
+    @cached_property
     def _jitted(self) -> Any:
         import jax
 
         from thalweg.executors.xla.step import many_steps, one_step
 
+        changed = {name: self.shardings[name] for name in self.graph.updates}
+        results = changed, dict.fromkeys(self.outputs, self.placement.whole), None
         if self.gather:
-            return jax.jit(many_steps(self.graph, self.placement), donate_argnums=0)
+            return jax.jit(many_steps(self.graph, self.placement), donate_argnums=0, out_shardings=results)
         step = one_step(self.graph)
 
         def once(changed: Mapping[str, Any], fixed: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
             return *step({**fixed, **changed}, data), None
 
-        return jax.jit(once, donate_argnums=0)
+        return jax.jit(once, donate_argnums=0, out_shardings=results)
 
     def run(
         self,
@@ -149,23 +175,24 @@ class XlaProgram:
             else:
                 running.all(feeding(self.placement, data, tuple(self.inputs), index, self.most), len(index))
 
-    def stablehlo(self) -> str:
-        """What XLA gets, for data of as many rows as a batch has."""
+    def lowered(self) -> Any:
+        """What XLA gets, for data of as many rows as a batch has: a ``jax.stages.Lowered``."""
         import jax
 
-        def like(kind: TensorType) -> Any:
-            return jax.ShapeDtypeStruct(kind.shape, kind.dtype)
+        whole = self.placement.whole
+
+        def like(kind: TensorType, where: Any = whole) -> Any:
+            return jax.ShapeDtypeStruct(kind.shape, kind.dtype, sharding=where)
 
         with wide():
-            states = {name: like(kind) for name, kind in self.states.items()}
+            states = {name: like(kind, self.shardings[name]) for name, kind in self.states.items()}
             changed = {name: states.pop(name) for name in self.graph.updates}
             data = {name: like(kind) for name, kind in self.inputs.items()}
             index: tuple[Any, ...] = ()
             if self.gather:
                 batch = next(iter(self.inputs.values())).shape[0]
-                index = (jax.ShapeDtypeStruct((1, batch), "int32"), None)
-            text: str = self._jitted.lower(changed, states, data, *index).as_text()
-        return text
+                index = (like(TensorType((1, batch), "int32")), None)
+            return self._jitted.lower(changed, states, data, *index)
 
     def value(self, name: str, state: Mapping[str, Any]) -> Any:
         """A state where XLA computes."""
@@ -190,11 +217,18 @@ class XlaProgram:
 
     def compiled(self, key: Hashable, arguments: tuple[Any, ...]) -> Any:
         """The program for arguments of this kind; compiled if it is the first time."""
+        import jax
+
         if key not in self._compiled:
             from thalweg.executors.xla import cache
 
             began = time.perf_counter()
-            self._compiled[key] = cache.compiled(self._jitted.lower(*arguments), self.placement.devices)
+            whole = (self._digest, self.gather, self.placement, key, jax.tree.structure(arguments))
+            with told_if_long(self.graph):
+                self._compiled[key] = shared(
+                    whole,
+                    lambda: cache.compiled(self._jitted.lower(*arguments), self.placement.devices, self._digest),
+                )
             self.compile_seconds += time.perf_counter() - began
         return self._compiled[key]
 
@@ -204,28 +238,11 @@ class XlaProgram:
         sizes = [analysis.temp_size_in_bytes for analysis in known if analysis is not None]
         return in_words(max(sizes)) if sizes else "an unknown amount"
 
+    def optimized(self) -> list[str]:
+        """See profile.Running."""
+        return [compiled.as_text() for compiled in self._compiled.values()]
+
 
 def has_windows(graph: Graph) -> bool:
     """Whether there are convolutions in it, or pooling."""
     return any(node.op.kind is Kind.WINDOW for node in graph.nodes())
-
-
-class XlaProfiledProgram:
-    """A program of which only the whole is measured."""
-
-    def __init__(self, program: XlaProgram) -> None:
-        self._program = program
-        nodes = [node for node in program.graph.nodes() if node.inputs]
-        read = sum(kind.nbytes for kind in (*program.inputs.values(), *program.states.values()))
-        written = sum(node.type.nbytes for node in program.graph.roots())
-        self.works = [Work("the whole step", "", 0, sum(map(flops, nodes)), read, written)]
-
-    def teams(self, threads: int) -> list[int]:
-        """As many as there are: XLA decides itself how many of them it uses."""
-        return [threads]
-
-    def measure(self, state: Arrays, data: Arrays, index: np.ndarray | None, threads: int) -> Timing:
-        """See ProfiledProgram.measure."""
-        began = time.perf_counter()
-        self._program.run(state, data, index, None, threads)
-        return Timing([(time.perf_counter() - began) / (1 if index is None else len(index))], ())

@@ -6,26 +6,42 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax import lax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from thalweg import memory
+from thalweg.executors.xla.devices import by_name
+from thalweg.executors.xla.distribution import Axes, Distribution
 from thalweg.executors.xla.lowerings.table import Array
 from thalweg.fields import dataclass
 from thalweg.graph.types import TensorType
+from thalweg.state.names import PARAMETERS, level, parameter_of
 
 DATA_SHARE = 1 / 2
 """Of the memory of a device, what data may take that stay there for many passes."""
 
 
+def on_one(device: Any) -> Placement:
+    """Everything on this device."""
+    return Placement(jax.sharding.SingleDeviceSharding(device))
+
+
+def over(distribution: Distribution) -> Spread:
+    """Over the devices of a distribution. Raises as ``devices`` if they are not there any more."""
+    mesh = distribution.device_mesh
+    devices = np.array(by_name(mesh.devices.flat)).reshape(mesh.shape)
+    return Spread(NamedSharding(Mesh(devices, mesh.axis_names), PartitionSpec()), distribution)
+
+
 @dataclass(frozen=True)
 class Placement:
-    """Everything on one device."""
+    """Everything on one device.
 
-    device: Any
+    Attributes:
+        whole: where that lies of which every device needs all: data, counters, results.
+    """
 
-    @property
-    def whole(self) -> jax.sharding.Sharding:
-        """Of what every device needs all of: data, counters, results."""
-        return jax.sharding.SingleDeviceSharding(self.device)
+    whole: jax.sharding.Sharding
 
     @property
     def devices(self) -> tuple[Any, ...]:
@@ -53,9 +69,13 @@ class Placement:
         """Where a state lies."""
         return self.whole
 
-    def gathered(self, batch: Array) -> Array:
-        """The rows of a batch, when they have been put together."""
+    def split(self, batch: Array) -> Array:
+        """Inside a step: each device takes its part of the rows of a batch."""
         return batch
+
+    def settled(self, name: str, value: Array) -> Array:
+        """Inside a step: the new value of a state, where it lies."""
+        return value
 
     def put(self, array: np.ndarray, sharding: jax.sharding.Sharding, *, lent: bool = False) -> jax.Array:
         """A copy of an array.
@@ -72,3 +92,38 @@ class Placement:
     def read(self, array: jax.Array) -> np.ndarray:
         """The whole array on the host."""
         return np.asarray(array)
+
+
+@dataclass(frozen=True)
+class Spread(Placement):
+    """Over the devices of a distribution. How to split all else XLA derives from where states and batches lie.
+
+    The parts of a batch need not be of one size: XLA fills it up, and leaves out again what it has filled in.
+    """
+
+    distribution: Distribution
+
+    def state(self, name: str, kind: TensorType) -> jax.sharding.Sharding:
+        """By the rules for parameters; raises as ``Distribution.axes``. What is kept for one lies as it does."""
+        path = parameter_of(name)
+        if path is None or not kind.rank:
+            return self.whole
+        if level(name) == PARAMETERS:
+            return self._by(self.distribution.axes(path, kind))
+        return self._by(self.distribution.axes_if_possible(path, kind))
+
+    def split(self, batch: Array) -> Array:
+        return lax.with_sharding_constraint(batch, self._by((self.distribution.batch_dim_name,)))
+
+    def put_batches(self, batches: np.ndarray) -> jax.Array:
+        """To each device its part, where all parts are of one size."""
+        divided = batches.shape[1] % self.distribution.num_model_replicas == 0
+        where = self._by((None, self.distribution.batch_dim_name)) if divided else self.whole
+        return self.put(batches, where, lent=True)
+
+    def settled(self, name: str, value: Array) -> Array:
+        return lax.with_sharding_constraint(value, self.state(name, TensorType(value.shape, value.dtype.name)))
+
+    def _by(self, axes: Axes) -> jax.sharding.Sharding:
+        assert isinstance(self.whole, NamedSharding), "devices of a distribution have a mesh"
+        return NamedSharding(self.whole.mesh, PartitionSpec(*axes))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
 from thalweg.executors.executor import check_supported
+from thalweg.executors.xla.instructions import scope
 from thalweg.executors.xla.lowerings import LOWERINGS, supported
 from thalweg.executors.xla.lowerings.table import Array
 from thalweg.executors.xla.placement import Placement
@@ -39,13 +41,14 @@ def one_step(graph: Graph) -> Step:
 
     def step(state: Arrays, inputs: Arrays) -> tuple[dict[str, Array], dict[str, Array]]:
         values: dict[Node, Array] = {}
-        for node in graph.nodes():
+        for number, node in enumerate(graph.nodes()):
             if isinstance(node.op, Input):
                 values[node] = inputs[node.op.label]
             elif isinstance(node.op, State):
                 values[node] = state[node.op.label]
             else:
-                values[node] = LOWERINGS[type(node.op)](node.op, *(values[x] for x in node.inputs))
+                with jax.named_scope(scope(number, node.layer)):
+                    values[node] = LOWERINGS[type(node.op)](node.op, *(values[x] for x in node.inputs))
         return (
             {name: values[node] for name, node in graph.updates.items()},
             {name: values[node] for name, node in graph.outputs.items()},
@@ -73,15 +76,15 @@ def many_steps(graph: Graph, placement: Placement) -> Callable[..., tuple[dict[s
         def batch(i: Array) -> dict[str, Array]:
             if index is None:
                 return {label: lax.dynamic_index_in_dim(x, i, keepdims=False) for label, x in data.items()}
-            rows = index[i]
+            rows = placement.split(index[i])
             return {label: x.at[rows].get(mode="promise_in_bounds") for label, x in data.items()}
 
         def turn(i: Array, carry: tuple[dict[str, Array], dict[str, Array], Array]) -> tuple[Any, ...]:
             state, outputs, done = carry
-            inputs = {label: placement.gathered(x) for label, x in batch(i).items()}
+            inputs = {label: placement.split(x) for label, x in batch(i).items()}
             new, found = step({**fixed, **state}, inputs)
             kept = {name: array.at[i].set(found[name]) for name, array in outputs.items()}
-            return {**state, **new}, kept, done + 1
+            return {name: placement.settled(name, new[name]) for name in state}, kept, done + 1
 
         length = len(next(iter(data.values())) if index is None else index)
         empty = {name: jnp.zeros((length, *node.shape), node.dtype) for name, node in graph.outputs.items()}

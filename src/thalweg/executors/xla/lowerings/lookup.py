@@ -12,6 +12,8 @@ LOWERINGS = Lowerings()
 
 @LOWERINGS.lowers(Take)
 def _take(op: Take, table: Array, index: Array) -> Array:
+    if not len(table):  # JAX gathers nothing from an empty table, not even what is outside of it
+        return jnp.full((*index.shape, *table.shape[1:]), jnp.nan, table.dtype)
     return table.at[_inside(index, len(table))].get(mode="fill", fill_value=jnp.nan)
 
 
