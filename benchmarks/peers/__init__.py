@@ -87,7 +87,6 @@ PEERS = {
             forms=ANY_FORM,
             policies=ANY_POLICY,
             populations=False,
-            infers=True,
             caches=True,
             environment=(("THALWEG_EXECUTOR", "xla"),),
         ),
