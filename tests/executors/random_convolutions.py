@@ -252,7 +252,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Compare convolutions of random shapes with PyTorch's.")
     parser.add_argument("--seed", type=int, default=0, help="the first case's seed")
     parser.add_argument("--count", type=int, default=100, help="how many cases")
-    parser.add_argument("--executor", default="native", help="numpy, native, checked or native-<host>")
+    parser.add_argument("--executor", default="native", help="numpy, native, checked, native-<host> or xla")
     given = parser.parse_args()
     from tests.conftest import EXECUTORS
 

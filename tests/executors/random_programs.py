@@ -812,13 +812,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Compare an executor with the numpy one on random programs.")
     parser.add_argument("--seed", type=int, default=0, help="the first program's seed")
     parser.add_argument("--count", type=int, default=100, help="how many programs")
-    parser.add_argument("--executor", default="native", help="numpy, native, checked or native-<host>")
+    parser.add_argument("--executor", default="native", help="numpy, native, checked, native-<host> or xla")
     parser.add_argument("--threads", type=int, default=2, help="compare the bits of 1 and this many threads; 1 for not")
     parser.add_argument("--show", action="store_true", help="print each program's seed before it runs, to find a crash")
     given = parser.parse_args()
     from tests.conftest import EXECUTORS  # here, so that making programs needs no pytest
 
-    executor, threads = EXECUTORS[given.executor], (1, given.threads) if given.threads > 1 else (1,)
+    several = given.threads > 1 and given.executor != "xla"  # which decides itself, and would compile for each
+    executor, threads = EXECUTORS[given.executor], (1, given.threads) if several else (1,)
     start, wrong = time.monotonic(), 0
     for seed in range(given.seed, given.seed + given.count):
         if given.show:

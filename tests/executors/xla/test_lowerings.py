@@ -2,18 +2,14 @@
 
 import math
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
-from tests.compute import inputs
 from tests.ops.cases import CASES, Case, Suite, sum_error
 
-from thalweg import ops
 from thalweg.executors.xla.executor import XlaExecutor
-from thalweg.graph.node import OPS, Graph
-from thalweg.ops.bfloat16 import rounded
-from thalweg.ops.contraction import Contraction, products_in
+from thalweg.graph.node import OPS
+from thalweg.ops.contraction import Contraction
 from thalweg.ops.elementwise import Power
 
 pytestmark = [pytest.mark.needs("jax"), pytest.mark.slow]
@@ -58,9 +54,11 @@ def in_any_order(case: Case) -> Case:
     )
 
 
-@cache
 def results(name: str) -> tuple[list[Case], dict[str, np.ndarray]]:
-    suite = Suite(list(CASES[name]()))
+    cases = list(CASES[name]())
+    if name == "windows":  # hundreds of slices each: of what only moves numbers, two types stand for all
+        cases = [case for case in cases if case.arrays[0].dtype.name in ("float32", "bool")]
+    suite = Suite(cases)
     return suite.cases, suite.run(XlaExecutor("cpu"))
 
 
@@ -70,34 +68,9 @@ def test_it_is_the_definition(name):
     cases, found = results(name)
     wrong = []
     for i, case in enumerate(cases):
-        zeros = replace(case, arrays=tuple(map(flushed, case.arrays)))
+        zeros = replace(case, arrays=tuple(map(flushed, case.arrays))).expected()
         try:
-            for_xla(case).check(found[f"y{i}"], case.expected(), flushed(zeros.expected(), result=True))
+            for_xla(case).check(found[f"y{i}"], case.expected(), flushed(zeros), flushed(zeros, result=True))
         except AssertionError as error:
             wrong.append(str(error))
     assert not wrong, "\n".join([f"{len(wrong)} of {len(cases)} cases", *wrong[:20]])
-
-
-@pytest.mark.parametrize(("n", "k", "m"), [(1, 7, 1), (3, 5, 2), (8, 64, 16), (64, 200, 100)])
-def test_factors_that_xla_makes_itself_are_rounded_to_bfloat16_too(n, k, m):
-    """XLA puts what makes a factor and the product together, and is free to leave out a cast there and back."""
-    r = np.random.default_rng(n)
-    data = {name: r.standard_normal(shape).astype("float32") for name, shape in (("x", (n, k)), ("w", (k, m)))}
-    x, w = inputs(**data)
-    with products_in("bfloat16"):
-        image, kernel = ops.reshape(ops.negate(x), (1, n, k)), ops.reshape(w * 0.5, (1, k, m))
-        outputs = {
-            "product": ops.negate(x) @ (w * 0.5),
-            "sum": ops.reduce_sum(ops.transpose(w * 0.5) @ ops.transpose(ops.negate(x))),
-            "convolution": ops.convolve(image, kernel, (1,), ((0, 0),), (1,)),
-        }
-    found = {name: np.zeros(node.shape, "float32") for name, node in outputs.items()}
-    XlaExecutor("cpu").compile(Graph(outputs), gather=False).run({}, data, None, found)
-    a, b = rounded(-data["x"]).astype("float64"), rounded(data["w"] * np.float32(0.5)).astype("float64")
-    sizes = np.abs(a) @ np.abs(b)
-    for name, terms, want, size in (
-        ("product", k, a @ b, sizes),
-        ("sum", n * k * m, (a @ b).sum(), sizes.sum()),
-        ("convolution", k, (a @ b)[None], sizes[None]),
-    ):
-        assert (np.abs(found[name] - want) <= sum_error(terms, size, "float32")).all(), name
