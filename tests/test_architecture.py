@@ -17,7 +17,7 @@ SOURCE = Path(__file__).parent.parent / "src"
 ORDER = (
     # the ground
     *("version", "errors", "advice", "absent", "extras", "fields", "spelling", "checks"),
-    *("registry", "dtype_policies", "config", "cores", "memory", "table", "plotting", "trees"),
+    *("processes", "registry", "dtype_policies", "config", "cores", "memory", "table", "plotting", "trees"),
     # numbers in files and in graphs
     *("data", "datasets", "graph", "ops", "backprop", "state"),
     # what a network is made of
@@ -170,8 +170,12 @@ NAMED_TUPLE = ("_asdict", "_fields", "_make", "_replace")
 """Public, in spite of their look: the underscore keeps them from the names of fields."""
 
 
+EXIT = "_exit"
+"""That of ``os``, which has no other name."""
+
+
 def is_private(name: str) -> bool:
-    return name.startswith("_") and not (name.startswith("__") or name == "_" or name in NAMED_TUPLE)
+    return name.startswith("_") and not (name.startswith("__") or name == "_" or name in (*NAMED_TUPLE, EXIT))
 
 
 def defined_names(tree: ast.AST) -> Iterator[str]:

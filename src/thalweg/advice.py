@@ -49,11 +49,6 @@ ADVICE = (
         "is computed from them XLA decides",
     ),
     Advice(
-        "distribution over several machines",
-        "distribution.initialize",
-        "not there yet: thalweg.distribution spreads a training over the devices of one machine",
-    ),
-    Advice(
         "parts of TensorFlow, PyTorch and JAX",
         "layers.TFSMLayer layers.JaxLayer layers.FlaxLayer layers.TorchModuleWrapper callbacks.OrbaxCheckpoint export*"
         " estimator* experimental* *.is_nnx_enabled config.set_backend StatelessScope SymbolicScope utils.FeatureSpace",

@@ -13,6 +13,7 @@ from thalweg import absent, dtype_policies
 from thalweg.checks import In, OneOf, check_value, checked
 from thalweg.errors import ArgumentError, did_you_mean
 from thalweg.fields import dataclass
+from thalweg.processes.job import current
 
 __all__ = [
     "backend",
@@ -207,8 +208,12 @@ def root_seed() -> int | None:
 
 
 def new_seed() -> int:
-    """A seed (uint32) for a new model: from the root seed, or from the operating system where none was set."""
+    """A seed (uint32) for a new model: from the root seed, or from the operating system where none was set.
+
+    Several processes of one job get the same.
+    """
     if _settings.root_seed is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
+        seed: int = current().agreed("seed", int(np.random.SeedSequence().generate_state(1)[0]))
+        return seed
     _settings.models += 1
     return int(np.random.SeedSequence([_settings.root_seed, _settings.models]).generate_state(1)[0])

@@ -13,6 +13,7 @@ from thalweg.executors.xla.distribution import distribution as distribution
 from thalweg.executors.xla.distribution import get_device_count as get_device_count
 from thalweg.executors.xla.distribution import list_devices as list_devices
 from thalweg.executors.xla.distribution import set_distribution as set_distribution
+from thalweg.processes.joining import initialize as initialize
 
 if not TYPE_CHECKING:
     __getattr__ = absent.answers(__name__)

@@ -18,6 +18,7 @@ __all__ = [
     "MissingPackageError",
     "NameNotFoundError",
     "NonFiniteError",
+    "ProcessError",
     "ShapeError",
     "StorageError",
     "ThalwegError",
@@ -145,6 +146,10 @@ class GraphError(ThalwegError, ValueError):
 
 class ExecutorError(ThalwegError, RuntimeError):
     """An executor cannot compile or run a graph."""
+
+
+class ProcessError(ThalwegError, RuntimeError):
+    """Processes that run one program together do not find each other, are not alike, or have lost one."""
 
 
 class MissingPackageError(ThalwegError, ImportError):

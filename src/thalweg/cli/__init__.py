@@ -1,4 +1,5 @@
-"""The command line: ``thalweg train | tune | evaluate | predict | runs | gradcheck | explain | profile | info``."""
+"""The command line: ``thalweg train | tune | evaluate | predict | runs | gradcheck | explain | profile | info |
+launch``."""
 
 import sys
 

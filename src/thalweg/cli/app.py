@@ -21,6 +21,7 @@ COMMANDS = {
     "profile": "engine",
     "info": "engine",
     "doctor": "doctor",
+    "launch": "launch",
     "runs": "runs",
 }
 """Command -> its module."""

@@ -18,6 +18,7 @@ from thalweg.cli.reporting import Teller
 from thalweg.data.fingerprint import of_arrays
 from thalweg.data.tables.table import Table
 from thalweg.errors import StorageError
+from thalweg.processes.job import current
 from thalweg.record.beginning import begin
 from thalweg.record.reading import Record
 from thalweg.record.run import MODEL, Run
@@ -51,7 +52,7 @@ def recorded(
         data: the fingerprint.
     """
     run = None
-    if wanted:
+    if wanted and current().is_first:
         known = {"command": {"options": dict(options), "folder": os.getcwd(), "data": dict(data)}}
         try:
             run = begin(Store(), name, kind, known, {name: value for name, value in options.items() if value})

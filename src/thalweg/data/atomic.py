@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from thalweg.data import opening
 from thalweg.errors import StorageError, ThalwegError
+from thalweg.processes.job import current
 
 __all__ = ["remove_stale", "write", "write_own", "writing"]
 
@@ -41,8 +42,14 @@ def write(path: str | os.PathLike[str], chunks: Iterable[BytesLike]) -> None:
 def writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """The file that becomes the new content, as ``write`` says, when the block ends; nothing changes if it fails.
 
+    Of several processes of a job only the first writes: what the others write is nowhere.
+
     Raises: StorageError, as ``write``; what is raised in the block, if it is one of thalweg's errors, as it is.
     """
+    if not current().is_first:
+        with open(os.devnull, "wb") as nowhere:
+            yield nowhere
+        return
     target = os.path.realpath(os.fspath(path))
     mode = _mode_of(target)
     directory, name = os.path.split(target)

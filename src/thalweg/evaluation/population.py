@@ -14,6 +14,7 @@ from thalweg.errors import ArgumentError, NonFiniteError
 from thalweg.fields import dataclass
 from thalweg.layers.symbols import InputLayer
 from thalweg.model import Model
+from thalweg.processes.job import current, say
 from thalweg.record.events import EpochEnded, Event, Resumed
 from thalweg.record.history import History
 from thalweg.training.backup import BackupAndRestore
@@ -115,7 +116,7 @@ def run_jobs(
     check_callbacks(callbacks)
     counters = [_EpochCounter() for _ in jobs]
     progress = Counter(check_verbose(verbose), f"Train {len(jobs)} {what}", sum(job.epochs for job in jobs))
-    width = max(1, min(threads, len(jobs)))
+    width = max(1, min(threads, len(jobs))) if current().count == 1 else 1  # several processes do all in one order
     together = len(jobs) - len(jobs) % width
     rest = len(jobs) - together
     futures: list[Future[History | NonFiniteError]] = []
@@ -152,7 +153,7 @@ def run_jobs(
             progress.finish({})
             if interrupt.requested and not any(future.done() and future.exception() for future in futures):
                 kept = "models and histories are kept as they are"
-                print(f"Stopped by Ctrl-C while {len(jobs)} {what} were trained; {kept}.", file=sys.stderr)
+                say(f"Stopped by Ctrl-C while {len(jobs)} {what} were trained; {kept}.", file=sys.stderr)
     outcomes = [future.result() for future in futures]
     if backup is not None and backup.delete_checkpoint and not interrupt.requested:
         backup.clear()
@@ -162,7 +163,7 @@ def run_jobs(
 def _run(
     job: Job, callbacks: CallbackMaker, own: Sequence[Callback], threads: int, interrupt: Interrupt
 ) -> History | NonFiniteError:
-    if interrupt.requested:  # before its turn came
+    if current().agreed("Ctrl-C", interrupt.requested):  # before its turn came
         job.model.history = History(stopped_by="user")
         return job.model.history
     made = [one for maker in (callbacks, job.callbacks) if maker is not None for one in _from(maker)]

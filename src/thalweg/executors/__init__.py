@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from thalweg import config
 from thalweg.errors import ArgumentError, ExecutorError
 from thalweg.executors import debug
+from thalweg.processes.job import current
 
 if TYPE_CHECKING:
     from thalweg.executors.executor import Executor
@@ -26,8 +27,8 @@ class ExecutorNotice(UserWarning):
 def default() -> Executor:
     """The native executor; the numpy one, with a notice, where llvmlite is not installed or its code may not run.
 
-    ``config.set_executor`` and the environment variable ``THALWEG_EXECUTOR`` choose one by name, and
-    ``distribution.set_distribution`` means the xla executor.
+    ``config.set_executor`` and the environment variable ``THALWEG_EXECUTOR`` choose one by name;
+    ``distribution.set_distribution`` means the xla executor, and several processes that run a program together have it.
     """
     debug.level()  # what does not fit it should be said before anything runs
     chosen = config.executor()
@@ -35,6 +36,8 @@ def default() -> Executor:
         return over(config.distribution(), chosen)
     if chosen is not None:
         return named(chosen)
+    if current().count > 1:
+        return named("xla")
     # find_spec does not import: loading llvmlite takes 50 ms, and cached programs may not need it at all.
     if importlib.util.find_spec("llvmlite") is None:
         return _slow("llvmlite is not installed")

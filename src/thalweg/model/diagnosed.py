@@ -14,6 +14,7 @@ from thalweg.doctor.doctor import Doctor
 from thalweg.doctor.finding import Diagnosis, of_error
 from thalweg.doctor.watch import Watch
 from thalweg.errors import NonFiniteError, ThalwegError
+from thalweg.processes.job import current
 from thalweg.training.progress import Output
 from thalweg.training.session import FitOptions
 
@@ -81,5 +82,5 @@ def diagnosed(
         raise
     else:
         model.diagnosis = history.diagnosis = doctor.conclude(case, watch, history.history)
-        if options.verbose and history.diagnosis.diagnosed:
+        if options.verbose and history.diagnosis.diagnosed and current().is_first:
             Output(sys.stdout).write(f"{history.diagnosis}\n")

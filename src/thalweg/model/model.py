@@ -6,7 +6,7 @@ import dataclasses
 import json
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
 import numpy as np
@@ -43,6 +43,7 @@ from thalweg.model.runner import Runner
 from thalweg.model.structure import Parts, Structure, between
 from thalweg.model.subclass import Body, OwnWeights, entries_of_shape, once_prepared
 from thalweg.model.turns import in_turn
+from thalweg.processes.job import current
 from thalweg.record.history import History
 from thalweg.record.run import Run
 from thalweg.registry import describe, restore, sharing
@@ -1170,7 +1171,8 @@ class Model:
         """
         self.runner.require_built("save")
         state = self.runner.kept_state()
-        checkpoint.save(filepath, state, restoring.whole_description(self), overwrite)
+        whole = restoring.whole_description(self)
+        current().by_the_first("save", partial(checkpoint.save, filepath, state, whole, overwrite))
 
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[type[Model], dict[str, Any], Snapshot, int]]:
         """Copies and pickles hold what a file holds: compiled code and addresses must not be copied."""

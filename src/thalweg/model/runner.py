@@ -30,6 +30,7 @@ from thalweg.model.compiled import Compiled, Trained, named
 from thalweg.model.forms import Form, Forms, Shapes
 from thalweg.model.structure import Structure
 from thalweg.model.turns import Turns
+from thalweg.processes.job import say
 from thalweg.state import Snapshot, State
 from thalweg.state.names import (
     EPOCH_STATE,
@@ -329,7 +330,7 @@ class Runner:
             predictions = {name: nodes[prediction_label(name)] for name in self.structure.outputs}
             self.compiled, self.loss_choice = compiled.choose(y, self.structure, predictions)
             if verbose:
-                print(self.loss_choice)
+                say(self.loss_choice)
 
     # State
 

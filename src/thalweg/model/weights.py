@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from thalweg.data.arrays import as_array, converted, require_finite
 from thalweg.errors import ShapeError
 from thalweg.layers.tracing import Parameter
 from thalweg.model.runner import Runner
+from thalweg.processes.job import current
 from thalweg.training import checkpoint
 
 
@@ -41,7 +43,8 @@ def put(runner: Runner, weights: Iterable[Any]) -> None:
 
 def save(runner: Runner, path: checkpoint.Path, overwrite: bool) -> None:
     """Write the parameters by their paths. Raises StorageError."""
-    checkpoint.save_weights(path, values(made(runner, "save_weights")), overwrite)
+    parameters = values(made(runner, "save_weights"))
+    current().by_the_first("save_weights", partial(checkpoint.save_weights, path, parameters, overwrite))
 
 
 def load(runner: Runner, path: checkpoint.Path, skip_mismatch: bool) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from thalweg.errors import ArgumentError
+from thalweg.processes.job import current
 from thalweg.record import again
 from thalweg.record.run import SETTING, Part, Run, cell, json_types
 from thalweg.record.settings import flat
@@ -74,7 +75,7 @@ def recording(
     Arguments:
         about: gives what is known of the fit: in full, and as settings to compare.
     """
-    if run is None:
+    if run is None or not current().is_first:
         yield None
         return
     known, settings = about()
@@ -94,7 +95,7 @@ def together(run: str | Run | None, kind: str, settings: Mapping[str, Any]) -> I
     Arguments:
         kind, settings: of a new run.
     """
-    if run is None:
+    if run is None or not current().is_first:
         yield None
     elif isinstance(run, Run):
         run.settings(**settings)

@@ -7,8 +7,10 @@ The file is in WAL mode: who reads sees the last whole transaction and never wai
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sqlite3
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from thalweg.errors import StorageError
+from thalweg.processes.job import current
 from thalweg.record import tables
 from thalweg.record.cards import CARD, restore_from_folders
 from thalweg.record.mending import FILE, MendedNotice, is_damage, mend
@@ -37,15 +40,23 @@ BUSY_SECONDS = 60.0
 """How long one who writes waits for the others."""
 
 
+@functools.cache
+def _nowhere() -> tempfile.TemporaryDirectory[str]:
+    """A folder that is gone when the process ends."""
+    return tempfile.TemporaryDirectory(prefix="thalweg-runs-", ignore_cleanup_errors=True)
+
+
 class Store:
     """The runs in one folder. Nothing is made before the first run begins.
 
     Arguments:
-        folder: unless given that which ``THALWEG_RUNS`` names, else ``thalweg-runs`` in the current one.
+        folder: unless given that which ``THALWEG_RUNS`` names, else ``thalweg-runs`` in the current one. Of several
+            processes of a job only the first writes there; what the others write goes when they end.
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
-        self.folder = Path(folder or os.environ.get(ENVIRONMENT) or FOLDER).absolute()
+        usual = os.environ.get(ENVIRONMENT) or FOLDER if current().is_first else _nowhere().name
+        self.folder = Path(folder or usual).absolute()
         self.path = self.folder / FILE
 
     @property

@@ -20,6 +20,7 @@ from thalweg.graph.types import TensorType
 from thalweg.losses.loss import Loss
 from thalweg.optimizers import SGD, Adam
 from thalweg.optimizers.optimizer import Optimizer
+from thalweg.processes.job import current
 from thalweg.sklearn.design import Design
 from thalweg.sklearn.objective import Objective
 from thalweg.sklearn.parameters import check_parameters, described_by
@@ -102,7 +103,9 @@ class MultilayerPerceptron(BaseEstimator):
             raise self._changed(described)
         self._fresh_optimizer(first or not incremental)
         with interruptible() as interrupt:
-            self._train(X, y, weights, eval_set, random, incremental, lambda: interrupt.requested)
+            self._train(
+                X, y, weights, eval_set, random, incremental, lambda: current().agreed("Ctrl-C", interrupt.requested)
+            )
         if not all(np.isfinite(array).all() for array in (*self.coefs_, *self.intercepts_)):
             raise DataError(
                 "Solver produced non-finite parameter weights. The input data may contain large values and need to be "

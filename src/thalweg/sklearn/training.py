@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from thalweg.data.source import Indexed, Rows
 from thalweg.executors.executor import Program
 from thalweg.fields import dataclass
 from thalweg.graph.types import TensorType
+from thalweg.processes.job import clock
 from thalweg.sklearn.steps import LOSS, ROWS, SLOPE, WEIGHT, Kit, batch_size
 from thalweg.state import State
 from thalweg.state.names import parameter_state
@@ -101,9 +101,9 @@ class Passes:
         self.state.add(ROWS, TensorType((), "int32"))
         self.state.write(ROWS, batch)
         losses = np.empty(len(index))
-        began = time.perf_counter()
+        began = clock()
         self.state.run(program, self.rows.arrays, index, {LOSS: losses}, self.threads)
-        self.pace.measured(index, time.perf_counter() - began)
+        self.pace.measured(index, clock() - began)
         sums = np.add.accumulate(losses.reshape(len(orders), -1), 1)[:, -1]  # one after the other, as the state does
         return (sums / self.rows.count).tolist()
 
@@ -137,9 +137,9 @@ class Passes:
             some = index[step : step + self.pace.steps(index.shape[1])]
             if self.around is not None:
                 self.around(0)
-            began = time.perf_counter()
+            began = clock()
             self.state.run(program, arrays, some, None, self.threads)
-            self.pace.measured(some, time.perf_counter() - began)
+            self.pace.measured(some, clock() - began)
             if self.around is not None:
                 self.around(rows)
             step += len(some)

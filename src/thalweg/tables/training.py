@@ -20,6 +20,7 @@ from thalweg.evaluation.of_tables import with_target
 from thalweg.evaluation.population import Job, run_jobs
 from thalweg.executors.executor import Executor
 from thalweg.fields import dataclass
+from thalweg.processes.job import say
 from thalweg.record.beginning import together
 from thalweg.record.run import MODEL, Run
 from thalweg.tables import recipe
@@ -234,7 +235,7 @@ def known_of(
     if verbose:
         with contextlib.suppress(OSError, ValueError):  # a reader that has gone costs no training
             for note in (*table.notes, *targets.notes):
-                print(note)
+                say(note)
             schema.show()
     return Known(table, targets, schema, parts)
 

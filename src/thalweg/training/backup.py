@@ -14,6 +14,7 @@ from typing import Any
 from thalweg.checks import FilePath
 from thalweg.data.fingerprint import differences, in_a_line
 from thalweg.errors import ArgumentError, StorageError, ThalwegError
+from thalweg.processes.job import current, say
 from thalweg.record.events import Event, TrainingEnded
 from thalweg.state import Snapshot
 from thalweg.state.names import STEP_STATE
@@ -89,7 +90,7 @@ class BackupAndRestore(Callback):
 
     def clear(self) -> None:
         """Delete the backups, those of parts too."""
-        self._folder.clear()
+        current().by_the_first("backup", self._folder.clear)
 
     def due_in(self, step: int) -> int | None:
         return self._often.due_in(step)
@@ -97,7 +98,7 @@ class BackupAndRestore(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._begin()
         self._model = _described(self.model)
-        self._folder.take()
+        current().by_the_first("backup", self._folder.take)
         self._pool = ThreadPoolExecutor(1, "thalweg-backup")
         self._often.begin(self.model.state.number(STEP_STATE))
 
@@ -119,12 +120,12 @@ class BackupAndRestore(Callback):
 
     def resume(self, training: Training) -> bool:
         if self._found is None:
-            self._found = self._folder.newest()
+            self._found = self._newest()
             if self._found is None:
                 return False
             self._require_same(*self._found, training)
             if self.params.get("verbose"):
-                print(f"Going on from the backup in {self.backup_dir!r}.")
+                say(f"Going on from the backup in {self.backup_dir!r}.")
         path, (arrays, description) = self._found
         runner = self.model.runner
         runner.take_state(checkpoint.fitting(path, runner.state_types(), arrays, description["format"]))
@@ -135,6 +136,15 @@ class BackupAndRestore(Callback):
                 callback.set_state(states[key])
         self._often.begin(self.model.state.number(STEP_STATE))
         return True
+
+    def _newest(self) -> tuple[str, Contents] | None:
+        """The newest backup, which the first process reads for all: others may not see its folder."""
+        job, read = current(), []
+        job.by_the_first("backup", lambda: read.append(self._folder.newest()))
+        found = read[0] if read else None
+        known = job.agreed("backup", None if found is None else [found[0], found[1][1]])
+        arrays = job.shared("backup", None if found is None else found[1][0])
+        return None if known is None or arrays is None else (known[0], (arrays, known[1]))
 
     def _take(self, training: Training, backup: Mapping[str, Any]) -> dict[tuple[str, int], Any]:
         """Make the training what it was; gives the states of the callbacks."""
@@ -174,24 +184,38 @@ class BackupAndRestore(Callback):
 
     def keep(self, training: Training) -> None:
         if not self._began:  # what callbacks write from now on belongs to this training, whenever it is killed
-            self._folder.write(self._contents(training), self.double_checkpoint)
+            contents = self._contents(training)
+            current().by_the_first("backup", lambda: self._folder.write(contents, self.double_checkpoint))
             self._began = True
             return
         self._found = None
         step = self.model.state.number(STEP_STATE)
         last = training.interrupted or (not self.delete_checkpoint and self._is_over(training))
-        if not (last or self._late or self._often.due(step, epoch_ended=not training.step)):
+        due = self._often.due(step, epoch_ended=not training.step)
+        if not current().agreed("backup", self._may_write(last, due)):
             return
+        self._often.begin(step)
+        contents = self._contents(training)
+        if current().is_first:
+            assert self._pool is not None, "training has begun"
+            self._writing = self._pool.submit(self._folder.write, contents, self.double_checkpoint)
+
+    def _may_write(self, last: bool, due: bool) -> bool:
+        """Whether a backup is to be written now; one that is due waits until that before it is written.
+
+        Arguments:
+            last: there is no later one.
+        """
+        if not (last or due or self._late):
+            return False
         self._late = True
         if last and self._writing is not None:
             self._writing.exception()  # waits
         if self._writing is not None and not self._writing.done():
-            return
+            return False
         self._look()
         self._late = False
-        self._often.begin(step)
-        assert self._pool is not None, "training has begun"
-        self._writing = self._pool.submit(self._folder.write, self._contents(training), self.double_checkpoint)
+        return True
 
     def _is_over(self, training: Training) -> bool:
         return training.stopped_by is not None or training.epoch >= self.params["epochs"]

@@ -15,6 +15,7 @@ from thalweg.checks import FilePath, check_value
 from thalweg.data import atomic
 from thalweg.errors import ArgumentError, StorageError, did_you_mean
 from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE
+from thalweg.processes.job import current, say
 from thalweg.record.events import Event
 from thalweg.record.history import History as History
 from thalweg.state import State
@@ -295,8 +296,11 @@ class CallbackList:
 
 
 def make_folder(path: str) -> None:
-    """Make a folder, and those that it is in, if it is not there. Raises StorageError."""
-    if not path:
+    """Make a folder, and those that it is in, if it is not there. Raises StorageError.
+
+    Of several processes of a job only the first does.
+    """
+    if not path or not current().is_first:
         return
     try:
         os.makedirs(path, exist_ok=True)
@@ -361,6 +365,8 @@ class CSVLogger(Callback):
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         self.filename = os.fspath(self.checked("filename", FilePath, filename))
+        if not current().is_first:
+            self.filename = os.devnull
         self.separator = self.checked("separator", str, separator)
         if len(self.separator) != 1:
             raise ArgumentError(
@@ -482,7 +488,7 @@ class LearningRateScheduler(Callback):
         rate = check_value("LearningRateScheduler", "the schedule's result", float, given)
         self.model.optimizer.learning_rate = rate
         if self.verbose > 0:
-            print(f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")
+            say(f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if logs is not None:

@@ -67,7 +67,7 @@ def _may_write(path: Path, overwrite: bool) -> None:
             f"{os.fspath(path)!r} is written in thalweg's own format, which thalweg reads under any name "
             f"and {FOREIGN_ENDINGS[ending]} does not",
             FileNotice,
-            stacklevel=5,
+            stacklevel=6,
         )
     if not overwrite and os.path.exists(path):
         raise StorageError(

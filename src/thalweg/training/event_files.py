@@ -17,6 +17,7 @@ import numpy as np
 
 from thalweg.errors import StorageError
 from thalweg.extras import needed
+from thalweg.processes.job import current
 
 __all__ = ["EventFile", "require_tensorboard"]
 
@@ -34,6 +35,8 @@ def require_tensorboard(part: str = "") -> Any:
 class EventFile:
     """A new file of events; its name begins with the time, in the order of which TensorBoard reads several.
 
+    Of several processes of a job only the first writes one.
+
     Arguments:
         ending: of its name: no other file in the folder has it.
 
@@ -43,6 +46,9 @@ class EventFile:
     def __init__(self, folder: str, ending: str) -> None:
         name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{ending}"
         self.path = os.path.join(folder, name)
+        self._is_written = current().is_first
+        if not self._is_written:
+            return
         try:
             os.makedirs(folder, exist_ok=True)
         except OSError as error:
@@ -63,6 +69,8 @@ class EventFile:
 
     def _write(self, mode: str = "ab", **event: Any) -> None:
         """Write a record: length, checksum of it, data, checksum of these."""
+        if not self._is_written:
+            return
         checksum = require_tensorboard(".record_writer").masked_crc32c
         made = require_tensorboard(".proto.event_pb2").Event(wall_time=time.time(), **event)
         data = made.SerializeToString()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from typing import Annotated, Any
 
 from thalweg.checks import In, Rule, check_value
 from thalweg.fields import dataclass
+from thalweg.processes.job import clock
 
 EPOCH = "epoch"
 
@@ -54,7 +54,7 @@ class Frequency:
 
     steps: int | None = None
     seconds: float | None = None
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = clock
     last_step: int = 0
     last_time: float = 0.0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from statistics import median
@@ -12,6 +11,7 @@ from typing import Annotated, Any
 from thalweg import statistics
 from thalweg.checks import In
 from thalweg.errors import ArgumentError
+from thalweg.processes.job import clock
 from thalweg.record.events import Event, Measured
 from thalweg.table import Table, Tabular
 from thalweg.training.callbacks import Callback, Logs
@@ -31,7 +31,7 @@ class Sparing:
         clock: seconds.
     """
 
-    def __init__(self, every: int, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, every: int, clock: Callable[[], float] = clock) -> None:
         self.every = every
         self._clock = clock
         self._due: int | None = None

@@ -11,6 +11,7 @@ import numpy as np
 
 from thalweg.checks import FilePath, Finite, In, OneOf, WholeNumber
 from thalweg.errors import ArgumentError
+from thalweg.processes.job import say
 from thalweg.record.events import CheckpointWritten
 from thalweg.state.names import STEP_STATE
 from thalweg.training.callbacks import Callback, Logs, Training, make_folder
@@ -130,10 +131,10 @@ class EarlyStopping(_Monitor):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self.stopped_epoch > 0 and self.verbose > 0:
-            print(f"Epoch {self.stopped_epoch + 1}: early stopping")
+            say(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.best_weights is not None:
             if self.verbose > 0:
-                print(f"Restoring model weights from the end of the best epoch: {self.best_epoch + 1}.")
+                say(f"Restoring model weights from the end of the best epoch: {self.best_epoch + 1}.")
             self.model.set_weights(self.best_weights)
 
 
@@ -204,7 +205,7 @@ class ModelCheckpoint(_Monitor):
         path = self._path(logs)
         make_folder(os.path.dirname(path))
         if self.verbose > 0:
-            print(f"Epoch {self._epoch + 1}: saving model to {path}")
+            say(f"Epoch {self._epoch + 1}: saving model to {path}")
         save = self.model.save_weights if self.save_weights_only else self.model.save
         save(path, overwrite=True)
         self.tell(CheckpointWritten(self._epoch, path))
@@ -217,7 +218,7 @@ class ModelCheckpoint(_Monitor):
         if self.verbose > 0:
             before = "nothing" if self.best is None else f"{self.best:.5f}"
             change = f"improved from {before} to {current:.5f}" if better else f"did not improve from {before}"
-            print(f"Epoch {self._epoch + 1}: {self.monitor} {change}")
+            say(f"Epoch {self._epoch + 1}: {self.monitor} {change}")
         if better:
             self.best = current
         return better
@@ -296,6 +297,6 @@ class ReduceLROnPlateau(_Monitor):
         lower = max(rate * self.factor, self.min_lr)
         self.model.optimizer.learning_rate = lower
         if self.verbose > 0:
-            print(f"Epoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {lower}.")
+            say(f"Epoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {lower}.")
         self.cooldown_counter = self.cooldown
         self.wait = 0

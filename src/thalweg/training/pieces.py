@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -13,6 +12,7 @@ from thalweg.executors.executor import Program
 from thalweg.executors.work import flops
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Kind, Node
+from thalweg.processes.job import clock
 from thalweg.state import State
 from thalweg.training.pace import Pace
 
@@ -137,8 +137,8 @@ def run_paced(
             before(step)
         end = min(step + pace.steps(rows), count)
         filled = outputs(step, end)
-        began = time.perf_counter()
+        began = clock()
         state.run(program, piece.arrays, piece.index[step:end], filled, threads)
-        pace.measured(piece.index[step:end], time.perf_counter() - began)
+        pace.measured(piece.index[step:end], clock() - began)
         yield end - step
         step = end

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TextIO
 import numpy as np
 
 from thalweg.errors import ArgumentError
+from thalweg.processes.job import current
 from thalweg.record.events import EpochBegun, EpochEnded, Event, Interval, Resumed, TrainingEnded
 
 REDRAW_SECONDS = 0.1
@@ -258,7 +259,7 @@ class Counter:
 
 
 def _screen_for(verbose: int | str) -> Screen | None:
-    if verbose == 0:
+    if verbose == 0 or not current().is_first:
         return None
     return Lines(sys.stdout) if verbose == 2 else screen()
 

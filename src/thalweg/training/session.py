@@ -18,6 +18,7 @@ from thalweg.checks import Count, In, OneOf, check_fields
 from thalweg.data.source import Arrays, Rows, Source
 from thalweg.errors import ArgumentError, NonFiniteError
 from thalweg.fields import dataclass
+from thalweg.processes.job import clock, current, say
 from thalweg.record.events import (
     EpochBegun,
     EpochEnded,
@@ -32,6 +33,7 @@ from thalweg.record.events import (
 )
 from thalweg.record.history import History
 from thalweg.state.names import STEP_STATE
+from thalweg.training.alike import require_alike
 from thalweg.training.callbacks import CallbackList, Logs, TerminateOnNaN
 from thalweg.training.feed import DataNotice, Feed
 from thalweg.training.goals import VALIDATION
@@ -154,7 +156,7 @@ def fit(
             callbacks.listen(None)
     if session.stopped_by == USER and not interrupt.shared:
         at = f"epoch {session.epoch + 1} of {options.epochs}"
-        print(f"Stopped by Ctrl-C in {at}; model and history are kept as they are.", file=sys.stderr)
+        say(f"Stopped by Ctrl-C in {at}; model and history are kept as they are.", file=sys.stderr)
 
 
 class Session:
@@ -195,7 +197,7 @@ class Session:
         self.epoch = options.initial_epoch
         self.stopped_by: str | None = None
         self.feed = Feed(self.source, self.position, self.batch, self.steps, self.at_once)
-        self._next_interval = 0.0
+        self._now = self._next_interval = 0.0
         self._compiled_before = trainer.programs.compile_seconds
         self.logs: Logs = {}
         self._all_done = False
@@ -221,6 +223,7 @@ class Session:
         self.trainer.check(self.steps)
         self.trainer.take_form(self.source)
         self.trainer.prepare(self.batch, self.source.weights)
+        self.require_alike()
         self.callbacks.listen(self.tell)
         self.tell(TrainingBegun(options.initial_epoch, options.epochs, self.steps, self.source.count, self.batch))
         self.callbacks.call("on_train_begin", {})
@@ -228,6 +231,13 @@ class Session:
             self.position.begin()
             self.tell(Resumed(self.epoch, self.position.step))
         self.callbacks.keep(self)
+
+    def require_alike(self) -> None:
+        """Raise ProcessError if several processes are not about to do the same."""
+        if current().count > 1:
+            trainer, weights = self.trainer, self.source.weights
+            graph = trainer.step(self.batch, weights).graph
+            require_alike(trainer.programs.executor.name, graph, trainer.state, self.identity())
 
     def run_epochs(self) -> None:
         """The epochs. Raises Divergence if a loss is not finite, or at the end anything else that lasts."""
@@ -261,7 +271,7 @@ class Session:
 
     def run_steps(self) -> None:
         """The steps of one epoch that are not done yet."""
-        if self.step and self.callbacks.stop_requested():
+        if self.step and self.stop_requested():
             return
         while (call := self.feed.next(self.options.epochs - self.epoch - 1)) is not None:
             if self.pace.single:
@@ -271,7 +281,7 @@ class Session:
                 self.callbacks.call("on_train_batch_end", self.position.step - 1, self.trainer.logs())
             self.tell_interval()
             self.callbacks.at_rest(self)
-            if self.interrupt.requested or self.callbacks.stop_requested():
+            if self.interrupted or self.stop_requested():
                 return
 
     def run_out(self, steps: int) -> None:
@@ -300,7 +310,7 @@ class Session:
 
     def run_call(self, arrays: Arrays, index: np.ndarray) -> None:
         """Some steps in one call. Raises Divergence if a loss is not finite."""
-        began = time.perf_counter()
+        began = clock()
         done = self.trainer.state.number(STEP_STATE)
         measured = self.callbacks.measures_in(done) == 0
         self.rescue.before(arrays, index, began)
@@ -308,15 +318,16 @@ class Session:
         if not self.trainer.loss_is_finite():
             raise Divergence
         self.position.advance(len(index), index.size)
+        self._now = clock()
         if measured:
             self.tell(Measured(self.epoch, done, self.trainer.statistics()))
         else:
-            self.pace.measured(index, time.perf_counter() - began)
+            self.pace.measured(index, self._now - began)
 
     def end_epoch(self, seconds: float) -> None:
         """The validation, the callbacks, and whether that was the last epoch."""
         steps, whole = self.position.step, True
-        if not self.interrupt.requested:
+        if not self.interrupted:
             whole = self.feed.end_epoch()
             if not steps:  # of data that were to be read again, and gave nothing
                 self.run_out(0)
@@ -324,13 +335,13 @@ class Session:
             logs = self.logs_so_far()
             if self.options.validates(self.epoch):
                 logs.update(self.validate())
-        if self.interrupt.requested:
+        if self.interrupted:
             self.stopped_by = USER
             return
         self.callbacks.call("on_epoch_end", self.epoch, logs)
         self.logs = logs
         self.tell(EpochEnded(self.epoch, logs, seconds))
-        if self.callbacks.stop_requested():
+        if self.stop_requested():
             self.stopped_by = CALLBACK
         elif self.trainer.stepper.converged:
             self.stopped_by = CONVERGED
@@ -343,9 +354,7 @@ class Session:
         """Loss and metrics of the validation now, ``val_...``; none without one."""
         if self.validation is None:
             return {}
-        logs = watched_evaluation(
-            self.validation, self.threads, self.callbacks, lambda done: not self.interrupt.requested
-        )
+        logs = watched_evaluation(self.validation, self.threads, self.callbacks, lambda done: not self.interrupted)
         if not logs:
             warnings.warn(
                 "the validation data ended before, and nothing is validated any more: pass data that can be read "
@@ -366,7 +375,7 @@ class Session:
         quiet: TerminateOnNaN | None = self.callbacks.find(TerminateOnNaN)
         if quiet is None or quiet.raise_error:
             raise error from None
-        print(error, file=sys.stderr)
+        say(error, file=sys.stderr)
         if logs:
             self.callbacks.call("on_epoch_end", self.epoch, logs)
             self.logs = logs
@@ -389,8 +398,14 @@ class Session:
 
     @property
     def interrupted(self) -> bool:
-        """Whether Ctrl-C is about to end it."""
-        return self.interrupt.requested
+        """Whether Ctrl-C is about to end it; in several processes that of the first."""
+        requested: bool = current().agreed("Ctrl-C", self.interrupt.requested)
+        return requested
+
+    def stop_requested(self) -> bool:
+        """Whether a callback wants training to end; in several processes one of the first."""
+        requested: bool = current().agreed("stop_training", self.callbacks.stop_requested())
+        return requested
 
     def logs_so_far(self) -> Logs:
         """Losses and metrics over the steps of the epoch that are done."""
@@ -408,7 +423,6 @@ class Session:
 
     def tell_interval(self) -> None:
         """Where the epoch stands, from time to time."""
-        now = time.perf_counter()
-        if now >= self._next_interval:
-            self._next_interval = now + INTERVAL_SECONDS
+        if self._now >= self._next_interval:
+            self._next_interval = self._now + INTERVAL_SECONDS
             self.tell(Interval(self.epoch, self.position.step, self.trainer.logs()))

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from thalweg.checks import FilePath, In, OneOf, Reserved, WholeNumber
+from thalweg.processes.job import current
 from thalweg.state.names import STEP_STATE
 from thalweg.training.callbacks import Callback, Logs
 from thalweg.training.event_files import EventFile, require_tensorboard
@@ -86,7 +87,9 @@ class TensorBoard(Callback):
 
     def _written(self) -> list[Path]:
         """The files of this training, which all have its token, whichever program has written them."""
-        return sorted(Path(self.log_dir).glob(f"*/events.out.tfevents.*.{self._token}-*")) if self._token else []
+        if not self._token or not current().is_first:
+            return []
+        return sorted(Path(self.log_dir).glob(f"*/events.out.tfevents.*.{self._token}-*"))
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._files = {}

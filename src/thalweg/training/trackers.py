@@ -15,6 +15,7 @@ import numpy as np
 from thalweg.checks import FilePath
 from thalweg.errors import StorageError
 from thalweg.extras import needed
+from thalweg.processes.job import current
 from thalweg.record.events import EpochEnded, Event, TrainingEnded
 from thalweg.record.settings import compiled_settings, flat
 from thalweg.training.callbacks import Callback, Logs
@@ -60,7 +61,7 @@ class Tracker(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Only now it is certain which run it is: a backup may have brought back an earlier one."""
-        if not self._running:
+        if not self._running and current().is_first:
             try:
                 self._known = self.begin(self._settings(), self._known)
             except Exception as error:

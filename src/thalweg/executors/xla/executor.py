@@ -14,7 +14,7 @@ from thalweg.executors import debug
 from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
 from thalweg.executors.patience import told_if_long
 from thalweg.executors.xla.devices import devices, wide
-from thalweg.executors.xla.distribution import Distribution
+from thalweg.executors.xla.distribution import DataParallel, Distribution, list_devices
 from thalweg.executors.xla.feeding import feeding, most_steps
 from thalweg.executors.xla.placed import Placed
 from thalweg.executors.xla.profile import XlaProfiledProgram
@@ -25,6 +25,7 @@ from thalweg.graph.text import to_text
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
 from thalweg.memory import in_words
+from thalweg.processes.job import current
 from thalweg.state import Variable
 
 
@@ -34,7 +35,8 @@ class XlaExecutor:
 
     Arguments:
         kind: of device, as ``"gpu"``; by default what JAX prefers.
-        distribution: over which devices, in place of the first of this kind.
+        distribution: over which devices; unless given over all of this kind if there are several processes, else on
+            the first.
 
     Raises: ArgumentError if these devices are of another kind.
     """
@@ -57,7 +59,11 @@ class XlaExecutor:
         """Where things lie. Raises as ``devices``."""
         from thalweg.executors.xla.placement import on_one, over
 
-        return on_one(devices(self.kind)[0]) if self.distribution is None else over(self.distribution)
+        if self.distribution is not None:
+            return over(self.distribution)
+        if current().count > 1:
+            return over(DataParallel(devices=list_devices(self.kind)))
+        return on_one(devices(self.kind)[0])
 
     def compile(self, graph: Graph, *, gather: bool) -> XlaProgram:
         """See Executor.compile. XLA compiles at the first run, which shows how many rows the data have."""

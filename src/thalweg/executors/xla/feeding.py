@@ -120,6 +120,10 @@ class Fed:
 
     def _brought(self, array: np.ndarray, rows: np.ndarray, length: int) -> Any:
         steps, batch = rows.shape
+        if self.placement.is_shared:
+            filled = np.zeros((length, batch), np.int64)
+            filled[:steps] = rows
+            return self.placement.put_rows(array, filled)
         first = int(rows.flat[0])
         together = np.array_equal(rows.reshape(-1), np.arange(first, first + rows.size))
         if together and steps == length:

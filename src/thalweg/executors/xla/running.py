@@ -10,11 +10,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from thalweg.errors import ExecutorError, InsufficientMemoryError
+from thalweg.errors import ExecutorError, InsufficientMemoryError, ThalwegError
 from thalweg.executors.executor import Arrays
 from thalweg.executors.xla.feeding import Call, Feeding, calls
 from thalweg.executors.xla.placed import Placed
 from thalweg.memory import in_words
+from thalweg.processes.joining import lost
 from thalweg.state import Variable
 
 AHEAD = 2
@@ -44,7 +45,7 @@ class Running:
         placement = self.program.placement
         with self._watched():
             brought = {label: placement.put(array, placement.whole, lent=True) for label, array in data.items()}
-            found = self._call("once", (brought,))[0]
+            found = jax.block_until_ready(self._call("once", (brought,))[0])
             for name, array in self.outputs.items():
                 array[...] = placement.read(found[name])
             jax.block_until_ready(self.changed)
@@ -130,12 +131,14 @@ class Running:
             elif not value.is_deleted():
                 self.program.keep(name, self.state, value)
 
-    def _explained(self, error: Exception) -> ExecutorError | InsufficientMemoryError:
+    def _explained(self, error: Exception) -> ThalwegError:
         program = self.program
-        device = program.placement.devices[0]
+        device = min(program.placement.whole.addressable_devices, key=lambda device: device.id)
         where = f"{device.platform}:{device.id}"
         first = str(error).splitlines()[0]
         if "RESOURCE_EXHAUSTED" not in first and "out of memory" not in first.lower():
+            if program.placement.is_shared:
+                return lost(error)
             return ExecutorError(
                 f"a step failed on the device {where}",
                 expected="a step that XLA runs",
