@@ -25,8 +25,8 @@ from thalweg.graph.text import to_text
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
 from thalweg.memory import in_words
-from thalweg.processes.job import current
 from thalweg.ops.convolution import Convolution, KernelGradient, TransposedConvolution
+from thalweg.processes.job import current
 from thalweg.state import Variable
 
 
@@ -125,7 +125,7 @@ class XlaProgram:
         self.gather = gather
         self.compile_seconds = 0.0
         self.shardings = {name: placement.state(name, kind) for name, kind in self.states.items()}
-        # Inside of a loop XLA computes gradients of convolutions on a CPU by a plain routine, for a hundred times as long.
+        # In a loop XLA computes gradients of convolutions on a CPU by a plain routine, for a hundred times as long.
         self.counts = placement.counts and not has_convolutions(graph)
         output_bytes = sum(kind.nbytes for kind in self.outputs.values())
         self.most = most_steps(output_bytes) if self.counts or not placement.counts else 1
