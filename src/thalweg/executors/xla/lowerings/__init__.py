@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thalweg.executors.xla.lowerings import arrangement, elementwise, leaf, lookup, products, reductions
+from thalweg.executors.xla.lowerings import arrangement, convolutions, elementwise, leaf, lookup, products, reductions
 from thalweg.executors.xla.lowerings.table import Write
 from thalweg.graph.node import Op
 
@@ -12,6 +12,7 @@ LOWERINGS: dict[type[Op], Write] = {
     **arrangement.LOWERINGS,
     **reductions.LOWERINGS,
     **products.LOWERINGS,
+    **convolutions.LOWERINGS,
     **lookup.LOWERINGS,
 }
 

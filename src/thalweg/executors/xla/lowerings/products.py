@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import pairwise
 
 import jax.numpy as jnp
 from jax import lax
 
 from thalweg.executors.xla.lowerings.table import Array, Lowerings
-from thalweg.ops.contraction import Contraction
-from thalweg.ops.convolution import Convolution, KernelGradient, TransposedConvolution
+from thalweg.ops.contraction import Contraction, Labels
 
 LOWERINGS = Lowerings()
 
@@ -18,67 +17,29 @@ EXACT = lax.Precision.HIGHEST
 
 @LOWERINGS.lowers(Contraction)
 def _contraction(op: Contraction, x: Array, y: Array) -> Array:
+    """Labels that always follow each other are one: XLA would copy what it is to sum over several axes of."""
+    sizes = {**dict(zip(op.x, x.shape, strict=True)), **dict(zip(op.y, y.shape, strict=True))}
+    shape = tuple(sizes[label] for label in op.out)
+    together = {b: a for given in (op.x, op.y) for a, b in pairwise(given) if _follows(op, a, b)}
+    x, y = (z.reshape(_merged_sizes(labels, sizes, together)) for z, labels in ((x, op.x), (y, op.y)))
+    labels = [[label for label in given if label not in together] for given in (op.x, op.y, op.out)]
     if op.precision == "bfloat16":
         x, y = (z.astype(jnp.bfloat16) for z in (x, y))
-        return jnp.einsum(x, op.x, y, op.y, op.out, preferred_element_type=jnp.float32)
-    return jnp.einsum(x, op.x, y, op.y, op.out, precision=EXACT)
+        return jnp.einsum(x, labels[0], y, labels[1], labels[2], preferred_element_type=jnp.float32).reshape(shape)
+    return jnp.einsum(x, labels[0], y, labels[1], labels[2], precision=EXACT).reshape(shape)
 
 
-@LOWERINGS.lowers(Convolution)
-def _convolution(op: Convolution, x: Array, kernel: Array) -> Array:
-    places = "DHW"[-len(op.strides) :]
-    return _convolved(
-        *(x, kernel, op.precision),
-        window_strides=op.strides,
-        padding=op.margins,
-        rhs_dilation=op.dilation,
-        dimension_numbers=(f"N{places}C", f"{places}IO", f"N{places}C"),
-        feature_group_count=op.groups,
-    )
+def _follows(op: Contraction, a: int, b: int) -> bool:
+    """Whether b comes right after a wherever one of them is."""
+    return all((a, b) in pairwise(labels) for labels in (op.x, op.y, op.out) if a in labels or b in labels)
 
 
-@LOWERINGS.lowers(TransposedConvolution)
-def _transposed_convolution(op: TransposedConvolution, x: Array, kernel: Array) -> Array:
-    """In the form in which XLA knows a convolution's gradient by its input, for which GPUs have code of their own."""
-    rank = len(op.strides)
-    places = "DHW"[-rank:]
-    *size, channels, filters = kernel.shape
-    if op.groups > 1:  # each group's channels meet its filters alone
-        parts = kernel.reshape(*size, channels, op.groups, filters // op.groups)
-        kernel = jnp.moveaxis(parts, rank + 1, rank).reshape(*size, op.groups * channels, filters // op.groups)
-    return _convolved(
-        *(x, lax.rev(kernel, tuple(range(rank))), op.precision),
-        window_strides=(1,) * rank,
-        padding=op.margins,
-        lhs_dilation=op.strides,
-        rhs_dilation=op.dilation,
-        dimension_numbers=(f"N{places}C", f"{places}OI", f"N{places}C"),
-        feature_group_count=op.groups,
-    )
-
-
-@LOWERINGS.lowers(KernelGradient)
-def _kernel_gradient(op: KernelGradient, x: Array, g: Array) -> Array:
-    """A convolution over the rows of the batch, where the channels stand for the rows and g for the kernel."""
-    places = "DHW"[-len(op.size) :]
-    ends = [
-        (low, (k - 1) * d + (m - 1) * s + 1 - n - low)
-        for n, m, k, s, d, (low, _) in zip(
-            x.shape[1:-1], g.shape[1:-1], op.size, op.strides, op.dilation, op.margins, strict=True
-        )
-    ]
-    return _convolved(
-        *(x, g, op.precision),
-        window_strides=op.dilation,
-        padding=ends,
-        rhs_dilation=op.strides,
-        dimension_numbers=(f"C{places}N", f"I{places}O", f"{places}NC"),
-        batch_group_count=op.groups,
-    )
-
-
-def _convolved(x: Array, kernel: Array, precision: str | None, **how: Any) -> Array:
-    if precision == "bfloat16":
-        factors = (z.astype(jnp.bfloat16) for z in (x, kernel))
-        return lax.conv_general_dilated(*factors, preferred_element_type=x.dtype, **how)
-    return lax.conv_general_dilated(x, kernel, precision=EXACT, **how)
+def _merged_sizes(labels: Labels, sizes: dict[int, int], together: dict[int, int]) -> list[int]:
+    """Of the axes that are left, each with those that follow it."""
+    found: list[int] = []
+    for label in labels:
+        if label in together:
+            found[-1] *= sizes[label]
+        else:
+            found.append(sizes[label])
+    return found
