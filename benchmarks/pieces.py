@@ -51,17 +51,20 @@ class Piece(NamedTuple):
 class Trainer:
     """A peer's process, which trains a piece when it is told to.
 
+    Arguments:
+        network: what it trains, as the command line of ``peers.paced`` has it.
+
     Attributes:
         epochs: of a piece.
     """
 
-    def __init__(self, peer: Peer, seed: int, row: int, threads: int, folder: Path) -> None:
+    def __init__(self, peer: Peer, network: Sequence[str], threads: int, folder: Path) -> None:
         self.peer = peer
         self.epochs = 1
         self._errors = (folder / f"{peer.name}.err").open("w+")
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "benchmarks.peers.paced", peer.name, str(seed), str(row)),
+                *(sys.executable, "-m", "benchmarks.peers.paced", peer.name, *network),
                 *("--threads", str(threads), "--data", str(folder / "data")),
             ],
             cwd=ROOT,

@@ -95,7 +95,7 @@ def measure_row(seed: int, row: int, given: argparse.Namespace) -> dict[str, Any
     trainers: list[Trainer] = []
     try:
         write_data(workload, seed, folder / "data")
-        trainers += [Trainer(peer, seed, row, given.threads, folder) for peer in peers]
+        trainers += [Trainer(peer, (str(seed), str(row)), given.threads, folder) for peer in peers]
         pieces, failed = rounds(trainers)
     finally:
         for trainer in trainers:

@@ -1,15 +1,14 @@
 """A network and one step of its training in JAX: what ``jax_scan`` scans over."""
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from benchmarks.layers import Dense
+from benchmarks.layers import Conv, Dense, Flatten, GlobalAveragePool, Layer, MaxPool, Residual, Shape, inputs
 from benchmarks.workloads import (
     ADADELTA_RHO,
     BETA_1,
@@ -23,8 +22,8 @@ from benchmarks.workloads import (
     Workload,
 )
 
-Parameters = list[tuple[jax.Array, ...]]  # of each layer kernel and bias; gamma and beta if it is normalised
-Moments = list[tuple[jax.Array, ...]]  # of each layer mean and variance; nothing if it is not normalised
+Parameters = list[Any]  # a layer each: kernel and bias, gamma and beta if it is normalised; of a Residual both ways
+Moments = list[Any]  # a layer each: mean and variance of a normalised one, else nothing; of a Residual both ways
 
 
 class State(NamedTuple):
@@ -40,14 +39,7 @@ class State(NamedTuple):
 
 def initial_state(workload: Workload, random: np.random.Generator) -> State:
     """Glorot uniform kernels, zero biases, zero slots."""
-    parameters: Parameters = []
-    moving: Moments = []
-    for layer, (rows, columns) in zip(workload.dense_layers, pairwise(workload.sizes), strict=True):
-        limit = np.sqrt(6 / (rows + columns))
-        kernel = jnp.array(random.uniform(-limit, limit, (rows, columns)).astype(np.float32))
-        zeros, ones = jnp.zeros(columns), jnp.ones(columns)
-        parameters.append((kernel, zeros, ones, zeros) if layer.normalized else (kernel, zeros))
-        moving.append((zeros, ones) if layer.normalized else ())
+    parameters, moving = initial_of(workload.layers, workload.source.shape, random)
     slots = tuple(jax.tree.map(jnp.zeros_like, parameters) for _ in range(workload.optimizer.slots))
     rate = jnp.float32(workload.optimizer.learning_rate)
     key = jax.random.key(int(random.integers(2**31)))  # threefry: with XLA's own generator steps take 1.4 times as long
@@ -55,12 +47,48 @@ def initial_state(workload: Workload, random: np.random.Generator) -> State:
     return jax.tree.map(jnp.copy, state)  # the vectors of zeros are one array, and donated arrays may not be
 
 
+def initial_of(layers: Sequence[Layer], shape: Shape, random: np.random.Generator) -> tuple[Parameters, Moments]:
+    """What each layer begins with."""
+    parameters: Parameters = []
+    moving: Moments = []
+    for layer, given in inputs(layers, shape):
+        own: tuple[Any, ...] = ()
+        moments: tuple[Any, ...] = ()
+        if isinstance(layer, Residual):
+            own, moments = zip(*(initial_of(way, given, random) for way in (layer.body, layer.shortcut)), strict=True)
+        elif isinstance(layer, (Dense, Conv)):
+            kernel = glorot(kernel_shape(layer, given[-1]), random)
+            zeros, ones = jnp.zeros(layer.output_shape(given)[-1]), jnp.ones(layer.output_shape(given)[-1])
+            biased = isinstance(layer, Dense) or not layer.normalized
+            own = (kernel, *([zeros] if biased else []), *((ones, zeros) if layer.normalized else ()))
+            moments = (zeros, ones) if layer.normalized else ()
+        parameters.append(own)
+        moving.append(moments)
+    return parameters, moving
+
+
+def kernel_shape(layer: Dense | Conv, channels: int) -> Shape:
+    """As ``lax.conv_general_dilated`` takes it; of a depthwise convolution a filter for each channel."""
+    if isinstance(layer, Dense):
+        return (channels, layer.units)
+    if layer.filters is None:
+        return (layer.size, layer.size, 1, channels)
+    return (layer.size, layer.size, channels, layer.filters)
+
+
+def glorot(shape: Shape, random: np.random.Generator) -> jax.Array:
+    """Uniform, by the inputs and outputs of a kernel."""
+    *places, rows, columns = shape
+    limit = np.sqrt(6 / (np.prod(places) * (rows + columns)))
+    return jnp.array(random.uniform(-limit, limit, shape).astype(np.float32))
+
+
 def step(workload: Workload, state: State, x: jax.Array, y: jax.Array) -> tuple[State, jax.Array]:
     """Forward, backward, update; the new state and the mean loss."""
 
     def loss_of(parameters: Parameters) -> tuple[jax.Array, Moments]:
         key = jax.random.fold_in(state.key, state.steps)
-        logits, moments = training_logits(workload.dense_layers, parameters, key, x, workload.policy)
+        logits, moments = through(workload.layers, parameters, None, key, x, workload.policy)
         return mean_loss(logits, y), moments
 
     (loss, moments), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.parameters)
@@ -72,27 +100,83 @@ def step(workload: Workload, state: State, x: jax.Array, y: jax.Array) -> tuple[
     return state._replace(parameters=parameters, slots=tuple(slots), moving=moving, steps=steps), loss
 
 
-def training_logits(
-    layers: Sequence[Dense], parameters: Parameters, key: jax.Array, x: jax.Array, policy: str = "float32"
+def through(
+    layers: Sequence[Layer],
+    parameters: Parameters,
+    moving: Moments | None,
+    key: jax.Array | None,
+    x: jax.Array,
+    policy: str = "float32",
 ) -> tuple[jax.Array, Moments]:
-    """The network up to its logits; the batch's mean and variance in each normalised layer."""
+    """The network up to its logits, and the batch's mean and variance in each normalised layer.
+
+    Arguments:
+        moving: after training, the moments to normalise by.
+        key: in training, of dropout.
+    """
     moments: Moments = []
-    keys = jax.random.split(key, len(layers))
-    for layer, layer_key, (kernel, bias, *scale) in zip(layers, keys, parameters, strict=True):
-        x = product(x, kernel, policy) + bias
-        if layer.normalized:
-            mean = x.mean(axis=0)
-            variance = jnp.square(x).mean(axis=0) - jnp.square(mean)  # one pass, as in flax
-            x = normalized(x, mean, variance, *scale)
-            moments.append((mean, variance))
-        else:
-            moments.append(())
-        if layer.activation == "relu":
-            x = jax.nn.relu(x)
-        if layer.dropout:
-            kept = jax.random.bernoulli(layer_key, 1 - layer.dropout, x.shape)
-            x = jnp.where(kept, x / (1 - layer.dropout), 0)
+    for number, (layer, own) in enumerate(zip(layers, parameters, strict=True)):
+        layer_key = None if key is None else jax.random.fold_in(key, number)
+        kept = None if moving is None else moving[number]
+        x, found = one_layer(layer, own, kept, layer_key, x, policy)
+        moments.append(found)
     return x, moments
+
+
+def one_layer(
+    layer: Layer, own: Any, kept: Any, key: jax.Array | None, x: jax.Array, policy: str
+) -> tuple[jax.Array, Any]:
+    """What a layer makes of x, and its moments."""
+    if isinstance(layer, Residual):
+        keys = (None, None) if key is None else jax.random.split(key)
+        ways = [
+            through(way, parameters, None if kept is None else kept[number], keys[number], x, policy)
+            for number, (way, parameters) in enumerate(zip((layer.body, layer.shortcut), own, strict=True))
+        ]
+        (y, moments), (around, beside) = ways
+        return jax.nn.relu(y + around), (moments, beside)
+    found: tuple[jax.Array, ...] = ()
+    match layer:
+        case MaxPool(size):
+            window = (1, size, size, 1)
+            x = lax.reduce_window(x, -jnp.inf, lax.max, window, window, "VALID")
+        case GlobalAveragePool():
+            x = x.mean(axis=(1, 2))
+        case Flatten():
+            x = x.reshape(len(x), -1)
+        case Dense() | Conv():
+            kernel, *others = own
+            x = product(x, kernel, policy) if isinstance(layer, Dense) else convolved(layer, x, kernel)
+            if isinstance(layer, Dense) or not layer.normalized:
+                x = x + others.pop(0)
+            if layer.normalized:
+                found = kept or moments_of(x)
+                x = normalized(x, *found, *others)
+            if layer.activation == "relu":
+                x = jax.nn.relu(x)
+    if isinstance(layer, (Dense, MaxPool)) and layer.dropout and key is not None:
+        chosen = jax.random.bernoulli(key, 1 - layer.dropout, x.shape)
+        x = jnp.where(chosen, x / (1 - layer.dropout), 0)
+    return x, found
+
+
+def convolved(layer: Conv, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Of images (batch, height, width, channels)."""
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        (layer.strides, layer.strides),
+        layer.padding.upper(),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=1 if layer.filters else x.shape[-1],
+    )
+
+
+def moments_of(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Mean and variance of each channel, in one pass, as in flax."""
+    axes = tuple(range(x.ndim - 1))
+    mean = x.mean(axis=axes)
+    return mean, jnp.square(x).mean(axis=axes) - jnp.square(mean)
 
 
 def product(x: jax.Array, kernel: jax.Array, policy: str) -> jax.Array:
@@ -100,17 +184,6 @@ def product(x: jax.Array, kernel: jax.Array, policy: str) -> jax.Array:
     if policy == "float32":
         return x @ kernel
     return jnp.dot(x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16), preferred_element_type=jnp.float32)
-
-
-def final_logits(layers: Sequence[Dense], parameters: Parameters, moving: Moments, x: jax.Array) -> jax.Array:
-    """The same after training: with the moving moments and without dropout."""
-    for layer, (kernel, bias, *scale), moments in zip(layers, parameters, moving, strict=True):
-        x = x @ kernel + bias
-        if layer.normalized:
-            x = normalized(x, *moments, *scale)
-        if layer.activation == "relu":
-            x = jax.nn.relu(x)
-    return x
 
 
 def normalized(x: jax.Array, mean: jax.Array, variance: jax.Array, gamma: jax.Array, beta: jax.Array) -> jax.Array:

@@ -1,5 +1,6 @@
-"""Trains a random network in this process, a piece at a time, as the parent says; see ``benchmarks.shapes``.
+"""Trains a network in this process, a piece at a time, as the parent says; see ``benchmarks.pieces``.
 
+python -m benchmarks.peers.paced torch_memory mnist_mlp --data /tmp/arrays
 python -m benchmarks.peers.paced torch_memory 0 3 --data /tmp/arrays
 
 The first epoch runs at once, and an empty report follows. Then each line of the input is a number of epochs; they are
@@ -20,8 +21,10 @@ from benchmarks.peers import PEERS
 from benchmarks.peers.__main__ import limit_threads
 from benchmarks.peers.task import Clock, Task
 from benchmarks.random_networks import network
+from benchmarks.workloads import WORKLOADS, Workload
 
 ENDLESS = 1_000_000  # epochs: more than are ever asked for
+SEED = 0  # of the weights
 
 
 class PacedClock(Clock):
@@ -55,18 +58,25 @@ def main() -> None:
     """Parse, load, train until the input ends."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.paced")
     parser.add_argument("peer", choices=PEERS)
-    parser.add_argument("seed", type=int)
-    parser.add_argument("row", type=int)
+    parser.add_argument("network", nargs="+", help="the name of a workload, or seed and row of a random network")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--data", type=Path, required=True, help="folder of the arrays")
     given = parser.parse_args()
     limit_threads(given.threads)
     os.environ.update(dict(PEERS[given.peer].environment))
-    task = Task(PEERS[given.peer], network(given.seed, given.row), ENDLESS, given.seed, given.threads, given.data)
+    task = Task(PEERS[given.peer], found(given.network), ENDLESS, SEED, given.threads, given.data)
     peer = import_module(f"benchmarks.peers.{task.peer.module}")
     from benchmarks.arrays import load_arrays  # here, because NumPy reads the number of threads when it is loaded
 
     peer.train(task, load_arrays(given.data), PacedClock())
+
+
+def found(given: Sequence[str]) -> Workload:
+    """A workload by its name, or a random network by seed and row."""
+    if len(given) == 1:
+        return WORKLOADS[given[0]]
+    seed, row = map(int, given)
+    return network(seed, row)
 
 
 if __name__ == "__main__":

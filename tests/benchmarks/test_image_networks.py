@@ -88,6 +88,16 @@ def test_each_peer_trains_the_same_parameters(workload):
         assert sorted(p.numel() for p in network.parameters()) == ours
 
 
+@pytest.mark.needs("jax")
+@pytest.mark.parametrize("workload", [*IMAGE_NETWORKS, TINY], ids=lambda workload: workload.name)
+def test_jax_trains_the_same_parameters(workload):
+    import jax
+    from benchmarks.peers.jax_network import initial_state
+
+    parameters = jax.tree.leaves(initial_state(workload, np.random.default_rng(0)).parameters)
+    assert sorted(array.size for array in parameters) == trained_sizes(compiled_model(thalweg, workload))
+
+
 @pytest.mark.parametrize(
     "peer",
     [
@@ -95,11 +105,14 @@ def test_each_peer_trains_the_same_parameters(workload):
         pytest.param("torch_memory", marks=pytest.mark.needs("torch")),
         pytest.param("torch_channels_last", marks=pytest.mark.needs("torch")),
         pytest.param("keras_jax", marks=[pytest.mark.needs("keras", "jax"), pytest.mark.slow]),
+        pytest.param("jax_scan", marks=[pytest.mark.needs("jax"), pytest.mark.slow]),
+        pytest.param("thalweg_xla", marks=[pytest.mark.needs("jax"), pytest.mark.slow]),
     ],
 )
 def test_peers_train_images(peer, monkeypatch):
     """Two epochs with a smaller last batch: a finite loss for each, and an accuracy of the test."""
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    for name, value in PEERS[peer].environment:
+        monkeypatch.setenv(name, value)
     random = np.random.default_rng(0)
     x, y = random.random((28, 8, 8, 3), np.float32), random.integers(0, 2, 28).astype(np.int32)
     clock, module = Clock(), import_module(f"benchmarks.peers.{PEERS[peer].module}")

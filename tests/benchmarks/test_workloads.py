@@ -137,7 +137,7 @@ def test_every_peer_names_a_module_and_scikit_learn_has_no_rmsprop():
 def test_which_peers_know_images():
     able = [name for name, peer in PEERS.items() if peer.supports(WORKLOADS["mnist_cnn"])]
     torch = ["torch_memory", "torch_channels_last", "torch_compiled", "torch_compiled_channels_last"]
-    assert able == ["thalweg", "thalweg_uint8", "keras_jax", *torch]
+    assert able == ["thalweg", "thalweg_uint8", "thalweg_xla", "jax_scan", "keras_jax", *torch]
     assert not PEERS["thalweg_uint8"].supports(WORKLOADS["resnet20"])
     assert not PEERS["torch_channels_last"].supports(WORKLOADS["mnist_mlp"])
 

@@ -237,30 +237,30 @@ class TestEveryLayer:
         self.agree(name, engine, 1e-12)
 
     def agree(self, name, other, tolerance):
-        """Results, slopes and updates, in training and not, beside the numpy executor's."""
+        """Results, slopes and updates, in training and not, as one program beside the numpy executor's."""
         layer, shape, dtype = self.make(name)
         state, x, _ = start(layer, shape, dtype.replace("float32", config.floatx()))
-        for training in (False, True):
+        nodes, outputs, updates = inputs(**x), {}, {}
+        for phase in ("prediction", "training"):
             with tracing(layer.named_parameters("it/")) as trace:
-                nodes = inputs(**x)
-                y = layer(*nodes, training=training)
-                outputs = {"y": y}
+                y = layer(*nodes, training=phase == "training")
+                outputs[phase] = y
                 if y.type.is_float and name not in WITHOUT_GRADIENT:
                     wanted = [*map(trace.node, layer.named_parameters("it/", trainable_only=True).values())]
                     wanted += [node for node in nodes if node.type.is_float]
                     slopes = gradients(ops.reduce_sum(ops.square(y)), wanted) if wanted else []
-                    outputs |= {f"slope {i}": slope for i, slope in enumerate(slopes)}
-                graph = Graph(outputs, trace.updates)
-            results = []
-            for executor in (NumpyExecutor(), other):
-                own = {key: layout.empty(TensorType.of(value)) for key, value in state.items()}
-                for key, value in state.items():
-                    own[key][...] = value
-                out = {key: np.zeros(node.shape, node.dtype) for key, node in outputs.items()}
-                executor.compile(graph, gather=False).run(own, x, outputs=out)
-                results.append({**own, **out})
-            for key, value in results[0].items():
-                np.testing.assert_allclose(results[1][key], value, rtol=tolerance, atol=tolerance, err_msg=key)
+                    outputs |= {f"{phase}, slope {i}": slope for i, slope in enumerate(slopes)}
+                updates = trace.updates
+        graph, results = Graph(outputs, updates), []
+        for executor in (NumpyExecutor(), other):
+            own = {key: layout.empty(TensorType.of(value)) for key, value in state.items()}
+            for key, value in state.items():
+                own[key][...] = value
+            out = {key: np.zeros(node.shape, node.dtype) for key, node in outputs.items()}
+            executor.compile(graph, gather=False).run(own, x, outputs=out)
+            results.append({**own, **out})
+        for key, value in results[0].items():
+            np.testing.assert_allclose(results[1][key], value, rtol=tolerance, atol=tolerance, err_msg=key)
 
     def test_one_step_lowers_the_loss(self, name):
         layer, shape, dtype = self.make(name)

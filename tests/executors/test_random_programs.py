@@ -8,6 +8,7 @@ from tests.conftest import COMPILED, EXECUTORS
 from tests.executors import random_programs
 
 from thalweg.executors.numpy import NumpyExecutor, NumpyProgram
+from thalweg.executors.xla.executor import XlaExecutor
 from thalweg.graph.node import Graph, Kind, Op, apply
 from thalweg.graph.text import from_text, to_text
 from thalweg.graph.types import TensorType
@@ -46,7 +47,7 @@ def pytest_generate_tests(metafunc):
 def test_random_programs(runs_on, first_seed, count):
     """With one thread as numpy computes them, and with 2 to 8 to the same bits; XLA decides itself about threads."""
     for seed in range(first_seed, first_seed + count):
-        program, threads = random_programs.make(seed), (1,) if runs_on.name == "xla" else (1, 2 + seed % 7)
+        program, threads = random_programs.make(seed), (1,) if isinstance(runs_on, XlaExecutor) else (1, 2 + seed % 7)
         if random_programs.fault(runs_on, program, threads):
             pytest.fail(random_programs.report(runs_on, program, threads), pytrace=False)
 

@@ -102,10 +102,14 @@ class MultilayerPerceptron(BaseEstimator):
         elif described != self._design:
             raise self._changed(described)
         self._fresh_optimizer(first or not incremental)
-        with interruptible() as interrupt:
-            self._train(
-                X, y, weights, eval_set, random, incremental, lambda: current().agreed("Ctrl-C", interrupt.requested)
-            )
+        try:
+            with interruptible() as interrupt:
+                self._train(
+                    *(X, y, weights, eval_set, random, incremental),
+                    lambda: current().agreed("Ctrl-C", interrupt.requested),
+                )
+        finally:
+            self._show_arrays()  # they may have been kept where an executor computes
         if not all(np.isfinite(array).all() for array in (*self.coefs_, *self.intercepts_)):
             raise DataError(
                 "Solver produced non-finite parameter weights. The input data may contain large values and need to be "

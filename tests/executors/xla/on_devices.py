@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import thalweg
-from thalweg import Input, Sequential, clone_model, config, layers, metrics
+from thalweg import Input, Sequential, clone_model, config, layers, metrics, ops
 from thalweg.distribution import DataParallel, DeviceMesh, LayoutMap, ModelParallel
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.executors.xla.executor import XlaExecutor, XlaProgram
+from thalweg.graph.node import Graph
 
 DEVICES = [f"cpu:{i}" for i in range(8)]
 ROWS, BATCH = 90, 37
@@ -145,6 +146,18 @@ def test_rows_that_are_brought_with_each_step():
         model = small(executor)
         logs.append([model.train_on_batch(*images(n, "float64", n)) for n in (16, 13, 16)])
     np.testing.assert_allclose(*logs, rtol=1e-11)
+
+
+def test_the_largest_number_is_none_where_one_device_has_none():
+    x = ops.input_node("x", (8, 3), "float32")
+    graph = Graph({"most": ops.reduce_max(x), "least": ops.reduce_min(x, 0)})
+    data = {"x": np.arange(24, dtype=np.float32).reshape(8, 3)}
+    data["x"][5, 1] = np.nan
+    found = {"most": np.zeros(1, np.float32), "least": np.zeros((1, 3), np.float32)}
+    program = XlaExecutor(distribution=parallel(8)).compile(graph, gather=True)
+    program.run({}, data, np.arange(8)[None], found)
+    np.testing.assert_array_equal(found["most"], [np.nan])
+    np.testing.assert_array_equal(found["least"], [[0, np.nan, 2]])
 
 
 @pytest.mark.needs("keras")

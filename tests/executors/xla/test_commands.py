@@ -65,10 +65,11 @@ def test_an_estimator_learns_the_same_on_it(solver, monkeypatch):
     random = np.random.default_rng(0)
     x = random.normal(size=(90, 4))
     y = (x[:, 0] > x[:, 1]).astype(int)
-    chances = []
+    found = []
     warnings.simplefilter("ignore", ConvergenceWarning)
     for name in ("xla", "native"):
         monkeypatch.setattr(config._settings, "executor", name)
         estimator = MLPClassifier((8,), solver=solver, max_iter=8, random_state=0, tol=0.0).fit(x, y)
-        chances.append(estimator.predict_proba(x))
-    np.testing.assert_allclose(*chances, rtol=1e-4, atol=1e-6)
+        found.append([*estimator.coefs_, *estimator.intercepts_, estimator.predict_proba(x)])
+    for mine, other in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)

@@ -15,12 +15,12 @@ from thalweg.executors.executor import Arrays, check_array, check_index, check_o
 from thalweg.executors.patience import told_if_long
 from thalweg.executors.xla.devices import devices, wide
 from thalweg.executors.xla.distribution import DataParallel, Distribution, list_devices
-from thalweg.executors.xla.feeding import feeding
+from thalweg.executors.xla.feeding import feeding, most_steps
 from thalweg.executors.xla.placed import Placed
 from thalweg.executors.xla.profile import XlaProfiledProgram
 from thalweg.executors.xla.shared import shared
 from thalweg.fields import dataclass
-from thalweg.graph.node import Graph
+from thalweg.graph.node import Graph, Kind
 from thalweg.graph.text import to_text
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
@@ -103,6 +103,9 @@ class XlaProgram:
 
     Attributes:
         compile_seconds: what that took so far.
+        proved: kinds of calls that have run, so that there is memory for them.
+        counts: whether a call runs any number of steps up to its length.
+        most: steps of a call.
     """
 
     keeps_state = True
@@ -121,9 +124,12 @@ class XlaProgram:
         self.gather = gather
         self.compile_seconds = 0.0
         self.shardings = {name: placement.state(name, kind) for name, kind in self.states.items()}
-        self._output_bytes = sum(kind.nbytes for kind in self.outputs.values())
+        # Inside of a loop the CPU takes convolutions' gradients by a plain routine, for a hundred times as long.
+        self.counts = placement.counts and not has_windows(graph)
+        output_bytes = sum(kind.nbytes for kind in self.outputs.values())
+        self.most = most_steps(output_bytes) if self.counts or not placement.counts else 1
         self._compiled: dict[Hashable, Any] = {}
-        self.proved: set[Hashable] = set()  # that have run, so that there is memory for them
+        self.proved: set[Hashable] = set()
 
     @cached_property
     def _digest(self) -> bytes:
@@ -173,7 +179,7 @@ class XlaProgram:
             if index is None:
                 running.once({label: data[label] for label in self.inputs})
             else:
-                running.all(feeding(self.placement, data, tuple(self.inputs), index, self._output_bytes), len(index))
+                running.all(feeding(self.placement, data, tuple(self.inputs), index, self.most), len(index))
 
     def lowered(self) -> Any:
         """What XLA gets, for data of as many rows as a batch has: a ``jax.stages.Lowered``."""
@@ -220,10 +226,15 @@ class XlaProgram:
         import jax
 
         if key not in self._compiled:
+            from thalweg.executors.xla import cache
+
             began = time.perf_counter()
             whole = (self._digest, self.gather, self.placement, key, jax.tree.structure(arguments))
             with told_if_long(self.graph):
-                self._compiled[key] = shared(whole, lambda: self._jitted.lower(*arguments).compile())
+                self._compiled[key] = shared(
+                    whole,
+                    lambda: cache.compiled(self._jitted.lower(*arguments), self.placement.devices, self._digest),
+                )
             self.compile_seconds += time.perf_counter() - began
         return self._compiled[key]
 
@@ -236,3 +247,8 @@ class XlaProgram:
     def optimized(self) -> list[str]:
         """See profile.Running."""
         return [compiled.as_text() for compiled in self._compiled.values()]
+
+
+def has_windows(graph: Graph) -> bool:
+    """Whether there are convolutions in it, or pooling."""
+    return any(node.op.kind is Kind.WINDOW for node in graph.nodes())

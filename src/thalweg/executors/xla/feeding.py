@@ -137,14 +137,18 @@ class Fed:
         return self.placement.put_batches(batches)
 
 
-def feeding(placement: Any, data: Arrays, labels: tuple[str, ...], index: np.ndarray, output_bytes: int) -> Feeding:
+def most_steps(output_bytes: int) -> int:
+    """How many steps a call may have at most, if each has outputs of so many bytes."""
+    return max(1, min(MOST_STEPS, OUTPUT_BYTES // max(output_bytes, 1)))
+
+
+def feeding(placement: Any, data: Arrays, labels: tuple[str, ...], index: np.ndarray, most: int) -> Feeding:
     """How these data are best brought.
 
     Arguments:
-        output_bytes: of a step.
+        most: steps of a call, whatever rows they have.
     """
     batch = max(index.shape[1], 1)
-    most = min(MOST_STEPS, OUTPUT_BYTES // max(output_bytes, 1))
     if not labels:
         data = Staying({})
     if isinstance(data, Staying) and stays(placement, data, labels):

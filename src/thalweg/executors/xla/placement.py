@@ -80,14 +80,19 @@ class Placement:
     whole: jax.sharding.Sharding
 
     @property
+    def devices(self) -> tuple[Any, ...]:
+        """All that take part."""
+        return tuple(sorted(self.whole.device_set, key=lambda device: device.id))
+
+    @property
     def counts(self) -> bool:
         """Whether a loop of an unknown number of steps costs nothing: a GPU would have to ask the host before each."""
-        return all(device.platform == "cpu" for device in self.whole.device_set)
+        return all(device.platform == "cpu" for device in self.devices)
 
     @property
     def room(self) -> int:
         """Bytes of data that may stay on each device; the rest of its memory is for states and steps."""
-        limits = [(device.memory_stats() or {}).get("bytes_limit") for device in self.whole.device_set]
+        limits = [(device.memory_stats() or {}).get("bytes_limit") for device in self.devices]
         known = [limit for limit in limits if limit is not None]
         return int(DATA_SHARE * (min(known) if known else memory.available()))
 

@@ -52,7 +52,7 @@ class Running:
 
     def all(self, feeding: Feeding, steps: int) -> None:
         """So many steps on rows that are fed to them."""
-        counts = self.program.placement.counts
+        counts = self.program.counts
         with self._watched():
             for call in calls(steps, feeding.most, counts):
                 data, index = feeding.arguments(call)

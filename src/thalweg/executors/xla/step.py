@@ -90,6 +90,9 @@ def many_steps(graph: Graph, placement: Placement) -> Callable[..., tuple[dict[s
         empty = {name: jnp.zeros((length, *node.shape), node.dtype) for name, node in graph.outputs.items()}
         start = dict(changed), empty, jnp.int32(0)
         new: tuple[dict[str, Array], dict[str, Array], Array]
+        if length == 1 and count is None:
+            new = turn(jnp.int32(0), start)
+            return new
         new = lax.fori_loop(0, length if count is None else count, turn, start)
         return new
 

@@ -20,12 +20,19 @@ def _sum(op: ReduceSum, x: Array) -> Array:
 
 @LOWERINGS.lowers(ReduceMax)
 def _max(op: ReduceMax, x: Array) -> Array:
-    return jnp.max(x, op.axes, initial=op.start(x.dtype.name))
+    return _of_parts(op, x, jnp.max(x, op.axes, initial=op.start(x.dtype.name)))
 
 
 @LOWERINGS.lowers(ReduceMin)
 def _min(op: ReduceMin, x: Array) -> Array:
-    return jnp.min(x, op.axes, initial=op.start(x.dtype.name))
+    return _of_parts(op, x, jnp.min(x, op.axes, initial=op.start(x.dtype.name)))
+
+
+def _of_parts(op: ReduceMax | ReduceMin, x: Array, found: Array) -> Array:
+    """NaN where there is one: devices that have parts of the first axis, and compare what they found, leave NaN out."""
+    if 0 not in op.axes or not jnp.issubdtype(x.dtype, jnp.floating):
+        return found
+    return jnp.where(jnp.any(jnp.isnan(x), op.axes), jnp.nan, found)
 
 
 @LOWERINGS.lowers(LogSumExp)

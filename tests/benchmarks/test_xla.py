@@ -1,0 +1,13 @@
+"""The line of a network in the table of ``benchmarks.xla``."""
+
+import pytest
+from benchmarks.workloads import WORKLOADS
+from benchmarks.xla import JAX, THALWEG, row
+
+
+@pytest.mark.parametrize(("mine", "told"), [(0.002, "100%"), (0.004, "50%, aimed at 95%")])
+def test_a_line_says_whether_the_aim_is_reached(mine, told):
+    figures = {
+        name: {"seconds": seconds, "pieces": 5, "disturbed": 1} for name, seconds in ((THALWEG, mine), (JAX, 0.002))
+    }
+    assert row(WORKLOADS["mnist_mlp"], figures)[3] == told
