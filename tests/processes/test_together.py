@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from thalweg.data import safetensors
 from thalweg.processes.launcher import free_port
 
 pytestmark = [pytest.mark.needs("jax"), pytest.mark.slow]
@@ -110,6 +111,47 @@ def test_a_backup_goes_on_on_another_number_of_processes(alone, tmp_path, proces
     assert status == 0, said
     assert "Going on from the backup" in shown
     assert_close(found(tmp_path), found(alone))
+
+
+SPLIT = """
+import sys
+import numpy as np
+import thalweg
+from thalweg import callbacks, layers
+from thalweg.distribution import DeviceMesh, LayoutMap, ModelParallel, list_devices
+
+folder = sys.argv[1]
+random = np.random.default_rng(0)
+x = random.normal(size=(90, 8)).astype("float32")
+thalweg.config.set_random_seed(1)
+model = thalweg.Sequential([thalweg.Input((8,)), layers.Dense(32, "relu", name="wide"), layers.Dense(1)])
+model.compile("adam", "mse")
+layouts = LayoutMap(DeviceMesh((1, len(list_devices())), ("batch", "model")))
+layouts["wide/kernel"] = (None, "model")
+watchers = [
+    callbacks.BackupAndRestore(f"{folder}/backup", delete_checkpoint=False),
+    callbacks.EarlyStopping("loss", restore_best_weights=True),
+    callbacks.ModelCheckpoint(f"{folder}/best.thalweg", "loss", save_best_only=True),
+]
+fitted = {"verbose": 0, "diagnose": False, "distribution": ModelParallel(layout_map=layouts), "callbacks": watchers}
+model.fit(x, x[:, :1], batch_size=30, epochs=3, **fitted)
+"""
+
+
+def test_weights_that_are_split_over_processes_are_put_together_for_files(tmp_path):
+    script = tmp_path / "split.py"
+    script.write_text(SPLIT)
+    files = []
+    for processes in (1, 2):
+        folder = tmp_path / str(processes)
+        folder.mkdir()
+        status, _, said = launch(processes, script, folder)
+        assert status == 0, said
+        files.append([safetensors.read(folder / name)[0] for name in ("best.thalweg", "backup/latest.thalweg")])
+    for one, two in zip(*files, strict=True):
+        assert one.keys() == two.keys()
+        for name, array in one.items():
+            np.testing.assert_allclose(two[name], array, rtol=1e-5, atol=1e-7, err_msg=name)
 
 
 DIFFERENT = """
