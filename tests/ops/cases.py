@@ -508,6 +508,13 @@ def edge_columns(op: Any, dtype: str, **options) -> Iterator[Case]:
     yield Case(op((1,)), (np.ascontiguousarray(x.T),), note="edges", **options)
 
 
+def missing_among_many(r: np.random.Generator, dtype: str) -> np.ndarray:
+    """(64, 64): in every other row, and in half of the columns, one number is NaN."""
+    x = r.standard_normal((64, 64)).astype(dtype)
+    x[np.arange(0, 64, 2), r.permutation(64)[:32]] = np.nan
+    return x
+
+
 def extreme_cases(op: Any) -> Generator:
     def make() -> Iterator[Case]:
         r = rng(op.name)
@@ -518,6 +525,9 @@ def extreme_cases(op: Any) -> Generator:
                 yield Case(op(axes), (x,), signed_zeros=False, smooth=dtype in FLOATS)
             yield from edge_columns(op, dtype, signed_zeros=False)
             yield Case(op((1,)), (np.tile(np.array([[0], [1]], dtype), (1, 21)),), note="ties")
+        for dtype in FLOATS:
+            for axes in ((0,), (1,), (0, 1)):
+                yield Case(op(axes), (missing_among_many(r, dtype),), signed_zeros=False, note="NaN among many")
 
     return make
 
@@ -535,6 +545,8 @@ def argmax_cases() -> Iterator[Case]:
                 if shape[axis]:
                     yield Case(reduce.ArgMax(axis), (numbers(r, shape, dtype),))
                     yield Case(reduce.ArgMax(axis), (np.ones(shape, dtype),), note="ties")
+        for axis in (0, 1) if dtype in FLOATS else ():
+            yield Case(reduce.ArgMax(axis), (missing_among_many(r, dtype),), note="NaN among many")
         ends = edges(dtype)
         yield Case(reduce.ArgMax(1), (np.stack([np.roll(ends, i) for i in range(len(ends))]),), note="edges")
         yield Case(reduce.ArgMax(0), (np.stack([np.roll(ends, i) for i in range(len(ends))]),), note="edges")
@@ -563,6 +575,8 @@ def softmax_cases() -> Iterator[Case]:
                 large = (r.standard_normal(shape) * 1e4).astype(dtype)
                 yield Case(Softmax(axis), (large,), ulps, note="large")
         yield Case(Softmax(1), (odd_rows(dtype),), 2 * FUNCTION_ULPS, note="edges")
+        for axis in (0, 1):
+            yield Case(Softmax(axis), (missing_among_many(r, dtype),), 6 * FUNCTION_ULPS, note="NaN among many")
 
 
 def odd_rows(dtype: str) -> np.ndarray:
@@ -590,6 +604,9 @@ def log_sum_exp_cases() -> Iterator[Case]:
             yield Case(LogSumExp(axes), (x,), bound=allowed(x, axes), signed_zeros=False, note="large")
         x = odd_rows(dtype)
         yield Case(LogSumExp((1,)), (x,), bound=allowed(x, (1,)), signed_zeros=False, note="edges")
+        for axes in ((0,), (1,), (0, 1)):
+            x = missing_among_many(r, dtype)
+            yield Case(LogSumExp(axes), (x,), bound=allowed(x, axes), signed_zeros=False, note="NaN among many")
 
 
 # --- shapes -------------------------------------------------------------------------------------------------------

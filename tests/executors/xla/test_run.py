@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 
+import thalweg
 from thalweg import Sequential, callbacks, layers
 from thalweg.data.staying import Staying
-from thalweg.errors import ExecutorError, InsufficientMemoryError
+from thalweg.errors import ExecutorError, InsufficientMemoryError, NonFiniteError
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.executors.xla import feeding
 from thalweg.executors.xla.executor import XlaExecutor, XlaProgram
 from thalweg.graph.node import Graph
 from thalweg.ops import add, input_node, reduce_sum, state_node
+from thalweg.training.step import training_step
 
 pytestmark = pytest.mark.needs("jax")
 
@@ -80,6 +82,16 @@ def test_calls_are_of_few_lengths():
     ends = [call.end for call in feeding.calls(4095, 256, counted=False)]
     assert len(ends) == 45
     assert ends[-1] == 4095
+
+
+@pytest.mark.parametrize(("layer", "loops"), [(layers.Conv1D(2, 2), False), (layers.MaxPooling1D(2), True)])
+def test_convolutions_run_without_a_loop_on_the_cpu(layer, loops):
+    """Their gradients take a hundred times as long in one."""
+    made = Sequential([layers.Input((6, 3)), layer, layers.Flatten(), layers.Dense(1)])
+    made.compile("sgd", "mse")
+    step = training_step(made.runner.net(), made.runner.goals(), made.optimizer.rule, 4)
+    program = XlaExecutor().compile(step.graph, gather=True)
+    assert program.counts == (program.most > 1) == loops
 
 
 def test_arrays_to_be_filled_begin_on_a_line():
@@ -208,3 +220,14 @@ def test_compiling_is_no_part_of_the_epochs():
     timing = callbacks.Timing()
     history = model("xla").fit(x, y, batch_size=8, epochs=1, verbose=0, callbacks=[timing])
     assert timing.seconds["steps"] < timing.seconds["compiling"] == history.compile_seconds
+
+
+def test_a_loss_that_is_not_finite_is_traced_to_its_step():
+    made = model("xla")
+    made.compile(thalweg.optimizers.SGD(50.0), "mse")
+    x, y = np.random.default_rng(0).normal(size=(64, 3)).astype("float32"), np.ones((64, 1), "float32")
+    with pytest.raises(NonFiniteError) as caught:
+        made.fit(x, y, epochs=50, batch_size=8, verbose=0)
+    assert f"training step {made.optimizer.iterations + 1} " in caught.value.problem
+    assert caught.value.layer is not None
+    assert all(np.isfinite(array).all() for array in made.get_weights())

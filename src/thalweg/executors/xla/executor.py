@@ -20,11 +20,12 @@ from thalweg.executors.xla.placed import Placed
 from thalweg.executors.xla.profile import XlaProfiledProgram
 from thalweg.executors.xla.shared import shared
 from thalweg.fields import dataclass
-from thalweg.graph.node import Graph, Kind
+from thalweg.graph.node import Graph
 from thalweg.graph.text import to_text
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
 from thalweg.memory import in_words
+from thalweg.ops.convolution import Convolution, KernelGradient, TransposedConvolution
 from thalweg.processes.job import current
 from thalweg.state import Variable
 
@@ -124,8 +125,8 @@ class XlaProgram:
         self.gather = gather
         self.compile_seconds = 0.0
         self.shardings = {name: placement.state(name, kind) for name, kind in self.states.items()}
-        # Inside of a loop the CPU takes convolutions' gradients by a plain routine, for a hundred times as long.
-        self.counts = placement.counts and not has_windows(graph)
+        # In a loop XLA computes gradients of convolutions on a CPU by a plain routine, for a hundred times as long.
+        self.counts = placement.counts and not has_convolutions(graph)
         output_bytes = sum(kind.nbytes for kind in self.outputs.values())
         self.most = most_steps(output_bytes) if self.counts or not placement.counts else 1
         self._compiled: dict[Hashable, Any] = {}
@@ -249,6 +250,7 @@ class XlaProgram:
         return [compiled.as_text() for compiled in self._compiled.values()]
 
 
-def has_windows(graph: Graph) -> bool:
-    """Whether there are convolutions in it, or pooling."""
-    return any(node.op.kind is Kind.WINDOW for node in graph.nodes())
+def has_convolutions(graph: Graph) -> bool:
+    """Whether there are convolutions in it, or gradients of some."""
+    kinds = (Convolution, TransposedConvolution, KernelGradient)
+    return any(isinstance(node.op, kinds) for node in graph.nodes())
