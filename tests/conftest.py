@@ -96,8 +96,8 @@ def pytest_runtest_setup(item):
 
 
 def pytest_generate_tests(metafunc):
-    """``executor`` stands for each executor, ``compiled`` for each but the numpy one, ``native_build`` for each build of
-    the native one, ``native`` for the plain one, ``engine`` for that and the xla one.
+    """``executor`` stands for each executor, ``compiled`` for each but the numpy one, ``native_build`` for each build
+    of the native one, ``native`` for the plain one, ``engine`` for that and the xla one.
 
     Every program is compiled once more for the checked build, which is slow, and for each of the narrower vectors,
     which are long: in every test run there are random programs and convolutions on them.
