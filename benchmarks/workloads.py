@@ -215,6 +215,17 @@ WORKLOADS = {
         Workload("wide_mlp", MNIST, mlp(2048, 10), 128, ADAM, epochs=3),
     )
 }
+ON_GPU = {
+    workload.name: workload
+    for workload in (
+        WORKLOADS["mnist_mlp"],
+        WORKLOADS["mnist_mlp"]._replace(name="mnist_mlp_4096", batch_size=4096),
+        WORKLOADS["mnist_cnn"],
+        WORKLOADS["resnet20"]._replace(name="resnet20_512", batch_size=512),
+    )
+}
+"""What ``benchmarks.gpu`` trains."""
+
 WORKLOADS |= {
     f"{name}_bf16": WORKLOADS[name]._replace(name=f"{name}_bf16", policy="mixed_bfloat16") for name in IN_BFLOAT16
 }

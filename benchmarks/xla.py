@@ -34,9 +34,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     given = parser.parse_args()
     lines = [row(WORKLOADS[name], measured(WORKLOADS[name], (THALWEG, JAX), given.threads)) for name in given.workload]
-    print(", ".join(f"{name} {value}" for name, value in describe_machine().items()), end="\n\n")
+    print(described(), end="\n\n")
     head = ("network", "thalweg, ms a step", "JAX", "of its speed", "pieces", "disturbed")
     print(markdown(head, lines))
+
+
+def described() -> str:
+    """The machine, in a line."""
+    return ", ".join(f"{name} {value}" for name, value in describe_machine().items())
 
 
 def measured(workload: Workload, names: Sequence[str], threads: int) -> dict[str, dict[str, Any]]:

@@ -21,7 +21,7 @@ from benchmarks.peers import PEERS
 from benchmarks.peers.__main__ import limit_threads
 from benchmarks.peers.task import Clock, Task
 from benchmarks.random_networks import network
-from benchmarks.workloads import WORKLOADS, Workload
+from benchmarks.workloads import ON_GPU, WORKLOADS, Workload
 
 ENDLESS = 1_000_000  # epochs: more than are ever asked for
 SEED = 0  # of the weights
@@ -74,7 +74,7 @@ def main() -> None:
 def found(given: Sequence[str]) -> Workload:
     """A workload by its name, or a random network by seed and row."""
     if len(given) == 1:
-        return WORKLOADS[given[0]]
+        return (WORKLOADS | ON_GPU)[given[0]]
     seed, row = map(int, given)
     return network(seed, row)
 

@@ -9,7 +9,7 @@ from benchmarks.arrays import Arrays
 from benchmarks.peers.in_turn import in_turn
 from benchmarks.peers.quickest import quickest
 from benchmarks.peers.task import Clock, Task
-from benchmarks.peers.torch_model import accuracy, as_tensor, build, optimizer, prepare
+from benchmarks.peers.torch_model import DEVICE, accuracy, as_tensor, build, optimizer, prepare
 
 FUSED = ("adam", "adamw", "sgd", "nesterov", "descent", "adagrad")  # optimizers with a fused form for the CPU
 
@@ -69,11 +69,11 @@ def fast_optimizer(task: Task, model: nn.Module) -> torch.optim.Optimizer:
 
 def run_epochs(task: Task, arrays: Arrays, clock: Clock, update: torch.optim.Optimizer, loss_of: LossOf) -> None:
     """The loop. The loss is added up as a tensor, so that no step waits for a number."""
-    x_train, y_train = as_tensor(task, arrays.x_train), torch.from_numpy(arrays.y_train).long()
+    x_train, y_train = as_tensor(task, arrays.x_train), torch.from_numpy(arrays.y_train).long().to(DEVICE)
     clock.ready()
     for _ in range(task.epochs):
-        total = torch.zeros(())
-        for rows in torch.randperm(len(x_train)).split(task.workload.batch_size):
+        total = torch.zeros((), device=DEVICE)
+        for rows in torch.randperm(len(x_train), device=DEVICE).split(task.workload.batch_size):
             update.zero_grad(set_to_none=True)
             loss = loss_of(x_train[rows], y_train[rows])
             loss.backward()

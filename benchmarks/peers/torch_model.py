@@ -1,5 +1,6 @@
 """What the PyTorch peers have in common: the network, the test, the optimizers' arguments."""
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -22,16 +23,20 @@ from benchmarks.workloads import (
     Workload,
 )
 
+DEVICE = os.environ.get("BENCHMARKS_DEVICE", "cpu")
+"""Of all tensors; ``benchmarks.gpu`` says "cuda"."""
+
 
 def prepare(task: Task) -> None:
-    """Seed and threads."""
+    """Seed and threads; products of float32 in float32, on a GPU as well."""
     torch.manual_seed(task.seed)
     torch.set_num_threads(task.threads)
+    torch.backends.cudnn.allow_tf32 = False
 
 
 def as_tensor(task: Task, x: Array) -> torch.Tensor:
     """The samples in the form that the network takes; images as (rows, channels, height, width), where that is it."""
-    samples = torch.from_numpy(x)
+    samples = torch.from_numpy(x).to(DEVICE)
     if task.workload.source.form == "images" and not task.peer.channels_last:
         return samples.permute(0, 3, 1, 2).contiguous()
     return samples
@@ -46,8 +51,8 @@ def build(task: Task) -> nn.Sequential:
     workload = task.workload
     modules = list(network(workload.layers, workload.source.shape, workload.norm_momentum))
     if not task.peer.channels_last:
-        return nn.Sequential(*modules)
-    return nn.Sequential(ChannelsFirstView(), *modules).to(memory_format=torch.channels_last)
+        return nn.Sequential(*modules).to(DEVICE)
+    return nn.Sequential(ChannelsFirstView(), *modules).to(DEVICE, memory_format=torch.channels_last)
 
 
 class ChannelsFirstView(nn.Module):
@@ -147,5 +152,5 @@ def accuracy(task: Task, model: nn.Module, arrays: Arrays) -> float:
     """Share of the test rows that are right."""
     model.eval()
     x, y = as_tensor(task, arrays.x_test), torch.from_numpy(arrays.y_test)
-    predicted = torch.cat([model(batch).argmax(1) for batch in x.split(TEST_ROWS)])
+    predicted = torch.cat([model(batch).argmax(1) for batch in x.split(TEST_ROWS)]).cpu()
     return float((predicted == y).float().mean())

@@ -17,7 +17,10 @@ class Elsewhere:
 
     def __init__(self, *numbers):
         self.numbers = np.array(numbers, "float32")
-        self.reads = 0
+        self.reads = self.sent = 0
+
+    def send(self):
+        self.sent += 1
 
     def read(self):
         self.reads += 1
@@ -135,3 +138,16 @@ def test_a_snapshot_into_an_older_one_uses_its_memory():
     state.run(Program(True), {})
     assert state.snapshot(into=older) is older
     assert array.tolist() == [2, 4, 6]
+
+
+def test_what_is_read_together_is_sent_together():
+    state = State()
+    for name in "abc":
+        state.add(name, KIND)
+    kept = {name: Elsewhere(1, 2, 3) for name in "ab"}
+    for name, each in kept.items():
+        state[name].keep(each, newer=name == "a")
+    assert state.snapshot()["a"].tolist() == [1, 2, 3]
+    assert [each.sent for each in kept.values()] == [1, 0], "the host has the value of b"
+    state.snapshot()
+    assert kept["a"].sent == 1

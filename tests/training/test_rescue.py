@@ -9,6 +9,7 @@ from thalweg import callbacks
 from thalweg.errors import NonFiniteError
 from thalweg.graph.types import TensorType
 from thalweg.layers import Dense
+from thalweg.training import rescue
 
 X, Y = nets.points(64)
 
@@ -111,3 +112,17 @@ def test_a_metric_may_be_infinite():
     model.fit(X, Y, verbose=0)
     model.state.add("evaluation/mse/total", TensorType((), "float64"), np.inf)
     model.fit(X, Y, verbose=0)
+
+
+@pytest.mark.parametrize(("share", "copies"), [(1.0, 3), (1e-9, 1)])
+def test_states_that_take_long_to_copy_are_copied_seldom(monkeypatch, share, copies):
+    monkeypatch.setattr(rescue, "SNAPSHOT_SHARE", share)
+    model = nets.regressor(features=4)
+    model.train_on_batch(X, Y)
+    watched = rescue.Rescue(model.runner.trainer("fit"))
+    arrays, index = {"x": X, "y": Y}, np.arange(8)[None]
+    starts = []
+    for second in (0.0, 1.5, 3.0):
+        watched.before(arrays, index, second)
+        starts.append(watched.kept_at)
+    assert len(set(starts)) == copies

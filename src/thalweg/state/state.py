@@ -25,6 +25,9 @@ Snapshot = dict[str, np.ndarray]
 class Kept(Protocol):
     """The value of a variable where an executor keeps it."""
 
+    def send(self) -> None:
+        """Begin to copy the value to the host, without waiting: it will be read, and others with it."""
+
     def read(self) -> np.ndarray:
         """The value on the host."""
 
@@ -66,6 +69,11 @@ class Variable:
     def is_home(self) -> bool:
         """Whether the host's value is the newest, or as new as any."""
         return not self._host_is_old
+
+    def send(self) -> None:
+        """Begin to bring the newest value to the host, without waiting for it."""
+        if self._host_is_old and self.kept is not None:
+            self.kept.send()
 
     def bring_home(self) -> None:
         """Have the newest value on the host, too."""
@@ -133,6 +141,7 @@ class State:
     def memory(self) -> dict[str, np.ndarray]:
         """name -> array on the host, to be changed: what is kept elsewhere counts no more. Always the same mapping."""
         if _ELSEWHERE:
+            self.send(self._variables)
             for name, variable in self._variables.items():
                 self._arrays[name] = variable.memory
         return self._arrays
@@ -193,6 +202,15 @@ class State:
         """Put in another value, cast to the type; a number fills the array."""
         self._variables[name].write(value)
 
+    def send(self, names: Iterable[str]) -> None:
+        """Begin to bring these to the host: where values are kept elsewhere, all of them take not much longer than one.
+
+        Needed by nobody, and for whoever reads many.
+        """
+        if _ELSEWHERE:
+            for name in names:
+                self._variables[name].send()
+
     def snapshot(self, names: Iterable[str] | None = None, into: Snapshot | None = None) -> Snapshot:
         """Copies of all states, or of those of these names.
 
@@ -200,6 +218,7 @@ class State:
             into: an older snapshot, whose memory is used again if it is of the same names.
         """
         wanted = list(self._variables if names is None else names)
+        self.send(wanted)
         if into is None or into.keys() != set(wanted):
             return {name: self.read(name) for name in wanted}
         for name in wanted:

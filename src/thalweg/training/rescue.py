@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field
 from typing import Any, Protocol
@@ -25,8 +26,10 @@ from thalweg.state.names import EVALUATION, METRICS, OPTIMIZERS, PARAMETERS, STA
 from thalweg.training.step import Step
 
 SNAPSHOT_SECONDS = 1.0
-"""How often the state is copied: a copy of 5 MB takes a millisecond, and at most this much is replayed."""
+"""How often the state is copied: a copy of 5 MB takes a millisecond, and this much is replayed."""
 
+SNAPSHOT_SHARE = 0.02
+"""Of the time, what copies may take: those of large networks are as seldom as that needs."""
 
 Rates = dict[str, float]
 """Learning rates by the names of their states."""
@@ -78,6 +81,7 @@ class Rescue:
     runner: StepRunner
     kept: Snapshot = field(default_factory=dict)
     kept_at: float = -np.inf
+    kept_for: float = SNAPSHOT_SECONDS  # before it is copied anew
     calls: list[tuple[Arrays, np.ndarray, Rates]] = field(default_factory=list)
     chunks: int = 0  # that the calls are of
     logs: dict[str, Any] | None = None  # up to the step whose loss broke it, and with it
@@ -91,11 +95,13 @@ class Rescue:
         """Note what will run now; from time to time, keep the state. Raises Divergence if it is not finite."""
         new_chunk = not self.calls or self.calls[-1][0] is not arrays
         self.chunks += new_chunk
-        if now - self.kept_at > SNAPSHOT_SECONDS or self.chunks > MOST_CHUNKS:
+        if now - self.kept_at > self.kept_for or self.chunks > MOST_CHUNKS:
             self.calls.clear()
             self.chunks = 1
+            began = time.perf_counter()
             self.check()
             self.kept = self.state.snapshot(into=self.kept)
+            self.kept_for = max(SNAPSHOT_SECONDS, (time.perf_counter() - began) / SNAPSHOT_SHARE)
             self.kept_at = now
         rates = {name: self.state.number(name) for name in rate_names(self.state.names(OPTIMIZERS))}
         self.calls.append((arrays, index, rates))
@@ -132,7 +138,7 @@ class Rescue:
                 self.state.restore(before)
                 inputs = {label: array[row] for label, array in arrays.items()}
                 return _report(self.runner.step(len(row), weights_among(arrays)), inputs, before, broken)
-        raise AssertionError("the same steps on the same state gave something else")
+        return self._report_state()  # a device may round a step otherwise when it runs alone
 
     def _report_state(self) -> NonFiniteError:
         """Where no step can be named."""
@@ -143,9 +149,10 @@ class Rescue:
     def _broken(self) -> str | None:
         """What lasts and is not finite, in words; None if all is well. Metrics may be infinite, the loss may not."""
         losses = self.runner.totals
-        for name in self.state:
-            if level(name) in (METRICS, EVALUATION, STATISTICS) and name not in losses:
-                continue
+        sums = (METRICS, EVALUATION, STATISTICS)
+        lasting = [name for name in self.state if level(name) not in sums or name in losses]
+        self.state.send(lasting)
+        for name in lasting:
             where = self.state[name].non_finite()
             if where is not None:
                 return f"{self.state.read(name)[where]} in {_shown(name)}"

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+import thalweg
 from thalweg import Sequential, callbacks, layers
 from thalweg.data.staying import Staying
-from thalweg.errors import ExecutorError, InsufficientMemoryError
+from thalweg.errors import ExecutorError, InsufficientMemoryError, NonFiniteError
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.executors.xla import feeding
 from thalweg.executors.xla.executor import XlaExecutor, XlaProgram
@@ -219,3 +220,14 @@ def test_compiling_is_no_part_of_the_epochs():
     timing = callbacks.Timing()
     history = model("xla").fit(x, y, batch_size=8, epochs=1, verbose=0, callbacks=[timing])
     assert timing.seconds["steps"] < timing.seconds["compiling"] == history.compile_seconds
+
+
+def test_a_loss_that_is_not_finite_is_traced_to_its_step():
+    made = model("xla")
+    made.compile(thalweg.optimizers.SGD(50.0), "mse")
+    x, y = np.random.default_rng(0).normal(size=(64, 3)).astype("float32"), np.ones((64, 1), "float32")
+    with pytest.raises(NonFiniteError) as caught:
+        made.fit(x, y, epochs=50, batch_size=8, verbose=0)
+    assert f"training step {made.optimizer.iterations + 1} " in caught.value.problem
+    assert caught.value.layer is not None
+    assert all(np.isfinite(array).all() for array in made.get_weights())

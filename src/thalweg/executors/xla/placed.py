@@ -17,6 +17,11 @@ class Placed:
         self.placement = placement
         self.sharding = sharding
 
+    def send(self) -> None:
+        """See state.Kept."""
+        if not self.array.is_deleted() and self.array.is_fully_addressable:
+            self.array.copy_to_host_async()
+
     def read(self) -> np.ndarray:
         """See state.Kept. Raises ExecutorError if it was lost when a step failed."""
         if self.array.is_deleted():
