@@ -12,7 +12,6 @@ from thalweg.executors.xla import feeding
 from thalweg.executors.xla.executor import XlaExecutor, XlaProgram
 from thalweg.graph.node import Graph
 from thalweg.ops import add, input_node, reduce_sum, state_node
-from thalweg.training.step import training_step
 
 pytestmark = pytest.mark.needs("jax")
 
@@ -82,16 +81,6 @@ def test_calls_are_of_few_lengths():
     ends = [call.end for call in feeding.calls(4095, 256, counted=False)]
     assert len(ends) == 45
     assert ends[-1] == 4095
-
-
-@pytest.mark.parametrize(("layer", "loops"), [(layers.Conv1D(2, 2), False), (layers.MaxPooling1D(2), True)])
-def test_convolutions_run_without_a_loop_on_the_cpu(layer, loops):
-    """Their gradients take a hundred times as long in one."""
-    made = Sequential([layers.Input((6, 3)), layer, layers.Flatten(), layers.Dense(1)])
-    made.compile("sgd", "mse")
-    step = training_step(made.runner.net(), made.runner.goals(), made.optimizer.rule, 4)
-    program = XlaExecutor().compile(step.graph, gather=True)
-    assert program.counts == (program.most > 1) == loops
 
 
 def test_arrays_to_be_filled_begin_on_a_line():

@@ -25,7 +25,6 @@ from thalweg.graph.text import to_text
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
 from thalweg.memory import in_words
-from thalweg.ops.convolution import Convolution, KernelGradient, TransposedConvolution
 from thalweg.processes.job import current
 from thalweg.state import Variable
 
@@ -125,10 +124,9 @@ class XlaProgram:
         self.gather = gather
         self.compile_seconds = 0.0
         self.shardings = {name: placement.state(name, kind) for name, kind in self.states.items()}
-        # In a loop XLA computes gradients of convolutions on a CPU by a plain routine, for a hundred times as long.
-        self.counts = placement.counts and not has_convolutions(graph)
+        self.counts = placement.counts
         output_bytes = sum(kind.nbytes for kind in self.outputs.values())
-        self.most = most_steps(output_bytes) if self.counts or not placement.counts else 1
+        self.most = most_steps(output_bytes)
         self._compiled: dict[Hashable, Any] = {}
         self.proved: set[Hashable] = set()
 
@@ -147,7 +145,7 @@ class XlaProgram:
         results = changed, dict.fromkeys(self.outputs, self.placement.whole), None
         if self.gather:
             return jax.jit(many_steps(self.graph, self.placement), donate_argnums=0, out_shardings=results)
-        step = one_step(self.graph)
+        step = one_step(self.graph, self.placement.platform)
 
         def once(changed: Mapping[str, Any], fixed: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
             return *step({**fixed, **changed}, data), None
@@ -248,9 +246,3 @@ class XlaProgram:
     def optimized(self) -> list[str]:
         """See profile.Running."""
         return [compiled.as_text() for compiled in self._compiled.values()]
-
-
-def has_convolutions(graph: Graph) -> bool:
-    """Whether there are convolutions in it, or gradients of some."""
-    kinds = (Convolution, TransposedConvolution, KernelGradient)
-    return any(isinstance(node.op, kinds) for node in graph.nodes())

@@ -11,7 +11,7 @@ from jax import lax
 
 from thalweg.executors.executor import check_supported
 from thalweg.executors.xla.instructions import scope
-from thalweg.executors.xla.lowerings import LOWERINGS, supported
+from thalweg.executors.xla.lowerings import LOWERINGS, ON_CPU, supported
 from thalweg.executors.xla.lowerings.table import Array
 from thalweg.executors.xla.placement import Placement
 from thalweg.graph.node import Graph, Node
@@ -36,8 +36,9 @@ def supported_or_leaf(op: type) -> bool:
     return op in (Input, State) or supported(op)
 
 
-def one_step(graph: Graph) -> Step:
-    """The function of a simplified graph."""
+def one_step(graph: Graph, platform: str) -> Step:
+    """The function of a simplified graph, for devices of a platform, as "cpu"."""
+    lowerings = ON_CPU if platform == "cpu" else LOWERINGS
 
     def step(state: Arrays, inputs: Arrays) -> tuple[dict[str, Array], dict[str, Array]]:
         values: dict[Node, Array] = {}
@@ -48,7 +49,7 @@ def one_step(graph: Graph) -> Step:
                 values[node] = state[node.op.label]
             else:
                 with jax.named_scope(scope(number, node.layer)):
-                    values[node] = LOWERINGS[type(node.op)](node.op, *(values[x] for x in node.inputs))
+                    values[node] = lowerings[type(node.op)](node.op, *(values[x] for x in node.inputs))
         return (
             {name: values[node] for name, node in graph.updates.items()},
             {name: values[node] for name, node in graph.outputs.items()},
@@ -68,7 +69,7 @@ def many_steps(graph: Graph, placement: Placement) -> Callable[..., tuple[dict[s
         data: the arrays of all rows; without an index, one batch after the other.
         index: (steps, batch), the rows of each step; None if the data are the batches.
     """
-    step = one_step(graph)
+    step = one_step(graph, placement.platform)
 
     def run(
         changed: Arrays, fixed: Arrays, data: Arrays, index: Array | None, count: Array | None

@@ -1,4 +1,4 @@
-"""How each operation is written in JAX's terms: one table, filled by the modules beside this one."""
+"""How each operation is written in JAX's terms: one table, and one for CPUs, filled by the modules beside this one."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ LOWERINGS: dict[type[Op], Write] = {
     **convolutions.LOWERINGS,
     **lookup.LOWERINGS,
 }
+
+ON_CPU: dict[type[Op], Write] = {**LOWERINGS, **convolutions.ON_CPU}
+"""Those of CPUs."""
 
 
 def supported(op: type[Op]) -> bool:

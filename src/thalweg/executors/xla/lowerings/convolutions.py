@@ -11,7 +11,6 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -22,15 +21,9 @@ from thalweg.executors.xla.lowerings.table import Array, Lowerings
 from thalweg.graph.types import TensorType
 from thalweg.ops.convolution import Convolution, KernelGradient, Sizes, TransposedConvolution, Windows, reach
 
-LOWERINGS = Lowerings()
+LOWERINGS, ON_CPU = Lowerings(), Lowerings()
 
 AnyConvolution = Convolution | TransposedConvolution | KernelGradient
-
-
-@LOWERINGS.lowers(Convolution, TransposedConvolution, KernelGradient)
-def _convolution(op: AnyConvolution, x: Array, y: Array) -> Array:
-    result: Array = lax.platform_dependent(x, y, cpu=partial(_on_cpu, op), default=partial(_whole, op))
-    return result
 
 
 # --- whole ----------------------------------------------------------------------------------------------------------
@@ -65,6 +58,7 @@ def _form(op: AnyConvolution, x: Array, y: Array) -> Form:
     return Form("CpN", "IpO", "pNC", {**how, "batch_group_count": op.groups})
 
 
+@LOWERINGS.lowers(Convolution, TransposedConvolution, KernelGradient)
 def _whole(op: AnyConvolution, x: Array, y: Array) -> Array:
     form, places = _form(op, x, y), "DHW"[-len(op.strides) :]
     if op.precision == "bfloat16":
@@ -96,6 +90,7 @@ def _flipped(op: AnyConvolution, kernel: Array) -> Array:
 # --- on a CPU -------------------------------------------------------------------------------------------------------
 
 
+@ON_CPU.lowers(Convolution, TransposedConvolution, KernelGradient)
 def _on_cpu(op: AnyConvolution, x: Array, y: Array) -> Array:
     if op.precision == "bfloat16":  # factors that are rounded, but float32: for these there is the fast routine
         x, y = (lax.reduce_precision(z, exponent_bits=8, mantissa_bits=7) for z in (x, y))
