@@ -87,6 +87,11 @@ class Placement:
     @property
     def counts(self) -> bool:
         """Whether a loop of an unknown number of steps costs nothing: a GPU would have to ask the host before each."""
+        return self.on_host
+
+    @property
+    def on_host(self) -> bool:
+        """Whether XLA computes in the memory of this machine."""
         return all(device.platform == "cpu" for device in self.devices)
 
     @property
