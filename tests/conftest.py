@@ -32,6 +32,10 @@ def all_executors() -> dict[str, Executor]:
     }
 
 
+collect_ignore: list[str] = []
+if "--xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):  # for processes of many devices
+    collect_ignore += ["executors/xla/on_devices.py", "executors/xla/catalogue_on_devices.py"]
+
 EXECUTORS = all_executors()
 COMPILED = [name for name in EXECUTORS if name != "numpy"]
 BUILDS = [name for name in COMPILED if name != "xla"]
@@ -49,8 +53,12 @@ def pytest_configure(config):
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background jobs; tests of Ctrl-C would wait
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if importlib.util.find_spec("sklearn") is None:  # its modules import scikit-learn, and have no doctests without it
-        config.option.ignore_glob = [*(config.option.ignore_glob or []), str(config.rootpath / "src/thalweg/sklearn/*")]
+    needing = {"sklearn": "src/thalweg/sklearn/*", "jax": "src/thalweg/executors/xla/*"}  # no doctests without these
+    missing = [folder for package, folder in needing.items() if importlib.util.find_spec(package) is None]
+    config.option.ignore_glob = [
+        *(config.option.ignore_glob or []),
+        *(str(config.rootpath / folder) for folder in missing),
+    ]
     os.environ.setdefault("KERAS_BACKEND", "jax")  # what the extra `oracles` installs; Keras looks for TensorFlow else
     folder = tempfile.TemporaryDirectory(prefix="thalweg-tests-", ignore_cleanup_errors=True)
     ours = {"THALWEG_CACHE_DIR": folder.name, "THALWEG_RUNS": os.path.join(folder.name, "runs")}
@@ -88,8 +96,8 @@ def pytest_runtest_setup(item):
 
 
 def pytest_generate_tests(metafunc):
-    """``executor`` stands for each executor, ``compiled`` for each but the numpy one, ``build`` for each build of the
-    native one, ``native`` for the plain one, ``engine`` for that and the xla one.
+    """``executor`` stands for each executor, ``compiled`` for each but the numpy one, ``native_build`` for each build
+    of the native one, ``native`` for the plain one, ``engine`` for that and the xla one.
 
     Every program is compiled once more for the checked build, which is slow, and for each of the narrower vectors,
     which are long: in every test run there are random programs and convolutions on them.
@@ -97,7 +105,7 @@ def pytest_generate_tests(metafunc):
     fixtures = {
         "executor": [*EXECUTORS],
         "compiled": COMPILED,
-        "build": BUILDS,
+        "native_build": BUILDS,
         "native": ["native"],
         "engine": ["native", "xla"],
     }

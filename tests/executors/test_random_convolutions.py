@@ -23,9 +23,9 @@ def test_engine(first, engine):
         assert not (text := random_convolutions.fault(engine, case)), f"{case}\n{text}"
 
 
-def test_other_builds(build):
+def test_other_builds(native_build):
     for case in FIT[-SLOW_BUILDS:]:
-        assert not (text := random_convolutions.fault(build, case)), f"{case}\n{text}"
+        assert not (text := random_convolutions.fault(native_build, case)), f"{case}\n{text}"
 
 
 @pytest.mark.needs("torch")

@@ -121,9 +121,9 @@ def test_infer_is_the_type_of_the_reference(name, suites):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_executor_computes_the_definition(name, suites, build):
+def test_executor_computes_the_definition(name, suites, native_build):
     """To XLA other rules apply: ``tests/executors/xla/test_lowerings.py``."""
-    check(suites[name], suites[name].run(build))
+    check(suites[name], suites[name].run(native_build))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,7 +9,15 @@ import pytest
 
 import thalweg
 from thalweg import layers
-from thalweg.errors import ArgumentError, DataError, MissingPackageError, NameNotFoundError, StorageError
+from thalweg.errors import (
+    ArgumentError,
+    DataError,
+    MissingPackageError,
+    NameNotFoundError,
+    ProcessError,
+    StorageError,
+)
+from thalweg.processes import job
 from thalweg.tuning import Float, search
 from thalweg.tuning import claims as claims_module
 from thalweg.tuning.claims import Claims, counted, origin
@@ -362,3 +370,13 @@ class TestTables:
             thalweg.tune_table(TABLE, "y")
         with pytest.raises(NameNotFoundError):
             thalweg.tune_table(TABLE, "z", trials=1)
+
+
+def test_several_processes_that_train_together_search_nothing(monkeypatch):
+    class Board:
+        def put(self, name, note):
+            """The first process waits for nobody."""
+
+    monkeypatch.setattr(job, "_current", job.Job(0, 2, Board()))
+    with pytest.raises(ProcessError, match="a search makes each trial in one process"):
+        quick()

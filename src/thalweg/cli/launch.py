@@ -14,12 +14,16 @@ import typer
 
 from thalweg.cli.reporting import reports_errors
 from thalweg.errors import ArgumentError
+from thalweg.executors.xla.devices import accelerator
 from thalweg.processes import coordinates
 from thalweg.processes.coordinates import Coordinates
 from thalweg.processes.joining import TIMEOUT_VARIABLE
 from thalweg.processes.launcher import Launcher, free_port
 
 HERE = "127.0.0.1"
+
+DEVICES = Path("/dev")
+"""Where the system shows GPUs: ``nvidia0`` and so on."""
 
 PYTHON = re.compile(r"python[\d.]*(\.exe)?")
 """Programs that are left out before a script: that which runs is taken."""
@@ -88,6 +92,7 @@ def _places(
         return lambda: [alone]
     count = processes
     if process is None:
+        _require_gpus(count)
         return lambda: [
             Coordinates(address, count, index, index, count)
             for address in [coordinator or f"{HERE}:{port or free_port()}"]
@@ -102,6 +107,23 @@ def _places(
         )
     one = coordinates.checked(Coordinates(coordinator, count, process))
     return lambda: [one]
+
+
+def _require_gpus(processes: int) -> None:
+    """Raise ArgumentError if processes of this machine would share a GPU, which NVIDIA's NCCL does not let them."""
+    if accelerator() is None:
+        return
+    shown = os.environ.get(coordinates.VISIBLE)
+    there = sum(1 for path in DEVICES.glob("nvidia*") if path.name.removeprefix("nvidia").isdecimal())
+    gpus = there if shown is None else min(there, len(shown.split(",")))
+    if 0 < gpus < processes:
+        raise ArgumentError(
+            "each process on this machine needs a GPU of its own",
+            expected=f"at most {gpus} {'processes' if gpus > 1 else 'process'}, as many as there are GPUs",
+            got=f"--processes {processes}",
+            fix=f"write --processes {gpus}: one process can use all GPUs by fit(distribution=DataParallel()); or set "
+            "JAX_PLATFORMS=cpu to try it out on the CPU",
+        )
 
 
 def _command(words: list[str], restarts: int) -> list[str]:

@@ -47,6 +47,7 @@ from thalweg.state.names import (
     parameter_state,
 )
 from thalweg.training import data
+from thalweg.training.alike import require_same_data
 from thalweg.training.callbacks import CallbackList
 from thalweg.training.goals import Goals
 from thalweg.training.handle import OptimizerHandle
@@ -546,6 +547,7 @@ class Runner:
         """Arguments:
         shown: what users get for arrays by the label of the output.
         """
+        require_same_data(rows)
         single = watchers.watches_batches("predict")
         steps = None
         if rows.count is not None:

@@ -13,13 +13,16 @@ from dataclasses import replace
 from thalweg.errors import ArgumentError, ProcessError
 from thalweg.fields import dataclass
 
-__all__ = ["COORDINATOR", "LOCAL", "PORTS", "PROCESS", "PROCESSES", "Coordinates", "checked", "found"]
+__all__ = ["COORDINATOR", "LOCAL", "PORTS", "PROCESS", "PROCESSES", "VISIBLE", "Coordinates", "checked", "found"]
 
 COORDINATOR, PROCESSES, PROCESS = "THALWEG_COORDINATOR", "THALWEG_PROCESSES", "THALWEG_PROCESS"
 """``host:port`` of the first process, which comes before what others say; how many there are, and which this is."""
 
 LOCAL = "THALWEG_LOCAL"
 """``2/4``: the third of four on this machine."""
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+"""The GPUs of NVIDIA that a process may use: ``0,1``."""
 
 PORTS = range(61440, 65536)
 """Those of which a job's number chooses one, as in JAX; the system gives them to nobody by itself on most machines."""

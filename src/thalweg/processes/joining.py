@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ from thalweg.checks import In, checked
 from thalweg.errors import ArgumentError, ProcessError
 from thalweg.extras import needed
 from thalweg.processes import coordinates, job
-from thalweg.processes.coordinates import Coordinates
+from thalweg.processes.coordinates import VISIBLE, Coordinates
 
 __all__ = ["initialize", "leave_at_once", "lost"]
 
@@ -160,7 +160,6 @@ def _join(where: Coordinates, timeout: float) -> None:
     )
     _require_free_port(where)
     failed: list[Exception] = []
-    mine = [where.local_index] if where.local_count > 1 else None
 
     def connect() -> None:
         try:
@@ -168,7 +167,7 @@ def _join(where: Coordinates, timeout: float) -> None:
                 where.address,
                 where.count,
                 where.index,
-                local_device_ids=mine,
+                local_device_ids=_own_device(where, os.environ),
                 cluster_detection_method="deactivate",
                 initialization_timeout=DAY,  # after which JAX would end the process without a word of ours
             )
@@ -188,6 +187,14 @@ def _join(where: Coordinates, timeout: float) -> None:
     board = ClientBoard(global_state.client)
     job.together(job.Job(where.index, where.count, board))
     _leave_together(board)
+
+
+def _own_device(where: Coordinates, environment: Mapping[str, str]) -> list[int] | None:
+    """Which GPU of the machine: one for each process, unless who has started them has given each its own."""
+    if where.local_count == 1:
+        return None
+    shown = environment.get(VISIBLE)
+    return [where.local_index] if shown is None or where.local_index < len(shown.split(",")) else None
 
 
 def _require_free_port(where: Coordinates) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.data.fingerprint import differences, in_a_line, of_arrays
+from thalweg.data.source import Source
 from thalweg.errors import ArgumentError, ProcessError
 from thalweg.graph.node import Graph
 from thalweg.graph.text import to_text
@@ -20,14 +21,14 @@ from thalweg.processes.job import current
 from thalweg.state import State
 from thalweg.version import __version__
 
-__all__ = ["require_alike"]
+__all__ = ["require_alike", "require_same_data"]
 
 TOGETHER = "xla"
 """What the names of executors begin with that let several processes compute together."""
 
 
 def require_alike(executor: str, graph: Graph, state: State, identity: Mapping[str, Any]) -> None:
-    """Compare what the processes of this job, which are several, begin with.
+    """Compare what the processes of this job, which are several, begin to train with.
 
     Arguments:
         executor: its name.
@@ -45,8 +46,17 @@ def require_alike(executor: str, graph: Graph, state: State, identity: Mapping[s
             got=f"{job.count} processes, each of which would train for itself",
             fix="leave executor= and THALWEG_EXECUTOR out, or start the program without thalweg launch",
         )
-    told = {**_code(), "graph": _digest(to_text(graph)), **identity, "state": _of_state(state)}
-    odd = None
+    _require_same({**_code(), "graph": _digest(to_text(graph)), **identity, "state": _of_state(state)})
+
+
+def require_same_data(rows: Source) -> None:
+    """Compare the rows that several processes evaluate or predict. Raises ProcessError in all if some are others."""
+    if current().count > 1:
+        _require_same({"data": rows.fingerprint()})
+
+
+def _require_same(told: Mapping[str, Any]) -> None:
+    job, odd = current(), None
     digests = job.gathered("digest", _digest(json.dumps(told, sort_keys=True)))
     if digests is not None:
         odd = next((index for index, digest in enumerate(digests) if digest != digests[0]), None)

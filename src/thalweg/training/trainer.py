@@ -16,6 +16,7 @@ from thalweg.metrics.metric import Metric
 from thalweg.optimizers.optimizer import AVERAGE, ITERATIONS_STATE, Optimizer
 from thalweg.optimizers.stepper import PlainStepper, Stepper
 from thalweg.state.names import METRICS, STATISTICS_STATE, owned, parameter_state, slot_state
+from thalweg.training.alike import require_same_data
 from thalweg.training.callbacks import CallbackList, Logs
 from thalweg.training.goals import PENALTY, Goals
 from thalweg.training.inference import BatchHooks, Evaluation, clear_sums, sums
@@ -200,6 +201,7 @@ class Trainer:
         self, rows: Source, batch: int, callbacks: CallbackList, verbose: int | str, threads: int | None = None
     ) -> Logs:
         """Loss and metrics over the rows, by name."""
+        require_same_data(rows)
         evaluation = self.evaluation(rows, batch)
         counter = Counter(verbose, "Evaluate", evaluation.steps)
 

@@ -14,9 +14,10 @@ import numpy as np
 
 from thalweg.checks import Count
 from thalweg.cores import AtMost
-from thalweg.errors import ArgumentError, NonFiniteError, ThalwegError
+from thalweg.errors import ArgumentError, NonFiniteError, ProcessError, ThalwegError
 from thalweg.fields import dataclass
 from thalweg.model import Model
+from thalweg.processes.job import current
 from thalweg.record.events import Event, Interval
 from thalweg.record.run import Run
 from thalweg.record.trials import HOW, Trial
@@ -124,6 +125,17 @@ class Plan:
         return int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
 
 
+def require_alone() -> None:
+    """Raise ProcessError in a job of several processes: which trials there are the clock decides, in each its own."""
+    if current().count > 1:
+        raise ProcessError(
+            "a search makes each trial in one process",
+            expected="a program that was started by itself",
+            got=f"one of {current().count} processes that train together",
+            fix="start it without thalweg launch; with storage= any number of machines search together",
+        )
+
+
 class Hunt:
     """One call of a search.
 
@@ -165,7 +177,10 @@ class Hunt:
         self._progress = Counter(check_verbose(verbose), "Search" if limits.trials else "Search, seconds", steps)
 
     def run(self) -> None:
-        """Until there were enough trials, the time is over, or Ctrl-C. Raises the last error if all trials failed."""
+        """Until there were enough trials, the time is over, or Ctrl-C. Raises the last error if all trials failed;
+        ProcessError in a job of several processes.
+        """
+        require_alone()
         width = max(1, min(self.threads, self.limits.trials or self.threads))
         each = AtMost(max(1, self.threads // width))
         self._ends = math.inf if self.limits.seconds is None else time.monotonic() + self.limits.seconds

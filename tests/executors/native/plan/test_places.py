@@ -113,7 +113,7 @@ def parts_in_turn():
     ],
     ids=lambda make: make.__name__,
 )
-def test_as_numpy_has_it(make, gather, build):
+def test_as_numpy_has_it(make, gather, native_build):
     graph = Graph({f"y{i}": y for i, y in enumerate(make())})
     inputs, states = leaf_types(graph)
     r = np.random.default_rng(0)
@@ -129,4 +129,4 @@ def test_as_numpy_has_it(make, gather, build):
     data = {name: array(kind.with_shape((rows, *kind.shape[1:])) if gather else kind) for name, kind in inputs.items()}
     index = r.integers(0, rows, (2, batch)) if gather else None
     program = Program(0, graph, {name: array(kind) for name, kind in states.items()}, data, index)
-    assert not fault(build, program, (1, 2))
+    assert not fault(native_build, program, (1, 2))
