@@ -64,9 +64,9 @@ def gpu() -> str:
         raise SystemExit(f"No GPU here, so nothing is measured.\n{error}") from None
 
 
-def rows(workload: Workload, figures: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
+def rows(workload: Workload, figures: Mapping[str, Mapping[str, Any]]) -> list[Sequence[str]]:
     """The lines of a network: a peer each."""
-    lines = []
+    lines: list[Sequence[str]] = []
     for peer, figure in figures.items():
         ratio, aim = figure["seconds"] / figures[THALWEG]["seconds"], AIMS.get(peer)
         short = "" if aim is None or ratio >= aim else " (short of it)"

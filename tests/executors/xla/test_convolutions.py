@@ -56,7 +56,10 @@ def lowered(graph, platform):
 
     data = {name: jax.ShapeDtypeStruct(kind.shape, kind.dtype) for name, kind in leaf_types(graph)[0].items()}
     return (
-        jax.jit(one_step(simplified(graph), platform)).trace({}, data).lower(lowering_platforms=(platform,)).as_text()
+        jax.jit(one_step(simplified(graph), platform == "cpu"))
+        .trace({}, data)
+        .lower(lowering_platforms=(platform,))
+        .as_text()
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import thalweg
-from thalweg import Sequential, callbacks, layers
+from thalweg import Sequential, callbacks, layers, memory
 from thalweg.data.staying import Staying
 from thalweg.errors import ExecutorError, InsufficientMemoryError, NonFiniteError
 from thalweg.executors.numpy import NumpyExecutor
@@ -220,3 +220,29 @@ def test_a_loss_that_is_not_finite_is_traced_to_its_step():
     assert f"training step {made.optimizer.iterations + 1} " in caught.value.problem
     assert caught.value.layer is not None
     assert all(np.isfinite(array).all() for array in made.get_weights())
+
+
+def test_memory_that_the_host_has_not_is_not_asked_for(monkeypatch):
+    made = model("xla")
+    x, y = np.ones((8, 3), "float32"), np.ones((8, 1), "float32")
+    made.train_on_batch(x, y)
+    before = made.get_weights()
+    monkeypatch.setattr(memory, "SMALL_BYTES", 0)
+    monkeypatch.setattr(memory, "limits", lambda: iter([(1, "this test")]))
+    with pytest.raises(InsufficientMemoryError, match="this test") as caught:
+        made.train_on_batch(np.ones((4, 3), "float32"), np.ones((4, 1), "float32"))
+    assert "the largest of its tensors" in caught.value.got
+    monkeypatch.undo()
+    for one, two in zip(made.get_weights(), before, strict=True):
+        assert np.array_equal(one, two)
+
+
+def test_nothing_of_the_data_stays_when_a_training_is_over():
+    import gc
+
+    import jax
+
+    x, y = np.ones((71, 3), "float32"), np.ones((71, 1), "float32")  # filled up to 72
+    model("xla").fit(x, y, batch_size=8, epochs=2, verbose=0)
+    gc.collect()
+    assert not [array for array in jax.live_arrays() if array.shape and array.shape[0] == feeding.rounded_up(71)]

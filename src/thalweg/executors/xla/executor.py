@@ -10,8 +10,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from thalweg import memory
 from thalweg.executors import debug
-from thalweg.executors.executor import Arrays, check_array, check_index, check_outputs, check_samples, leaf_types
+from thalweg.executors.executor import (
+    Arrays,
+    check_array,
+    check_index,
+    check_outputs,
+    check_samples,
+    largest,
+    leaf_types,
+)
 from thalweg.executors.patience import told_if_long
 from thalweg.executors.xla.devices import devices, wide
 from thalweg.executors.xla.distribution import DataParallel, Distribution, list_devices
@@ -24,7 +33,6 @@ from thalweg.graph.node import Graph
 from thalweg.graph.text import to_text
 from thalweg.graph.types import TensorType
 from thalweg.graph.verify import verify
-from thalweg.memory import in_words
 from thalweg.processes.job import current
 from thalweg.state import Variable
 
@@ -145,7 +153,7 @@ class XlaProgram:
         results = changed, dict.fromkeys(self.outputs, self.placement.whole), None
         if self.gather:
             return jax.jit(many_steps(self.graph, self.placement), donate_argnums=0, out_shardings=results)
-        step = one_step(self.graph, self.placement.platform)
+        step = one_step(self.graph, self.placement.on_host)
 
         def once(changed: Mapping[str, Any], fixed: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
             return *step({**fixed, **changed}, data), None
@@ -221,7 +229,10 @@ class XlaProgram:
             given[...] = self.placement.read(value)
 
     def compiled(self, key: Hashable, arguments: tuple[Any, ...]) -> Any:
-        """The program for arguments of this kind; compiled if it is the first time."""
+        """The program for arguments of this kind; compiled if it is the first time.
+
+        Raises: InsufficientMemoryError if the host has not the memory that it needs: it would end us without a word.
+        """
         import jax
 
         if key not in self._compiled:
@@ -230,18 +241,21 @@ class XlaProgram:
             began = time.perf_counter()
             whole = (self._digest, self.gather, self.placement, key, jax.tree.structure(arguments))
             with told_if_long(self.graph):
-                self._compiled[key] = shared(
+                program = shared(
                     whole,
                     lambda: cache.compiled(self._jitted.lower(*arguments), self.placement.devices, self._digest),
                 )
             self.compile_seconds += time.perf_counter() - began
+            if self.placement.on_host and (analysis := program.memory_analysis()) is not None:
+                memory.require(analysis.temp_size_in_bytes, "what a step keeps on its way", lambda: largest(self.graph))
+            self._compiled[key] = program
         return self._compiled[key]
 
     def temporary_words(self) -> str:
         """What the largest of the programs takes for what it makes on the way, in words."""
         known = [compiled.memory_analysis() for compiled in self._compiled.values()]
         sizes = [analysis.temp_size_in_bytes for analysis in known if analysis is not None]
-        return in_words(max(sizes)) if sizes else "an unknown amount"
+        return memory.in_words(max(sizes)) if sizes else "an unknown amount"
 
     def optimized(self) -> list[str]:
         """See profile.Running."""

@@ -85,15 +85,14 @@ class Placement:
         return tuple(sorted(self.whole.device_set, key=lambda device: device.id))
 
     @property
-    def platform(self) -> str:
-        """What the devices are: "cpu", "gpu" or "tpu"."""
-        platform: str = self.devices[0].platform
-        return platform
-
-    @property
     def counts(self) -> bool:
         """Whether a loop of an unknown number of steps costs nothing: a GPU would have to ask the host before each."""
-        return self.platform == "cpu"
+        return self.on_host
+
+    @property
+    def on_host(self) -> bool:
+        """Whether XLA computes in the memory of this machine."""
+        return all(device.platform == "cpu" for device in self.devices)
 
     @property
     def room(self) -> int:

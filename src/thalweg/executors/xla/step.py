@@ -36,9 +36,9 @@ def supported_or_leaf(op: type) -> bool:
     return op in (Input, State) or supported(op)
 
 
-def one_step(graph: Graph, platform: str) -> Step:
-    """The function of a simplified graph, for devices of a platform, as "cpu"."""
-    lowerings = ON_CPU if platform == "cpu" else LOWERINGS
+def one_step(graph: Graph, on_cpu: bool) -> Step:
+    """The function of a simplified graph, for a CPU or for other devices."""
+    lowerings = ON_CPU if on_cpu else LOWERINGS
 
     def step(state: Arrays, inputs: Arrays) -> tuple[dict[str, Array], dict[str, Array]]:
         values: dict[Node, Array] = {}
@@ -69,7 +69,7 @@ def many_steps(graph: Graph, placement: Placement) -> Callable[..., tuple[dict[s
         data: the arrays of all rows; without an index, one batch after the other.
         index: (steps, batch), the rows of each step; None if the data are the batches.
     """
-    step = one_step(graph, placement.platform)
+    step = one_step(graph, placement.on_host)
 
     def run(
         changed: Arrays, fixed: Arrays, data: Arrays, index: Array | None, count: Array | None
