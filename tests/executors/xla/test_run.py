@@ -246,3 +246,19 @@ def test_nothing_of_the_data_stays_when_a_training_is_over():
     model("xla").fit(x, y, batch_size=8, epochs=2, verbose=0)
     gc.collect()
     assert not [array for array in jax.live_arrays() if array.shape and array.shape[0] == feeding.rounded_up(71)]
+
+
+def test_no_number_of_rows_compiles_anew():
+    made, random = model("xla"), np.random.default_rng(0)
+    x, y = random.normal(size=(1100, 3)).astype("float32"), np.ones((1100, 1), "float32")
+    other = model("numpy")
+    other.set_weights(made.get_weights())
+    made.predict(x[:40], verbose=0)
+    made.evaluate(x[:40], y[:40], verbose=0)
+    before = made.runner.programs().compile_seconds
+    for rows in (9, 41, 500, 1100):
+        found, wanted = (each.predict(x[:rows], verbose=0) for each in (made, other))
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+        losses = [each.evaluate(x[:rows], y[:rows], verbose=0) for each in (made, other)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert made.runner.programs().compile_seconds == before

@@ -166,3 +166,17 @@ def test_a_file_knows_no_executor(turns, tmp_path):
     for model, executor in ((again, turns[1]), (theirs, "native")):
         trained(model, executor, x, y, epochs=4, initial_epoch=2)
     check_alike(again, theirs, x, NEAR["float32"])
+
+
+def test_a_stream_trains_like_its_rows():
+    mine, theirs = (compiled_model(dense) for _ in range(2))
+    x, y = data(mine)
+
+    def batches():
+        for start in range(0, len(x), BATCH):
+            yield x[start : start + BATCH], y[start : start + BATCH]
+
+    mine.executor, theirs.executor = "xla", "native"
+    mine.fit(batches, epochs=3, verbose=0)
+    theirs.fit(x, y, batch_size=BATCH, shuffle=False, epochs=3, verbose=0)
+    check_alike(mine, theirs, x, NEAR["float32"])
