@@ -11,7 +11,7 @@ from thalweg.dtype_policies import DTypePolicy
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.graph.node import Graph
 from thalweg.ops.contraction import Contraction
-from thalweg.ops.convolution import Convolution
+from thalweg.ops.convolution import Convolution, KernelGradient, TransposedConvolution
 
 MIXED = "mixed_bfloat16"
 OF_KERAS = {
@@ -105,8 +105,8 @@ def test_gradients_multiply_as_what_they_are_gradients_of():
     with products_in("bfloat16"):
         y = ops.convolve(x, w)
     graph = Graph({str(i): g for i, g in enumerate(gradients(ops.reduce_sum(y * y), [x, w]))})
-    every = (node.op for node in graph.nodes())
-    assert [op.precision for op in every if isinstance(op, Contraction | Convolution)] == ["bfloat16"] * 3
+    products = Contraction | Convolution | KernelGradient | TransposedConvolution
+    assert [node.op.precision for node in graph.nodes() if isinstance(node.op, products)] == ["bfloat16"] * 3
     assert precisions_outside() is None
 
 

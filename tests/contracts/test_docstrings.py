@@ -26,8 +26,9 @@ NATIVE = "thalweg.executors.native"
 def modules() -> list[Any]:
     names = [module.name for module in pkgutil.walk_packages(thalweg.__path__, "thalweg.")]
     public = ["thalweg", *(name for name in names if not any(part.startswith("_") for part in name.split(".")))]
-    needs = {True: pytest.mark.needs("sklearn"), False: ()}
-    return [pytest.param(name, marks=needs[name.startswith("thalweg.sklearn.")]) for name in public]
+    needs = {"thalweg.sklearn.": "sklearn", "thalweg.executors.xla.": "jax"}
+    marks = {name: [pytest.mark.needs(needs[part]) for part in needs if name.startswith(part)] for name in public}
+    return [pytest.param(name, marks=marks[name]) for name in public]
 
 
 def defined_in(module: ModuleType) -> Iterator[tuple[str, Any]]:

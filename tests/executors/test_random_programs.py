@@ -80,7 +80,8 @@ def test_they_use_every_operation():
             "floor",
             "convolution",
             "windows",
-            "flip",
+            "transposed_convolution",
+            "kernel_gradient",
         ),
     }
 

@@ -391,7 +391,7 @@ def test_another_generator_has_other_names(monkeypatch):
     assert cache.key("graph", "options") != before
 
 
-GROUND = {"absent", "checks", "config", "cores", "errors", "fields", "memory", "registry", "spelling"}
+GROUND = {"absent", "checks", "config", "cores", "errors", "fields", "memory", "processes", "registry", "spelling"}
 """What the code generator imports, and what says nothing about the code that it makes."""
 
 
