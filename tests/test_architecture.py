@@ -1,11 +1,13 @@
 """The import order of src/thalweg: read from the source, so that nothing has to be imported to check it."""
 
 import ast
+import importlib
 import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -217,6 +219,22 @@ def test_public_names_are_listed_once(module):
     imports = [node for node in ast.walk(TREES[module]) if isinstance(node, ast.ImportFrom)]
     names = [alias.asname or alias.name for node in imports for alias in node.names if alias.name != "*"]
     assert len(set(names)) == len(names)
+
+
+def test_no_module_can_take_the_place_of_a_public_name():
+    """Python puts a module there if it is imported when its package has the name; those imported before do no harm."""
+    found = []
+    for package in (name for name, path in MODULES.items() if path.name == "__init__.py" and name.count(".") == 1):
+        loaded, new = set(), {package}
+        while new:
+            loaded |= new
+            new = {other for name in new for other in imported_modules(name, TREES[name].body)} - loaded
+        home = importlib.import_module(package)
+        for name in dir(home):
+            module = f"{package}.{name}"
+            if module in MODULES.keys() - loaded and not isinstance(getattr(home, name), ModuleType):
+                found.append(module)
+    assert found == []
 
 
 def test_import_thalweg_loads_nothing_heavy():

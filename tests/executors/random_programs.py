@@ -83,9 +83,9 @@ from thalweg.ops import (
 from thalweg.ops.broadcast import ReduceSum
 from thalweg.ops.contraction import Contraction
 from thalweg.ops.convolution import CONVOLUTIONS, reach
+from thalweg.ops.deviations import MomentAbout, moment_about
 from thalweg.ops.leaf import Input, State
 from thalweg.ops.lookup import take
-from thalweg.ops.moments import MomentAbout, moment_about
 from thalweg.ops.shape import pad
 from thalweg.ops.softmax import LogSumExp, Softmax
 from thalweg.state.layout import empty

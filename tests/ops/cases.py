@@ -8,7 +8,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from tests.compute import label
@@ -23,9 +23,9 @@ from thalweg.ops.cast import Cast
 from thalweg.ops.concatenate import Concatenate
 from thalweg.ops.contraction import Contraction
 from thalweg.ops.convolution import Convolution, Flip, KernelGradient, TransposedConvolution, Windows
+from thalweg.ops.deviations import MomentAbout
 from thalweg.ops.leaf import input_node
 from thalweg.ops.lookup import AddRows, Take
-from thalweg.ops.moments import MomentAbout
 from thalweg.ops.order import ArgSort
 from thalweg.ops.random import RandomBits
 from thalweg.ops.shape import Pad, Reshape, Slice, Transpose
@@ -868,6 +868,28 @@ CHANNELS = [(1, 1, 1, 1), (2, 3, 5, 1), (1, 16, 17, 1), (2, 6, 4, 2), (2, 5, 5, 
 """The batch, channels, filters, groups."""
 
 
+class Picture(NamedTuple):
+    """What a convolution has, from x (``image``) by a kernel to its result."""
+
+    dtype: str
+    windows: Windows
+    groups: int
+    image: tuple[int, ...]
+    kernel: tuple[int, ...]
+    result: tuple[int, ...]
+
+
+def pictures() -> Iterator[Picture]:
+    for dtype in FLOATS:
+        for places, *how in PICTURES:
+            windows = Windows(*how)
+            for batch, channels, filters, groups in CHANNELS:
+                image = (batch, *places, channels)
+                seen = windows.infer(TensorType(image, dtype)).shape[1 : len(places) + 1]
+                kernel = (*windows.size, channels // groups, filters)
+                yield Picture(dtype, windows, groups, image, kernel, (batch, *seen, filters))
+
+
 @cases(Windows)
 def windows_cases() -> Iterator[Case]:
     for batch, channels in ((1, 1), (2, 3), (3, 17)):
@@ -891,43 +913,32 @@ def flip_cases() -> Iterator[Case]:
 @cases(Convolution)
 def convolution_cases() -> Iterator[Case]:
     r = rng("convolution")
-    for dtype in FLOATS:
-        for places, size, strides, dilation, margins in PICTURES:
-            for batch, channels, filters, groups in CHANNELS:
-                op = Convolution(strides, dilation, margins, groups)
-                x = numbers(r, (batch, *places, channels), dtype)
-                kernel = numbers(r, (*size, channels // groups, filters), dtype)
-                bound = sum_error(math.prod(size) * channels // groups, op.reference(abs(x), abs(kernel)), dtype)
-                yield Case(op, (x, kernel), bound=bound, signed_zeros=False, smooth=True)
+    for dtype, over, groups, image, shape, _ in pictures():
+        op = Convolution(over.strides, over.dilation, over.margins, groups)
+        x, kernel = numbers(r, image, dtype), numbers(r, shape, dtype)
+        bound = sum_error(math.prod(shape[:-1]), op.reference(abs(x), abs(kernel)), dtype)
+        yield Case(op, (x, kernel), bound=bound, signed_zeros=False, smooth=True)
 
 
 @cases(TransposedConvolution)
 def transposed_convolution_cases() -> Iterator[Case]:
     r = rng("transposed_convolution")
-    for dtype in FLOATS:
-        for places, size, strides, dilation, margins in PICTURES:
-            for batch, channels, filters, groups in CHANNELS:
-                windows = Windows(size, strides, dilation, margins).infer(TensorType((batch, *places, 1), dtype))
-                x = numbers(r, (*windows.shape[: len(size) + 1], filters), dtype)
-                kernel = numbers(r, (*size, channels // groups, filters), dtype)
-                around = tuple((k - 1, k - 1 - low) for k, (low, _) in zip(size, margins, strict=True))
-                op = TransposedConvolution(strides, dilation, around, groups)
-                bound = sum_error(math.prod(size) * filters // groups, op.reference(abs(x), abs(kernel)), dtype)
-                yield Case(op, (x, kernel), bound=bound, signed_zeros=False, smooth=True)
+    for dtype, over, groups, _, shape, result in pictures():
+        around = tuple((k - 1, k - 1 - low) for k, (low, _) in zip(over.size, over.margins, strict=True))
+        op = TransposedConvolution(over.strides, over.dilation, around, groups)
+        x, kernel = numbers(r, result, dtype), numbers(r, shape, dtype)
+        bound = sum_error(math.prod(over.size) * shape[-1] // groups, op.reference(abs(x), abs(kernel)), dtype)
+        yield Case(op, (x, kernel), bound=bound, signed_zeros=False, smooth=True)
 
 
 @cases(KernelGradient)
 def kernel_gradient_cases() -> Iterator[Case]:
     r = rng("kernel_gradient")
-    for dtype in FLOATS:
-        for places, size, strides, dilation, margins in PICTURES:
-            for batch, channels, filters, groups in CHANNELS:
-                op = KernelGradient(size, strides, dilation, margins, groups)
-                x = numbers(r, (batch, *places, channels), dtype)
-                windows = Windows(size, strides, dilation, margins).infer(TensorType(x.shape, dtype))
-                g = numbers(r, (*windows.shape[: len(size) + 1], filters), dtype)
-                bound = sum_error(g.size // filters, op.reference(abs(x), abs(g)), dtype)
-                yield Case(op, (x, g), bound=bound, signed_zeros=False, smooth=True)
+    for dtype, over, groups, image, _, result in pictures():
+        op = KernelGradient(over.size, over.strides, over.dilation, over.margins, groups)
+        x, g = numbers(r, image, dtype), numbers(r, result, dtype)
+        bound = sum_error(math.prod(result[:-1]), op.reference(abs(x), abs(g)), dtype)
+        yield Case(op, (x, g), bound=bound, signed_zeros=False, smooth=True)
 
 
 # --- a suite for every operation ------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from thalweg.initializers import Filling
 from thalweg.layers.layer import Layer, registry
 from thalweg.layers.masking import along
 from thalweg.layers.tracing import Parameter
-from thalweg.ops.moments import moment_about
+from thalweg.ops.deviations import moment_about
 from thalweg.regularizers import Penalty
 
 __all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization", "RMSNormalization", "UnitNormalization"]

@@ -9,7 +9,7 @@ names in its ``__all__`` is public here, and what takes a tensor can stand in a 
 ``contraction``, ``convolution``, ``lookup``  primitives: sums of products, over windows, rows by number
 ``bfloat16``                                  a primitive: rounding; what products of the short format are
 ``softmax``, ``concatenate``, ``random``      primitives
-``moments``                                   a primitive: deviations of images
+``deviations``                                a primitive: means of their powers over images
 ``arithmetic``                                made of these, and so all below: more functions of each number
 ``reductions``, ``order``                     sums, means, running sums; sorting and quantiles
 ``arrangement``, ``places``                   axes, joining, margins; taking and putting by index
