@@ -8,6 +8,7 @@ from thalweg.executors.native.code.step import generate, target
 from thalweg.executors.native.code.sweep import ROWS_AT_ONCE
 from thalweg.executors.native.executor import NativeExecutor
 from thalweg.executors.native.host import AVX512
+from thalweg.executors.native.machine import executable_hosts
 from thalweg.executors.native.plan.plan import make_plan
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
@@ -65,3 +66,20 @@ def test_taps_ask_for_rows_of_which_they_read_a_part():
 
     assert asked(128) == 2 * 2  # two vectors of x and of g
     assert asked(16) == 0  # all of a row
+
+
+@pytest.mark.parametrize("host", executable_hosts(), ids=lambda host: host.name)
+@pytest.mark.parametrize("rows", [3, 32, 100, 1000])
+def test_a_sum_is_the_same_to_the_bit_whatever_is_made_of_its_row_beside(host, rows):
+    """As the statistics of a measured step, which are float64."""
+    x = input_node("x", (4, rows))
+    data = {"x": np.random.default_rng(rows).standard_normal((4, rows)).astype(np.float32)}
+
+    def total(**beside):
+        outputs = {"total": reduce_sum(ops.tanh(x), (1,)), **beside}
+        found = {name: np.zeros(node.shape, node.dtype) for name, node in outputs.items()}
+        NativeExecutor(host).compile(Graph(outputs), gather=False).run({}, data, None, found, 1)
+        return found["total"]
+
+    wide = ops.cast(ops.tanh(x), "float64")
+    assert total(wide=wide, squares=reduce_sum(wide * wide, (1,))).tobytes() == total().tobytes()

@@ -33,6 +33,8 @@ LABELS_AHEAD = 8
 TURNS_AHEAD = 32
 """How many turns of a loop over taps ahead what they read is asked for."""
 
+WIDE = ("float64", "int64")
+
 ROWS_AT_ONCE = 2
 """Short rows that are worked on together: four would save little more, and take LLVM twice as long."""
 
@@ -44,13 +46,13 @@ class Sweep:
         self.nest = nest
         self.kernel = nest.kernel
         self.module = module
-        wide = any(root.dtype in ("float64", "int64") for root in nest.kernel.roots)
-        self.width = module.host.lanes("float64" if wide else "float32")
         self.done = nest.done
         self.last_pass = max((self.done[n] for n in nest.kernel.nodes if n in nest.needed), default=0)
         dims = nest.dims
         self.lane = len(dims) - 1 if dims else None
         self.row_mode = self.lane is not None and dims[self.lane].swept
+        self.reductions = [n for n in nest.kernel.nodes if isinstance(n.op, Reduction) and n in nest.needed]
+        self.width = module.host.lanes("float64" if self._wide() else "float32")
         taps = tap_axes(nest, module.host.registers)
         self.taps: list[dict[int, int]] = [{}]
         """For each sum of a unit where it is along the axes of the taps."""
@@ -63,7 +65,6 @@ class Sweep:
         whole = nest.images and not any(dim.swept for dim in dims) and len(self._groups()) == 1
         self.places = self.outer[1:] if whole else []
         self.outer = [d for d in self.outer if d not in self.places]
-        self.reductions = [n for n in nest.kernel.nodes if isinstance(n.op, Reduction) and n in nest.needed]
         self.swept = any(dim.swept for dim in dims)
         self.nothing = any(dim.swept and dim.size == 0 for dim in dims)
         pairs = self._short_rows and not nest.images and self.outer and dims[self.outer[-1]].size % ROWS_AT_ONCE == 0
@@ -82,6 +83,16 @@ class Sweep:
         top.prepare(range(len(self.nest.dims)))
         one = self._several_rows if self.rows > 1 else self._unit
         build.loop(begin, end, 1, [], lambda unit, _: one(build, top, unit))
+
+    def _wide(self) -> bool:
+        """Whether vectors have the lanes of float64.
+
+        The order in which a row's numbers are added up depends on the lanes: so these are what its sums alone ask for,
+        and a sum is the same to the bit whatever else is made of it beside, the statistics of a measured step say.
+        """
+        if self.row_mode and self.reductions:
+            return all(node.dtype in WIDE for node in self.reductions)
+        return any(root.dtype in WIDE for root in self.kernel.roots)
 
     @property
     def _short_rows(self) -> bool:
