@@ -93,6 +93,16 @@ def test_batch_normalization_as_in_training_and_dropout_not():
     assert probe.look(parameters_of(model)) == found
 
 
+def test_products_of_bfloat16_are_made_of_float32():
+    """For NumPy takes a second for what training does in ten milliseconds, if it rounds every factor."""
+    rounding, plain = (net(layers.Dense(8, "tanh", dtype=policy), head()) for policy in ("mixed_bfloat16", None))
+    plain.set_weights(rounding.get_weights())
+    assert look(rounding) == look(plain)
+    assert prober(rounding).judge(parameters_of(rounding), rounding.runner.prepare(X, Y).ready())[0] == pytest.approx(
+        plain.evaluate(X, Y, verbose=0), rel=1e-5
+    )
+
+
 def test_dead_and_saturated_by_construction():
     bias = np.array([-1000, 0, 0, 0], np.float32)
     dead = layers.Dense(4, "relu", kernel_initializer="ones", bias_initializer=lambda shape, dtype: bias)

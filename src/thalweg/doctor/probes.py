@@ -3,7 +3,8 @@
 The layers behave as in training, where batch normalization takes the statistics of the rows: what gradients flow
 through is that, and before the first step the running ones say nothing yet. But what disturbs a network on purpose
 (dropout, noise, augmentation) is left out, so that the same parameters give the same numbers and a unit that was
-dropped is not taken for a dead one.
+dropped is not taken for a dead one. Products that training makes of bfloat16 are made of float32, which is as good for
+a judgement: NumPy takes a hundred times as long to round as a processor that can.
 
 The graph is traced once for all moments. NumPy runs it, for compiling would take longer; large networks are compiled.
 """

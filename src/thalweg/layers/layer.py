@@ -540,7 +540,8 @@ class Layer(Registered):
     def on_nodes(self, inputs: Nodes, training: bool | None, arguments: Arguments = PLAIN) -> Any:
         """What ``call`` gives for nodes, inside ``tracing``; builds the layer if nothing has."""
         trace, wanted = current_trace(), signature_of(type(self))
-        with told_training(training) as told, scope(self.label), products_in(self.dtype_policy.precision):
+        precision = None if trace.calm else self.dtype_policy.precision
+        with told_training(training) as told, scope(self.label), products_in(precision):
             here = ops.constant(0).layer
             try:
                 if self.autocast:

@@ -231,7 +231,7 @@ class Trace:
         self.masks: dict[Node, Node] = {}  # which places of a result count: bool, of the first of its axes
         self.unmasked: dict[object, None] = {}  # layers that a mask came to, and did not come out of
         self.activated: dict[Node, Activated] = {}  # by what they gave, the activations
-        self.calm = False  # whether layers that disturb the training on purpose leave it alone
+        self.calm = False  # whether layers leave alone what disturbs on purpose, and round no factors of products
         self.training = False  # what the layer being called was told, which it passes on to those inside it
         self.frozen: Collection[object] | None = None  # layers, as compile found them; None: as they say themselves
         self.mixing: Node | None = None  # how much of each sample is itself, the rest the next one's: see MixUp
