@@ -74,8 +74,8 @@ def named(name: str) -> Executor:
     """The executor of this name, as ``"native"``, ``"numpy"``, ``"xla"`` or ``"xla:gpu"``.
 
     Raises: ArgumentError for an unknown one, and for a kind of device that ``set_distribution`` has said to be another.
-        MissingPackageError for "xla" without JAX, ExecutorError if there is no
-        device of the kind, or no memory to load the native executor into.
+        MissingPackageError for "xla" without JAX, ExecutorError if there is no device of the kind, or no memory to load
+        the native executor into.
     """
     family, device = config.executor_and_device(name)
     if family == "numpy":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from thalweg.fields import dataclass
@@ -45,8 +47,8 @@ class RandomBits(Op, kind=Kind.RANDOM):
         return (None, None)
 
 
-def threefry(key: tuple[np.uint32, np.uint32], counter: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Threefry-2x32-20 on arrays of counters (uint32)."""
+def threefry(key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Threefry-2x32-20 on arrays of counters (uint32), of NumPy or of another library with its operators."""
     keys = (key[0], key[1], np.uint32(PARITY) ^ key[0] ^ key[1])
     with np.errstate(over="ignore"):
         x, y = counter[0] + keys[0], counter[1] + keys[1]

@@ -86,7 +86,8 @@ class Job:
                 "the processes of this job do not do the same",
                 expected=f"{there}, as in process 0",
                 got=f"{what}, in process {self.index}",
-                fix="let no process do more or less than the others: ask for job().is_first only to print or to write",
+                fix="let no process do more or less than the others: "
+                "ask for thalweg.processes.job.current().is_first only to print or to write",
             )
         return agreed
 

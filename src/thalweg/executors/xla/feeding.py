@@ -35,7 +35,6 @@ other folds and splits, are the same program.
 LINE_BYTES = 64
 """Arrays that begin on such a line XLA takes as they are where it computes in the same memory."""
 
-
 FEWER = 16
 """Of so many steps the next shorter program has one: three of them run any 4,095 steps in at most 45 calls."""
 
@@ -88,18 +87,13 @@ class Resident:
     def arguments(self, call: Call) -> tuple[dict[str, Any], Any]:
         """See Feeding."""
         where = self.placement.whole
-        rows = aligned((call.length, self.index.shape[1]), np.dtype(np.int32))
-        rows[: call.end - call.first] = self.index[call.first : call.end]
-        rows[call.end - call.first :] = 0
+        rows = filled_up(self.index[call.first : call.end], call.length, np.dtype(np.int32))
         data = {label: self.data.copy_of(label, where, self._brought) for label in self.labels}
         return data, self.placement.put(rows, where, lent=True)
 
     def _brought(self, array: np.ndarray) -> Any:
         if array.nbytes < EXACT_BYTES:
-            filled = aligned((rounded_up(len(array)), *array.shape[1:]), array.dtype)
-            filled[: len(array)] = array
-            filled[len(array) :] = 0
-            array = filled
+            array = filled_up(array, rounded_up(len(array)), array.dtype)
         return self.placement.put(array, self.placement.whole, lent=True)
 
 
@@ -121,9 +115,7 @@ class Fed:
     def _brought(self, array: np.ndarray, rows: np.ndarray, length: int) -> Any:
         steps, batch = rows.shape
         if self.placement.is_shared:
-            filled = np.zeros((length, batch), np.int64)
-            filled[:steps] = rows
-            return self.placement.put_rows(array, filled)
+            return self.placement.put_rows(array, filled_up(rows, length, np.dtype(np.int64)))
         first = int(rows.flat[0])
         together = np.array_equal(rows.reshape(-1), np.arange(first, first + rows.size))
         if together and steps == length:
@@ -174,6 +166,14 @@ def rounded_up(rows: int) -> int:
     """
     step = 1 << max(rows.bit_length() - 4, 0)
     return -(-rows // step) * step
+
+
+def filled_up(array: np.ndarray, length: int, dtype: np.dtype[Any]) -> np.ndarray:
+    """A copy of so many rows, the further ones 0, that begins on a line."""
+    copy = aligned((length, *array.shape[1:]), dtype)
+    copy[: len(array)] = array
+    copy[len(array) :] = 0
+    return copy
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:

@@ -30,7 +30,7 @@ AnyConvolution = Convolution | TransposedConvolution | KernelGradient
 
 
 class Form(NamedTuple):
-    """A convolution as XLA has it: the order of the axes, where ``p`` stands for the places, and all else."""
+    """A convolution as XLA has it: the order of the axes, and all else."""
 
     x: str
     kernel: str
@@ -41,13 +41,14 @@ class Form(NamedTuple):
 def _form(op: AnyConvolution, x: Array, y: Array) -> Form:
     """What XLA has to do with x and the kernel; with its flipped taps, or with the gradient in its stead."""
     how: dict[str, Any]
+    p = _places(op)
     if isinstance(op, Convolution):
         how = {"window_strides": op.strides, "rhs_dilation": op.dilation, "padding": op.margins}
-        return Form("NpC", "pIO", "NpC", {**how, "feature_group_count": op.groups})
+        return Form(f"N{p}C", f"{p}IO", f"N{p}C", {**how, "feature_group_count": op.groups})
     if isinstance(op, TransposedConvolution):
         how = {"lhs_dilation": op.strides, "rhs_dilation": op.dilation, "padding": op.margins}
         ones = (1,) * len(op.strides)
-        return Form("NpC", "pOI", "NpC", {**how, "window_strides": ones, "feature_group_count": op.groups})
+        return Form(f"N{p}C", f"{p}OI", f"N{p}C", {**how, "window_strides": ones, "feature_group_count": op.groups})
     ends = [
         (low, (k - 1) * d + (m - 1) * s + 1 - n - low)
         for n, m, k, s, d, (low, _) in zip(
@@ -55,12 +56,17 @@ def _form(op: AnyConvolution, x: Array, y: Array) -> Form:
         )
     ]
     how = {"window_strides": op.dilation, "rhs_dilation": op.strides, "padding": ends}
-    return Form("CpN", "IpO", "pNC", {**how, "batch_group_count": op.groups})
+    return Form(f"C{p}N", f"I{p}O", f"{p}NC", {**how, "batch_group_count": op.groups})
+
+
+def _places(op: AnyConvolution) -> str:
+    """The names of their axes."""
+    return "DHW"[-len(op.strides) :]
 
 
 @LOWERINGS.lowers(Convolution, TransposedConvolution, KernelGradient)
 def _whole(op: AnyConvolution, x: Array, y: Array) -> Array:
-    form, places = _form(op, x, y), "DHW"[-len(op.strides) :]
+    form = _form(op, x, y)
     if op.precision == "bfloat16":
         factors, exact = (x.astype(jnp.bfloat16), y.astype(jnp.bfloat16)), None
     else:
@@ -68,7 +74,7 @@ def _whole(op: AnyConvolution, x: Array, y: Array) -> Array:
     return lax.conv_general_dilated(
         *(factors[0], _flipped(op, factors[1])),
         **form.options,
-        dimension_numbers=tuple(axes.replace("p", places) for axes in form[:3]),
+        dimension_numbers=form[:3],
         precision=exact,
         preferred_element_type=x.dtype,
     )
@@ -110,17 +116,16 @@ def _on_cpu(op: AnyConvolution, x: Array, y: Array) -> Array:
 
 def _in_order(op: AnyConvolution, x: Array, y: Array) -> Array:
     """A convolution whose axes have been brought into the order that is fast."""
-    form, places = _form(op, x, y), "DHW"[-len(op.strides) :]
-    kernel = _flipped(op, y)
-    orders = [axes.replace("p", places) for axes in form[:3]]
-    order = (f"N{places}C", f"{places}IO", f"N{places}C")
+    form = _form(op, x, y)
+    p = _places(op)
+    order = (f"N{p}C", f"{p}IO", f"N{p}C")
     x, kernel = (
         jnp.transpose(z, [axes.index(name) for name in wanted])
-        for z, axes, wanted in zip((x, kernel), orders, order, strict=False)
+        for z, axes, wanted in zip((x, _flipped(op, y)), form[:2], order, strict=False)
     )
     options = {name: value for name, value in form.options.items() if not name.endswith("group_count")}
     result = lax.conv_general_dilated(x, kernel, **options, dimension_numbers=order, precision=EXACT)
-    return jnp.transpose(result, [order[2].index(name) for name in orders[2]])
+    return jnp.transpose(result, [order[2].index(name) for name in form.result])
 
 
 def _depthwise(op: AnyConvolution, x: Array, y: Array) -> Array:
