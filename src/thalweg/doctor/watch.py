@@ -14,7 +14,7 @@ from thalweg.training.callbacks import Callback
 from thalweg.training.goals import LOSS, VALIDATION
 from thalweg.training.measuring import Sparing
 
-EARLY = (1, 10, 100)
+EARLY = (1, 4, 10, 100)
 """Steps after which there is a snapshot, beside those before the first one and after epochs: what goes wrong at the
 beginning goes wrong in these."""
 

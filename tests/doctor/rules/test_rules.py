@@ -104,6 +104,7 @@ FIRES: dict[str, dict[str, Record]] = {
     "dying_relu": {
         "dead at two moments": failing(probes=probes(dead=0.95)),
         "hardly ever on": failing(probes=probes(dead=0.3, zeros=0.99)),
+        "until it broke": failing(broken=BROKEN, probes=(probe(0, 0), probe(1, 0, dead=0.3), probe(4, 0, dead=0.7))),
     },
     "lr_too_low": {
         "hardly moved": failing(curves=STRAIGHT, probes=probes(way=0.01)),
@@ -230,6 +231,7 @@ SILENT: dict[str, dict[str, Record]] = {
         "works": changed(probes=probes(dead=0.95)),
         "sparse": failing(probes=probes(zeros=0.85)),
         "at one moment": failing(probes=(probe(0, 0), probe(30, 1, dead=0.9), probe(600, 20))),
+        "some until it broke": failing(broken=BROKEN, probes=(probe(0, 0), probe(1, 0), probe(4, 0, dead=0.3))),
     },
     "lr_too_low": {
         "works": changed(probes=probes(way=0.01)),

@@ -12,16 +12,19 @@ from thalweg.doctor.rule import found, rule
     "dying_relu",
     when="short",
     needs=("probes",),
-    evidence="share of a layer's units that are 0 on every row looked at, and of all its numbers, at two moments",
+    evidence="share of a layer's units that are 0 on every row looked at, and of all its numbers, at two moments, or"
+    " at the last one before training broke",
     threshold="half of the units, or 95 % of the numbers, where training fails; else 85 % of the units",
     change="smaller learning rate, biases from 0, scaled inputs, leaky relu",
 )
 def dying_relu(record: Record) -> Finding | None:
     """Many zeros are no disease (a sparse code), and some dead units neither."""
-    moments = ends(record)
+    moments, enough = ends(record), 2
+    if record.broken is not None:  # no later moment can disagree
+        moments, enough = record.probes[-1:], 1
     share, layer = highest(record, moments, "dead", relu)
     zeros, sparsest = highest(record, moments, "zeros", relu)
-    if layer is None or len(moments) < 2 or (share < 0.35 and zeros < 0.95):
+    if layer is None or len(moments) < enough or (share < 0.35 and zeros < 0.95):
         return None
     if share < 0.5 and zeros >= 0.95:
         layer = sparsest

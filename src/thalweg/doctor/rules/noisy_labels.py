@@ -44,8 +44,23 @@ def noisy_labels(record: Record) -> Finding | None:
     sure = (
         told
         and not weighed
+        and unison(record) > 0.25
         and best.confident_errors > 0.15
         and least > most
         and best.confident_errors > 0.6 * (1 - best.score)
     )
     return found("noisy_labels", sure, cause, change, numbers)
+
+
+def unison(record: Record) -> float:
+    """How far methods that err name the same other class: 0 as by luck, where rows are hard or few to learn from, 1
+    always.
+
+    Of two classes there is but one other, so that they cannot differ: 1.
+    """
+    reference, targets = record.reference, record.targets
+    classes = 0 if targets is None else len(targets.shares)
+    if reference is None or reference.disagreement is None or classes <= 2:
+        return 1.0
+    same, luck = reference.disagreement / max(1 - reference.neighbours, 1e-9), 1 / (classes - 1)
+    return (same - luck) / (1 - luck)
