@@ -105,6 +105,10 @@ def test_what_launch_says_is_found_again_and_comes_first():
         ({"THALWEG_COORDINATOR": "node1"}, "no address"),
         ({"THALWEG_COORDINATOR": ":61500"}, "no address"),
         ({"THALWEG_COORDINATOR": "node1:http"}, "no address"),
+        ({"THALWEG_COORDINATOR": "node1:99999"}, "no address"),
+        ({"THALWEG_LOCAL": "second/4"}, "THALWEG_LOCAL does not fit"),
+        ({"THALWEG_LOCAL": "4/4"}, "THALWEG_LOCAL does not fit"),
+        ({"THALWEG_LOCAL": "1"}, "THALWEG_LOCAL does not fit"),
     ],
 )
 def test_bad_variables_are_named(change, problem):

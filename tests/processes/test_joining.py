@@ -38,8 +38,9 @@ def test_a_job_of_one_is_none(monkeypatch):
     assert "THALWEG_PROCESSES" not in os.environ, "processes that are started from here are none of the job"
 
 
-def test_bad_seconds(monkeypatch):
-    monkeypatch.setenv(joining.TIMEOUT_VARIABLE, "soon")
+@pytest.mark.parametrize("seconds", ["soon", "-5", "nan", "inf"])
+def test_bad_seconds(monkeypatch, seconds):
+    monkeypatch.setenv(joining.TIMEOUT_VARIABLE, seconds)
     with pytest.raises(ArgumentError, match="THALWEG_JOIN_SECONDS does not fit its rule"):
         initialize("node1", 2, 1)
 

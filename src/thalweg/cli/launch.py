@@ -60,7 +60,7 @@ def launch(
         int, typer.Option(min=0, help="Begin again, from the last backup, so often after a process has died.")
     ] = 0,
     timeout: Annotated[
-        float | None, typer.Option(min=1, help="Seconds in which all have to come.", show_default="300")
+        float | None, typer.Option(min=1, max=86400, help="Seconds in which all have to come.", show_default="300")
     ] = None,
 ) -> None:
     """Run a command in several processes that compute together, on the xla executor."""

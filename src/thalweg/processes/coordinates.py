@@ -78,10 +78,10 @@ def checked(given: Coordinates) -> Coordinates:
             fix="number the processes from 0, each with its own number",
         )
     host, _, port = given.address.rpartition(":")
-    if not host or not port.isdecimal():
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ArgumentError(
             "this is no address of the first process",
-            expected="host:port, as node1:61500",
+            expected="host:port, as node1:61500, with a port from 1 to 65535",
             got=repr(given.address),
             fix="name the machine of process 0 and a port that is free there",
         )
@@ -92,7 +92,15 @@ def _ours(variables: Environment) -> Coordinates | None:
     if PROCESS not in variables:
         return None
     of = _Numbers(variables, "thalweg launch")
-    here, _, all_here = variables.get(LOCAL, "0/1").partition("/")
+    local = variables.get(LOCAL, "0/1")
+    here, _, all_here = local.partition("/")
+    if not here.isdecimal() or not all_here.isdecimal() or int(here) >= int(all_here):
+        raise ArgumentError(
+            f"the environment variable {LOCAL} does not fit its rule",
+            expected="which of the processes of this machine it is, and how many these are, as 2/4",
+            got=repr(local),
+            fix=f"unset {LOCAL}, or start the processes by thalweg launch --processes N",
+        )
     return Coordinates(variables.get(COORDINATOR, ""), of(PROCESSES), of(PROCESS), int(here), int(all_here))
 
 

@@ -94,7 +94,7 @@ def initialize(
     num_processes: Annotated[int, In("[1, inf)")] | None = None,
     process_id: Annotated[int, In("[0, inf)")] | None = None,
     *,
-    timeout: Annotated[float, In("(0, inf)")] | None = None,
+    timeout: Annotated[float, In("(0, 86400]")] | None = None,
 ) -> None:
     """Let this process run the program together with others; arguments as in Keras, and one more.
 
@@ -103,7 +103,8 @@ def initialize(
 
     Arguments:
         job_addresses: ``host:port`` of the first process; further addresses, behind commas, are not needed.
-        timeout: seconds in which all processes have to come; 300, or what THALWEG_JOIN_SECONDS says, unless given.
+        timeout: seconds in which all processes have to come, a day at most; 300, or what THALWEG_JOIN_SECONDS
+            says, unless given.
 
     Raises: ArgumentError where neither the arguments nor the environment say where the others are; ProcessError if
         they do not come, the port is in use, or JAX has computed something already; MissingPackageError without JAX.
@@ -140,15 +141,16 @@ def _meant(addresses: str | None, count: int | None, index: int | None) -> Coord
 
 def _seconds() -> float:
     given = os.environ.get(TIMEOUT_VARIABLE, "")
-    try:
-        return float(given) if given else TIMEOUT
-    except ValueError:
-        raise ArgumentError(
-            f"the environment variable {TIMEOUT_VARIABLE} does not fit its rule",
-            expected="a number of seconds",
-            got=repr(given),
-            fix=f"unset {TIMEOUT_VARIABLE}, or set it to 300",
-        ) from None
+    with contextlib.suppress(ValueError):
+        seconds = float(given) if given else TIMEOUT
+        if 0 < seconds <= DAY:
+            return seconds
+    raise ArgumentError(
+        f"the environment variable {TIMEOUT_VARIABLE} does not fit its rule",
+        expected="a number of seconds, more than 0 and at most those of a day",
+        got=repr(given),
+        fix=f"unset {TIMEOUT_VARIABLE}, or set it to 300",
+    )
 
 
 def _join(where: Coordinates, timeout: float) -> None:
