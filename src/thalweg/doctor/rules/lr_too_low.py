@@ -20,9 +20,8 @@ def lr_too_low(record: Record) -> Finding | None:
     curve, way = losses(record), moved(record)
     if len(curve) < 2 or way is None or record.steps < 30 or rises(record)[0] > 0.2:
         return None
-    first = max(
-        start_loss(record) or curve[0], curve[0]
-    )  # the start is looked at on a few rows, which may be easy ones
+    # The start is looked at on a few rows, which may be easy ones.
+    first = max(start_loss(record) or curve[0], curve[0])
     fallen = (first - curve[-1]) / abs(first) if first else 0.0
     line = straightness(record)
     straight = line is not None and line > 0.25

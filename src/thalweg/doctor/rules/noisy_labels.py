@@ -17,7 +17,8 @@ from thalweg.doctor.rule import found, rule
     evidence="share of training rows for which two simple methods, the row left out, name the same other class; share"
     " of validation rows that the network confidently contradicts at its best epoch; which it does better on",
     threshold="14 % of the training rows, luck taken off (of two classes, where methods are bound to agree: 16 % and"
-    " 2.5 times), and 15 % of the validation rows, or a score there that is better by .1",
+    " 2.5 times; of more, where those that err agree a quarter of the way from luck to always), and 15 % of the"
+    " validation rows, or a score there that is better by .1",
     change="look through the rows that both contradict, and correct or drop them",
 )
 def noisy_labels(record: Record) -> Finding | None:
