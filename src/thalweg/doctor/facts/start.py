@@ -161,7 +161,8 @@ def _penalty(rule: Optimizer) -> float:
 
 def _factor(layer: Layer) -> float:
     """The largest factor of a penalty on a layer's kernels."""
-    found = [getattr(layer, name, None) for name in ("kernel_regularizer", "embeddings_regularizer")]
+    own = vars(layer)  # for to miss an attribute makes an error with advice, layer by layer
+    found = [own.get(name) for name in ("kernel_regularizer", "embeddings_regularizer")]
     factors = [_factor_of(regularizer) for regularizer in found if regularizer is not None]
     return max(factors, default=0.0)
 
@@ -176,5 +177,4 @@ def _factor_of(regularizer: Any) -> float:
 
 
 def _dropout(layer: Layer) -> float:
-    rate = getattr(layer, "rate", None)
-    return float(rate) if isinstance(layer, DROPPING) and isinstance(rate, int | float) else 0.0
+    return float(layer.rate) if isinstance(layer, DROPPING) else 0.0
