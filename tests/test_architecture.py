@@ -1,4 +1,4 @@
-"""The import order of src/thalweg: read from the source, so that nothing has to be imported to check it."""
+"""The import order of src/thalweg, read from the source; what packages offer is asked of themselves."""
 
 import ast
 import importlib

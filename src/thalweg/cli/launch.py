@@ -17,7 +17,7 @@ from thalweg.errors import ArgumentError
 from thalweg.executors.xla.devices import accelerator
 from thalweg.processes import coordinates
 from thalweg.processes.coordinates import Coordinates
-from thalweg.processes.joining import TIMEOUT_VARIABLE
+from thalweg.processes.joining import DAY, TIMEOUT_VARIABLE
 from thalweg.processes.launcher import Launcher, free_port
 
 HERE = "127.0.0.1"
@@ -60,7 +60,7 @@ def launch(
         int, typer.Option(min=0, help="Begin again, from the last backup, so often after a process has died.")
     ] = 0,
     timeout: Annotated[
-        float | None, typer.Option(min=1, max=86400, help="Seconds in which all have to come.", show_default="300")
+        float | None, typer.Option(min=1, max=DAY, help="Seconds in which all have to come.", show_default="300")
     ] = None,
 ) -> None:
     """Run a command in several processes that compute together, on the xla executor."""

@@ -94,7 +94,7 @@ def initialize(
     num_processes: Annotated[int, In("[1, inf)")] | None = None,
     process_id: Annotated[int, In("[0, inf)")] | None = None,
     *,
-    timeout: Annotated[float, In("(0, 86400]")] | None = None,
+    timeout: Annotated[float, In(f"(0, {DAY}]")] | None = None,
 ) -> None:
     """Let this process run the program together with others; arguments as in Keras, and one more.
 

@@ -161,8 +161,7 @@ def _penalty(rule: Optimizer) -> float:
 
 def _factor(layer: Layer) -> float:
     """The largest factor of a penalty on a layer's kernels."""
-    own = vars(layer)  # for to miss an attribute makes an error with advice, layer by layer
-    found = [own.get(name) for name in ("kernel_regularizer", "embeddings_regularizer")]
+    found = [getattr(layer, name, None) for name in ("kernel_regularizer", "embeddings_regularizer")]
     factors = [_factor_of(regularizer) for regularizer in found if regularizer is not None]
     return max(factors, default=0.0)
 

@@ -28,8 +28,8 @@ def noisy_labels(record: Record) -> Finding | None:
         return None
     rows = min(record.plan.rows or reference.rows, reference.rows)
     disagreement = reference.disagreement
-    two = record.targets is not None and len(record.targets.shares) == 2  # also those of a softmax over two units
-    times, most = (2.5, 0.16) if two else (1.0, 0.14)
+    classes = 0 if record.targets is None else len(record.targets.shares)  # two also of a softmax over two units
+    times, most = (2.5, 0.16) if classes == 2 else (1.0, 0.14)
     least = disagreement - times * math.sqrt(disagreement * (1 - disagreement) / rows)
     numbers = {"disagreement": disagreement, "confident_errors": best.confident_errors, "errors": 1 - best.score}
     change = "look at these rows and correct or drop them; until then: early stopping, label_smoothing=0.1"
@@ -45,7 +45,7 @@ def noisy_labels(record: Record) -> Finding | None:
     sure = (
         told
         and not weighed
-        and unison(record) > 0.25
+        and unison(disagreement, 1 - reference.neighbours, classes) > 0.25
         and best.confident_errors > 0.15
         and least > most
         and best.confident_errors > 0.6 * (1 - best.score)
@@ -53,15 +53,17 @@ def noisy_labels(record: Record) -> Finding | None:
     return found("noisy_labels", sure, cause, change, numbers)
 
 
-def unison(record: Record) -> float:
+def unison(same: float, wrong: float, classes: int) -> float:
     """How far methods that err name the same other class: 0 as by luck, where rows are hard or few to learn from, 1
     always.
 
     Of two classes there is but one other, so that they cannot differ: 1.
+
+    Arguments:
+        same: the share of rows for which they name the same other class.
+        wrong: that for which they err.
     """
-    reference, targets = record.reference, record.targets
-    classes = 0 if targets is None else len(targets.shares)
-    if reference is None or reference.disagreement is None or classes <= 2:
+    if classes <= 2:
         return 1.0
-    same, luck = reference.disagreement / max(1 - reference.neighbours, 1e-9), 1 / (classes - 1)
-    return (same - luck) / (1 - luck)
+    luck = 1 / (classes - 1)
+    return (same / max(wrong, 1e-9) - luck) / (1 - luck)

@@ -33,10 +33,11 @@ LABELS_AHEAD = 8
 TURNS_AHEAD = 32
 """How many turns of a loop over taps ahead what they read is asked for."""
 
-WIDE = ("float64", "int64")
-
 ROWS_AT_ONCE = 2
 """Short rows that are worked on together: four would save little more, and take LLVM twice as long."""
+
+WIDE = ("float64", "int64")
+"""Of which a vector has half as many as of the others."""
 
 
 class Sweep:
