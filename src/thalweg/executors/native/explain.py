@@ -109,10 +109,8 @@ def _kind(writer: Writer) -> str:
     """The code that a task has: tiles of rows by vectors, for example."""
     if isinstance(writer, Tiles):
         cut = writer.cut
-        rows = cut.rows.size + (cut.rows.longer > 0)
-        vectors = cut.panels.size + (cut.panels.longer > 0)
         blocks = f", {cut.block} at a time" if cut.block else ""
-        return f"tiles of {rows} rows by {_counted(vectors, 'vector')}{blocks}"
+        return f"tiles of {cut.rows.size} rows by {_counted(cut.panels.size, 'vector')}{blocks}"
     return {"Lookup": "lookup", "TransposedCopy": "transposed copy", "Sweep": "sweep"}[type(writer).__name__]
 
 

@@ -17,10 +17,10 @@ Source: Goto & van de Geijn (2008), "Anatomy of high-performance matrix multipli
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from thalweg.executors.native.code.bfloat import add_pairs, add_product, with_zeros_for_denormals
-from thalweg.executors.native.code.builder import Builder, Module, Pointer, Value, vector_type
+from thalweg.executors.native.code.builder import ELEMENTS, Builder, Module, Pointer, Value, vector_type
 from thalweg.executors.native.code.evaluate import Lanes, Place, Values
 from thalweg.executors.native.code.transpose import transposed
 from thalweg.executors.native.plan.nest import Nest
@@ -28,7 +28,8 @@ from thalweg.executors.native.plan.tiles import Clip, Split, TileShape, tiling_o
 from thalweg.ops.contraction import Contraction, PairContraction
 
 UNROLLED_EPILOGUE = 160
-"""The most operations after a tile that are written out for each of its vectors; more go in a loop over its rows."""
+"""The most operations after a tile that are written out for each of its vectors; of more, those of this tile and of the
+rest beside it go in a loop over the rows."""
 
 
 class Tiles:
@@ -82,85 +83,110 @@ class Tiles:
             unit, place[digit] = build.i_divide(unit, sizes[digit])
         place[order[-1]] = unit
         i, j = place["row"], place["panel"]
-        starts = [_start(build, self.cut.rows, i), build.i_multiply(_start(build, self.cut.panels, j), self.width)]
         outer = [place[d] for d in self.cut.outer]
-        self._by_height(build, i, j, [*starts, *outer, *block])
+        self._by_width(build, j, [i, build.i_multiply(j, self.cut.panels.size * self.width), *outer, *block])
         return []
 
-    def _by_height(self, build: Builder, i: Value, j: Value, starts: list[Value]) -> None:
-        """Calls the tile of the right shape and width."""
-        runs: list[tuple[TileShape, int]] = []  # with the first row of tiles after those of this shape
-        for row in range(self.cut.rows.count):
-            shape = self.cut.shape(row)
+    def _by_width(self, build: Builder, j: Value, places: list[Value]) -> None:
+        """Calls the function of the tiles of the right width."""
+        panels = self.cut.panels
+        ending = self.nest.dims[self.cut.lane].size % self.width or self.width
+
+        def call(vectors: int, ending: int) -> None:
+            tile = Builder(self.module, build.pointers, self._places)
+            self._tile(tile, (self.width,) * (vectors - 1) + (ending,))
+            name = self.module.add("tile", tile)
+            build.call(name, [(f"%{p}", f"%{p}.end") for p in build.pointers], places)
+
+        if panels.count == 1 or (panels.rest, ending) == (panels.size, self.width):
+            call(panels.rest, ending)
+        else:
+            build.when(
+                build.i_less(j, build.index(panels.count - 1)),
+                lambda: call(panels.size, self.width),
+                lambda: call(panels.rest, ending),
+            )
+
+    # --- one tile ---------------------------------------------------------------------------------------------------
+
+    @property
+    def _places(self) -> list[str]:
+        """What the function of a tile is told: the number of the rows' part, the first lane, and so on."""
+        return ["part", "lane", *(f"outer{d}" for d in self.cut.outer), *(["first", "last"] if self.cut.block else [])]
+
+    def _tile(self, build: Builder, counts: tuple[int, ...]) -> None:
+        """The tiles of one width, whatever their height.
+
+        What follows the sums is most of their code. So the sums of each height are put where one loop over the rows
+        finds them, except where so little follows that it is written out for each row.
+        """
+        work = sum(node.inputs != () for node in self.nest.needed) + 2 * len(self.nest.kernel.roots)
+        unrolled = work * self.cut.rows.size * self.cut.panels.size <= UNROLLED_EPILOGUE
+        stack = None if unrolled else self._memory(build, self.cut.rows.size * len(counts))
+        first = build.i_multiply(Value("%part", "int64"), self.cut.rows.size)
+
+        def here() -> Place:
+            """Anew in each branch, because what one computes the others do not have."""
+            moves = {self.cut.row: first, self.cut.lane: Value("%lane", "int64")}
+            moves |= {d: Value(f"%outer{d}", "int64") for d in self.cut.outer}
+            return Place(build, self.nest).moved(moves, Lanes(self.cut.lane, self.width, counts))
+
+        def of_shape(shape: TileShape) -> None:
+            place = here()
+            sums = self._sums(place, shape, counts)
+            if stack is not None:
+                self._spill(build, stack, sums)
+                return
+            place.prepare([self.cut.row])
+            for r, row in enumerate(sums):
+                self._finish(place.moved({self.cut.row: build.index(r)}), row)
+
+        self._by_height(build, of_shape)
+        if stack is None:
+            return
+        place = here()
+        place.prepare([self.cut.row])
+
+        def row(r: Value, _: list[Value]) -> list[Value]:
+            sums = self._unspill(build, stack, r, len(counts))
+            self._finish(place.moved({self.cut.row: r}, opaque=True), sums)
+            return []
+
+        left = build.i_add(build.index(self.cut.rows.total), build.i_multiply(first, -1))
+        rows = build.i_min(left, build.index(self.cut.rows.size))
+        build.loop(build.index(0), rows, 1, [], row, nonempty=True)
+
+    def _by_height(self, build: Builder, of_shape: Callable[[TileShape], None]) -> None:
+        """What is to be done with the shape that the rows' part has."""
+        runs: list[tuple[TileShape, int]] = []  # with the first part of the rows after those of this shape
+        for part in range(self.cut.rows.count):
+            shape = self.cut.shape(part)
             if runs and runs[-1][0] == shape:
                 runs.pop()
-            runs.append((shape, row + 1))
+            runs.append((shape, part + 1))
 
         def choose(runs: list[tuple[TileShape, int]]) -> None:
             (shape, end), *others = runs
             if not others:
-                self._by_width(build, shape, j, starts)
+                of_shape(shape)
                 return
-            first = build.i_less(i, build.index(end))
-            build.when(first, lambda: self._by_width(build, shape, j, starts), lambda: choose(others))
+            first = build.i_less(Value("%part", "int64"), build.index(end))
+            build.when(first, lambda: of_shape(shape), lambda: choose(others))
 
         choose(runs)
 
-    def _by_width(self, build: Builder, shape: TileShape, j: Value, starts: list[Value]) -> None:
-        part = self.nest.dims[self.cut.lane].size % self.width or self.width
-        narrow, last = self.cut.panels.size, self.cut.panels.count - 1
-
-        def call(vectors: int, ending: int) -> None:
-            counts = (self.width,) * (vectors - 1) + (ending,)
-            self._call(build, shape, counts, starts)
-
-        def full_or_last() -> None:
-            if part == self.width or last < self.cut.panels.longer:
-                call(narrow, self.width)
-            elif self.cut.panels.count - self.cut.panels.longer == 1:
-                call(narrow, part)
-            else:
-                build.when(
-                    build.i_less(j, build.index(last)),
-                    lambda: call(narrow, self.width),
-                    lambda: call(narrow, part),
-                )
-
-        if self.cut.panels.longer:
-            build.when(
-                build.i_less(j, build.index(self.cut.panels.longer)),
-                lambda: call(narrow + 1, self.width),
-                full_or_last,
-            )
-        else:
-            full_or_last()
-
-    def _call(self, build: Builder, shape: TileShape, counts: tuple[int, ...], starts: list[Value]) -> None:
-        bounds = ["first", "last"] if self.cut.block else []
-        tile = Builder(self.module, build.pointers, ["row", "lane", *(f"outer{d}" for d in self.cut.outer), *bounds])
-        self._tile(tile, shape, counts)
-        name = self.module.add("tile", tile)
-        build.call(name, [(f"%{p}", f"%{p}.end") for p in build.pointers], starts)
-
-    # --- one tile ---------------------------------------------------------------------------------------------------
-
-    def _tile(self, build: Builder, shape: TileShape, counts: tuple[int, ...]) -> None:
-        height = shape.height
-        moves = {self.cut.row: Value("%row", "int64"), self.cut.lane: Value("%lane", "int64")}
-        moves |= {d: Value(f"%outer{d}", "int64") for d in self.cut.outer}
-        place = Place(build, self.nest).moved(moves, Lanes(self.cut.lane, self.width, counts))
-        dtype = self.node.dtype
-        sums = [build.constant(0, dtype, self.width)] * (height * len(counts))
+    def _sums(self, place: Place, shape: TileShape, counts: tuple[int, ...]) -> list[Values]:
+        """The sums of each row of a tile."""
+        build, height, vectors = place.build, shape.height, len(counts)
+        sums = [build.constant(0, self.node.dtype, self.width)] * (height * vectors)
         place.pointer(self.x), place.pointer(self.y)
         if self.cut.turned:
-            self._epilogue(place, self._turned_products(place, height, counts[0]))
-            return
+            return self._turned_products(place, height, counts[0])
         if self.cut.block:
             sums = self._so_far(place, height, sums)
-        following = self._following(build, height, counts) if self.cut.fetching_parts(height) else None
+        following = self._following(place, height) if self.cut.fetching_parts(height) else None
         sums = self._products(place, self.cut.summed, shape, range(height), sums, following)
-        vectors = len(counts)
-        self._epilogue(place, [sums[r * vectors : (r + 1) * vectors] for r in range(height)])
+        return [sums[r * vectors : (r + 1) * vectors] for r in range(height)]
 
     def _so_far(self, place: Place, height: int, zeros: Values) -> Values:
         """What the passes before have added up."""
@@ -170,15 +196,20 @@ class Tiles:
         before = [x for r in range(height) for x in place.moved({self.cut.row: build.index(r)}).load(access)]
         return [build.select(begun, x, zero) for x, zero in zip(before, zeros, strict=True)]
 
-    def _following(self, build: Builder, height: int, counts: tuple[int, ...]) -> Place:
+    def _following(self, here: Place, height: int) -> Place:
         """Where the next tile begins: below this one or, after the last, at the top of the next panel."""
-        row, lane = Value("%row", "int64"), Value("%lane", "int64")
-        below, beside = build.i_add(row, build.index(height)), build.i_add(lane, build.index(self.width * len(counts)))
+        build, lanes = here.build, here.lanes
+        assert lanes is not None, "a tile has lanes"
+        row, lane = here.moves[self.cut.row], here.moves[self.cut.lane]
+        below = build.i_add(row, build.index(height))
+        beside = build.i_add(lane, build.index(self.width * len(lanes.counts)))
         inside = build.i_less(below, build.index(self.nest.dims[self.cut.row].size))
-        moves = {d: Value(f"%outer{d}", "int64") for d in self.cut.outer}
-        moves[self.cut.row] = build.select(inside, below, build.index(0))
-        moves[self.cut.lane] = build.select(inside, lane, beside)
-        place = Place(build, self.nest).moved(moves, Lanes(self.cut.lane, self.width, counts))
+        moves = {
+            **here.moves,
+            self.cut.row: build.select(inside, below, build.index(0)),
+            self.cut.lane: build.select(inside, lane, beside),
+        }
+        place = Place(build, self.nest).moved(moves, lanes)
         for access in self.cut.fetched:  # outside of the loop over its rows
             place.pointer(access)
         return place
@@ -224,14 +255,15 @@ class Tiles:
             end = Value("%last", "int64") if blocked else build.index(size)
             if following is None:
                 return turns(begin, end, rows, sums, nonempty=True)
-            parts = Split(size, self.cut.fetching_parts(len(rows)))
+            parts = Split(size, math.ceil(size / self.cut.fetching_parts(len(rows))))
             of_each = math.ceil(len(rows) / parts.count)
 
             def some_turns(part: Value, carried: Values) -> Values:
                 fetched = following.moved({self.cut.row: build.i_multiply(part, of_each)}, opaque=True)
                 for r in range(of_each):
                     self._fetch(fetched.moved({self.cut.row: build.index(r)}))
-                begin, end = (_start(build, parts, i) for i in (part, build.i_add(part, build.index(1))))
+                begin = build.i_multiply(part, parts.size)
+                end = build.i_min(build.i_add(begin, build.index(parts.size)), build.index(size))
                 return turns(begin, end, rows, carried, nonempty=True)
 
             return build.loop(build.index(0), build.index(parts.count), 1, sums, some_turns, nonempty=True)
@@ -296,24 +328,6 @@ class Tiles:
             rows += [[row] for row in square[:part]]
         return rows
 
-    def _epilogue(self, place: Place, sums: list[Values]) -> None:
-        """What follows elementwise, row by row; the last thing is to store the roots."""
-        build = place.build
-        place.prepare([self.cut.row])
-        work = sum(node.inputs != () for node in self.nest.needed) + 2 * len(self.nest.kernel.roots)
-        if work * len(sums) * len(sums[0]) <= UNROLLED_EPILOGUE:
-            for r, row in enumerate(sums):
-                self._finish(place.moved({self.cut.row: build.index(r)}), row)
-            return
-        stack = self._spill(build, sums)
-        vectors = len(sums[0])
-
-        def body(r: Value, _: list[Value]) -> list[Value]:
-            self._finish(place.moved({self.cut.row: r}, opaque=True), self._unspill(build, stack, r, vectors))
-            return []
-
-        build.loop(build.index(0), build.index(len(sums)), 1, [], body, nonempty=True)
-
     def _finish(self, place: Place, row: Values) -> None:
         kernel = self.nest.kernel
         everything = tuple(range(len(kernel.space)))
@@ -322,21 +336,22 @@ class Tiles:
         for root, value in results:
             place.store(root, value)
 
-    def _spill(self, build: Builder, sums: list[Values]) -> Pointer:
-        """The tile in memory of this function's own, where a loop can index it."""
-        kind = sums[0][0].type
+    def _memory(self, build: Builder, count: int) -> Pointer:
+        """Room for the vectors of a tile in memory of this function's own, where a loop can index them."""
         name = build.fresh("tile")
-        count = len(sums) * len(sums[0])
+        kind = vector_type(ELEMENTS[self.node.dtype], self.width)
         build.line(f"{name} = alloca {kind}, i64 {count}, align {self.module.host.vector_bytes}")
+        return Pointer(name, "")
+
+    def _spill(self, build: Builder, stack: Pointer, sums: list[Values]) -> None:
         for i, x in enumerate(v for row in sums for v in row):
             at = build.fresh("p")
-            build.line(f"{at} = getelementptr {kind}, ptr {name}, i64 {i}")
+            build.line(f"{at} = getelementptr {x.type}, ptr {stack.text}, i64 {i}")
             build.line(f"store {x}, ptr {at}")
-        return Pointer(name, "")
 
     def _unspill(self, build: Builder, stack: Pointer, row: Value, vectors: int) -> Values:
         dtype = self.node.dtype
-        kind = vector_type({"float32": "float", "float64": "double"}[dtype], self.width)
+        kind = vector_type(ELEMENTS[dtype], self.width)
         result = []
         first = build.i_multiply(row, vectors)
         for c in range(vectors):
@@ -345,12 +360,6 @@ class Tiles:
             build.line(f"{at} = getelementptr {kind}, ptr {stack.text}, {index}")
             result.append(build.emit(f"load {kind}, ptr {at}", dtype, self.width))
         return result
-
-
-def _start(build: Builder, split: Split, i: Value) -> Value:
-    """Where part ``i`` of an axis begins."""
-    plain = build.i_multiply(i, split.size)
-    return plain if not split.longer else build.i_add(plain, build.i_min(i, build.index(split.longer)))
 
 
 def _bounds(build: Builder, clip: Clip, i: Value, count: int) -> tuple[Value, Value]:

@@ -44,33 +44,37 @@ LONGEST = 4096
 
 @dataclass(frozen=True)
 class Split:
-    """An axis cut into ``count`` nearly equal parts: the first ``longer`` of them have one more than ``size``."""
+    """An axis cut into parts of ``size``, of which the last has the rest: one or two sizes, for each of which there is
+    code, and of those a small one where the parts do not come out even.
+    """
 
     total: int
-    count: int
+    size: int
 
     @property
-    def size(self) -> int:
-        return self.total // self.count
+    def count(self) -> int:
+        """How many parts."""
+        return math.ceil(self.total / self.size)
 
     @property
-    def longer(self) -> int:
-        return self.total % self.count
+    def rest(self) -> int:
+        """The size of the last part."""
+        return self.total - (self.count - 1) * self.size
 
     @classmethod
     def at_most(cls, total: int, limit: int) -> Split:
-        """As few parts as there can be of at most ``limit``."""
-        return cls(total, max(1, math.ceil(total / limit)))
+        """As few parts as there can be of at most ``limit``, and those no larger than so few parts need."""
+        return cls(total, math.ceil(total / math.ceil(total / limit)))
 
     def parts(self) -> tuple[tuple[int, int], ...]:
         """The sizes that parts have, and how many have each."""
-        both = ((self.size + 1, self.longer), (self.size, self.count - self.longer))
-        return tuple(part for part in both if part[1])
+        if self.rest == self.size:
+            return ((self.size, self.count),)
+        return tuple(part for part in ((self.size, self.count - 1), (self.rest, 1)) if part[1])
 
     def part(self, i: int) -> range:
         """Part ``i`` of the axis."""
-        start = i * self.size + min(i, self.longer)
-        return range(start, start + self.size + (i < self.longer))
+        return range(i * self.size, min((i + 1) * self.size, self.total))
 
 
 @dataclass(frozen=True)
