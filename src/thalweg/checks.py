@@ -210,6 +210,9 @@ class Reserved(Rule):
 _REFUSED: Any = type("Refused", (), {})()
 _INT = (int, np.integer)
 _REAL = (int, float, np.integer, np.floating)
+_AS_THEY_ARE = (bool, int, str)
+"""Types of which a value can be taken without a second look: what most of a graph's arguments are."""
+
 _BOOL = (bool, np.bool_)
 
 
@@ -254,7 +257,7 @@ _SCALARS: dict[Any, tuple[str, Callable[[Any], Any]]] = {
 
 def _admit(annotation: Any, value: Any) -> Any:
     """The value as its annotation wants it, or ``_REFUSED``."""
-    if annotation in (Any, object):
+    if annotation is Any or annotation is object or (type(value) is annotation and annotation in _AS_THEY_ARE):
         return value
     if isinstance(annotation, TypeVar):
         return _admit(annotation.__bound__ or Any, value)
@@ -313,6 +316,8 @@ def _admit_tuple(items: tuple[Any, ...], value: Any) -> Any:
     if not isinstance(value, (tuple, list, range)):
         return _REFUSED
     if len(items) == 2 and items[1] is Ellipsis:
+        if type(value) is tuple and items[0] in _AS_THEY_ARE and set(map(type, value)) <= {items[0]}:
+            return value
         items = (items[0],) * len(value)
     if len(items) != len(value):
         return _REFUSED

@@ -61,6 +61,8 @@ class _Plan:
             (field.name, field.default, field.default_factory, field.init) for field in every
         ]
         self.positional = positional(cls)
+        in_order = [field.name for field in every] == list(self.positional)
+        self.all_in_places = len(every) if in_order else -1
         self.accepted = frozenset(field.name for field in every if field.init)
         self.after = hasattr(cls, "__post_init__")
 
@@ -89,6 +91,12 @@ def _constructor(cls: Any, frozen: bool) -> Callable[..., None]:
         nonlocal plan
         if plan is None:
             plan = _Plan(cls)
+        if not kwargs and len(args) == plan.all_in_places:  # as the operations of a graph are made
+            for name, value in zip(plan.positional, args, strict=True):
+                assign(self, name, value)
+            if plan.after:
+                self.__post_init__()
+            return
         given = dict(zip(plan.positional, args, strict=False))
         if len(args) > len(plan.positional):
             _misfit(cls, args, kwargs)

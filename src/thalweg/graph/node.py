@@ -156,8 +156,8 @@ def exact_scope(layer: str) -> Iterator[None]:
 
 def apply(op: Op, *inputs: Node) -> Node:
     """The node ``op(inputs)``, its type checked and inferred. Raises ShapeError, DTypeError or GraphError."""
-    nodes = tuple(map(node_of, inputs))
-    return Node(op, nodes, op.infer(*(x.type for x in nodes)), _scope.get())
+    nodes = tuple([x if type(x) is Node else node_of(x) for x in inputs])
+    return Node(op, nodes, op.infer(*[x.type for x in nodes]), _scope.get())
 
 
 def node_of(x: Any) -> Node:

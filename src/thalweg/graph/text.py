@@ -11,6 +11,7 @@ import ast
 import math
 import re
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
 from thalweg.errors import GraphError
@@ -26,22 +27,36 @@ _RESULT = re.compile(rf"(output|update) ({_NAME}) = %(\d+)")
 def to_text(graph: Graph, *, layers: bool = True) -> str:
     """The graph as text; ``layers=False`` leaves out which layer made a node."""
     numbers: dict[Node, int] = {}
+    written: dict[TensorType | str, str] = {"": ""}  # most come again and again
     lines = []
-    for node in graph.nodes():
-        numbers[node] = len(numbers)
-        op: Any = node.op  # every operation is a dataclass
-        told = {
-            f.name: getattr(op, f.name) for f in fields(op) if f.default is not None or getattr(op, f.name) is not None
-        }
-        attributes = ", ".join(f"{name}={_literal(value)}" for name, value in told.items())
-        lines.append(
-            f"%{numbers[node]}: {node.type} = {node.op.name}({', '.join(f'%{numbers[x]}' for x in node.inputs)})"
-            + (f" {{{attributes}}}" if attributes else "")
-            + (f" @{_quoted(node.layer)}" if node.layer and layers else "")
-        )
+    for number, node in enumerate(graph.nodes()):
+        numbers[node] = number
+        op, kind, layer = node.op, node.type, node.layer if layers else ""
+        if kind not in written:
+            written[kind] = str(kind)
+        if layer not in written:
+            written[layer] = f" @{_quoted(layer)}"
+        inputs = ", ".join([f"%{numbers[x]}" for x in node.inputs])
+        lines.append(f"%{number}: {written[kind]} = {op.name}({inputs}){_told(op)}{written[layer]}")
     lines += [f"output {_quoted(name)} = %{numbers[node]}" for name, node in graph.outputs.items()]
     lines += [f"update {_quoted(name)} = %{numbers[node]}" for name, node in graph.updates.items()]
     return "\n".join(lines) + "\n"
+
+
+def _told(op: Any) -> str:
+    """The attributes of an operation, which is a dataclass; without those that are None unless given."""
+    told = [
+        f"{name}={_literal(value)}"
+        for name, default in _attributes_of(type(op))
+        if (value := getattr(op, name)) is not None or default is not None
+    ]
+    return f" {{{', '.join(told)}}}" if told else ""
+
+
+@cache
+def _attributes_of(kind: Any) -> list[tuple[str, Any]]:
+    """Names and defaults."""
+    return [(f.name, f.default) for f in fields(kind)]
 
 
 def from_text(text: str) -> Graph:

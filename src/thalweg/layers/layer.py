@@ -726,10 +726,16 @@ def uses(layer: Layer) -> list[Any]:
     return results
 
 
+_NO_LAYERS = (type(None), bool, int, float, str, Parameter, TensorType)
+"""What most attributes of a layer are."""
+
+
 def layers_among(values: Iterable[Any]) -> list[Layer]:
     """The layers among these values, what stands for models among them, and those in lists and mappings; each once."""
     layers: dict[Layer, None] = {}
     for value in values:
+        if type(value) in _NO_LAYERS:
+            continue
         if isinstance(value, Layer):
             layers[value] = None
         elif isinstance(value, list | tuple):

@@ -77,14 +77,14 @@ class Elementwise(Op, base=True, kind=Kind.ELEMENTWISE):
         count = type(self).reference.__code__.co_argcount - 1  # without self
         assert len(inputs) == count, f"{self.name} takes {count} inputs, not {len(inputs)}"
         first = inputs[0]
-        if len({x.shape for x in inputs}) != 1:
+        if any(x.shape != first.shape for x in inputs[1:]):
             raise ShapeError(
                 f"{self.name} of tensors of different shapes",
                 expected="equal shapes",
                 got=" and ".join(map(str, inputs)),
                 fix="broadcast or reshape them first",
             )
-        if len({x.dtype for x in inputs}) != 1 or first.dtype not in self.dtypes:
+        if any(x.dtype != first.dtype for x in inputs[1:]) or first.dtype not in self.dtypes:
             raise DTypeError(
                 f"{self.name} of tensors of these dtypes",
                 expected=f"one dtype out of {', '.join(self.dtypes)}",
@@ -229,7 +229,7 @@ LARGEST_ANGLE = 2.0**50
 class Sin(_Float):
     """The sine of an angle in radians; NaN beyond ``LARGEST_ANGLE``.
 
-    Numerics: computed in double precision, and rounded.
+    Numerics: within 1.6 units of the last place in float32, whatever the angle, within 1 in float64.
     """
 
     def reference(self, x: np.ndarray) -> np.ndarray:
@@ -243,7 +243,7 @@ class Sin(_Float):
 class Cos(_Float):
     """The cosine of an angle in radians; NaN beyond ``LARGEST_ANGLE``.
 
-    Numerics: computed in double precision, and rounded.
+    Numerics: as of the sine.
     """
 
     def reference(self, x: np.ndarray) -> np.ndarray:

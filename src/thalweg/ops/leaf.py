@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 
 import numpy as np
@@ -125,6 +126,8 @@ def held(value: float | int | bool, dtype: str) -> float | int | bool:
 
     Raises: DTypeError for a fraction among whole numbers, and for a number beyond the largest or smallest of them.
     """
+    if type(value) is float and dtype in FLOATS:
+        return value if dtype == "float64" else ctypes.c_float(value).value
     bounds = whole_numbers(dtype)
     if bounds is not None and not (bounds[0] <= value <= bounds[1] and value == int(value)):
         fraction = isinstance(value, float | np.floating) and math.isfinite(value) and value != int(value)

@@ -75,7 +75,7 @@ def recordable(function: F) -> F:
             rules = ArgumentRules(function, left_out=_TENSORS, arithmetic=True)
         if kwargs:
             kwargs = _spelled(function, kwargs)
-        if not all(type(part) in _PLAIN for part in (*args, *kwargs.values())):
+        if not _PLAIN.issuperset(map(type, (*args, *kwargs.values()))):
             args, kwargs = _readable(function, args, kwargs)
         args, kwargs = rules.fitted(args, kwargs)
         try:
@@ -88,7 +88,7 @@ def recordable(function: F) -> F:
 
     def answer(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         others = (*args[1:], *kwargs.values())
-        if args and type(args[0]) is Node and all(type(part) in plain for part in others):
+        if args and type(args[0]) is Node and plain.issuperset(map(type, others)):
             return function(*args, **kwargs)
         given = list(_parts((*args, *kwargs.values())))
         record = next((_records[type(part)] for part in given if type(part) in _records), None)

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from thalweg.data.source import Arrays, Chunked, Place, Source, Turn
+from thalweg.data.source import Arrays, Chunked, Place, Source, Turn, Weights
 from thalweg.executors.executor import Program
 from thalweg.fields import dataclass
 from thalweg.graph.types import TensorType
@@ -86,6 +86,11 @@ class Added:
             state.write(name, np.add.accumulate(in_order)[-1])
 
 
+def evaluation_key(batch: int, filled: bool, weights: Weights, form: object = None) -> Hashable:
+    """What tells a step of evaluation from others of the model."""
+    return ("evaluation", batch, filled, weights, form)
+
+
 class Evaluation:
     """Loss and metrics over rows that stay: made once, run after every epoch.
 
@@ -130,7 +135,7 @@ class Evaluation:
         return self.programs.program(self._key(batch), lambda: self.step(batch))
 
     def _key(self, batch: int) -> Hashable:
-        return ("evaluation", batch, self.fill, self.weights, self.rows.form)
+        return evaluation_key(batch, self.fill, self.weights, self.rows.form)
 
     def step(self, batch: int) -> Step:
         """The step for so many rows."""
@@ -213,7 +218,7 @@ class Prediction:
     @cached_property
     def piece(self) -> int | None:
         """Rows of a piece where they do not matter to each other; None where they do."""
-        return prediction_rows(self.net, self.training)
+        return prediction_rows(self.net, self.training, self._step)
 
     def on(self, state: State) -> Prediction:
         """The same by another state, which has the same parameters."""
@@ -231,11 +236,13 @@ class Prediction:
         Arguments:
             gather: whether it gets an index of rows.
         """
-        return self.programs.program(
-            ("prediction", batch, self.training),
-            lambda: prediction_step(self.net, batch, self.training),
-            gather=gather,
-        )
+        return self.programs.program(self._key(batch), lambda: self._step(batch), gather=gather)
+
+    def _step(self, batch: int) -> Step:
+        return self.programs.step(self._key(batch), lambda: prediction_step(self.net, batch, self.training))
+
+    def _key(self, batch: int) -> Hashable:
+        return ("prediction", batch, self.training)
 
     def empty(self, rows: int) -> Arrays:
         """Arrays for the predictions of so many rows."""

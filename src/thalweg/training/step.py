@@ -204,25 +204,39 @@ ADDED_BYTES = 1 << 16
 they do not depend on each other, and threads may take whole ones."""
 
 
-def evaluation_rows(net: Net, goals: Goals, weights: Weights = ()) -> int | None:
+def evaluation_rows(
+    net: Net, goals: Goals, weights: Weights = (), make: Callable[[int], Step] | None = None
+) -> int | None:
     """Rows of a piece if losses and metrics over all rows are sums over the rows, so that any pieces will do.
 
     None where a loss, a metric or a regularizer of a user's own looks at the whole batch, or a layer does.
+
+    Arguments:
+        make: keeps the step that it makes for a piece, which is needed anyway.
     """
-    step, other = (evaluation_step(net, goals, batch, weights=weights) for batch in _SIZES)
-    free = adds_up(step.totals, _SIZES[0], VALID) and same_numbers(step.graph, other.graph)
-    return piece_rows(step.graph, _SIZES[0]) if free else None
+    step = evaluation_step(net, goals, _SIZE, weights=weights)
+    if not adds_up(step.totals, _SIZE, VALID):
+        return None
+    rows = piece_rows(step.graph, _SIZE)
+    other = evaluation_step(net, goals, rows, weights=weights) if make is None else make(rows)
+    return rows if same_numbers(step.graph, other.graph) else None
 
 
-def prediction_rows(net: Net, training: bool = False) -> int | None:
-    """Rows of a piece if every row of the predictions is made of the same row of the inputs alone; else None."""
-    step, other = (prediction_step(net, batch, training).graph for batch in _SIZES)
-    free = not step.updates.keys() - {DRAW_STATE} and row_by_row(step, _SIZES[0]) and same_numbers(step, other)
-    return piece_rows(step, _SIZES[0]) if free else None
+def prediction_rows(net: Net, training: bool = False, make: Callable[[int], Step] | None = None) -> int | None:
+    """Rows of a piece if every row of the predictions is made of the same row of the inputs alone; else None.
+
+    ``make`` as in ``evaluation_rows``.
+    """
+    step = prediction_step(net, _SIZE, training).graph
+    if step.updates.keys() - {DRAW_STATE} or not row_by_row(step, _SIZE):
+        return None
+    rows = piece_rows(step, _SIZE)
+    other = prediction_step(net, rows, training) if make is None else make(rows)
+    return rows if same_numbers(step, other.graph) else None
 
 
-_SIZES = (127, 113)
-"""Of batches in graphs that are only looked at: no layer has sizes like these by chance."""
+_SIZE = 127
+"""Of the batch in a graph that is only looked at: no layer has a size like this by chance, and no piece is so large."""
 
 KINDS = ("train", "evaluate", "predict")
 """What a step can be for."""

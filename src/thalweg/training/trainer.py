@@ -19,12 +19,12 @@ from thalweg.state.names import METRICS, STATISTICS_STATE, owned, parameter_stat
 from thalweg.training.alike import require_same_data
 from thalweg.training.callbacks import CallbackList, Logs
 from thalweg.training.goals import PENALTY, Goals
-from thalweg.training.inference import BatchHooks, Evaluation, clear_sums, sums
+from thalweg.training.inference import BatchHooks, Evaluation, clear_sums, evaluation_key, sums
 from thalweg.training.own import DataForm, OwnSteps
 from thalweg.training.programs import Programs
 from thalweg.training.progress import Counter
 from thalweg.training.rescue import Divergence, Rescue
-from thalweg.training.step import Net, Step, evaluation_rows, training_step
+from thalweg.training.step import Net, Step, evaluation_rows, evaluation_step, training_step
 
 TRAINING = "training"
 """The kind of step, among the keys of the programs."""
@@ -181,7 +181,15 @@ class Trainer:
         if self.goals is None:
             return None
         if weights not in self._pieces:
-            self._pieces[weights] = evaluation_rows(self.net, self.goals, weights)
+            net, goals = self.net, self.goals
+            self._pieces[weights] = evaluation_rows(
+                net,
+                goals,
+                weights,
+                lambda rows: self.programs.step(
+                    evaluation_key(rows, True, weights), lambda: evaluation_step(net, goals, rows, weights=weights)
+                ),
+            )
         return self._pieces[weights]
 
     def evaluation(self, rows: Source, batch: int) -> Evaluation:

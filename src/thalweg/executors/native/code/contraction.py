@@ -73,15 +73,13 @@ class Tiles:
         build.loop(build.index(0), size, self.cut.block, [], one_pass)
 
     def _unit(self, build: Builder, unit: Value, block: list[Value]) -> list[Value]:
-        # The rows of an image run faster than the panels of y, the images slower: a panel stays in the cache meanwhile.
         sizes: dict[int | str, int] = {"row": self.cut.rows.count, "panel": self.cut.panels.count}
         sizes |= {d: self.nest.dims[d].size for d in self.cut.outer}
-        slower = [d for d in reversed(self.cut.outer) if d not in self.cut.within]
-        order: list[int | str] = ["row", *self.cut.within, "panel", *slower]
+        *faster, slowest = self.cut.order
         place: dict[int | str, Value] = {}
-        for digit in order[:-1]:
+        for digit in faster:
             unit, place[digit] = build.i_divide(unit, sizes[digit])
-        place[order[-1]] = unit
+        place[slowest] = unit
         i, j = place["row"], place["panel"]
         outer = [place[d] for d in self.cut.outer]
         self._by_width(build, j, [i, build.i_multiply(j, self.cut.panels.size * self.width), *outer, *block])

@@ -33,21 +33,9 @@ _COSINE = [
     4.16666666666666019037e-02,
 ]
 
-# FreeBSD's k_sinf.c and k_cosf.c (Bruce D. Evans, after FDLIBM): in double precision as close as a result of 24 bits
-# needs, r + r^3 (...) within 2^-37.5 and 1 - r^2 / 2 + r^4 (...) within 2^-34.
-_SHORT_SINE = [
-    2.7183114939898219064e-06,
-    -1.98393348360966317347e-04,
-    8.3333293858894631756e-03,
-    -1.66666666416265235595e-01,
-]
-_SHORT_COSINE = [
-    2.43904487962774090654e-05,
-    -1.38867637746099294692e-03,
-    4.16666233237390631894e-02,
-    -4.99999997251031003120e-01,
-    1.0,
-]
+# Cephes (Moshier 1989), sinf.c: in single precision as close as 24 bits need, r + r^3 (...) and the cosine as a whole.
+_SHORT_SINE = [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1]
+_SHORT_COSINE = [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2, -0.5, 1.0]
 
 
 @LOWERINGS.lowers(e.Sin, cheap=False)
@@ -62,44 +50,42 @@ def lower_cos(op: Op, build: Builder, x: Value) -> Value:
 
 
 def _quarters(build: Builder, x: Value, ahead: int) -> Value:
-    """The sine of ``x + ahead * pi / 2``, in double precision; NaN for angles that are not known."""
-    dtype = x.dtype
-    if dtype == "float32":
-        x = build.convert("fpext", x, "float64")
-    size = build.intrinsic("fabs", x.dtype, x.lanes, x)
-    known = build.compare("ole", size, build.like(e.LARGEST_ANGLE, x))
-    shifted = build.fma(x, build.like(1 / _HALF_PI[0], x), build.like(_MAGIC, x))
-    n = build.subtract(shifted, build.like(_MAGIC, x))
-    sine, cosine = _short_series(build, x, n) if dtype == "float32" else _series(build, x, n)
+    """The sine of ``x + ahead * pi / 2``; NaN for angles that are not known.
+
+    Of single precision only the quarters are taken off in double precision, which is exact enough for all angles.
+    """
+    single = x.dtype == "float32"
+    known = build.compare("ole", build.intrinsic("fabs", x.dtype, x.lanes, x), build.like(e.LARGEST_ANGLE, x))
+    r = build.widened(x) if single else x
+    shifted = build.fma(r, build.like(1 / _HALF_PI[0], r), build.like(_MAGIC, r))
+    n = build.subtract(shifted, build.like(_MAGIC, r))
+    for part in _HALF_PI[: 2 if single else 3]:
+        r = _fused(build, n, -part, r)
     quarter = build.bits(shifted, "int64")
+    if single:
+        r, quarter = build.narrowed(r), build.convert("trunc", quarter, "int32")
+    sine, cosine = _short_series(build, r) if single else _series(build, r)
     quarter = build.add(quarter, build.like(ahead, quarter))
     even = build.compare("oeq", build.binary("and", quarter, build.like(1, quarter)), build.like(0, quarter))
     first_half = build.compare("oeq", build.binary("and", quarter, build.like(2, quarter)), build.like(0, quarter))
     result = build.select(even, sine, cosine)
     result = build.select(first_half, result, build.negate(result))
-    result = build.select(known, result, build.like(float("nan"), x))
-    return build.convert("fptrunc", result, dtype) if dtype == "float32" else result
+    return build.select(known, result, build.like(float("nan"), x))
 
 
-def _short_series(build: Builder, x: Value, n: Value) -> tuple[Value, Value]:
-    """Sine and cosine of ``x - n pi / 2`` to be rounded to single precision, of an x that was single precision."""
-    r = x
-    for part in _HALF_PI[:2]:
-        r = _fused(build, n, -part, r)
+def _short_series(build: Builder, r: Value) -> tuple[Value, Value]:
+    """Sine and cosine of ``r`` in single precision."""
     z = build.multiply(r, r)
     sine = build.fma(build.multiply(r, z), polynomial(build, z, _SHORT_SINE), r)
     return sine, polynomial(build, z, _SHORT_COSINE)
 
 
-def _series(build: Builder, x: Value, n: Value) -> tuple[Value, Value]:
-    """Sine and cosine of ``x - n pi / 2`` in double precision."""
-    r = x
-    for part in _HALF_PI:
-        r = _fused(build, n, -part, r)
+def _series(build: Builder, r: Value) -> tuple[Value, Value]:
+    """Sine and cosine of ``r`` in double precision."""
     z = build.multiply(r, r)
     sine = build.fma(build.multiply(r, z), polynomial(build, z, _SINE), r)
-    half = build.multiply(z, build.like(0.5, x))
-    one = build.like(1, x)
+    half = build.multiply(z, build.like(0.5, r))
+    one = build.like(1, r)
     most = build.subtract(one, half)
     lost = build.subtract(build.subtract(one, most), half)
     cosine = build.add(most, build.fma(build.multiply(z, z), polynomial(build, z, _COSINE), lost))

@@ -17,9 +17,9 @@ import math
 from collections.abc import Sequence, Set
 from dataclasses import replace
 
-from thalweg.executors.native.host import Host
+from thalweg.executors.native.host import ITEMSIZE, Host
 from thalweg.executors.native.plan.factors import Pairs, in_pairs, with_rounded_factors
-from thalweg.executors.native.plan.tiles import stands_alone
+from thalweg.executors.native.plan.tiles import has_many_terms, stands_alone
 from thalweg.executors.native.plan.turned import is_worth_turning
 from thalweg.fields import dataclass
 from thalweg.graph.node import Graph, Kind, Node, apply, exact_scope
@@ -144,8 +144,7 @@ class _Legalising:
         result = Operand(node, op.out)
         if set(x.long) <= set(y.long) or set(y.long) <= set(x.long):
             return _product_and_sum(x, y, result)
-        free = [label for label in result.long if (label in x.long) != (label in y.long)]
-        lane = result.long[-1] if result.long[-1] in free else free[-1]
+        lane, aside = self._lane(x, y, result)
         out = (*(label for label in op.out if label != lane), lane)
         if op.precision is None and (turned := self._turned(x, y, lane, result)):
             return apply(Contraction(turned[0].labels, turned[1].labels, op.out), *(o.node for o in turned))
@@ -157,10 +156,39 @@ class _Legalising:
         )
         kind = PairContraction if paired else Contraction
         product = Operand(apply(kind(x.labels, y.labels, out, op.precision), x.node, y.node), out)
+        ordered = product.ordered(op.out).node
         emulated = op.precision and not paired  # with a setting of the processor that nothing else may have
-        if emulated or _stands_alone(x if lane in x.long else y, out):
+        if aside or emulated or _stands_alone(x if lane in x.long else y, out):
             self.dense.add(product.node)
-        return product.ordered(op.out).node
+        if aside:
+            self.dense.add(ordered)
+        return ordered
+
+    def _lane(self, x: Operand, y: Operand, result: Operand) -> tuple[int, bool]:
+        """The label of the lanes' axis, the last of the result that only one operand has; and whether the product is to
+        be stored aside, before anything follows.
+
+        That are small products side by side, which are added up in several passes. Where their last axis fills less
+        than half a vector, and another one lies last in its operand and fills one, that is the lanes'.
+        """
+        sizes = dict(zip((*x.labels, *y.labels), (*x.node.shape, *y.node.shape), strict=True))
+        free = [label for label in result.long if (label in x.long) != (label in y.long)]
+        lane = result.long[-1] if result.long[-1] in free else free[-1]
+        several = [label for label in result.long if label not in free]
+        firsts = {x.long[0], y.long[0]}
+        size = math.prod(sizes[label] for label in result.long) * ITEMSIZE[result.node.dtype]
+        if (
+            not several
+            or size > self.host.core.l1_bytes // 2
+            or len(x.long) + len(y.long) != 2 * len(several) + len(free) + 2
+            or len(firsts) > 1
+            or firsts & {*result.long}
+            or not has_many_terms(sizes[x.long[0]])
+        ):
+            return lane, False
+        width = self.host.lanes(result.node.dtype)
+        full = [o.long[-1] for o in (x, y) if o.long[-1] in free and sizes[o.long[-1]] >= width]
+        return (full[0] if 2 * sizes[lane] < width and full else lane), True
 
     def _turned(self, x: Operand, y: Operand, lane: int, result: Operand) -> tuple[Operand, Operand] | None:
         """The operands of a product in whose tiles the lanes run along the rows first, if that is worth it."""

@@ -38,6 +38,9 @@ BLOCK_BYTES = 256 * 1024
 BLOCK_TURNS = 256
 """The fewest products that a pass adds to a sum: fetching and storing it again takes as long as two."""
 
+TERMS = 32
+"""Of a sum among small ones side by side, so many terms are added in a pass over all of them."""
+
 LONGEST = 4096
 """The most products of a sum that is added up in one pass: of more, not even one panel of y stays in the cache."""
 
@@ -119,7 +122,7 @@ class Tiling:
         x: the operand without the lanes' axis, ``y`` the one with it.
         width: lanes of a vector.
         row, lane, outer, summed: axes of the nest.
-        within: the outer axis, if any, that runs faster than the panels of y: the rows of an image.
+        order: what runs faster than what, from the fastest: the parts of the "row" and of the "panel", and outer axes.
         rows, panels: how the rows and the vectors are split.
         clips: the summed axes that borders clip.
         turned: whether vectors run along the rows until the sums are done (see turned.py).
@@ -134,7 +137,7 @@ class Tiling:
     row: int
     lane: int
     outer: tuple[int, ...]
-    within: tuple[int, ...]
+    order: tuple[int | str, ...]
     summed: tuple[int, ...]
     rows: Split
     panels: Split
@@ -145,7 +148,7 @@ class Tiling:
 
     @property
     def units(self) -> int:
-        """Tiles; the rows of a panel run fastest, so that the panel of y stays in the cache."""
+        """Tiles."""
         return math.prod(self.nest.dims[d].size for d in self.outer) * self.rows.count * self.panels.count
 
     @property
@@ -212,19 +215,57 @@ def tiling_of(nest: Nest, host: Host) -> Tiling:
     tall, wide = (vectors_of(size, node.dtype, host) * width, 1) if turned else best_tile(size, vectors, host)
     clips = _clips(x, y, summed)
     alone = nest.kernel.roots == (node,) and not (summed and summed[0] in clips)
-    sizes = [nest.dims[d].size for d in summed]
     outer = tuple(d for d in kept[:-1] if d != row)
-    # In a chain an image is done with before the next one.
-    within = tuple(d for d in outer if y.strides[d] == 0 and not (nest.images and d == 0))[-1:]
+    beside = _beside(nest, x, y, outer, row, host)
     return Tiling(
-        *(nest, x, y, width, row, lane, outer, within, summed),
+        *(nest, x, y, width, row, lane, outer, _order(nest, y, outer, beside), summed),
         rows=Split.at_most(size, tall),
         panels=Split.at_most(vectors, wide),
         clips=clips,
-        block=block_length(sizes, nest.dims[lane].size, ITEMSIZE[y.dtype]) if alone and not turned else 0,
-        fetched=() if turned else _fetched(nest, row, lane, host),
+        block=_block(nest, x, y, outer, lane) if alone and not turned else 0,
+        fetched=() if turned or beside else _fetched(nest, row, lane, host),
         turned=turned,
     )
+
+
+def _block(nest: Nest, x: Access, y: Access, outer: Sequence[int], lane: int) -> int:
+    """How much of the first summed axis a pass over the tiles covers; 0 for all."""
+    summed = [d for d, dim in enumerate(nest.dims) if dim.swept]
+    sizes = [nest.dims[d].size for d in summed]
+    several = [d for d in outer if x.strides[d] and y.strides[d]]
+    near = all(abs(o.strides[d]) < abs(o.strides[summed[0]]) for o in (x, y) for d in several) if summed else False
+    if len(summed) == 1 and several and near and not nest.images and has_many_terms(sizes[0]):
+        return TERMS
+    return block_length(sizes, nest.dims[lane].size, ITEMSIZE[y.dtype])
+
+
+def has_many_terms(summed: int) -> bool:
+    """Whether small sums side by side, of which each finds its terms far apart, need several passes over all of them.
+
+    The terms of one lie far apart, each beside those of its neighbours: sum after sum each came from another page.
+    """
+    return summed >= 2 * TERMS
+
+
+def _order(nest: Nest, y: Access, outer: Sequence[int], beside: Sequence[int]) -> tuple[int | str, ...]:
+    """What runs faster than what: products side by side, then the rows of an image, then the panels of y, of which one
+    stays in the cache meanwhile, then the rest; in a chain an image is done with before the next one.
+    """
+    free = [d for d in outer if d not in beside and not (nest.images and d == 0)]
+    within = [d for d in free if y.strides[d] == 0][-1:]
+    return (*beside, "row", *within, "panel", *(d for d in reversed(outer) if d not in (*beside, *within)))
+
+
+def _beside(nest: Nest, x: Access, y: Access, outer: Sequence[int], row: int, host: Host) -> tuple[int, ...]:
+    """The axes along which small products lie side by side, their rows far apart; from the fastest.
+
+    Product by product each row would come from another page, which no processor foresees. So these axes run faster
+    than the rows, as long as what all products have in common for all rows stays in the first cache.
+    """
+    several = [d for d in outer if y.strides[d] and not (nest.images and d == 0)]
+    near = all(0 < abs(x.strides[d]) < abs(x.strides[row]) for d in several)
+    small = y.buffer is not None and y.buffer.nbytes <= host.core.l1_bytes // 2
+    return tuple(reversed(several)) if near and small else ()
 
 
 def _fetched(nest: Nest, row: int, lane: int, host: Host) -> tuple[Access, ...]:
