@@ -22,7 +22,7 @@ from thalweg.executors.native.code.transpose import TransposedCopy
 from thalweg.executors.native.host import Host
 from thalweg.executors.native.plan.buffer import Buffer
 from thalweg.executors.native.plan.chains import images_at_once
-from thalweg.executors.native.plan.cost import TASK_SECONDS, negligible, task_seconds
+from thalweg.executors.native.plan.cost import negligible, task_seconds
 from thalweg.executors.native.plan.nest import Nest, signature
 from thalweg.executors.native.plan.plan import Plan, Target
 from thalweg.fields import dataclass
@@ -62,7 +62,8 @@ def generate(
 ) -> Iterator[Part]:
     """The LLVM IR of a plan, in parts that refer to each other's functions.
 
-    Functions in which a step spends next to no time are in parts of their own, which LLVM need not optimize.
+    Functions in which a step spends next to no time are in parts of their own, which LLVM need not optimize; nor need
+    it the one that calls the others, which is as quick after a fifth of the time.
 
     Arguments:
         profiled: with time stamps (stamps.py).
@@ -75,8 +76,7 @@ def generate(
     quick = _quick(plan, alike, host)
     written: dict[Hashable, TaskCall] = {}
     taken = 0
-    # Those last that the function which calls them can share a part with.
-    for key in sorted(tasks, key=lambda key: (key in quick) == (RUN in quick)):
+    for key in sorted(tasks, key=lambda key: key in quick):  # those last share a part with the function that calls them
         most = longest if taken >= SHORT_PARTS else longest // 2
         if len(module) > most or (len(module) and module.optimized == (key in quick)):
             taken += 1
@@ -84,9 +84,9 @@ def generate(
         module.optimized = key not in quick
         written[key] = call_of(tasks[key], module)
     # The calls of many tasks take as long to compile as a part.
-    if len(module) > longest / 2 or (len(module) and module.optimized == (RUN in quick)):
+    if len(module) > longest / 2 or (len(module) and module.optimized):
         yield module.part()
-    module.optimized = RUN not in quick
+    module.optimized = False
     calls = [
         [written[key].with_buffers(nest) for key, nest in zip(keys, stage, strict=True)]
         for keys, stage in zip(alike, plan.stages, strict=True)
@@ -101,8 +101,8 @@ def generate(
 
 
 def _quick(plan: Plan, alike: Sequence[Sequence[Hashable]], host: Host) -> frozenset[Hashable]:
-    """The functions that take next to nothing of a step: signatures, and RUN for the one that calls the others."""
-    seconds: dict[Hashable, float] = {RUN: TASK_SECONDS * sum(map(len, alike))}
+    """The signatures of functions that take next to nothing of a step."""
+    seconds: dict[Hashable, float] = {}
     for key, nest in zip(chain(*alike), chain(*plan.stages), strict=True):
         seconds[key] = seconds.get(key, 0.0) + task_seconds(nest, host)
     return negligible(seconds)
