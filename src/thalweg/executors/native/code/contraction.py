@@ -115,8 +115,8 @@ class Tiles:
     def _tile(self, build: Builder, counts: tuple[int, ...]) -> None:
         """The tiles of one width, whatever their height.
 
-        What follows the sums is most of their code. So the sums of each height are put where one loop over the rows
-        finds them, except where so little follows that it is written out for each row.
+        What follows the sums is most of their code. So the sums of each height are put where one loop over rows and
+        vectors finds them, except where so little follows that it is written out for each.
         """
         work = sum(node.inputs != () for node in self.nest.needed) + 2 * len(self.nest.kernel.roots)
         unrolled = work * self.cut.rows.size * self.cut.panels.size <= UNROLLED_EPILOGUE
@@ -142,12 +142,22 @@ class Tiles:
         self._by_height(build, of_shape)
         if stack is None:
             return
-        place = here()
-        place.prepare([self.cut.row])
+        place, several = here(), len(counts) > 1
+        place.prepare([self.cut.row, self.cut.lane] if several else [self.cut.row])
+
+        def vector(r: Value, c: Value, count: int) -> list[Value]:
+            moves = {self.cut.row: r} | ({self.cut.lane: build.i_multiply(c, self.width)} if several else {})
+            sums = self._kept(build, stack, build.i_add(build.i_multiply(r, len(counts)), c))
+            self._finish(place.moved(moves, Lanes(self.cut.lane, self.width, (count,)), opaque=True), [sums])
+            return []
 
         def row(r: Value, _: list[Value]) -> list[Value]:
-            sums = self._unspill(build, stack, r, len(counts))
-            self._finish(place.moved({self.cut.row: r}, opaque=True), sums)
+            full = counts.count(self.width)
+            if full > 1:
+                end = build.index(full)
+                build.loop(build.index(0), end, 1, [], lambda c, _: vector(r, c, self.width), nonempty=True)
+            for c in range(full if full > 1 else 0, len(counts)):
+                vector(r, build.index(c), counts[c])
             return []
 
         left = build.i_add(build.index(self.cut.rows.total), build.i_multiply(first, -1))
@@ -347,17 +357,12 @@ class Tiles:
             build.line(f"{at} = getelementptr {x.type}, ptr {stack.text}, i64 {i}")
             build.line(f"store {x}, ptr {at}")
 
-    def _unspill(self, build: Builder, stack: Pointer, row: Value, vectors: int) -> Values:
-        dtype = self.node.dtype
-        kind = vector_type(ELEMENTS[dtype], self.width)
-        result = []
-        first = build.i_multiply(row, vectors)
-        for c in range(vectors):
-            at = build.fresh("p")
-            index = build.i_add(first, build.index(c))
-            build.line(f"{at} = getelementptr {kind}, ptr {stack.text}, {index}")
-            result.append(build.emit(f"load {kind}, ptr {at}", dtype, self.width))
-        return result
+    def _kept(self, build: Builder, stack: Pointer, index: Value) -> Value:
+        """A vector of the sums that are kept."""
+        kind = vector_type(ELEMENTS[self.node.dtype], self.width)
+        at = build.fresh("p")
+        build.line(f"{at} = getelementptr {kind}, ptr {stack.text}, {index}")
+        return build.emit(f"load {kind}, ptr {at}", self.node.dtype, self.width)
 
 
 def _bounds(build: Builder, clip: Clip, i: Value, count: int) -> tuple[Value, Value]:
