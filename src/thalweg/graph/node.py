@@ -218,6 +218,11 @@ class Graph:
         """Kept, because every pass asks for them."""
         return tuple(topological(self.roots()))
 
+    @cached_property
+    def found(self) -> dict[str, Any]:
+        """What was found out of the graph that it takes a while to find again, by names."""
+        return {}
+
     def rebuilt(self, new: Mapping[Node, Node]) -> Graph:
         """The same graph with its roots replaced through ``new``."""
         return Graph(

@@ -26,6 +26,14 @@ _RESULT = re.compile(rf"(output|update) ({_NAME}) = %(\d+)")
 
 def to_text(graph: Graph, *, layers: bool = True) -> str:
     """The graph as text; ``layers=False`` leaves out which layer made a node."""
+    if layers:
+        if "text" not in graph.found:
+            graph.found["text"] = _written(graph, layers=True)
+        return str(graph.found["text"])
+    return _written(graph, layers=False)
+
+
+def _written(graph: Graph, *, layers: bool) -> str:
     numbers: dict[Node, int] = {}
     written: dict[TensorType | str, str] = {"": ""}  # most come again and again
     lines = []

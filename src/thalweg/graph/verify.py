@@ -12,6 +12,8 @@ def verify(graph: Graph) -> None:
 
     Raises: GraphError naming the node and its layer.
     """
+    if "verified" in graph.found:
+        return
     leaves: dict[tuple[str, str], TensorType] = {}
     for node in graph.nodes():
         _verify_type(node)
@@ -35,6 +37,7 @@ def verify(graph: Graph) -> None:
                 fix="check the update rule's shapes and dtypes",
                 layer=node.layer or None,
             )
+    graph.found["verified"] = True
 
 
 def _verify_type(node: Node) -> None:

@@ -9,7 +9,7 @@ first for models without an Input.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -117,8 +117,18 @@ class Runner:
         self._forms = Forms(self._form_for)
         self.look_again()
         self._own_goals: dict[tuple[Any, ...], Goals] = {}
+        self._drawn: dict[Hashable, Any] = {}
         self.latest_goals = None
         self.one_row = None
+
+    def draw_with(self, other: Runner) -> None:
+        """Draw the graphs of steps together with another model: each is drawn by the one that needs it first.
+
+        Right only if both were made by the same lines of code, with the same settings, and differ in their seeds alone;
+        until one is compiled or changed again. Nothing is shared by models with open axes, or that say themselves what
+        a step does.
+        """
+        self._drawn = other._drawn
 
     def look_again(self) -> None:
         """What the model says itself of its steps may have changed."""
@@ -468,7 +478,8 @@ class Runner:
             self.give_values()
             for layer in self.structure.layers_by_path().values():
                 layer.require_ready()
-            form.programs = Programs(self.executor, self.state)
+            alone = self.structure.is_open or self.own is not None
+            form.programs = Programs(self.executor, self.state, drawn={} if alone else self._drawn)
         return form.programs
 
     def trainer(self, what: str, rows: Source | None = None) -> Trainer:

@@ -121,6 +121,7 @@ def train(
         for number, (network, own) in enumerate(zip(networks, seeds, strict=True)):
             if executor is not None:
                 network.executor = executors.meant(executor)
+            network.runner.draw_with(networks[0].runner)
             arguments = {
                 "seed": own,
                 "batch_size": plan.batch_size,

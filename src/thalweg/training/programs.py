@@ -23,13 +23,15 @@ class Programs:
 
     Attributes:
         starts: what states are before the first step, where that is not 0.
+        drawn: the steps, and what else was found out of the layers, by whatever tells it apart. Models of the very same
+            layers may share it.
     """
 
     executor: Executor
     state: State
     starts: dict[str, Any] = field(default_factory=dict)
+    drawn: dict[Hashable, Any] = field(default_factory=dict)
     _making_seconds: float = 0.0
-    _steps: dict[Hashable, Step] = field(default_factory=dict)
     _programs: dict[Hashable, Program] = field(default_factory=dict)
     _states: dict[str, TensorType] = field(default_factory=dict)
 
@@ -40,9 +42,14 @@ class Programs:
 
     def step(self, key: Hashable, build: Callable[[], Step]) -> Step:
         """The step of this key, built by ``build`` if it is the first time."""
-        if key not in self._steps:
-            self._steps[key] = build()
-        return self._steps[key]
+        step: Step = self.once(key, build)
+        return step
+
+    def once(self, key: Hashable, find: Callable[[], Any]) -> Any:
+        """What was found under this key; found by ``find`` if it is the first time."""
+        if key not in self.drawn:
+            self.drawn[key] = find()
+        return self.drawn[key]
 
     def program(self, key: Hashable, build: Callable[[], Step], *, gather: bool = True) -> Program:
         """The program of this key; ``gather`` says whether it gets an index of rows."""

@@ -56,7 +56,6 @@ class Trainer:
         self.state = programs.state
         names = [*(goal.loss_name for goal in goals.trained), PENALTY] if goals is not None else []
         self.totals = [f"{METRICS}/{name}/total" for name in names]
-        self._pieces: dict[Weights, int | None] = {}
         self._latest: tuple[tuple[str, ...], Mapping[str, float]] = ((), {})
         self._measured: Mapping[str, Metric] = {} if goals is None else goals.metrics()
         self._results: Callable[[Mapping[str, Any]], Logs] | None = None  # of the last step, where the model says it
@@ -178,19 +177,16 @@ class Trainer:
 
     def piece(self, weights: Weights) -> int | None:
         """Rows of a piece where losses and metrics do not depend on how the rows are cut into batches; else None."""
-        if self.goals is None:
+        net, goals, programs = self.net, self.goals, self.programs
+        if goals is None:
             return None
-        if weights not in self._pieces:
-            net, goals = self.net, self.goals
-            self._pieces[weights] = evaluation_rows(
-                net,
-                goals,
-                weights,
-                lambda rows: self.programs.step(
-                    evaluation_key(rows, True, weights), lambda: evaluation_step(net, goals, rows, weights=weights)
-                ),
-            )
-        return self._pieces[weights]
+
+        def step(rows: int) -> Step:
+            make = partial(evaluation_step, net, goals, rows, weights=weights)
+            return programs.step(evaluation_key(rows, True, weights), make)
+
+        rows: int | None = programs.once(("piece", weights), lambda: evaluation_rows(net, goals, weights, step))
+        return rows
 
     def evaluation(self, rows: Source, batch: int) -> Evaluation:
         """Loss and metrics over these rows, to be run as often as wanted.
