@@ -12,8 +12,10 @@ from thalweg.executors.native.machine import executable_hosts
 from thalweg.executors.native.plan.plan import make_plan
 from thalweg.executors.numpy import NumpyExecutor
 from thalweg.graph.node import Graph
+from thalweg.graph.types import TensorType
 from thalweg.ops import broadcast, input_node, reduce_sum
 from thalweg.ops.convolution import windows
+from thalweg.state.layout import empty
 
 
 def graph(rows: int) -> Graph:
@@ -83,3 +85,27 @@ def test_a_sum_is_the_same_to_the_bit_whatever_is_made_of_its_row_beside(host, r
 
     wide = ops.cast(ops.tanh(x), "float64")
     assert total(wide=wide, squares=reduce_sum(wide * wide, (1,))).tobytes() == total().tobytes()
+
+
+@pytest.mark.parametrize("several", [1, 5, 6, 12])
+@pytest.mark.parametrize("columns", [3, 16, 20])
+def test_narrow_sums_side_by_side_are_those_of_one_after_the_other(several, columns):
+    """Such as the gradient of a frequency for each column of a table; the order of each sum stays."""
+    x, g = ops.state_node("x", (40, several)), ops.state_node("g", (40, several, columns))
+    summed = reduce_sum(g * broadcast(x, g.shape, (0, 1)), (0,))
+    graph, r = Graph({"y": ops.relu(summed)}), np.random.default_rng(0)
+    state = {"x": r.standard_normal((40, several)), "g": r.standard_normal((40, several, columns))}
+    results = []
+    for host in executable_hosts():
+        for threads in (1, 3):
+            own = {name: empty(TensorType(array.shape)) for name, array in state.items()}
+            for name, array in state.items():
+                own[name][...] = array
+            results.append(np.zeros((several, columns), np.float32))
+            program = NativeExecutor(host=host, checked=True).compile(graph, gather=False)
+            program.run(own, {}, None, {"y": results[-1]}, threads)
+    expected = np.maximum(np.einsum("kc,kcw->cw", state["x"], state["g"]), 0)
+    np.testing.assert_allclose(results[0], expected, rtol=1e-4, atol=1e-5)
+    fused = [host.fma for host in executable_hosts() for _ in (1, 3)]
+    for got, fma in zip(results, fused, strict=True):
+        assert got.tobytes() == results[fused.index(fma)].tobytes()

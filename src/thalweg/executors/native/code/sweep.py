@@ -19,7 +19,7 @@ from thalweg.executors.native.code.evaluate import Lanes, Place, Values
 from thalweg.executors.native.code.operations import is_costly, lower
 from thalweg.executors.native.plan.nest import Nest, root_mapping
 from thalweg.executors.native.plan.sweeps import GROUP, stored_in_pass
-from thalweg.executors.native.plan.taps import tap_axes, vectors_of
+from thalweg.executors.native.plan.taps import side_by_side, tap_axes, vectors_of
 from thalweg.graph.node import Node
 from thalweg.ops.broadcast import Reduction
 
@@ -59,6 +59,10 @@ class Sweep:
         """For each sum of a unit where it is along the axes of the taps."""
         for d in taps:
             self.taps = [{**tap, d: i} for tap in self.taps for i in range(dims[d].size)]
+        self.beside = side_by_side(nest, self.width) if not taps else None
+        if self.beside is not None:
+            d, count = self.beside
+            self.taps = [{d: i} for i in range(count)]
         self.group = vectors_of(nest, len(self.taps), module.host.registers)
         self.outer = [d for d, dim in enumerate(dims) if not dim.swept and d != self.lane and d not in taps]
         self.inner = [d for d, dim in enumerate(dims) if dim.swept and d != self.lane]
@@ -75,7 +79,7 @@ class Sweep:
     @property
     def units(self) -> int:
         """Into how many pieces the work can be divided."""
-        outer = math.prod(self.nest.dims[d].size for d in self.outer)
+        outer = math.prod(self.nest.dims[d].size for d in self.outer) // (self.beside[1] if self.beside else 1)
         return outer // self.rows if self.row_mode or self.lane is None else outer * len(self._groups())
 
     def write(self, build: Builder) -> None:
@@ -175,10 +179,12 @@ class Sweep:
         """The indices of the outer axes, the last running fastest."""
         moves: dict[int, Value] = {}
         for d in reversed(self.outer):
+            count = self.beside[1] if self.beside and d == self.beside[0] else 1
             if d == self.outer[0]:
                 moves[d] = unit
             else:
-                unit, moves[d] = build.i_divide(unit, self.nest.dims[d].size)
+                unit, moves[d] = build.i_divide(unit, self.nest.dims[d].size // count)
+            moves[d] = build.i_multiply(moves[d], count)
         return moves
 
     def _run(self, place: Place) -> None:

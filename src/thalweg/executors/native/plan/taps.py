@@ -46,6 +46,25 @@ def tap_axes(nest: Nest, registers: int) -> tuple[int, ...]:
     return tuple(reversed(axes))
 
 
+def side_by_side(nest: Nest, width: int) -> tuple[int, int] | None:
+    """An axis along which a unit has some sums next to each other, and how many; None where its columns are enough.
+
+    Sums over rows find their terms far apart, each beside those of the next sums. Of narrow columns a unit would read a
+    vector of each row, and the processor would not foresee the next one.
+
+    Arguments:
+        width: lanes of a vector.
+    """
+    kept = [d for d, dim in enumerate(nest.dims) if not dim.swept]
+    lane = len(nest.dims) - 1
+    several = 1 < len(kept) < len(nest.dims) and kept[-1] == lane and all(dim.size for dim in nest.dims)
+    if not several or nest.images or not _sums_alone(nest):
+        return None
+    size, most = nest.dims[kept[-2]].size, GROUP // max(1, math.ceil(nest.dims[lane].size / width))
+    count = max((n for n in range(1, most + 1) if size % n == 0), default=1)
+    return (kept[-2], count) if count > 1 else None
+
+
 def vectors_of(nest: Nest, taps: int, registers: int) -> int:
     """How many vectors of columns a unit works on, of so many taps."""
     if taps > 1:
