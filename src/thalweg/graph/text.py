@@ -53,9 +53,10 @@ def _written(graph: Graph, *, layers: bool) -> str:
 
 def _told(op: Any) -> str:
     """The attributes of an operation, which is a dataclass; without those that are None unless given."""
+    kind: Any = type(op)
     told = [
         f"{name}={_literal(value)}"
-        for name, default in _attributes_of(type(op))
+        for name, default in _attributes_of(kind)
         if (value := getattr(op, name)) is not None or default is not None
     ]
     return f" {{{', '.join(told)}}}" if told else ""

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from tests.executors.native.plan.test_turned import result
+
 from thalweg.executors.native.code.step import target
 from thalweg.executors.native.executor import NativeExecutor
 from thalweg.executors.native.host import AVX2, AVX512
