@@ -82,6 +82,17 @@ def test_alphas_rates_and_folds_share_their_programs():
     assert programs.compile_seconds == before
 
 
+@pytest.mark.parametrize(
+    "classes", [[0, 1], [3, 4, 7], ["a", "bc", "d"], [False, True], [1.0, 2.0, 5.0], np.array(["x", "yz"], object)]
+)
+def test_classes_become_the_targets_that_scikit_learn_makes_of_them(classes):
+    y = np.asarray(classes)[np.random.default_rng(0).integers(0, len(classes), len(ROWS))]
+    fitted = classifier().fit(ROWS, y)
+    expected, got = fitted._label_binarizer.transform(y), fitted._of_known(y)
+    assert (got.dtype, got.shape) == (expected.dtype, expected.shape)
+    np.testing.assert_array_equal(got, expected)
+
+
 @pytest.mark.parametrize("options", [{"batch_size": 40}, {"batch_size": 100}, {"solver": "sgd", "batch_size": 20}])
 def test_epochs_in_one_call_are_the_same_bits_and_end_where_they_should(options, monkeypatch):
     options = options | {"max_iter": 60, "tol": 0.02, "learning_rate_init": 0.01}

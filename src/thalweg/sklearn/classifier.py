@@ -107,7 +107,21 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             self.classes_ = self._label_binarizer.classes_
         else:
             self._require_known(unique_labels(y))
-        return X, self._encoded(y)
+        return X, self._of_known(y)
+
+    def _of_known(self, y: Any) -> np.ndarray:
+        """What ``_encoded`` gives for targets of which each is known to be among the classes; at once for one a row,
+        where the binarizer would look at all of them again, six times.
+        """
+        count = len(self.classes_)
+        if not isinstance(y, np.ndarray) or y.ndim != 1 or count < 2:
+            return self._encoded(y)
+        places = np.searchsorted(self.classes_, y)
+        if count == 2:
+            return places.reshape(-1, 1)
+        targets = np.zeros((len(y), count), int)
+        targets[np.arange(len(y)), places] = 1
+        return targets
 
     def _require_known(self, classes: np.ndarray) -> None:
         """Raises DataError for classes that training cannot go on with."""
