@@ -14,7 +14,7 @@ from thalweg.executors.native.plan.plan import make_order
 from thalweg.executors.native.plan.tiles import TERMS, tiling_of
 from thalweg.graph.node import Graph
 from thalweg.ops import relu, state_node
-from thalweg.ops.contraction import contract
+from thalweg.ops.contraction import contract, products_in
 
 
 def gradient(terms, several, rows, lanes, dtype="float32"):
@@ -47,8 +47,10 @@ FORWARD = [(33, 3, 16, 3), (20, 5, 3, 16), (1, 4, 2, 7)]
 
 @pytest.mark.parametrize("host", executable_hosts(), ids=lambda host: host.name)
 def test_the_bits_are_those_of_one_product_after_the_other(host):
-    for dtype in ("float32", "float64"):
-        for graph in [gradient(*s, dtype) for s in GRADIENTS] + [layers(*s, dtype) for s in FORWARD]:
+    for dtype, precision in (("float32", None), ("float64", None), ("float32", "bfloat16")):
+        with products_in(precision):
+            graphs = [gradient(*s, dtype) for s in GRADIENTS] + [layers(*s, dtype) for s in FORWARD]
+        for graph in graphs:
             expected = result(NativeExecutor(host=one_by_one(host)), graph)
             for threads in (1, 3):
                 got = result(NativeExecutor(host=host, checked=True), graph, threads)

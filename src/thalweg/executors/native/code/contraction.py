@@ -28,8 +28,7 @@ from thalweg.executors.native.plan.tiles import Clip, Split, TileShape, tiling_o
 from thalweg.ops.contraction import Contraction, PairContraction
 
 UNROLLED_EPILOGUE = 160
-"""The most operations after a tile that are written out for each of its vectors; of more, those of this tile and of the
-rest beside it go in a loop over the rows."""
+"""The most operations after a whole tile that are written out for each of its vectors; more go in a loop over them."""
 
 
 class Tiles:

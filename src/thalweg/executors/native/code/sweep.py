@@ -60,6 +60,7 @@ class Sweep:
         for d in taps:
             self.taps = [{**tap, d: i} for tap in self.taps for i in range(dims[d].size)]
         self.beside = side_by_side(nest, self.width) if not taps else None
+        """The axis along which a unit has some sums next to each other, as if they were taps, and how many."""
         if self.beside is not None:
             d, count = self.beside
             self.taps = [{d: i} for i in range(count)]

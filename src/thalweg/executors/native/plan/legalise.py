@@ -168,7 +168,7 @@ class _Legalising:
         """The label of the lanes' axis, the last of the result that only one operand has; and whether the product is to
         be stored aside, before anything follows.
 
-        That are small products side by side, which are added up in several passes. Where their last axis fills less
+        So are small products side by side, which are added up in several passes. Where their last axis fills less
         than half a vector, and another one lies last in its operand and fills one, that is the lanes'.
         """
         sizes = dict(zip((*x.labels, *y.labels), (*x.node.shape, *y.node.shape), strict=True))
