@@ -168,8 +168,9 @@ class _Legalising:
         """The label of the lanes' axis, the last of the result that only one operand has; and whether the product is to
         be stored aside, before anything follows.
 
-        So are small products side by side, which are added up in several passes. Where their last axis fills less
-        than half a vector, and another one lies last in its operand and fills one, that is the lanes'.
+        Where the last axis of a small gradient fills less than half a vector (a layer of few classes), and another one
+        lies last in its operand and fills one, that is the lanes', if there is enough to add up to pay for turning the
+        result. Small products side by side are added up in several passes, and so stored aside anyway.
         """
         sizes = dict(zip((*x.labels, *y.labels), (*x.node.shape, *y.node.shape), strict=True))
         free = [label for label in result.long if (label in x.long) != (label in y.long)]
@@ -178,8 +179,7 @@ class _Legalising:
         firsts = {x.long[0], y.long[0]}
         size = math.prod(sizes[label] for label in result.long) * ITEMSIZE[result.node.dtype]
         if (
-            not several
-            or size > self.host.core.l1_bytes // 2
+            size > self.host.core.l1_bytes // 2
             or len(x.long) + len(y.long) != 2 * len(several) + len(free) + 2
             or len(firsts) > 1
             or firsts & {*result.long}
@@ -188,7 +188,10 @@ class _Legalising:
             return lane, False
         width = self.host.lanes(result.node.dtype)
         full = [o.long[-1] for o in (x, y) if o.long[-1] in free and sizes[o.long[-1]] >= width]
-        return (full[0] if 2 * sizes[lane] < width and full else lane), True
+        other = full[0] if 2 * sizes[lane] < width and full else lane
+        if not several and (other == lane or sizes[other] * sizes[x.long[0]] < WORTH_TURNING):
+            return lane, False
+        return other, True
 
     def _turned(self, x: Operand, y: Operand, lane: int, result: Operand) -> tuple[Operand, Operand] | None:
         """The operands of a product in whose tiles the lanes run along the rows first, if that is worth it."""
@@ -275,6 +278,9 @@ of its own, would take long to compile.
 
 SHARED_COLUMNS = 64
 """Columns that one unit of a sweep works on."""
+
+WORTH_TURNING = 8 * 1024
+"""Products of a narrow column; fewer take no longer than the two tasks more and the barrier between them."""
 
 ENOUGH_UNITS = 8
 """Units that a few threads can share evenly."""
