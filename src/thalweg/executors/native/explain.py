@@ -110,7 +110,7 @@ def _kind(writer: Writer) -> str:
     if isinstance(writer, Tiles):
         cut = writer.cut
         blocks = f", {cut.block} at a time" if cut.block else ""
-        return f"tiles of {cut.rows.size} rows by {_counted(cut.panels.size, 'vector')}{blocks}"
+        return f"tiles of {cut.rows.longest} rows by {_counted(cut.panels.longest, 'vector')}{blocks}"
     return {"Lookup": "lookup", "TransposedCopy": "transposed copy", "Sweep": "sweep"}[type(writer).__name__]
 
 

@@ -14,6 +14,7 @@ def counts(tmp_path, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     monkeypatch.setattr(idle, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(idle, "TOO_LONG_SECONDS", 10.0)  # however busy the machine is
 
     def write(seconds: float, idle: int, waiting: int = 0) -> IdleCores:
         now[0] += seconds

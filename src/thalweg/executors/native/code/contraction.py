@@ -87,7 +87,8 @@ class Tiles:
         place[slowest] = unit
         i, j = place["row"], place["panel"]
         outer = [place[d] for d in self.cut.outer]
-        self._by_width(build, j, [i, build.i_multiply(j, self.cut.panels.size * self.width), *outer, *block])
+        lane = build.i_multiply(_start(build, self.cut.panels, j), self.width)
+        self._by_width(build, j, [i, lane, *outer, *block])
         return []
 
     def _by_width(self, build: Builder, j: Value, places: list[Value]) -> None:
@@ -101,14 +102,20 @@ class Tiles:
             name = self.module.add("tile", tile)
             build.call(name, [(f"%{p}", f"%{p}.end") for p in build.pointers], places)
 
-        if panels.count == 1 or (panels.rest, ending) == (panels.size, self.width):
-            call(panels.rest, ending)
+        def full_or_last() -> None:
+            if ending == self.width or panels.count - panels.longer == 1:
+                call(panels.size, ending)
+            else:
+                last = build.index(panels.count - 1)
+                build.when(
+                    build.i_less(j, last), lambda: call(panels.size, self.width), lambda: call(panels.size, ending)
+                )
+
+        if panels.longer:
+            longer = build.i_less(j, build.index(panels.longer))
+            build.when(longer, lambda: call(panels.longest, self.width), full_or_last)
         else:
-            build.when(
-                build.i_less(j, build.index(panels.count - 1)),
-                lambda: call(panels.size, self.width),
-                lambda: call(panels.rest, ending),
-            )
+            full_or_last()
 
     # --- one tile ---------------------------------------------------------------------------------------------------
 
@@ -124,9 +131,13 @@ class Tiles:
         vectors finds them, except where so little follows that it is written out for each.
         """
         work = sum(node.inputs != () for node in self.nest.needed) + 2 * len(self.nest.kernel.roots)
-        unrolled = work * self.cut.rows.size * self.cut.panels.size <= UNROLLED_EPILOGUE
-        stack = None if unrolled else self._memory(build, self.cut.rows.size * len(counts))
-        first = build.i_multiply(Value("%part", "int64"), self.cut.rows.size)
+        unrolled = work * self.cut.rows.longest * self.cut.panels.longest <= UNROLLED_EPILOGUE
+        stack = None if unrolled else self._memory(build, self.cut.rows.longest * len(counts))
+        part = Value("%part", "int64")
+        first, height = _start(build, self.cut.rows, part), build.index(self.cut.rows.size)
+        if self.cut.rows.longer:
+            longer = build.i_less(part, build.index(self.cut.rows.longer))
+            height = build.select(longer, build.index(self.cut.rows.longest), height)
 
         def here() -> Place:
             """Anew in each branch, because what one computes the others do not have."""
@@ -169,9 +180,7 @@ class Tiles:
                 some(r, build.index(i * at_once), own)
             return []
 
-        left = build.i_add(build.index(self.cut.rows.total), build.i_multiply(first, -1))
-        rows = build.i_min(left, build.index(self.cut.rows.size))
-        build.loop(build.index(0), rows, 1, [], row, nonempty=True)
+        build.loop(build.index(0), height, 1, [], row, nonempty=True)
 
     def _by_height(self, build: Builder, of_shape: Callable[[TileShape], None]) -> None:
         """What is to be done with the shape that the rows' part has."""
@@ -272,15 +281,14 @@ class Tiles:
             end = Value("%last", "int64") if blocked else build.index(size)
             if following is None:
                 return turns(begin, end, rows, sums, nonempty=True)
-            parts = Split(size, math.ceil(size / self.cut.fetching_parts(len(rows))))
+            parts = Split(size, self.cut.fetching_parts(len(rows)))
             of_each = math.ceil(len(rows) / parts.count)
 
             def some_turns(part: Value, carried: Values) -> Values:
                 fetched = following.moved({self.cut.row: build.i_multiply(part, of_each)}, opaque=True)
                 for r in range(of_each):
                     self._fetch(fetched.moved({self.cut.row: build.index(r)}))
-                begin = build.i_multiply(part, parts.size)
-                end = build.i_min(build.i_add(begin, build.index(parts.size)), build.index(size))
+                begin, end = (_start(build, parts, i) for i in (part, build.i_add(part, build.index(1))))
                 return turns(begin, end, rows, carried, nonempty=True)
 
             return build.loop(build.index(0), build.index(parts.count), 1, sums, some_turns, nonempty=True)
@@ -372,6 +380,12 @@ class Tiles:
         at = build.fresh("p")
         build.line(f"{at} = getelementptr {kind}, ptr {stack.text}, {index}")
         return build.emit(f"load {kind}, ptr {at}", self.node.dtype, self.width)
+
+
+def _start(build: Builder, split: Split, i: Value) -> Value:
+    """Where part ``i`` of an axis begins."""
+    plain = build.i_multiply(i, split.size)
+    return plain if not split.longer else build.i_add(plain, build.i_min(i, build.index(split.longer)))
 
 
 def _bounds(build: Builder, clip: Clip, i: Value, count: int) -> tuple[Value, Value]:

@@ -47,37 +47,38 @@ LONGEST = 4096
 
 @dataclass(frozen=True)
 class Split:
-    """An axis cut into parts of ``size``, of which the last has the rest: one or two sizes, for each of which there is
-    code, and of those a small one where the parts do not come out even.
-    """
+    """An axis cut into ``count`` nearly equal parts: the first ``longer`` of them have one more than ``size``."""
 
     total: int
-    size: int
+    count: int
 
     @property
-    def count(self) -> int:
-        """How many parts."""
-        return math.ceil(self.total / self.size)
+    def size(self) -> int:
+        return self.total // self.count
 
     @property
-    def rest(self) -> int:
-        """The size of the last part."""
-        return self.total - (self.count - 1) * self.size
+    def longer(self) -> int:
+        return self.total % self.count
+
+    @property
+    def longest(self) -> int:
+        """The size of the first part, which no other is longer than."""
+        return self.size + (self.longer > 0)
 
     @classmethod
     def at_most(cls, total: int, limit: int) -> Split:
-        """As few parts as there can be of at most ``limit``, and those no larger than so few parts need."""
-        return cls(total, math.ceil(total / math.ceil(total / limit)))
+        """As few parts as there can be of at most ``limit``."""
+        return cls(total, max(1, math.ceil(total / limit)))
 
     def parts(self) -> tuple[tuple[int, int], ...]:
         """The sizes that parts have, and how many have each."""
-        if self.rest == self.size:
-            return ((self.size, self.count),)
-        return tuple(part for part in ((self.size, self.count - 1), (self.rest, 1)) if part[1])
+        both = ((self.size + 1, self.longer), (self.size, self.count - self.longer))
+        return tuple(part for part in both if part[1])
 
     def part(self, i: int) -> range:
         """Part ``i`` of the axis."""
-        return range(i * self.size, min((i + 1) * self.size, self.total))
+        start = i * self.size + min(i, self.longer)
+        return range(start, start + self.size + (i < self.longer))
 
 
 @dataclass(frozen=True)
