@@ -156,11 +156,19 @@ class Tiles:
                 self._finish(place.moved({self.cut.row: build.index(r)}), row)
 
         self._by_height(build, of_shape)
-        if stack is None:
-            return
+        if stack is not None:
+            self._finish_rows(here(), height, stack)
+
+    def _finish_rows(self, place: Place, height: Value, stack: Pointer) -> None:
+        """What follows the sums that are kept, a few vectors at a time."""
+        build, lanes = place.build, place.lanes
+        assert lanes is not None, "a tile has lanes"
+        counts = lanes.counts
         at_once = DRAWN_AT_ONCE if any(node.op.kind is Kind.RANDOM for node in self.nest.needed) else 1
         groups = [counts[i : i + at_once] for i in range(0, len(counts), at_once)]
-        place, several = here(), len(groups) > 1
+        full = groups.count((self.width,) * at_once)
+        looped = full if full > 1 else 0  # of the groups; the others are written out
+        several = len(groups) > 1
         place.prepare([self.cut.row, self.cut.lane] if several else [self.cut.row])
 
         def some(r: Value, c: Value, own: tuple[int, ...]) -> list[Value]:
@@ -171,10 +179,8 @@ class Tiles:
             return []
 
         def row(r: Value, _: list[Value]) -> list[Value]:
-            full = groups.count((self.width,) * at_once)
-            looped = full if full > 1 else 0
             if looped:
-                end = build.index(full * at_once)
+                end = build.index(looped * at_once)
                 build.loop(build.index(0), end, at_once, [], lambda c, _: some(r, c, groups[0]), nonempty=True)
             for i, own in enumerate(groups[looped:], looped):
                 some(r, build.index(i * at_once), own)

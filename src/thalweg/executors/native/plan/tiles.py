@@ -223,20 +223,20 @@ def tiling_of(nest: Nest, host: Host) -> Tiling:
         rows=Split.at_most(size, tall),
         panels=Split.at_most(vectors, wide),
         clips=clips,
-        block=_block(nest, x, y, outer, lane) if alone and not turned else 0,
+        block=_block(nest, x, y, outer, summed, lane) if alone and not turned else 0,
         fetched=() if turned or beside else _fetched(nest, row, lane, host),
         turned=turned,
     )
 
 
-def _block(nest: Nest, x: Access, y: Access, outer: Sequence[int], lane: int) -> int:
+def _block(nest: Nest, x: Access, y: Access, outer: Sequence[int], summed: Sequence[int], lane: int) -> int:
     """How much of the first summed axis a pass over the tiles covers; 0 for all."""
-    summed = [d for d, dim in enumerate(nest.dims) if dim.swept]
     sizes = [nest.dims[d].size for d in summed]
     several = [d for d in outer if x.strides[d] and y.strides[d]]
-    near = all(abs(o.strides[d]) < abs(o.strides[summed[0]]) for o in (x, y) for d in several) if summed else False
-    if len(summed) == 1 and several and near and not nest.images and has_many_terms(sizes[0]):
-        return TERMS
+    if len(summed) == 1 and several and not nest.images and has_many_terms(sizes[0]):
+        (term,) = summed
+        if all(abs(o.strides[d]) < abs(o.strides[term]) for o in (x, y) for d in several):
+            return TERMS
     return block_length(sizes, nest.dims[lane].size, ITEMSIZE[y.dtype])
 
 
